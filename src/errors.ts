@@ -1,0 +1,159 @@
+// The errors of the public face, and the few checks that throw them. Every message is one sentence that names the
+// parameter, what was expected and what came; the same three stand in fields for programs.
+
+export type ErrorCode =
+  | "INVALID_ARGUMENT"
+  | "LIMIT_EXCEEDED"
+  | "UNSUPPORTED"
+  | "UNKNOWN_VERSION"
+  | "DISPOSED"
+  | "WORKER";
+
+interface Details {
+  parameter: string;
+  expected: string;
+  received: string;
+  /** A second clause that helps the reader on: "did you mean sobel-x?" */
+  hint?: string;
+  cause?: unknown;
+}
+
+export class Rank1Error extends Error {
+  readonly code: ErrorCode;
+  readonly parameter: string;
+  readonly expected: string;
+  readonly received: string;
+
+  constructor(code: ErrorCode, { parameter, expected, received, hint, cause }: Details) {
+    super(
+      `${parameter}: expected ${expected}, got ${received}${hint ? `; ${hint}` : ""}`,
+      cause ? { cause } : undefined,
+    );
+    this.name = new.target.name;
+    this.code = code;
+    this.parameter = parameter;
+    this.expected = expected;
+    this.received = received;
+  }
+}
+
+/** An argument of the wrong type, shape or range. */
+export class InvalidArgumentError extends Rank1Error {
+  constructor(details: Details) {
+    super("INVALID_ARGUMENT", details);
+  }
+}
+
+/** A size above a limit that the caller may raise. */
+export class LimitError extends Rank1Error {
+  constructor(details: Details) {
+    super("LIMIT_EXCEEDED", details);
+  }
+}
+
+/** A valid request that this version, machine or policy cannot serve. */
+export class UnsupportedError extends Rank1Error {
+  constructor(details: Details) {
+    super("UNSUPPORTED", details);
+  }
+}
+
+/** How a value reads in a message: short, and never a dump of a picture. */
+export function describe(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value.length > 60 ? `${value.slice(0, 57)}...` : value);
+  if (typeof value === "number" || typeof value === "boolean" || value === null || value === undefined)
+    return String(value);
+  if (typeof value === "bigint") return `${value}n`;
+  if (typeof value === "function") return "a function";
+  if (ArrayBuffer.isView(value))
+    return `${value.constructor.name}(${(value as Uint8Array).length ?? value.byteLength})`;
+  if (Array.isArray(value)) {
+    const short = value.length <= 8 && value.every((v) => typeof v !== "object" || v === null);
+    return short ? `[${value.map(describe).join(", ")}]` : `an array of ${value.length}`;
+  }
+  const keys = Object.keys(value as object);
+  return `an object with ${keys.length === 0 ? "no keys" : `keys ${keys.slice(0, 6).join(", ")}${keys.length > 6 ? ", ..." : ""}`}`;
+}
+
+interface Range {
+  min?: number;
+  max?: number;
+  /** The bounds themselves are excluded. */
+  open?: boolean;
+}
+
+function rangeText({ min, max, open }: Range): string {
+  if (min !== undefined && max !== undefined) return ` from ${min} to ${max}`;
+  if (min !== undefined) return open ? ` above ${min}` : ` of at least ${min}`;
+  return max === undefined ? "" : open ? ` below ${max}` : ` of at most ${max}`;
+}
+
+function inRange(value: number, { min = -Infinity, max = Infinity, open = false }: Range): boolean {
+  return open ? value > min && value < max : value >= min && value <= max;
+}
+
+export function checkNumber(parameter: string, value: unknown, range: Range = {}): number {
+  if (typeof value === "number" && Number.isFinite(value) && inRange(value, range)) return value;
+  throw new InvalidArgumentError({
+    parameter,
+    expected: `a finite number${rangeText(range)}`,
+    received: describe(value),
+  });
+}
+
+export function checkInteger(parameter: string, value: unknown, range: Range = {}): number {
+  if (Number.isSafeInteger(value) && inRange(value as number, range)) return value as number;
+  throw new InvalidArgumentError({ parameter, expected: `an integer${rangeText(range)}`, received: describe(value) });
+}
+
+export function checkBoolean(parameter: string, value: unknown): boolean {
+  if (typeof value === "boolean") return value;
+  throw new InvalidArgumentError({ parameter, expected: "true or false", received: describe(value) });
+}
+
+/** A size above its limit: the hint says how to raise it. */
+export function checkLimit(parameter: string, value: number, limit: number, unit: string, raise: string): void {
+  if (value <= limit) return;
+  const [expected, received] = [`at most ${limit} ${unit}`, `${value}`];
+  throw new LimitError({ parameter, expected, received, hint: `raise it with ${raise}` });
+}
+
+/** One of a list of names; a near miss gets a suggestion, an alias of another library its name here. */
+export function checkOneOf<T extends string>(
+  parameter: string,
+  value: unknown,
+  names: readonly T[],
+  aliases: Readonly<Record<string, T>> = {},
+): T {
+  if ((names as readonly unknown[]).includes(value)) return value as T;
+  const alias = typeof value === "string" ? aliases[value] : undefined;
+  const near = alias ?? (typeof value === "string" ? nearest(value, names) : undefined);
+  throw new InvalidArgumentError({
+    parameter,
+    expected: names.length <= 12 ? `one of ${names.join(", ")}` : "a known name",
+    received: describe(value),
+    hint: alias ? `here its name is "${alias}"` : near ? `did you mean "${near}"?` : undefined,
+  });
+}
+
+/** The name at the smallest edit distance, if that is small against its length. */
+export function nearest<T extends string>(value: string, names: readonly T[]): T | undefined {
+  const lower = value.toLowerCase();
+  const scored = names.map((name) => ({ name, distance: editDistance(lower, name.toLowerCase()) }));
+  scored.sort((a, b) => a.distance - b.distance || (a.name < b.name ? -1 : 1));
+  const best = scored[0];
+  if (best && best.distance <= Math.max(2, Math.floor(best.name.length / 3))) return best.name;
+  return names.find((name) => lower.length >= 3 && name.toLowerCase().startsWith(lower));
+}
+
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      next[j] = Math.min(next[j - 1]! + 1, row[j]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
+    }
+    row = next;
+  }
+  return row[b.length]!;
+}

@@ -1,0 +1,163 @@
+// Data that goes in and out: element types, tensors and images. Views of the caller's memory, never copies.
+import { checkInteger, checkLimit, describe, InvalidArgumentError } from "./errors.ts";
+
+export type DType =
+  | "u8"
+  | "i8"
+  | "u16"
+  | "i16"
+  | "u32"
+  | "i32"
+  | "i64"
+  | "u64"
+  | "f16"
+  | "bf16"
+  | "f32"
+  | "f64"
+  | "bool";
+
+export type TypedArray =
+  | Uint8Array
+  | Uint8ClampedArray
+  | Int8Array
+  | Uint16Array
+  | Int16Array
+  | Uint32Array
+  | Int32Array
+  | BigInt64Array
+  | BigUint64Array
+  | Float32Array
+  | Float64Array;
+
+/** Row-major data of any rank. `dtype` stands where the array class does not tell (bool, f16, bf16). */
+export interface Tensor {
+  readonly shape: readonly number[];
+  readonly data: TypedArray;
+  readonly dtype?: DType;
+}
+
+/** Element types of pictures. */
+export type ImageDType = "u8" | "u16" | "i16" | "f32";
+export const imageDTypes: readonly ImageDType[] = ["u8", "u16", "i16", "f32"];
+export type ImageArray = Uint8Array | Uint8ClampedArray | Uint16Array | Int16Array | Float32Array;
+
+/** A picture with interleaved channels: `data[(y * width + x) * channels + c]`. */
+export interface Image {
+  readonly width: number;
+  readonly height: number;
+  readonly channels: number;
+  readonly data: ImageArray;
+}
+
+/** What a picture may be given as: our own, a browser's `ImageData`, or sharp's `{ data, info }` of raw pixels. */
+export type ImageLike =
+  | Image
+  | { readonly width: number; readonly height: number; readonly data: Uint8ClampedArray | ImageArray }
+  | { readonly data: ArrayBufferView; readonly info: { width: number; height: number; channels: number } };
+
+export const bytesOf: Readonly<Record<DType, number>> = {
+  u8: 1,
+  i8: 1,
+  bool: 1,
+  u16: 2,
+  i16: 2,
+  f16: 2,
+  bf16: 2,
+  u32: 4,
+  i32: 4,
+  f32: 4,
+  i64: 8,
+  u64: 8,
+  f64: 8,
+};
+
+/** The smallest and largest value of an integer type. */
+export const rangeOf: Readonly<Record<Exclude<ImageDType, "f32">, readonly [number, number]>> = {
+  u8: [0, 255],
+  u16: [0, 65535],
+  i16: [-32768, 32767],
+};
+
+const classes = {
+  u8: Uint8Array,
+  u16: Uint16Array,
+  i16: Int16Array,
+  i32: Int32Array,
+  f32: Float32Array,
+  f64: Float64Array,
+} as const;
+
+export type ViewDType = keyof typeof classes;
+
+/** A view of `length` elements at a byte offset of a buffer. */
+export function viewOf<T extends ViewDType>(
+  dtype: T,
+  buffer: ArrayBufferLike,
+  byteOffset: number,
+  length: number,
+): InstanceType<(typeof classes)[T]> {
+  return new classes[dtype](buffer as ArrayBuffer, byteOffset, length) as InstanceType<(typeof classes)[T]>;
+}
+
+export function newArray<T extends ViewDType>(dtype: T, length: number): InstanceType<(typeof classes)[T]> {
+  return new classes[dtype](length) as InstanceType<(typeof classes)[T]>;
+}
+
+/** The image type of an array by its class; undefined where none fits. */
+export function imageDTypeOf(data: unknown): ImageDType | undefined {
+  if (data instanceof Uint8Array || data instanceof Uint8ClampedArray) return "u8";
+  if (data instanceof Uint16Array) return "u16";
+  if (data instanceof Int16Array) return "i16";
+  if (data instanceof Float32Array) return "f32";
+  return undefined;
+}
+
+export interface ImageLimits {
+  /** Largest width or height, in pixels. */
+  side: number;
+  /** Largest width · height. */
+  pixels: number;
+}
+
+/** A checked image, and whether its alpha channel is known to be one (an `ImageData` has RGBA by definition). */
+export interface CheckedImage extends Image {
+  readonly dtype: ImageDType;
+  readonly knownAlpha: boolean;
+}
+
+/**
+ * Accepts every form of {@link ImageLike} and checks it: integer sides of at least 1, 1 to 4 channels, and an array of
+ * exactly width · height · channels elements. The data is not copied.
+ */
+export function checkImage(parameter: string, image: unknown, limits: ImageLimits): CheckedImage {
+  if (typeof image !== "object" || image === null) {
+    throw new InvalidArgumentError({
+      parameter,
+      expected: "an image { width, height, channels, data }",
+      received: describe(image),
+    });
+  }
+  const given = image as { info?: unknown; data?: unknown };
+  const info = (typeof given.info === "object" && given.info !== null ? given.info : given) as Partial<Image>;
+  const width = checkInteger(`${parameter}.width`, info.width, { min: 1 });
+  const height = checkInteger(`${parameter}.height`, info.height, { min: 1 });
+  const isImageData = info.channels === undefined && given.data instanceof Uint8ClampedArray;
+  const channels = isImageData ? 4 : checkInteger(`${parameter}.channels`, info.channels, { min: 1, max: 4 });
+  const raise = "createEngine({ limits })";
+  checkLimit(`${parameter} side`, Math.max(width, height), limits.side, "pixels", raise);
+  checkLimit(`${parameter} size`, width * height, limits.pixels, "pixels", raise);
+  const dtype = imageDTypeOf(given.data);
+  if (dtype === undefined) {
+    const expected = "a Uint8Array, Uint8ClampedArray, Uint16Array, Int16Array or Float32Array";
+    throw new InvalidArgumentError({ parameter: `${parameter}.data`, expected, received: describe(given.data) });
+  }
+  const data = given.data as ImageArray;
+  if (data.length !== width * height * channels) {
+    throw new InvalidArgumentError({
+      parameter: `${parameter}.data`,
+      expected: `${width} x ${height} x ${channels} = ${width * height * channels} elements`,
+      received: `${data.length}`,
+    });
+  }
+  return { width, height, channels, data, dtype, knownAlpha: isImageData };
+}
