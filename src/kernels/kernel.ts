@@ -1,0 +1,41 @@
+// What a kernel is: one family of strip operations with its specification (plain f64 loops) and its generated twin.
+import type { BufferSpec, KernelSpec, Work } from "../plan/types.ts";
+import type { TypedArray } from "../tensor.ts";
+import type { ModuleBuilder } from "../wasm/assembler.ts";
+
+/** The buffers that a step touches; kernels take their sizes from here. */
+export interface StepBuffers {
+  reads: BufferSpec[];
+  write: BufferSpec;
+}
+
+/** The rows of a buffer on one strip. Row 0 is the first that the strip's first output row needs. */
+export interface Rows {
+  spec: BufferSpec;
+  row(index: number): Exclude<TypedArray, BigInt64Array | BigUint64Array>;
+}
+
+/** What the generated code may use. */
+export interface CodeMode {
+  /** Fused multiply-add of relaxed SIMD. */
+  relaxed: boolean;
+}
+
+export interface Kernel<S extends KernelSpec = KernelSpec> {
+  family: S["family"];
+  /** The specification: computes `rows` output rows in f64. */
+  reference(spec: S, reads: Rows[], write: Rows, rows: number): void;
+  /** Names the generated code: equal names, equal code. */
+  entry(spec: S, buffers: StepBuffers, mode: CodeMode): string;
+  /** Generates a function (rows, params, ...tables of row pointers: reads, then write). */
+  emit(module: ModuleBuilder, name: string, spec: S, buffers: StepBuffers, mode: CodeMode): void;
+  /** What one output row costs. */
+  work(spec: S, buffers: StepBuffers): Work;
+  /** The parameter block that the generated code reads: sizes and taps. */
+  params(spec: S, buffers: StepBuffers): Uint8Array;
+  /** How many elements past its last a row must allow to be read and written. */
+  overrun: number;
+}
+
+/** Elements of one row of results. */
+export const rowElements = ({ width, channels }: BufferSpec): number => width * channels;

@@ -1,0 +1,30 @@
+// The specification of the taps family: a sum of taps times pixels, and how a sum becomes a result.
+import type { Finish, TapsSpec } from "../../plan/types.ts";
+import { rangeOf, type ViewDType } from "../../tensor.ts";
+import { type Rows, rowElements } from "../kernel.ts";
+
+/** Rounds half up and saturates for integer types; NaN becomes 0 there, as WebAssembly's trunc_sat has it. */
+export function finishValue(sum: number, { denominator, gain, offset }: Finish, dtype: ViewDType): number {
+  const value = (sum / denominator) * gain + offset;
+  if (dtype !== "u8" && dtype !== "u16" && dtype !== "i16") return value;
+  const [low, high] = rangeOf[dtype];
+  return Number.isNaN(value) ? 0 : Math.min(high, Math.max(low, Math.floor(value + 0.5)));
+}
+
+export function tapsReference(spec: TapsSpec, reads: Rows[], write: Rows, rows: number): void {
+  const [input, addend] = reads as [Rows, Rows | undefined];
+  const n = rowElements(write.spec);
+  const channels = input.spec.channels;
+  for (let y = 0; y < rows; y++) {
+    const sources = spec.taps.map(({ dy }) => input.row(y + dy));
+    const out = write.row(y);
+    const before = addend?.row(y);
+    for (let i = 0; i < n; i++) {
+      let sum = before ? before[i]! : 0;
+      spec.taps.forEach(({ dx, tap }, t) => {
+        sum += tap * sources[t]![i + dx * channels]!;
+      });
+      out[i] = spec.finish ? finishValue(sum, spec.finish, write.spec.dtype) : sum;
+    }
+  }
+}

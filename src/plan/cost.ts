@@ -1,0 +1,48 @@
+// What a candidate costs: the work of its steps, the bytes it moves, and a predicted time by the profile.
+import { bytesOf } from "../tensor.ts";
+import type { BufferSpec, Cost, Draft, Profile, WorkOf } from "./types.ts";
+
+/** Bytes of one row of a buffer, without the slack that a program adds. */
+export const rowBytes = ({ width, channels, dtype }: BufferSpec): number => width * channels * bytesOf[dtype];
+
+/** Rows of a buffer that a strip of `grain` output rows holds. */
+export const stripRows = ({ stride, above, below, scope }: BufferSpec, grain: number): number =>
+  scope === "constant" ? 1 : (grain - 1) * stride + above + below + 1;
+
+export function costOf(draft: Draft, profile: Profile, workOf: WorkOf): Cost {
+  const buffers = new Map(draft.buffers.map((buffer) => [buffer.id, buffer]));
+  const cost: Cost = { multiplications: 0, additions: 0, bytes: 0, time: 0 };
+  for (const { grid, steps } of draft.stages) {
+    const rows = grid.images * grid.extent;
+    const strips = grid.images * Math.ceil(grid.extent / grid.grain);
+    for (const step of steps) {
+      const { arithmetic, multiplications, additions, serialAdditions } = workOf(step, buffers);
+      const write = buffers.get(step.writes)!;
+      cost.multiplications += multiplications * rows;
+      cost.additions += (additions + serialAdditions) * rows;
+      cost.time +=
+        rows *
+          (multiplications * profile.multiplication[arithmetic] +
+            additions * profile.addition +
+            serialAdditions * profile.serialAddition +
+            write.width * write.channels * profile.element) +
+        strips * profile.call;
+    }
+    for (const buffer of draft.buffers) {
+      if (buffer.scope !== "input" && buffer.scope !== "output") continue;
+      const bytes = rowBytes(buffer) * ((rows - grid.images) * buffer.stride + grid.images);
+      cost.bytes += bytes;
+      cost.time += bytes * profile.byte;
+    }
+  }
+  return cost;
+}
+
+/**
+ * Rows of output for one strip: as many as keep the strip's buffers in a worker's cache, and at least `least`.
+ * Part of the schedule: results do not depend on it.
+ */
+export function grainFor(buffers: readonly BufferSpec[], extent: number, profile: Profile, least = 4): number {
+  const bytesPerRow = buffers.reduce((sum, b) => sum + (b.scope === "constant" ? 0 : rowBytes(b) * b.stride), 0);
+  return Math.min(extent, Math.max(least, Math.min(128, Math.floor(profile.cache / bytesPerRow))));
+}

@@ -1,0 +1,79 @@
+// Picks a plan: asks every solver of the problem's kind, costs what they propose, and keeps the reasons of the others.
+import { describe, InvalidArgumentError, Rank1Error } from "../errors.ts";
+import { costOf } from "./cost.ts";
+import {
+  type Candidate,
+  type Plan,
+  type Problem,
+  type Profile,
+  planVersion,
+  type Solver,
+  type WorkOf,
+} from "./types.ts";
+
+export interface Planner {
+  solvers: readonly Solver[];
+  workOf: WorkOf;
+  profile: Profile;
+}
+
+/** Every way that the solvers know to compute a problem, cheapest first, and why others do not apply. */
+export function candidates(
+  problem: Problem,
+  { solvers, workOf, profile }: Planner,
+): { found: Candidate[]; refused: Plan["beaten"] } {
+  const found: Candidate[] = [];
+  const refused: Plan["beaten"] = [];
+  for (const solver of solvers) {
+    if (solver.kind !== problem.kind) continue;
+    const drafts = solver.propose(problem, profile);
+    if (Array.isArray(drafts)) {
+      for (const draft of drafts) found.push({ solver: solver.name, ...draft, cost: costOf(draft, profile, workOf) });
+    } else {
+      refused.push({ solver: solver.name, summary: "", why: `does not apply: ${drafts.why}` });
+    }
+  }
+  found.sort((a, b) => a.cost.time - b.cost.time);
+  return { found, refused };
+}
+
+/** The cheapest plan, or the cheapest of one solver where `strategy` names it. */
+export function plan(problem: Problem, planner: Planner, strategy?: string): Plan {
+  const { found, refused } = candidates(problem, planner);
+  const chosen = strategy === undefined ? found[0] : found.find(({ solver }) => solver === strategy);
+  if (!chosen) {
+    const why = refused.find(({ solver }) => solver === strategy)?.why;
+    throw new InvalidArgumentError({
+      parameter: "strategy",
+      expected: `one of ${[...new Set(found.map(({ solver }) => solver))].join(", ")}`,
+      received: describe(strategy),
+      hint: why && `${strategy} ${why}`,
+    });
+  }
+  const beaten = found
+    .filter((candidate) => candidate !== chosen)
+    .map(({ solver, summary, cost }) => ({ solver, summary, cost, why: compare(cost.time / chosen.cost.time) }));
+  return { version: planVersion, problem, ...chosen, beaten: [...beaten, ...refused] };
+}
+
+const compare = (ratio: number): string =>
+  ratio < 1
+    ? `predicted ${(1 / ratio).toFixed(2)} x faster, but not asked for`
+    : `predicted ${ratio.toFixed(2)} x slower`;
+
+/** Refuses what is not a plan of this version: a stored plan may come from another one. */
+export function checkPlan(plan: unknown): Plan {
+  const version = (plan as Partial<Plan> | null | undefined)?.version;
+  if (typeof plan !== "object" || plan === null || version === undefined) {
+    throw new InvalidArgumentError({
+      parameter: "plan",
+      expected: "a plan made by engine.plan",
+      received: describe(plan),
+    });
+  }
+  if (version !== planVersion) {
+    const [expected, received] = [`${planVersion}`, describe(version)];
+    throw new Rank1Error("UNKNOWN_VERSION", { parameter: "plan.version", expected, received });
+  }
+  return plan as Plan;
+}

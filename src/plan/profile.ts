@@ -1,0 +1,14 @@
+// The built-in profile: what the cost model assumes of a machine. Figures are nanoseconds on one thread of a common
+// x86-64 server core, from this repository's own kernels; only their ratios decide.
+import type { Profile } from "./types.ts";
+
+export const builtInProfile: Profile = {
+  name: "built-in",
+  multiplication: { i32: 0.14, f32: 0.12 },
+  addition: 0.1,
+  serialAddition: 0.45,
+  byte: 0.06,
+  element: 0.35,
+  call: 120,
+  cache: 256 * 1024,
+};

@@ -1,0 +1,223 @@
+// The central types: what to compute (Problem), how (Plan: stages of steps over buffers), and who proposes it (Solver).
+// Data only, and all of it survives JSON: a plan can be stored, drawn, compared and run later.
+import type { ImageDType, ViewDType } from "../tensor.ts";
+
+// ── What to compute ────────────────────────────────────────────────────────────────────────────────────────────────
+
+export type Border = "constant" | "edge" | "reflect" | "symmetric" | "wrap";
+
+/** Shape and type of a value: [height, width, channels] for pictures, [batch, height, width, channels] for layers. */
+export interface ValueSpec {
+  shape: number[];
+  dtype: ImageDType;
+}
+
+/** Where the outputs look: output (y, x) reads input rows y·stride − pads.top + ky·dilation, columns likewise. */
+export interface Window {
+  size: [kh: number, kw: number];
+  strides: [y: number, x: number];
+  dilations: [y: number, x: number];
+  pads: [top: number, left: number, bottom: number, right: number];
+  border: Border;
+  /** The value beyond the edge under `constant`. */
+  borderValue: number;
+}
+
+/** One column ⊗ row product. */
+export interface Term {
+  column: number[];
+  row: number[];
+}
+
+/** The weights of a filter and what factoring found in them. filter = Σ terms / denominator, before gain. */
+export interface Factors {
+  /** Row-major [kh · kw]; absent where the filter was given as a column and a row. */
+  values?: number[];
+  /** Terms at the exact rank. */
+  terms: Term[];
+  /** All taps are integers, and so are the values: integer arithmetic is exact. */
+  integer: boolean;
+  denominator: number;
+  /** Truncations that meet the problem's tolerance, if any: real taps, smallest rank first. */
+  approximations: { terms: Term[]; error: number }[];
+}
+
+export type Activation = "none" | "relu" | "relu6";
+
+export interface FilterProblem {
+  kind: "filter";
+  x: ValueSpec;
+  y: ValueSpec;
+  window: Window;
+  factors: Factors;
+  gain: number;
+  offset: number;
+  /** Largest relative Frobenius error of the effective taps that a plan may have. 0: exact plans only. */
+  tolerance: number;
+  alpha: Alpha;
+}
+
+/** What happens to a last channel that is alpha: filtered like the others, carried over, or weighting the others. */
+export type Alpha = "none" | "keep" | "premultiply";
+
+/** A depthwise separable layer: depthwise [kh, kw, inChannels, depthMultiplier], then pointwise [in·multiplier, out]. */
+export interface SeparableProblem {
+  kind: "separable";
+  x: ValueSpec;
+  y: ValueSpec;
+  window: Window;
+  depthMultiplier: number;
+  middle: Activation;
+  activation: Activation;
+}
+
+export type Problem = FilterProblem | SeparableProblem;
+
+// ── How to compute it ──────────────────────────────────────────────────────────────────────────────────────────────
+
+export type BufferId = string;
+
+/**
+ * Rows of `width` pixels of `channels` elements. For a strip of output rows [y0, y1) it holds rows
+ * y0·stride − above … (y1 − 1)·stride + below; kernels reach them through a table of row pointers.
+ */
+export interface BufferSpec {
+  id: BufferId;
+  /** input, output: the caller's data, staged strip by strip. strip: scratch of one worker. constant: weights. */
+  scope: "input" | "output" | "strip" | "constant";
+  dtype: ViewDType;
+  width: number;
+  channels: number;
+  stride: number;
+  above: number;
+  below: number;
+  /** Input only: how many pixels of border stand left and right of each row. */
+  left?: number;
+  right?: number;
+}
+
+/** How sums are formed: in exact 32-bit integers, or in floating point. */
+export type Arithmetic = "i32" | "f32";
+
+/** What turns a sum into a result: gain · (sum / denominator) + offset, rounded half up and saturated. */
+export interface Finish {
+  denominator: number;
+  gain: number;
+  offset: number;
+}
+
+/** out[i] = Σ tap · in[row + dy][i + dx · channels], plus the second buffer read where the step reads two. */
+export interface TapsSpec {
+  family: "taps";
+  taps: { dy: number; dx: number; tap: number }[];
+  arithmetic: Arithmetic;
+  finish?: Finish;
+}
+
+/** Sums of `length` neighbours along one axis, at a cost that does not depend on the length. Exact integers only. */
+export interface RunningSumSpec {
+  family: "running-sum";
+  axis: "column" | "row";
+  length: number;
+}
+
+export interface DepthwiseSpec {
+  family: "depthwise";
+  size: [kh: number, kw: number];
+  strides: [y: number, x: number];
+  dilations: [y: number, x: number];
+  depthMultiplier: number;
+  activation: Activation;
+}
+
+export interface PointwiseSpec {
+  family: "pointwise";
+  activation: Activation;
+}
+
+export type KernelSpec = TapsSpec | RunningSumSpec | DepthwiseSpec | PointwiseSpec;
+
+/** One kernel call on one strip. */
+export interface Step {
+  /** What the step is called in explanations: "column pass". */
+  name: string;
+  kernel: KernelSpec;
+  reads: BufferId[];
+  writes: BufferId;
+}
+
+/** A grid of strips of `grain` output rows, and the steps that run over each strip while it is in cache. */
+export interface Stage {
+  grid: { images: number; extent: number; grain: number };
+  steps: Step[];
+}
+
+export interface Cost {
+  /** Multiply-accumulates over the whole problem. */
+  multiplications: number;
+  additions: number;
+  /** Bytes that move between the caller's memory and the kernels. */
+  bytes: number;
+  /** Predicted time on one thread, in nanoseconds, by the built-in profile. */
+  time: number;
+}
+
+/** What a solver proposes; the planner adds the cost. */
+export interface Draft {
+  /** In what the plan consists: "column pass, row pass". */
+  summary: string;
+  stages: Stage[];
+  buffers: BufferSpec[];
+  /** Of the effective taps: relative Frobenius error, and the largest error of one output for inputs of the type. */
+  error: { relative: number; maxAbs: number };
+}
+
+export interface Candidate extends Draft {
+  solver: string;
+  cost: Cost;
+}
+
+export const planVersion = 1;
+
+export interface Plan extends Candidate {
+  version: typeof planVersion;
+  problem: Problem;
+  /** Dearer candidates, cheapest first, and solvers that do not apply, each with the reason. */
+  beaten: { solver: string; summary: string; cost?: Cost; why: string }[];
+}
+
+/** Proposes plans for one kind of problem; where it does not apply, the reason. */
+export interface Solver<P extends Problem = Problem> {
+  name: string;
+  kind: P["kind"];
+  propose(problem: P, profile: Profile): Draft[] | { why: string };
+}
+
+/** What a step does for one of its output rows. */
+export interface Work {
+  arithmetic: Arithmetic;
+  multiplications: number;
+  additions: number;
+  /** Additions that each wait for the one before. */
+  serialAdditions: number;
+}
+
+/** How the planner learns the work of a step, so that it need not know the kernels. */
+export type WorkOf = (step: Step, buffers: ReadonlyMap<BufferId, BufferSpec>) => Work;
+
+/** What the cost model knows of a machine; times in nanoseconds on one thread. */
+export interface Profile {
+  name: string;
+  /** One multiply-accumulate, by arithmetic, in a vector kernel. */
+  multiplication: Record<Arithmetic, number>;
+  addition: number;
+  /** Serial additions of a running sum along a row, which no vector helps. */
+  serialAddition: number;
+  byte: number;
+  /** Loading and storing one element of an intermediate buffer. */
+  element: number;
+  /** One step on one strip. */
+  call: number;
+  /** How many bytes of strip a worker should touch at once, to stay in its cache. */
+  cache: number;
+}

@@ -1,0 +1,165 @@
+// A small assembler: expressions are arrays of bytes, instructions have the names of the specification, and a module
+// is a list of functions over one imported memory. It emits what it is told; it optimises nothing.
+import { leb, memoryOps, plainOps } from "./opcodes.ts";
+
+/** Encoded instructions; an operand leaves one value, a statement leaves none. */
+export type Code = readonly number[];
+
+export type ValueType = "i32" | "i64" | "f32" | "f64" | "v128";
+
+const valueTypes: Record<ValueType, number> = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b };
+
+export interface Local {
+  readonly index: number;
+  readonly type: ValueType;
+}
+
+function signedLeb(value: number): number[] {
+  const bytes: number[] = [];
+  for (;;) {
+    const low = value & 0x7f;
+    value >>= 7;
+    if ((value === 0 && !(low & 0x40)) || (value === -1 && low & 0x40)) return [...bytes, low];
+    bytes.push(low | 0x80);
+  }
+}
+
+function opcode(table: ReadonlyMap<string, readonly number[]>, name: string): readonly number[] {
+  const code = table.get(name);
+  if (!code) throw new Error(`assembler: no instruction ${name}`);
+  return code;
+}
+
+/** An instruction without immediates, after its operands: op("i32x4.add", a, b). */
+export function op(name: string, ...operands: Code[]): Code {
+  return [...operands.flat(), ...opcode(plainOps, name)];
+}
+
+/** A load, from an address plus a constant offset in bytes. No alignment is promised. */
+export function load(name: string, address: Code, offset = 0): Code {
+  return [...address, ...opcode(memoryOps, name), 0, ...leb(offset)];
+}
+
+export function store(name: string, address: Code, value: Code, offset = 0): Code {
+  return [...address, ...value, ...opcode(memoryOps, name), 0, ...leb(offset)];
+}
+
+/** extract_lane and replace_lane. */
+export function lane(name: string, index: number, ...operands: Code[]): Code {
+  return [...op(name, ...operands), index];
+}
+
+/** Bytes of two vectors by index: 0 to 15 from the first, 16 to 31 from the second. */
+export function shuffle(indices: readonly number[], a: Code, b: Code): Code {
+  return [...a, ...b, 0xfd, 13, ...indices];
+}
+
+export const i32 = (value: number): Code => [0x41, ...signedLeb(value | 0)];
+export const f32 = (value: number): Code => [0x43, ...new Uint8Array(new Float32Array([value]).buffer)];
+export const f64 = (value: number): Code => [0x44, ...new Uint8Array(new Float64Array([value]).buffer)];
+
+/** A constant vector of equal lanes. */
+export function splat(shape: "i8x16" | "i16x8" | "i32x4" | "f32x4" | "f64x2", value: number): Code {
+  const views = {
+    i8x16: new Int8Array(16).fill(value),
+    i16x8: new Int16Array(8).fill(value),
+    i32x4: new Int32Array(4).fill(value),
+    f32x4: new Float32Array(4).fill(value),
+    f64x2: new Float64Array(2).fill(value),
+  };
+  return [0xfd, 12, ...new Uint8Array(views[shape].buffer)];
+}
+
+export const get = (local: Local): Code => [0x20, ...leb(local.index)];
+export const set = (local: Local, value: Code): Code => [...value, 0x21, ...leb(local.index)];
+export const tee = (local: Local, value: Code): Code => [...value, 0x22, ...leb(local.index)];
+/** local += a constant or an expression (i32). */
+export const bump = (local: Local, by: number | Code): Code =>
+  set(local, op("i32.add", get(local), typeof by === "number" ? i32(by) : by));
+
+export const block = (...body: Code[]): Code => [0x02, 0x40, ...body.flat(), 0x0b];
+export const loop = (...body: Code[]): Code => [0x03, 0x40, ...body.flat(), 0x0b];
+export const branchIf = (depth: number, condition: Code): Code => [...condition, 0x0d, ...leb(depth)];
+export const when = (condition: Code, ...body: Code[]): Code => [...condition, 0x04, 0x40, ...body.flat(), 0x0b];
+
+export const ifElse = (condition: Code, then: Code, otherwise: Code): Code => [
+  ...condition,
+  0x04,
+  0x40,
+  ...then,
+  0x05,
+  ...otherwise,
+  0x0b,
+];
+
+/** do { body } while (condition) */
+export const doWhile = (condition: Code, ...body: Code[]): Code => loop(...body, branchIf(0, condition));
+
+/** while (condition) { body } */
+export const whileLoop = (condition: Code, ...body: Code[]): Code => when(condition, doWhile(condition, ...body));
+
+export class FunctionBuilder {
+  readonly params: readonly Local[];
+  private readonly locals: ValueType[] = [];
+  private readonly body: number[] = [];
+
+  constructor(params: readonly ValueType[]) {
+    this.params = params.map((type, index) => ({ index, type }));
+  }
+
+  local(type: ValueType): Local {
+    this.locals.push(type);
+    return { index: this.params.length + this.locals.length - 1, type };
+  }
+
+  emit(...statements: Code[]): void {
+    for (const statement of statements) for (const byte of statement) this.body.push(byte);
+  }
+
+  encode(): number[] {
+    const declared = this.locals.flatMap((type) => [1, valueTypes[type]]);
+    return [...leb(this.locals.length), ...declared, ...this.body, 0x0b];
+  }
+}
+
+export interface MemoryImport {
+  shared: boolean;
+  /** In pages of 64 KiB; a shared memory must state its maximum. */
+  maximum: number;
+}
+
+/** A module of exported functions without results, over the memory `env.memory`. */
+export class ModuleBuilder {
+  private readonly functions = new Map<string, FunctionBuilder>();
+
+  /** Adds an exported function; `build` emits its body. */
+  define(name: string, params: readonly ValueType[], build: (f: FunctionBuilder) => void): void {
+    const f = new FunctionBuilder(params);
+    build(f);
+    this.functions.set(name, f);
+  }
+
+  has(name: string): boolean {
+    return this.functions.has(name);
+  }
+
+  encode(memory: MemoryImport): Uint8Array<ArrayBuffer> {
+    const functions = [...this.functions];
+    const types = functions.map(([, f]) => [0x60, ...vector(f.params.map(({ type }) => [valueTypes[type]])), 0]);
+    const limits = memory.shared ? [3, ...leb(0), ...leb(memory.maximum)] : [0, 0];
+    const bytes = [
+      ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+      ...section(1, vector(types)),
+      ...section(2, vector([[...name("env"), ...name("memory"), 2, ...limits]])),
+      ...section(3, vector(functions.map((_, index) => leb(index)))),
+      ...section(7, vector(functions.map(([key], index) => [...name(key), 0, ...leb(index)]))),
+      ...section(10, vector(functions.map(([, f]) => sized(f.encode())))),
+    ];
+    return new Uint8Array(bytes);
+  }
+}
+
+const sized = (bytes: number[]): number[] => [...leb(bytes.length), ...bytes];
+const vector = (items: number[][]): number[] => [...leb(items.length), ...items.flat()];
+const section = (id: number, bytes: number[]): number[] => [id, ...sized(bytes)];
+const name = (text: string): number[] => sized([...new TextEncoder().encode(text)]);
