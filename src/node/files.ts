@@ -1,0 +1,121 @@
+// Files in and out so that nothing half-written is ever seen: checks before work begins, writing to a temporary name
+// beside the target and renaming it, and `-` for the standard streams.
+import { randomUUID } from "node:crypto";
+import { rmSync } from "node:fs";
+import { readFile, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { buffer } from "node:stream/consumers";
+import { InvalidArgumentError } from "../errors.ts";
+
+/** Temporary files that exist now: whatever ends the process by `process.exit` takes them along. */
+const temporaries = new Set<string>();
+
+function removeTemporaries(): void {
+  for (const path of temporaries) rmSync(path, { force: true });
+}
+
+/** What the system's error codes mean to a reader; anything else is passed on in its own words. */
+const reasons: Readonly<Record<string, string>> = {
+  ENOENT: "a name that does not exist",
+  EISDIR: "a folder",
+  ENOTDIR: "a path through something that is not a folder",
+  EACCES: "one without permission",
+  EPERM: "one without permission",
+  EROFS: "one on a read-only disk",
+  ENOSPC: "a full disk",
+  ELOOP: "a circle of links",
+  ENAMETOOLONG: "a name that is too long",
+};
+
+function fileError(path: string, expected: string, cause: unknown): InvalidArgumentError {
+  const { code, message } = cause as NodeJS.ErrnoException;
+  return new InvalidArgumentError({ parameter: path, expected, received: reasons[code ?? ""] ?? message, cause });
+}
+
+async function statIfExists(path: string) {
+  try {
+    return await stat(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw fileError(path, "a usable path", error);
+  }
+}
+
+/** The bytes of a file. Throws {@link InvalidArgumentError} that names it when it cannot be read. */
+export async function readBytes(path: string, signal?: AbortSignal): Promise<Uint8Array> {
+  try {
+    return await readFile(path, { signal });
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw fileError(path, "a readable file", error);
+  }
+}
+
+/**
+ * Checks that a file may be written at `path`: its folder exists, it is not itself a folder, and it is none of `inputs`
+ * (also not through a symbolic or hard link). Throws {@link InvalidArgumentError}; writes nothing.
+ */
+export async function checkOutput(path: string, inputs: readonly string[] = []): Promise<void> {
+  await checkFolder(dirname(path), path);
+  const target = await statIfExists(path);
+  if (target?.isDirectory())
+    throw new InvalidArgumentError({ parameter: path, expected: "the name of a file", received: "a folder" });
+  for (const input of target ? inputs : []) {
+    const source = await statIfExists(input);
+    if (source?.dev !== target?.dev || source?.ino !== target?.ino) continue;
+    const [expected, received] = ["an output that is not one of the inputs", `the same file as ${input}`];
+    throw new InvalidArgumentError({ parameter: path, expected, received });
+  }
+}
+
+/** Checks that `folder` exists and is one. `parameter` is the name that the message begins with. */
+export async function checkFolder(folder: string, parameter: string = folder): Promise<void> {
+  const found = await statIfExists(folder);
+  if (found?.isDirectory()) return;
+  const received = found ? `${folder}, which is not a folder` : `${folder}, which does not exist`;
+  throw new InvalidArgumentError({ parameter, expected: "an existing folder", received });
+}
+
+/**
+ * Writes a whole file or nothing: to a temporary name in the same folder, then renamed over the target. A link keeps
+ * pointing where it did, an existing file keeps its mode, and a device or pipe is written to directly. On failure, on
+ * abort and when the process exits the temporary file is removed.
+ */
+export async function writeAtomic(path: string, data: string | Uint8Array, signal?: AbortSignal): Promise<void> {
+  await checkOutput(path);
+  const existing = await statIfExists(path);
+  const target = existing ? await realpath(path) : path;
+  const temporary = join(dirname(target), `.${basename(target).slice(0, 100)}.${randomUUID().slice(0, 8)}.tmp`);
+  try {
+    if (existing && !existing.isFile()) return await writeFile(target, data, { signal });
+    if (temporaries.size === 0) process.once("exit", removeTemporaries);
+    temporaries.add(temporary);
+    await writeFile(temporary, data, { signal, flag: "wx", mode: existing?.mode });
+    await rename(temporary, target);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    signal?.throwIfAborted();
+    throw fileError(path, "a file that can be written", error);
+  } finally {
+    temporaries.delete(temporary);
+    if (temporaries.size === 0) process.off("exit", removeTemporaries);
+  }
+}
+
+/** All bytes of the standard input. */
+export async function readStdin(): Promise<Uint8Array> {
+  return await buffer(process.stdin);
+}
+
+/** Writes to the standard output and waits until the reader has taken it. A reader that has gone is not an error. */
+export function writeStdout(data: string | Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const ignore = (): void => {}; // the callback below sees the error first; the event must only not be unhandled
+    process.stdout.once("error", ignore);
+    process.stdout.write(data, (error) => {
+      if (!error) process.stdout.off("error", ignore);
+      if (error && (error as NodeJS.ErrnoException).code !== "EPIPE") reject(error);
+      else resolve();
+    });
+  });
+}
