@@ -1,0 +1,69 @@
+// What a plan needs of a machine: memory, and kernels that run on strips of it. The reference machine and WebAssembly
+// both give it, so one interpreter serves both.
+import type { StepBuffers } from "../kernels/kernel.ts";
+import type { KernelSpec } from "../plan/types.ts";
+import type { ViewDType } from "../tensor.ts";
+import type { Block } from "../wasm/memory.ts";
+
+/** Where an operand's table of row pointers stands: at an offset from the strip's slot, the worker's scratch, or 0. */
+export interface OperandAddress {
+  base: "slot" | "scratch" | "absolute";
+  offset: number;
+}
+
+/** One kernel call of a strip, ready to be bound. */
+export interface Call {
+  spec: KernelSpec;
+  buffers: StepBuffers;
+  /** Address of the parameter block. */
+  params: number;
+  operands: OperandAddress[];
+}
+
+/** The strips of a run: who works on them besides the caller is the machine's affair. */
+export interface Job {
+  calls: Call[];
+  /** Addresses of the slots. A slot begins with its state and its number of rows, as 32-bit integers. */
+  slots: number[];
+  /** Scratch of the caller first, then of each further thread. */
+  scratch: number[];
+}
+
+/** A started job. */
+export interface Run {
+  /** Executes the calls on one filled slot, on this thread. */
+  execute(slot: number): void;
+  /** Tells other threads that a slot was filled. */
+  wake(): void;
+  /** Resolves when another thread has finished a slot since the count of finished slots was `seen`. */
+  waitForOthers(seen: number): Promise<void>;
+  finished(): number;
+  /** Ends the job: no thread touches its memory after this resolves. */
+  end(): Promise<void>;
+}
+
+export interface Machine {
+  readonly name: "wasm" | "reference";
+  /** Threads that run strips, the caller's included. */
+  readonly threads: number;
+  /** The type in which a buffer of a plan is held here: the reference keeps intermediates in f64. */
+  dtypeOf(scope: "input" | "output" | "strip" | "constant", dtype: ViewDType): ViewDType;
+  /** The memory as it is now; views of an earlier one may be stale. */
+  buffer(): ArrayBufferLike;
+  allocate(bytes: number): Block;
+  release(block: Block): void;
+  /** Makes the kernels of these calls ready to run. */
+  prepare(calls: Call[]): Promise<PreparedCalls>;
+  bytes(): number;
+  dispose(): void;
+}
+
+export interface PreparedCalls {
+  start(job: Job): Promise<Run>;
+}
+
+/** States of a slot. */
+export const slotState = { empty: 0, filled: 1, running: 2, done: 3 } as const;
+/** Words of a slot's header. */
+export const slotWords = { state: 0, rows: 1 } as const;
+export const slotHeaderBytes = 64;

@@ -1,0 +1,168 @@
+// The interpreter: a plan becomes a program on a machine. Strips of rows are staged into slots, run through all steps of
+// the stage by whoever is free, and copied out; the caller's thread feeds, empties, and works in between.
+import { InvalidArgumentError } from "../errors.ts";
+import type { Plan, Problem, Stage } from "../plan/types.ts";
+import type { Block } from "../wasm/memory.ts";
+import { find, layoutStage, rebase, type StageLayout } from "./layout.ts";
+import { type Call, type Machine, type PreparedCalls, type Run, slotState, slotWords } from "./machine.ts";
+import { type Edge, RowEmitter, RowStager, type Source, type Target } from "./rows.ts";
+import { Slices } from "./slices.ts";
+import { Strips } from "./strips.ts";
+
+export interface RunOptions {
+  signal?: AbortSignal;
+  /** Called now and then with the share that is done, from 0 to 1. */
+  onProgress?: (done: number) => void;
+}
+
+/** A plan that is ready to run on one machine: kernels compiled, memory reserved, weights in place. */
+export class Program {
+  readonly plan: Plan;
+  private readonly machine: Machine;
+  private readonly block: Block;
+  private readonly layout: StageLayout;
+  private readonly stage: Stage;
+  private readonly calls: Call[];
+  private readonly prepared: PreparedCalls;
+
+  private constructor(
+    plan: Plan,
+    machine: Machine,
+    block: Block,
+    layout: StageLayout,
+    calls: Call[],
+    prepared: PreparedCalls,
+  ) {
+    this.plan = plan;
+    this.machine = machine;
+    this.block = block;
+    this.layout = layout;
+    this.stage = plan.stages[0]!;
+    this.calls = calls;
+    this.prepared = prepared;
+  }
+
+  /** `constants` holds the packed weights by buffer. */
+  static async create(
+    plan: Plan,
+    machine: Machine,
+    constants: ReadonlyMap<string, Float32Array> = new Map(),
+  ): Promise<Program> {
+    const [stage, ...more] = plan.stages;
+    if (!stage || more.length > 0) {
+      const [expected, received] = ["a plan of one stage", `${plan.stages.length}`];
+      throw new InvalidArgumentError({ parameter: "plan.stages", expected, received });
+    }
+    const relative = layoutStage(stage, plan.buffers, machine);
+    const block = machine.allocate(relative.bytes);
+    try {
+      const layout = rebase(relative, block.offset);
+      const calls = callsOf(stage, layout);
+      const prepared = await machine.prepare(calls);
+      const program = new Program(plan, machine, block, layout, calls, prepared);
+      program.initialise(constants);
+      return program;
+    } catch (error) {
+      machine.release(block);
+      throw error;
+    }
+  }
+
+  get bytes(): number {
+    return this.block.bytes;
+  }
+
+  dispose(): void {
+    this.machine.release(this.block);
+  }
+
+  /** Parameter blocks, weights, and the tables of rows that never move. */
+  private initialise(constants: ReadonlyMap<string, Float32Array>): void {
+    const { layout } = this;
+    const buffer = this.machine.buffer();
+    for (const { offset, bytes } of layout.params) new Uint8Array(buffer, offset, bytes.length).set(bytes);
+    for (const [id, { spec, base, table, data, pitch, rows }] of layout.buffers) {
+      if (spec.scope === "input") continue;
+      const bases = base === "absolute" ? [0] : base === "slot" ? layout.slots : layout.scratch;
+      for (const start of bases) {
+        const pointers = new Uint32Array(buffer, start + table, rows);
+        for (let row = 0; row < rows; row++) pointers[row] = start + data + row * pitch;
+        if (spec.scope !== "constant") continue;
+        const weights = constants.get(id);
+        if (weights) new Float32Array(buffer, start + data, weights.length).set(weights);
+      }
+    }
+    const words = new Int32Array(buffer);
+    for (const slot of layout.slots) words[slot / 4 + slotWords.state] = slotState.empty;
+  }
+
+  async run(source: Source, target: Target, options: RunOptions = {}): Promise<void> {
+    const { machine, layout, stage } = this;
+    options.signal?.throwIfAborted();
+    const { edge, alpha } = endsOf(this.plan.problem);
+    const [input, output] = [this.rowsOf("input"), this.rowsOf("output")];
+    const job = { calls: this.calls, slots: layout.slots, scratch: layout.scratch };
+    const strips = new Strips(stage, layout, machine.buffer(), {
+      stager: new RowStager(source, edge, input, alpha),
+      emitter: new RowEmitter(source, target, output, alpha),
+      input,
+      output,
+    });
+    const run = await this.prepared.start(job);
+    try {
+      await drive(strips, run, options);
+    } finally {
+      strips.abandon();
+      await run.end();
+    }
+  }
+
+  private rowsOf(scope: "input" | "output") {
+    return [...this.layout.buffers.values()].find(({ spec }) => spec.scope === scope)!;
+  }
+}
+
+function endsOf(problem: Problem): { edge: Edge; alpha: "none" | "keep" | "premultiply" } {
+  const { border, borderValue } = problem.window;
+  return { edge: { border, borderValue }, alpha: problem.kind === "filter" ? problem.alpha : "none" };
+}
+
+function callsOf(stage: Stage, layout: StageLayout): Call[] {
+  const specs = [...layout.buffers.values()].map(({ spec }) => spec);
+  return stage.steps.map((step, index) => ({
+    spec: step.kernel,
+    buffers: { reads: step.reads.map((id) => find(specs, id)), write: find(specs, step.writes) },
+    params: layout.params[index]!.offset,
+    operands: [...step.reads, step.writes].map((id) => {
+      const { base, table } = layout.buffers.get(id)!;
+      return { base, offset: table };
+    }),
+  }));
+}
+
+/** Feeds, works and empties until every strip is out. */
+async function drive(strips: Strips, run: Run, { signal, onProgress }: RunOptions): Promise<void> {
+  const slices = new Slices(signal);
+  for (;;) {
+    const finished = run.finished();
+    strips.empty();
+    if (strips.done) break;
+    const fed = strips.feed();
+    if (fed) run.wake();
+    // Others may be waiting for input: fill every free slot before working here.
+    if (!fed || !strips.canFeed()) {
+      const slot = strips.claim();
+      if (slot !== undefined) {
+        run.execute(slot);
+        strips.finish(slot);
+      } else if (!fed) {
+        await run.waitForOthers(finished);
+      }
+    }
+    if (slices.due()) {
+      onProgress?.(strips.share);
+      await slices.next();
+    }
+  }
+  onProgress?.(1);
+}

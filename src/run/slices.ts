@@ -1,0 +1,37 @@
+// Long work on the caller's thread runs in slices, so that events (an abort, a repaint) get their turn in between.
+
+const sliceMilliseconds = 8;
+
+export class Slices {
+  private end = performance.now() + sliceMilliseconds;
+  private readonly signal: AbortSignal | undefined;
+
+  constructor(signal?: AbortSignal) {
+    this.signal = signal;
+  }
+
+  due(): boolean {
+    return performance.now() >= this.end;
+  }
+
+  /** Lets events run, then starts a new slice; throws the signal's reason where it was aborted. */
+  async next(): Promise<void> {
+    await turn();
+    this.signal?.throwIfAborted();
+    this.end = performance.now() + sliceMilliseconds;
+  }
+}
+
+/** Resolves after other events had a turn. */
+export function turn(): Promise<void> {
+  const { setImmediate } = globalThis as { setImmediate?: (callback: () => void) => void };
+  if (setImmediate) return new Promise((resolve) => setImmediate(resolve));
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(undefined);
+  });
+}

@@ -1,0 +1,66 @@
+// The few differences between Node and browsers that threads need. Node's modules are asked for at run time: a static
+// import of "node:" would break bundles for browsers.
+
+/** A thread as both worlds offer it. */
+export interface Thread {
+  post(message: unknown): void;
+  onFailure(listener: (error: Error) => void): void;
+  /** Whether this thread keeps the process alive (Node). */
+  hold(alive: boolean): void;
+  terminate(): void;
+}
+
+interface NodeWorker {
+  postMessage(message: unknown): void;
+  on(event: "error" | "exit", listener: (value: unknown) => void): void;
+  ref(): void;
+  unref(): void;
+  terminate(): Promise<number>;
+}
+
+interface Builtins {
+  getBuiltinModule?: (name: string) => { Worker: typeof Worker; availableParallelism?: () => number } | undefined;
+}
+
+const builtins = (globalThis as { process?: Builtins }).process;
+
+/** Starts a thread that runs worker.js. `createWorker` replaces the way it is made, for pages with needs of their own. */
+export function startThread(createWorker?: () => Worker): Thread {
+  const nodeWorkers = builtins?.getBuiltinModule?.("node:worker_threads");
+  if (nodeWorkers && !createWorker) {
+    const { Worker } = nodeWorkers;
+    return nodeThread(new Worker(new URL("./worker.js", import.meta.url)) as unknown as NodeWorker);
+  }
+  return webThread(createWorker?.() ?? new Worker(new URL("./worker.js", import.meta.url), { type: "module" }));
+}
+
+function nodeThread(worker: NodeWorker): Thread {
+  worker.unref();
+  return {
+    post: (message) => worker.postMessage(message),
+    onFailure(listener) {
+      worker.on("error", (error) => listener(error instanceof Error ? error : new Error(String(error))));
+      worker.on("exit", (code) => listener(new Error(`a worker thread ended with exit code ${code}`)));
+    },
+    hold: (alive) => (alive ? worker.ref() : worker.unref()),
+    terminate: () => void worker.terminate(),
+  };
+}
+
+function webThread(worker: Worker): Thread {
+  return {
+    post: (message) => worker.postMessage(message),
+    onFailure(listener) {
+      worker.addEventListener("error", (event) =>
+        listener(new Error(event.message || "a worker could not be started")),
+      );
+    },
+    hold: () => {},
+    terminate: () => worker.terminate(),
+  };
+}
+
+export function hardwareThreads(): number {
+  const nodeOs = builtins?.getBuiltinModule?.("node:os");
+  return nodeOs?.availableParallelism?.() ?? globalThis.navigator?.hardwareConcurrency ?? 1;
+}

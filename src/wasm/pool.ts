@@ -1,0 +1,132 @@
+// Worker threads on one shared memory. They are started at the first job and told each module once. During a job they
+// take filled slots by compare-and-swap; the control block below tells them when it ends.
+import { Rank1Error } from "../errors.ts";
+import { startThread, type Thread } from "./host.ts";
+
+/** Words of the control block, in 32-bit integers. worker.js knows the same order. */
+const controlWords = { epoch: 0, active: 1, wake: 2, finished: 3 } as const;
+export const controlBytes = 64;
+
+export interface WorkerCall {
+  module: number;
+  entry: string;
+  params: number;
+  operands: { base: "slot" | "scratch" | "absolute"; offset: number }[];
+}
+
+export interface WorkerJob {
+  calls: WorkerCall[];
+  slots: number[];
+  /** One for each worker. */
+  scratch: number[];
+}
+
+export class WorkerPool {
+  private readonly memory: WebAssembly.Memory;
+  private readonly control: number;
+  private readonly size: number;
+  private readonly createWorker: (() => Worker) | undefined;
+  private threads: Thread[] = [];
+  private readonly modules = new Map<number, WebAssembly.Module>();
+  private epoch = 0;
+  private failure: Rank1Error | undefined;
+  private failed = (_error: Rank1Error): void => {};
+
+  constructor(memory: WebAssembly.Memory, control: number, size: number, createWorker?: () => Worker) {
+    this.memory = memory;
+    this.control = control;
+    this.size = size;
+    this.createWorker = createWorker;
+  }
+
+  addModule(id: number, module: WebAssembly.Module): void {
+    this.modules.set(id, module);
+    for (const thread of this.threads) thread.post({ kind: "module", id, module });
+  }
+
+  /** Starts a job on all workers; the memory must not grow until it has ended. */
+  start(job: WorkerJob): PoolRun {
+    if (this.failure || this.threads.length === 0) this.startThreads();
+    const words = new Int32Array(this.memory.buffer, this.control, controlBytes / 4);
+    const epoch = ++this.epoch;
+    Atomics.store(words, controlWords.epoch, epoch);
+    this.threads.forEach((thread, index) => {
+      thread.hold(true);
+      thread.post({
+        kind: "job",
+        epoch,
+        control: this.control,
+        slots: job.slots,
+        scratch: job.scratch[index],
+        calls: job.calls,
+      });
+    });
+    const broken = new Promise<never>((_, reject) => {
+      this.failed = reject;
+    });
+    broken.catch(() => {});
+    return {
+      wake: () => {
+        Atomics.add(words, controlWords.wake, 1);
+        Atomics.notify(words, controlWords.wake);
+      },
+      finished: () => Atomics.load(words, controlWords.finished),
+      waitForOthers: (seen) => Promise.race([changed(words, controlWords.finished, seen), broken]),
+      end: async () => {
+        // Late readers of the job's message find another epoch and leave at once.
+        Atomics.store(words, controlWords.epoch, -epoch);
+        Atomics.add(words, controlWords.wake, 1);
+        Atomics.notify(words, controlWords.wake);
+        while (!this.failure) {
+          const seen = Atomics.load(words, controlWords.finished);
+          if (Atomics.load(words, controlWords.active) === 0) break;
+          await Promise.race([changed(words, controlWords.finished, seen), broken.catch(() => {})]);
+        }
+        for (const thread of this.threads) thread.hold(false);
+        if (this.failure) throw this.failure;
+      },
+    };
+  }
+
+  dispose(): void {
+    for (const thread of this.threads) thread.terminate();
+    this.threads = [];
+  }
+
+  private startThreads(): void {
+    this.dispose();
+    this.failure = undefined;
+    new Int32Array(this.memory.buffer, this.control, controlBytes / 4).fill(0);
+    this.threads = Array.from({ length: this.size }, () => startThread(this.createWorker));
+    for (const thread of this.threads) {
+      thread.onFailure((cause) => this.fail(thread, cause));
+      thread.post({ kind: "memory", memory: this.memory });
+      for (const [id, module] of this.modules) thread.post({ kind: "module", id, module });
+    }
+  }
+
+  /** A broken worker rejects the run; the next job starts new workers. */
+  private fail(thread: Thread, cause: Error): void {
+    if (!this.threads.includes(thread) || this.failure) return;
+    const [expected, received] = ["worker threads that run", cause.message];
+    this.failure = new Rank1Error("WORKER", { parameter: "threads", expected, received, cause });
+    this.failed(this.failure);
+  }
+}
+
+export interface PoolRun {
+  wake(): void;
+  finished(): number;
+  waitForOthers(seen: number): Promise<void>;
+  end(): Promise<void>;
+}
+
+/** Resolves when a word no longer has the value, without blocking this thread. */
+async function changed(words: Int32Array, index: number, value: number): Promise<void> {
+  if (typeof Atomics.waitAsync === "function") {
+    const wait = Atomics.waitAsync(words as Int32Array<SharedArrayBuffer>, index, value, 1000);
+    if (wait.async) await wait.value;
+    return;
+  }
+  while (Atomics.load(words, index) === value) await new Promise((resolve) => setTimeout(resolve));
+}
