@@ -1,0 +1,163 @@
+// The singular value decomposition in f64: a Householder QR with column pivoting, then one-sided Jacobi on the rows of
+// R (Drmač and Veselić, "New fast and accurate Jacobi SVD algorithm", 2008). Small singular values keep their digits.
+
+/**
+ * The compact decomposition: a = Σ s[k] · u[k] ⊗ v[k], with s descending. Singular values that are exactly 0 are left
+ * out, so a zero matrix has none. In every u[k] the entry of largest magnitude is positive (the first one, among those
+ * equal to 1e-9).
+ */
+export interface Svd {
+  /** Left singular vectors: orthonormal, of length `rows`. */
+  u: Float64Array[];
+  s: number[];
+  /** Right singular vectors: orthonormal, of length `cols`. */
+  v: Float64Array[];
+}
+
+export interface SvdOptions {
+  /** Stop at this many singular values: exact where the rank is known to be no larger. */
+  maxRank?: number;
+  /** Treat what is left as zero once its Frobenius norm is at most this times the norm of the longest column. */
+  negligible?: number;
+}
+
+/**
+ * Decomposes `a`, row-major [rows, cols] with finite entries of any scale; entries below 1e-150 of the largest count
+ * as zero. Takes about 10 · rows · cols · rank + 60 · cols · rank² operations for rows >= cols.
+ */
+export function svd(a: ArrayLike<number>, rows: number, cols: number, options: SvdOptions = {}): Svd {
+  const tall = rows >= cols;
+  const { columns, scale } = scaledColumns(a, rows, cols, tall);
+  if (scale === 0) return { u: [], s: [], v: [] };
+  const { reflectors, transposedR } = pivotedQr(columns, options);
+  const rotations = jacobi(transposedR);
+  const length = columns[0]!.length;
+  const triples = transposedR.map((x, k) => {
+    const sigma = Math.sqrt(dot(x, x, 0));
+    return { sigma, left: reflect(reflectors, rotations[k]!, length), right: x.map((value) => value / sigma) };
+  });
+  triples.sort((p, q) => q.sigma - p.sigma);
+  const [u, v] = [triples.map((t) => (tall ? t.left : t.right)), triples.map((t) => (tall ? t.right : t.left))];
+  for (let k = 0; k < u.length; k++) if (leadingEntry(u[k]!) < 0) [u[k], v[k]] = [negated(u[k]!), negated(v[k]!)];
+  return { u, s: triples.map((t) => t.sigma * scale), v };
+}
+
+/** The columns of the matrix or of its transpose, whichever has no more columns than rows, over a power of two. */
+function scaledColumns(a: ArrayLike<number>, rows: number, cols: number, tall: boolean) {
+  let largest = 0;
+  for (let i = 0; i < rows * cols; i++) largest = Math.max(largest, Math.abs(a[i]!));
+  const scale = largest === 0 ? 0 : 2 ** Math.max(-1022, Math.floor(Math.log2(largest)));
+  const [count, length] = tall ? [cols, rows] : [rows, cols];
+  const columns = Array.from({ length: count }, (_, j) => {
+    const column = new Float64Array(length);
+    for (let i = 0; i < length; i++) column[i] = a[tall ? i * cols + j : j * cols + i]! / scale;
+    return column;
+  });
+  return { columns, scale };
+}
+
+/** A Householder reflection I − factor · w wᵀ; w is zero before its index among the reflections. */
+interface Reflector {
+  w: Float64Array;
+  factor: number;
+}
+
+/** Reduces the columns in place. Returns the reflections and Rᵀ in the original order of columns: A = Q · R. */
+function pivotedQr(columns: Float64Array[], { maxRank = columns.length, negligible = 0 }: SvdOptions) {
+  const order = columns.map((_, j) => j);
+  const squares = columns.map((column) => dot(column, column, 0));
+  const enough = negligible ** 2 * Math.max(...squares);
+  const reflectors: Reflector[] = [];
+  const transposedR: Float64Array[] = [];
+  for (let k = 0; k < Math.min(maxRank, columns.length); k++) {
+    let [longest, remaining] = [k, 0];
+    for (let j = k; j < columns.length; j++) {
+      remaining += squares[j]!;
+      if (squares[j]! > squares[longest]!) longest = j;
+    }
+    if (remaining <= enough) break;
+    for (const list of [columns, order, squares] as unknown[][]) [list[k], list[longest]] = [list[longest], list[k]];
+    const w = columns[k]!;
+    const diagonal = w[k]! > 0 ? -Math.sqrt(squares[k]!) : Math.sqrt(squares[k]!);
+    const row = new Float64Array(columns.length);
+    row[order[k]!] = diagonal;
+    w.fill(0, 0, k);
+    w[k]! -= diagonal;
+    const factor = 2 / dot(w, w, k);
+    for (let j = k + 1; j < columns.length; j++) {
+      const column = columns[j]!;
+      addScaled(column, w, -factor * dot(w, column, k), k);
+      row[order[j]!] = column[k]!;
+      squares[j] = dot(column, column, k + 1);
+    }
+    reflectors.push({ w, factor });
+    transposedR.push(row);
+  }
+  return { reflectors, transposedR };
+}
+
+/** Makes the vectors orthogonal to each other by plane rotations, in place; returns the columns of their product. */
+function jacobi(x: Float64Array[]): Float64Array[] {
+  const rotations = x.map((_, k) => Float64Array.from(x, (_, i) => (i === k ? 1 : 0)));
+  const threshold = Number.EPSILON * Math.sqrt(x[0]?.length ?? 1);
+  const squares = x.map((column) => dot(column, column, 0));
+  // Each sweep at least halves the digits that are left: 60 is out of reach.
+  for (let sweep = 0, rotated = true; rotated && sweep < 60; sweep++) {
+    rotated = false;
+    for (let p = 0; p < x.length - 1; p++) {
+      for (let q = p + 1; q < x.length; q++) {
+        const product = dot(x[p]!, x[q]!, 0);
+        if (Math.abs(product) <= threshold * Math.sqrt(squares[p]!) * Math.sqrt(squares[q]!)) continue;
+        rotated = true;
+        const zeta = (squares[q]! - squares[p]!) / (2 * product);
+        const t = (zeta < 0 ? -1 : 1) / (Math.abs(zeta) + Math.hypot(1, zeta));
+        const cosine = 1 / Math.sqrt(1 + t * t);
+        rotate(x[p]!, x[q]!, cosine, cosine * t);
+        rotate(rotations[p]!, rotations[q]!, cosine, cosine * t);
+        squares[p] = dot(x[p]!, x[p]!, 0);
+        squares[q] = dot(x[q]!, x[q]!, 0);
+      }
+    }
+  }
+  return rotations;
+}
+
+function rotate(a: Float64Array, b: Float64Array, cosine: number, sine: number): void {
+  for (let i = 0; i < a.length; i++) {
+    const [p, q] = [a[i]!, b[i]!];
+    a[i] = cosine * p - sine * q;
+    b[i] = sine * p + cosine * q;
+  }
+}
+
+/** Q · [w; 0], of the given length. */
+function reflect(reflectors: Reflector[], w: Float64Array, length: number): Float64Array {
+  const out = new Float64Array(length);
+  out.set(w);
+  for (let k = reflectors.length - 1; k >= 0; k--) {
+    const reflector = reflectors[k]!;
+    addScaled(out, reflector.w, -reflector.factor * dot(reflector.w, out, k), k);
+  }
+  return out;
+}
+
+function dot(a: Float64Array, b: Float64Array, from: number): number {
+  let sum = 0;
+  for (let i = from; i < a.length; i++) sum += a[i]! * b[i]!;
+  return sum;
+}
+
+function addScaled(a: Float64Array, b: Float64Array, factor: number, from: number): void {
+  for (let i = from; i < a.length; i++) a[i]! += factor * b[i]!;
+}
+
+function negated(a: Float64Array): Float64Array {
+  return a.map((value) => 0 - value);
+}
+
+/** The first entry whose magnitude is the largest up to rounding. */
+function leadingEntry(a: Float64Array): number {
+  let largest = 0;
+  for (const value of a) largest = Math.max(largest, Math.abs(value));
+  return a.find((value) => Math.abs(value) >= largest * (1 - 1e-9)) ?? 0;
+}
