@@ -136,6 +136,20 @@ export function checkOneOf<T extends string>(
   });
 }
 
+/** An options object whose every key is known: a misspelt option would otherwise do nothing, silently. */
+export function checkOptions<T extends object>(
+  parameter: string,
+  options: unknown,
+  known: readonly (keyof T & string)[],
+): T {
+  if (options === undefined) return {} as T;
+  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+    throw new InvalidArgumentError({ parameter, expected: "an object of options", received: describe(options) });
+  }
+  for (const key of Object.keys(options)) checkOneOf(`${parameter} key`, key, known);
+  return options as T;
+}
+
 /** The name at the smallest edit distance, if that is small against its length. */
 export function nearest<T extends string>(value: string, names: readonly T[]): T | undefined {
   const lower = value.toLowerCase();

@@ -1,7 +1,7 @@
 // The caller's rows in and out: staging a row extends it by its border; both ends deal with alpha where asked. Nothing
 // else of a program touches the caller's memory.
 import type { Alpha, Border } from "../plan/types.ts";
-import { type ImageDType, rangeOf, viewOf } from "../tensor.ts";
+import { type CheckedImage, type ImageDType, rangeOf, viewOf } from "../tensor.ts";
 import { borderIndex } from "./border.ts";
 import type { RowsLayout } from "./layout.ts";
 
@@ -138,7 +138,7 @@ export class RowEmitter {
 }
 
 /** True where no pixel is translucent, so that alpha can be ignored and kept. */
-export function isOpaque({ data, dtype, channels }: Source): boolean {
+export function isOpaque({ data, dtype, channels }: CheckedImage): boolean {
   const full = opaque(dtype);
   for (let i = channels - 1; i < data.length; i += channels) if (data[i] !== full) return false;
   return true;

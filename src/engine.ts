@@ -1,0 +1,307 @@
+// The engine: owns one machine, the programs made for it, and the queue of calls. The only place where factoring,
+// planning and running meet.
+import {
+  checkBoolean,
+  checkInteger,
+  checkOneOf,
+  checkOptions,
+  describe,
+  InvalidArgumentError,
+  Rank1Error,
+} from "./errors.ts";
+import type { Filter } from "./factor/filter.ts";
+import { type GradientName, gradientNames, gradientPair, isGradientName } from "./factor/gradients.ts";
+import { kernelOf, solvers } from "./kernels/table.ts";
+import { type FilterOptions, filterOptionKeys, filterProblem, type PictureSpec } from "./plan/filter-problem.ts";
+import { checkPlan, plan as makePlan, type Planner } from "./plan/planner.ts";
+import { builtInProfile } from "./plan/profile.ts";
+import type { FilterProblem, Plan, Problem } from "./plan/types.ts";
+import { type Backend, type Choice, chooseMachine } from "./run/choose.ts";
+import { angleOf, magnitudeOf } from "./run/gradient.ts";
+import type { RunOptions } from "./run/program.ts";
+import { Programs } from "./run/programs.ts";
+import { isOpaque } from "./run/rows.ts";
+import {
+  type CheckedImage,
+  checkImage,
+  type Image,
+  type ImageArray,
+  type ImageDType,
+  type ImageLike,
+  imageDTypeOf,
+  newArray,
+} from "./tensor.ts";
+
+export interface Limits {
+  /** Largest width or height of a picture, in pixels. */
+  side: number;
+  /** Largest number of pixels of a picture. */
+  pixels: number;
+  /** Largest side of a filter. */
+  filterSide: number;
+}
+
+const defaultLimits: Limits = { side: 1 << 20, pixels: 2 ** 30, filterSide: 2049 };
+
+export interface EngineOptions {
+  /** "auto" (default): WebAssembly where it runs, else the reference loops. */
+  backend?: Backend;
+  /** Threads that work, the caller's included. Default: what the machine has. */
+  threads?: number;
+  /** Equal bits on every machine: no fused multiply-adds. Default false. */
+  deterministic?: boolean;
+  /** Bytes of working memory; pictures are streamed through it and never held whole. Default 1 GiB. */
+  maxMemory?: number;
+  limits?: Partial<Limits>;
+  /** Makes the worker, for pages that cannot load worker.js from beside the module. */
+  createWorker?: () => Worker;
+}
+
+export interface CallOptions extends RunOptions {
+  /** Takes the result: an array of the output's type and exact length, which must not be the input. */
+  out?: ImageArray;
+}
+
+export interface FilterCallOptions extends FilterOptions, CallOptions {
+  /** Takes one solver's plan instead of the cheapest, by its name in `explain`. */
+  strategy?: string;
+}
+
+export interface EngineInfo {
+  backend: "wasm" | "reference";
+  /** Why this backend. */
+  reason: string;
+  /** Elements of 32 bits that one instruction handles. */
+  lanes: number;
+  threads: number;
+  /** Fused multiply-adds. */
+  relaxed: boolean;
+  /** Bytes of working memory taken so far, and of it those that programs hold for the next call. */
+  bytes: number;
+  programs: { count: number; bytes: number };
+}
+
+export interface Gradient {
+  gx: Image;
+  gy: Image;
+  /** √(gx² + gy²), f32. */
+  magnitude: Image;
+  /** atan2(gy, gx) in radians, f32. */
+  angle: Image;
+}
+
+const callKeys = ["out", "signal", "onProgress"] as const;
+
+/** Makes an engine. It starts threads at its first large call, and never keeps a process alive while idle. */
+export async function createEngine(options?: EngineOptions): Promise<Engine> {
+  const keys = ["backend", "threads", "deterministic", "maxMemory", "limits", "createWorker"] as const;
+  const given = checkOptions<EngineOptions>("options", options, keys);
+  const limits = { ...defaultLimits };
+  for (const [name, limit] of Object.entries(
+    checkOptions<Limits>("limits", given.limits, ["side", "pixels", "filterSide"]),
+  )) {
+    limits[name as keyof Limits] = checkInteger(`limits.${name}`, limit, { min: 1 });
+  }
+  const backend = given.backend ?? "auto";
+  const maxMemory = checkInteger("maxMemory", given.maxMemory ?? 2 ** 30, { min: 2 ** 20, max: 2 ** 32 - 65536 });
+  const choice = chooseMachine({
+    backend: checkOneOf("backend", backend, ["auto", "wasm", "webgpu", "reference"] as const),
+    threads: given.threads === undefined ? undefined : checkInteger("threads", given.threads, { min: 1, max: 64 }),
+    deterministic: checkBoolean("deterministic", given.deterministic ?? false),
+    maxMemory,
+    createWorker: given.createWorker,
+  });
+  return new Engine(choice, limits, maxMemory);
+}
+
+export class Engine {
+  private readonly choice: Choice;
+  private readonly limits: Limits;
+  private readonly planner: Planner;
+  private readonly programs: Programs;
+  private queue: Promise<unknown> = Promise.resolve();
+  private disposed = false;
+
+  /** @internal Use {@link createEngine}. */
+  constructor(choice: Choice, limits: Limits, maxMemory: number) {
+    this.choice = choice;
+    this.limits = limits;
+    this.programs = new Programs(choice.machine, maxMemory / 4);
+    this.planner = {
+      solvers,
+      profile: builtInProfile,
+      workOf: ({ kernel, reads, writes }, buffers) =>
+        kernelOf(kernel).work(kernel, { reads: reads.map((id) => buffers.get(id)!), write: buffers.get(writes)! }),
+    };
+  }
+
+  info(): EngineInfo {
+    const { machine, reason, relaxed } = this.choice;
+    const { count, bytes } = this.programs;
+    const lanes = machine.name === "wasm" ? 4 : 1;
+    return {
+      ...{ backend: machine.name, reason, lanes, threads: machine.threads, relaxed },
+      ...{ bytes: machine.bytes(), programs: { count, bytes } },
+    };
+  }
+
+  /** What filtering such a picture is as a problem: for {@link plan}. */
+  filterProblem(picture: PictureSpec, filter: Filter, options?: FilterOptions): FilterProblem {
+    return filterProblem(picture, filter, options, this.limits.filterSide);
+  }
+
+  /** The cheapest plan, with the candidates that it beat; `strategy` asks for one solver's instead. */
+  plan(problem: Problem, { strategy }: { strategy?: string } = {}): Plan {
+    return makePlan(problem, this.planner, strategy);
+  }
+
+  /**
+   * Filters a picture: correlation, as image libraries do (`flip` for mathematical convolution). The name of a pair
+   * ("sobel", "scharr", "prewitt", "roberts") means the gradient's magnitude.
+   */
+  async filter(image: ImageLike, filter: Filter, options?: FilterCallOptions): Promise<Image> {
+    const given = checkOptions<FilterCallOptions>("options", options, [...filterOptionKeys, ...callKeys, "strategy"]);
+    const x = checkImage("image", image, this.limits);
+    if (isGradientName(filter)) return this.magnitude(x, filter, given);
+    const { out, signal, onProgress, strategy, ...filterOptions } = given;
+    const problem = this.filterProblem(x, filter, filterOptions);
+    const target = checkOut(out, x, problem.y.dtype);
+    return this.enqueue(signal, async () => {
+      const seen = problem.alpha === "premultiply" && isOpaque(x) ? { ...problem, alpha: "keep" as const } : problem;
+      return this.execute(this.plan(seen, { strategy }), x, target, { signal, onProgress });
+    });
+  }
+
+  /** Both derivatives of a picture, their magnitude and their angle. Options as for {@link filter}. */
+  async gradient(
+    image: ImageLike,
+    options?: FilterOptions & RunOptions & { filter?: GradientName },
+  ): Promise<Gradient> {
+    const keys = [...filterOptionKeys, "signal", "onProgress", "filter"] as const;
+    const { filter = "sobel", ...rest } = checkOptions<FilterOptions & RunOptions & { filter?: GradientName }>(
+      "options",
+      options,
+      keys,
+    );
+    const x = checkImage("image", image, this.limits);
+    const [gx, gy] = await this.derivatives(x, checkOneOf("filter", filter, gradientNames), rest);
+    const like = (data: ImageArray): Image => ({ width: x.width, height: x.height, channels: x.channels, data });
+    const magnitude = new Float32Array(x.data.length);
+    const angle = new Float32Array(x.data.length);
+    const finish = { denominator: 1, gain: 1, offset: 0 };
+    await magnitudeOf(
+      { gx: gx.data, gy: gy.data, channels: x.channels, alpha: false },
+      finish,
+      "f32",
+      magnitude,
+      rest.signal,
+    );
+    await angleOf(gx.data, gy.data, angle, rest.signal);
+    return { gx, gy, magnitude: like(magnitude), angle: like(angle) };
+  }
+
+  /** Runs a plan, made now or stored earlier, on a picture of its size and type. */
+  async run(plan: Plan, image: ImageLike, options?: CallOptions): Promise<Image> {
+    const { out, signal, onProgress } = checkOptions<CallOptions>("options", options, callKeys);
+    const { problem } = checkPlan(plan);
+    const x = checkImage("image", image, this.limits);
+    const [received, expected] = [[x.height, x.width, x.channels].join(" x "), problem.x.shape.join(" x ")];
+    if (received !== expected || x.dtype !== problem.x.dtype) {
+      const describeOne = (shape: string, dtype: string): string => `${shape} (height x width x channels) of ${dtype}`;
+      throw new InvalidArgumentError({
+        parameter: "image",
+        expected: `the plan's ${describeOne(expected, problem.x.dtype)}`,
+        received: describeOne(received, x.dtype),
+      });
+    }
+    const target = checkOut(out, x, problem.y.dtype);
+    return this.enqueue(signal, () => this.execute(plan, x, target, { signal, onProgress }));
+  }
+
+  /** Ends threads and frees memory; calls that wait or come later are rejected. */
+  dispose(): void {
+    this.disposed = true;
+    this.choice.machine.dispose();
+  }
+
+  private async execute(plan: Plan, x: CheckedImage, data: ImageArray, options: RunOptions): Promise<Image> {
+    const program = await this.programs.of(plan);
+    const { offset } = plan.problem as FilterProblem;
+    await program.run(
+      { ...x, data: plainView(x.data) },
+      { data: plainView(data), dtype: plan.problem.y.dtype, offset },
+      options,
+    );
+    return { width: x.width, height: x.height, channels: x.channels, data };
+  }
+
+  private async magnitude(x: CheckedImage, name: GradientName, options: FilterCallOptions): Promise<Image> {
+    const { out, output, gain = 1, offset = 0, ...rest } = options;
+    const dtype = output === undefined ? x.dtype : checkOneOf("output", output, ["u8", "u16", "i16", "f32"] as const);
+    const data = checkOut(out, x, dtype);
+    const alpha = rest.alpha !== undefined ? rest.alpha !== "none" : x.knownAlpha;
+    const [gx, gy] = await this.derivatives(x, name, { ...rest, alpha: alpha ? "keep" : "none" });
+    const { channels } = x;
+    await magnitudeOf(
+      { gx: gx.data, gy: gy.data, channels, alpha },
+      { denominator: 1, gain, offset },
+      dtype,
+      data,
+      rest.signal,
+    );
+    return { width: x.width, height: x.height, channels, data };
+  }
+
+  private async derivatives(x: CheckedImage, name: GradientName, options: FilterCallOptions): Promise<[Image, Image]> {
+    const [first, second] = gradientPair(name);
+    const half = (from: number): FilterCallOptions => ({
+      ...options,
+      onProgress: options.onProgress && ((done) => options.onProgress!(from + done / 2)),
+    });
+    return [await this.filter(x, first, half(0)), await this.filter(x, second, half(0.5))];
+  }
+
+  /** One call at a time, in order. */
+  private enqueue<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+    const next = this.queue.then(async () => {
+      signal?.throwIfAborted();
+      if (this.disposed) {
+        throw new Rank1Error("DISPOSED", {
+          parameter: "engine",
+          expected: "an engine in use",
+          received: "a disposed one",
+        });
+      }
+      return work();
+    });
+    this.queue = next.catch(() => {});
+    return next;
+  }
+}
+
+/** Checks `out`, or makes the array that is returned. */
+function checkOut(out: unknown, x: CheckedImage, dtype: ImageDType): ImageArray {
+  if (out === undefined) return newArray(dtype, x.data.length);
+  const expected = `${dtype} elements, ${x.data.length} of them`;
+  const array = out as ImageArray;
+  if (imageDTypeOf(out) !== dtype || array.length !== x.data.length) {
+    throw new InvalidArgumentError({ parameter: "out", expected, received: describe(out) });
+  }
+  const overlap =
+    array.buffer === x.data.buffer &&
+    array.byteOffset < x.data.byteOffset + x.data.byteLength &&
+    x.data.byteOffset < array.byteOffset + array.byteLength;
+  if (overlap)
+    throw new InvalidArgumentError({
+      parameter: "out",
+      expected: "memory apart from the image's",
+      received: "an overlap",
+    });
+  return array;
+}
+
+/** Clamped arrays and Node's Buffers as the plain class, whose copies are the fast ones. */
+function plainView(data: ImageArray): Uint8Array | Uint16Array | Int16Array | Float32Array {
+  const bytes = data instanceof Uint8Array || data instanceof Uint8ClampedArray;
+  return bytes ? new Uint8Array(data.buffer, data.byteOffset, data.length) : data;
+}

@@ -1,0 +1,19 @@
+// The public face of filters and layers: exports only.
+export {
+  type CallOptions,
+  createEngine,
+  type Engine,
+  type EngineInfo,
+  type EngineOptions,
+  type FilterCallOptions,
+  type Gradient,
+  type Limits,
+} from "./engine.ts";
+export { type ErrorCode, InvalidArgumentError, LimitError, Rank1Error, UnsupportedError } from "./errors.ts";
+export { type FilterFactors, factorize } from "./factor/factorize.ts";
+export type { Filter } from "./factor/filter.ts";
+export { filters } from "./factor/filters.ts";
+export { explain } from "./plan/explain.ts";
+export type { FilterOptions, PictureSpec } from "./plan/filter-problem.ts";
+export type { Alpha, Border, Cost, Plan, Problem } from "./plan/types.ts";
+export type { DType, Image, ImageDType, ImageLike, Tensor } from "./tensor.ts";

@@ -1,0 +1,84 @@
+// A plan as text: what will be done, what it costs, and what it beat. The same text wherever it is shown.
+import type { Cost, Plan, Problem } from "./types.ts";
+
+/** How many output values a problem has. */
+const outputsOf = ({ y }: Problem): number => y.shape.reduce((product, side) => product * side, 1);
+
+const number = (value: number): string => value.toLocaleString("en-US", { maximumFractionDigits: value < 100 ? 1 : 0 });
+
+const milliseconds = ({ time }: Cost): string => `${(time / 1e6).toPrecision(3)} ms`;
+
+/** A problem in one line. */
+export function describeProblem(problem: Problem): string {
+  const { x, y, window } = problem;
+  const border = window.border === "constant" ? `constant ${window.borderValue}` : window.border;
+  const [kh, kw] = window.size;
+  return `${problem.kind} ${kh} x ${kw} on ${x.shape.join(" x ")} ${x.dtype} -> ${y.shape.join(" x ")} ${y.dtype}, border ${border}`;
+}
+
+function exactness({ error, problem }: Plan): string {
+  if (error.relative === 0)
+    return problem.kind === "filter" && problem.tolerance > 0 ? "exact (no approximation is cheaper)" : "exact";
+  const worst = Number.isFinite(error.maxAbs) ? `, at most ${error.maxAbs.toPrecision(3)} per value` : "";
+  return `approximate: relative error of the taps ${error.relative.toPrecision(3)}${worst}`;
+}
+
+/**
+ * Explains a plan in plain text: the problem, the chosen plan with its steps and predicted cost, and the candidates it
+ * beat with the reason. One multiplication is one multiply-accumulate (2 FLOP); times are predictions for one thread.
+ */
+export function explain(plan: Plan): string {
+  const { problem, solver, summary, stages, cost, beaten } = plan;
+  const outputs = outputsOf(problem);
+  const rows = [
+    [`> ${solver}`, summary, number(cost.multiplications / outputs), milliseconds(cost), "chosen"],
+    ...beaten.map((b) => [
+      `  ${b.solver}`,
+      b.summary,
+      b.cost ? number(b.cost.multiplications / outputs) : "-",
+      b.cost ? milliseconds(b.cost) : "-",
+      b.why,
+    ]),
+  ];
+  const steps = stages.flatMap((stage, index) => [
+    `stage ${index + 1}: strips of ${stage.grid.grain} rows`,
+    ...stage.steps.map(
+      (step) => `  ${step.name}: ${step.reads.join(" + ")} -> ${step.writes} (${describeKernel(step.kernel)})`,
+    ),
+  ]);
+  return [
+    describeProblem(problem),
+    exactness(plan),
+    "",
+    ...table(["  plan", "what it does", "multiplications a value", "predicted", ""], rows),
+    "",
+    ...steps,
+    `moves ${number(cost.bytes / 1e6)} MB; 1 multiplication = 1 multiply-accumulate = 2 FLOP; predictions are for one thread`,
+  ].join("\n");
+}
+
+function describeKernel(kernel: Plan["stages"][number]["steps"][number]["kernel"]): string {
+  switch (kernel.family) {
+    case "taps":
+      return `${kernel.taps.length} ${kernel.taps.length === 1 ? "tap" : "taps"}, ${kernel.arithmetic}`;
+    case "running-sum":
+      return `running sums of ${kernel.length} along the ${kernel.axis}`;
+    case "depthwise":
+      return `${kernel.size.join(" x ")}, depth multiplier ${kernel.depthMultiplier}`;
+    case "pointwise":
+      return "1 x 1";
+  }
+}
+
+function table(header: string[], rows: string[][]): string[] {
+  const all = [header, ...rows];
+  const widths = header.map((_, column) => Math.max(...all.map((row) => row[column]!.length)));
+  return all.map((row) =>
+    row
+      .map((cell, column) =>
+        column === 2 || column === 3 ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!),
+      )
+      .join("  ")
+      .trimEnd(),
+  );
+}

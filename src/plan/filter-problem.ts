@@ -1,0 +1,190 @@
+// From what a caller says of a filter (its options) to the problem: defaults, checks, and what factoring found.
+import {
+  checkBoolean,
+  checkInteger,
+  checkNumber,
+  checkOneOf,
+  checkOptions,
+  describe,
+  InvalidArgumentError,
+} from "../errors.ts";
+import { type FilterFactors, factorize } from "../factor/factorize.ts";
+import { type CheckedFilter, checkFilter, type Filter, flipFilter } from "../factor/filter.ts";
+import { type ImageDType, imageDTypes, rangeOf } from "../tensor.ts";
+import type { Alpha, Border, Factors, FilterProblem } from "./types.ts";
+
+export interface FilterOptions {
+  /** What stands beyond the edges. Default "reflect", which does not repeat the edge pixel. */
+  border?: Border;
+  /** The value of a "constant" border. Default 0. */
+  borderValue?: number;
+  /** The filter's own point [x, y] that lies on the pixel computed. Default [kw >> 1, kh >> 1]. */
+  anchor?: readonly [x: number, y: number];
+  /** The result is gain · sum + offset, on top of the filter's own. Defaults 1 and 0. */
+  gain?: number;
+  offset?: number;
+  /** Turns the filter by 180°: mathematical convolution. Default false: correlation. */
+  flip?: boolean;
+  /** Element type of the result. Default: the input's, or a signed one where the taps sum to zero. */
+  output?: ImageDType;
+  /** Largest relative Frobenius error of the effective taps that a cheaper plan may have. Default 0: exact. */
+  tolerance?: number;
+  /** What becomes of an alpha channel, the last of 2 or 4. Default: "none", or as fits where alpha is known. */
+  alpha?: Alpha;
+}
+
+export const filterOptionKeys = [
+  ...(["border", "borderValue", "anchor", "gain", "offset", "flip", "output", "tolerance", "alpha"] as const),
+] satisfies (keyof FilterOptions)[];
+
+export interface PictureSpec {
+  width: number;
+  height: number;
+  channels: number;
+  dtype: ImageDType;
+  /** The last channel is alpha, as in an ImageData. */
+  knownAlpha?: boolean;
+}
+
+const borders: readonly Border[] = ["constant", "edge", "reflect", "symmetric", "wrap"];
+const borderAliases: Record<string, Border> = {
+  mirror: "reflect",
+  reflect101: "reflect",
+  reflect_101: "reflect",
+  nearest: "edge",
+  replicate: "edge",
+  extend: "edge",
+  copy: "edge",
+  clamp: "edge",
+  zero: "constant",
+  black: "constant",
+  background: "constant",
+  repeat: "wrap",
+  periodic: "wrap",
+  circular: "wrap",
+};
+
+/** The problem of filtering a picture; throws an InvalidArgumentError that names what is wrong. */
+export function filterProblem(
+  picture: PictureSpec,
+  filter: Filter,
+  given?: FilterOptions,
+  maxSide?: number,
+): FilterProblem {
+  const options = checkOptions<FilterOptions>("options", given, filterOptionKeys);
+  const flip = options.flip === undefined ? false : checkBoolean("flip", options.flip);
+  const unflipped = checkFilter(filter, { maxSide });
+  const checked = flip ? flipFilter(unflipped) : unflipped;
+  const tolerance =
+    options.tolerance === undefined ? 0 : checkNumber("tolerance", options.tolerance, { min: 0, max: 1 });
+  const border =
+    options.border === undefined ? "reflect" : checkOneOf("border", options.border, borders, borderAliases);
+  const ownGain = options.gain === undefined ? 1 : checkNumber("gain", options.gain);
+  const ownOffset = options.offset === undefined ? 0 : checkNumber("offset", options.offset);
+  const gain = ownGain * checked.gain;
+  const offset = ownGain * checked.offset + ownOffset;
+  const [ax, ay] = checkAnchor(options.anchor, checked);
+  const { width, height, channels, dtype } = picture;
+  const zeroSum = sumsToZero(checked);
+  const output =
+    options.output === undefined
+      ? defaultOutput(dtype, checked, gain, offset, zeroSum)
+      : checkOneOf("output", options.output, imageDTypes);
+  return {
+    kind: "filter",
+    x: { shape: [height, width, channels], dtype },
+    y: { shape: [height, width, channels], dtype: output },
+    window: {
+      size: [checked.kh, checked.kw],
+      strides: [1, 1],
+      dilations: [1, 1],
+      pads: [ay, ax, checked.kh - 1 - ay, checked.kw - 1 - ax],
+      border,
+      borderValue: checkBorderValue(options.borderValue, dtype),
+    },
+    factors: factorsOf(checked, tolerance),
+    gain,
+    offset,
+    tolerance,
+    alpha: checkAlpha(options.alpha, picture, zeroSum),
+  };
+}
+
+function checkAnchor(anchor: unknown, { kh, kw }: CheckedFilter): readonly [number, number] {
+  if (anchor === undefined) return [kw >> 1, kh >> 1];
+  if (!Array.isArray(anchor) || anchor.length !== 2) {
+    throw new InvalidArgumentError({ parameter: "anchor", expected: "[x, y]", received: describe(anchor) });
+  }
+  return [
+    checkInteger("anchor x", anchor[0], { min: 0, max: kw - 1 }),
+    checkInteger("anchor y", anchor[1], { min: 0, max: kh - 1 }),
+  ];
+}
+
+function checkBorderValue(value: unknown, dtype: ImageDType): number {
+  if (value === undefined) return 0;
+  if (dtype === "f32") return checkNumber("borderValue", value);
+  const [min, max] = rangeOf[dtype];
+  return checkInteger("borderValue", value, { min, max });
+}
+
+function checkAlpha(alpha: unknown, { channels, knownAlpha = false }: PictureSpec, zeroSum: boolean): Alpha {
+  if (alpha === undefined) return !knownAlpha ? "none" : zeroSum ? "keep" : "premultiply";
+  const checked = checkOneOf("alpha", alpha, ["none", "keep", "premultiply"] as const);
+  if (checked !== "none" && channels % 2 === 1) {
+    const [expected, received] = [`"none" for a picture of ${channels} channels`, describe(alpha)];
+    throw new InvalidArgumentError({
+      parameter: "alpha",
+      expected,
+      received,
+      hint: "alpha is the last of 2 or 4 channels",
+    });
+  }
+  return checked;
+}
+
+/** All taps of a filter, as one list or as two whose products they are. */
+const vectorsOf = ({ values, column, row }: CheckedFilter): number[][] => (values ? [values] : [column!, row!]);
+const sum = (taps: readonly number[]): number => taps.reduce((total, tap) => total + tap, 0);
+const magnitude = (taps: readonly number[]): number => taps.reduce((total, tap) => total + Math.abs(tap), 0);
+
+/** A derivative: the taps cancel, up to rounding, and are not all zero. */
+function sumsToZero(filter: CheckedFilter): boolean {
+  const vectors = vectorsOf(filter);
+  const total = vectors.reduce((product, taps) => product * magnitude(taps), 1);
+  return total > 0 && vectors.some((taps) => Math.abs(sum(taps)) <= 1e-9 * magnitude(taps));
+}
+
+function defaultOutput(
+  dtype: ImageDType,
+  filter: CheckedFilter,
+  gain: number,
+  offset: number,
+  zeroSum: boolean,
+): ImageDType {
+  if (!zeroSum || offset !== 0 || dtype === "f32") return dtype;
+  const largest = vectorsOf(filter).reduce(
+    (product, taps) => product * magnitude(taps),
+    Math.max(...rangeOf[dtype].map(Math.abs)),
+  );
+  return filter.integer && Number.isInteger(gain) && largest * Math.abs(gain) <= rangeOf.i16[1] ? "i16" : "f32";
+}
+
+function factorsOf(filter: CheckedFilter, tolerance: number): Factors {
+  const exact = factorize(filter);
+  const approximations = [];
+  if (tolerance > 0 && exact.rank > 1) {
+    const { terms, rank, error } = factorize(filter, { tolerance });
+    if (rank < exact.rank && rank > 0) approximations.push({ terms, error });
+  }
+  return { values: filter.values, ...wholeTerms(exact), integer: filter.integer, approximations };
+}
+
+/** Rational terms times their denominator, so that passes can stay in integers. */
+function wholeTerms({ terms, denominator }: FilterFactors): Pick<Factors, "terms" | "denominator"> {
+  if (denominator <= 1) return { terms, denominator: 1 };
+  return {
+    terms: terms.map(({ column, row }) => ({ column: column.map((tap) => Math.round(tap * denominator)), row })),
+    denominator,
+  };
+}

@@ -1,0 +1,61 @@
+// Which machine an engine gets, and why.
+import { UnsupportedError } from "../errors.ts";
+import { detectFeatures } from "../wasm/features.ts";
+import { hardwareThreads } from "../wasm/host.ts";
+import type { Machine } from "./machine.ts";
+import { ReferenceMachine } from "./reference.ts";
+import { WasmMachine } from "./wasm.ts";
+
+export type Backend = "auto" | "wasm" | "webgpu" | "reference";
+
+export interface MachineOptions {
+  backend: Backend;
+  threads?: number;
+  deterministic: boolean;
+  maxMemory: number;
+  createWorker?: () => Worker;
+}
+
+export interface Choice {
+  machine: Machine;
+  /** Fused multiply-adds are generated. */
+  relaxed: boolean;
+  /** Why this machine: shown by `engine.info()`. */
+  reason: string;
+}
+
+/** More threads than this gain nothing on pictures: they move more memory than they compute. */
+const mostThreads = 16;
+
+export function chooseMachine({ backend, threads, deterministic, maxMemory, createWorker }: MachineOptions): Choice {
+  if (backend === "webgpu") {
+    const [expected, received] = ["auto, wasm or reference", '"webgpu"'];
+    throw new UnsupportedError({
+      parameter: "backend",
+      expected,
+      received,
+      hint: "this version has no WebGPU kernels",
+    });
+  }
+  const features = detectFeatures();
+  const asked = `backend "${backend}" was asked for`;
+  if (backend === "reference") return { machine: new ReferenceMachine(maxMemory), relaxed: false, reason: asked };
+  if (!features.simd) {
+    const why = features.reason ?? "SIMD_MISSING";
+    if (backend === "auto") return { machine: new ReferenceMachine(maxMemory), relaxed: false, reason: why };
+    throw new UnsupportedError({
+      parameter: "backend",
+      expected: "an engine that runs WebAssembly SIMD",
+      received: why,
+    });
+  }
+  const most = features.threads ? (threads ?? Math.min(mostThreads, hardwareThreads())) : 1;
+  const mode = { relaxed: features.relaxed && !deterministic };
+  const machine = new WasmMachine({ threads: most, maxMemory, mode, createWorker });
+  const single = features.threads ? "" : "; one thread: memory cannot be shared here (see docs/deploying.md)";
+  return {
+    machine,
+    relaxed: mode.relaxed,
+    reason: (backend === "auto" ? "WebAssembly SIMD is available" : asked) + single,
+  };
+}

@@ -1,0 +1,123 @@
+import fc from "fast-check";
+import { afterAll, describe, expect, it } from "vitest";
+import { createEngine, type Engine } from "../../src/index.ts";
+import type { Image, ImageDType } from "../../src/tensor.ts";
+import { type Border, correlate, random, randomImage, toType } from "../oracle.ts";
+
+const engines: [string, Promise<Engine>][] = [
+  ["reference", createEngine({ backend: "reference" })],
+  ["wasm, 1 thread", createEngine({ backend: "wasm", threads: 1 })],
+  ["wasm, 2 threads", createEngine({ backend: "wasm", threads: 2 })],
+  ["wasm, deterministic", createEngine({ backend: "wasm", threads: 2, deterministic: true })],
+];
+
+afterAll(async () => {
+  for (const [, engine] of engines) (await engine).dispose();
+});
+
+interface Case {
+  image: Image;
+  dtype: ImageDType;
+  filter: number[][];
+  integer: boolean;
+  options: { border: Border; borderValue: number; gain: number; offset: number; output: ImageDType };
+}
+
+/** Filters of every rank: sums of few outer products, or arbitrary; integers or real. */
+const filterArbitrary = fc
+  .record({
+    kh: fc.integer({ min: 1, max: 9 }),
+    kw: fc.integer({ min: 1, max: 9 }),
+    rank: fc.integer({ min: 0, max: 9 }),
+    constant: fc.boolean(),
+    integer: fc.boolean(),
+    seed: fc.nat(1e9),
+  })
+  .map(({ kh, kw, rank, constant, integer, seed }) => {
+    const next = random(seed);
+    const tap = (): number => (integer ? Math.floor(next() * 9) - 4 : next() * 2 - 1);
+    const vector = (n: number): number[] => (constant ? new Array(n).fill(tap()) : Array.from({ length: n }, tap));
+    const filter = Array.from({ length: kh }, () => new Array<number>(kw).fill(0));
+    for (let r = 0; r < rank; r++) {
+      const [column, row] = [vector(kh), vector(kw)];
+      for (let i = 0; i < kh; i++) for (let j = 0; j < kw; j++) filter[i]![j]! += column[i]! * row[j]!;
+    }
+    return { filter, integer };
+  });
+
+const caseArbitrary: fc.Arbitrary<Case> = fc
+  .record({
+    width: fc.integer({ min: 1, max: 70 }),
+    height: fc.integer({ min: 1, max: 70 }),
+    channels: fc.integer({ min: 1, max: 4 }),
+    dtype: fc.constantFrom<ImageDType>("u8", "u16", "i16", "f32"),
+    output: fc.constantFrom<ImageDType>("u8", "u16", "i16", "f32"),
+    border: fc.constantFrom<Border>("constant", "edge", "reflect", "symmetric", "wrap"),
+    gain: fc.constantFrom(1, 1, 0.5, 1 / 6, -1 / 16),
+    offset: fc.constantFrom(0, 0, 12.5, -3),
+    filter: filterArbitrary,
+    seed: fc.nat(1e9),
+  })
+  .map(({ width, height, channels, dtype, filter: { filter, integer }, seed, ...options }) => {
+    const borderValue = dtype === "f32" ? 0.25 : 7;
+    return {
+      image: randomImage(width, height, channels, dtype, seed),
+      dtype,
+      filter,
+      integer,
+      options: { ...options, borderValue },
+    };
+  });
+
+/** What floating point may miss, for a sum of |tap| · |pixel| as large as `magnitude`. */
+function tolerance({ dtype, filter, integer, options }: Case, strategy: string): number {
+  const exactSums = integer && dtype !== "f32";
+  if (exactSums && strategy !== "column-row-float")
+    return options.output === "f32" ? 1e-6 * Math.abs(options.gain) * magnitude(filter, dtype) : 0;
+  const eps = 2 ** -23 * (filter.length + filter[0]!.length + 4) * Math.abs(options.gain) * magnitude(filter, dtype);
+  return options.output === "f32" ? eps + 1e-6 : Math.max(1, eps);
+}
+
+function magnitude(filter: number[][], dtype: ImageDType): number {
+  const largest = { u8: 255, u16: 65535, i16: 32768, f32: 2 }[dtype];
+  return (
+    largest *
+    Math.max(
+      1,
+      filter.flat().reduce((sum, tap) => sum + Math.abs(tap), 0),
+    ) *
+    4
+  );
+}
+
+describe.each(engines)("every candidate plan, on %s", (_name, promise) => {
+  it("gives what the k² products give", { timeout: 300_000 }, async () => {
+    const engine = await promise;
+    await fc.assert(
+      fc.asyncProperty(caseArbitrary, async (c) => {
+        const exact = correlate(c.image, c.filter, c.options);
+        const expected = toType(exact, c.options.output);
+        const { width, height, channels } = c.image;
+        const problem = engine.filterProblem({ width, height, channels, dtype: c.dtype }, c.filter, c.options);
+        const first = engine.plan(problem);
+        const strategies = new Set([first.solver, ...first.beaten.filter((b) => b.cost).map((b) => b.solver)]);
+        for (const strategy of strategies) {
+          const plan = engine.plan(problem, { strategy });
+          const float = plan.stages.some((stage) =>
+            stage.steps.some((s) => "arithmetic" in s.kernel && s.kernel.arithmetic === "f32"),
+          );
+          const out = (await engine.run(plan, c.image)).data;
+          const bound = tolerance(c, float && plan.solver === "column-row" ? "column-row-float" : strategy);
+          const worst = Array.from(out).reduce(
+            (most: number, v: number, i: number) => Math.max(most, Math.abs(v - expected[i]!)),
+            0,
+          );
+          expect(worst, `${strategy}, ${c.image.width}x${c.image.height}x${channels} ${c.dtype}`).toBeLessThanOrEqual(
+            bound,
+          );
+        }
+      }),
+      { numRuns: 150 },
+    );
+  });
+});
