@@ -58,7 +58,7 @@ export function emitTaps(
     const address = (table: Local, dtype: ViewDType): Code =>
       op("i32.add", load("i32.load", get(table)), scaled(get(i), bytesOf[dtype]));
     const start = sums.map((sum, v) =>
-      set(sum, addend ? load("v128.load", address(addend, output), v * 16) : splat("i32x4", 0)),
+      set(sum, addend ? load("v128.load", address(addend, spec.arithmetic), v * 16) : splat("i32x4", 0)),
     );
     const eachTap = doWhile(
       op("i32.lt_u", get(tap), get(tapEnd)),
