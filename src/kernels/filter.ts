@@ -2,27 +2,64 @@
 // error of a truncated filter.
 import { grainFor } from "../plan/cost.ts";
 import type { Arithmetic, BufferSpec, Draft, FilterProblem, Finish, Profile, Step, Term } from "../plan/types.ts";
-import { rangeOf, type ViewDType } from "../tensor.ts";
+import { type ImageDType, rangeOf, type ViewDType } from "../tensor.ts";
+import { finishKind, shiftOf } from "./taps/layout.ts";
+import { finishValue } from "./taps/reference.ts";
 
-/** The largest magnitude that an input element can have; unbounded for floats. */
-export function largestInput({ x, window }: FilterProblem): number {
-  if (x.dtype === "f32") return Infinity;
-  return Math.max(Math.abs(rangeOf[x.dtype][0]), rangeOf[x.dtype][1], Math.abs(window.borderValue));
+/** The least and the greatest value of Σ tap · input, over all inputs of the type. */
+function sumRange(problem: FilterProblem, taps: readonly number[]): [number, number] {
+  const { x, window } = problem;
+  const [low, high] = x.dtype === "f32" ? [-Infinity, Infinity] : rangeOf[x.dtype];
+  const [least, most] = [Math.min(low, window.borderValue), Math.max(high, window.borderValue)];
+  let [from, to] = [0, 0];
+  for (const tap of taps) {
+    from += tap > 0 ? tap * least : tap * most;
+    to += tap > 0 ? tap * most : tap * least;
+  }
+  return [from, to];
 }
 
-const sumOfMagnitudes = (taps: readonly number[]): number => taps.reduce((sum, tap) => sum + Math.abs(tap), 0);
-
-/** Integer arithmetic where input and taps are integers and no sum can leave 32 bits; else floating point. */
-export function arithmeticFor(problem: FilterProblem, gains: readonly number[]): Arithmetic {
-  const { factors, x, window, alpha } = problem;
-  const exact = factors.integer && x.dtype !== "f32" && Number.isInteger(window.borderValue) && alpha !== "premultiply";
-  const largest = largestInput(problem) * gains.reduce((sum, gain) => sum + gain, 0);
-  return exact && largest < 2 ** 31 ? "i32" : "f32";
+/** Σ of all integer taps' products: the filter's values times `denominator`, or two taps that bound it. */
+function wholeTaps({ factors }: FilterProblem, denominator: number): number[] {
+  if (factors.values) return factors.values.map((value) => value * denominator);
+  const part = (taps: readonly number[], sign: number): number =>
+    taps.reduce((sum, t) => sum + Math.max(0, sign * t), 0);
+  const [column, row] = [factors.terms[0]?.column ?? [], factors.terms[0]?.row ?? []];
+  const positive = part(column, 1) * part(row, 1) + part(column, -1) * part(row, -1);
+  const negative = part(column, 1) * part(row, -1) + part(column, -1) * part(row, 1);
+  return [positive, -negative];
 }
 
-export const directGain = (values: readonly number[]): number[] => [sumOfMagnitudes(values)];
-export const termGains = (terms: readonly Term[]): number[] =>
-  terms.map(({ column, row }) => sumOfMagnitudes(column) * sumOfMagnitudes(row));
+/**
+ * The narrowest arithmetic that is exact: integers of 16 or 32 bits where input and taps are integers and the final sum
+ * fits (sums in between may wrap around and come back), else floating point. `denominator`: of the terms used.
+ */
+export function arithmeticFor(problem: FilterProblem, denominator: number): Arithmetic {
+  const { factors, x, y, window, alpha } = problem;
+  const integers =
+    factors.integer && x.dtype !== "f32" && Number.isInteger(window.borderValue) && alpha !== "premultiply";
+  if (!integers) return "f32";
+  const range = sumRange(problem, wholeTaps(problem, denominator));
+  const finish = finishOf(problem, denominator);
+  const shift = shiftOf(finish);
+  const rounding = shift === undefined ? 0 : finish.offset * 2 ** shift + 2 ** (shift - 1);
+  const [low, high] = [Math.min(range[0], range[0] + rounding), Math.max(range[1], range[1] + rounding)];
+  const fitting = low >= -32768 && high <= 32767 ? "i16" : low >= 0 && high <= 65535 ? "u16" : undefined;
+  if (fitting && (finishKind(finish, fitting) !== "affine" || f32Finishes(finish, range, y.dtype))) return fitting;
+  return low >= -(2 ** 31) && high < 2 ** 31 ? "i32" : "f32";
+}
+
+/** Whether scaling in f32, as the generated code does it for 16-bit sums, gives the specified result for every sum. */
+function f32Finishes(finish: Finish, [low, high]: readonly [number, number], dtype: ImageDType): boolean {
+  if (dtype === "f32") return true;
+  const [gain, offset] = [Math.fround(finish.gain / finish.denominator), Math.fround(finish.offset + 0.5)];
+  const [least, most] = rangeOf[dtype];
+  for (let sum = low; sum <= high; sum++) {
+    const result = Math.floor(Math.fround(Math.fround(sum * gain) + offset));
+    if (Math.min(most, Math.max(least, result)) !== finishValue(sum, finish, dtype)) return false;
+  }
+  return true;
+}
 
 /** The caller's rows at both ends; a premultiplied picture is staged in f32. */
 export function filterBuffers({ x, y, window, alpha }: FilterProblem): { input: BufferSpec; output: BufferSpec } {
@@ -63,10 +100,7 @@ export function filterDraft(
 export function worstError(problem: FilterProblem, difference: readonly number[]): number {
   const { x, gain } = problem;
   if (x.dtype === "f32") return Infinity;
-  const [low, high] = rangeOf[x.dtype];
-  const extreme = (sign: number): number =>
-    difference.reduce((sum, d) => sum + Math.max(sign * d * low, sign * d * high), 0);
-  return Math.abs(gain) * Math.max(extreme(1), extreme(-1));
+  return Math.abs(gain) * Math.max(...sumRange(problem, difference).map(Math.abs));
 }
 
 /** Row-major values of a sum of terms. */

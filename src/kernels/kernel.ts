@@ -33,8 +33,8 @@ export interface Kernel<S extends KernelSpec = KernelSpec> {
   work(spec: S, buffers: StepBuffers): Work;
   /** The parameter block that the generated code reads: sizes and taps. */
   params(spec: S, buffers: StepBuffers): Uint8Array;
-  /** How many elements past its last a row must allow to be read and written. */
-  overrun: number;
+  /** How many elements past its last a row, and rows past its last a strip, must allow to be read and written. */
+  overrun: { elements: number; rows: number };
 }
 
 /** Elements of one row of results. */

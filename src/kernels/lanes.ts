@@ -1,27 +1,66 @@
-// Pieces of generated code that several kernels share: elements of any type as 32-bit lanes, and multiply-adds.
+// Pieces of generated code that kernels share: elements of any type as lanes of an arithmetic, and multiply-adds.
 import type { Arithmetic } from "../plan/types.ts";
 import { bytesOf, type ViewDType } from "../tensor.ts";
-import { type Code, i32, load, op } from "../wasm/assembler.ts";
+import { type Code, get, i32, type Local, load, op, set } from "../wasm/assembler.ts";
 import type { CodeMode } from "./kernel.ts";
+
+/** Lanes of one 128-bit vector. */
+export const lanesOf: Readonly<Record<Arithmetic, number>> = { i16: 8, u16: 8, i32: 4, f32: 4 };
 
 /** An element index as a byte offset. */
 export function scaled(index: Code, bytes: number): Code {
   return bytes === 1 ? index : op("i32.shl", index, i32(Math.log2(bytes)));
 }
 
-/** The `vector`-th four neighbouring elements from an address, as i32 or f32 lanes. */
-export function lanes(dtype: ViewDType, arithmetic: Arithmetic, address: Code, vector: number): Code {
+/**
+ * Loads neighbouring elements into vectors, in order. Neighbouring vectors come from neighbouring addresses by equal
+ * instructions, which is what lets V8 join them into wider ones.
+ */
+export function loadVectors(
+  dtype: ViewDType,
+  arithmetic: Arithmetic,
+  address: Code,
+  vectors: readonly Local[],
+  spare: Local,
+  offset = 0,
+): Code[] {
+  if (arithmetic === "i16" || arithmetic === "u16") {
+    return dtype === "u8"
+      ? vectors.map((x, v) => set(x, load("v128.load8x8_u", address, offset + v * 8)))
+      : vectors.map((x, v) => set(x, load("v128.load", address, offset + v * 16)));
+  }
+  if (dtype === "f32" || dtype === "i32")
+    return vectors.map((x, v) => set(x, load("v128.load", address, offset + v * 16)));
+  const convert = (integers: Code): Code => (arithmetic === "i32" ? integers : op("f32x4.convert_i32x4_s", integers));
+  if (dtype !== "u8") {
+    const name = dtype === "u16" ? "v128.load16x4_u" : "v128.load16x4_s";
+    return vectors.map((x, v) => set(x, convert(load(name, address, offset + v * 8))));
+  }
+  const pairs = vectors.filter((_, v) => v % 2 === 0);
+  return pairs.flatMap((x, pair) => [
+    set(spare, load("v128.load8x8_u", address, offset + pair * 8)),
+    set(x, convert(op("i32x4.extend_low_i16x8_u", get(spare)))),
+    set(vectors[2 * pair + 1]!, convert(op("i32x4.extend_high_i16x8_u", get(spare)))),
+  ]);
+}
+
+/** Four neighbouring elements as i32 lanes: the `vector`-th from an address. */
+export function integerLanes(dtype: ViewDType, address: Code, vector: number): Code {
   const at = vector * 4 * bytesOf[dtype];
-  if (dtype === "f32" || dtype === "i32") return load("v128.load", address, at);
-  const integers =
-    dtype === "u8"
-      ? op("i32x4.extend_low_i16x8_u", op("i16x8.extend_low_i8x16_u", load("v128.load32_zero", address, at)))
-      : load(dtype === "u16" ? "v128.load16x4_u" : "v128.load16x4_s", address, at);
-  return arithmetic === "i32" ? integers : op("f32x4.convert_i32x4_s", integers);
+  if (dtype === "i32") return load("v128.load", address, at);
+  if (dtype === "u8")
+    return op("i32x4.extend_low_i16x8_u", op("i16x8.extend_low_i8x16_u", load("v128.load32_zero", address, at)));
+  return load(dtype === "u16" ? "v128.load16x4_u" : "v128.load16x4_s", address, at);
+}
+
+/** One tap in every lane, from an address. */
+export function loadTap(arithmetic: Arithmetic, address: Code, offset = 0): Code {
+  return load(lanesOf[arithmetic] === 8 ? "v128.load16_splat" : "v128.load32_splat", address, offset);
 }
 
 /** a · b + sum, fused where the mode allows it. */
 export function multiplyAdd(arithmetic: Arithmetic, { relaxed }: CodeMode, a: Code, b: Code, sum: Code): Code {
+  if (lanesOf[arithmetic] === 8) return op("i16x8.add", op("i16x8.mul", a, b), sum);
   if (arithmetic === "i32") return op("i32x4.add", op("i32x4.mul", a, b), sum);
   return relaxed ? op("f32x4.relaxed_madd", a, b, sum) : op("f32x4.add", op("f32x4.mul", a, b), sum);
 }

@@ -96,8 +96,11 @@ export interface BufferSpec {
   right?: number;
 }
 
-/** How sums are formed: in exact 32-bit integers, or in floating point. */
-export type Arithmetic = "i32" | "f32";
+/**
+ * How sums are formed: in integers modulo 2^16 or 2^32, exact where the results fit whatever intermediate sums do, or in
+ * floating point.
+ */
+export type Arithmetic = "i16" | "u16" | "i32" | "f32";
 
 /** What turns a sum into a result: gain · (sum / denominator) + offset, rounded half up and saturated. */
 export interface Finish {

@@ -4,7 +4,7 @@ import { kernelOf } from "../kernels/table.ts";
 import { stripRows } from "../plan/cost.ts";
 import type { BufferSpec, Stage } from "../plan/types.ts";
 import { bytesOf } from "../tensor.ts";
-import { align } from "../wasm/memory.ts";
+import { align, alignment } from "../wasm/memory.ts";
 import { type Machine, type OperandAddress, slotHeaderBytes } from "./machine.ts";
 
 /** Rows of one buffer at a fixed pitch, and the table of pointers by which kernels find them. */
@@ -30,8 +30,11 @@ export interface StageLayout {
   scratch: number[];
 }
 
-/** How many elements past their end rows must allow. */
-const overrun = (stage: Stage): number => Math.max(...stage.steps.map((step) => kernelOf(step.kernel).overrun));
+/** How far past their ends rows and strips must allow kernels to read and write. */
+function overrunOf(stage: Stage): { elements: number; rows: number } {
+  const all = stage.steps.map((step) => kernelOf(step.kernel).overrun);
+  return { elements: Math.max(...all.map(({ elements }) => elements)), rows: Math.max(...all.map(({ rows }) => rows)) };
+}
 
 export function layoutStage(stage: Stage, specs: readonly BufferSpec[], machine: Machine): StageLayout {
   const { threads } = machine;
@@ -40,7 +43,7 @@ export function layoutStage(stage: Stage, specs: readonly BufferSpec[], machine:
   const grain =
     threads === 1 ? stage.grid.grain : Math.max(1, Math.min(stage.grid.grain, Math.ceil(extent / (2 * threads))));
   const slotCount = threads === 1 ? 1 : Math.min(2 * threads, Math.ceil(extent / grain) * stage.grid.images);
-  const slack = overrun(stage);
+  const overrun = overrunOf(stage);
   let end = 0;
   const take = (bytes: number): number => {
     const offset = end;
@@ -49,11 +52,14 @@ export function layoutStage(stage: Stage, specs: readonly BufferSpec[], machine:
   };
 
   const held = specs.map((spec) => ({ ...spec, dtype: machine.dtypeOf(spec.scope, spec.dtype) }));
-  const pitchOf = ({ width, channels, dtype }: BufferSpec): number =>
-    align((width * channels + slack) * bytesOf[dtype]);
+  // An odd number of cache lines from row to row: neighbouring rows then never compete for one set of the cache.
+  const pitchOf = ({ width, channels, dtype }: BufferSpec): number => {
+    const bytes = align((width * channels + overrun.elements) * bytesOf[dtype]);
+    return bytes % (2 * alignment) === 0 ? bytes + alignment : bytes;
+  };
   const buffers = new Map<string, RowsLayout>();
   const place = (spec: BufferSpec, base: RowsLayout["base"], withData: boolean): void => {
-    const [rows, pitch] = [stripRows(spec, grain), pitchOf(spec)];
+    const [rows, pitch] = [stripRows(spec, grain) + overrun.rows, pitchOf(spec)];
     const table = take(rows * 4);
     buffers.set(spec.id, { spec, base, table, data: withData ? take(rows * pitch) : 0, pitch, rows });
   };

@@ -7,7 +7,7 @@ import type { RowEmitter, RowStager } from "./rows.ts";
 export interface Ends {
   stager: RowStager;
   emitter: RowEmitter;
-  input: { table: number };
+  input: { table: number; rows: number };
   output: { table: number; data: number; pitch: number };
 }
 
@@ -70,6 +70,8 @@ export class Strips {
     this.staged = { image, row: to };
     const table = (slot + this.ends.input.table) / 4;
     for (let row = from; row < to; row++) this.words[table + row - from] = place(row);
+    // Kernels that handle several rows at once may look past the last: at anything that can be read.
+    this.words.fill(place(to - 1), table + to - from, table + this.ends.input.rows);
     this.words[slot / 4 + slotWords.rows] = rows;
     this.inSlot[index] = this.next++;
     Atomics.store(this.words, slot / 4 + slotWords.state, slotState.filled);

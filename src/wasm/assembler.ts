@@ -100,7 +100,7 @@ export const whileLoop = (condition: Code, ...body: Code[]): Code => when(condit
 
 export class FunctionBuilder {
   readonly params: readonly Local[];
-  private readonly locals: ValueType[] = [];
+  private readonly declared: ValueType[] = [];
   private readonly body: number[] = [];
 
   constructor(params: readonly ValueType[]) {
@@ -108,8 +108,13 @@ export class FunctionBuilder {
   }
 
   local(type: ValueType): Local {
-    this.locals.push(type);
-    return { index: this.params.length + this.locals.length - 1, type };
+    this.declared.push(type);
+    return { index: this.params.length + this.declared.length - 1, type };
+  }
+
+  /** Several locals of one type, by name: const { i, end } = f.locals("i32", "i", "end"). */
+  locals<Name extends string>(type: ValueType, ...names: Name[]): Record<Name, Local> {
+    return Object.fromEntries(names.map((name) => [name, this.local(type)])) as Record<Name, Local>;
   }
 
   emit(...statements: Code[]): void {
@@ -117,8 +122,8 @@ export class FunctionBuilder {
   }
 
   encode(): number[] {
-    const declared = this.locals.flatMap((type) => [1, valueTypes[type]]);
-    return [...leb(this.locals.length), ...declared, ...this.body, 0x0b];
+    const declared = this.declared.flatMap((type) => [1, valueTypes[type]]);
+    return [...leb(this.declared.length), ...declared, ...this.body, 0x0b];
   }
 }
 

@@ -1,16 +1,7 @@
 // Proposes one column pass and one row pass per term, summed: exactly at the filter's rank, and with fewer terms where
 // the tolerance allows it. Columns first: then a strip needs no more intermediate rows than it has output rows.
 import type { Draft, FilterProblem, Profile, Solver, Step, Term } from "../../plan/types.ts";
-import {
-  arithmeticFor,
-  filterBuffers,
-  filterDraft,
-  finishOf,
-  stripBuffer,
-  termGains,
-  valuesOf,
-  worstError,
-} from "../filter.ts";
+import { arithmeticFor, filterBuffers, filterDraft, finishOf, stripBuffer, valuesOf, worstError } from "../filter.ts";
 
 export const columnRow: Solver<FilterProblem> = {
   name: "column-row",
@@ -41,13 +32,13 @@ function passes(
 ): Draft {
   const { input, output } = filterBuffers(problem);
   const integer = terms.every(({ column, row }) => [...column, ...row].every(Number.isInteger));
-  const arithmetic = integer ? arithmeticFor(problem, termGains(terms)) : "f32";
+  const arithmetic = integer ? arithmeticFor(problem, denominator) : "f32";
   const column = stripBuffer("column", arithmetic, input.width, input.channels);
   const sum = stripBuffer("sum", arithmetic, output.width, output.channels);
   const steps = terms.flatMap((term, index): Step[] => {
     const last = index === terms.length - 1;
     const suffix = terms.length > 1 ? ` ${index + 1}` : "";
-    const columnTaps = nonZero(term.column).map(({ at, tap }) => ({ dy: at, dx: 0, tap }));
+    const columnTaps = term.column.map((tap, dy) => ({ dy, dx: 0, tap }));
     const rowTaps = nonZero(term.row).map(({ at, tap }) => ({ dy: 0, dx: at, tap }));
     return [
       {

@@ -52,5 +52,5 @@ export const depthwise: Kernel<DepthwiseSpec> = {
     at(depthwiseLayout.dilationBytes, spec.dilations[1] * reads[0]!.channels * 4);
     return new Uint8Array(block.buffer);
   },
-  overrun: 0,
+  overrun: { elements: 0, rows: 0 },
 };

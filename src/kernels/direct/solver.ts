@@ -1,6 +1,6 @@
 // Proposes the filter as it stands: one step over all its non-zero taps.
 import type { FilterProblem, Solver, TapsSpec } from "../../plan/types.ts";
-import { arithmeticFor, directGain, filterBuffers, filterDraft, finishOf, valuesOf } from "../filter.ts";
+import { arithmeticFor, filterBuffers, filterDraft, finishOf, valuesOf } from "../filter.ts";
 
 /** Above this many taps a direct plan is hopeless beside any other, and its list of taps a burden. */
 const mostTaps = 1 << 16;
@@ -20,7 +20,7 @@ export const direct: Solver<FilterProblem> = {
     const kernel: TapsSpec = {
       family: "taps",
       taps,
-      arithmetic: arithmeticFor(problem, directGain(values)),
+      arithmetic: arithmeticFor(problem, factors.values ? 1 : factors.denominator),
       finish: finishOf(problem, factors.values ? 1 : factors.denominator),
     };
     const step = { name: "direct", kernel, reads: ["x"], writes: "y" };

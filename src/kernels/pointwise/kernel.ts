@@ -53,5 +53,5 @@ export const pointwise: Kernel<PointwiseSpec> = {
     block[pointwiseLayout.inPixel / 4] = reads[0]!.channels * 4;
     return new Uint8Array(block.buffer);
   },
-  overrun: 4,
+  overrun: { elements: 4, rows: 0 },
 };

@@ -43,5 +43,5 @@ export const runningSum: Kernel<RunningSumSpec> = {
     block[runningSumLayout.span / 4] = spec.axis === "column" ? spec.length * 4 : spec.length * elementBytes;
     return new Uint8Array(block.buffer);
   },
-  overrun: 16,
+  overrun: { elements: 16, rows: 0 },
 };

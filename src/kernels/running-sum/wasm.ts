@@ -18,7 +18,7 @@ import {
   whileLoop,
 } from "../../wasm/assembler.ts";
 import type { StepBuffers } from "../kernel.ts";
-import { lanes, scaled } from "../lanes.ts";
+import { integerLanes, scaled } from "../lanes.ts";
 
 /** Byte offsets in the parameter block. `span` is the window's length, in bytes of row table or of row. */
 export const runningSumLayout = { elements: 0, span: 4, bytes: 8 };
@@ -53,7 +53,7 @@ export function emitColumn(module: ModuleBuilder, name: string, { reads }: StepB
       doWhile(
         op("i32.lt_u", get(k), get(span)),
         set(newest, row(op("i32.add", get(source), get(k)), bytesOf[dtype])),
-        ...sums.map((sum, v) => set(sum, op("i32x4.add", get(sum), lanes(dtype, "i32", get(newest), v)))),
+        ...sums.map((sum, v) => set(sum, op("i32x4.add", get(sum), integerLanes(dtype, get(newest), v)))),
         bump(k, 4),
       ),
     ];
@@ -62,7 +62,7 @@ export function emitColumn(module: ModuleBuilder, name: string, { reads }: StepB
       set(oldest, row(op("i32.sub", get(source), i32(4)), bytesOf[dtype])),
       set(newest, row(op("i32.add", op("i32.sub", get(source), i32(4)), get(span)), bytesOf[dtype])),
       ...sums.map((sum, v) => {
-        const change = op("i32x4.sub", lanes(dtype, "i32", get(newest), v), lanes(dtype, "i32", get(oldest), v));
+        const change = op("i32x4.sub", integerLanes(dtype, get(newest), v), integerLanes(dtype, get(oldest), v));
         return set(sum, op("i32x4.add", load("v128.load", get(above), v * 16), change));
       }),
     ];

@@ -1,0 +1,57 @@
+// The parameter block of the taps family, as the generated code reads it.
+import type { Arithmetic, Finish, TapsSpec } from "../../plan/types.ts";
+import { bytesOf } from "../../tensor.ts";
+import { rowElements, type StepBuffers } from "../kernel.ts";
+
+/** Byte offsets; each tap is { row table offset, byte offset, tap, unused }. */
+export const tapsLayout = {
+  elements: 0,
+  end: 4,
+  shift: 8,
+  gain: 16,
+  offset: 24,
+  denominator: 32,
+  taps: 40,
+  tapBytes: 16,
+  tap: 8,
+};
+
+/** Elements that generated code handles at once: it may read and write as many past a row's end. */
+export const tapsBlock = 64;
+/** Rows that generated code handles at once: it may write as many, less one, past a strip's end. */
+export const tapsRows = 4;
+
+export type FinishKind = "raw" | "saturate" | "shift" | "affine";
+
+/** The k for which a finish is a shift by k bits after adding an integer; undefined where it is none. */
+export function shiftOf({ denominator, gain, offset }: Finish): number | undefined {
+  const k = Math.log2(denominator / gain);
+  return Number.isInteger(k) && k >= 1 && k <= 15 && Number.isInteger(offset * 2 ** k) ? k : undefined;
+}
+
+export function finishKind(finish: Finish | undefined, arithmetic: Arithmetic): FinishKind {
+  if (!finish) return "raw";
+  const { denominator, gain, offset } = finish;
+  if (denominator === 1 && gain === 1 && offset === 0) return "saturate";
+  return arithmetic !== "f32" && shiftOf(finish) !== undefined ? "shift" : "affine";
+}
+
+export function tapsParams(spec: TapsSpec, { reads, write }: StepBuffers): Uint8Array {
+  const block = new DataView(new ArrayBuffer(tapsLayout.taps + spec.taps.length * tapsLayout.tapBytes));
+  const input = reads[0]!;
+  const finish: Finish = spec.finish ?? { denominator: 1, gain: 1, offset: 0 };
+  block.setInt32(tapsLayout.elements, rowElements(write), true);
+  block.setInt32(tapsLayout.end, block.byteLength, true);
+  block.setInt32(tapsLayout.shift, shiftOf(finish) ?? 0, true);
+  block.setFloat64(tapsLayout.gain, finish.gain, true);
+  block.setFloat64(tapsLayout.offset, finish.offset, true);
+  block.setFloat64(tapsLayout.denominator, finish.denominator, true);
+  spec.taps.forEach(({ dy, dx, tap }, index) => {
+    const at = tapsLayout.taps + index * tapsLayout.tapBytes;
+    block.setInt32(at, dy * 4, true);
+    block.setInt32(at + 4, dx * input.channels * bytesOf[input.dtype], true);
+    if (spec.arithmetic === "f32") block.setFloat32(at + tapsLayout.tap, tap, true);
+    else block.setInt32(at + tapsLayout.tap, tap, true);
+  });
+  return new Uint8Array(block.buffer);
+}
