@@ -1,8 +1,11 @@
 // How a filter is written as a sum of columns ⊗ rows: exactly, in integers where that is possible, or truncated.
-import { checkInteger, checkNumber, LimitError } from "../errors.ts";
+import { LimitError } from "../errors.ts";
+import type { Tensor } from "../tensor.ts";
 import { type CheckedFilter, checkFilter, type Filter } from "./filter.ts";
 import { type ExactTerms, eliminate, integerRank, smallTerms, type Term } from "./integers.ts";
-import { type Svd, svd } from "./svd.ts";
+import { norm, type Svd, svd } from "./svd.ts";
+import { checkTruncateOptions, type TruncateOptions, truncate } from "./truncate.ts";
+import { factorizeWeight, type WeightFactors, type WeightOptions } from "./weights.ts";
 
 /** filter = gain · Σ terms, where a term's value [i, j] is column[i] · row[j]; up to `error`. */
 export interface FilterFactors {
@@ -28,13 +31,6 @@ export interface FilterFactors {
   multiplications: { direct: number; separable: number };
 }
 
-export interface FactorizeOptions {
-  /** At most this many terms. */
-  rank?: number;
-  /** The fewest terms whose relative error is at most this; 0 (or absent) keeps the exact rank. */
-  tolerance?: number;
-}
-
 /** Where both sides exceed `largeSide`, only filters of at most `largeRank` are factored: the time grows with both. */
 const largeSide = 513;
 const largeRank = 128;
@@ -45,35 +41,45 @@ const largeRank = 128;
  * error is the norm of the dropped singular values.
  *
  * Integer filters get integer or rational taps at their exact rank where small ones exist: Sobel x is [1, 2, 1] ⊗
- * [-1, 0, 1]. Real taps share a singular value evenly between column and row. Signs: the sum of the column is
- * positive; where it is zero, that of the row; where both are zero, the column's first tap that is not.
+ * [-1, 0, 1]. Real taps share a singular value evenly between column and row. Signs: of column and row the one whose
+ * taps cancel less (the column where they are equal) has a positive sum; where both sums are zero, the column's first
+ * tap that is not zero is positive.
  *
  * @throws InvalidArgumentError for a malformed filter or option; LimitError for a filter with both sides above 513 and
  * a rank above 128.
  */
-export function factorize(filter: Filter | CheckedFilter, options: FactorizeOptions = {}): FilterFactors {
-  const atMost = checkInteger("rank", options.rank ?? Number.MAX_SAFE_INTEGER, { min: 1 });
-  const tolerance = checkNumber("tolerance", options.tolerance ?? 0, { min: 0, max: 1 });
-  const checked = isChecked(filter) ? filter : checkFilter(filter);
-  const { singularValues, exact, decomposition } = checked.values
-    ? analyse(checked, checked.values)
-    : analyseColumnRow(checked);
-  const errors = truncationErrors(singularValues);
-  const rank = Math.min(
-    atMost,
-    Math.max(
-      Math.min(1, singularValues.length),
-      errors.findIndex((e) => e <= tolerance),
-    ),
-  );
-  const truncated = { terms: svdTerms(decomposition, rank), denominator: 0 };
-  const { terms, denominator } = exact && rank === singularValues.length ? exact : truncated;
-  const { kh, kw, gain, offset } = checked;
+export function factorize(filter: Filter | CheckedFilter, options?: TruncateOptions): FilterFactors;
+/** Factors the weight of a layer [outChannels, inChannels, kh, kw] along a split: see {@link factorizeWeight}. */
+export function factorize<S extends keyof WeightFactors>(
+  weight: Tensor,
+  options: WeightOptions & { split: S },
+): WeightFactors[S];
+export function factorize(
+  given: Filter | CheckedFilter | Tensor,
+  options: TruncateOptions | WeightOptions = {},
+): FilterFactors | WeightFactors[keyof WeightFactors] {
+  if (isTensor(given)) return factorizeWeight(given, options as WeightOptions);
+  const limits = checkTruncateOptions(options);
+  const filter = isChecked(given) ? given : checkFilter(given);
+  const { singularValues, exact, decomposition } = filter.values
+    ? analyse(filter, filter.values)
+    : analyseColumnRow(filter);
+  const exactRank = singularValues.length;
+  const { rank, error } = truncate([singularValues], exactRank, limits);
+  const { kh, kw, gain, offset } = filter;
+  const { terms, denominator } = exact && rank === exactRank ? exact : truncated(decomposition!, rank);
   return {
-    ...{ kh, kw, gain, offset, rank, terms: terms.map(oriented), denominator, singularValues },
-    exactRank: singularValues.length,
-    spatiallySeparable: singularValues.length <= 1,
-    error: errors[rank]!,
+    kh,
+    kw,
+    gain,
+    offset,
+    rank,
+    exactRank,
+    spatiallySeparable: exactRank <= 1,
+    terms: terms.map(oriented),
+    denominator,
+    error,
+    singularValues,
     multiplications: { direct: kh * kw, separable: rank * (kh + kw) },
   };
 }
@@ -86,9 +92,9 @@ interface Analysis {
 }
 
 function analyseColumnRow({ column, row, integer }: CheckedFilter): Analysis {
-  const norm = Math.hypot(...column!) * Math.hypot(...row!);
-  if (norm === 0) return { singularValues: [], exact: { terms: [], denominator: 1 } };
-  return { singularValues: [norm], exact: { terms: [{ column: column!, row: row! }], denominator: integer ? 1 : 0 } };
+  const sigma = norm(column!) * norm(row!);
+  if (sigma === 0) return { singularValues: [], exact: { terms: [], denominator: 1 } };
+  return { singularValues: [sigma], exact: { terms: [{ column: column!, row: row! }], denominator: integer ? 1 : 0 } };
 }
 
 function analyse({ kh, kw, integer }: CheckedFilter, values: number[]): Analysis {
@@ -101,7 +107,7 @@ function analyseIntegers(values: number[], kh: number, kw: number, maxRank: numb
   const rank = crosses ? crosses.length : integerRank(values, kh, kw, maxRank);
   checkRank(rank, maxRank);
   const exact = crosses && smallTerms(values, kh, kw, crosses);
-  if (exact && rank <= 1) return { singularValues: rank === 0 ? [] : [Math.hypot(...values)], exact };
+  if (exact && rank <= 1) return { singularValues: rank === 0 ? [] : [norm(values)], exact };
   const decomposition = svd(values, kh, kw, { maxRank: rank });
   return { singularValues: decomposition.s, exact, decomposition };
 }
@@ -124,33 +130,33 @@ function checkRank(rank: number, maxRank: number): void {
   });
 }
 
-/** The relative error of keeping 0, 1, ... all singular values. */
-function truncationErrors(singularValues: number[]): number[] {
-  const dropped = [0];
-  for (let k = singularValues.length - 1; k >= 0; k--) dropped.unshift(Math.hypot(dropped[0]!, singularValues[k]!));
-  return dropped.map((norm) => (norm === 0 ? 0 : norm / dropped[0]!));
-}
-
-function svdTerms(decomposition: Svd | undefined, rank: number): Term[] {
-  if (!decomposition) return [];
-  return decomposition.s.slice(0, rank).map((s, k) => ({
-    column: Array.from(decomposition.u[k]!, (x) => x * Math.sqrt(s)),
-    row: Array.from(decomposition.v[k]!, (x) => x * Math.sqrt(s)),
+function truncated({ u, s, v }: Svd, rank: number): ExactTerms {
+  const terms = s.slice(0, rank).map((sigma, k) => ({
+    column: Array.from(u[k]!, (x) => x * Math.sqrt(sigma)),
+    row: Array.from(v[k]!, (x) => x * Math.sqrt(sigma)),
   }));
+  return { terms, denominator: 0 };
 }
 
-/** The term with the signs that {@link factorize} promises; sums within rounding of zero count as zero. */
+/** The term with the signs that {@link factorize} promises; what is zero up to rounding counts as zero. */
 function oriented({ column, row }: Term): Term {
-  const sign = signOfSum(column) || signOfSum(row) || Math.sign(column.find((x) => x !== 0)!);
-  return sign >= 0 ? { column, row } : { column: column.map((x) => 0 - x), row: row.map((x) => 0 - x) };
+  const rounding = 1e-9;
+  const [c, r] = [balance(column), balance(row)];
+  const clearer = Math.abs(r) > Math.abs(c) + rounding ? r : c;
+  const first = column.find((tap) => Math.abs(tap) > rounding * norm(column))!;
+  const sign = Math.abs(clearer) > rounding ? clearer : first;
+  return sign > 0 ? { column, row } : { column: column.map((x) => 0 - x), row: row.map((x) => 0 - x) };
 }
 
-function signOfSum(taps: number[]): number {
-  const sum = taps.reduce((a, b) => a + b, 0);
-  const magnitude = taps.reduce((a, b) => a + Math.abs(b), 0);
-  return Math.abs(sum) <= 1e-9 * magnitude ? 0 : Math.sign(sum);
+/** From −1 to 1: the sum of the taps over the sum of their magnitudes. */
+function balance(taps: number[]): number {
+  return taps.reduce((sum, tap) => sum + tap, 0) / taps.reduce((sum, tap) => sum + Math.abs(tap), 0);
 }
 
-function isChecked(filter: Filter | CheckedFilter): filter is CheckedFilter {
-  return typeof filter === "object" && "integer" in filter;
+function isTensor(given: Filter | CheckedFilter | Tensor): given is Tensor {
+  return typeof given === "object" && given !== null && "shape" in given;
+}
+
+function isChecked(given: Filter | CheckedFilter): given is CheckedFilter {
+  return typeof given === "object" && given !== null && "integer" in given;
 }

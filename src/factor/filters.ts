@@ -95,7 +95,7 @@ const table = {
   disk: entry({
     summary: "Mean of a disk; pixels on the edge count by the area covered",
     parameters: { radius: number("radius, in pixels", 5, { min: 0, open: true }) },
-    rank: 6,
+    rank: 5,
     build: ({ radius }, _, side) => {
       const reach = Math.max(0, Math.ceil(radius - 0.5));
       const n = side(2 * reach + 1);
@@ -108,7 +108,7 @@ const table = {
       length: number("length of the line, in pixels", 9, { min: 1 }),
       angle: number("degrees from the x axis towards the y axis, which points down", 45),
     },
-    rank: 9,
+    rank: 7,
     build: ({ length, angle }, _, side) => {
       side(2 * Math.ceil((length - 1) / 2) + 1);
       return unitSum(motionGrid(length, angle));
@@ -214,19 +214,20 @@ const table = {
       sigma: number("standard deviation, in pixels", 3, { min: 0, open: true }),
       wavelength: number("wavelength, in pixels", 6, { min: 0, open: true }),
       angle: number("direction of the wave: degrees from the x axis towards the y axis, which points down", 45),
-      aspect: number("width over length of the Gaussian, across and along the wave", 1, { min: 0, open: true }),
+      aspect: number("width of the Gaussian along the wave over its width across it", 1, { min: 0, open: true }),
       phase: number("phase of the wave, in degrees", 0),
       size: optional(pair(oddSide("odd side in pixels, in place of 3 standard deviations", undefined))),
     },
     rank: 2,
     build: ({ sigma, wavelength, angle, aspect, phase, size }, _, side) => {
       const [c, s] = [Math.cos((angle * Math.PI) / 180), Math.sin((angle * Math.PI) / 180)];
-      const along = sigma / aspect;
-      const reach = (a: number, b: number) => Math.round(Math.max(Math.abs(3 * sigma * a), Math.abs(3 * along * b), 1));
+      const across = sigma / aspect;
+      const reach = (a: number, b: number) =>
+        Math.round(Math.max(Math.abs(3 * sigma * a), Math.abs(3 * across * b), 1));
       const [h, w] = size ?? [2 * reach(s, c) + 1, 2 * reach(c, s) + 1];
       return grid(side(h), side(w), (y, x) => {
         const [u, v] = [-(x * c + y * s), x * s - y * c];
-        const envelope = Math.exp(-((u / sigma) ** 2 + (v / along) ** 2) / 2);
+        const envelope = Math.exp(-((u / sigma) ** 2 + (v / across) ** 2) / 2);
         return envelope * Math.cos((2 * Math.PI * u) / wavelength + (phase * Math.PI) / 180);
       });
     },
@@ -312,6 +313,24 @@ export const filters: FilterFunctions & { readonly names: readonly string[] } = 
   names: namedFilters.map(({ name }) => name),
 };
 
+/** Names that other programs and habits use. */
+const filterAliases = {
+  blur: "gaussian",
+  gauss: "gaussian",
+  "gaussian-blur": "gaussian",
+  mean: "box",
+  average: "box",
+  laplace: "laplacian-4",
+  laplacian: "laplacian-4",
+  log: "laplacian-of-gaussian",
+  dog: "difference-of-gaussians",
+  sobel: "sobel-x",
+  scharr: "scharr-x",
+  prewitt: "prewitt-x",
+  roberts: "roberts-x",
+  "derivative-of-gaussian": "derivative-of-gaussian-x",
+} as const;
+
 /**
  * Builds the filter that a text names: "sobel-x", "box:5", "gaussian:sigma=2,truncate=3", "gaussian:sigma=2x3" ([y, x]).
  *
@@ -331,21 +350,3 @@ export function parseFilterName(
   }
   return found.build(colon < 0 ? undefined : parseArguments(name, rest), limits);
 }
-
-/** Names that other programs and habits use. */
-const filterAliases = {
-  blur: "gaussian",
-  gauss: "gaussian",
-  "gaussian-blur": "gaussian",
-  mean: "box",
-  average: "box",
-  laplace: "laplacian-4",
-  laplacian: "laplacian-4",
-  log: "laplacian-of-gaussian",
-  dog: "difference-of-gaussians",
-  sobel: "sobel-x",
-  scharr: "scharr-x",
-  prewitt: "prewitt-x",
-  roberts: "roberts-x",
-  "derivative-of-gaussian": "derivative-of-gaussian-x",
-} as const;

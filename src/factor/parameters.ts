@@ -62,7 +62,7 @@ export function checkArguments(filter: string, parameters: ParameterSet, given: 
   return Object.fromEntries(
     names.map((name) => {
       const { initial, check } = parameters[name]!;
-      return [name, check(`${filter} ${name}`, named[name] ?? initial)];
+      return [name, check(`${filter} ${name}`, named[name] === undefined ? initial : named[name])];
     }),
   );
 }

@@ -66,7 +66,7 @@ interface Reflector {
 function pivotedQr(columns: Float64Array[], { maxRank = columns.length, negligible = 0 }: SvdOptions) {
   const order = columns.map((_, j) => j);
   const squares = columns.map((column) => dot(column, column, 0));
-  const enough = negligible ** 2 * Math.max(...squares);
+  const enough = Math.max(negligible ** 2, 1e-300) * squares.reduce((a, b) => Math.max(a, b));
   const reflectors: Reflector[] = [];
   const transposedR: Float64Array[] = [];
   for (let k = 0; k < Math.min(maxRank, columns.length); k++) {
@@ -100,10 +100,10 @@ function pivotedQr(columns: Float64Array[], { maxRank = columns.length, negligib
 function jacobi(x: Float64Array[]): Float64Array[] {
   const rotations = x.map((_, k) => Float64Array.from(x, (_, i) => (i === k ? 1 : 0)));
   const threshold = Number.EPSILON * Math.sqrt(x[0]?.length ?? 1);
-  const squares = x.map((column) => dot(column, column, 0));
-  // Each sweep at least halves the digits that are left: 60 is out of reach.
+  // About ten sweeps are needed, and convergence is quadratic at the end: 60 are out of reach.
   for (let sweep = 0, rotated = true; rotated && sweep < 60; sweep++) {
     rotated = false;
+    const squares = x.map((column) => dot(column, column, 0));
     for (let p = 0; p < x.length - 1; p++) {
       for (let q = p + 1; q < x.length; q++) {
         const product = dot(x[p]!, x[q]!, 0);
@@ -114,17 +114,25 @@ function jacobi(x: Float64Array[]): Float64Array[] {
         const cosine = 1 / Math.sqrt(1 + t * t);
         rotate(x[p]!, x[q]!, cosine, cosine * t);
         rotate(rotations[p]!, rotations[q]!, cosine, cosine * t);
-        squares[p] = dot(x[p]!, x[p]!, 0);
-        squares[q] = dot(x[q]!, x[q]!, 0);
+        squares[p] = changedSquare(squares[p]!, -t * product, x[p]!);
+        squares[q] = changedSquare(squares[q]!, t * product, x[q]!);
       }
     }
   }
   return rotations;
 }
 
+/** The square of a norm after a rotation; computed anew where the subtraction costs digits. */
+function changedSquare(square: number, change: number, column: Float64Array): number {
+  const changed = square + change;
+  return changed > square / 4 ? changed : dot(column, column, 0);
+}
+
 function rotate(a: Float64Array, b: Float64Array, cosine: number, sine: number): void {
-  for (let i = 0; i < a.length; i++) {
-    const [p, q] = [a[i]!, b[i]!];
+  const n = a.length;
+  for (let i = 0; i < n; i++) {
+    const p = a[i]!;
+    const q = b[i]!;
     a[i] = cosine * p - sine * q;
     b[i] = sine * p + cosine * q;
   }
@@ -141,14 +149,32 @@ function reflect(reflectors: Reflector[], w: Float64Array, length: number): Floa
   return out;
 }
 
+/** The square root of the sum of squares; neither overflows nor underflows. */
+export function norm(values: ArrayLike<number>): number {
+  let [largest, sum] = [0, 0];
+  for (let i = 0; i < values.length; i++) largest = Math.max(largest, Math.abs(values[i]!));
+  if (largest === 0) return 0;
+  for (let i = 0; i < values.length; i++) sum += (values[i]! / largest) ** 2;
+  return largest * Math.sqrt(sum);
+}
+
+/** Four sums at a time: one alone would wait for each addition. */
 function dot(a: Float64Array, b: Float64Array, from: number): number {
-  let sum = 0;
-  for (let i = from; i < a.length; i++) sum += a[i]! * b[i]!;
-  return sum;
+  const n = a.length;
+  let [i, s0, s1, s2, s3] = [from, 0, 0, 0, 0];
+  for (; i + 3 < n; i += 4) {
+    s0 += a[i]! * b[i]!;
+    s1 += a[i + 1]! * b[i + 1]!;
+    s2 += a[i + 2]! * b[i + 2]!;
+    s3 += a[i + 3]! * b[i + 3]!;
+  }
+  for (; i < n; i++) s0 += a[i]! * b[i]!;
+  return s0 + s1 + (s2 + s3);
 }
 
 function addScaled(a: Float64Array, b: Float64Array, factor: number, from: number): void {
-  for (let i = from; i < a.length; i++) a[i]! += factor * b[i]!;
+  const n = a.length;
+  for (let i = from; i < n; i++) a[i]! += factor * b[i]!;
 }
 
 function negated(a: Float64Array): Float64Array {

@@ -1,0 +1,207 @@
+// The house rules that no compiler checks: which folder may import which, no circles, what the entry point reaches, and
+// the length of files. The checker works on texts by path, so that made-up sources can show that it fails.
+import { globSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path/posix";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+
+type Sources = ReadonlyMap<string, string>;
+
+interface Import {
+  /** A path from src/, or the name of a package or of a module of Node. */
+  target: string;
+  external: boolean;
+  typeOnly: boolean;
+}
+
+/** What each part of src/ may import besides itself: parts, single files, "npm" (packages and Node's own modules). */
+const arrows: Readonly<Record<string, readonly string[]>> = {
+  errors: [],
+  tensor: ["errors"],
+  factor: ["errors", "tensor"],
+  plan: ["errors", "tensor", "factor"],
+  wasm: ["errors", "tensor"],
+  kernels: ["errors", "tensor", "factor", "plan", "wasm/assembler.ts"],
+  run: ["errors", "tensor", "plan", "kernels", "wasm"],
+  engine: ["errors", "tensor", "factor", "plan", "kernels", "run"],
+  index: ["errors", "tensor", "factor", "plan", "kernels", "run", "engine"],
+  graph: ["errors", "tensor", "factor", "plan", "kernels", "run", "engine"],
+  onnx: ["errors", "tensor", "factor", "plan", "kernels", "run", "engine", "graph"],
+  separate: ["errors", "tensor", "factor", "plan", "kernels", "run", "engine", "graph", "onnx"],
+  node: ["errors", "tensor", "npm"],
+  cli: ["errors", "index", "onnx/index.ts", "node", "npm"],
+};
+
+const longest = 420;
+
+/** "kernels/taps/wasm.ts" belongs to "kernels", "engine.ts" to "engine". */
+const partOf = (path: string): string => path.split("/")[0]!.replace(/\.(ts|js)$/, "");
+
+/** Comments may quote imports. The character before // keeps addresses of the web whole. */
+const withoutComments = (text: string): string =>
+  text.replace(/\/\*[\s\S]*?\*\//g, "").replace(/(^|[^:"'`\\])\/\/.*$/gm, "$1");
+
+const statements = /^\s*(?:import|export)\s+(type\s)?(?:[\w$\s{},*]*?\sfrom\s*)?["']([^"']+)["'];?/gm;
+const dynamic = /\bimport\(\s*(?:["']([^"']+)["'])?/g;
+
+function importsOf(path: string, text: string): Import[] {
+  const code = withoutComments(text);
+  const named = (target = "(not a literal)", typeOnly = false): Import => {
+    const external = !target.startsWith(".");
+    return { target: external ? target : join(dirname(path), target), external, typeOnly };
+  };
+  return [
+    ...[...code.matchAll(statements)].map(([, type, target]) => named(target, type !== undefined)),
+    ...[...code.matchAll(dynamic)].map(([, target]) => named(target)),
+  ];
+}
+
+/** Every broken rule, as a sentence. */
+function violations(sources: Sources): string[] {
+  const graph = new Map([...sources].map(([path, text]) => [path, importsOf(path, text)]));
+  return [...graph]
+    .flatMap(([path, imports]) => imports.flatMap((one) => wrongArrow(path, one, sources)))
+    .concat(circles(graph), reachedBy("index.ts", graph), shapes(sources));
+}
+
+function wrongArrow(path: string, { target, external }: Import, sources: Sources): string[] {
+  const part = partOf(path);
+  const allowed = arrows[part];
+  if (!allowed) return [`${path}: no rule says what ${part} may import`];
+  if (external) return allowed.includes("npm") ? [] : [`${path} imports ${target}: ${part} imports no package`];
+  if (!sources.has(target)) return [`${path} imports ${target}, which does not exist`];
+  const fine = partOf(target) === part || allowed.includes(partOf(target)) || allowed.includes(target);
+  return fine ? [] : [`${path} imports ${target}: ${part} may import ${allowed.join(", ") || "nothing"}`];
+}
+
+/** Circles of imports that exist when the code runs. */
+function circles(graph: ReadonlyMap<string, Import[]>): string[] {
+  const found: string[] = [];
+  const finished = new Set<string>();
+  const visit = (path: string, trail: string[]): void => {
+    if (trail.includes(path)) {
+      found.push(`circle: ${[...trail.slice(trail.indexOf(path)), path].join(" -> ")}`);
+      return;
+    }
+    if (finished.has(path)) return;
+    for (const { target, external, typeOnly } of graph.get(path) ?? []) {
+      if (!external && !typeOnly) visit(target, [...trail, path]);
+    }
+    finished.add(path);
+  };
+  for (const path of graph.keys()) visit(path, []);
+  return found;
+}
+
+/** The entry point serves browsers: no package, nothing of Node, also not for types alone. */
+function reachedBy(entry: string, graph: ReadonlyMap<string, Import[]>): string[] {
+  const reached = new Set([entry]);
+  for (const path of reached) {
+    for (const { target, external } of graph.get(path) ?? []) if (!external) reached.add(target);
+  }
+  return [...reached].flatMap((path) => {
+    if (partOf(path) === "node") return [`${entry} reaches ${path}`];
+    const outside = (graph.get(path) ?? []).filter(({ external }) => external);
+    return outside.map(({ target }) => `${entry} reaches ${target} through ${path}`);
+  });
+}
+
+function shapes(sources: Sources): string[] {
+  const long = [...sources].flatMap(([path, text]) => {
+    const lines = text.trimEnd().split("\n").length;
+    return lines > longest ? [`${path} has ${lines} lines, more than ${longest}`] : [];
+  });
+  const rest = withoutComments(sources.get("index.ts") ?? "")
+    .replaceAll(/^export (?:type )?(?:\*|\{[^}]*\}) from "[^"]+";/gm, "")
+    .trim();
+  return rest ? [...long, `index.ts does more than export: ${rest.split("\n")[0]}`] : long;
+}
+
+describe("the checker", () => {
+  const check = (files: Record<string, string>): string[] => violations(new Map(Object.entries(files)));
+  const base = { "errors.ts": "", "tensor.ts": "", "engine.ts": "", "node/files.ts": "", "wasm/pool.ts": "" };
+
+  it.each<[string, Record<string, string>, string | undefined]>([
+    ["a right arrow", { "engine.ts": 'import { a } from "./tensor.ts";' }, undefined],
+    ["a wrong arrow", { "tensor.ts": 'import { a } from "./engine.ts";' }, "tensor.ts imports engine.ts"],
+    ["a wrong arrow of types", { "tensor.ts": 'import type { A } from "./engine.ts";' }, "tensor.ts imports engine.ts"],
+    ["a wrong arrow over lines", { "tensor.ts": 'import {\n  a,\n  b,\n} from "./engine.ts";' }, "imports engine.ts"],
+    ["a wrong arrow by export", { "tensor.ts": 'export * from "./engine.ts";' }, "imports engine.ts"],
+    ["a wrong arrow for effect", { "tensor.ts": 'import "./engine.ts";' }, "imports engine.ts"],
+    ["a wrong arrow at run time", { "tensor.ts": 'const a = await import("./engine.ts");' }, "imports engine.ts"],
+    ["an import in a comment", { "tensor.ts": '/*\nimport "./engine.ts"\n*/\n// import("sharp")' }, undefined],
+    [
+      "an address in a text",
+      { "tensor.ts": 'const a = "https://a"; await import("./engine.ts");' },
+      "imports engine.ts",
+    ],
+    [
+      "kernels and the assembler",
+      { "kernels/a.ts": 'import "../wasm/assembler.ts";', "wasm/assembler.ts": "" },
+      undefined,
+    ],
+    ["kernels and the pool", { "kernels/a.ts": 'import "../wasm/pool.ts";' }, "kernels/a.ts imports wasm/pool.ts"],
+    ["the command line and a part", { "cli/main.ts": 'import "../engine.ts";' }, "cli/main.ts imports engine.ts"],
+    ["the command line and a package", { "cli/main.ts": 'import { Command } from "commander";' }, undefined],
+    ["a package in the core", { "tensor.ts": 'import sharp from "sharp";' }, "tensor.ts imports sharp"],
+    [
+      "a module of Node in the core",
+      { "wasm/pool.ts": 'import { a } from "node:os";' },
+      "wasm/pool.ts imports node:os",
+    ],
+    ["an import by a variable", { "wasm/pool.ts": "await import(name);" }, "wasm/pool.ts imports (not a literal)"],
+    ["a missing file", { "engine.ts": 'import "./gone.ts";' }, "engine.ts imports gone.ts, which does not exist"],
+    ["a new folder", { "new/a.ts": 'import "../errors.ts";' }, "no rule says what new may import"],
+    [
+      "a circle of three",
+      { "run/a.ts": 'import "./b.ts";', "run/b.ts": 'import "./c.ts";', "run/c.ts": 'export { a } from "./a.ts";' },
+      "circle: run/a.ts -> run/b.ts -> run/c.ts -> run/a.ts",
+    ],
+    [
+      "a circle of types",
+      { "run/a.ts": 'import "./b.ts";', "run/b.ts": 'import type { A } from "./a.ts";' },
+      undefined,
+    ],
+    ["a file that imports itself", { "run/a.ts": 'import "./a.ts";' }, "circle: run/a.ts -> run/a.ts"],
+    [
+      "an entry that reaches Node",
+      { "index.ts": 'export { a } from "./engine.ts";', "engine.ts": 'import type { A } from "./node/files.ts";' },
+      "index.ts reaches node/files.ts",
+    ],
+    [
+      "an entry that reaches a package",
+      { "index.ts": 'export { a } from "./engine.ts";', "engine.ts": 'import "zod";' },
+      "index.ts reaches zod through engine.ts",
+    ],
+    [
+      "an entry of exports",
+      { "index.ts": '// Exports.\nexport {\n  a,\n  type B,\n} from "./engine.ts";\n' },
+      undefined,
+    ],
+    [
+      "an entry with code",
+      { "index.ts": "export const a = 1;" },
+      "index.ts does more than export: export const a = 1;",
+    ],
+    ["a file of 420 lines", { "engine.ts": "a;\n".repeat(420) }, undefined],
+    ["a longer file", { "engine.ts": "a;\n".repeat(421) }, "engine.ts has 421 lines"],
+  ])("judges %s", (_name, files, expected) => {
+    const found = check({ ...base, ...files });
+    if (expected === undefined) expect(found).toEqual([]);
+    else expect(found.join("\n")).toContain(expected);
+  });
+});
+
+describe("src/", () => {
+  const root = fileURLToPath(new URL("../src/", import.meta.url));
+  const paths = globSync("**/*.{ts,js}", { cwd: root });
+  const sources = new Map(paths.map((path) => [path, readFileSync(join(root, path), "utf8")]));
+
+  it("was read", () => {
+    expect(paths).toEqual(expect.arrayContaining(["index.ts", "engine.ts", "wasm/worker.js", "kernels/table.ts"]));
+    const edges = paths.flatMap((path) => importsOf(path, sources.get(path)!));
+    expect(edges.length).toBeGreaterThan(paths.length);
+  });
+
+  it("keeps every rule", () => expect(violations(sources)).toEqual([]));
+});
