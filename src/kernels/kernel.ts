@@ -19,6 +19,8 @@ export interface Rows {
 export interface CodeMode {
   /** Fused multiply-add of relaxed SIMD. */
   relaxed: boolean;
+  /** Pairs of 128-bit instructions will become 256-bit ones, in twice the register space. */
+  wide: boolean;
 }
 
 export interface Kernel<S extends KernelSpec = KernelSpec> {

@@ -2,9 +2,10 @@
 import { UnsupportedError } from "../errors.ts";
 import { detectFeatures } from "../wasm/features.ts";
 import { hardwareThreads } from "../wasm/host.ts";
+import { wideSupport } from "../wasm/wide.ts";
 import type { Machine } from "./machine.ts";
 import { ReferenceMachine } from "./reference.ts";
-import { WasmMachine } from "./wasm.ts";
+import { type Verdict, WasmMachine } from "./wasm.ts";
 
 export type Backend = "auto" | "wasm" | "webgpu" | "reference";
 
@@ -12,6 +13,8 @@ export interface MachineOptions {
   backend: Backend;
   threads?: number;
   deterministic: boolean;
+  wide: boolean;
+  verdicts?: Iterable<[string, Verdict]>;
   maxMemory: number;
   createWorker?: () => Worker;
 }
@@ -20,6 +23,8 @@ export interface Choice {
   machine: Machine;
   /** Fused multiply-adds are generated. */
   relaxed: boolean;
+  /** Whether 256-bit code is generated, and why or why not. */
+  wide: { enabled: boolean; reason: string };
   /** Why this machine: shown by `engine.info()`. */
   reason: string;
 }
@@ -27,7 +32,8 @@ export interface Choice {
 /** More threads than this gain nothing on pictures: they move more memory than they compute. */
 const mostThreads = 16;
 
-export function chooseMachine({ backend, threads, deterministic, maxMemory, createWorker }: MachineOptions): Choice {
+export function chooseMachine(options: MachineOptions): Choice {
+  const { backend, threads, deterministic, maxMemory, createWorker, verdicts } = options;
   if (backend === "webgpu") {
     const [expected, received] = ["auto, wasm or reference", '"webgpu"'];
     throw new UnsupportedError({
@@ -39,10 +45,11 @@ export function chooseMachine({ backend, threads, deterministic, maxMemory, crea
   }
   const features = detectFeatures();
   const asked = `backend "${backend}" was asked for`;
-  if (backend === "reference") return { machine: new ReferenceMachine(maxMemory), relaxed: false, reason: asked };
+  const plain = { relaxed: false, wide: { enabled: false, reason: "the reference runs" } };
+  if (backend === "reference") return { machine: new ReferenceMachine(maxMemory), ...plain, reason: asked };
   if (!features.simd) {
     const why = features.reason ?? "SIMD_MISSING";
-    if (backend === "auto") return { machine: new ReferenceMachine(maxMemory), relaxed: false, reason: why };
+    if (backend === "auto") return { machine: new ReferenceMachine(maxMemory), ...plain, reason: why };
     throw new UnsupportedError({
       parameter: "backend",
       expected: "an engine that runs WebAssembly SIMD",
@@ -50,12 +57,17 @@ export function chooseMachine({ backend, threads, deterministic, maxMemory, crea
     });
   }
   const most = features.threads ? (threads ?? Math.min(mostThreads, hardwareThreads())) : 1;
-  const mode = { relaxed: features.relaxed && !deterministic };
-  const machine = new WasmMachine({ threads: most, maxMemory, mode, createWorker });
+  const support = wideSupport();
+  const wide = options.wide
+    ? { enabled: support.supported, reason: support.reason }
+    : { enabled: false, reason: "not asked for" };
+  const mode = { relaxed: features.relaxed && !deterministic, wide: wide.enabled };
+  const machine = new WasmMachine({ threads: most, maxMemory, mode, createWorker, verdicts });
   const single = features.threads ? "" : "; one thread: memory cannot be shared here (see docs/deploying.md)";
   return {
     machine,
     relaxed: mode.relaxed,
+    wide,
     reason: (backend === "auto" ? "WebAssembly SIMD is available" : asked) + single,
   };
 }

@@ -59,6 +59,10 @@ export interface Machine {
 }
 
 export interface PreparedCalls {
+  /** Some generated code is not yet known to be right: {@link verify} must run before {@link start}. */
+  unverified: boolean;
+  /** Tries the calls on a slot that holds test data. */
+  verify(slot: number, scratch: number): void;
   start(job: Job): Promise<Run>;
 }
 
@@ -67,3 +71,16 @@ export const slotState = { empty: 0, filled: 1, running: 2, done: 3 } as const;
 /** Words of a slot's header. */
 export const slotWords = { state: 0, rows: 1 } as const;
 export const slotHeaderBytes = 64;
+
+/** Where an operand's table stands for a slot and a thread's scratch. worker.js does the same. */
+export function addressOf({ base, offset }: OperandAddress, slot: number, scratch: number): number {
+  return offset + (base === "slot" ? slot : base === "scratch" ? scratch : 0);
+}
+
+/** A run without other threads. */
+export const alone: Omit<Run, "execute"> = {
+  wake: () => {},
+  waitForOthers: async () => {},
+  finished: () => 0,
+  end: async () => {},
+};

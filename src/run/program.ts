@@ -1,13 +1,18 @@
 // The interpreter: a plan becomes a program on a machine. Strips of rows are staged into slots, run through all steps of
 // the stage by whoever is free, and copied out; the caller's thread feeds, empties, and works in between.
 import { InvalidArgumentError } from "../errors.ts";
+import { stripRows } from "../plan/cost.ts";
 import type { Plan, Problem, Stage } from "../plan/types.ts";
+import { bytesOf, viewOf } from "../tensor.ts";
 import type { Block } from "../wasm/memory.ts";
 import { find, layoutStage, rebase, type StageLayout } from "./layout.ts";
 import { type Call, type Machine, type PreparedCalls, type Run, slotState, slotWords } from "./machine.ts";
 import { type Edge, RowEmitter, RowStager, type Source, type Target } from "./rows.ts";
 import { Slices } from "./slices.ts";
 import { Strips } from "./strips.ts";
+
+/** Rows of output on which unverified code is tried: more than any kernel handles at once, and not a multiple. */
+const trialRows = 7;
 
 export interface RunOptions {
   signal?: AbortSignal;
@@ -61,6 +66,7 @@ export class Program {
       const prepared = await machine.prepare(calls);
       const program = new Program(plan, machine, block, layout, calls, prepared);
       program.initialise(constants);
+      if (prepared.unverified) program.verify();
       return program;
     } catch (error) {
       machine.release(block);
@@ -94,6 +100,30 @@ export class Program {
     }
     const words = new Int32Array(buffer);
     for (const slot of layout.slots) words[slot / 4 + slotWords.state] = slotState.empty;
+  }
+
+  /** Lets the machine try its code on a few rows of pseudo-random data. */
+  private verify(): void {
+    const { layout, machine } = this;
+    const buffer = machine.buffer();
+    const { spec, table, rows } = this.rowsOf("input");
+    const { ring } = layout;
+    const count = Math.min(layout.grain, trialRows);
+    const held = stripRows(spec, count);
+    let state = 1;
+    for (let row = 0; row < held; row++) {
+      const data = viewOf(spec.dtype, buffer, ring.offset + row * ring.pitch, ring.pitch / bytesOf[spec.dtype]);
+      for (let i = 0; i < data.length; i++) {
+        state = (Math.imul(state, 1664525) + 1013904223) | 0;
+        data[i] = spec.dtype === "f32" ? state / 2 ** 31 : state >>> 16;
+      }
+    }
+    const words = new Int32Array(buffer);
+    const slot = layout.slots[0]!;
+    for (let row = 0; row < rows; row++)
+      words[(slot + table) / 4 + row] = ring.offset + Math.min(row, held - 1) * ring.pitch;
+    words[slot / 4 + slotWords.rows] = count;
+    this.prepared.verify(slot, layout.scratch[0]!);
   }
 
   async run(source: Source, target: Target, options: RunOptions = {}): Promise<void> {

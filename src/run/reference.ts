@@ -5,7 +5,7 @@ import { kernelOf } from "../kernels/table.ts";
 import type { BufferSpec } from "../plan/types.ts";
 import { type ViewDType, viewOf } from "../tensor.ts";
 import { Allocator, type Block } from "../wasm/memory.ts";
-import { type Call, type Machine, type OperandAddress, type PreparedCalls, type Run, slotWords } from "./machine.ts";
+import { addressOf, alone, type Call, type Machine, type PreparedCalls, type Run, slotWords } from "./machine.ts";
 
 export class ReferenceMachine implements Machine {
   readonly name = "reference";
@@ -43,7 +43,7 @@ export class ReferenceMachine implements Machine {
   }
 
   async prepare(calls: Call[]): Promise<PreparedCalls> {
-    return { start: async (job) => this.start(calls, job.scratch[0]!) };
+    return { unverified: false, verify: () => {}, start: async (job) => this.start(calls, job.scratch[0]!) };
   }
 
   dispose(): void {
@@ -56,23 +56,16 @@ export class ReferenceMachine implements Machine {
       const rows = new Int32Array(buffer)[slot / 4 + slotWords.rows]!;
       for (const { spec, buffers, operands } of calls) {
         const specs = [...buffers.reads, buffers.write];
-        const views = operands.map((operand, i) => rowsAt(buffer, operand, slot, scratch, specs[i]!));
+        const views = operands.map((operand, i) => rowsAt(buffer, addressOf(operand, slot, scratch), specs[i]!));
         kernelOf(spec).reference(spec, views.slice(0, -1), views.at(-1)!, rows);
       }
     };
-    return { execute, wake: () => {}, waitForOthers: async () => {}, finished: () => 0, end: async () => {} };
+    return { ...alone, execute };
   }
 }
 
-function rowsAt(
-  buffer: ArrayBuffer,
-  { base, offset }: OperandAddress,
-  slot: number,
-  scratch: number,
-  spec: BufferSpec,
-): Rows {
-  const start = offset + (base === "slot" ? slot : base === "scratch" ? scratch : 0);
-  const table = new Uint32Array(buffer, start);
+function rowsAt(buffer: ArrayBuffer, table: number, spec: BufferSpec): Rows {
+  const pointers = new Uint32Array(buffer, table);
   const elements = spec.width * spec.channels;
-  return { spec, row: (index) => viewOf(spec.dtype, buffer, table[index]!, elements) };
+  return { spec, row: (index) => viewOf(spec.dtype, buffer, pointers[index]!, elements) };
 }

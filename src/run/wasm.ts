@@ -2,26 +2,50 @@
 // shared between threads.
 import type { CodeMode } from "../kernels/kernel.ts";
 import { kernelOf } from "../kernels/table.ts";
+import { rowBytes } from "../plan/cost.ts";
 import type { BufferSpec } from "../plan/types.ts";
 import type { ViewDType } from "../tensor.ts";
 import { ModuleBuilder } from "../wasm/assembler.ts";
 import { Allocator, type Block, pageBytes } from "../wasm/memory.ts";
-import { controlBytes, type WorkerCall, WorkerPool } from "../wasm/pool.ts";
-import { type Call, type Job, type Machine, type PreparedCalls, type Run, slotWords } from "./machine.ts";
+import { controlBytes, WorkerPool } from "../wasm/pool.ts";
+import { compileOptimised } from "../wasm/wide.ts";
+import {
+  addressOf,
+  alone,
+  type Call,
+  type Job,
+  type Machine,
+  type PreparedCalls,
+  type Run,
+  slotWords,
+} from "./machine.ts";
 
 export interface WasmOptions {
   threads: number;
   maxMemory: number;
   mode: CodeMode;
+  /** Verdicts on wide kernels that an earlier process has reached. */
+  verdicts?: Iterable<[string, Verdict]>;
   createWorker?: () => Worker;
 }
 
 type Entry = (rows: number, params: number, ...tables: number[]) => void;
 
-interface Compiled {
-  id: number;
-  exports: WebAssembly.Exports;
+/** Generated code of one kernel: where workers find it, and the function. */
+interface Code {
+  module: number;
+  name: string;
+  run: Entry;
 }
+
+/** A kernel as it runs. In wide mode, its 128-bit twin stays until both were seen to agree. */
+interface LoadedKernel {
+  code: Code;
+  twin?: Code;
+}
+
+/** What became of a kernel in wide mode. */
+export type Verdict = "wide" | "narrow: results differ";
 
 export class WasmMachine implements Machine {
   readonly name = "wasm";
@@ -32,9 +56,13 @@ export class WasmMachine implements Machine {
   private readonly maximum: number;
   private readonly allocator: Allocator;
   private readonly pool: WorkerPool | undefined;
-  private readonly compiled = new Map<string, Compiled>();
+  private readonly kernels = new Map<string, LoadedKernel>();
+  private modules = 0;
+  /** Of wide kernels by name; those that are known from elsewhere need no twin. */
+  readonly verdicts: Map<string, Verdict>;
 
-  constructor({ threads, maxMemory, mode, createWorker }: WasmOptions) {
+  constructor({ threads, maxMemory, mode, createWorker, verdicts }: WasmOptions) {
+    this.verdicts = new Map(verdicts);
     this.threads = threads;
     this.mode = mode;
     this.shared = threads > 1;
@@ -74,44 +102,102 @@ export class WasmMachine implements Machine {
   }
 
   async prepare(calls: Call[]): Promise<PreparedCalls> {
-    const names = calls.map(({ spec, buffers }) => kernelOf(spec).entry(spec, buffers, this.mode));
-    const { id, exports } = await this.compile(names, calls);
-    const workerCalls = calls.map(({ params, operands }, i) => ({ module: id, entry: names[i]!, params, operands }));
-    const entries = names.map((name) => exports[name] as Entry);
-    return { start: async (job) => this.start(job, entries, workerCalls) };
+    const kernels = await this.load(calls);
+    return {
+      unverified: kernels.some(({ twin }) => twin !== undefined),
+      verify: (slot, scratch) => this.verify(calls, kernels, slot, scratch),
+      start: async (job) => this.start(job, calls, kernels),
+    };
   }
 
-  /** One module for all kernels of a program; programs of the same kernels share it. */
-  private async compile(names: readonly string[], calls: readonly Call[]): Promise<Compiled> {
-    const key = [...new Set(names)].sort().join("\n");
-    const known = this.compiled.get(key);
-    if (known) return known;
+  /** Makes the kernels of these calls ready: one new module for all that are missing. */
+  private async load(calls: readonly Call[]): Promise<LoadedKernel[]> {
+    const { wide } = this.mode;
+    const name = ({ spec, buffers }: Call, mode: CodeMode): string => kernelOf(spec).entry(spec, buffers, mode);
+    const missing = calls.filter((call) => !this.kernels.has(name(call, this.mode)));
+    if (missing.length > 0) {
+      const narrow = { ...this.mode, wide: false };
+      // The twin comes first: V8 would share the native code of equal modules.
+      const needsTwin = wide ? missing.filter((call) => !this.verdicts.has(name(call, this.mode))) : [];
+      const twins = needsTwin.length > 0 ? await this.compile(needsTwin, narrow) : new Map<string, Code>();
+      const codes = await this.compile(missing, this.mode);
+      for (const call of missing) {
+        const key = name(call, this.mode);
+        this.kernels.set(key, { code: codes.get(key)!, twin: twins.get(name(call, narrow)) });
+      }
+    }
+    return calls.map((call) => this.kernels.get(name(call, this.mode))!);
+  }
+
+  private async compile(calls: readonly Call[], mode: CodeMode): Promise<Map<string, Code>> {
     const builder = new ModuleBuilder();
-    calls.forEach(({ spec, buffers }, i) => {
-      if (!builder.has(names[i]!)) kernelOf(spec).emit(builder, names[i]!, spec, buffers, this.mode);
-    });
-    const module = await WebAssembly.compile(builder.encode({ shared: this.shared, maximum: this.maximum }));
-    const { exports } = await WebAssembly.instantiate(module, { env: { memory: this.memory } });
-    const compiled = { id: this.compiled.size, exports };
-    this.compiled.set(key, compiled);
-    this.pool?.addModule(compiled.id, module);
-    return compiled;
+    const arity = new Map<string, number>();
+    for (const { spec, buffers, operands } of calls) {
+      const name = kernelOf(spec).entry(spec, buffers, mode);
+      if (!builder.has(name)) kernelOf(spec).emit(builder, name, spec, buffers, mode);
+      arity.set(name, operands.length);
+    }
+    const bytes = builder.encode({ shared: this.shared, maximum: this.maximum }, mode.wide ? "wide" : undefined);
+    const imports = { env: { memory: this.memory } };
+    const instantiate = (module: WebAssembly.Module): [WebAssembly.Module, WebAssembly.Exports] => {
+      const { exports } = new WebAssembly.Instance(module, imports);
+      // Compiled at its first call: with no rows it does nothing else.
+      for (const [name, count] of arity) (exports[name] as Entry)(0, 0, ...new Array<number>(count).fill(0));
+      return [module, exports];
+    };
+    const [module, exports] = this.mode.wide
+      ? compileOptimised(mode.wide, () => instantiate(new WebAssembly.Module(bytes)))
+      : instantiate(await WebAssembly.compile(bytes));
+    const id = this.modules++;
+    this.pool?.addModule(id, module);
+    return new Map([...arity.keys()].map((name) => [name, { module: id, name, run: exports[name] as Entry }]));
   }
 
-  private start(job: Job, entries: readonly Entry[], calls: WorkerCall[]): Run {
+  /**
+   * Runs each unverified call on a slot filled with test data, as wide code and as its twin, and keeps the twin where
+   * the results differ in a single bit.
+   */
+  private verify(calls: readonly Call[], kernels: readonly LoadedKernel[], slot: number, scratch: number): void {
+    calls.forEach((call, index) => {
+      const kernel = kernels[index]!;
+      const run = (code: Code): Uint8Array => {
+        const tables = call.operands.map((operand) => addressOf(operand, slot, scratch));
+        const words = new Int32Array(this.memory.buffer);
+        const rows = words[slot / 4 + slotWords.rows]!;
+        code.run(rows, call.params, ...tables);
+        const { write } = call.buffers;
+        const bytes = rowBytes(write);
+        const pointers = words.subarray(tables.at(-1)! / 4, tables.at(-1)! / 4 + rows);
+        const result = new Uint8Array(rows * bytes);
+        for (const [row, at] of pointers.entries())
+          result.set(new Uint8Array(this.memory.buffer, at, bytes), row * bytes);
+        return result;
+      };
+      const { code, twin } = kernel;
+      const result = run(code);
+      if (!twin) return;
+      const expected = run(twin);
+      const equal = expected.every((byte, i) => byte === result[i]);
+      if (!equal) kernel.code = twin;
+      kernel.twin = undefined;
+      this.verdicts.set(code.name, equal ? "wide" : "narrow: results differ");
+    });
+  }
+
+  private start(job: Job, calls: readonly Call[], kernels: readonly LoadedKernel[]): Run {
     const scratch = job.scratch[0]!;
     const words = new Int32Array(this.memory.buffer);
     const execute = (slot: number): void => {
       const rows = words[slot / 4 + slotWords.rows]!;
       calls.forEach(({ params, operands }, i) => {
-        const tables = operands.map(
-          ({ base, offset }) => offset + (base === "slot" ? slot : base === "scratch" ? scratch : 0),
-        );
-        entries[i]!(rows, params, ...tables);
+        kernels[i]!.code.run(rows, params, ...operands.map((operand) => addressOf(operand, slot, scratch)));
       });
     };
-    if (!this.pool)
-      return { execute, wake: () => {}, waitForOthers: async () => {}, finished: () => 0, end: async () => {} };
-    return { execute, ...this.pool.start({ calls, slots: job.slots, scratch: job.scratch.slice(1) }) };
+    if (!this.pool || job.scratch.length === 1) return { ...alone, execute };
+    const workerCalls = calls.map(({ params, operands }, i) => {
+      const { module, name } = kernels[i]!.code;
+      return { module, entry: name, params, operands };
+    });
+    return { execute, ...this.pool.start({ calls: workerCalls, slots: job.slots, scratch: job.scratch.slice(1) }) };
   }
 }

@@ -148,12 +148,14 @@ export class ModuleBuilder {
     return this.functions.has(name);
   }
 
-  encode(memory: MemoryImport): Uint8Array<ArrayBuffer> {
+  /** `label` goes into a custom section, which keeps modules of equal code apart. */
+  encode(memory: MemoryImport, label?: string): Uint8Array<ArrayBuffer> {
     const functions = [...this.functions];
     const types = functions.map(([, f]) => [0x60, ...vector(f.params.map(({ type }) => [valueTypes[type]])), 0]);
     const limits = memory.shared ? [3, ...leb(0), ...leb(memory.maximum)] : [0, 0];
     const bytes = [
       ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+      ...(label ? section(0, name(label)) : []),
       ...section(1, vector(types)),
       ...section(2, vector([[...name("env"), ...name("memory"), 2, ...limits]])),
       ...section(3, vector(functions.map((_, index) => leb(index)))),

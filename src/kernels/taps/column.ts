@@ -21,8 +21,6 @@ import { lanesOf, loadTap, loadVectors, multiplyAdd, scaled } from "../lanes.ts"
 import { finisher } from "./finish.ts";
 import { finishKind, tapsLayout, tapsRows } from "./layout.ts";
 
-const vectors = 4;
-
 /** How many output rows at once; 0 where the taps are not a dense column of at least two, or a sum is continued. */
 export function columnRows({ taps }: TapsSpec, { reads }: StepBuffers): number {
   const dense = taps.every(({ dy, dx }, k) => dx === 0 && dy === k);
@@ -39,6 +37,8 @@ export function emitColumn(
   const { arithmetic } = spec;
   const [input, output] = [buffers.reads[0]!.dtype, buffers.write.dtype];
   const height = columnRows(spec, buffers);
+  // Sums of all rows must fit the registers: 16 of 128 bits, or of 256 in wide mode.
+  const vectors = mode.wide || lanesOf[arithmetic] === 8 ? 4 : 2;
   module.define(name, ["i32", "i32", "i32", "i32"], (f) => {
     const [rows, params, source, target] = f.params as [Local, Local, Local, Local];
     const { end, i, tap, tapEnd, table, from } = f.locals("i32", "end", "i", "tap", "tapEnd", "table", "from");

@@ -7,12 +7,12 @@ import { finishKind, tapsBlock, tapsParams, tapsRows } from "./layout.ts";
 import { emitList } from "./list.ts";
 import { tapsReference } from "./reference.ts";
 
-function entry(spec: TapsSpec, buffers: StepBuffers, { relaxed }: CodeMode): string {
+function entry(spec: TapsSpec, buffers: StepBuffers, { relaxed, wide }: CodeMode): string {
   const { reads, write } = buffers;
   const rows = columnRows(spec, buffers);
   const types = [...reads, write].map(({ dtype }) => dtype).join(" ");
   const fused = relaxed && spec.arithmetic === "f32" ? " relaxed" : "";
-  return `${rows > 0 ? `column x${rows}` : "taps"} ${types} in ${spec.arithmetic} ${finishKind(spec.finish, spec.arithmetic)}${fused}`;
+  return `${rows > 0 ? `column x${rows}` : "taps"} ${types} in ${spec.arithmetic} ${finishKind(spec.finish, spec.arithmetic)}${fused}${wide ? " wide" : ""}`;
 }
 
 export const taps: Kernel<TapsSpec> = {

@@ -21,8 +21,9 @@ import { lanesOf, loadTap, loadVectors, multiplyAdd, scaled } from "../lanes.ts"
 import { finisher } from "./finish.ts";
 import { finishKind, tapsLayout } from "./layout.ts";
 
-/** Vectors of sums at a time: four to eight registers of 256 bits. */
-const vectorsFor = (arithmetic: TapsSpec["arithmetic"]): number => (lanesOf[arithmetic] === 8 ? 8 : 16);
+/** Vectors of sums at a time: eight registers, or eight pairs that become registers of 256 bits. */
+const vectorsFor = (arithmetic: TapsSpec["arithmetic"], { wide }: CodeMode): number =>
+  wide && lanesOf[arithmetic] === 4 ? 16 : 8;
 
 export function emitList(
   module: ModuleBuilder,
@@ -39,7 +40,7 @@ export function emitList(
     const [sumTable, target] = [f.params[3]!, f.params.at(-1)!];
     const { end, i, tap, tapEnd, from } = f.locals("i32", "end", "i", "tap", "tapEnd", "from");
     const { weight, spare } = f.locals("v128", "weight", "spare");
-    const count = vectorsFor(arithmetic);
+    const count = vectorsFor(arithmetic, mode);
     const sums = Array.from({ length: count }, () => f.local("v128"));
     const values = Array.from({ length: 2 }, () => f.local("v128"));
     const finish = finisher(f, params, arithmetic, finishKind(spec.finish, arithmetic), output);
