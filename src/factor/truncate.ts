@@ -31,7 +31,10 @@ export function truncate(
     norms.unshift(norm([norms[0]!, ...spectra.map((s) => s[k] ?? 0)]));
   }
   const errors = norms.map((dropped) => (dropped === 0 ? 0 : dropped / norms[0]!));
-  const enough = errors.findIndex((error, k) => k >= Math.min(1, exactRank) && error <= tolerance);
+  const enough = Math.max(
+    1,
+    errors.findIndex((error) => error <= tolerance),
+  );
   const kept = Math.min(rank, exactRank, enough);
-  return { rank: kept, error: errors[kept]! };
+  return { rank: kept, error: errors[kept] ?? 0 };
 }
