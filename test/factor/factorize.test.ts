@@ -256,6 +256,9 @@ describe("factorize refuses", () => {
     [{ tolerance: -0.1 }, "tolerance"],
     [{ tolerance: 1.1 }, "tolerance"],
     [{ tolerance: Number.NaN }, "tolerance"],
+    [{ tolerence: 0.1 }, "options key"],
+    [{ split: "spatial" }, "options key"],
+    [3, "options"],
   ])("%j", (options, parameter) => {
     const call = () => factorize("sobel-x", options as never);
     expect(call).toThrow(InvalidArgumentError);

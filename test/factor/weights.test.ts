@@ -141,6 +141,9 @@ describe("factorize a weight refuses", () => {
   test.each([
     ["an unknown split", weight, { split: "depthwize" }, /did you mean "depthwise"/],
     ["no split", weight, {}, /^split/],
+    ["no options", weight, undefined, /^split/],
+    ["an unknown option", weight, { split: "spatial", ranks: 2 }, /did you mean "rank"/],
+    ["a limit that is none", weight, { split: "spatial", maxSide: "9" }, /^maxSide/],
     ["a rank of 0", weight, { split: "spatial", rank: 0 }, /^rank/],
     ["a 2-D shape", { shape: [3, 3], data }, { split: "spatial" }, /^weight.shape/],
     ["no shape", { shape: undefined, data }, { split: "spatial" }, /^weight.shape/],
