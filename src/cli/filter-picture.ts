@@ -74,7 +74,7 @@ export async function filterPicture(
 async function read(input: string, maxPixels: number | undefined, signal: AbortSignal | undefined): Promise<Picture> {
   try {
     if (input !== "-") return await readPicture(input, { maxPixels, signal });
-    return await readPicture(await readStdin(), { maxPixels, signal, name: "the standard input" });
+    return await readPicture(await readStdin(signal), { maxPixels, signal, name: "the standard input" });
   } catch (error) {
     throw withOption(error as Error, "--max-pixels");
   }

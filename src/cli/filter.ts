@@ -66,7 +66,8 @@ async function filterPictures(files: string[], flags: Flags, signal: AbortSignal
   try {
     await checkFlags(engine, filter, flags);
     if (outDir !== undefined) await checkFolder(outDir, "--out-dir");
-    for (const { output } of jobs) if (output !== "-") await checkOutput(output, files);
+    const inputs = jobs.map(({ input }) => input).filter((input) => input !== "-");
+    for (const { output } of jobs) if (output !== "-") await checkOutput(output, inputs);
     await runJobs(engine, filter, jobs, flags, signal);
   } finally {
     engine.dispose();

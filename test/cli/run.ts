@@ -16,7 +16,8 @@ export interface Result {
 
 interface Options {
   cwd?: string;
-  input?: string | Uint8Array;
+  /** All that the standard input holds; null leaves it open. */
+  input?: string | Uint8Array | null;
   env?: Record<string, string>;
   /** Called when the process has started. */
   started?: (child: ChildProcess) => void;
@@ -31,7 +32,7 @@ export async function spawnRank1(
   const all = { ...process.env, NO_COLOR: "1", NODE_COMPILE_CACHE: cache, ...env };
   const child = spawn(process.execPath, [main, ...args], { cwd, env: all });
   child.stdin.on("error", () => {}); // it may end before it has read everything
-  child.stdin.end(input);
+  if (input !== null) child.stdin.end(input);
   started?.(child);
   const code = new Promise<number | null>((resolve) => child.on("close", resolve));
   const [bytes, stderr] = await Promise.all([buffer(child.stdout), buffer(child.stderr)]);
@@ -39,7 +40,11 @@ export async function spawnRank1(
 }
 
 /** In this process; one at a time. */
-export async function rank1(...args: string[]): Promise<Result> {
+export function rank1(...args: string[]): Promise<Result> {
+  return rank1With(new AbortController().signal, ...args);
+}
+
+export async function rank1With(signal: AbortSignal, ...args: string[]): Promise<Result> {
   const texts = { stdout: "", stderr: "" };
   const spies = (["stdout", "stderr"] as const).map((name) =>
     vi.spyOn(process[name], "write").mockImplementation((chunk, ...rest) => {
@@ -50,7 +55,7 @@ export async function rank1(...args: string[]): Promise<Result> {
     }),
   );
   try {
-    return { code: await runProgram(args, new AbortController().signal), ...texts };
+    return { code: await runProgram(args, signal), ...texts };
   } finally {
     for (const spy of spies) spy.mockRestore();
   }
