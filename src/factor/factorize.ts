@@ -56,9 +56,9 @@ export function factorize<S extends keyof WeightFactors>(
 ): WeightFactors[S];
 export function factorize(
   given: Filter | CheckedFilter | Tensor,
-  options: TruncateOptions | WeightOptions = {},
+  options?: TruncateOptions | WeightOptions,
 ): FilterFactors | WeightFactors[keyof WeightFactors] {
-  if (isTensor(given)) return factorizeWeight(given, options as WeightOptions);
+  if (isTensor(given)) return factorizeWeight(given, (options ?? {}) as WeightOptions);
   const limits = checkTruncateOptions(options);
   const filter = isChecked(given) ? given : checkFilter(given);
   const { singularValues, exact, decomposition } = filter.values
@@ -126,7 +126,7 @@ function checkRank(rank: number, maxRank: number): void {
     parameter: "filter",
     expected: `a rank of at most ${largeRank} where both sides exceed ${largeSide}`,
     received: "a higher one",
-    hint: "such a filter gains nothing from column and row passes",
+    hint: "apply it as it stands, without column and row passes",
   });
 }
 

@@ -99,7 +99,7 @@ const table = {
     build: ({ radius }, _, side) => {
       const reach = Math.max(0, Math.ceil(radius - 0.5));
       const n = side(2 * reach + 1);
-      return unitSum(grid(n, n, (y, x) => pixelInDisk(Math.abs(x), Math.abs(y), radius)));
+      return unitSum(grid(n, n, (y, x) => pixelInDisk(x, y, radius)));
     },
   }),
   motion: entry({
@@ -247,8 +247,9 @@ interface Limits {
 
 type Table = typeof table;
 type Camel<S extends string> = S extends `${infer A}-${infer B}` ? `${A}${Capitalize<Camel<B>>}` : S;
-type First<P extends ParameterSet> = keyof P extends never ? never : number | readonly [number, number];
-type Given<P extends ParameterSet> = First<P> | Arguments<P>;
+type Given<P extends ParameterSet> = keyof P extends never
+  ? Record<string, never>
+  : number | readonly [number, number] | Arguments<P>;
 type FilterFunction<E> =
   E extends Entry<infer V, infer P>
     ? V extends readonly []

@@ -7,7 +7,7 @@ export function gaussian(sigma: number, side: number): number[] {
   return taps.map((tap) => tap / sum);
 }
 
-/** Taps of its first derivative, positive to the right: x / σ² times the Gaussian. Their sum is exactly zero. */
+/** Taps of its first derivative, positive to the right: x / σ² times the Gaussian. Mirrored taps cancel exactly. */
 export function derivative(sigma: number, side: number): number[] {
   return gaussian(sigma, side).map((tap, i) => ((i - (side - 1) / 2) / sigma / sigma) * tap);
 }
@@ -42,21 +42,23 @@ export function grid(kh: number, kw: number, value: (y: number, x: number) => nu
   return outer(kh, kw, (y, x) => value(y - (kh - 1) / 2, x - (kw - 1) / 2));
 }
 
-/** The share of the pixel around (x, y) ≥ 0 that a disk around the origin covers. */
+/** The share of the pixel around (x, y) that a disk around the origin covers: the same for (y, x), to the last bit. */
 export function pixelInDisk(x: number, y: number, radius: number): number {
+  const [near, far] = [Math.abs(x), Math.abs(y)].sort((a, b) => a - b) as [number, number];
   // A pixel on an axis is twice its half on the positive side.
-  const [x0, y0] = [Math.max(0, x - 0.5), Math.max(0, y - 0.5)];
-  const quarter = areaInDisk(x0, x + 0.5, y0, y + 0.5, radius);
-  return quarter * (x === 0 ? 2 : 1) * (y === 0 ? 2 : 1);
+  const twice = (near === 0 ? 2 : 1) * (far === 0 ? 2 : 1);
+  return twice * areaInDisk(Math.max(0, near - 0.5), near + 0.5, Math.max(0, far - 0.5), far + 0.5, radius);
 }
 
-/** The area of a rectangle of the positive quadrant inside the disk: ∫ min(max(√(r² − x²), y0), y1) − y0 dx. */
+/** The area of a rectangle of the positive quadrant inside the disk: full height up to a, then under the arc to b. */
 function areaInDisk(x0: number, x1: number, y0: number, y1: number, r: number): number {
-  const crossing = (y: number) => Math.min(x1, Math.max(x0, Math.sqrt(Math.max(0, r * r - y * y))));
-  const [a, b] = [crossing(y1), crossing(y0)];
-  const integral = (x: number) =>
-    (x * Math.sqrt(Math.max(0, r * r - x * x)) + r * r * Math.asin(Math.min(1, x / r))) / 2;
-  return (a - x0) * (y1 - y0) + (integral(b) - integral(a) - y0 * (b - a));
+  const height = (x: number) => Math.sqrt(Math.max(0, (r - x) * (r + x)));
+  const within = (x: number) => Math.min(x1, Math.max(x0, x));
+  const [a, b] = [within(height(y1)), within(height(y0))];
+  const [ha, hb] = [height(a), height(b)];
+  // Under the arc: a trapezoid and the segment between the arc and its chord. Differences of areas would cost digits.
+  const angle = 2 * Math.asin(Math.min(1, Math.hypot(b - a, hb - ha) / (2 * r)));
+  return (a - x0) * (y1 - y0) + (b - a) * ((ha + hb) / 2 - y0) + (r * r * (angle - Math.sin(angle))) / 2;
 }
 
 /** A line of the given length through the middle: a pixel's weight falls from 1 on the line to 0 one pixel off it. */

@@ -1,5 +1,5 @@
 // How many terms of a singular value decomposition are kept, and the error of leaving out the rest.
-import { checkInteger, checkNumber } from "../errors.ts";
+import { checkInteger, checkNumber, checkOptions } from "../errors.ts";
 import { norm } from "./svd.ts";
 
 export interface TruncateOptions {
@@ -9,8 +9,12 @@ export interface TruncateOptions {
   tolerance?: number;
 }
 
-/** @throws InvalidArgumentError for a rank below 1 or a tolerance outside 0 to 1. */
-export function checkTruncateOptions({ rank = Number.MAX_SAFE_INTEGER, tolerance = 0 }: TruncateOptions) {
+/** @throws InvalidArgumentError for an unknown key, a rank below 1 or a tolerance outside 0 to 1. */
+export function checkTruncateOptions<T extends TruncateOptions>(
+  options: T | undefined,
+  known: readonly (keyof T & string)[] = ["rank", "tolerance"],
+): Required<TruncateOptions> {
+  const { rank = Number.MAX_SAFE_INTEGER, tolerance = 0 } = checkOptions<T>("options", options, known);
   return {
     rank: checkInteger("rank", rank, { min: 1 }),
     tolerance: checkNumber("tolerance", tolerance, { min: 0, max: 1 }),
@@ -31,7 +35,10 @@ export function truncate(
     norms.unshift(norm([norms[0]!, ...spectra.map((s) => s[k] ?? 0)]));
   }
   const errors = norms.map((dropped) => (dropped === 0 ? 0 : dropped / norms[0]!));
-  const enough = errors.findIndex((error, k) => k >= Math.min(1, exactRank) && error <= tolerance);
+  const enough = Math.max(
+    1,
+    errors.findIndex((error) => error <= tolerance),
+  );
   const kept = Math.min(rank, exactRank, enough);
-  return { rank: kept, error: errors[kept]! };
+  return { rank: kept, error: errors[kept] ?? 0 };
 }

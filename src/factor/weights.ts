@@ -124,28 +124,23 @@ export function factorizeWeight<S extends keyof WeightFactors>(
   given: Tensor,
   options: WeightOptions & { split: S },
 ): WeightFactors[S] {
+  const limits = checkTruncateOptions<WeightOptions>(options, ["split", "rank", "tolerance", "maxSide"]);
   const split = checkOneOf("split", options.split, Object.keys(rules) as (keyof WeightFactors)[]) as S;
-  const limits = checkTruncateOptions(options);
   const weight = checkWeight(given);
+  const maxSide = checkInteger("maxSide", options.maxSide ?? 768, { min: 1 });
   const rule: SplitRule<S> = rules[split];
   const matrices = rule.decompose(weight, (rows, cols, index) => {
-    checkLimit(
-      `smaller side of the ${split} matrix`,
-      Math.min(rows, cols),
-      options.maxSide ?? 768,
-      "entries",
-      "maxSide",
-    );
+    checkLimit(`smaller side of the ${split} matrix`, Math.min(rows, cols), maxSide, "entries", "maxSide");
     const entries = new Float64Array(rows * cols);
     for (let r = 0; r < rows; r++) for (let c = 0; c < cols; c++) entries[r * cols + c] = weight.data[index(r, c)]!;
     return svd(entries, rows, cols);
   });
-  const { outChannels, inChannels, kh, kw, epsilon } = weight;
-  const largest = Math.max(...matrices.map(({ s }) => s[0] ?? 0));
-  const threshold = epsilon * largest * Math.max(outChannels, inChannels * kh * kw);
-  const exactRank = Math.max(1, ...matrices.map(({ s }) => s.filter((value) => value > threshold).length));
-  const spectra = matrices.map(({ s }) => s);
-  const { rank, error } = truncate(spectra, exactRank, limits);
+  const { rank, error } = truncate(
+    matrices.map(({ s }) => s),
+    numericalRank(matrices, weight.epsilon),
+    limits,
+  );
+  const { outChannels, inChannels, kh, kw } = weight;
   return {
     split,
     rank,
@@ -156,6 +151,16 @@ export function factorizeWeight<S extends keyof WeightFactors>(
     },
     ...rule.factors(weight, matrices, rank),
   } as unknown as WeightFactors[S];
+}
+
+/** The largest number of singular values above rounding that a matrix has; at least 1. */
+function numericalRank(matrices: Svd[], epsilon: number): number {
+  const largest = Math.max(...matrices.map(({ s }) => s[0] ?? 0));
+  const counts = matrices.map(({ u, s, v }) => {
+    const threshold = Math.max(u[0]?.length ?? 0, v[0]?.length ?? 0) * epsilon * largest;
+    return s.filter((sigma) => sigma > threshold).length;
+  });
+  return Math.max(1, ...counts);
 }
 
 function checkWeight({ shape, data }: Tensor): Weight {

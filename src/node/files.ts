@@ -4,6 +4,7 @@ import { randomUUID } from "node:crypto";
 import { rmSync } from "node:fs";
 import { readFile, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { addAbortSignal } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { InvalidArgumentError } from "../errors.ts";
 
@@ -103,7 +104,8 @@ export async function writeAtomic(path: string, data: string | Uint8Array, signa
 }
 
 /** All bytes of the standard input. */
-export async function readStdin(): Promise<Uint8Array> {
+export async function readStdin(signal?: AbortSignal): Promise<Uint8Array> {
+  if (signal) addAbortSignal(signal, process.stdin);
   return await buffer(process.stdin);
 }
 

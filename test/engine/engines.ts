@@ -1,5 +1,6 @@
-// The engines that tests run on, and every plan that one of them finds for a filter.
+// The engines that tests run on, every plan that one of them finds for a filter, and what its results may miss.
 import { afterAll } from "vitest";
+import { checkFilter, denseValues } from "../../src/factor/filter.ts";
 import { createEngine, type Engine, type Filter, type FilterOptions, type Image, type Plan } from "../../src/index.ts";
 import { imageDTypeOf } from "../../src/tensor.ts";
 
@@ -21,8 +22,31 @@ export function everyPlan(engine: Engine, image: Image, filter: Filter, options?
   const problem = engine.filterProblem({ ...image, dtype: imageDTypeOf(image.data)! }, filter, options);
   const first = engine.plan(problem);
   const others = first.beaten.filter(({ cost, solver }) => cost && solver !== first.solver);
-  return [
-    first,
-    ...[...new Set(others.map(({ solver }) => solver))].map((strategy) => engine.plan(problem, { strategy })),
-  ];
+  const names = new Set(others.map(({ solver }) => solver));
+  return [first, ...[...names].map((strategy) => engine.plan(problem, { strategy }))];
 }
+
+/** A filter as rows of the numbers that it multiplies by, gain included. */
+export function rowsOf(filter: Filter): number[][] {
+  const checked = checkFilter(filter);
+  const values = denseValues(checked).map((v) => v * checked.gain);
+  return Array.from({ length: checked.kh }, (_, i) => values.slice(i * checked.kw, (i + 1) * checked.kw));
+}
+
+/** What sums in f32 may miss: a rounding for each tap of two passes, of sums as large as the filter can make them. */
+export function floatBound(filter: Filter, largest: number): number {
+  const rows = rowsOf(filter);
+  const sum = rows.flat().reduce((total, tap) => total + Math.abs(tap), 0);
+  return 2 ** -23 * (rows.length + rows[0]!.length + 2) * sum * largest;
+}
+
+export const largestOf = (data: ArrayLike<number>): number =>
+  Array.from(data).reduce((most, v) => Math.max(most, Math.abs(v)), 0);
+
+/** The largest difference; infinite where lengths differ, NaN where one of two values is not a number. */
+export const worst = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
+  a.length === b.length ? largestOf(Array.from(a, (v, i) => v - b[i]!)) : Infinity;
+
+/** The same bits, for `toBe` and short messages. */
+export const bits = ({ data }: Image): string =>
+  Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString("hex");

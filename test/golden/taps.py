@@ -62,7 +62,7 @@ golden = {
         "sobel-y": opencv_derivative(0, 1, 3),
         "scharr-x": opencv_derivative(1, 0, cv2.FILTER_SCHARR),
         "scharr-y": opencv_derivative(0, 1, cv2.FILTER_SCHARR),
-        "laplacian-4": correlated_filter(lambda image: cv2.Laplacian(image, cv2.CV_64F), 1),
+        "laplacian-4": correlated_filter(lambda image: cv2.Laplacian(image, cv2.CV_64F, borderType=cv2.BORDER_CONSTANT), 1),
         "getGaborKernel": [
             opencv_gabor(None, 1.5, 45, 4, 1, 0),
             opencv_gabor(None, 1.5, 20, 5, 0.6, 30),

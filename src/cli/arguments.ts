@@ -1,0 +1,146 @@
+// What stands on the command line becomes values: filters, numbers, sizes; and the errors that are the user's own.
+import { type Command, InvalidArgumentError as CommanderError, Option } from "commander";
+import { gradientPair, isGradientName } from "../factor/gradients.ts";
+import {
+  type Engine,
+  type Filter,
+  type FilterOptions,
+  type ImageDType,
+  LimitError,
+  type PictureSpec,
+  type Plan,
+  Rank1Error,
+} from "../index.ts";
+import { readBytes, readStdin } from "../node/files.ts";
+
+/** The command line is wrong: exit code 2. Everything else that fails gives 1. */
+export class UsageError extends Error {}
+
+/** Runs a check of what the user wrote; what it throws is a usage error. `raise` is the option that raises a limit. */
+export async function usage<T>(check: () => T | Promise<T>, raise?: string): Promise<T> {
+  try {
+    return await check();
+  } catch (error) {
+    throw error instanceof Rank1Error ? new UsageError(withOption(error, raise).message, { cause: error }) : error;
+  }
+}
+
+/** An error whose hint names the option of the command line in place of the library's. */
+export function withOption(error: Error, raise: string | undefined): Error {
+  if (!(error instanceof LimitError)) return error;
+  const message = error.message.replace(/; raise it with .*$/, raise ? `; raise it with ${raise}` : "");
+  return new Error(message, { cause: error });
+}
+
+/**
+ * A filter as the command line gives it: a name with parameters, a literal such as `[[1, 2, 1]]`, a JSON file, or `-`
+ * for JSON on the standard input. Only the form is checked here: names and numbers are by what takes the filter.
+ */
+export async function parseFilter(text: string): Promise<Filter> {
+  if (text === "-") return parseJson(new TextDecoder().decode(await readStdin()), "the standard input");
+  if (/^\s*[[{]/.test(text)) return parseJson(text, text);
+  if (/\.json$/i.test(text)) return parseJson(new TextDecoder().decode(await readBytes(text)), text);
+  return text;
+}
+
+/** What a filter consists of: "sobel" and its like mean the magnitude of two derivatives; others are themselves. */
+export function filtersOf(filter: Filter): Filter[] {
+  return isGradientName(filter) ? gradientPair(filter) : [filter];
+}
+
+function parseJson(json: string, source: string): Filter {
+  const fail = (why: string): never => {
+    const shown = source.length > 60 ? `${source.slice(0, 57)}...` : source;
+    throw new UsageError(
+      `filter: expected JSON such as [[1, 2, 1]] or {"column": [...], "row": [...]}, got ${shown} (${why})`,
+    );
+  };
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch (error) {
+    return fail((error as Error).message);
+  }
+  return typeof value === "object" && value !== null ? (value as Filter) : fail("neither an array nor an object");
+}
+
+/** A finite number. */
+export function parseNumber(text: string): number {
+  const value = text.trim() === "" ? Number.NaN : Number(text);
+  if (Number.isFinite(value)) return value;
+  throw new CommanderError("Expected a number.");
+}
+
+/** An integer of at least 1; 1e9 and the like are fine. */
+export function parseCount(text: string): number {
+  const value = parseNumber(text);
+  if (Number.isSafeInteger(value) && value >= 1) return value;
+  throw new CommanderError("Expected an integer of at least 1.");
+}
+
+/** "2,1": x, then y. */
+export function parsePoint(text: string): [number, number] {
+  const parts = text.split(",").map(parseNumber);
+  if (parts.length === 2) return parts as [number, number];
+  throw new CommanderError("Expected x,y such as 1,1.");
+}
+
+/** "1920x1080" or "1920x1080x3". */
+export function parseSize(text: string): { width: number; height: number; channels: number } {
+  const [width, height, channels = 3, ...rest] = text.split("x").map(parseCount);
+  if (width && height && channels <= 4 && rest.length === 0) return { width, height, channels };
+  throw new CommanderError("Expected WIDTHxHEIGHT or WIDTHxHEIGHTxCHANNELS with 1 to 4 channels.");
+}
+
+/** The options that say how a filter is applied, in the words of the library. */
+export interface FilterFlags {
+  border?: string;
+  borderValue?: number;
+  anchor?: [number, number];
+  gain?: number;
+  offset?: number;
+  flip?: boolean;
+  output?: string;
+  tolerance?: number;
+  alpha?: string;
+  strategy?: string;
+  maxFilterSide?: number;
+}
+
+/** Adds those options to a command. */
+export function addFilterOptions(command: Command): Command {
+  return command
+    .option("--border <name>", "beyond the edges: reflect (default), symmetric, edge, wrap or constant")
+    .option("--border-value <number>", "the value of a constant border (default: 0)", parseNumber)
+    .option("--anchor <x,y>", "the filter's own point that lies on the pixel (default: its middle)", parsePoint)
+    .option("--gain <number>", "the result is gain · sum + offset (default: 1)", parseNumber)
+    .option("--offset <number>", "(default: 0)", parseNumber)
+    .option("--flip", "turn the filter by 180°: mathematical convolution instead of correlation")
+    .addOption(
+      new Option("--output <type>", "type of the result (default: the input's; of derivatives a signed one)").choices([
+        ...(["u8", "u16", "i16", "f32"] satisfies ImageDType[]),
+      ]),
+    )
+    .option("--tolerance <number>", "largest relative error of the taps, for cheaper plans (default: 0)", parseNumber)
+    .addOption(
+      new Option(
+        "--alpha <mode>",
+        "what becomes of an alpha channel (default: keep for derivatives, else premultiply)",
+      ).choices(["premultiply", "keep", "none"]),
+    )
+    .option("--strategy <solver>", "take this solver's plan instead of the cheapest (see explain)")
+    .option("--max-filter-side <pixels>", "largest side of a filter (default: 2049)", parseCount);
+}
+
+/** The part of the flags that the library's own checks take. */
+export function filterOptions(flags: FilterFlags): FilterOptions {
+  const { border, borderValue, anchor, gain, offset, flip, output, tolerance, alpha } = flags;
+  const all = { border, borderValue, anchor, gain, offset, flip, output, tolerance, alpha } as FilterOptions;
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
+}
+
+/** The plan for a picture; whatever does not fit it is the command line's fault. */
+export function planOf(engine: Engine, picture: PictureSpec, filter: Filter, flags: FilterFlags): Promise<Plan> {
+  const problem = () => engine.filterProblem(picture, filter, filterOptions(flags));
+  return usage(() => engine.plan(problem(), { strategy: flags.strategy }), "--max-filter-side");
+}

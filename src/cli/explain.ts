@@ -1,0 +1,62 @@
+// rank1 explain: the plan for a filter on a picture of some size, and the plans that it beat.
+import type { Command } from "commander";
+import { Option } from "commander";
+import { createEngine, explain, type ImageDType, type PictureSpec } from "../index.ts";
+import { writeStdout } from "../node/files.ts";
+import { addFilterOptions, type FilterFlags, filtersOf, parseFilter, parseSize, planOf } from "./arguments.ts";
+
+interface Flags extends FilterFlags {
+  size: { width: number; height: number; channels: number };
+  image?: string;
+  type: ImageDType;
+  json?: boolean;
+}
+
+export function addExplain(program: Command): void {
+  const command = program
+    .command("explain")
+    .description("show how a filter would be computed, what it costs, and the plans that it beats")
+    .argument("<filter>", "a name (see rank1 filters), [[...]], a JSON file, or - for JSON on the standard input")
+    .addOption(
+      new Option("--size <WxHxC>", "size of the picture")
+        .argParser(parseSize)
+        .default(parseSize("1920x1080x3"), "1920x1080x3"),
+    )
+    .addOption(
+      new Option("--type <type>", "element type of the picture").choices(["u8", "u16", "i16", "f32"]).default("u8"),
+    )
+    .option("--image <file>", "take size and type from a picture file");
+  addFilterOptions(command)
+    .option("--json", "print JSON")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  rank1 explain gaussian:sigma=3
+  rank1 explain sobel --image photo.jpg
+  rank1 explain disk:9 --tolerance 0.05 --size 4000x3000x3`,
+    )
+    .action(explainFilter);
+}
+
+async function explainFilter(text: string, flags: Flags): Promise<void> {
+  const filter = await parseFilter(text);
+  const picture = flags.image === undefined ? { ...flags.size, dtype: flags.type } : await specOf(flags.image);
+  const limits = flags.maxFilterSide === undefined ? undefined : { filterSide: flags.maxFilterSide };
+  const engine = await createEngine({ limits });
+  try {
+    const parts = filtersOf(filter);
+    const plans = await Promise.all(parts.map((part) => planOf(engine, picture, part, flags)));
+    if (flags.json) return await writeStdout(`${JSON.stringify({ version: 1, filter: text, plans }, undefined, 2)}\n`);
+    const title = parts.length > 1 ? [`${filter}: the magnitude √(gx² + gy²) of ${parts.join(" and ")}`] : [];
+    await writeStdout(`${[...title, ...plans.map(explain)].join("\n\n")}\n`);
+  } finally {
+    engine.dispose();
+  }
+}
+
+async function specOf(path: string): Promise<PictureSpec> {
+  const { readPicture } = await import("../node/pictures.ts");
+  const { width, height, channels, data, alpha } = await readPicture(path);
+  return { width, height, channels, dtype: data instanceof Uint16Array ? "u16" : "u8", knownAlpha: alpha };
+}

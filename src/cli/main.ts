@@ -1,0 +1,19 @@
+#!/usr/bin/env node
+// The command line's entry: signals, streams and the exit code. The commands are in program.ts.
+import { runProgram } from "./program.ts";
+
+const interruption = new AbortController();
+for (const name of ["SIGINT", "SIGTERM"] as const) {
+  process.on(name, () => {
+    // A second signal, or a library that does not let go, ends the process; temporary files go with it
+    if (interruption.signal.aborted) process.exit(130);
+    interruption.abort();
+    setTimeout(() => process.exit(130), 1000).unref();
+  });
+}
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(0); // the reader has gone, as in `rank1 filters | head -1`
+  throw error;
+});
+
+process.exitCode = await runProgram(process.argv.slice(2), interruption.signal);

@@ -1,0 +1,43 @@
+// The commands as one program, and the exit code of a run of it: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+import { readFileSync } from "node:fs";
+import { Command, CommanderError } from "commander";
+import { UsageError } from "./arguments.ts";
+import { addExplain } from "./explain.ts";
+import { addFactor } from "./factor.ts";
+import { addFilter } from "./filter.ts";
+import { addFilters } from "./filters.ts";
+import { say } from "./text.ts";
+
+const { version, description } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+
+const ending = `
+Exit codes: 0 done, 1 failed (a file, the machine), 2 wrong usage, 130 interrupted.
+RANK1_DEBUG=1 adds the stack to errors; NO_COLOR=1 turns colours off.`;
+
+function createProgram(signal: AbortSignal): Command {
+  const program = new Command("rank1")
+    .description(description)
+    .version(version)
+    .exitOverride()
+    .configureOutput({ outputError: (text) => say(text.replace(/^error: /, "")) })
+    .addHelpText("after", ending);
+  addFactor(program);
+  addFilters(program);
+  addFilter(program, signal);
+  addExplain(program);
+  return program;
+}
+
+/** Runs one command line (without the program's name); errors become one line on the standard error. */
+export async function runProgram(args: readonly string[], signal: AbortSignal): Promise<number> {
+  try {
+    await createProgram(signal).parseAsync(args, { from: "user" });
+    return 0;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2; // commander has said why
+    if (signal.aborted) say("interrupted");
+    else say(error instanceof Error ? error.message : String(error));
+    if (process.env.RANK1_DEBUG && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+    return signal.aborted ? 130 : error instanceof UsageError ? 2 : 1;
+  }
+}

@@ -1,0 +1,237 @@
+// rank1 filter on real files: right pixels, type, alpha and profile; streams; several pictures; Ctrl-C.
+import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import sharp from "sharp";
+import { describe, expect, test } from "vitest";
+import { encodePicture, type Picture, readPicture, writePicture } from "../../src/node/pictures.ts";
+import { temporaryFolder } from "../node/folder.ts";
+import { rank1, rank1With, spawnRank1 } from "./run.ts";
+
+const folder = temporaryFolder();
+const path = (name: string): string => join(folder, name);
+
+/** A picture of pseudo-random values. */
+function noise(width: number, height: number, channels: number, depth: 8 | 16): Picture {
+  const data = new (depth === 8 ? Uint8Array : Uint16Array)(width * height * channels);
+  for (let i = 0, v = 1; i < data.length; i++) data[i] = (v = (v * 48271) % 2147483647) >> 7;
+  return { width, height, channels, data, alpha: channels % 2 === 0 };
+}
+
+/** The plain sum over a 3 × 3 window with a border that repeats the edge, per channel. */
+function correlate({ width, height, channels, data }: Picture, taps: number[]): number[] {
+  const clamp = (v: number, n: number): number => Math.min(n - 1, Math.max(0, v));
+  return Array.from(data, (_, i) => {
+    const [c, x, y] = [i % channels, Math.floor(i / channels) % width, Math.floor(i / channels / width)];
+    const at = (dx: number, dy: number): number =>
+      data[(clamp(y + dy, height) * width + clamp(x + dx, width)) * channels + c]!;
+    return taps.reduce((sum, tap, k) => sum + tap * at((k % 3) - 1, Math.floor(k / 3) - 1), 0);
+  });
+}
+
+async function filtered(picture: Picture, ...flags: string[]): Promise<Picture> {
+  await writePicture(path("in.png"), picture);
+  const result = await rank1("filter", path("in.png"), path("out.png"), "--quiet", "--border", "edge", ...flags);
+  expect(result).toEqual({ code: 0, stdout: "", stderr: "" });
+  return readPicture(path("out.png"));
+}
+
+const laplacian = [0, 1, 0, 1, -4, 1, 0, 1, 0];
+const sharpen = laplacian.map((tap, i) => (i === 4 ? 1 : 0) - tap);
+
+describe("values", () => {
+  test.each([1, 3])("of 8 and 16 bits, %i channels, against plain loops", async (channels) => {
+    for (const depth of [8, 16] as const) {
+      const picture = noise(31, 17, channels, depth);
+      const max = 2 ** depth - 1;
+      const result = await filtered(picture, "--filter", "sharpen");
+      expect([result.width, result.height, result.channels, result.alpha]).toEqual([31, 17, channels, false]);
+      expect(result.data.constructor).toBe(picture.data.constructor);
+      expect([...result.data]).toEqual(correlate(picture, sharpen).map((v) => Math.min(max, Math.max(0, v))));
+    }
+  });
+
+  test("signed results are shown as absolute values, clipped, or about mid-grey", async () => {
+    const picture = noise(31, 17, 3, 8);
+    const exact = correlate(picture, laplacian);
+    const abs = await filtered(picture, "--filter", "laplacian-4");
+    expect([...abs.data]).toEqual(exact.map((v) => Math.min(255, Math.abs(v))));
+    const clip = await filtered(picture, "--filter", "laplacian-4", "--show", "clip");
+    expect([...clip.data]).toEqual(exact.map((v) => Math.min(255, Math.max(0, v))));
+    const signed = await filtered(picture, "--filter", "laplacian-4", "--show", "signed");
+    for (const [i, v] of exact.entries())
+      expect(Math.sign(signed.data[i]! - 128) * Math.sign(v)).toBeGreaterThanOrEqual(0);
+    const own = await filtered(
+      picture,
+      "--filter",
+      "laplacian-4",
+      "--gain",
+      "0.0625",
+      "--offset",
+      "128",
+      "--output",
+      "u8",
+    );
+    expect([...own.data]).toEqual(exact.map((v) => Math.min(255, Math.max(0, Math.floor(v / 16 + 128.5)))));
+  });
+
+  test("sobel is the magnitude of both derivatives", async () => {
+    const picture = noise(20, 20, 1, 8);
+    const [gx, gy] = [
+      correlate(picture, [-1, 0, 1, -2, 0, 2, -1, 0, 1]),
+      correlate(picture, [-1, -2, -1, 0, 0, 0, 1, 2, 1]),
+    ];
+    const { data } = await filtered(picture, "--filter", "sobel");
+    expect([...data]).toEqual(gx.map((v, i) => Math.min(255, Math.floor(Math.hypot(v, gy[i]!) + 0.5))));
+  });
+
+  test("derivatives keep alpha; blurs weight colours by it; pictures without are left alone", async () => {
+    const picture = noise(24, 24, 4, 8);
+    const alphas = (data: ArrayLike<number>): number[] => Array.from(data).filter((_, i) => i % 4 === 3);
+    const edges = await filtered(picture, "--filter", "sobel-x");
+    expect(alphas(edges.data)).toEqual(alphas(picture.data));
+    const magnitude = await filtered(picture, "--filter", "sobel");
+    expect(alphas(magnitude.data)).toEqual(alphas(picture.data));
+    // Red that is opaque beside green that is not there: no green appears
+    const halves = {
+      ...picture,
+      data: picture.data.map((_, i) => (((i >> 2) % 24) + 1 <= 12 ? [200, 0, 0, 255] : [0, 200, 0, 0])[i % 4]!),
+    };
+    const soft = await filtered(halves, "--filter", "box:5");
+    const greens = Array.from(soft.data).filter((_, i) => i % 4 === 1);
+    expect(Math.max(...greens)).toBe(0);
+    expect(new Set(alphas(soft.data)).size).toBeGreaterThan(4);
+    const plain = await filtered(halves, "--filter", "box:5", "--alpha", "none");
+    expect(Math.max(...Array.from(plain.data).filter((_, i) => i % 4 === 1))).toBe(200);
+    await filtered(noise(9, 9, 3, 8), "--filter", "box:5", "--alpha", "premultiply");
+  });
+
+  test("--linear averages light, keeps constants, and can widen to 16 bits", async () => {
+    const stripes: Picture = {
+      width: 64,
+      height: 8,
+      channels: 1,
+      alpha: false,
+      data: new Uint8Array(64 * 8).map((_, i) => (i % 2) * 255),
+    };
+    const linear = await filtered(stripes, "--filter", "box:8", "--linear");
+    const plain = await filtered(stripes, "--filter", "box:8");
+    expect([linear.data[32], plain.data[32]]).toEqual([188, 128]); // half the light is 188 in sRGB
+    const flat: Picture = { ...stripes, data: new Uint8Array(64 * 8).fill(77) };
+    expect((await filtered(flat, "--filter", "gaussian:sigma=2", "--linear")).data).toEqual(flat.data);
+    const wide = await filtered(flat, "--filter", "identity", "--linear", "--output", "u16");
+    expect([...new Set(wide.data)]).toEqual([77 * 257]);
+    const edge = await filtered(stripes, "--filter", "[[-1,1]]", "--linear");
+    expect(Math.max(...edge.data)).toBe(255);
+  });
+});
+
+test("the colour profile is kept, and every format can be written", async () => {
+  const { icc } = await sharp({ create: { width: 8, height: 8, channels: 3, background: "red" } })
+    .withIccProfile("p3")
+    .png()
+    .toBuffer()
+    .then((file) => sharp(file).metadata());
+  await writePicture(path("p3.png"), { ...noise(16, 16, 3, 8), icc });
+  for (const name of ["p3.out.png", "p3.jpg", "p3.webp", "p3.avif", "p3.tiff"]) {
+    const { code, stderr } = await rank1(
+      "filter",
+      path("p3.png"),
+      path(name),
+      "--filter",
+      "gaussian",
+      "--quality",
+      "95",
+    );
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/ {2}16 × 16 × 3 u8 {2}\S+ {2}read .* ms, filter .* ms, write .* ms\n$/);
+    expect(Buffer.from((await readPicture(path(name))).icc!), name).toEqual(icc);
+  }
+});
+
+test("standard input to standard output; a filter on the standard input", async () => {
+  const picture = noise(12, 9, 3, 8);
+  const input = await encodePicture(picture, "png");
+  const { code, bytes, stderr } = await spawnRank1(
+    ["filter", "-", "-", "--format", "tiff", "--filter", "identity", "--quiet"],
+    { input },
+  );
+  expect([code, stderr]).toEqual([0, ""]);
+  expect((await sharp(bytes).metadata()).format).toBe("tiff");
+  expect((await readPicture(bytes)).data).toEqual(picture.data);
+  await writePicture(path("in.png"), picture);
+  const filter = ["filter", path("in.png"), path("piped.png"), "--filter", "-"];
+  expect((await spawnRank1(filter, { input: "[[0, 1, 0]]" })).code).toBe(0);
+  expect((await readPicture(path("piped.png"))).data).toEqual(picture.data);
+});
+
+test("--json tells the plan and the times", async () => {
+  await writePicture(path("in.png"), noise(40, 30, 3, 8));
+  const args = ["filter", path("in.png"), path("j.png"), "--filter", "gaussian:sigma=2", "--json", "--threads", "1"];
+  const { stdout, stderr } = await rank1(...args);
+  expect(stderr).toBe("");
+  const { version, pictures, failures, engine } = JSON.parse(stdout);
+  expect([version, failures, engine.threads]).toEqual([1, [], 1]);
+  expect(pictures).toHaveLength(1);
+  expect(pictures[0]).toMatchObject({
+    input: path("in.png"),
+    output: path("j.png"),
+    width: 40,
+    height: 30,
+    channels: 3,
+    type: "u8",
+    alpha: false,
+  });
+  expect(pictures[0].plans[0]).toMatchObject({ solver: "column-row", error: 0 });
+  expect(Object.keys(pictures[0].milliseconds)).toEqual(["read", "filter", "write"]);
+});
+
+test("several pictures: one that fails does not stop the others", async () => {
+  const out = path("several");
+  mkdirSync(out);
+  await writePicture(path("one.png"), noise(10, 10, 3, 8));
+  await writePicture(path("two.webp"), noise(10, 10, 3, 8));
+  const inputs = [path("one.png"), path("missing.png"), path("two.webp")];
+  const { code, stderr } = await rank1("filter", ...inputs, "--out-dir", out, "--filter", "box:3", "--format", "avif");
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^rank1: .*missing\.png: expected a readable file/m);
+  expect(stderr).toMatch(/rank1: 1 of 3 pictures failed\n$/);
+  expect(readdirSync(out).sort()).toEqual(["one.avif", "two.avif"]);
+});
+
+test("Ctrl-C ends with 130 and leaves nothing", async () => {
+  const out = path("interrupted");
+  mkdirSync(out);
+  const waiting = await spawnRank1(["filter", "-", join(out, "x.png"), "--filter", "box:3"], {
+    input: null,
+    // More than a pipe holds: once it is written, the process is at work, and waits for the rest
+    started: (child) => child.stdin!.write(new Uint8Array(1 << 20), () => child.kill("SIGINT")),
+  });
+  expect([waiting.code, waiting.stderr]).toEqual([130, "rank1: interrupted\n"]);
+  await writePicture(path("large.png"), noise(1000, 1000, 3, 8));
+  const slow = ["filter", path("large.png"), join(out, "y.png"), "--filter", "disk:40", "--backend", "reference"];
+  const working = await rank1With(AbortSignal.timeout(500), ...slow);
+  expect([working.code, working.stderr]).toEqual([130, "rank1: interrupted\n"]);
+  expect(readdirSync(out)).toEqual([]);
+});
+
+const suite = join(process.env.RANK1_DATA ?? "../shared/data", "images/pngsuite");
+test.skipIf(!existsSync(suite))(
+  "PngSuite: sound files filter, broken ones fail (skipped without the data)",
+  async () => {
+    const out = path("suite");
+    mkdirSync(out);
+    const names = readdirSync(suite).filter((name) => name.endsWith(".png"));
+    const inputs = names.map((name) => join(suite, name));
+    const { code, stdout } = await rank1("filter", ...inputs, "--out-dir", out, "--filter", "gaussian", "--json");
+    const { pictures, failures } = JSON.parse(stdout);
+    const sound = names.filter((name) => !name.startsWith("x"));
+    expect(code).toBe(1);
+    expect(readdirSync(out).sort()).toEqual(sound.sort());
+    expect([pictures.length, failures.length]).toEqual([sound.length, names.length - sound.length]);
+    const before = await readPicture(join(suite, "basn2c16.png"));
+    const after = await readPicture(join(out, "basn2c16.png"));
+    expect([after.width, after.height, after.channels, after.data.constructor]).toEqual([32, 32, 3, Uint16Array]);
+    expect(after.data).not.toEqual(before.data);
+    expect(readFileSync(join(out, "basn2c16.png")).subarray(1, 4).toString()).toBe("PNG");
+  },
+);
