@@ -159,7 +159,8 @@ interface WriteOptions {
 }
 
 /**
- * The bytes of a picture file, with the picture's colour profile unchanged and no orientation.
+ * The bytes of a picture file, with the picture's colour profile unchanged and no orientation. WebP and AVIF store grey
+ * as RGB, and so without its profile, which fits grey alone.
  *
  * 16-bit data stays so in PNG and TIFF and is rounded to 8 bits for the others; for JPEG, which has no alpha, the
  * picture is laid on white. Throws {@link InvalidArgumentError} where the format cannot hold the picture.
