@@ -135,6 +135,7 @@ describe.each(testEngines())("every plan, on %s,", (_name, promise) => {
           ],
           [[[-1, -2, 1]], 0.25, 0.5],
           [[[3]], 100, -1000.5],
+          [[[5], [3], [9]], 2, -7],
         ] as const) {
           // biome-ignore format: filter, gain, offset
           const rows = filter.map((row) => [...row]);

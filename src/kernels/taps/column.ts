@@ -37,8 +37,8 @@ export function emitColumn(
   const { arithmetic } = spec;
   const [input, output] = [buffers.reads[0]!.dtype, buffers.write.dtype];
   const height = columnRows(spec, buffers);
-  // Sums of all rows must fit the registers: 16 of 128 bits, or of 256 in wide mode.
-  const vectors = mode.wide || lanesOf[arithmetic] === 8 ? 4 : 2;
+  // Sums of all rows must fit the registers: 16 of 128 bits, or of 256 in wide mode. Bytes need four vectors of 32 bits.
+  const vectors = mode.wide || lanesOf[arithmetic] === 8 || output === "u8" ? 4 : 2;
   module.define(name, ["i32", "i32", "i32", "i32"], (f) => {
     const [rows, params, source, target] = f.params as [Local, Local, Local, Local];
     const { end, i, tap, tapEnd, table, from } = f.locals("i32", "end", "i", "tap", "tapEnd", "table", "from");
