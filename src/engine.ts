@@ -172,9 +172,11 @@ export class Engine {
   async filter(image: ImageLike, filter: Filter, options?: FilterCallOptions): Promise<Image> {
     const given = checkOptions<FilterCallOptions>("options", options, [...filterOptionKeys, ...callKeys, "strategy"]);
     const x = checkImage("image", image, this.limits);
-    if (isGradientName(filter)) return this.magnitude(x, filter, given);
     const { out, signal, onProgress, strategy, ...filterOptions } = given;
-    const problem = this.filterProblem(x, filter, filterOptions);
+    const gradient = isGradientName(filter);
+    // A gradient's options are those of its first derivative: made for the checks alone.
+    const problem = this.filterProblem(x, gradient ? gradientPair(filter)[0] : filter, filterOptions);
+    if (gradient) return this.magnitude(x, filter, given);
     const target = checkOut(out, x, problem.y.dtype);
     return this.enqueue(signal, async () => {
       const seen = problem.alpha === "premultiply" && isOpaque(x) ? { ...problem, alpha: "keep" as const } : problem;
