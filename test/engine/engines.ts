@@ -1,7 +1,15 @@
 // The engines that tests run on, every plan that one of them finds for a filter, and what its results may miss.
 import { afterAll } from "vitest";
 import { checkFilter, denseValues } from "../../src/factor/filter.ts";
-import { createEngine, type Engine, type Filter, type FilterOptions, type Image, type Plan } from "../../src/index.ts";
+import {
+  createEngine,
+  type Engine,
+  type Filter,
+  type FilterOptions,
+  factorize,
+  type Image,
+  type Plan,
+} from "../../src/index.ts";
 import { imageDTypeOf } from "../../src/tensor.ts";
 
 /** Engines by name, for `describe.each`; disposed after the file's last test. */
@@ -10,6 +18,7 @@ export function testEngines(): [name: string, engine: Promise<Engine>][] {
     ["reference", createEngine({ backend: "reference" })],
     ["wasm, 1 thread", createEngine({ backend: "wasm", threads: 1 })],
     ["wasm, 2 threads", createEngine({ backend: "wasm", threads: 2 })],
+    ["wasm, wide where the machine can", createEngine({ backend: "wasm", threads: 1, wide: true })],
   ];
   afterAll(async () => {
     for (const [, engine] of engines) (await engine).dispose();
@@ -33,12 +42,19 @@ export function rowsOf(filter: Filter): number[][] {
   return Array.from({ length: checked.kh }, (_, i) => values.slice(i * checked.kw, (i + 1) * checked.kw));
 }
 
-/** What sums in f32 may miss: a rounding for each tap of two passes, of sums as large as the filter can make them. */
+/**
+ * What sums in f32 may miss: a rounding for each tap of two passes, of sums as large as the filter or its terms, which
+ * may cancel, can make them.
+ */
 export function floatBound(filter: Filter, largest: number): number {
   const rows = rowsOf(filter);
-  const sum = rows.flat().reduce((total, tap) => total + Math.abs(tap), 0);
+  const { gain, terms } = factorize(filter);
+  const passes = terms.reduce((total, { column, row }) => total + sumOfMagnitudes(column) * sumOfMagnitudes(row), 0);
+  const sum = Math.max(sumOfMagnitudes(rows.flat()), Math.abs(gain) * passes);
   return 2 ** -23 * (rows.length + rows[0]!.length + 2) * sum * largest;
 }
+
+const sumOfMagnitudes = (taps: readonly number[]): number => taps.reduce((total, tap) => total + Math.abs(tap), 0);
 
 export const largestOf = (data: ArrayLike<number>): number =>
   Array.from(data).reduce((most, v) => Math.max(most, Math.abs(v)), 0);

@@ -1,0 +1,149 @@
+// What becomes of an alpha channel: weighted by it, kept, or filtered like the others.
+import { describe, expect, it } from "vitest";
+import type { Filter, FilterOptions, Image, ImageDType } from "../../src/index.ts";
+import { correlate, randomImage } from "../oracle.ts";
+import { bits, rowsOf, testEngines } from "./engines.ts";
+
+const fullOf: Record<ImageDType, number> = { u8: 255, u16: 65535, i16: 32767, f32: 1 };
+const typeOf = { u8: Uint8Array, u16: Uint16Array, i16: Int16Array, f32: Float32Array };
+
+/** Random colours; alpha from transparent to opaque. */
+function translucent(width: number, height: number, channels: 2 | 4, dtype: "u8" | "u16" | "f32", seed: number): Image {
+  const image = randomImage(width, height, channels, dtype, seed);
+  const alpha = randomImage(width, height, channels, "u8", seed + 1);
+  const scale = fullOf[dtype] / 255;
+  const data = new typeOf[dtype](image.data.length).map((_: number, i: number) =>
+    i % channels === channels - 1 ? alpha.data[i]! * scale : Math.abs(image.data[i]!),
+  );
+  return { ...image, data };
+}
+
+/** Premultiplied, filtered, divided by the filtered alpha, in f64. */
+function premultiplied(image: Image, dtype: ImageDType, filter: Filter, options: FilterOptions): Float64Array {
+  const { channels, data } = image;
+  const [full, last] = [fullOf[dtype], channels - 1];
+  const weighted = Float64Array.from(data, (v, i) =>
+    i % channels === last ? v : (v * data[i - (i % channels) + last]!) / full,
+  );
+  // Only the oracle reads this picture, and it takes any numbers.
+  const sums = correlate({ ...image, data: weighted as unknown as Image["data"] }, rowsOf(filter), options);
+  return sums.map((sum, i) => {
+    const alpha = sums[i - (i % channels) + last]!;
+    if (i % channels === last) return Math.min(full, Math.max(0, alpha));
+    return alpha > 0 ? (sum / alpha) * full : 0;
+  });
+}
+
+const alphaOf = ({ data, channels }: Image): number[] =>
+  Array.from(data).filter((_, i) => i % channels === channels - 1);
+const opaque = (image: Image, dtype: ImageDType): Image => ({
+  ...image,
+  data: image.data.map((v, i) => (i % image.channels === image.channels - 1 ? fullOf[dtype] : v)) as Image["data"],
+});
+
+describe.each(testEngines())("on %s", (_name, promise) => {
+  for (const dtype of ["u8", "u16", "f32"] as const) {
+    for (const channels of [2, 4] as const) {
+      it(`premultiply weights the colours of ${dtype} with ${channels} channels`, async () => {
+        const engine = await promise;
+        const image = translucent(29, 17, channels, dtype, 5);
+        for (const filter of ["gaussian:1.5", "box:size=3x4", "binomial:5", "disk:2"]) {
+          for (const border of ["reflect", "edge", "constant"] as const) {
+            const options = { border, alpha: "premultiply" } as const;
+            const expected = premultiplied(image, dtype, filter, options);
+            const { data } = await engine.filter(image, filter, options);
+            // All taps are positive, so no cancellation magnifies what f32 misses: 30 roundings suffice.
+            const missed = 30 * 2 ** -23 * fullOf[dtype] + (dtype === "f32" ? 0 : 0.5);
+            for (let i = 0; i < data.length; i++) {
+              const fair = Math.abs(data[i]! - expected[i]!) <= missed;
+              if (!fair) expect.fail(`${filter}, ${border}: ${data[i]} where ${expected[i]} is right, at ${i}`);
+            }
+          }
+        }
+      });
+    }
+  }
+
+  it("a transparent pixel's colour does not bleed", async () => {
+    const engine = await promise;
+    const image: Image = { width: 4, height: 1, channels: 4, data: new Uint8Array(16) };
+    image.data.set([200, 100, 50, 255, 200, 100, 50, 255, 255, 0, 255, 0, 255, 0, 255, 0]);
+    const { data } = await engine.filter(image, "box:size=1x3", { alpha: "premultiply" });
+    expect([...data]).toEqual([200, 100, 50, 255, 200, 100, 50, 170, 200, 100, 50, 85, 0, 0, 0, 0]);
+  });
+
+  it("keep filters the colours alone, and carries alpha over exactly", async () => {
+    const engine = await promise;
+    for (const dtype of ["u8", "u16", "f32"] as const) {
+      const image = translucent(19, 11, 4, dtype, 8);
+      for (const filter of ["gaussian", "sobel-x", "emboss"]) {
+        for (const output of [dtype, "f32"] as const) {
+          const kept = await engine.filter(image, filter, { alpha: "keep", output });
+          const plain = await engine.filter(image, filter, { alpha: "none", output });
+          expect(alphaOf(kept)).toEqual(alphaOf(image));
+          const colours = (data: Image["data"]): number[] => Array.from(data).filter((_, i) => i % 4 < 3);
+          expect(colours(kept.data)).toEqual(colours(plain.data));
+        }
+      }
+    }
+  });
+
+  it("where alpha is opaque, premultiply gives the bits of keep", async () => {
+    const engine = await promise;
+    for (const dtype of ["u8", "u16", "f32"] as const) {
+      const image = opaque(translucent(19, 11, 4, dtype, 9), dtype);
+      for (const filter of ["gaussian:2", "sharpen", "box:3"]) {
+        for (const more of [{}, { gain: 1.5, offset: fullOf[dtype] / 16 }]) {
+          const [premultiply, keep] = [
+            await engine.filter(image, filter, { ...more, alpha: "premultiply" }),
+            await engine.filter(image, filter, { ...more, alpha: "keep" }),
+          ];
+          expect(bits(premultiply)).toBe(bits(keep));
+        }
+      }
+    }
+  });
+
+  it("gain and offset change colours, whether or not some far pixel is translucent", async () => {
+    const engine = await promise;
+    const solid = opaque(translucent(40, 3, 4, "u8", 10), "u8");
+    const hole = { ...solid, data: solid.data.with(solid.data.length - 1, 0) as Uint8Array };
+    for (const [gain, offset] of [
+      [1, 20],
+      [1.5, 0],
+      [0.5, -10],
+    ] as const) {
+      // biome-ignore format: pairs
+      const options = { alpha: "premultiply", gain, offset } as const;
+      const [a, b] = [await engine.filter(solid, "box:3", options), await engine.filter(hole, "box:3", options)];
+      for (let i = 0; i < 20 * 4; i++) {
+        const off = Math.abs(a.data[i]! - b.data[i]!);
+        if (off > 1) expect.fail(`gain ${gain}, offset ${offset}: ${a.data[i]} and ${b.data[i]} at ${i}`);
+      }
+    }
+  });
+
+  it("the default is to premultiply where the picture is an ImageData, else none", async () => {
+    const engine = await promise;
+    const { width, height, channels, data } = translucent(19, 11, 4, "u8", 12);
+    const plain: Image = { width, height, channels, data };
+    const imageData = { width, height, data: Uint8ClampedArray.from(data) };
+    const run = async (image: Parameters<typeof engine.filter>[0], alpha?: FilterOptions["alpha"]) =>
+      bits(await engine.filter(image, "gaussian", { alpha }));
+    expect(await run(imageData)).toBe(await run(plain, "premultiply"));
+    expect(await run(plain)).toBe(await run(plain, "none"));
+    expect(await run(imageData, "none")).toBe(await run(plain, "none"));
+    expect(await run({ data, info: { width, height, channels } })).toBe(await run(plain, "none"));
+  });
+
+  it("a filter of zero sum keeps alpha, whatever the picture", async () => {
+    const engine = await promise;
+    const { width, height, channels, data } = translucent(19, 11, 4, "u8", 13);
+    const plain: Image = { width, height, channels, data };
+    const kept = await engine.filter(plain, "sobel-x", { alpha: "keep" });
+    expect(alphaOf(kept)).toEqual(alphaOf(plain));
+    const imageData = { width, height, data: Uint8ClampedArray.from(data) };
+    expect(bits(await engine.filter(imageData, "sobel-x"))).toBe(bits(kept));
+    expect(bits(await engine.filter(plain, "sobel-x", { alpha: "premultiply" }))).toBe(bits(kept));
+  });
+});
