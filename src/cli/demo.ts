@@ -1,0 +1,140 @@
+// rank1 demo: a tour of filters of low and high rank, printed as it goes, with pictures and a page that shows it all.
+import { existsSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { cpus } from "node:os";
+import { dirname, join } from "node:path";
+import type { Command } from "commander";
+import { createEngine, type EngineInfo } from "../index.ts";
+import { checkFolder, checkOutput, writeAtomic, writeStdout } from "../node/files.ts";
+import { encodePicture } from "../node/pictures.ts";
+import { type Inputs, inputFiles, readInputs, renderInputs, type Shot } from "./demo/inputs.ts";
+import { type Chapter, demoPage, type EmbeddedShot } from "./demo/page.ts";
+import { stops } from "./demo/stops.ts";
+import { type Trial, visit } from "./demo/tour.ts";
+import { milliseconds, progressBar, styled } from "./text.ts";
+
+interface Flags {
+  image?: string;
+  outDir: string;
+  json?: boolean;
+  quiet?: boolean;
+}
+
+const pageFile = "index.html";
+
+export function addDemo(program: Command, signal: AbortSignal): void {
+  program
+    .command("demo")
+    .description("take a tour of filters: their factors, plans, times and pictures, as text and as a page")
+    .option("--image <file>", "your own picture in place of the rendered ones (shown at 960 pixels a side at most)")
+    .option("--out-dir <folder>", "where the pictures and index.html go", "rank1-demo")
+    .option("--quiet", "print nothing but errors")
+    .option("--json", "print the tour as JSON")
+    .addHelpText("after", "\nExamples:\n  rank1 demo\n  rank1 demo --image photo.jpg --out-dir photo-demo")
+    .action((flags: Flags) => demo(flags, signal));
+}
+
+async function demo({ image, outDir, json, quiet }: Flags, signal: AbortSignal): Promise<void> {
+  const print = async (lines: string[]): Promise<void> => {
+    if (!quiet && !json) await writeStdout(`${lines.join("\n")}\n`);
+  };
+  await checkTargets(outDir, image);
+  const progress = progressBar("filtering", !quiet);
+  const engine = await createEngine();
+  try {
+    await print(introduction(engine.info(), image));
+    const inputs = image === undefined ? renderInputs() : await readInputs(image, signal);
+    await mkdir(outDir, { recursive: true });
+    const befores = await saveInputs(inputs, outDir, signal);
+    const chapters: Chapter[] = [];
+    for (const [i, stop] of stops.entries()) {
+      progress.update(i / stops.length);
+      const findings = await visit(engine, stop, inputs, signal);
+      const after = await Promise.all(findings.after.map((shot) => save(shot, outDir, signal)));
+      const chapter: Chapter = { ...findings, before: befores.get(findings.before)!, after };
+      chapters.push(chapter);
+      progress.clear();
+      await print(lines(chapter));
+    }
+    const page = join(outDir, pageFile);
+    await writeAtomic(page, demoPage(chapters, machineOf(engine.info()), image), signal);
+    await print(["", `Open ${styled("bold", page)} in a browser to see it all.`]);
+    if (json && !quiet) await writeStdout(`${asJson(page, engine.info(), chapters)}\n`);
+  } finally {
+    progress.clear();
+    engine.dispose();
+  }
+}
+
+/** Everything that can be known to fail before work begins. */
+async function checkTargets(folder: string, image: string | undefined): Promise<void> {
+  if (!existsSync(folder)) return checkFolder(dirname(folder), "--out-dir");
+  await checkFolder(folder, "--out-dir");
+  const inputs = image === undefined ? [inputFiles.scene, inputFiles.chart] : [inputFiles.given];
+  const files = [...inputs, ...stops.flatMap(({ views }) => views.map(({ file }) => file)), pageFile];
+  for (const file of files) await checkOutput(join(folder, file), image === undefined ? [] : [image]);
+}
+
+async function saveInputs(inputs: Inputs, folder: string, signal: AbortSignal): Promise<Map<Shot, EmbeddedShot>> {
+  const saved = [...new Set([inputs.scene, inputs.chart])].map(async (shot) => {
+    return [shot, await save(shot, folder, signal)] as const;
+  });
+  return new Map(await Promise.all(saved));
+}
+
+async function save({ picture, ...view }: Shot, folder: string, signal: AbortSignal): Promise<EmbeddedShot> {
+  const { width, height } = picture;
+  const png = await encodePicture(picture, "png");
+  const webp = await encodePicture(picture, "webp", { quality: 82 });
+  await writeAtomic(join(folder, view.file), png, signal);
+  return { ...view, width, height, webp };
+}
+
+const machineOf = ({ backend, threads }: EngineInfo) => ({
+  ...{ backend, threads },
+  processor: cpus()[0]?.model ?? process.arch,
+  node: process.version,
+});
+
+function introduction({ backend, threads }: EngineInfo, image: string | undefined): string[] {
+  const on = image === undefined ? "a painted scene and a test chart" : image;
+  return [
+    `A filter of rank r is a sum of r columns ⊗ rows: k · k multiplications become r · 2k.`,
+    `${stops.length} filters on ${on}; ${backend}, ${threads} ${threads === 1 ? "thread" : "threads"}, times of warm runs:`,
+  ];
+}
+
+/** A stop in two lines and a blank one before. */
+function lines({ stop, exact, factors, chosen, beaten, after }: Chapter): string[] {
+  const { direct, separable } = factors.multiplications;
+  const rank = factors.rank < exact.rank ? `${factors.rank} of ${exact.rank} terms` : `rank ${exact.rank}`;
+  const { tolerance } = stop.options;
+  const name = tolerance ? `${stop.filter} --tolerance ${tolerance}` : stop.filter;
+  const others = beaten.length > 0 ? ` (${beaten.map(timed).join(", ")})` : "";
+  return [
+    "",
+    `${styled("bold", name)}  ${exact.kh} × ${exact.kw}, ${rank}: ${direct} → ${separable} multiplications a value`,
+    `  ${styled("cyan", timed(chosen))}${others} → ${after.map(({ file }) => file).join(", ")}`,
+  ];
+}
+
+const timed = ({ plan: { solver }, milliseconds: ms }: Trial): string =>
+  `${solver} ${ms === undefined ? "not timed" : milliseconds(ms)}`;
+
+function asJson(page: string, engine: EngineInfo, chapters: readonly Chapter[]): string {
+  const trial = ({ plan, milliseconds: ms }: Trial) => {
+    const values = plan.problem.y.shape.reduce((product, side) => product * side, 1);
+    const { solver, summary, cost, error } = plan;
+    return {
+      ...{ solver, summary, multiplications: cost.multiplications / values, error: error.relative },
+      milliseconds: ms ?? null,
+    };
+  };
+  const filters = chapters.map(({ stop, exact, factors, chosen, beaten, before, after }) => ({
+    ...{ filter: stop.filter, options: stop.options, kh: exact.kh, kw: exact.kw, exactRank: exact.rank },
+    ...{ rank: factors.rank, error: factors.error, multiplications: factors.multiplications },
+    ...{ plan: trial(chosen), beaten: beaten.map(trial) },
+    ...{ before: before.file, after: after.map(({ file }) => file) },
+  }));
+  return JSON.stringify({ version: 1, page, engine, filters }, undefined, 2);
+}

@@ -1,0 +1,272 @@
+// The demo's page: one HTML file that needs nothing else. A page is a heading and sections; a section is a title and
+// HTML, so that others can stand beside those about filters.
+import { explain, type FilterFactors, factorize } from "../../index.ts";
+import { drawFactors } from "../draw.ts";
+import { fraction, milliseconds, number } from "../text.ts";
+import { style } from "./style.ts";
+import type { Findings, Trial } from "./tour.ts";
+
+/** A picture as it stands in the page. */
+export interface EmbeddedShot {
+  file: string;
+  caption: string;
+  alt: string;
+  width: number;
+  height: number;
+  webp: Uint8Array;
+}
+
+/** What the page tells of a stop. */
+export interface Chapter extends Omit<Findings, "before" | "after"> {
+  before: EmbeddedShot;
+  after: EmbeddedShot[];
+}
+
+/** Where the times were measured. */
+export interface Machine {
+  backend: string;
+  threads: number;
+  processor: string;
+  node: string;
+}
+
+interface Section {
+  id: string;
+  title: string;
+  html: string;
+}
+
+/** The whole page. `given` names the user's own picture, where it took the place of the rendered ones. */
+export function demoPage(chapters: readonly Chapter[], machine: Machine, given?: string): string {
+  const sections: Section[] = [
+    { id: "idea", title: "One column times one row", html: idea() },
+    { id: "filters", title: "The filters at a glance", html: overview(chapters, machine) },
+    ...chapters.map((chapter) => ({ id: chapter.stop.id, title: chapter.stop.title, html: stopHtml(chapter) })),
+    { id: "next", title: "What to try next", html: next },
+  ];
+  const inputs = given === undefined ? "a painted scene and a test chart" : `<code>${escapeHtml(given)}</code>`;
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>rank1: filters, taken apart</title>
+<style>${style}</style>
+</head>
+<body>
+<header>
+<div>
+<p class="mark">rank1</p>
+<h1>Filters, taken apart</h1>
+<p class="lead">Many filters are a column times a row, or a sum of a few such products. Then they need not be laid over
+a picture number by number. Here are ${chapters.length} of them on ${inputs}: what they consist of, what that saves,
+and how long each way takes on this machine.</p>
+</div>
+${halves(chapters[0]!)}
+</header>
+<main>
+${sections.map(({ id, title, html }) => `<section id="${id}">\n<h2>${title}</h2>\n${html}\n</section>`).join("\n")}
+</main>
+<footer><p>Written by <code>rank1 demo</code>. The pictures in full quality are in the folder of this page.</p></footer>
+</body>
+</html>
+`;
+}
+
+/** The input, and over its right half the last picture that was made of it. */
+function halves({ before, after }: Chapter): string {
+  const over = after.at(-1)!;
+  return `<div class="halves" role="img" aria-label="${escapeHtml(`${before.alt}; right half: ${over.alt}`)}">
+${[before, over].map((shot) => image(shot, "")).join("\n")}
+</div>`;
+}
+
+const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
+
+const count = (value: number): string => value.toLocaleString("en-US", { maximumFractionDigits: value < 100 ? 1 : 0 });
+
+const dataUri = (type: string, data: Uint8Array | string): string =>
+  `data:${type};base64,${Buffer.from(data).toString("base64")}`;
+
+/** A bar that fills a share (0 to 1) of its line. */
+const bar = (share: number, kind: "on" | "off"): string =>
+  `<span class="bar ${kind}" style="width:${number(Math.max(0.4, 100 * share), 3)}%"></span>`;
+
+// ── The idea ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+const sides = [3, 7, 17, 33, 65];
+const ranks = [1, 2, 4];
+
+function idea(): string {
+  const example = factorize("binomial:5");
+  const rows = sides.map((k) => {
+    const cells = ranks.map((r) => `<td${r * 2 * k < k * k ? ' class="less"' : ""}>${count(r * 2 * k)}</td>`);
+    return `<tr><th scope="row">${k} × ${k}</th><td>${count(k * k)}</td>${cells.join("")}</tr>`;
+  });
+  const heads = ranks.map((r) => `<th scope="col">rank ${r}: ${2 * r}k</th>`);
+  return `<div class="columns">
+<div>
+<p>A filter (kernel) is a table of numbers. It is laid over each pixel, its numbers are multiplied by the values under
+them, and the products are added: k × k multiplications for every value of the result. This one softens:</p>
+${drawing(example, example, "binomial:5")}
+<p>But every number in it is one of the column times one of the row. So the picture may be filtered with the row, and
+the result with the column: the same sums in another order, at 2k multiplications. Nothing is lost.</p>
+</div>
+<div>
+<p>Every table is a sum of such products, and the smallest number of them is its <em>rank</em> r. A row pass and a
+column pass for each cost r · 2k multiplications. That is less than k² when the rank is small and the filter large:</p>
+<div class="scroll"><table>
+<caption>Multiplications a value</caption>
+<thead><tr><th scope="col">filter</th><th scope="col">as it stands: k²</th>${heads.join("")}</tr></thead>
+<tbody>${rows.join("")}</tbody>
+</table></div>
+</div>
+</div>`;
+}
+
+// ── All filters in one table ───────────────────────────────────────────────────────────────────────────────────────
+
+function overview(chapters: readonly Chapter[], { backend, threads, processor, node }: Machine): string {
+  const rows = chapters.map(({ stop, exact, factors, chosen }) => {
+    const { direct, separable } = factors.multiplications;
+    const rank = factors.rank < exact.rank ? `${factors.rank} of ${exact.rank}` : `${exact.rank}`;
+    return `<tr><th scope="row"><a href="#${stop.id}">${escapeHtml(nameOf(stop))}</a></th>
+<td>${exact.kh} × ${exact.kw}</td><td class="rank">${rank}</td><td>${count(direct)} → ${count(separable)}</td>
+<td class="words">${escapeHtml(chosen.plan.solver)}</td><td>${timeOf(chosen)}</td></tr>`;
+  });
+  return `<table class="glance">
+<thead><tr><th scope="col">filter</th><th scope="col">size</th><th scope="col">rank</th>
+<th scope="col">multiplications a value, as it stands → in passes</th><th scope="col" class="words">plan</th>
+<th scope="col">time</th></tr></thead>
+<tbody>${rows.join("\n")}</tbody>
+</table>
+<p class="note">Times are measured: the best of several warm runs (kernels compiled, threads
+started); backend ${backend},
+${threads} ${threads === 1 ? "thread" : "threads"}, ${escapeHtml(processor)}, Node ${escapeHtml(node)}. The plan is chosen by
+predicted time, before anything runs. One multiplication is one multiply-accumulate. Where a plan is listed with its own
+count, zeros of the filter are left out, and what strips of the picture compute twice is in.</p>`;
+}
+
+const nameOf = ({ filter, options: { tolerance } }: Chapter["stop"]): string =>
+  tolerance ? `${filter} --tolerance ${tolerance}` : filter;
+
+const timeOf = ({ milliseconds: ms }: Trial): string => (ms === undefined ? "not timed" : milliseconds(ms));
+
+// ── One filter ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+function stopHtml(chapter: Chapter): string {
+  const { stop, exact, factors, before, after, note, chosen } = chapter;
+  const commands = stop.commands.map((command) => escapeHtml(`npx rank1 ${command.replace("IN", before.file)}`));
+  return `<p class="name"><code>${escapeHtml(nameOf(stop))}</code></p>
+<p class="story">${escapeHtml(stop.story)}</p>
+${drawing(exact, factors, stop.filter)}
+<div class="columns">
+${ways(chapter)}
+${facts(exact, factors)}
+</div>
+<div class="pictures">
+${[before, ...after].map(figure).join("\n")}
+</div>
+${note ? `<p>${escapeHtml(note)}</p>` : ""}
+<details><summary>The whole plan, as <code>rank1 explain</code> prints it</summary>
+<pre tabindex="0">${escapeHtml(explain(chosen.plan))}</pre></details>
+<details><summary>Commands to go further</summary>
+<pre tabindex="0">${commands.join("\n")}</pre></details>`;
+}
+
+function drawing(exact: FilterFactors, factors: FilterFactors, filter: string): string {
+  const sign = factors.rank < exact.rank ? "about" : "equal to";
+  const terms = factors.rank === 1 ? "one column times one row" : `a sum of ${factors.rank} columns times rows`;
+  const alt = `The ${exact.kh} × ${exact.kw} table of ${filter}, ${sign} ${terms}: positive numbers orange, negative blue`;
+  const svg = drawFactors(exact, factors);
+  const [width, height] = svg.match(/(?<= (width|height)=")\d+/g)!;
+  const size = `width="${width}" height="${height}" style="min-width:${Math.floor(0.55 * Number(width))}px"`;
+  return `<p class="drawing"><img src="${dataUri("image/svg+xml", svg)}" ${size} alt="${escapeHtml(alt)}"></p>`;
+}
+
+const mostValues = 6;
+
+function facts(exact: FilterFactors, factors: FilterFactors): string {
+  const { kh, kw, rank, singularValues } = exact;
+  const { direct, separable } = factors.multiplications;
+  const kept = factors.rank < rank ? `, of which ${factors.rank} are kept` : "";
+  const kind = rank === 1 ? " (one column times one row)" : rank === Math.min(kh, kw) ? " (full)" : "";
+  const rows = [
+    ["rank", `${rank}${kind}${kept}`],
+    [
+      "multiplications",
+      `${count(direct)} as it stands, ${factors.rank} · (${kh} + ${kw}) = ${count(separable)} in passes`,
+    ],
+    ["error", factors.error === 0 ? "none: exact" : `${number(100 * factors.error, 3)} % of the filter’s norm`],
+    ...(exact.denominator > 0 && kh + kw <= 12 ? [["terms", factors.terms.map(termText).join(" + ")]] : []),
+  ];
+  const bars = singularValues.slice(0, mostValues).map((value, i) => {
+    const kind = i < factors.rank ? "on" : "off";
+    return `<li><span>${number(value)}</span><span class="track">${bar(value / singularValues[0]!, kind)}</span></li>`;
+  });
+  const more = singularValues.length - mostValues;
+  const dropped = factors.rank < rank ? "; those in grey are dropped" : "";
+  return `<div class="facts"><dl>
+${rows.map(([name, text]) => `<div><dt>${name}</dt><dd>${text}</dd></div>`).join("\n")}
+</dl>
+<p class="label">singular values: how much each term adds${dropped}</p>
+<ol class="values">${bars.join("\n")}</ol>
+${more > 0 ? `<p class="note">… and ${more} more</p>` : ""}</div>`;
+}
+
+function termText({ column, row }: FilterFactors["terms"][number]): string {
+  const list = (taps: readonly number[]): string => `[${taps.map(fraction).join(" ").replaceAll("-", "−")}]`;
+  return `${list(column)} ⊗ ${list(row)}`;
+}
+
+/** The plans with their times, the chosen one first. */
+function ways({ chosen, beaten }: Chapter): string {
+  const trials = [chosen, ...beaten];
+  const longest = Math.max(...trials.map(({ milliseconds: ms = 0 }) => ms));
+  const rows = trials.map((trial) => {
+    const { plan, milliseconds: ms } = trial;
+    const values = plan.problem.y.shape.reduce((product, side) => product * side, 1);
+    const kind = trial === chosen ? "on" : "off";
+    return `<tr><th scope="row"><b>${escapeHtml(plan.solver)}</b> ${escapeHtml(plan.summary)}${kind === "on" ? " <em>chosen</em>" : ""}
+<span class="track">${ms === undefined ? "" : bar(ms / longest, kind)}</span></th>
+<td>${count(plan.cost.multiplications / values)}</td><td>${timeOf(trial)}</td></tr>`;
+  });
+  return `<div><table class="ways">
+<thead><tr><th scope="col">ways to compute it</th><th scope="col">multipli&shy;cations a value</th><th scope="col">time</th></tr></thead>
+<tbody>${rows.join("\n")}</tbody>
+</table>
+<p>${verdict(chosen, beaten)}</p></div>`;
+}
+
+function verdict(chosen: Trial, beaten: readonly Trial[]): string {
+  const timed = beaten.filter(({ milliseconds: ms }) => ms !== undefined);
+  const rival = timed.sort((a, b) => a.milliseconds! - b.milliseconds!)[0];
+  if (!rival) return "";
+  const ratio = rival.milliseconds! / chosen.milliseconds!;
+  const name = escapeHtml(`${rival.plan.solver} (${rival.plan.summary})`);
+  if (ratio >= 1.1) return `The next best, ${name}, takes ${number(ratio, 2)} times as long here.`;
+  if (ratio > 0.9) return `The next best, ${name}, takes about as long here.`;
+  return `Here ${name} was ${number(1 / ratio, 2)} times as fast: plans are chosen by prediction, not by trial.`;
+}
+
+const figure = (shot: EmbeddedShot): string =>
+  `<figure>${image(shot)}<figcaption>${escapeHtml(shot.caption)} <code>${escapeHtml(shot.file)}</code></figcaption></figure>`;
+
+const image = ({ width, height, webp, alt }: EmbeddedShot, text = alt): string =>
+  `<img src="${dataUri("image/webp", webp)}" width="${width}" height="${height}" alt="${escapeHtml(text)}">`;
+
+// ── Onwards ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+const onwards: readonly [command: string, does: string][] = [
+  ["demo --image photo.jpg", "this page with your own picture"],
+  ["filters", "all filters that have names"],
+  ["factor '[[1,2,1],[2,4,2],[1,2,1]]'", "takes a filter of your own apart"],
+  ["filter photo.jpg edges.png --filter sobel", "filters a picture"],
+  ["filter *.tif --out-dir sharp --filter unsharp:amount=0.8,sigma=2", "filters many"],
+  ["explain disk:9 --tolerance 0.05 --size 4000x3000x3", "shows what would be done, and why"],
+];
+
+const next = `<dl class="commands">
+${onwards.map(([command, does]) => `<div><dt><code>npx rank1 ${escapeHtml(command)}</code></dt><dd>${does}</dd></div>`).join("\n")}
+</dl>`;
