@@ -42,8 +42,9 @@ async function demo({ image, outDir, json, quiet }: Flags, signal: AbortSignal):
   const progress = progressBar("filtering", !quiet);
   const engine = await createEngine();
   try {
+    const given = image === undefined ? undefined : await readInputs(image, signal);
     await print(introduction(engine.info(), image));
-    const inputs = image === undefined ? renderInputs() : await readInputs(image, signal);
+    const inputs = given ?? renderInputs();
     await mkdir(outDir, { recursive: true });
     const befores = await saveInputs(inputs, outDir, signal);
     const chapters: Chapter[] = [];

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { UsageError } from "./arguments.ts";
+import { addDemo } from "./demo.ts";
 import { addExplain } from "./explain.ts";
 import { addFactor } from "./factor.ts";
 import { addFilter } from "./filter.ts";
@@ -25,6 +26,7 @@ function createProgram(signal: AbortSignal): Command {
   addFilters(program);
   addFilter(program, signal);
   addExplain(program);
+  addDemo(program, signal);
   return program;
 }
 

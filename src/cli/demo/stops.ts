@@ -49,10 +49,10 @@ const gaussian: Stop = {
   options: {},
   input: "chart",
   story:
-    "The Gaussian is the one blur that is round and a column times a row. What is finer than the blur turns to even " +
-    "grey, whatever its direction: the outer rings, the small checkers, the fine stripes.",
+    "The Gaussian is the one blur that is round and a column times a row. What is finer than the blur turns to one " +
+    "even tone, whatever its direction; what is coarser stays.",
   commands: ["factor gaussian:sigma=2", "filter IN soft.png --filter gaussian:sigma=2"],
-  views: [{ file: "gaussian-2.png", caption: "after", alt: "The same, softened; the finest stripes are even grey" }],
+  views: [{ file: "gaussian-2.png", caption: "after", alt: "The same, softened: the finest detail is gone" }],
   run: (engine, picture, signal) => plain(engine, picture, gaussian, signal),
 };
 
@@ -111,7 +111,7 @@ const gabor: Stop = {
     {
       file: "gabor.png",
       caption: "after: mid-grey is zero",
-      alt: "Mid-grey but for stripes of one direction and width: parts of the rings, of the star and of the checkers",
+      alt: "Mid-grey but for stripes of one direction and width",
     },
   ],
   async run(engine, picture, signal) {
