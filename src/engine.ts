@@ -2,6 +2,7 @@
 // planning and running meet.
 import {
   checkBoolean,
+  checkFunction,
   checkInteger,
   checkOneOf,
   checkOptions,
@@ -11,6 +12,7 @@ import {
 } from "./errors.ts";
 import type { Filter } from "./factor/filter.ts";
 import { type GradientName, gradientNames, gradientPair, isGradientName } from "./factor/gradients.ts";
+import { tapSum } from "./kernels/filter.ts";
 import { kernelOf, solvers } from "./kernels/table.ts";
 import { type FilterOptions, filterOptionKeys, filterProblem, type PictureSpec } from "./plan/filter-problem.ts";
 import { checkPlan, plan as makePlan, type Planner } from "./plan/planner.ts";
@@ -25,6 +27,7 @@ import { type Verdict, WasmMachine } from "./run/wasm.ts";
 import {
   type CheckedImage,
   checkImage,
+  checkPicture,
   type Image,
   type ImageArray,
   type ImageDType,
@@ -118,7 +121,7 @@ export async function createEngine(options?: EngineOptions): Promise<Engine> {
     deterministic: checkBoolean("deterministic", given.deterministic ?? false),
     wide: checkBoolean("wide", given.wide ?? false),
     maxMemory,
-    createWorker: given.createWorker,
+    createWorker: given.createWorker === undefined ? undefined : checkFunction("createWorker", given.createWorker),
   });
   return new Engine(choice, limits, maxMemory);
 }
@@ -157,11 +160,17 @@ export class Engine {
 
   /** What filtering such a picture is as a problem: for {@link plan}. */
   filterProblem(picture: PictureSpec, filter: Filter, options?: FilterOptions): FilterProblem {
+    checkPicture(picture, this.limits);
     return filterProblem(picture, filter, options, this.limits.filterSide);
   }
 
   /** The cheapest plan, with the candidates that it beat; `strategy` asks for one solver's instead. */
-  plan(problem: Problem, { strategy }: { strategy?: string } = {}): Plan {
+  plan(problem: Problem, options?: { strategy?: string }): Plan {
+    const { strategy } = checkOptions<{ strategy?: string }>("options", options, ["strategy"]);
+    if (typeof problem !== "object" || problem === null || !solvers.some(({ kind }) => kind === problem.kind)) {
+      const [expected, received] = ["a problem made by engine.filterProblem", describe(problem)];
+      throw new InvalidArgumentError({ parameter: "problem", expected, received });
+    }
     return makePlan(problem, this.planner, strategy);
   }
 
@@ -173,6 +182,7 @@ export class Engine {
     const given = checkOptions<FilterCallOptions>("options", options, [...filterOptionKeys, ...callKeys, "strategy"]);
     const x = checkImage("image", image, this.limits);
     const { out, signal, onProgress, strategy, ...filterOptions } = given;
+    checkRunOptions(given);
     const gradient = isGradientName(filter);
     // A gradient's options are those of its first derivative: made for the checks alone.
     const problem = this.filterProblem(x, gradient ? gradientPair(filter)[0] : filter, filterOptions);
@@ -196,6 +206,7 @@ export class Engine {
       keys,
     );
     const x = checkImage("image", image, this.limits);
+    checkRunOptions(rest);
     const [gx, gy] = await this.derivatives(x, checkOneOf("filter", filter, gradientNames), rest);
     const like = (data: ImageArray): Image => ({ width: x.width, height: x.height, channels: x.channels, data });
     const magnitude = new Float32Array(x.data.length);
@@ -215,6 +226,7 @@ export class Engine {
   /** Runs a plan, made now or stored earlier, on a picture of its size and type. */
   async run(plan: Plan, image: ImageLike, options?: CallOptions): Promise<Image> {
     const { out, signal, onProgress } = checkOptions<CallOptions>("options", options, callKeys);
+    checkRunOptions({ signal, onProgress });
     const { problem } = checkPlan(plan);
     const x = checkImage("image", image, this.limits);
     const [received, expected] = [[x.height, x.width, x.channels].join(" x "), problem.x.shape.join(" x ")];
@@ -238,10 +250,11 @@ export class Engine {
 
   private async execute(plan: Plan, x: CheckedImage, data: ImageArray, options: RunOptions): Promise<Image> {
     const program = await this.programs.of(plan);
-    const { offset } = plan.problem as FilterProblem;
+    const problem = plan.problem as FilterProblem;
+    const [gain, offset] = [problem.gain * tapSum(problem), problem.offset];
     await program.run(
       { ...x, data: plainView(x.data) },
-      { data: plainView(data), dtype: plan.problem.y.dtype, offset },
+      { data: plainView(data), dtype: problem.y.dtype, gain, offset },
       options,
     );
     return { width: x.width, height: x.height, channels: x.channels, data };
@@ -289,6 +302,13 @@ export class Engine {
     this.queue = next.catch(() => {});
     return next;
   }
+}
+
+function checkRunOptions({ signal, onProgress }: RunOptions): void {
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw new InvalidArgumentError({ parameter: "signal", expected: "an AbortSignal", received: describe(signal) });
+  }
+  if (onProgress !== undefined) checkFunction("onProgress", onProgress);
 }
 
 /** Checks `out`, or makes the array that is returned. */

@@ -111,6 +111,11 @@ export function checkBoolean(parameter: string, value: unknown): boolean {
   throw new InvalidArgumentError({ parameter, expected: "true or false", received: describe(value) });
 }
 
+export function checkFunction<T>(parameter: string, value: T): T {
+  if (typeof value === "function") return value;
+  throw new InvalidArgumentError({ parameter, expected: "a function", received: describe(value) });
+}
+
 /** A size above its limit: the hint says how to raise it. */
 export function checkLimit(parameter: string, value: number, limit: number, unit: string, raise: string): void {
   if (value <= limit) return;

@@ -1,5 +1,5 @@
 // Data that goes in and out: element types, tensors and images. Views of the caller's memory, never copies.
-import { checkInteger, checkLimit, describe, InvalidArgumentError } from "./errors.ts";
+import { checkInteger, checkLimit, checkOneOf, describe, InvalidArgumentError } from "./errors.ts";
 
 export type DType =
   | "u8"
@@ -119,6 +119,29 @@ export interface ImageLimits {
   pixels: number;
 }
 
+/** Sides, channels and type of a picture without its data. */
+export function checkPicture(picture: unknown, limits: ImageLimits): void {
+  if (typeof picture !== "object" || picture === null) {
+    const expected = "a picture { width, height, channels, dtype }";
+    throw new InvalidArgumentError({ parameter: "picture", expected, received: describe(picture) });
+  }
+  const { width, height, channels, dtype } = picture as Record<string, unknown>;
+  checkSides("picture", width, height, limits);
+  checkInteger("picture.channels", channels, { min: 1, max: 4 });
+  checkOneOf("picture.dtype", dtype, imageDTypes);
+}
+
+function checkSides(parameter: string, w: unknown, h: unknown, limits: ImageLimits): [width: number, height: number] {
+  const [width, height] = [
+    checkInteger(`${parameter}.width`, w, { min: 1 }),
+    checkInteger(`${parameter}.height`, h, { min: 1 }),
+  ];
+  const raise = "createEngine({ limits })";
+  checkLimit(`${parameter} side`, Math.max(width, height), limits.side, "pixels", raise);
+  checkLimit(`${parameter} size`, width * height, limits.pixels, "pixels", raise);
+  return [width, height];
+}
+
 /** A checked image, and whether its alpha channel is known to be one (an `ImageData` has RGBA by definition). */
 export interface CheckedImage extends Image {
   readonly dtype: ImageDType;
@@ -139,13 +162,9 @@ export function checkImage(parameter: string, image: unknown, limits: ImageLimit
   }
   const given = image as { info?: unknown; data?: unknown };
   const info = (typeof given.info === "object" && given.info !== null ? given.info : given) as Partial<Image>;
-  const width = checkInteger(`${parameter}.width`, info.width, { min: 1 });
-  const height = checkInteger(`${parameter}.height`, info.height, { min: 1 });
+  const [width, height] = checkSides(parameter, info.width, info.height, limits);
   const isImageData = info.channels === undefined && given.data instanceof Uint8ClampedArray;
   const channels = isImageData ? 4 : checkInteger(`${parameter}.channels`, info.channels, { min: 1, max: 4 });
-  const raise = "createEngine({ limits })";
-  checkLimit(`${parameter} side`, Math.max(width, height), limits.side, "pixels", raise);
-  checkLimit(`${parameter} size`, width * height, limits.pixels, "pixels", raise);
   const dtype = imageDTypeOf(given.data);
   if (dtype === undefined) {
     const expected = "a Uint8Array, Uint8ClampedArray, Uint16Array, Int16Array or Float32Array";

@@ -163,7 +163,7 @@ function checkSides(
 ): [kh: number, kw: number] {
   return [kh, kw].map((side, i) => {
     const checked = checkInteger(`${parameter} ${names[i]}`, side, { min: 1 });
-    checkLimit(`${parameter} ${names[i]}`, checked, maxSide, "pixels", "maxSide");
+    checkLimit(`${parameter} ${names[i]}`, checked, maxSide, "pixels", "createEngine({ limits })");
     return checked;
   }) as [number, number];
 }

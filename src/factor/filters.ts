@@ -264,7 +264,7 @@ function build(key: string, variant: string | number | undefined, given: unknown
   if (e.variants.length > 0) checkOneOf(`version of ${key}`, `${variant}`, e.variants.map(String));
   const chosen = e.variants.find((v) => `${v}` === `${variant}`)!;
   const side = (n: number): number => {
-    checkLimit(`side of ${key}`, n, limits.maxSide ?? defaultMaxSide, "pixels", "maxSide");
+    checkLimit(`side of ${key}`, n, limits.maxSide ?? defaultMaxSide, "pixels", "createEngine({ limits })");
     return n;
   };
   return e.build(checkArguments(key, e.parameters, given), chosen, side);

@@ -80,7 +80,21 @@ export function stripBuffer(id: string, arithmetic: Arithmetic, width: number, c
   return { id, scope: "strip", dtype: arithmetic, width, channels, stride: 1, above: 0, below: 0 };
 }
 
-export const finishOf = ({ gain, offset }: FilterProblem, denominator = 1): Finish => ({ denominator, gain, offset });
+/** Σ taps, before gain. */
+export function tapSum({ factors }: FilterProblem): number {
+  const sum = (taps: readonly number[]): number => taps.reduce((total, tap) => total + tap, 0);
+  if (factors.values) return sum(factors.values);
+  return factors.terms.reduce((total, { column, row }) => total + sum(column) * sum(row), 0) / factors.denominator;
+}
+
+/**
+ * What finishes a filter's sums. Under premultiplied alpha they become weighted means, of alpha too; gain and offset
+ * then come after the division by alpha, to colours alone.
+ */
+export function finishOf(problem: FilterProblem, denominator = 1): Finish {
+  if (problem.alpha === "premultiply") return { denominator, gain: 1 / tapSum(problem), offset: 0 };
+  return { denominator, gain: problem.gain, offset: problem.offset };
+}
 
 /** One stage over all rows of the picture. */
 export function filterDraft(

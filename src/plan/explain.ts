@@ -1,4 +1,5 @@
 // A plan as text: what will be done, what it costs, and what it beat. The same text wherever it is shown.
+import { checkPlan } from "./planner.ts";
 import type { Cost, Plan, Problem } from "./types.ts";
 
 /** How many output values a problem has. */
@@ -28,7 +29,7 @@ function exactness({ error, problem }: Plan): string {
  * beat with the reason. One multiplication is one multiply-accumulate (2 FLOP); times are predictions for one thread.
  */
 export function explain(plan: Plan): string {
-  const { problem, solver, summary, stages, cost, beaten } = plan;
+  const { problem, solver, summary, stages, cost, beaten } = checkPlan(plan);
   const outputs = outputsOf(problem);
   const rows = [
     [`> ${solver}`, summary, number(cost.multiplications / outputs), milliseconds(cost), "chosen"],

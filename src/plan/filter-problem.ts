@@ -140,7 +140,8 @@ function checkAlpha(alpha: unknown, { channels, knownAlpha = false }: PictureSpe
       hint: "alpha is the last of 2 or 4 channels",
     });
   }
-  return checked;
+  // A derivative of weighted colours means nothing once it is divided by the derivative of the weights.
+  return zeroSum && checked === "premultiply" ? "keep" : checked;
 }
 
 /** All taps of a filter, as one list or as two whose products they are. */

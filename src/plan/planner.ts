@@ -75,5 +75,10 @@ export function checkPlan(plan: unknown): Plan {
     const [expected, received] = [`${planVersion}`, describe(version)];
     throw new Rank1Error("UNKNOWN_VERSION", { parameter: "plan.version", expected, received });
   }
+  const { problem, stages, buffers } = plan as Partial<Plan>;
+  if (typeof problem !== "object" || problem === null || !Array.isArray(stages) || !Array.isArray(buffers)) {
+    const [expected, received] = ["a plan with problem, stages and buffers", describe(plan)];
+    throw new InvalidArgumentError({ parameter: "plan", expected, received });
+  }
   return plan as Plan;
 }

@@ -82,7 +82,8 @@ function premultiplyRow(row: Elements, channels: number, full: number): void {
 export interface Target {
   data: Elements;
   dtype: ImageDType;
-  /** Added to colours after they were divided by alpha. */
+  /** Under premultiplied alpha: applied to colours after they were divided by alpha. */
+  gain: number;
   offset: number;
 }
 
@@ -120,7 +121,7 @@ export class RowEmitter {
   }
 
   private unpremultiply(view: Elements, at: number): void {
-    const { dtype, data, offset } = this.target;
+    const { dtype, data, gain, offset } = this.target;
     const { channels } = this.source;
     const full = opaque(this.source.dtype);
     const alpha = channels - 1;
@@ -131,7 +132,7 @@ export class RowEmitter {
     };
     for (let i = 0; i < view.length; i += channels) {
       const weight = view[i + alpha]!;
-      for (let c = 0; c < alpha; c++) put(at + i + c, weight > 0 ? (view[i + c]! / weight) * full + offset : 0);
+      for (let c = 0; c < alpha; c++) put(at + i + c, weight > 0 ? (view[i + c]! / weight) * full * gain + offset : 0);
       put(at + i + alpha, Math.min(full, Math.max(0, weight)));
     }
   }

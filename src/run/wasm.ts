@@ -49,7 +49,6 @@ export type Verdict = "wide" | "narrow: results differ";
 
 export class WasmMachine implements Machine {
   readonly name = "wasm";
-  readonly threads: number;
   private readonly mode: CodeMode;
   private readonly memory: WebAssembly.Memory;
   private readonly shared: boolean;
@@ -63,7 +62,6 @@ export class WasmMachine implements Machine {
 
   constructor({ threads, maxMemory, mode, createWorker, verdicts }: WasmOptions) {
     this.verdicts = new Map(verdicts);
-    this.threads = threads;
     this.mode = mode;
     this.shared = threads > 1;
     this.maximum = Math.floor(maxMemory / pageBytes);
@@ -75,6 +73,15 @@ export class WasmMachine implements Machine {
     // The first block is never address 0.
     const control = this.allocator.allocate(controlBytes);
     if (this.shared) this.pool = new WorkerPool(this.memory, control.offset, threads - 1, createWorker);
+  }
+
+  get threads(): number {
+    return 1 + (this.pool?.size ?? 0);
+  }
+
+  /** Why threads are fewer than were asked for, if some could not be started. */
+  get loss(): string | undefined {
+    return this.pool?.loss;
   }
 
   dtypeOf(_scope: BufferSpec["scope"], dtype: ViewDType): ViewDType {
@@ -160,24 +167,23 @@ export class WasmMachine implements Machine {
   private verify(calls: readonly Call[], kernels: readonly LoadedKernel[], slot: number, scratch: number): void {
     calls.forEach((call, index) => {
       const kernel = kernels[index]!;
-      const run = (code: Code): Uint8Array => {
-        const tables = call.operands.map((operand) => addressOf(operand, slot, scratch));
-        const words = new Int32Array(this.memory.buffer);
-        const rows = words[slot / 4 + slotWords.rows]!;
+      const tables = call.operands.map((operand) => addressOf(operand, slot, scratch));
+      const words = new Int32Array(this.memory.buffer);
+      const rows = words[slot / 4 + slotWords.rows]!;
+      const written = [...words.subarray(tables.at(-1)! / 4, tables.at(-1)! / 4 + rows)].map(
+        (at) => new Uint8Array(this.memory.buffer, at, rowBytes(call.buffers.write)),
+      );
+      // A sum that goes on reads the rows that it writes: both runs start from the same.
+      const before = written.map((row) => row.slice());
+      const run = (code: Code): Uint8Array[] => {
+        for (const [i, row] of written.entries()) row.set(before[i]!);
         code.run(rows, call.params, ...tables);
-        const { write } = call.buffers;
-        const bytes = rowBytes(write);
-        const pointers = words.subarray(tables.at(-1)! / 4, tables.at(-1)! / 4 + rows);
-        const result = new Uint8Array(rows * bytes);
-        for (const [row, at] of pointers.entries())
-          result.set(new Uint8Array(this.memory.buffer, at, bytes), row * bytes);
-        return result;
+        return written.map((row) => row.slice());
       };
       const { code, twin } = kernel;
       const result = run(code);
       if (!twin) return;
-      const expected = run(twin);
-      const equal = expected.every((byte, i) => byte === result[i]);
+      const equal = run(twin).every((row, i) => row.every((byte, j) => byte === result[i]![j]));
       if (!equal) kernel.code = twin;
       kernel.twin = undefined;
       this.verdicts.set(code.name, equal ? "wide" : "narrow: results differ");
