@@ -26,7 +26,7 @@ export function addDemo(program: Command, signal: AbortSignal): void {
   program
     .command("demo")
     .description("take a tour of filters: their factors, plans, times and pictures, as text and as a page")
-    .option("--image <file>", "your own picture in place of the rendered ones (shown at 960 pixels a side at most)")
+    .option("--image <file>", "your own picture in place of the rendered ones (made 768 pixels a side at most)")
     .option("--out-dir <folder>", "where the pictures and index.html go", "rank1-demo")
     .option("--quiet", "print nothing but errors")
     .option("--json", "print the tour as JSON")
@@ -119,8 +119,8 @@ function lines({ stop, exact, factors, chosen, beaten, after }: Chapter): string
   ];
 }
 
-const timed = ({ plan: { solver }, milliseconds: ms }: Trial): string =>
-  `${solver} ${ms === undefined ? "not timed" : milliseconds(ms)}`;
+const timed = ({ plan: { solver, error }, milliseconds: ms }: Trial): string =>
+  `${solver}${error.relative > 0 ? ", approximate," : ""} ${ms === undefined ? "not timed" : milliseconds(ms)}`;
 
 function asJson(page: string, engine: EngineInfo, chapters: readonly Chapter[]): string {
   const trial = ({ plan, milliseconds: ms }: Trial) => {

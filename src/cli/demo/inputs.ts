@@ -23,7 +23,7 @@ export interface Inputs {
 
 export const inputFiles = { given: "input.png", scene: "scene.png", chart: "chart.png" } as const;
 
-const longestSide = 960;
+const longestSide = 768;
 
 /** The user's picture, made small enough for a page: 8 bits, and on white where it is transparent. */
 export async function readInputs(image: string, signal: AbortSignal): Promise<Inputs> {

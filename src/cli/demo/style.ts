@@ -27,7 +27,7 @@ code, pre { font: .92em/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monos
 .label { margin: 16px 0 4px }
 .columns { display: grid; gap: 16px 48px; align-items: start }
 .columns > * { min-width: 0 }
-.drawing { margin: 16px 0; max-width: none; overflow-x: auto }
+.drawing { margin: 16px 0 16px -12px; max-width: none; overflow-x: auto }
 .drawing img { display: block; max-width: 100%; height: auto }
 .pictures { display: grid; gap: 24px; margin: 24px 0 16px }
 figure { margin: 0; min-width: 0 }
@@ -79,5 +79,6 @@ footer { margin-top: 64px; color: var(--soft); font-size: 14px }
 @media (min-width: 900px) {
   header { grid-template-columns: minmax(0, 1fr) minmax(0, 1fr) }
   .columns { grid-template-columns: minmax(0, 1.25fr) minmax(0, 1fr) }
+  .ways th:nth-child(2) { width: 13em }
   .pictures { grid-template-columns: repeat(2, minmax(0, 1fr)) }
 }`;
