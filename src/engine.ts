@@ -167,7 +167,8 @@ export class Engine {
   /** The cheapest plan, with the candidates that it beat; `strategy` asks for one solver's instead. */
   plan(problem: Problem, options?: { strategy?: string }): Plan {
     const { strategy } = checkOptions<{ strategy?: string }>("options", options, ["strategy"]);
-    if (typeof problem !== "object" || problem === null || !solvers.some(({ kind }) => kind === problem.kind)) {
+    const known = typeof problem === "object" && problem !== null && solvers.some(({ kind }) => kind === problem.kind);
+    if (!known || !problem.x || !problem.y || !problem.window || (problem.kind === "filter" && !problem.factors)) {
       const [expected, received] = ["a problem made by engine.filterProblem", describe(problem)];
       throw new InvalidArgumentError({ parameter: "problem", expected, received });
     }

@@ -12,7 +12,8 @@ export {
 export { type ErrorCode, InvalidArgumentError, LimitError, Rank1Error, UnsupportedError } from "./errors.ts";
 export { type FilterFactors, factorize } from "./factor/factorize.ts";
 export type { Filter } from "./factor/filter.ts";
-export { filters } from "./factor/filters.ts";
+export { type FilterInfo, filters, namedFilters } from "./factor/filters.ts";
+export { gradientNames, gradientPair, isGradientName } from "./factor/gradients.ts";
 export { explain } from "./plan/explain.ts";
 export type { FilterOptions, PictureSpec } from "./plan/filter-problem.ts";
 export type { Alpha, Border, Cost, Plan, Problem } from "./plan/types.ts";

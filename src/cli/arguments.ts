@@ -1,11 +1,12 @@
 // What stands on the command line becomes values: filters, numbers, sizes; and the errors that are the user's own.
 import { type Command, InvalidArgumentError as CommanderError, Option } from "commander";
-import { gradientPair, isGradientName } from "../factor/gradients.ts";
 import {
   type Engine,
   type Filter,
   type FilterOptions,
+  gradientPair,
   type ImageDType,
+  isGradientName,
   LimitError,
   type PictureSpec,
   type Plan,

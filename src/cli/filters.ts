@@ -1,7 +1,6 @@
 // rank1 filters: the named filters, their parameters and ranks.
 import type { Command } from "commander";
-import { type FilterInfo, namedFilters } from "../factor/filters.ts";
-import { gradientNames } from "../factor/gradients.ts";
+import { type FilterInfo, gradientNames, namedFilters } from "../index.ts";
 import { writeStdout } from "../node/files.ts";
 import { styled, table } from "./text.ts";
 
