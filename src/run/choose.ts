@@ -29,6 +29,8 @@ export interface Choice {
   reason: string;
 }
 
+const advice = "see docs/deploying.md";
+
 /** More threads than this gain nothing on pictures: they move more memory than they compute. */
 const mostThreads = 16;
 
@@ -49,25 +51,33 @@ export function chooseMachine(options: MachineOptions): Choice {
   if (backend === "reference") return { machine: new ReferenceMachine(maxMemory), ...plain, reason: asked };
   if (!features.simd) {
     const why = features.reason ?? "SIMD_MISSING";
-    if (backend === "auto") return { machine: new ReferenceMachine(maxMemory), ...plain, reason: why };
+    if (backend === "auto") {
+      console.warn(`rank1: the slow reference loops run: ${why}; ${advice}`);
+      return { machine: new ReferenceMachine(maxMemory), ...plain, reason: why };
+    }
     throw new UnsupportedError({
       parameter: "backend",
       expected: "an engine that runs WebAssembly SIMD",
       received: why,
     });
   }
-  const most = features.threads ? (threads ?? Math.min(mostThreads, hardwareThreads())) : 1;
+  const wanted = threads ?? Math.min(mostThreads, hardwareThreads());
+  const single = features.threads ? "" : "one thread works: memory cannot be shared on this page";
+  if (single && wanted > 1) console.warn(`rank1: ${single}; ${advice}`);
   const support = wideSupport();
   const wide = options.wide
     ? { enabled: support.supported, reason: support.reason }
     : { enabled: false, reason: "not asked for" };
   const mode = { relaxed: features.relaxed && !deterministic, wide: wide.enabled };
-  const machine = new WasmMachine({ threads: most, maxMemory, mode, createWorker, verdicts });
-  const single = features.threads ? "" : "; one thread: memory cannot be shared here (see docs/deploying.md)";
+  const machine = new WasmMachine({ threads: single ? 1 : wanted, maxMemory, mode, createWorker, verdicts });
+  const found = backend === "auto" ? "WebAssembly SIMD is available" : asked;
   return {
     machine,
     relaxed: mode.relaxed,
     wide,
-    reason: (backend === "auto" ? "WebAssembly SIMD is available" : asked) + single,
+    // Asked for anew: workers are started later, and may be missing then.
+    get reason() {
+      return [found, single, machine.loss].filter(Boolean).join("; ");
+    },
   };
 }

@@ -52,7 +52,7 @@ function webThread(worker: Worker): Thread {
     post: (message) => worker.postMessage(message),
     onFailure(listener) {
       worker.addEventListener("error", (event) =>
-        listener(new Error(event.message || "a worker could not be started")),
+        listener(new Error(event.message || "its script could not be loaded")),
       );
     },
     hold: () => {},

@@ -1,11 +1,15 @@
 // Worker threads on one shared memory. They are started at the first job and told each module once. During a job they
-// take filled slots by compare-and-swap; the control block below tells them when it ends.
+// take filled slots by compare-and-swap; the control block below tells them when it ends. A worker that cannot be started
+// costs speed only: it is done without.
 import { Rank1Error } from "../errors.ts";
 import { startThread, type Thread } from "./host.ts";
 
 /** Words of the control block, in 32-bit integers. worker.js knows the same order. */
 const controlWords = { epoch: 0, active: 1, wake: 2, finished: 3 } as const;
-export const controlBytes = 64;
+/** After the words, a byte for each worker, which it sets when it has started. */
+const startedOffset = 64;
+const mostWorkers = 64;
+export const controlBytes = startedOffset + mostWorkers;
 
 export interface WorkerCall {
   module: number;
@@ -24,7 +28,10 @@ export interface WorkerJob {
 export class WorkerPool {
   private readonly memory: WebAssembly.Memory;
   private readonly control: number;
-  private readonly size: number;
+  /** Workers wanted: fewer than asked for once some could not be started. These are not tried again. */
+  size: number;
+  /** Why workers are missing, if some are. */
+  loss: string | undefined;
   private readonly createWorker: (() => Worker) | undefined;
   private threads: Thread[] = [];
   private readonly modules = new Map<number, WebAssembly.Module>();
@@ -97,20 +104,43 @@ export class WorkerPool {
     this.dispose();
     this.failure = undefined;
     new Int32Array(this.memory.buffer, this.control, controlBytes / 4).fill(0);
-    this.threads = Array.from({ length: this.size }, () => startThread(this.createWorker));
-    for (const thread of this.threads) {
-      thread.onFailure((cause) => this.fail(thread, cause));
-      thread.post({ kind: "memory", memory: this.memory });
+    const addresses = Array.from({ length: this.size }, (_, index) => this.control + startedOffset + index);
+    for (const started of addresses) this.startThread(started);
+  }
+
+  private startThread(started: number): void {
+    let thread: Thread | undefined;
+    try {
+      thread = startThread(this.createWorker);
+      this.threads.push(thread);
+      thread.onFailure((cause) => this.fail(thread!, started, cause));
+      thread.post({ kind: "memory", memory: this.memory, started });
       for (const [id, module] of this.modules) thread.post({ kind: "module", id, module });
+    } catch (cause) {
+      this.lose(thread, cause as Error);
     }
   }
 
-  /** A broken worker rejects the run; the next job starts new workers. */
-  private fail(thread: Thread, cause: Error): void {
+  /** A worker that breaks may hold a slot: it rejects the run, and the next job starts new workers. */
+  private fail(thread: Thread, started: number, cause: Error): void {
     if (!this.threads.includes(thread) || this.failure) return;
+    if (Atomics.load(new Uint8Array(this.memory.buffer), started) === 0) {
+      this.lose(thread, cause);
+      return;
+    }
     const [expected, received] = ["worker threads that run", cause.message];
     this.failure = new Rank1Error("WORKER", { parameter: "threads", expected, received, cause });
     this.failed(this.failure);
+  }
+
+  /** A worker that never started holds nothing: the others and the caller do its part. */
+  private lose(thread: Thread | undefined, { message }: Error): void {
+    thread?.terminate();
+    this.threads = this.threads.filter((other) => other !== thread);
+    this.size--;
+    if (this.loss) return;
+    this.loss = `a worker could not be started (${message})`;
+    console.warn(`rank1: fewer threads than wanted: ${this.loss}; see docs/deploying.md`);
   }
 }
 

@@ -6,7 +6,7 @@
  * @typedef {{ base: "slot" | "scratch" | "absolute", offset: number }} OperandAddress
  * @typedef {{ module: number, entry: string, params: number, operands: OperandAddress[] }} WorkerCall
  * @typedef {{ kind: "job", epoch: number, control: number, slots: number[], scratch: number, calls: WorkerCall[] }} Job
- * @typedef {{ kind: "memory", memory: WebAssembly.Memory } | { kind: "module", id: number, module: WebAssembly.Module } | Job} Message
+ * @typedef {{ kind: "memory", memory: WebAssembly.Memory, started: number } | { kind: "module", id: number, module: WebAssembly.Module } | Job} Message
  */
 
 const [epochWord, activeWord, wakeWord, finishedWord] = [0, 1, 2, 3];
@@ -20,8 +20,10 @@ const modules = new Map();
 
 /** @param {Message} message */
 function receive(message) {
-  if (message.kind === "memory") memory = message.memory;
-  else if (message.kind === "module")
+  if (message.kind === "memory") {
+    memory = message.memory;
+    Atomics.store(new Uint8Array(memory.buffer), message.started, 1);
+  } else if (message.kind === "module")
     modules.set(message.id, new WebAssembly.Instance(message.module, { env: { memory } }).exports);
   else work(message);
 }
