@@ -263,7 +263,7 @@ const onwards: readonly [command: string, does: string][] = [
   ["filters", "all filters that have names"],
   ["factor '[[1,2,1],[2,4,2],[1,2,1]]'", "takes a filter of your own apart"],
   ["filter photo.jpg edges.png --filter sobel", "filters a picture"],
-  ["filter *.tif --out-dir sharp --filter unsharp:amount=0.8,sigma=2", "filters many"],
+  ["filter photo.jpg relief.png --filter sobel-x --show signed", "shows which way each edge goes"],
   ["explain disk:9 --tolerance 0.05 --size 4000x3000x3", "shows what would be done, and why"],
 ];
 
