@@ -162,7 +162,7 @@ export function nearest<T extends string>(value: string, names: readonly T[]): T
   scored.sort((a, b) => a.distance - b.distance || (a.name < b.name ? -1 : 1));
   const best = scored[0];
   if (best && best.distance <= Math.max(2, Math.floor(best.name.length / 3))) return best.name;
-  return names.find((name) => lower.length >= 3 && name.toLowerCase().startsWith(lower));
+  return names.find((name) => lower.length >= 3 && name.toLowerCase().startsWith(lower.slice(0, 3)));
 }
 
 function editDistance(a: string, b: string): number {
