@@ -175,12 +175,15 @@ describe("calls on one engine", () => {
 describe("a broken worker", () => {
   const failure = { name: "Rank1Error", code: "WORKER", parameter: "threads" };
 
-  it("that is killed rejects the call, and the next call has a new one", async () => {
+  it("that is killed rejects a call that needs it, and the next call has a new one", async () => {
     const engine = await engineOf();
     await engine.filter(large, filter);
     for (let round = 0; round < 3; round++) {
       const onProgress = (): void => void workers.at(-1)!.terminate();
-      await expect(engine.filter(large, filter, { onProgress })).rejects.toMatchObject(failure);
+      // A worker may be killed when nothing of the run is left to it: then the result is right.
+      const outcome = await engine.filter(large, filter, { onProgress }).catch((error: unknown) => error);
+      if (outcome instanceof Error) expect(outcome).toMatchObject(failure);
+      else await expectRight(large, outcome as Image);
       await expectRight(large, await engine.filter(large, filter));
     }
   });
