@@ -40,8 +40,8 @@ export function layoutStage(stage: Stage, specs: readonly BufferSpec[], machine:
   const { threads } = machine;
   // Small pictures still get a few strips per thread; pictures of any size at most two strips in flight per thread.
   const { extent } = stage.grid;
-  const grain =
-    threads === 1 ? stage.grid.grain : Math.max(1, Math.min(stage.grid.grain, Math.ceil(extent / (2 * threads))));
+  const most = Math.ceil(stage.grid.grain * machine.grainShare);
+  const grain = threads === 1 ? most : Math.min(most, Math.ceil(extent / (2 * threads)));
   const slotCount = threads === 1 ? 1 : Math.min(2 * threads, Math.ceil(extent / grain) * stage.grid.images);
   const overrun = overrunOf(stage);
   let end = 0;

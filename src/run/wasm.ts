@@ -49,6 +49,7 @@ export type Verdict = "wide" | "narrow: results differ";
 
 export class WasmMachine implements Machine {
   readonly name = "wasm";
+  readonly grainShare = 1;
   private readonly mode: CodeMode;
   private readonly memory: WebAssembly.Memory;
   private readonly shared: boolean;
