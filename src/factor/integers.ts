@@ -13,6 +13,8 @@ export interface ExactTerms {
 }
 
 const largestTap = 2 ** 15;
+/** Terms of larger values than this times the matrix's would cancel, and cost digits in floating point. */
+const largestGrowth = 16;
 const exact = 2 ** 53;
 
 /**
@@ -89,8 +91,12 @@ export function smallTerms(
     column: term.column.map((x) => x * (denominator / term.denominator)),
     row: term.row,
   }));
-  const small = (x: number) => Math.abs(x) <= largestTap;
-  if (!small(denominator) || !scaled.every(({ column, row }) => column.every(small) && row.every(small))) return;
+  const most = largestGrowth * denominator * magnitude(values);
+  const small = ({ column, row }: Term) => {
+    const [c, r] = [magnitude(column), magnitude(row)];
+    return c <= largestTap && r <= largestTap && c * r <= most;
+  };
+  if (denominator > largestTap || !scaled.every(small)) return;
   const rest = values.map((x) => x * denominator);
   for (const { column, row } of scaled) {
     for (let i = 0; i < kh; i++) for (let j = 0; j < kw; j++) rest[i * kw + j]! -= column[i]! * row[j]!;
@@ -98,6 +104,10 @@ export function smallTerms(
   if (rest.some((x) => x !== 0)) return;
   const terms = scaled.map(({ column, row }) => ({ column: column.map((x) => x / denominator), row }));
   return { terms, denominator };
+}
+
+function magnitude(numbers: readonly number[]): number {
+  return numbers.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
 }
 
 function gcd(a: number, b: number): number {
@@ -119,7 +129,7 @@ const primes = [67108859, 67108837, 67108819, 67108777, 67108763, 67108757, 6710
  */
 export function integerRank(values: readonly number[], kh: number, kw: number, maxRank: number): number {
   const full = Math.min(kh, kw, maxRank + 1);
-  const largest = values.reduce((max, x) => Math.max(max, Math.abs(x)), 1);
+  const largest = Math.max(1, magnitude(values));
   let [rank, proven] = [0, 0];
   for (const prime of primes) {
     rank = Math.max(rank, rankModulo(values, kh, kw, prime, full));
