@@ -27,7 +27,7 @@ const integers: [string, Filter][] = [
 ];
 const reals: [string, Filter][] = [
   ["gaussian:1.5", "gaussian:1.5"],
-  ["gaussian:6", "gaussian:6"],
+  ["gaussian:3", "gaussian:3"],
   ["unsharp", "unsharp"],
   ["4 x 3 numbers of full rank", matrix(4, 3, 2, (r) => r - 0.5)],
 ];

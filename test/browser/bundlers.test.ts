@@ -1,0 +1,139 @@
+// The package as applications get it: installed beside them, bundled by Vite or esbuild without special settings, loaded in
+// a browser; and required by CommonJS in Node.
+import { execFileSync } from "node:child_process";
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { type BuildOptions, build } from "esbuild";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createEngine, type EngineInfo } from "../../src/index.ts";
+import { browserTest, type OpenPage } from "./chromium.ts";
+import { isolation, pageOf, serve } from "./site.ts";
+
+const root = join(import.meta.dirname, "..", "..");
+const app = mkdtempSync(join(tmpdir(), "rank1-app-"));
+const installed = join(app, "node_modules", "rank1");
+
+beforeAll(() => {
+  mkdirSync(installed, { recursive: true });
+  copyFileSync(join(root, "package.json"), join(installed, "package.json"));
+  const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin", "tsc");
+  const project = ["-p", join(root, "tsconfig.build.json"), "--outDir", join(installed, "dist")];
+  execFileSync(process.execPath, [tsc, ...project], { stdio: "inherit" });
+  writeFileSync(join(app, "main.js"), 'import { createEngine } from "rank1";\nglobalThis.rank1 = { createEngine };\n');
+  writeFileSync(join(app, "index.html"), pageOf("/main.js"));
+});
+afterAll(() => rmSync(app, { recursive: true, force: true }));
+
+const expected = createEngine({ backend: "reference" }).then((engine) => engine.filter(picture(), "box:7"));
+
+function picture() {
+  const data = new Uint8Array(120_000).map((_, i) => (i * i) >> 3);
+  return { width: 400, height: 300, channels: 1, data };
+}
+
+/** Runs calls that want two threads in the page, until workers are given up or time is; checks the last result. */
+async function tryOut({ page }: OpenPage, milliseconds: number, createWorker?: string): Promise<EngineInfo> {
+  const argument = { ...picture(), data: Array.from(picture().data), milliseconds, createWorker };
+  const { data, info } = await page.evaluate(async ({ milliseconds, createWorker, ...picture }) => {
+    const make = createWorker === undefined ? undefined : () => new Worker(createWorker, { type: "module" });
+    const engine = await rank1.createEngine({ threads: 2, createWorker: make });
+    const image = { ...picture, data: Uint8Array.from(picture.data) };
+    const end = performance.now() + milliseconds;
+    while (engine.info().threads === 2 && performance.now() < end) await engine.filter(image, "box:7");
+    return { data: Array.from((await engine.filter(image, "box:7")).data), info: engine.info() };
+  }, argument);
+  expect(data).toEqual(Array.from((await expected).data));
+  return info;
+}
+
+/** The page's worker runs rank1's script. */
+async function expectThreads(opened: OpenPage, createWorker?: string): Promise<void> {
+  const info = await tryOut(opened, 200, createWorker);
+  expect(info).toMatchObject({ backend: "wasm", threads: 2, reason: "WebAssembly SIMD is available" });
+  const handlers = () => Promise.all(opened.page.workers().map((worker) => worker.evaluate(() => typeof onmessage)));
+  await expect.poll(handlers, { timeout: 10_000 }).toEqual(["function"]);
+  expect(opened.warnings).toEqual([]);
+}
+
+/** The page's engine does without workers, and says why, once. */
+async function expectOneThread(opened: OpenPage, reason: RegExp): Promise<void> {
+  const info = await tryOut(opened, 10_000);
+  expect(info).toMatchObject({ backend: "wasm", threads: 1, reason: expect.stringMatching(reason) });
+  expect(opened.warnings).toEqual([expect.stringMatching(reason)]);
+  expect(opened.page.workers()).toEqual([]);
+}
+
+async function bundle(options: BuildOptions): Promise<Record<string, Uint8Array | string>> {
+  const common: BuildOptions = { bundle: true, write: false, outdir: app, absWorkingDir: app, logLevel: "silent" };
+  const { outputFiles } = await build({ entryPoints: ["main.js"], ...common, ...options });
+  const type = options.format === "esm" ? "module" : "text/javascript";
+  const files = outputFiles!.map(({ path, contents }) => [path.slice(app.length), contents] as const);
+  return { "/index.html": pageOf("/main.js", type), ...Object.fromEntries(files) };
+}
+
+describe("Vite", () => {
+  browserTest("builds an application with threads", async ({ open }) => {
+    const vite = await import("vite");
+    await vite.build({ root: app, configFile: false, logLevel: "warn" });
+    expect(readdirSync(join(app, "dist", "assets"))).toContainEqual(expect.stringMatching(/^worker.*\.js$/));
+    await expectThreads(await open(await serve(join(app, "dist"), isolation)));
+  });
+
+  browserTest("serves an application with threads while it is developed", async ({ open }) => {
+    const vite = await import("vite");
+    const server = await vite.createServer({
+      root: app,
+      configFile: false,
+      logLevel: "warn",
+      server: { port: 0, host: "127.0.0.1", headers: isolation },
+    });
+    try {
+      await server.listen();
+      await expectThreads(await open(server.resolvedUrls!.local[0]!));
+    } finally {
+      await server.close();
+    }
+  });
+});
+
+const worker = "node_modules/rank1/dist/wasm/worker.js";
+const missing = /a worker could not be started \(its script could not be loaded\)/;
+
+describe("esbuild", () => {
+  browserTest("bundles a module with threads, where the worker's script lies beside it", async ({ open }) => {
+    const files = await bundle({ format: "esm", entryPoints: { main: "main.js", worker } });
+    await expectThreads(await open(await serve(files, isolation)));
+  });
+
+  browserTest("bundles a module with one thread, where the worker's script is missing", async ({ open }) => {
+    const files = await bundle({ format: "esm" });
+    await expectOneThread(await open(await serve(files, isolation)), missing);
+  });
+
+  browserTest("bundles a classic script with one thread, or with createWorker", async ({ open }) => {
+    const files = await bundle({ format: "iife", entryPoints: { main: "main.js", "elsewhere/thread": worker } });
+    const opened = await open(await serve(files, isolation));
+    await expectOneThread(opened, /a worker could not be started \(.*URL/);
+    opened.warnings.length = 0;
+    await expectThreads(opened, "/elsewhere/thread.js");
+  });
+});
+
+describe("a page whose workers do not start runs with one thread", () => {
+  browserTest.for<[string, Record<string, string>]>([
+    ["where its policy forbids workers", { "content-security-policy": "worker-src 'none'" }],
+    ["where the server answers with a page instead", {}],
+  ])("%s", async ([_, headers], { open }) => {
+    const files = await bundle({ format: "esm" });
+    const html = { ...files, "/worker.js": files["/index.html"]! };
+    await expectOneThread(await open(await serve(html, { ...isolation, ...headers })), /a worker could not be started/);
+  });
+});
+
+it("CommonJS requires the package", () => {
+  const code = 'console.log(Object.keys(require("rank1")).sort().join())';
+  const printed = execFileSync(process.execPath, ["-e", code], { cwd: app, encoding: "utf8" });
+  expect(printed).toContain("createEngine");
+});
