@@ -110,6 +110,26 @@ export function filterDraft(
   return { summary, stages: [{ grid, steps }], buffers, error };
 }
 
+/** More taps than this in one f32 sum would gather more rounding than 16-bit results can bear. */
+const longestSum = 96;
+
+/** A step of many taps in floating point as several, each of which adds its own sum to those before in `partial`. */
+export function splitSums(step: Step, partial: string): Step[] {
+  const { kernel, name, reads, writes } = step;
+  if (kernel.family !== "taps" || kernel.arithmetic !== "f32" || kernel.taps.length <= longestSum) return [step];
+  const count = Math.ceil(kernel.taps.length / longestSum);
+  return Array.from({ length: count }, (_, index) => {
+    const last = index === count - 1;
+    const taps = kernel.taps.slice(index * longestSum, (index + 1) * longestSum);
+    return {
+      name: `${name} (${index + 1} of ${count})`,
+      kernel: { ...kernel, taps, finish: last ? kernel.finish : undefined },
+      reads: index === 0 ? reads : [reads[0]!, partial],
+      writes: last ? writes : partial,
+    };
+  });
+}
+
 /** The largest error of one output, where the taps differ from the filter's by `difference`. */
 export function worstError(problem: FilterProblem, difference: readonly number[]): number {
   const { x, gain } = problem;

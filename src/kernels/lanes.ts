@@ -7,6 +7,9 @@ import type { CodeMode } from "./kernel.ts";
 /** Lanes of one 128-bit vector. */
 export const lanesOf: Readonly<Record<Arithmetic, number>> = { i16: 8, u16: 8, i32: 4, f32: 4 };
 
+/** How instructions on these lanes are called. */
+export const shapeOf = { i16: "i16x8", u16: "i16x8", i32: "i32x4", f32: "f32x4" } as const;
+
 /** An element index as a byte offset. */
 export function scaled(index: Code, bytes: number): Code {
   return bytes === 1 ? index : op("i32.shl", index, i32(Math.log2(bytes)));

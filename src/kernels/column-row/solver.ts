@@ -1,7 +1,16 @@
 // Proposes one column pass and one row pass per term, summed: exactly at the filter's rank, and with fewer terms where
 // the tolerance allows it. Columns first: then a strip needs no more intermediate rows than it has output rows.
 import type { Draft, FilterProblem, Profile, Solver, Step, Term } from "../../plan/types.ts";
-import { arithmeticFor, filterBuffers, filterDraft, finishOf, stripBuffer, valuesOf, worstError } from "../filter.ts";
+import {
+  arithmeticFor,
+  filterBuffers,
+  filterDraft,
+  finishOf,
+  splitSums,
+  stripBuffer,
+  valuesOf,
+  worstError,
+} from "../filter.ts";
 
 export const columnRow: Solver<FilterProblem> = {
   name: "column-row",
@@ -40,7 +49,7 @@ function passes(
     const suffix = terms.length > 1 ? ` ${index + 1}` : "";
     const columnTaps = term.column.map((tap, dy) => ({ dy, dx: 0, tap }));
     const rowTaps = nonZero(term.row).map(({ at, tap }) => ({ dy: 0, dx: at, tap }));
-    return [
+    const both: Step[] = [
       {
         name: `column pass${suffix}`,
         kernel: { family: "taps", taps: columnTaps, arithmetic },
@@ -54,8 +63,10 @@ function passes(
         writes: last ? "y" : "sum",
       },
     ];
+    return both.flatMap((step) => splitSums(step, step.writes === "column" ? "column" : "sum"));
   });
-  const buffers = [input, column, ...(terms.length > 1 ? [sum] : []), output];
+  const summing = steps.some(({ writes }) => writes === "sum");
+  const buffers = [input, column, ...(summing ? [sum] : []), output];
   const count = terms.length === 1 ? "" : `${terms.length} x `;
   const summary = `${count}column pass, row pass${error ? ` (approximate)` : ""}`;
   return filterDraft(problem, profile, summary, steps, buffers, { error });

@@ -1,6 +1,6 @@
 // Proposes the filter as it stands: one step over all its non-zero taps.
 import type { FilterProblem, Solver, TapsSpec } from "../../plan/types.ts";
-import { arithmeticFor, filterBuffers, filterDraft, finishOf, valuesOf } from "../filter.ts";
+import { arithmeticFor, filterBuffers, filterDraft, finishOf, splitSums, stripBuffer, valuesOf } from "../filter.ts";
 
 /** Above this many taps a direct plan is hopeless beside any other, and its list of taps a burden. */
 const mostTaps = 1 << 16;
@@ -24,6 +24,9 @@ export const direct: Solver<FilterProblem> = {
       finish: finishOf(problem, factors.values ? 1 : factors.denominator),
     };
     const step = { name: "direct", kernel, reads: ["x"], writes: "y" };
-    return [filterDraft(problem, profile, `${nonZero.length} taps at once`, [step], [input, output])];
+    const steps = splitSums(step, "sum");
+    const sum = stripBuffer("sum", "f32", output.width, output.channels);
+    const buffers = steps.length > 1 ? [input, sum, output] : [input, output];
+    return [filterDraft(problem, profile, `${nonZero.length} taps at once`, steps, buffers)];
   },
 };

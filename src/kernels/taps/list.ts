@@ -17,7 +17,7 @@ import {
   whileLoop,
 } from "../../wasm/assembler.ts";
 import type { CodeMode, StepBuffers } from "../kernel.ts";
-import { lanesOf, loadTap, loadVectors, multiplyAdd, scaled } from "../lanes.ts";
+import { lanesOf, loadTap, loadVectors, multiplyAdd, scaled, shapeOf } from "../lanes.ts";
 import { finisher } from "./finish.ts";
 import { finishKind, tapsLayout } from "./layout.ts";
 
@@ -47,25 +47,27 @@ export function emitList(
 
     const address = (table: Local, dtype: ViewDType): Code =>
       op("i32.add", load("i32.load", get(table)), scaled(get(i), bytesOf[dtype]));
-    const start = addend
-      ? [set(from, address(sumTable, addend.dtype)), ...loadVectors(addend.dtype, arithmetic, get(from), sums, spare)]
-      : sums.map((sum) => set(sum, splat("i32x4", 0)));
+    const pairs = sums.flatMap((_, v) => (v % 2 === 0 ? [v] : []));
+    /** Added last: the taps of this list are summed among themselves first, which rounds less. */
+    const addBefore = addend && [
+      set(from, address(sumTable, addend.dtype)),
+      ...pairs.flatMap((v) => [
+        ...loadVectors(addend.dtype, arithmetic, get(from), values, spare, v * 16),
+        ...values.map((x, k) => set(sums[v + k]!, op(`${shapeOf[arithmetic]}.add`, get(sums[v + k]!), get(x)))),
+      ]),
+    ];
     const row = load("i32.load", op("i32.add", get(source), load("i32.load", get(tap))));
     const inputBytes = bytesOf[input.dtype] * lanesOf[arithmetic];
     const eachTap = doWhile(
       op("i32.lt_u", get(tap), get(tapEnd)),
       set(from, op("i32.add", op("i32.add", row, load("i32.load", get(tap), 4)), scaled(get(i), bytesOf[input.dtype]))),
       set(weight, loadTap(arithmetic, get(tap), tapsLayout.tap)),
-      ...sums.flatMap((_, v) =>
-        v % 2 === 1
-          ? []
-          : [
-              ...loadVectors(input.dtype, arithmetic, get(from), values, spare, v * inputBytes),
-              ...values.map((x, k) =>
-                set(sums[v + k]!, multiplyAdd(arithmetic, mode, get(weight), get(x), get(sums[v + k]!))),
-              ),
-            ],
-      ),
+      ...pairs.flatMap((v) => [
+        ...loadVectors(input.dtype, arithmetic, get(from), values, spare, v * inputBytes),
+        ...values.map((x, k) =>
+          set(sums[v + k]!, multiplyAdd(arithmetic, mode, get(weight), get(x), get(sums[v + k]!))),
+        ),
+      ]),
       bump(tap, tapsLayout.tapBytes),
     );
     f.emit(
@@ -77,9 +79,10 @@ export function emitList(
         set(i, i32(0)),
         doWhile(
           op("i32.lt_u", get(i), get(end)),
-          ...start,
+          ...sums.map((sum) => set(sum, splat("i32x4", 0))),
           set(tap, op("i32.add", get(params), i32(tapsLayout.taps))),
           eachTap,
+          ...(addBefore ?? []),
           set(from, address(target, output)),
           ...finish.store(sums, get(from)),
           bump(i, count * lanesOf[arithmetic]),
