@@ -6,10 +6,11 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type BuildOptions, build } from "esbuild";
+import type { InlineConfig } from "vite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createEngine, type EngineInfo } from "../../src/index.ts";
 import { browserTest, type OpenPage } from "./chromium.ts";
-import { isolation, pageOf, serve } from "./site.ts";
+import { documented, isolation, pageOf, serve } from "./site.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 const app = mkdtempSync(join(tmpdir(), "rank1-app-"));
@@ -21,6 +22,7 @@ beforeAll(() => {
   const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin", "tsc");
   const project = ["-p", join(root, "tsconfig.build.json"), "--outDir", join(installed, "dist")];
   execFileSync(process.execPath, [tsc, ...project], { stdio: "inherit" });
+  writeFileSync(join(app, "package.json"), '{ "type": "module" }');
   writeFileSync(join(app, "main.js"), 'import { createEngine } from "rank1";\nglobalThis.rank1 = { createEngine };\n');
   writeFileSync(join(app, "index.html"), pageOf("/main.js"));
 });
@@ -73,29 +75,29 @@ async function bundle(options: BuildOptions): Promise<Record<string, Uint8Array 
   return { "/index.html": pageOf("/main.js", type), ...Object.fromEntries(files) };
 }
 
-describe("Vite", () => {
+describe("Vite with the documented headers", () => {
+  const server = { port: 0, host: "127.0.0.1" };
+  const options: InlineConfig = { root: app, logLevel: "warn", server, preview: server };
+  beforeAll(() => writeFileSync(join(app, "vite.config.js"), documented("`vite.config.js`")));
+
   browserTest("builds an application with threads", async ({ open }) => {
-    const vite = await import("vite");
-    await vite.build({ root: app, configFile: false, logLevel: "warn" });
+    const { build, preview } = await import("vite");
+    await build(options);
     expect(readdirSync(join(app, "dist", "assets"))).toContainEqual(expect.stringMatching(/^worker.*\.js$/));
-    await expectThreads(await open(await serve(join(app, "dist"), isolation)));
+    const served = await preview(options);
+    await expectThreads(await open(served.resolvedUrls!.local[0]!)).finally(() => served.close());
   });
 
   browserTest("serves an application with threads while it is developed", async ({ open }) => {
-    const vite = await import("vite");
-    const server = await vite.createServer({
-      root: app,
-      configFile: false,
-      logLevel: "warn",
-      server: { port: 0, host: "127.0.0.1", headers: isolation },
-    });
-    try {
-      await server.listen();
-      await expectThreads(await open(server.resolvedUrls!.local[0]!));
-    } finally {
-      await server.close();
-    }
+    const { createServer } = await import("vite");
+    const served = await (await createServer(options)).listen();
+    await expectThreads(await open(served.resolvedUrls!.local[0]!)).finally(() => served.close());
   });
+});
+
+it("nginx is told to send the same headers", () => {
+  const lines = [...documented("nginx").matchAll(/^add_header (\S+) (\S+) always;$/gm)];
+  expect(Object.fromEntries(lines.map(([, name, value]) => [name, value]))).toEqual(isolation);
 });
 
 const worker = "node_modules/rank1/dist/wasm/worker.js";
@@ -134,6 +136,6 @@ describe("a page whose workers do not start runs with one thread", () => {
 
 it("CommonJS requires the package", () => {
   const code = 'console.log(Object.keys(require("rank1")).sort().join())';
-  const printed = execFileSync(process.execPath, ["-e", code], { cwd: app, encoding: "utf8" });
+  const printed = execFileSync(process.execPath, ["--input-type=commonjs", "-e", code], { cwd: app, encoding: "utf8" });
   expect(printed).toContain("createEngine");
 });

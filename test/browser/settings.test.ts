@@ -7,9 +7,7 @@ import { createEngine, type Filter } from "../../src/index.ts";
 import { floatBound, largestOf, worst } from "../engine/engines.ts";
 import { cases, type Result, runCases } from "./cases.ts";
 import { browserTest } from "./chromium.ts";
-import { entryOf, isolation, pageOf, serve } from "./site.ts";
-
-const policy = (scripts: string) => ({ "content-security-policy": `script-src ${scripts}; worker-src 'self'` });
+import { entryOf, isolation, pageOf, permission, serve } from "./site.ts";
 
 interface Setting {
   name: string;
@@ -33,7 +31,7 @@ const settings: Setting[] = [
   },
   {
     name: "an isolated page under a policy that allows WebAssembly",
-    headers: { ...isolation, ...policy("'self' 'wasm-unsafe-eval'") },
+    headers: { ...isolation, ...permission },
     info: { backend: "wasm", threads: 2, reason: "WebAssembly SIMD is available" },
     warnings: [],
     slow: fullRank,
@@ -47,7 +45,7 @@ const settings: Setting[] = [
   },
   {
     name: "a page under a policy without 'wasm-unsafe-eval'",
-    headers: policy("'self'"),
+    headers: { "content-security-policy": "script-src 'self'; worker-src 'self'" },
     info: { backend: "reference", threads: 1, reason: "WASM_BLOCKED" },
     warnings: [/^rank1: the slow reference loops run: WASM_BLOCKED/],
     slow: "sobel-x",

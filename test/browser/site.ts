@@ -1,5 +1,6 @@
 // A web server for test pages: files from memory or from a folder, with the headers under test.
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -9,11 +10,22 @@ import { afterAll } from "vitest";
 /** Contents by path, or the folder that holds them. */
 export type Files = Readonly<Record<string, string | Uint8Array>> | string;
 
+/** The first code block after a phrase of docs/deploying.md: what it advises is what the tests use. */
+export function documented(phrase: string): string {
+  const guide = readFileSync(new URL("../../docs/deploying.md", import.meta.url), "utf8");
+  const [, block] = /^```\w*\n([\s\S]*?)^```$/m.exec(guide.slice(guide.indexOf(phrase))) ?? [];
+  if (block === undefined || !guide.includes(phrase)) throw new Error(`docs/deploying.md: no code after ${phrase}`);
+  return block;
+}
+
+/** Lines of "Name: value". */
+const headersIn = (text: string): Record<string, string> =>
+  Object.fromEntries([...text.matchAll(/^ *([\w-]+): (.+)$/gm)].map(([, name, value]) => [name!, value!]));
+
 /** The headers that make a page cross-origin isolated. */
-export const isolation = {
-  "cross-origin-opener-policy": "same-origin",
-  "cross-origin-embedder-policy": "require-corp",
-};
+export const isolation = headersIn(documented("`_headers`"));
+/** The policy that allows what rank1 needs and no more. */
+export const permission = headersIn(documented("## Content security policy"));
 
 const types: Readonly<Record<string, string>> = { ".html": "text/html", ".js": "text/javascript" };
 
