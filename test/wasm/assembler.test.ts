@@ -236,7 +236,7 @@ describe("numbers beyond one byte", () => {
 
   it("work as locals, parameters, functions, names and sizes of bodies", () => {
     const module = new ModuleBuilder();
-    const many = Array.from({ length: 200 }, (_, i) => i);
+    const many = Array.from({ length: 140 }, (_, i) => i);
     for (const index of many) {
       module.define(`größe ${index} ${"x".repeat(index)}`, new Array(140).fill("i32"), (f) => {
         const locals = many.map(() => f.local("i32"));
@@ -249,11 +249,11 @@ describe("numbers beyond one byte", () => {
     }
     const { entries, buffer } = instantiate(module);
     const params = Array.from({ length: 140 }, (_, i) => i * 3 + 1);
-    for (const index of [0, 127, 128, 199]) {
+    for (const index of [0, 127, 128, 139]) {
       new Uint8Array(buffer).fill(255);
       entries[`größe ${index} ${"x".repeat(index)}`]!(...params);
       const expected = [params[index % 140]!, ...many.map((i) => i * 77)];
-      expect([...new Int32Array(buffer, 0, 201)]).toEqual(expected);
+      expect([...new Int32Array(buffer, 0, many.length + 1)]).toEqual(expected);
     }
   });
 
