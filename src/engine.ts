@@ -132,7 +132,8 @@ export class Engine {
   private readonly planner: Planner;
   private readonly programs: Programs;
   private queue: Promise<unknown> = Promise.resolve();
-  private disposed = false;
+  /** Aborted when the engine is disposed of: every call listens. */
+  private readonly end = new AbortController();
 
   /** @internal Use {@link createEngine}. */
   constructor(choice: Choice, limits: Limits, maxMemory: number) {
@@ -189,7 +190,7 @@ export class Engine {
     const problem = this.filterProblem(x, gradient ? gradientPair(filter)[0] : filter, filterOptions);
     if (gradient) return this.magnitude(x, filter, given);
     const target = checkOut(out, x, problem.y.dtype);
-    return this.enqueue(signal, async () => {
+    return this.enqueue(signal, async (signal) => {
       const seen = problem.alpha === "premultiply" && isOpaque(x) ? { ...problem, alpha: "keep" as const } : problem;
       return this.execute(this.plan(seen, { strategy }), x, target, { signal, onProgress });
     });
@@ -240,13 +241,14 @@ export class Engine {
       });
     }
     const target = checkOut(out, x, problem.y.dtype);
-    return this.enqueue(signal, () => this.execute(plan, x, target, { signal, onProgress }));
+    return this.enqueue(signal, (signal) => this.execute(plan, x, target, { signal, onProgress }));
   }
 
-  /** Ends threads and frees memory; calls that wait or come later are rejected. */
+  /** Ends threads and frees memory; calls that run, wait or come later are rejected. */
   dispose(): void {
-    this.disposed = true;
-    this.choice.machine.dispose();
+    const [expected, received] = ["an engine in use", "a disposed one"];
+    this.end.abort(new Rank1Error("DISPOSED", { parameter: "engine", expected, received }));
+    this.queue.then(() => this.choice.machine.dispose());
   }
 
   private async execute(plan: Plan, x: CheckedImage, data: ImageArray, options: RunOptions): Promise<Image> {
@@ -288,17 +290,11 @@ export class Engine {
   }
 
   /** One call at a time, in order. */
-  private enqueue<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
-    const next = this.queue.then(async () => {
-      signal?.throwIfAborted();
-      if (this.disposed) {
-        throw new Rank1Error("DISPOSED", {
-          parameter: "engine",
-          expected: "an engine in use",
-          received: "a disposed one",
-        });
-      }
-      return work();
+  private enqueue<T>(given: AbortSignal | undefined, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const signal = given ? AbortSignal.any([given, this.end.signal]) : this.end.signal;
+    const next = this.queue.then(() => {
+      signal.throwIfAborted();
+      return work(signal);
     });
     this.queue = next.catch(() => {});
     return next;

@@ -1,9 +1,9 @@
-// A small assembler: expressions are arrays of bytes, instructions have the names of the specification, and a module
-// is a list of functions over one imported memory. It emits what it is told; it optimises nothing.
+// A small assembler: expressions are trees of bytes (flattened once, at the end), instructions have the names of the
+// specification, and a module is a list of functions over one imported memory. It emits what it is told; it optimises nothing.
 import { leb, memoryOps, plainOps } from "./opcodes.ts";
 
 /** Encoded instructions; an operand leaves one value, a statement leaves none. */
-export type Code = readonly number[];
+export type Code = readonly (number | Code)[];
 
 export type ValueType = "i32" | "i64" | "f32" | "f64" | "v128";
 
@@ -32,26 +32,26 @@ function opcode(table: ReadonlyMap<string, readonly number[]>, name: string): re
 
 /** An instruction without immediates, after its operands: op("i32x4.add", a, b). */
 export function op(name: string, ...operands: Code[]): Code {
-  return [...operands.flat(), ...opcode(plainOps, name)];
+  return [...operands, opcode(plainOps, name)];
 }
 
 /** A load, from an address plus a constant offset in bytes. No alignment is promised. */
 export function load(name: string, address: Code, offset = 0): Code {
-  return [...address, ...opcode(memoryOps, name), 0, ...leb(offset)];
+  return [address, opcode(memoryOps, name), 0, leb(offset)];
 }
 
 export function store(name: string, address: Code, value: Code, offset = 0): Code {
-  return [...address, ...value, ...opcode(memoryOps, name), 0, ...leb(offset)];
+  return [address, value, opcode(memoryOps, name), 0, leb(offset)];
 }
 
 /** extract_lane and replace_lane. */
 export function lane(name: string, index: number, ...operands: Code[]): Code {
-  return [...op(name, ...operands), index];
+  return [op(name, ...operands), index];
 }
 
 /** Bytes of two vectors by index: 0 to 15 from the first, 16 to 31 from the second. */
 export function shuffle(indices: readonly number[], a: Code, b: Code): Code {
-  return [...a, ...b, 0xfd, 13, ...indices];
+  return [a, b, 0xfd, 13, indices];
 }
 
 export const i32 = (value: number): Code => [0x41, ...signedLeb(value | 0)];
@@ -70,25 +70,25 @@ export function splat(shape: "i8x16" | "i16x8" | "i32x4" | "f32x4" | "f64x2", va
   return [0xfd, 12, ...new Uint8Array(views[shape].buffer)];
 }
 
-export const get = (local: Local): Code => [0x20, ...leb(local.index)];
-export const set = (local: Local, value: Code): Code => [...value, 0x21, ...leb(local.index)];
-export const tee = (local: Local, value: Code): Code => [...value, 0x22, ...leb(local.index)];
+export const get = (local: Local): Code => [0x20, leb(local.index)];
+export const set = (local: Local, value: Code): Code => [value, 0x21, leb(local.index)];
+export const tee = (local: Local, value: Code): Code => [value, 0x22, leb(local.index)];
 /** local += a constant or an expression (i32). */
 export const bump = (local: Local, by: number | Code): Code =>
   set(local, op("i32.add", get(local), typeof by === "number" ? i32(by) : by));
 
-export const block = (...body: Code[]): Code => [0x02, 0x40, ...body.flat(), 0x0b];
-export const loop = (...body: Code[]): Code => [0x03, 0x40, ...body.flat(), 0x0b];
-export const branchIf = (depth: number, condition: Code): Code => [...condition, 0x0d, ...leb(depth)];
-export const when = (condition: Code, ...body: Code[]): Code => [...condition, 0x04, 0x40, ...body.flat(), 0x0b];
+export const block = (...body: Code[]): Code => [0x02, 0x40, ...body, 0x0b];
+export const loop = (...body: Code[]): Code => [0x03, 0x40, ...body, 0x0b];
+export const branchIf = (depth: number, condition: Code): Code => [condition, 0x0d, leb(depth)];
+export const when = (condition: Code, ...body: Code[]): Code => [condition, 0x04, 0x40, ...body, 0x0b];
 
 export const ifElse = (condition: Code, then: Code, otherwise: Code): Code => [
-  ...condition,
+  condition,
   0x04,
   0x40,
-  ...then,
+  then,
   0x05,
-  ...otherwise,
+  otherwise,
   0x0b,
 ];
 
@@ -101,7 +101,7 @@ export const whileLoop = (condition: Code, ...body: Code[]): Code => when(condit
 export class FunctionBuilder {
   readonly params: readonly Local[];
   private readonly declared: ValueType[] = [];
-  private readonly body: number[] = [];
+  private readonly body: Code[] = [];
 
   constructor(params: readonly ValueType[]) {
     this.params = params.map((type, index) => ({ index, type }));
@@ -118,12 +118,11 @@ export class FunctionBuilder {
   }
 
   emit(...statements: Code[]): void {
-    for (const statement of statements) for (const byte of statement) this.body.push(byte);
+    this.body.push(...statements);
   }
 
-  encode(): number[] {
-    const declared = this.declared.flatMap((type) => [1, valueTypes[type]]);
-    return [...leb(this.declared.length), ...declared, ...this.body, 0x0b];
+  encode(): Code {
+    return [leb(this.declared.length), this.declared.map((type) => [1, valueTypes[type]]), this.body, 0x0b];
   }
 }
 
@@ -151,22 +150,33 @@ export class ModuleBuilder {
   /** `label` goes into a custom section, which keeps modules of equal code apart. */
   encode(memory: MemoryImport, label?: string): Uint8Array<ArrayBuffer> {
     const functions = [...this.functions];
-    const types = functions.map(([, f]) => [0x60, ...vector(f.params.map(({ type }) => [valueTypes[type]])), 0]);
-    const limits = memory.shared ? [3, ...leb(0), ...leb(memory.maximum)] : [0, 0];
-    const bytes = [
-      ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
-      ...(label ? section(0, name(label)) : []),
-      ...section(1, vector(types)),
-      ...section(2, vector([[...name("env"), ...name("memory"), 2, ...limits]])),
-      ...section(3, vector(functions.map((_, index) => leb(index)))),
-      ...section(7, vector(functions.map(([key], index) => [...name(key), 0, ...leb(index)]))),
-      ...section(10, vector(functions.map(([, f]) => sized(f.encode())))),
+    const types = functions.map(([, f]) => [0x60, vector(f.params.map(({ type }) => [valueTypes[type]])), 0]);
+    const limits = memory.shared ? [3, 0, leb(memory.maximum)] : [0, 0];
+    const code = [
+      [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+      label ? section(0, name(label)) : [],
+      section(1, vector(types)),
+      section(2, vector([[name("env"), name("memory"), 2, limits]])),
+      section(3, vector(functions.map((_, index) => leb(index)))),
+      section(7, vector(functions.map(([key], index) => [name(key), 0, leb(index)]))),
+      section(10, vector(functions.map(([, f]) => sized(f.encode())))),
     ];
-    return new Uint8Array(bytes);
+    return new Uint8Array(flatten(code));
   }
 }
 
-const sized = (bytes: number[]): number[] => [...leb(bytes.length), ...bytes];
-const vector = (items: number[][]): number[] => [...leb(items.length), ...items.flat()];
-const section = (id: number, bytes: number[]): number[] => [id, ...sized(bytes)];
-const name = (text: string): number[] => sized([...new TextEncoder().encode(text)]);
+function flatten(code: Code, bytes: number[] = []): number[] {
+  for (const part of code) {
+    if (typeof part === "number") bytes.push(part);
+    else flatten(part, bytes);
+  }
+  return bytes;
+}
+
+const sized = (code: Code): Code => {
+  const bytes = flatten(code);
+  return [leb(bytes.length), bytes];
+};
+const vector = (items: readonly Code[]): Code => [leb(items.length), items];
+const section = (id: number, code: Code): Code => [id, sized(code)];
+const name = (text: string): Code => sized([...new TextEncoder().encode(text)]);

@@ -1,5 +1,5 @@
 // What this JavaScript engine can run, asked by validating tiny modules that use it.
-import { type FunctionBuilder, i32, ModuleBuilder, op, splat, store } from "./assembler.ts";
+import { type Code, type FunctionBuilder, i32, ModuleBuilder, op, splat, store } from "./assembler.ts";
 
 export interface Features {
   /** WebAssembly exists and this page may compile bytes (a policy without 'wasm-unsafe-eval' refuses). */
@@ -12,7 +12,7 @@ export interface Features {
   reason?: string;
 }
 
-function validates(value: readonly number[]): boolean {
+function validates(value: Code): boolean {
   const module = new ModuleBuilder();
   module.define("f", [], (f: FunctionBuilder) => f.emit(store("v128.store", i32(0), value)));
   return WebAssembly.validate(module.encode({ shared: false, maximum: 1 }));

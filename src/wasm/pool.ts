@@ -95,21 +95,14 @@ export class WorkerPool {
     };
   }
 
-  /** Ends the workers; a job under way is rejected. */
+  /** Ends the workers; the next job would start new ones. */
   dispose(): void {
-    const [expected, received] = ["an engine in use", "a disposed one"];
-    this.failure = new Rank1Error("DISPOSED", { parameter: "engine", expected, received });
-    this.failed(this.failure);
-    this.stopThreads();
-  }
-
-  private stopThreads(): void {
     for (const thread of this.threads) thread.terminate();
     this.threads = [];
   }
 
   private startThreads(): void {
-    this.stopThreads();
+    this.dispose();
     this.failure = undefined;
     new Int32Array(this.memory.buffer, this.control, controlBytes / 4).fill(0);
     const addresses = Array.from({ length: this.size }, (_, index) => this.control + startedOffset + index);

@@ -170,6 +170,19 @@ describe("calls on one engine", () => {
     const running = engine.filter(large, filter, { onProgress: () => engine.dispose() });
     await expect(running).rejects.toMatchObject({ code: "DISPOSED" });
   });
+
+  it.each([1, 2])("are rejected wherever they are when the engine is disposed of, with %i threads", async (threads) => {
+    for (let turns = 0; turns < 16; turns++) {
+      const before = workers.length;
+      const engine = await engineOf({ threads });
+      const call = engine.filter(middle, filter);
+      call.catch(() => {});
+      for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+      engine.dispose();
+      await expect(call, `after ${turns} turns`).rejects.toMatchObject({ code: "DISPOSED" });
+      expect(workers.length).toBe(before);
+    }
+  });
 });
 
 describe("a broken worker", () => {
