@@ -1,0 +1,57 @@
+// rank1 itself, from its sources: with 128-bit code (the library's default) and wide.
+import { readFileSync } from "node:fs";
+import { createEngine, type Engine, type Filter, filters } from "../../src/index.ts";
+import type { Case } from "../cases.ts";
+import type { Picture, Pixels } from "../picture.ts";
+import { type Rival, timed } from "./rival.ts";
+
+const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+
+export function filterOf({ work }: Case): Filter {
+  if (work.kind === "gaussian") return filters.gaussian({ sigma: work.sigma, size: work.size });
+  if (work.kind === "sobel-x") return filters.sobel("x");
+  if (work.kind === "box") return filters.box(work.size);
+  return work.rows;
+}
+
+export function outputFor(problem: Case, picture: Picture): Pixels {
+  return new (problem.output === "u8" ? Uint8Array : Int16Array)(picture.data.length);
+}
+
+/** The options of a call; `out` beside them. */
+export function optionsOf({ border, tolerance, output }: Case) {
+  return { border, tolerance, output, alpha: "none" } as const;
+}
+
+export async function rank1({ wide }: { wide: boolean }): Promise<Rival> {
+  const engines = new Map<number, Promise<Engine>>();
+  const engineFor = (threads: number): Promise<Engine> => {
+    if (!engines.has(threads)) engines.set(threads, createEngine({ threads, wide, backend: "wasm" }));
+    return engines.get(threads)!;
+  };
+  const { enabled, reason } = (await engineFor(1)).info().wide;
+  if (wide && !enabled) throw new Error(`no wide mode here: ${reason}`);
+  return {
+    name: wide ? "rank1 wide" : "rank1",
+    ours: true,
+    version,
+    note: wide ? "`createEngine({ wide: true })`, `out` given" : "128-bit code, the library's default; `out` given",
+    threads: [1, 2],
+    border: "reflect",
+    supports: () => true,
+    async prepare(problem, picture, threads) {
+      const engine = await engineFor(threads);
+      const [filter, options, out] = [filterOf(problem), optionsOf(problem), outputFor(problem, picture)];
+      const { solver, summary } = engine.plan(engine.filterProblem({ ...picture, dtype: "u8" }, filter, options));
+      return {
+        plan: `${solver}: ${summary}`,
+        run: () => timed(() => engine.filter(picture, filter, { ...options, out })),
+        result: async () => out,
+        dispose() {},
+      };
+    },
+    async close() {
+      for (const engine of engines.values()) (await engine).dispose();
+    },
+  };
+}

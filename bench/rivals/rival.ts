@@ -1,0 +1,53 @@
+// What a library that takes part must offer.
+import { readFileSync } from "node:fs";
+import type { Border, Case } from "../cases.ts";
+import type { Picture, Pixels } from "../picture.ts";
+
+/** One case, prepared on one picture: nothing is allocated in `run` that the library allows to be allocated before. */
+export interface Job {
+  /** How rank1 goes about it. */
+  plan?: string;
+  /** Filters the picture, an array of the caller's, into another; returns the milliseconds that took. */
+  run(): Promise<number>;
+  /** What the last run made, in the picture's layout. */
+  result(): Promise<Pixels | Float64Array>;
+  dispose(): void | Promise<void>;
+}
+
+export interface Rival {
+  name: string;
+  /** rank1 itself: what the others are compared with, always on the whole picture. */
+  ours?: boolean;
+  version: string;
+  /** One line for the page: how it is called, what it does differently. */
+  note: string;
+  /** Numbers of threads that it can work on. */
+  threads: readonly number[];
+  /** True, or the reason why it cannot do the case. */
+  supports(problem: Case): true | string;
+  /** The border that it computes where the case asks for "reflect". */
+  border: Border;
+  /** The levels that its results may miss, where more than the case's own: because its method rounds more coarsely. */
+  levels?(problem: Case): number;
+  prepare(problem: Case, picture: Picture, threads: number): Promise<Job>;
+  close(): Promise<void>;
+}
+
+export async function timed(work: () => unknown): Promise<number> {
+  const start = performance.now();
+  await work();
+  return performance.now() - start;
+}
+
+/** For synchronous libraries: no await stands inside the time. */
+export function timedNow(work: () => void): Promise<number> {
+  const start = performance.now();
+  work();
+  return Promise.resolve(performance.now() - start);
+}
+
+/** The version of an installed package. Some hide their package.json from imports, so the file is read. */
+export function versionOf(name: string): string {
+  const path = new URL(`../node_modules/${name}/package.json`, import.meta.url);
+  return JSON.parse(readFileSync(path, "utf8")).version;
+}
