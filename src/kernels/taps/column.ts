@@ -45,7 +45,10 @@ export function emitColumn(
     const { weight, spare } = f.locals("v128", "weight", "spare");
     const values = Array.from({ length: vectors }, () => f.local("v128"));
     const sums = Array.from({ length: height }, () => Array.from({ length: vectors }, () => f.local("v128")));
-    const finish = finisher(f, params, arithmetic, finishKind(spec.finish, arithmetic), output);
+    const finish = finisher(f, params, arithmetic, finishKind(spec.finish, arithmetic), output, {
+      ...mode,
+      wide: false,
+    });
 
     const loadRow = [
       set(from, op("i32.add", load("i32.load", get(table)), scaled(get(i), bytesOf[input]))),

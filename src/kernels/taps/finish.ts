@@ -3,7 +3,9 @@
 import type { Arithmetic } from "../../plan/types.ts";
 import type { ViewDType } from "../../tensor.ts";
 import {
+  bump,
   type Code,
+  doWhile,
   type FunctionBuilder,
   get,
   type Local,
@@ -14,6 +16,8 @@ import {
   splat,
   store,
 } from "../../wasm/assembler.ts";
+import type { CodeMode } from "../kernel.ts";
+import { lanesOf } from "../lanes.ts";
 import { type FinishKind, tapsLayout } from "./layout.ts";
 
 /** Generates code that finishes the sums of one row and stores them at an address. */
@@ -21,34 +25,80 @@ export interface Finisher {
   /** Loads constants; to be emitted once, before any store. */
   prelude: Code[];
   store(sums: readonly Local[], address: Code): Code[];
+  /** Where not zero, every 32 bytes stored are still two vectors of interleaved groups of this many bytes: see `settle`. */
+  group: 0 | 4 | 8;
 }
 
+/**
+ * How to finish sums of an arithmetic. In wide mode narrowed results are stored in the order in which a 256-bit
+ * narrowing leaves them, so that neighbouring vectors stay partners from their loads to the store.
+ */
 export function finisher(
   f: FunctionBuilder,
   params: Local,
   arithmetic: Arithmetic,
   kind: FinishKind,
   output: ViewDType,
+  mode: CodeMode,
 ): Finisher {
+  const order = mode.wide ? partners : neighbours;
   if (kind === "raw" || (kind === "saturate" && output === arithmetic)) {
-    return { prelude: [], store: (sums, address) => storeVectors(sums, address) };
+    return { prelude: [], store: storeVectors, group: 0 };
   }
-  if (arithmetic === "f32") return finishF32(f, params, kind, output);
+  if (arithmetic === "f32") return finishFloat(f, params, kind, output, mode, (sums) => sums.map(get));
   const shift = kind === "shift" ? shiftSums(f, params, arithmetic) : undefined;
-  if (shift && output !== "f32") {
+  if (output !== "f32" && (shift || kind === "saturate")) {
     return {
-      prelude: shift.prelude,
-      store: (sums, address) => [...shift.apply(sums), ...narrow(arithmetic, sums.map(get), output, address)],
+      prelude: shift?.prelude ?? [],
+      store: (sums, address) => [
+        ...(shift?.apply(sums) ?? []),
+        ...save(f, narrow(arithmetic, sums.map(get), output, order), address),
+      ],
+      group: mode.wide ? groupOf(arithmetic, output) : 0,
     };
   }
-  if (kind === "saturate" && output !== "f32") {
-    return { prelude: [], store: (sums, address) => narrow(arithmetic, sums.map(get), output, address) };
-  }
-  return arithmetic === "i32" ? finishI32(f, params, output) : finishI16(f, params, arithmetic, output);
+  if (arithmetic === "i32") return finishI32(f, params, output);
+  return finishFloat(f, params, kind, output, mode, (sums) => floatsOf(sums, arithmetic));
+}
+
+/** Pairs of vectors to be narrowed into one: neighbours, or every other one, as 256-bit instructions do it. */
+type Order = <T>(items: readonly T[]) => [T, T][];
+const neighbours: Order = (items) => items.flatMap((a, i) => (i % 2 === 0 ? [[a, items[i + 1]!]] : []));
+const partners: Order = (items) => items.flatMap((a, i) => (i % 4 < 2 ? [[a, items[i + 2]!]] : []));
+
+/** Bytes of one narrowed vector of sums: what stands interleaved after narrowing partners. */
+function groupOf(arithmetic: Arithmetic, output: ViewDType): 0 | 4 | 8 {
+  if (lanesOf[arithmetic] === 8) return output === "u8" ? 8 : 0;
+  return output === "u8" ? 4 : 8;
+}
+
+/** Puts the groups of `group` bytes from `at` to `end` in their order: [a c e g][b d f h] becomes [a b c d][e f g h]. */
+export function settle(f: FunctionBuilder, group: 4 | 8, at: Local, end: Local): Code[] {
+  const { first, second } = f.locals("v128", "first", "second");
+  const half = (from: number): number[] =>
+    Array.from({ length: 16 / group }, (_, i) => (i % 2) * 16 + from + (i >> 1) * group).flatMap((start) =>
+      Array.from({ length: group }, (_, byte) => start + byte),
+    );
+  return [
+    doWhile(
+      op("i32.lt_u", get(at), get(end)),
+      set(first, load("v128.load", get(at))),
+      set(second, load("v128.load", get(at), 16)),
+      store("v128.store", get(at), shuffle(half(0), get(first), get(second))),
+      store("v128.store", get(at), shuffle(half(8), get(first), get(second)), 16),
+      bump(at, 32),
+    ),
+  ];
 }
 
 function storeVectors(values: readonly Local[], address: Code): Code[] {
   return values.map((value, v) => store("v128.store", address, get(value), v * 16));
+}
+
+/** Computes everything, then stores: a store between two loads would keep V8 from joining them. */
+function save(f: FunctionBuilder, values: readonly Code[], address: Code): Code[] {
+  const results = values.map(() => f.local("v128"));
+  return [...values.map((value, v) => set(results[v]!, value)), ...storeVectors(results, address)];
 }
 
 /** (sum + offset · 2^k + 2^(k − 1)) >> k: exact, half up, negative sums included. */
@@ -73,93 +123,59 @@ function shiftSums(f: FunctionBuilder, params: Local, arithmetic: Arithmetic) {
   };
 }
 
-/** Stores integer lanes as integers of at most 16 bits, saturated. */
-function narrow(arithmetic: Arithmetic, sums: readonly Code[], output: ViewDType, address: Code): Code[] {
-  const pairs = <T>(items: readonly T[]): [T, T][] =>
-    items.flatMap((a, i) => (i % 2 === 0 ? [[a, items[i + 1]!] as [T, T]] : []));
-  const save = (values: readonly Code[]): Code[] =>
-    values.map((value, v) => store("v128.store", address, value, v * 16));
+/** Integer lanes as integers of at most 16 bits, saturated. */
+function narrow(arithmetic: Arithmetic, sums: readonly Code[], output: ViewDType, order: Order): Code[] {
   if (arithmetic === "i32") {
     const middle = output === "u16" ? "i16x8.narrow_i32x4_u" : "i16x8.narrow_i32x4_s";
-    const halves = pairs(sums).map(([a, b]) => op(middle, a, b));
-    return output === "u8" ? save(pairs(halves).map(([a, b]) => op("i8x16.narrow_i16x8_u", a, b))) : save(halves);
+    const halves = order(sums).map(([a, b]) => op(middle, a, b));
+    return output === "u8" ? order(halves).map(([a, b]) => op("i8x16.narrow_i16x8_u", a, b)) : halves;
   }
   // An unsigned sum above 32767 would look negative to the narrowing, and to a signed result.
   const most = (limit: number) =>
     arithmetic === "u16" ? sums.map((s) => op("i16x8.min_u", s, splat("i16x8", limit))) : sums;
-  if (output === "u8") return save(pairs(most(255)).map(([a, b]) => op("i8x16.narrow_i16x8_u", a, b)));
-  if (output === "i16") return save(most(32767));
-  return save(arithmetic === "i16" ? sums.map((s) => op("i16x8.max_s", s, splat("i16x8", 0))) : sums);
+  if (output === "u8") return order(most(255)).map(([a, b]) => op("i8x16.narrow_i16x8_u", a, b));
+  if (output === "i16") return [...most(32767)];
+  return arithmetic === "i16" ? sums.map((s) => op("i16x8.max_s", s, splat("i16x8", 0))) : [...sums];
 }
 
-/** A ratio or an offset of the block, in every f32 lane. */
-function constants(f: FunctionBuilder, params: Local, rounding: number) {
-  const [gain, offset] = [f.local("v128"), f.local("v128")];
-  const ratio = op(
-    "f64.div",
-    load("f64.load", get(params), tapsLayout.gain),
-    load("f64.load", get(params), tapsLayout.denominator),
-  );
-  const shifted = op("f64.add", load("f64.load", get(params), tapsLayout.offset), [
-    0x44,
-    ...new Uint8Array(new Float64Array([rounding]).buffer),
-  ]);
-  const lanes = (value: Code): Code => op("f32x4.splat", op("f32.demote_f64", value));
-  return { gain, offset, prelude: [set(gain, lanes(ratio)), set(offset, lanes(shifted))] };
-}
-
-/** Unsigned results: clamped (a NaN to 0) before truncation, which then rounds half up. Signed ones need a floor. */
-function roundF32(value: Code, output: ViewDType): Code {
-  if (output === "i16") return op("i32x4.trunc_sat_f32x4_s", op("f32x4.floor", value));
-  const clamped = op(
-    "f32x4.pmin",
-    op("f32x4.pmax", splat("f32x4", 0), value),
-    splat("f32x4", output === "u8" ? 255 : 65535),
-  );
-  return op("i32x4.trunc_sat_f32x4_s", clamped);
-}
-
-function finishF32(f: FunctionBuilder, params: Local, kind: FinishKind, output: ViewDType): Finisher {
-  const toInteger = output !== "f32";
-  const { gain, offset, prelude } = constants(f, params, toInteger ? 0.5 : 0);
-  const scale = (sum: Local): Code => (kind === "affine" ? op("f32x4.mul", get(sum), get(gain)) : get(sum));
-  const value = (sum: Local): Code => op("f32x4.add", scale(sum), get(offset));
+/**
+ * Scaling in f32. Its constants are loaded where they are used: kept in registers they would push sums out of those of
+ * the inner loop. Unsigned results are clamped (a NaN to 0) before truncation, which then rounds half up; signed ones
+ * need a floor. `values` makes f32 lanes of the sums.
+ */
+function finishFloat(
+  f: FunctionBuilder,
+  params: Local,
+  kind: FinishKind,
+  output: ViewDType,
+  { relaxed, wide }: CodeMode,
+  values: (sums: readonly Local[]) => Code[],
+): Finisher {
+  const lanes = (at: number): Code => load("v128.load32_splat", get(params), at);
+  const scale = (value: Code): Code => (kind !== "saturate" ? op("f32x4.mul", value, lanes(tapsLayout.scale)) : value);
+  const shifted = (value: Code): Code => op("f32x4.add", scale(value), lanes(tapsLayout.shifted));
+  const round = (value: Code): Code => {
+    if (output === "i16") return op("i32x4.trunc_sat_f32x4_s", op("f32x4.floor", value));
+    const clamped = op("f32x4.pmin", op("f32x4.pmax", splat("f32x4", 0), value), lanes(tapsLayout.highest));
+    return op(relaxed ? "i32x4.relaxed_trunc_f32x4_s" : "i32x4.trunc_sat_f32x4_s", clamped);
+  };
   return {
-    prelude,
-    store: (sums, address) =>
-      toInteger
-        ? narrow(
-            "i32",
-            sums.map((sum) => roundF32(value(sum), output)),
-            output,
-            address,
-          )
-        : sums.map((sum, v) => store("v128.store", address, value(sum), v * 16)),
+    prelude: [],
+    store: (sums, address) => {
+      const results = values(sums).map(shifted);
+      const order = wide ? partners : neighbours;
+      return save(f, output === "f32" ? results : narrow("i32", results.map(round), output, order), address);
+    },
+    group: wide && output !== "f32" ? groupOf("i32", output) : 0,
   };
 }
 
-/** Sixteen-bit sums through f32: exact for the sums and gains for which the solver has checked it. */
-function finishI16(f: FunctionBuilder, params: Local, arithmetic: Arithmetic, output: ViewDType): Finisher {
-  const toInteger = output !== "f32";
-  const { gain, offset, prelude } = constants(f, params, toInteger ? 0.5 : 0);
+/** Sixteen-bit sums as f32: exact for the sums and gains for which the solver has checked it. */
+function floatsOf(sums: readonly Local[], arithmetic: Arithmetic): Code[] {
   const sign = arithmetic === "u16" ? "u" : "s";
-  const value = (half: string, sum: Local): Code => {
-    const float = op("f32x4.convert_i32x4_s", op(`i32x4.extend_${half}_i16x8_${sign}`, get(sum)));
-    return op("f32x4.add", op("f32x4.mul", float, get(gain)), get(offset));
-  };
-  const values = (sums: readonly Local[]): Code[] => sums.flatMap((sum) => [value("low", sum), value("high", sum)]);
-  return {
-    prelude,
-    store: (sums, address) =>
-      toInteger
-        ? narrow(
-            "i32",
-            values(sums).map((v) => roundF32(v, output)),
-            output,
-            address,
-          )
-        : values(sums).map((v, i) => store("v128.store", address, v, i * 16)),
-  };
+  return sums.flatMap((sum) =>
+    ["low", "high"].map((half) => op("f32x4.convert_i32x4_s", op(`i32x4.extend_${half}_i16x8_${sign}`, get(sum)))),
+  );
 }
 
 /** Integer sums are scaled in f64, as in the specification: ties fall alike, so integer filters stay exact. */
@@ -187,7 +203,10 @@ function finishI32(f: FunctionBuilder, params: Local, output: ViewDType): Finish
         set(high, half(affine(shuffle(highHalf, get(sum), get(sum))))),
         set(sum, shuffle(lowHalves, get(low), get(high))),
       ]),
-      ...(output === "f32" ? storeVectors(sums, address) : narrow("i32", sums.map(get), output, address)),
+      ...(output === "f32"
+        ? storeVectors(sums, address)
+        : save(f, narrow("i32", sums.map(get), output, neighbours), address)),
     ],
+    group: 0,
   };
 }

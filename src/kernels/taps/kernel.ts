@@ -11,7 +11,7 @@ function entry(spec: TapsSpec, buffers: StepBuffers, { relaxed, wide }: CodeMode
   const { reads, write } = buffers;
   const rows = columnRows(spec, buffers);
   const types = [...reads, write].map(({ dtype }) => dtype).join(" ");
-  const fused = relaxed && spec.arithmetic === "f32" ? " relaxed" : "";
+  const fused = relaxed ? " relaxed" : "";
   return `${rows > 0 ? `column x${rows}` : "taps"} ${types} in ${spec.arithmetic} ${finishKind(spec.finish, spec.arithmetic)}${fused}${wide ? " wide" : ""}`;
 }
 

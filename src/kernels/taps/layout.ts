@@ -11,7 +11,11 @@ export const tapsLayout = {
   gain: 16,
   offset: 24,
   denominator: 32,
-  taps: 40,
+  /** In f32: gain / denominator, offset plus what rounds, and the output type's highest value. */
+  scale: 40,
+  shifted: 44,
+  highest: 48,
+  taps: 56,
   tapBytes: 16,
   tap: 8,
 };
@@ -46,6 +50,9 @@ export function tapsParams(spec: TapsSpec, { reads, write }: StepBuffers): Uint8
   block.setFloat64(tapsLayout.gain, finish.gain, true);
   block.setFloat64(tapsLayout.offset, finish.offset, true);
   block.setFloat64(tapsLayout.denominator, finish.denominator, true);
+  block.setFloat32(tapsLayout.scale, finish.gain / finish.denominator, true);
+  block.setFloat32(tapsLayout.shifted, finish.offset + (write.dtype === "f32" ? 0 : 0.5), true);
+  block.setFloat32(tapsLayout.highest, write.dtype === "u16" ? 65535 : 255, true);
   spec.taps.forEach(({ dy, dx, tap }, index) => {
     const at = tapsLayout.taps + index * tapsLayout.tapBytes;
     block.setInt32(at, dy * 4, true);

@@ -18,7 +18,7 @@ import {
 } from "../../wasm/assembler.ts";
 import type { CodeMode, StepBuffers } from "../kernel.ts";
 import { lanesOf, loadTap, loadVectors, multiplyAdd, scaled, shapeOf } from "../lanes.ts";
-import { finisher } from "./finish.ts";
+import { finisher, settle } from "./finish.ts";
 import { finishKind, tapsLayout } from "./layout.ts";
 
 /** Vectors of sums at a time: eight registers, or eight pairs that become registers of 256 bits. */
@@ -43,7 +43,7 @@ export function emitList(
     const count = vectorsFor(arithmetic, mode);
     const sums = Array.from({ length: count }, () => f.local("v128"));
     const values = Array.from({ length: 2 }, () => f.local("v128"));
-    const finish = finisher(f, params, arithmetic, finishKind(spec.finish, arithmetic), output);
+    const finish = finisher(f, params, arithmetic, finishKind(spec.finish, arithmetic), output, mode);
 
     const address = (table: Local, dtype: ViewDType): Code =>
       op("i32.add", load("i32.load", get(table)), scaled(get(i), bytesOf[dtype]));
@@ -87,6 +87,13 @@ export function emitList(
           ...finish.store(sums, get(from)),
           bump(i, count * lanesOf[arithmetic]),
         ),
+        ...(finish.group
+          ? [
+              set(tap, load("i32.load", get(target))),
+              set(from, op("i32.add", get(tap), scaled(get(end), bytesOf[output]))),
+              ...settle(f, finish.group, tap, from),
+            ]
+          : []),
         ...[source, ...(addend ? [sumTable] : []), target].map((table) => bump(table, 4)),
         bump(rows, -1),
       ),
