@@ -21,7 +21,7 @@ import type { FilterProblem, Plan, Problem } from "./plan/types.ts";
 import { type Backend, type Choice, chooseMachine } from "./run/choose.ts";
 import { angleOf, magnitudeOf } from "./run/gradient.ts";
 import type { RunOptions } from "./run/program.ts";
-import { Programs } from "./run/programs.ts";
+import { keyOf, Programs } from "./run/programs.ts";
 import { isOpaque } from "./run/rows.ts";
 import { type Verdict, WasmMachine } from "./run/wasm.ts";
 import {
@@ -50,7 +50,7 @@ const defaultLimits: Limits = { side: 1 << 20, pixels: 2 ** 30, filterSide: 2049
 export interface EngineOptions {
   /** "auto" (default): WebAssembly where it runs, else the reference loops. */
   backend?: Backend;
-  /** Threads that work, the caller's included. Default: what the machine has. */
+  /** Threads that work, the caller's included. Default: what the machine has, and one where a call is over in a moment. */
   threads?: number;
   /** Equal bits on every machine: no fused multiply-adds. Default false. */
   deterministic?: boolean;
@@ -101,6 +101,15 @@ export interface Gradient {
   angle: Image;
 }
 
+/** A plan and its key among the programs. */
+interface PlannedFilter {
+  plan: Plan;
+  key: string;
+}
+
+/** Plans of recent calls that an engine keeps. */
+const mostPlans = 32;
+
 const callKeys = ["out", "signal", "onProgress"] as const;
 
 /** Makes an engine. It starts threads at its first large call, and never keeps a process alive while idle. */
@@ -131,6 +140,7 @@ export class Engine {
   private readonly limits: Limits;
   private readonly planner: Planner;
   private readonly programs: Programs;
+  private readonly planned = new Map<string, PlannedFilter>();
   private queue: Promise<unknown> = Promise.resolve();
   /** Aborted when the engine is disposed of: every call listens. */
   private readonly end = new AbortController();
@@ -186,14 +196,30 @@ export class Engine {
     const { out, signal, onProgress, strategy, ...filterOptions } = given;
     checkRunOptions(given);
     const gradient = isGradientName(filter);
-    // A gradient's options are those of its first derivative: made for the checks alone.
-    const problem = this.filterProblem(x, gradient ? gradientPair(filter)[0] : filter, filterOptions);
+    // A gradient's options are those of its first derivative: planned for the checks alone.
+    const planned = this.planFilter(x, gradient ? gradientPair(filter)[0] : filter, filterOptions, strategy);
     if (gradient) return this.magnitude(x, filter, given);
-    const target = checkOut(out, x, problem.y.dtype);
+    const target = checkOut(out, x, planned.plan.problem.y.dtype);
     return this.enqueue(signal, async (signal) => {
-      const seen = problem.alpha === "premultiply" && isOpaque(x) ? { ...problem, alpha: "keep" as const } : problem;
-      return this.execute(this.plan(seen, { strategy }), x, target, { signal, onProgress });
+      const { alpha } = planned.plan.problem as FilterProblem;
+      const options: FilterOptions = { ...filterOptions, alpha: "keep" };
+      const { plan, key } =
+        alpha === "premultiply" && isOpaque(x) ? this.planFilter(x, filter, options, strategy) : planned;
+      return this.execute(plan, x, target, { signal, onProgress }, key);
     });
+  }
+
+  /** The plan for such a picture, made once: calls that say the same find it again. */
+  private planFilter(x: CheckedImage, filter: Filter, options: FilterOptions, strategy?: string): PlannedFilter {
+    const { width, height, channels, dtype, knownAlpha } = x;
+    const request = textOf([width, height, channels, dtype, knownAlpha, filter, options, strategy]);
+    const known = this.planned.get(request);
+    if (known) return known;
+    const plan = this.plan(this.filterProblem(x, filter, options), { strategy });
+    const planned = { plan, key: keyOf(plan) };
+    if (this.planned.size >= mostPlans) this.planned.delete(this.planned.keys().next().value!);
+    this.planned.set(request, planned);
+    return planned;
   }
 
   /** Both derivatives of a picture, their magnitude and their angle. Options as for {@link filter}. */
@@ -251,8 +277,14 @@ export class Engine {
     this.queue.then(() => this.choice.machine.dispose());
   }
 
-  private async execute(plan: Plan, x: CheckedImage, data: ImageArray, options: RunOptions): Promise<Image> {
-    const program = await this.programs.of(plan);
+  private async execute(
+    plan: Plan,
+    x: CheckedImage,
+    data: ImageArray,
+    options: RunOptions,
+    key?: string,
+  ): Promise<Image> {
+    const program = await this.programs.of(plan, key);
     const problem = plan.problem as FilterProblem;
     const [gain, offset] = [problem.gain * tapSum(problem), problem.offset];
     await program.run(
@@ -306,6 +338,15 @@ function checkRunOptions({ signal, onProgress }: RunOptions): void {
     throw new InvalidArgumentError({ parameter: "signal", expected: "an AbortSignal", received: describe(signal) });
   }
   if (onProgress !== undefined) checkFunction("onProgress", onProgress);
+}
+
+/** As JSON; what has none (a BigInt, a circle) is refused by the checks of the call, as it should be. */
+function textOf(value: unknown): string {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return "";
+  }
 }
 
 /** Checks `out`, or makes the array that is returned. */

@@ -69,7 +69,14 @@ export function chooseMachine(options: MachineOptions): Choice {
     ? { enabled: support.supported, reason: support.reason }
     : { enabled: false, reason: "not asked for" };
   const mode = { relaxed: features.relaxed && !deterministic, wide: wide.enabled };
-  const machine = new WasmMachine({ threads: single ? 1 : wanted, maxMemory, mode, createWorker, verdicts });
+  const machine = new WasmMachine({
+    threads: single ? 1 : wanted,
+    always: threads !== undefined,
+    maxMemory,
+    mode,
+    createWorker,
+    verdicts,
+  });
   const found = backend === "auto" ? "WebAssembly SIMD is available" : asked;
   return {
     machine,

@@ -36,8 +36,12 @@ function overrunOf(stage: Stage): { elements: number; rows: number } {
   return { elements: Math.max(...all.map(({ elements }) => elements)), rows: Math.max(...all.map(({ rows }) => rows)) };
 }
 
-export function layoutStage(stage: Stage, specs: readonly BufferSpec[], machine: Machine): StageLayout {
-  const { threads } = machine;
+export function layoutStage(
+  stage: Stage,
+  specs: readonly BufferSpec[],
+  machine: Machine,
+  threads: number,
+): StageLayout {
   // Small pictures still get a few strips per thread; pictures of any size at most two strips in flight per thread.
   const { extent } = stage.grid;
   const most = Math.ceil(stage.grid.grain * machine.grainShare);

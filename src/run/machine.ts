@@ -46,6 +46,8 @@ export interface Machine {
   readonly name: "wasm" | "reference";
   /** Threads that run strips, the caller's included. */
   readonly threads: number;
+  /** How many of them work gets that is predicted to take so long on one. */
+  threadsFor(nanoseconds: number): number;
   /** The share of a plan's rows that its strips take: a slow machine takes few, so that events get their turn. */
   readonly grainShare: number;
   /** The type in which a buffer of a plan is held here: the reference keeps intermediates in f64. */

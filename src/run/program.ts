@@ -58,7 +58,7 @@ export class Program {
       const [expected, received] = ["a plan of one stage", `${plan.stages.length}`];
       throw new InvalidArgumentError({ parameter: "plan.stages", expected, received });
     }
-    const relative = layoutStage(stage, plan.buffers, machine);
+    const relative = layoutStage(stage, plan.buffers, machine, machine.threadsFor(plan.cost.time));
     const block = machine.allocate(relative.bytes);
     try {
       const layout = rebase(relative, block.offset);

@@ -4,6 +4,11 @@ import type { Plan } from "../plan/types.ts";
 import type { Machine } from "./machine.ts";
 import { Program } from "./program.ts";
 
+/** Plans that say the same have equal keys. */
+export function keyOf({ stages, buffers, problem }: Plan): string {
+  return JSON.stringify([stages, buffers, problem.window, problem.kind === "filter" && problem.alpha]);
+}
+
 export class Programs {
   private readonly kept = new Map<string, Program>();
   private readonly machine: Machine;
@@ -23,14 +28,8 @@ export class Programs {
     return [...this.kept.values()].reduce((sum, program) => sum + program.bytes, 0);
   }
 
-  /** The program of a plan; the caller runs it before the next is asked for. */
-  async of(plan: Plan): Promise<Program> {
-    const key = JSON.stringify([
-      plan.stages,
-      plan.buffers,
-      plan.problem.window,
-      plan.problem.kind === "filter" && plan.problem.alpha,
-    ]);
+  /** The program of a plan, by its {@link keyOf}; the caller runs it before the next is asked for. */
+  async of(plan: Plan, key = keyOf(plan)): Promise<Program> {
     const known = this.kept.get(key);
     if (known) {
       this.kept.delete(key);

@@ -10,6 +10,7 @@ import { addressOf, alone, type Call, type Machine, type PreparedCalls, type Run
 export class ReferenceMachine implements Machine {
   readonly name = "reference";
   readonly threads = 1;
+  threadsFor = (): number => 1;
   readonly grainShare = 1 / 16;
   private memory = new ArrayBuffer(0);
   private readonly allocator: Allocator;

@@ -22,12 +22,17 @@ import {
 
 export interface WasmOptions {
   threads: number;
+  /** Threads are used even where the work does not repay waking them. */
+  always: boolean;
   maxMemory: number;
   mode: CodeMode;
   /** Verdicts on wide kernels that an earlier process has reached. */
   verdicts?: Iterable<[string, Verdict]>;
   createWorker?: () => Worker;
 }
+
+/** Work predicted to take less is done before another thread is awake. */
+const momentNanoseconds = 2e6;
 
 type Entry = (rows: number, params: number, ...tables: number[]) => void;
 
@@ -53,6 +58,7 @@ export class WasmMachine implements Machine {
   private readonly mode: CodeMode;
   private readonly memory: WebAssembly.Memory;
   private readonly shared: boolean;
+  private readonly always: boolean;
   private readonly maximum: number;
   private readonly allocator: Allocator;
   private readonly pool: WorkerPool | undefined;
@@ -61,10 +67,11 @@ export class WasmMachine implements Machine {
   /** Of wide kernels by name; those that are known from elsewhere need no twin. */
   readonly verdicts: Map<string, Verdict>;
 
-  constructor({ threads, maxMemory, mode, createWorker, verdicts }: WasmOptions) {
+  constructor({ threads, always, maxMemory, mode, createWorker, verdicts }: WasmOptions) {
     this.verdicts = new Map(verdicts);
     this.mode = mode;
     this.shared = threads > 1;
+    this.always = always;
     this.maximum = Math.floor(maxMemory / pageBytes);
     this.memory = new WebAssembly.Memory({ initial: 0, ...(this.shared && { maximum: this.maximum, shared: true }) });
     this.allocator = new Allocator(this.maximum * pageBytes, (bytes) => {
@@ -78,6 +85,10 @@ export class WasmMachine implements Machine {
 
   get threads(): number {
     return 1 + (this.pool?.size ?? 0);
+  }
+
+  threadsFor(nanoseconds: number): number {
+    return this.always || nanoseconds >= momentNanoseconds ? this.threads : 1;
   }
 
   /** Why threads are fewer than were asked for, if some could not be started. */
