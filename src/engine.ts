@@ -20,9 +20,10 @@ import { builtInProfile } from "./plan/profile.ts";
 import type { FilterProblem, Plan, Problem } from "./plan/types.ts";
 import { type Backend, type Choice, chooseMachine } from "./run/choose.ts";
 import { angleOf, magnitudeOf } from "./run/gradient.ts";
-import type { RunOptions } from "./run/program.ts";
 import { keyOf, Programs } from "./run/programs.ts";
 import { isOpaque } from "./run/rows.ts";
+import type { Abortable } from "./run/slices.ts";
+import type { RunOptions } from "./run/stage.ts";
 import { type Verdict, WasmMachine } from "./run/wasm.ts";
 import {
   type CheckedImage,
@@ -67,6 +68,7 @@ export interface EngineOptions {
 }
 
 export interface CallOptions extends RunOptions {
+  signal?: AbortSignal;
   /** Takes the result: an array of the output's type and exact length, which must not be the input. */
   out?: ImageArray;
 }
@@ -225,14 +227,12 @@ export class Engine {
   /** Both derivatives of a picture, their magnitude and their angle. Options as for {@link filter}. */
   async gradient(
     image: ImageLike,
-    options?: FilterOptions & RunOptions & { filter?: GradientName },
+    options?: FilterOptions & Omit<CallOptions, "out"> & { filter?: GradientName },
   ): Promise<Gradient> {
     const keys = [...filterOptionKeys, "signal", "onProgress", "filter"] as const;
-    const { filter = "sobel", ...rest } = checkOptions<FilterOptions & RunOptions & { filter?: GradientName }>(
-      "options",
-      options,
-      keys,
-    );
+    const { filter = "sobel", ...rest } = checkOptions<
+      FilterOptions & Omit<CallOptions, "out"> & { filter?: GradientName }
+    >("options", options, keys);
     const x = checkImage("image", image, this.limits);
     checkRunOptions(rest);
     const [gx, gy] = await this.derivatives(x, checkOneOf("filter", filter, gradientNames), rest);
@@ -322,8 +322,14 @@ export class Engine {
   }
 
   /** One call at a time, in order. */
-  private enqueue<T>(given: AbortSignal | undefined, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const signal = given ? AbortSignal.any([given, this.end.signal]) : this.end.signal;
+  private enqueue<T>(given: AbortSignal | undefined, work: (signal: Abortable) => Promise<T>): Promise<T> {
+    // Not AbortSignal.any: it would let go of a timeout that nobody else holds.
+    const signal = {
+      throwIfAborted: () => {
+        given?.throwIfAborted();
+        this.end.signal.throwIfAborted();
+      },
+    };
     const next = this.queue.then(() => {
       signal.throwIfAborted();
       return work(signal);

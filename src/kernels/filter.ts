@@ -137,6 +137,11 @@ export function worstError(problem: FilterProblem, difference: readonly number[]
   return Math.abs(gain) * Math.max(...sumRange(problem, difference).map(Math.abs));
 }
 
+/** The largest magnitude of an input element. */
+export function largestMagnitude({ x }: FilterProblem): number {
+  return x.dtype === "f32" ? Infinity : Math.max(...rangeOf[x.dtype].map(Math.abs));
+}
+
 /** Row-major values of a sum of terms. */
 export function valuesOf(terms: readonly Term[], kh: number, kw: number): number[] {
   const values = new Array<number>(kh * kw).fill(0);

@@ -1,19 +1,21 @@
 // The one list of kernels and of solvers. A kernel that stands here has tests, a reference and a place in programs; a
 // solver that stands here has its plans among the planner's candidates.
 import type { KernelSpec, Solver } from "../plan/types.ts";
+import { coarse } from "./coarse/solver.ts";
 import { columnRow } from "./column-row/solver.ts";
 import { depthwise } from "./depthwise/kernel.ts";
 import { depthwisePointwise } from "./depthwise-pointwise/solver.ts";
 import { direct } from "./direct/solver.ts";
+import { interpolate } from "./interpolate/kernel.ts";
 import type { Kernel } from "./kernel.ts";
 import { pointwise } from "./pointwise/kernel.ts";
 import { runningSum } from "./running-sum/kernel.ts";
 import { runningSums } from "./running-sum/solver.ts";
 import { taps } from "./taps/kernel.ts";
 
-export const kernels = { taps, "running-sum": runningSum, depthwise, pointwise } as const;
+export const kernels = { taps, "running-sum": runningSum, interpolate, depthwise, pointwise } as const;
 
-export const solvers = [direct, columnRow, runningSums, depthwisePointwise] as unknown as readonly Solver[];
+export const solvers = [direct, columnRow, runningSums, coarse, depthwisePointwise] as unknown as readonly Solver[];
 
 export function kernelOf(spec: KernelSpec): Kernel {
   return kernels[spec.family] as unknown as Kernel;

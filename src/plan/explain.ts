@@ -61,9 +61,14 @@ export function explain(plan: Plan): string {
 function describeKernel(kernel: Plan["stages"][number]["steps"][number]["kernel"]): string {
   switch (kernel.family) {
     case "taps":
-      return `${kernel.taps.length} ${kernel.taps.length === 1 ? "tap" : "taps"}, ${kernel.arithmetic}`;
+      return [
+        `${kernel.taps.length} ${kernel.taps.length === 1 ? "tap" : "taps"}, ${kernel.arithmetic}`,
+        kernel.strides ? `, every ${Math.max(...kernel.strides)}th` : "",
+      ].join("");
     case "running-sum":
       return `running sums of ${kernel.length} along the ${kernel.axis}`;
+    case "interpolate":
+      return `${kernel.factor} times as many along the ${kernel.axis}`;
     case "depthwise":
       return `${kernel.size.join(" x ")}, depth multiplier ${kernel.depthMultiplier}`;
     case "pointwise":

@@ -91,6 +91,9 @@ export interface BufferSpec {
   stride: number;
   above: number;
   below: number;
+  /** Of input and output: an intermediate picture of `height` rows between stages, in place of the caller's data. */
+  picture?: string;
+  height?: number;
   /** Input only: how many pixels of border stand left and right of each row. */
   left?: number;
   right?: number;
@@ -114,6 +117,8 @@ export interface TapsSpec {
   family: "taps";
   taps: { dy: number; dx: number; tap: number }[];
   arithmetic: Arithmetic;
+  /** Steps of the input from result to result; 1 where absent. */
+  strides?: [y: number, x: number];
   finish?: Finish;
 }
 
@@ -122,6 +127,14 @@ export interface RunningSumSpec {
   family: "running-sum";
   axis: "column" | "row";
   length: number;
+}
+
+/** Between every two neighbours along an axis, `factor` results on a straight line, the first of them the neighbour. */
+export interface InterpolateSpec {
+  family: "interpolate";
+  axis: "column" | "row";
+  factor: number;
+  finish?: Finish;
 }
 
 export interface DepthwiseSpec {
@@ -138,7 +151,7 @@ export interface PointwiseSpec {
   activation: Activation;
 }
 
-export type KernelSpec = TapsSpec | RunningSumSpec | DepthwiseSpec | PointwiseSpec;
+export type KernelSpec = TapsSpec | RunningSumSpec | InterpolateSpec | DepthwiseSpec | PointwiseSpec;
 
 /** One kernel call on one strip. */
 export interface Step {

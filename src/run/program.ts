@@ -1,50 +1,23 @@
-// The interpreter: a plan becomes a program on a machine. Strips of rows are staged into slots, run through all steps of
-// the stage by whoever is free, and copied out; the caller's thread feeds, empties, and works in between.
-import { InvalidArgumentError } from "../errors.ts";
-import { stripRows } from "../plan/cost.ts";
-import type { Plan, Problem, Stage } from "../plan/types.ts";
-import { bytesOf, viewOf } from "../tensor.ts";
-import type { Block } from "../wasm/memory.ts";
-import { find, layoutStage, rebase, type StageLayout } from "./layout.ts";
-import { type Call, type Machine, type PreparedCalls, type Run, slotState, slotWords } from "./machine.ts";
-import { type Edge, RowEmitter, RowStager, type Source, type Target } from "./rows.ts";
-import { Slices } from "./slices.ts";
-import { Strips } from "./strips.ts";
+// The interpreter: a plan becomes a program on a machine, stage after stage. What one stage leaves to the next is a small
+// picture of its own in f32.
+import type { BufferSpec, Plan, Stage } from "../plan/types.ts";
+import type { Machine } from "./machine.ts";
+import type { Source, Target } from "./rows.ts";
+import { type RunOptions, type StageEnds, StageProgram } from "./stage.ts";
 
-/** Rows of output on which unverified code is tried: more than any kernel handles at once, and not a multiple. */
-const trialRows = 7;
-
-export interface RunOptions {
-  signal?: AbortSignal;
-  /** Called now and then with the share that is done, from 0 to 1. */
-  onProgress?: (done: number) => void;
-}
-
-/** A plan that is ready to run on one machine: kernels compiled, memory reserved, weights in place. */
+/** A plan that is ready to run on one machine. */
 export class Program {
   readonly plan: Plan;
-  private readonly machine: Machine;
-  private readonly block: Block;
-  private readonly layout: StageLayout;
-  private readonly stage: Stage;
-  private readonly calls: Call[];
-  private readonly prepared: PreparedCalls;
+  private readonly stages: StageProgram[];
+  private readonly pictures = new Map<string, Float32Array>();
 
-  private constructor(
-    plan: Plan,
-    machine: Machine,
-    block: Block,
-    layout: StageLayout,
-    calls: Call[],
-    prepared: PreparedCalls,
-  ) {
+  private constructor(plan: Plan, stages: StageProgram[]) {
     this.plan = plan;
-    this.machine = machine;
-    this.block = block;
-    this.layout = layout;
-    this.stage = plan.stages[0]!;
-    this.calls = calls;
-    this.prepared = prepared;
+    this.stages = stages;
+    for (const { picture, height, width, channels } of plan.buffers) {
+      if (picture && !this.pictures.has(picture))
+        this.pictures.set(picture, new Float32Array(height! * width * channels));
+    }
   }
 
   /** `constants` holds the packed weights by buffer. */
@@ -53,146 +26,61 @@ export class Program {
     machine: Machine,
     constants: ReadonlyMap<string, Float32Array> = new Map(),
   ): Promise<Program> {
-    const [stage, ...more] = plan.stages;
-    if (!stage || more.length > 0) {
-      const [expected, received] = ["a plan of one stage", `${plan.stages.length}`];
-      throw new InvalidArgumentError({ parameter: "plan.stages", expected, received });
-    }
-    const relative = layoutStage(stage, plan.buffers, machine, machine.threadsFor(plan.cost.time));
-    const block = machine.allocate(relative.bytes);
+    const stages: StageProgram[] = [];
     try {
-      const layout = rebase(relative, block.offset);
-      const calls = callsOf(stage, layout);
-      const prepared = await machine.prepare(calls);
-      const program = new Program(plan, machine, block, layout, calls, prepared);
-      program.initialise(constants);
-      if (prepared.unverified) program.verify();
-      return program;
+      for (const stage of plan.stages) {
+        stages.push(await StageProgram.create(stage, buffersOf(stage, plan), machine, plan.cost.time, constants));
+      }
     } catch (error) {
-      machine.release(block);
+      for (const stage of stages) stage.dispose();
       throw error;
     }
+    return new Program(plan, stages);
   }
 
+  /** Bytes of working memory, and of the pictures between stages. */
   get bytes(): number {
-    return this.block.bytes;
+    const pictures = [...this.pictures.values()].reduce((sum, { byteLength }) => sum + byteLength, 0);
+    return this.stages.reduce((sum, stage) => sum + stage.bytes, pictures);
   }
 
   dispose(): void {
-    this.machine.release(this.block);
-  }
-
-  /** Parameter blocks, weights, and the tables of rows that never move. */
-  private initialise(constants: ReadonlyMap<string, Float32Array>): void {
-    const { layout } = this;
-    const buffer = this.machine.buffer();
-    for (const { offset, bytes } of layout.params) new Uint8Array(buffer, offset, bytes.length).set(bytes);
-    for (const [id, { spec, base, table, data, pitch, rows }] of layout.buffers) {
-      if (spec.scope === "input") continue;
-      const bases = base === "absolute" ? [0] : base === "slot" ? layout.slots : layout.scratch;
-      for (const start of bases) {
-        const pointers = new Uint32Array(buffer, start + table, rows);
-        for (let row = 0; row < rows; row++) pointers[row] = start + data + row * pitch;
-        if (spec.scope !== "constant") continue;
-        const weights = constants.get(id);
-        if (weights) new Float32Array(buffer, start + data, weights.length).set(weights);
-      }
-    }
-    const words = new Int32Array(buffer);
-    for (const slot of layout.slots) words[slot / 4 + slotWords.state] = slotState.empty;
-  }
-
-  /** Lets the machine try its code on a few rows of pseudo-random data. */
-  private verify(): void {
-    const { layout, machine } = this;
-    const buffer = machine.buffer();
-    const { spec, table, rows } = this.rowsOf("input");
-    const { ring } = layout;
-    const count = Math.min(layout.grain, trialRows);
-    const held = stripRows(spec, count);
-    let state = 1;
-    for (let row = 0; row < held; row++) {
-      const data = viewOf(spec.dtype, buffer, ring.offset + row * ring.pitch, ring.pitch / bytesOf[spec.dtype]);
-      for (let i = 0; i < data.length; i++) {
-        state = (Math.imul(state, 1664525) + 1013904223) | 0;
-        data[i] = spec.dtype === "f32" ? state / 2 ** 31 : state >>> 16;
-      }
-    }
-    const words = new Int32Array(buffer);
-    const slot = layout.slots[0]!;
-    for (let row = 0; row < rows; row++)
-      words[(slot + table) / 4 + row] = ring.offset + Math.min(row, held - 1) * ring.pitch;
-    words[slot / 4 + slotWords.rows] = count;
-    this.prepared.verify(slot, layout.scratch[0]!);
+    for (const stage of this.stages) stage.dispose();
   }
 
   async run(source: Source, target: Target, options: RunOptions = {}): Promise<void> {
-    const { machine, layout, stage } = this;
-    options.signal?.throwIfAborted();
-    const { edge, alpha } = endsOf(this.plan.problem);
-    const [input, output] = [this.rowsOf("input"), this.rowsOf("output")];
-    const job = { calls: this.calls, slots: layout.slots, scratch: layout.scratch };
-    const strips = new Strips(stage, layout, machine.buffer(), {
-      stager: new RowStager(source, edge, input, alpha),
-      emitter: new RowEmitter(source, target, output, alpha),
-      input,
-      output,
+    const { onProgress } = options;
+    const count = this.stages.length;
+    for (const [index, stage] of this.stages.entries()) {
+      const part = onProgress && ((done: number) => onProgress((index + done) / count));
+      await stage.run(this.endsOf(this.plan.stages[index]!, source, target), { ...options, onProgress: part });
+    }
+  }
+
+  private endsOf(stage: Stage, source: Source, target: Target): StageEnds {
+    const { problem } = this.plan;
+    const buffers = buffersOf(stage, this.plan);
+    const [input, output] = (["input", "output"] as const).map((scope) => buffers.find((b) => b.scope === scope)!);
+    const inner = ({ picture, width, height, channels }: BufferSpec): Source & Target => ({
+      ...{ data: this.pictures.get(picture!)!, dtype: "f32", gain: 1, offset: 0 },
+      ...{ width, height: height!, channels },
     });
-    const run = await this.prepared.start(job);
-    try {
-      await drive(strips, run, options);
-    } finally {
-      strips.abandon();
-      await run.end();
-    }
-  }
-
-  private rowsOf(scope: "input" | "output") {
-    return [...this.layout.buffers.values()].find(({ spec }) => spec.scope === scope)!;
+    const { border, borderValue } = problem.window;
+    const alpha = problem.kind === "filter" ? problem.alpha : "none";
+    return {
+      source: input!.picture ? inner(input!) : source,
+      edge: input!.picture ? { border: "constant", borderValue: 0 } : { border, borderValue },
+      target: output!.picture ? inner(output!) : target,
+      height: output!.picture ? output!.height! : problem.y.shape.at(-3)!,
+      original: source,
+      alphaIn: input!.picture ? "none" : alpha,
+      alphaOut: output!.picture ? "none" : alpha,
+    };
   }
 }
 
-function endsOf(problem: Problem): { edge: Edge; alpha: "none" | "keep" | "premultiply" } {
-  const { border, borderValue } = problem.window;
-  return { edge: { border, borderValue }, alpha: problem.kind === "filter" ? problem.alpha : "none" };
-}
-
-function callsOf(stage: Stage, layout: StageLayout): Call[] {
-  const specs = [...layout.buffers.values()].map(({ spec }) => spec);
-  return stage.steps.map((step, index) => ({
-    spec: step.kernel,
-    buffers: { reads: step.reads.map((id) => find(specs, id)), write: find(specs, step.writes) },
-    params: layout.params[index]!.offset,
-    operands: [...step.reads, step.writes].map((id) => {
-      const { base, table } = layout.buffers.get(id)!;
-      return { base, offset: table };
-    }),
-  }));
-}
-
-/** Feeds, works and empties until every strip is out. */
-async function drive(strips: Strips, run: Run, { signal, onProgress }: RunOptions): Promise<void> {
-  const slices = new Slices(signal);
-  for (;;) {
-    const finished = run.finished();
-    strips.empty();
-    if (strips.done) break;
-    const fed = strips.feed();
-    if (fed) run.wake();
-    // Others may be waiting for input: fill every free slot before working here.
-    if (!fed || !strips.canFeed()) {
-      const slot = strips.claim();
-      if (slot !== undefined) {
-        run.execute(slot);
-        strips.finish(slot);
-      } else if (!fed) {
-        await run.waitForOthers(finished);
-      }
-    }
-    if (slices.due()) {
-      onProgress?.(strips.share);
-      await slices.next();
-    }
-  }
-  onProgress?.(1);
+/** The buffers that a stage's steps name. */
+function buffersOf(stage: Stage, { buffers }: Plan): BufferSpec[] {
+  const named = new Set(stage.steps.flatMap(({ reads, writes }) => [...reads, writes]));
+  return buffers.filter(({ id }) => named.has(id));
 }

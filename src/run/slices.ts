@@ -1,14 +1,17 @@
 // Long work on the caller's thread runs in slices, so that events (an abort, a repaint) get their turn in between.
 
+/** What ends long work early: an AbortSignal is one. */
+export type Abortable = Pick<AbortSignal, "throwIfAborted">;
+
 const sliceMilliseconds = 8;
 
 /** When events last had their turn here, as far as is known: short calls that follow one another share a slice. */
 let lastTurn = -Infinity;
 
 export class Slices {
-  private readonly signal: AbortSignal | undefined;
+  private readonly signal: Abortable | undefined;
 
-  constructor(signal?: AbortSignal) {
+  constructor(signal?: Abortable) {
     this.signal = signal;
   }
 

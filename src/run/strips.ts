@@ -1,5 +1,6 @@
 // The strips of one run: the caller's thread stages input rows into slots, takes slots to work on, and copies results out.
-import type { Stage } from "../plan/types.ts";
+import { stripRows } from "../plan/cost.ts";
+import type { BufferSpec, Stage } from "../plan/types.ts";
 import type { StageLayout } from "./layout.ts";
 import { slotState, slotWords } from "./machine.ts";
 import type { RowEmitter, RowStager } from "./rows.ts";
@@ -8,7 +9,9 @@ export interface Ends {
   stager: RowStager;
   emitter: RowEmitter;
   input: { table: number; rows: number };
-  output: { table: number; data: number; pitch: number };
+  output: { spec: BufferSpec; data: number; pitch: number };
+  /** Rows of one image of the output. */
+  height: number;
 }
 
 /** The strips of one run, in order: which are staged, in flight, and out. */
@@ -98,10 +101,12 @@ export class Strips {
       const strip = this.inSlot[index];
       if (strip === undefined || Atomics.load(this.words, slot / 4 + slotWords.state) !== slotState.done) return;
       const { image, first, rows } = this.strip(strip);
-      const { output, emitter } = this.ends;
-      for (let row = 0; row < rows; row++) {
-        const at = slot + output.data + row * output.pitch;
-        emitter.emit(this.buffer, at, image * this.stage.grid.extent + first + row);
+      const { output, emitter, height } = this.ends;
+      const { stride, above } = output.spec;
+      const start = first * stride - above;
+      const count = Math.min(stripRows(output.spec, rows), height - start);
+      for (let row = 0; row < count; row++) {
+        emitter.emit(this.buffer, slot + output.data + row * output.pitch, image * height + start + row);
       }
       this.inSlot[index] = undefined;
       this.out++;

@@ -2,7 +2,7 @@
 // shared between threads.
 import type { CodeMode } from "../kernels/kernel.ts";
 import { kernelOf } from "../kernels/table.ts";
-import { rowBytes } from "../plan/cost.ts";
+import { rowBytes, stripRows } from "../plan/cost.ts";
 import type { BufferSpec } from "../plan/types.ts";
 import type { ViewDType } from "../tensor.ts";
 import { ModuleBuilder } from "../wasm/assembler.ts";
@@ -182,7 +182,8 @@ export class WasmMachine implements Machine {
       const tables = call.operands.map((operand) => addressOf(operand, slot, scratch));
       const words = new Int32Array(this.memory.buffer);
       const rows = words[slot / 4 + slotWords.rows]!;
-      const written = [...words.subarray(tables.at(-1)! / 4, tables.at(-1)! / 4 + rows)].map(
+      const table = tables.at(-1)! / 4;
+      const written = [...words.subarray(table, table + stripRows(call.buffers.write, rows))].map(
         (at) => new Uint8Array(this.memory.buffer, at, rowBytes(call.buffers.write)),
       );
       // A sum that goes on reads the rows that it writes: both runs start from the same.

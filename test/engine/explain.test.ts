@@ -45,6 +45,7 @@ describe("explain", () => {
       > direct 6 taps at once 6 ? ms chosen
        column-row column pass, row pass 5 ? ms predicted ? x slower
        running-sum - - does not apply: neither column nor row is constant
+       coarse - - does not apply: it approximates, and no tolerance is given
 
       stage 1: strips of ? rows
        direct: x -> y (6 taps, i16)
@@ -60,6 +61,7 @@ describe("explain", () => {
       > direct 9 taps at once 9 ? ms chosen
        column-row 2 x column pass, row pass 10 ? ms predicted ? x slower
        running-sum - - does not apply: it needs a filter of rank 1
+       coarse - - does not apply: it approximates, and no tolerance is given
 
       stage 1: strips of ? rows
        direct: x -> y (9 taps, i16)
@@ -75,6 +77,7 @@ describe("explain", () => {
       > direct 25 taps at once 25 ? ms chosen
        column-row 5 x column pass, row pass 50.2 ? ms predicted ? x slower
        running-sum - - does not apply: it needs a filter of rank 1
+       coarse - - does not apply: it approximates, and no tolerance is given
 
       stage 1: strips of ? rows
        direct: x -> y (25 taps, i32)
@@ -90,6 +93,7 @@ describe("explain", () => {
       > running-sum running column sums, running row sums 1 ? ms chosen
        column-row column pass, row pass 63.5 ? ms predicted ? x slower
        direct 961 taps at once 961 ? ms predicted ? x slower
+       coarse - - does not apply: it approximates, and no tolerance is given
 
       stage 1: strips of ? rows
        column pass: x -> column (running sums of 31 along the column)
@@ -108,6 +112,7 @@ describe("explain", () => {
        direct 293 taps at once 293 ? ms predicted ? x slower
        column-row 8 x column pass, row pass 308 ? ms predicted ? x slower
        running-sum - - does not apply: it needs a filter of rank 1
+       coarse - - does not apply: it needs a filter of rank 1
 
       stage 1: strips of ? rows
        column pass 1: x -> column (19 taps, f32)
@@ -128,6 +133,7 @@ describe("explain", () => {
       > direct 5 taps at once 5 ? ms chosen
        column-row 2 x column pass, row pass 9 ? ms predicted ? x slower
        running-sum - - does not apply: it needs a filter of rank 1
+       coarse - - does not apply: it needs a filter of rank 1
 
       stage 1: strips of ? rows
        direct: x -> y (5 taps, f32)

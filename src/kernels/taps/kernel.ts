@@ -6,9 +6,13 @@ import { columnRows, emitColumn } from "./column.ts";
 import { finishKind, tapsBlock, tapsParams, tapsRows } from "./layout.ts";
 import { emitList } from "./list.ts";
 import { tapsReference } from "./reference.ts";
+import { emitStrided } from "./strided.ts";
+
+const strided = ({ strides }: TapsSpec): boolean => (strides?.[1] ?? 1) > 1;
 
 function entry(spec: TapsSpec, buffers: StepBuffers, { relaxed, wide }: CodeMode): string {
   const { reads, write } = buffers;
+  if (strided(spec)) return `taps strided by ${spec.strides![1]} x${write.channels}`;
   const rows = columnRows(spec, buffers);
   const types = [...reads, write].map(({ dtype }) => dtype).join(" ");
   const fused = relaxed ? " relaxed" : "";
@@ -20,7 +24,13 @@ export const taps: Kernel<TapsSpec> = {
   reference: tapsReference,
   entry,
   emit: (module, name, spec, buffers, mode) =>
-    (columnRows(spec, buffers) > 0 ? emitColumn : emitList)(module, name, spec, buffers, mode),
+    (strided(spec) ? emitStrided : columnRows(spec, buffers) > 0 ? emitColumn : emitList)(
+      module,
+      name,
+      spec,
+      buffers,
+      mode,
+    ),
   work: ({ arithmetic, taps }, { write }) => {
     const multiplications = taps.length * rowElements(write);
     return { arithmetic, multiplications, additions: 0, serialAdditions: 0 };

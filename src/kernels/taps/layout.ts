@@ -7,6 +7,7 @@ import { rowElements, type StepBuffers } from "../kernel.ts";
 export const tapsLayout = {
   elements: 0,
   end: 4,
+  rowStride: 12,
   shift: 8,
   gain: 16,
   offset: 24,
@@ -46,6 +47,7 @@ export function tapsParams(spec: TapsSpec, { reads, write }: StepBuffers): Uint8
   const finish: Finish = spec.finish ?? { denominator: 1, gain: 1, offset: 0 };
   block.setInt32(tapsLayout.elements, rowElements(write), true);
   block.setInt32(tapsLayout.end, block.byteLength, true);
+  block.setInt32(tapsLayout.rowStride, 4 * (spec.strides?.[0] ?? 1), true);
   block.setInt32(tapsLayout.shift, shiftOf(finish) ?? 0, true);
   block.setFloat64(tapsLayout.gain, finish.gain, true);
   block.setFloat64(tapsLayout.offset, finish.offset, true);

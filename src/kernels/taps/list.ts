@@ -94,7 +94,8 @@ export function emitList(
               ...settle(f, finish.group, tap, from),
             ]
           : []),
-        ...[source, ...(addend ? [sumTable] : []), target].map((table) => bump(table, 4)),
+        bump(source, load("i32.load", get(params), tapsLayout.rowStride)),
+        ...[...(addend ? [sumTable] : []), target].map((table) => bump(table, 4)),
         bump(rows, -1),
       ),
     );

@@ -15,14 +15,16 @@ export function tapsReference(spec: TapsSpec, reads: Rows[], write: Rows, rows: 
   const [input, addend] = reads as [Rows, Rows | undefined];
   const n = rowElements(write.spec);
   const channels = input.spec.channels;
+  const [sy, sx] = spec.strides ?? [1, 1];
   for (let y = 0; y < rows; y++) {
-    const sources = spec.taps.map(({ dy }) => input.row(y + dy));
+    const sources = spec.taps.map(({ dy }) => input.row(y * sy + dy));
     const out = write.row(y);
     const before = addend?.row(y);
     for (let i = 0; i < n; i++) {
+      const from = sx === 1 ? i : Math.floor(i / channels) * sx * channels + (i % channels);
       let sum = before ? before[i]! : 0;
       spec.taps.forEach(({ dx, tap }, t) => {
-        sum += tap * sources[t]![i + dx * channels]!;
+        sum += tap * sources[t]![from + dx * channels]!;
       });
       out[i] = spec.finish ? finishValue(sum, spec.finish, write.spec.dtype) : sum;
     }
