@@ -24,7 +24,7 @@ import { keyOf, Programs } from "./run/programs.ts";
 import { isOpaque } from "./run/rows.ts";
 import type { Abortable } from "./run/slices.ts";
 import type { RunOptions } from "./run/stage.ts";
-import { type Verdict, WasmMachine } from "./run/wasm.ts";
+import { type Verdict, verdictNames, WasmMachine } from "./run/wasm.ts";
 import {
   type CheckedImage,
   checkImage,
@@ -60,6 +60,8 @@ export interface EngineOptions {
    * Sets experimental flags of the process while kernels are compiled; every kernel is checked against its twin. Default false.
    */
   wide?: boolean;
+  /** What `info().wide.verdicts` gave on this machine, under this version of the runtime: saves checking again. */
+  verdicts?: Readonly<Record<string, Verdict>>;
   /** Bytes of working memory; pictures are streamed through it and never held whole. Default 1 GiB. */
   maxMemory?: number;
   limits?: Partial<Limits>;
@@ -116,7 +118,16 @@ const callKeys = ["out", "signal", "onProgress"] as const;
 
 /** Makes an engine. It starts threads at its first large call, and never keeps a process alive while idle. */
 export async function createEngine(options?: EngineOptions): Promise<Engine> {
-  const keys = ["backend", "threads", "deterministic", "wide", "maxMemory", "limits", "createWorker"] as const;
+  const keys = [
+    "backend",
+    "threads",
+    "deterministic",
+    "wide",
+    "verdicts",
+    "maxMemory",
+    "limits",
+    "createWorker",
+  ] as const;
   const given = checkOptions<EngineOptions>("options", options, keys);
   const limits = { ...defaultLimits };
   for (const [name, limit] of Object.entries(
@@ -131,6 +142,7 @@ export async function createEngine(options?: EngineOptions): Promise<Engine> {
     threads: given.threads === undefined ? undefined : checkInteger("threads", given.threads, { min: 1, max: 64 }),
     deterministic: checkBoolean("deterministic", given.deterministic ?? false),
     wide: checkBoolean("wide", given.wide ?? false),
+    verdicts: checkVerdicts(given.verdicts ?? {}),
     maxMemory,
     createWorker: given.createWorker === undefined ? undefined : checkFunction("createWorker", given.createWorker),
   });
@@ -337,6 +349,17 @@ export class Engine {
     this.queue = next.catch(() => {});
     return next;
   }
+}
+
+function checkVerdicts(verdicts: unknown): [string, Verdict][] {
+  if (typeof verdicts !== "object" || verdicts === null || Array.isArray(verdicts)) {
+    const [expected, received] = ["an object of verdicts by kernel, as engine.info() gives it", describe(verdicts)];
+    throw new InvalidArgumentError({ parameter: "verdicts", expected, received });
+  }
+  return Object.entries(verdicts).map(([kernel, verdict]) => [
+    kernel,
+    checkOneOf(`verdicts[${describe(kernel)}]`, verdict, verdictNames),
+  ]);
 }
 
 function checkRunOptions({ signal, onProgress }: RunOptions): void {

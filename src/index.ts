@@ -17,4 +17,5 @@ export { gradientNames, gradientPair, isGradientName } from "./factor/gradients.
 export { explain } from "./plan/explain.ts";
 export type { FilterOptions, PictureSpec } from "./plan/filter-problem.ts";
 export type { Alpha, Border, Cost, Plan, Problem } from "./plan/types.ts";
+export { type Verdict, verdictNames } from "./run/wasm.ts";
 export type { DType, Image, ImageDType, ImageLike, Tensor } from "./tensor.ts";

@@ -43,14 +43,16 @@ interface Code {
   run: Entry;
 }
 
-/** A kernel as it runs. In wide mode, its 128-bit twin stays until both were seen to agree. */
+/** A kernel as it runs. In wide mode, its 128-bit twin stays until both were seen to agree: a verdict under `key`. */
 interface LoadedKernel {
   code: Code;
   twin?: Code;
+  key: string;
 }
 
 /** What became of a kernel in wide mode. */
-export type Verdict = "wide" | "narrow: results differ";
+export type Verdict = (typeof verdictNames)[number];
+export const verdictNames = ["wide", "narrow: results differ"] as const;
 
 export class WasmMachine implements Machine {
   readonly name = "wasm";
@@ -64,7 +66,7 @@ export class WasmMachine implements Machine {
   private readonly pool: WorkerPool | undefined;
   private readonly kernels = new Map<string, LoadedKernel>();
   private modules = 0;
-  /** Of wide kernels by name; those that are known from elsewhere need no twin. */
+  /** Of wide kernels, by the name and a hash of their code; those that are known from elsewhere need no twin. */
   readonly verdicts: Map<string, Verdict>;
 
   constructor({ threads, always, maxMemory, mode, createWorker, verdicts }: WasmOptions) {
@@ -136,27 +138,40 @@ export class WasmMachine implements Machine {
     const missing = calls.filter((call) => !this.kernels.has(name(call, this.mode)));
     if (missing.length > 0) {
       const narrow = { ...this.mode, wide: false };
+      // By the code itself, so that no verdict outlives a change of it.
+      const keyOf = (call: Call): string => `${name(call, this.mode)} ${hash(this.encode([call], this.mode))}`;
+      const keys = new Map(wide ? missing.map((call) => [call, keyOf(call)]) : []);
+      const known = (call: Call): Verdict | undefined => this.verdicts.get(keys.get(call)!);
+      const isWide = (call: Call): boolean => known(call) === "wide";
       // The twin comes first: V8 would share the native code of equal modules.
-      const needsTwin = wide ? missing.filter((call) => !this.verdicts.has(name(call, this.mode))) : [];
-      const twins = needsTwin.length > 0 ? await this.compile(needsTwin, narrow) : new Map<string, Code>();
-      const codes = await this.compile(missing, this.mode);
+      const narrows = await this.compile(wide ? missing.filter((call) => !isWide(call)) : missing, narrow);
+      const wides = await this.compile(wide ? missing.filter((call) => isWide(call) || !known(call)) : [], this.mode);
       for (const call of missing) {
-        const key = name(call, this.mode);
-        this.kernels.set(key, { code: codes.get(key)!, twin: twins.get(name(call, narrow)) });
+        const [code, twin] = [wides.get(name(call, this.mode)), narrows.get(name(call, narrow))];
+        this.kernels.set(name(call, this.mode), {
+          ...(code ? { code, twin } : { code: twin! }),
+          key: keys.get(call) ?? "",
+        });
       }
     }
     return calls.map((call) => this.kernels.get(name(call, this.mode))!);
   }
 
-  private async compile(calls: readonly Call[], mode: CodeMode): Promise<Map<string, Code>> {
+  private encode(calls: readonly Call[], mode: CodeMode): Uint8Array<ArrayBuffer> {
     const builder = new ModuleBuilder();
-    const arity = new Map<string, number>();
-    for (const { spec, buffers, operands } of calls) {
+    for (const { spec, buffers } of calls) {
       const name = kernelOf(spec).entry(spec, buffers, mode);
       if (!builder.has(name)) kernelOf(spec).emit(builder, name, spec, buffers, mode);
-      arity.set(name, operands.length);
     }
-    const bytes = builder.encode({ shared: this.shared, maximum: this.maximum }, mode.wide ? "wide" : undefined);
+    return builder.encode({ shared: this.shared, maximum: this.maximum }, mode.wide ? "wide" : undefined);
+  }
+
+  private async compile(calls: readonly Call[], mode: CodeMode): Promise<Map<string, Code>> {
+    if (calls.length === 0) return new Map();
+    const bytes = this.encode(calls, mode);
+    const arity = new Map(
+      calls.map(({ spec, buffers, operands }) => [kernelOf(spec).entry(spec, buffers, mode), operands.length]),
+    );
     const imports = { env: { memory: this.memory } };
     const instantiate = (module: WebAssembly.Module): [WebAssembly.Module, WebAssembly.Exports] => {
       const { exports } = new WebAssembly.Instance(module, imports);
@@ -199,7 +214,7 @@ export class WasmMachine implements Machine {
       const equal = run(twin).every((row, i) => row.every((byte, j) => byte === result[i]![j]));
       if (!equal) kernel.code = twin;
       kernel.twin = undefined;
-      this.verdicts.set(code.name, equal ? "wide" : "narrow: results differ");
+      this.verdicts.set(kernel.key, equal ? "wide" : "narrow: results differ");
     });
   }
 
@@ -219,4 +234,10 @@ export class WasmMachine implements Machine {
     });
     return { execute, ...this.pool.start({ calls: workerCalls, slots: job.slots, scratch: job.scratch.slice(1) }) };
   }
+}
+
+/** FNV-1a, 32 bits. */
+function hash(bytes: Uint8Array): string {
+  const value = bytes.reduce((state, byte) => Math.imul(state ^ byte, 0x01000193), 0x811c9dc5);
+  return (value >>> 0).toString(16).padStart(8, "0");
 }

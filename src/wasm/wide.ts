@@ -26,9 +26,6 @@ export function wideSupport(): { supported: boolean; reason: string } {
   return { supported: true, reason: `V8 ${version} on x64` };
 }
 
-/** Names the compiler whose code a verdict is about. */
-export const compilerName = (): string => `v8 ${host?.versions?.v8 ?? "unknown"} ${host?.arch ?? ""}`;
-
 /** Compiles with the optimising compiler only, at the first call; wide or not. */
 export function compileOptimised<T>(wide: boolean, compile: () => T): T {
   const flags = wide ? ["liftoff", "experimental-wasm-revectorize"] : ["liftoff"];
