@@ -4,16 +4,17 @@ import { mkdir } from "node:fs/promises";
 import { cpus } from "node:os";
 import { dirname, join } from "node:path";
 import type { Command } from "commander";
-import { createEngine, type EngineInfo } from "../index.ts";
+import type { Engine, EngineInfo } from "../index.ts";
 import { checkFolder, checkOutput, writeAtomic, writeStdout } from "../node/files.ts";
 import { encodePicture } from "../node/pictures.ts";
 import { type Inputs, inputFiles, readInputs, renderInputs, type Shot } from "./demo/inputs.ts";
 import { type Chapter, demoPage, type EmbeddedShot } from "./demo/page.ts";
 import { stops } from "./demo/stops.ts";
 import { type Trial, visit } from "./demo/tour.ts";
+import { addEngineOptions, type EngineFlags, withEngine } from "./engine.ts";
 import { milliseconds, progressBar, styled } from "./text.ts";
 
-interface Flags {
+interface Flags extends EngineFlags {
   image?: string;
   outDir: string;
   json?: boolean;
@@ -23,24 +24,28 @@ interface Flags {
 const pageFile = "index.html";
 
 export function addDemo(program: Command, signal: AbortSignal): void {
-  program
+  const command = program
     .command("demo")
     .description("take a tour of filters: their factors, plans, times and pictures, as text and as a page")
     .option("--image <file>", "your own picture in place of the rendered ones (made 768 pixels a side at most)")
-    .option("--out-dir <folder>", "where the pictures and index.html go", "rank1-demo")
+    .option("--out-dir <folder>", "where the pictures and index.html go", "rank1-demo");
+  addEngineOptions(command)
     .option("--quiet", "print nothing but errors")
     .option("--json", "print the tour as JSON")
     .addHelpText("after", "\nExamples:\n  rank1 demo\n  rank1 demo --image photo.jpg --out-dir photo-demo")
     .action((flags: Flags) => demo(flags, signal));
 }
 
-async function demo({ image, outDir, json, quiet }: Flags, signal: AbortSignal): Promise<void> {
+async function demo(flags: Flags, signal: AbortSignal): Promise<void> {
+  await checkTargets(flags.outDir, flags.image);
+  await withEngine({ wide: flags.wide }, (engine) => tour(engine, flags, signal));
+}
+
+async function tour(engine: Engine, { image, outDir, json, quiet }: Flags, signal: AbortSignal): Promise<void> {
   const print = async (lines: string[]): Promise<void> => {
     if (!quiet && !json) await writeStdout(`${lines.join("\n")}\n`);
   };
-  await checkTargets(outDir, image);
   const progress = progressBar("filtering", !quiet);
-  const engine = await createEngine();
   try {
     const given = image === undefined ? undefined : await readInputs(image, signal);
     await print(introduction(engine.info(), image));
@@ -63,7 +68,6 @@ async function demo({ image, outDir, json, quiet }: Flags, signal: AbortSignal):
     if (json && !quiet) await writeStdout(`${asJson(page, engine.info(), chapters)}\n`);
   } finally {
     progress.clear();
-    engine.dispose();
   }
 }
 

@@ -1,11 +1,12 @@
 // rank1 explain: the plan for a filter on a picture of some size, and the plans that it beat.
 import type { Command } from "commander";
 import { Option } from "commander";
-import { createEngine, explain, type ImageDType, type PictureSpec } from "../index.ts";
+import { explain, type ImageDType, type PictureSpec } from "../index.ts";
 import { writeStdout } from "../node/files.ts";
 import { addFilterOptions, type FilterFlags, filtersOf, parseFilter, parseSize, planOf } from "./arguments.ts";
+import { addEngineOptions, type EngineFlags, withEngine } from "./engine.ts";
 
-interface Flags extends FilterFlags {
+interface Flags extends FilterFlags, EngineFlags {
   size: { width: number; height: number; channels: number };
   image?: string;
   type: ImageDType;
@@ -26,7 +27,7 @@ export function addExplain(program: Command): void {
       new Option("--type <type>", "element type of the picture").choices(["u8", "u16", "i16", "f32"]).default("u8"),
     )
     .option("--image <file>", "take size and type from a picture file");
-  addFilterOptions(command)
+  addEngineOptions(addFilterOptions(command))
     .option("--json", "print JSON")
     .addHelpText(
       "after",
@@ -43,16 +44,13 @@ async function explainFilter(text: string, flags: Flags): Promise<void> {
   const filter = await parseFilter(text);
   const picture = flags.image === undefined ? { ...flags.size, dtype: flags.type } : await specOf(flags.image);
   const limits = flags.maxFilterSide === undefined ? undefined : { filterSide: flags.maxFilterSide };
-  const engine = await createEngine({ limits });
-  try {
+  await withEngine({ wide: flags.wide, limits }, async (engine) => {
     const parts = filtersOf(filter);
     const plans = await Promise.all(parts.map((part) => planOf(engine, picture, part, flags)));
     if (flags.json) return await writeStdout(`${JSON.stringify({ version: 1, filter: text, plans }, undefined, 2)}\n`);
     const title = parts.length > 1 ? [`${filter}: the magnitude √(gx² + gy²) of ${parts.join(" and ")}`] : [];
     await writeStdout(`${[...title, ...plans.map(explain)].join("\n\n")}\n`);
-  } finally {
-    engine.dispose();
-  }
+  });
 }
 
 async function specOf(path: string): Promise<PictureSpec> {

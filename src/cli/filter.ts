@@ -2,15 +2,16 @@
 // is in filter-picture.ts.
 import { basename, extname, join } from "node:path";
 import { type Command, Option } from "commander";
-import { createEngine, type Engine, type Filter } from "../index.ts";
+import type { Engine, Filter } from "../index.ts";
 import { showModes } from "../node/convert.ts";
 import { checkFolder, checkOutput, writeStdout } from "../node/files.ts";
 import { formatOf, type PictureFormat, pictureFormats } from "../node/pictures.ts";
 import { addFilterOptions, filtersOf, parseCount, parseFilter, planOf, UsageError, usage } from "./arguments.ts";
+import { addEngineOptions, type EngineFlags, withEngine } from "./engine.ts";
 import { filterPicture, isSigned, type Job, type PictureFlags, type Report } from "./filter-picture.ts";
 import { milliseconds, progressBar, say } from "./text.ts";
 
-interface Flags extends PictureFlags {
+interface Flags extends PictureFlags, EngineFlags {
   filter: string;
   outDir?: string;
   format?: PictureFormat;
@@ -42,7 +43,7 @@ export function addFilter(program: Command, signal: AbortSignal): void {
     .description("filter pictures (PNG, JPEG, WebP, TIFF, AVIF; 8 and 16 bits; grey, RGB, alpha)")
     .argument("<files...>", "inputs, then the output; - is the standard input or output")
     .requiredOption("--filter <filter>", "a name (see rank1 filters), [[...]], or a JSON file");
-  addFilterOptions(command)
+  addEngineOptions(addFilterOptions(command))
     .addOption(new Option("--show <mode>", "how signed results become pictures (default: abs)").choices(showModes))
     .option("--linear", "filter in linear light (by the sRGB curve)")
     .option("--out-dir <folder>", "write each result here under its input's name; all files are inputs")
@@ -58,20 +59,17 @@ export function addFilter(program: Command, signal: AbortSignal): void {
 }
 
 async function filterPictures(files: string[], flags: Flags, signal: AbortSignal): Promise<void> {
-  const { backend, threads, maxPixels, maxFilterSide, outDir } = flags;
+  const { backend, threads, wide, maxPixels, maxFilterSide, outDir } = flags;
   const jobs = await usage(() => (outDir === undefined ? [jobOf(files, flags)] : jobsIn(outDir, files, flags)));
   const filter = await parseFilter(flags.filter);
   const limits = { ...(maxPixels && { pixels: maxPixels }), ...(maxFilterSide && { filterSide: maxFilterSide }) };
-  const engine = await usage(() => createEngine({ backend, threads, limits }));
-  try {
+  await withEngine({ backend, threads, wide, limits }, async (engine) => {
     await checkFlags(engine, filter, flags);
     if (outDir !== undefined) await checkFolder(outDir, "--out-dir");
     const inputs = jobs.map(({ input }) => input).filter((input) => input !== "-");
     for (const { output } of jobs) if (output !== "-") await checkOutput(output, inputs);
     await runJobs(engine, filter, jobs, flags, signal);
-  } finally {
-    engine.dispose();
-  }
+  });
 }
 
 function jobOf(files: string[], { filter, format, json }: Flags): Job {

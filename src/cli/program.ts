@@ -1,6 +1,6 @@
 // The commands as one program, and the exit code of a run of it: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
-import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
+import { description, version } from "../node/package.ts";
 import { UsageError } from "./arguments.ts";
 import { addDemo } from "./demo.ts";
 import { addExplain } from "./explain.ts";
@@ -8,8 +8,6 @@ import { addFactor } from "./factor.ts";
 import { addFilter } from "./filter.ts";
 import { addFilters } from "./filters.ts";
 import { say } from "./text.ts";
-
-const { version, description } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
 
 const ending = `
 Exit codes: 0 done, 1 failed (a file, the machine), 2 wrong usage, 130 interrupted.

@@ -6,6 +6,9 @@ import { buffer } from "node:stream/consumers";
 import { vi } from "vitest";
 import { runProgram } from "../../src/cli/program.ts";
 
+// Not the user's own.
+process.env.RANK1_CACHE = join(tmpdir(), "rank1-test-cache");
+
 const main = join(import.meta.dirname, "../../src/cli/main.ts");
 
 export interface Result {
