@@ -25,11 +25,12 @@ export function costOf(draft: Draft, profile: Profile, workOf: WorkOf): Cost {
           (multiplications * profile.multiplication[arithmetic] +
             additions * profile.addition +
             serialAdditions * profile.serialAddition +
-            write.width * write.channels * profile.element) +
+            write.width * write.channels * write.stride * profile.element) +
         strips * profile.call;
     }
+    const named = new Set(steps.flatMap(({ reads, writes }) => [...reads, writes]));
     for (const buffer of draft.buffers) {
-      if (buffer.scope !== "input" && buffer.scope !== "output") continue;
+      if (!named.has(buffer.id) || buffer.picture || (buffer.scope !== "input" && buffer.scope !== "output")) continue;
       const bytes = rowBytes(buffer) * ((rows - grid.images) * buffer.stride + grid.images);
       cost.bytes += bytes;
       cost.time += bytes * profile.byte;

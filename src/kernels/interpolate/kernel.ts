@@ -44,7 +44,7 @@ export const interpolate: Kernel<InterpolateSpec> = {
       arithmetic: "f32",
       multiplications,
       additions: 0,
-      serialAdditions: axis === "row" ? rowElements(write) : 0,
+      serialAdditions: axis === "row" ? 3 * rowElements(write) : 0,
     };
   },
   params,

@@ -31,9 +31,14 @@ export const taps: Kernel<TapsSpec> = {
       buffers,
       mode,
     ),
-  work: ({ arithmetic, taps }, { write }) => {
-    const multiplications = taps.length * rowElements(write);
-    return { arithmetic, multiplications, additions: 0, serialAdditions: 0 };
+  work: (spec, { write }) => {
+    const multiplications = spec.taps.length * rowElements(write);
+    return {
+      arithmetic: spec.arithmetic,
+      multiplications,
+      additions: 0,
+      serialAdditions: strided(spec) ? multiplications : 0,
+    };
   },
   params: tapsParams,
   overrun: { elements: tapsBlock, rows: tapsRows - 1 },
