@@ -19,7 +19,11 @@ interface NodeWorker {
 }
 
 interface Builtins {
-  getBuiltinModule?: (name: string) => { Worker: typeof Worker; availableParallelism?: () => number } | undefined;
+  getBuiltinModule?: (
+    name: string,
+  ) =>
+    | { Worker: new (url: URL, options: { execArgv: string[] }) => NodeWorker; availableParallelism?: () => number }
+    | undefined;
 }
 
 const builtins = (globalThis as { process?: Builtins }).process;
@@ -29,7 +33,8 @@ export function startThread(createWorker?: () => Worker): Thread {
   const nodeWorkers = builtins?.getBuiltinModule?.("node:worker_threads");
   if (nodeWorkers && !createWorker) {
     const { Worker } = nodeWorkers;
-    return nodeThread(new Worker(new URL("./worker.js", import.meta.url)) as unknown as NodeWorker);
+    // With none of the process's own flags: some, such as --input-type, are refused for a file.
+    return nodeThread(new Worker(new URL("./worker.js", import.meta.url), { execArgv: [] }));
   }
   return webThread(createWorker?.() ?? new Worker(new URL("./worker.js", import.meta.url), { type: "module" }));
 }
