@@ -4,11 +4,11 @@ import type { Profile } from "./types.ts";
 
 export const builtInProfile: Profile = {
   name: "built-in",
-  multiplication: { i16: 0.04, u16: 0.04, i32: 0.14, f32: 0.08 },
+  multiplication: { i16: 0.04, u16: 0.04, i32: 0.085, f32: 0.08 },
   addition: 0.1,
   serialAddition: 0.45,
   byte: 0.06,
-  element: 0.35,
+  element: 0.22,
   call: 120,
   cache: 256 * 1024,
 };
