@@ -218,7 +218,9 @@ export class Engine {
       const { alpha } = planned.plan.problem as FilterProblem;
       const options: FilterOptions = { ...filterOptions, alpha: "keep" };
       const { plan, key } =
-        alpha === "premultiply" && isOpaque(x) ? this.planFilter(x, filter, options, strategy) : planned;
+        alpha === "premultiply" && (await isOpaque(x, signal))
+          ? this.planFilter(x, filter, options, strategy)
+          : planned;
       return this.execute(plan, x, target, { signal, onProgress }, key);
     });
   }

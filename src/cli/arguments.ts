@@ -80,7 +80,7 @@ export function parseCount(text: string): number {
 }
 
 /** "2,1": x, then y. */
-export function parsePoint(text: string): [number, number] {
+function parsePoint(text: string): [number, number] {
   const parts = text.split(",").map(parseNumber);
   if (parts.length === 2) return parts as [number, number];
   throw new CommanderError("Expected x,y such as 1,1.");

@@ -10,7 +10,7 @@ const number = (value: number): string => value.toLocaleString("en-US", { maximu
 const milliseconds = ({ time }: Cost): string => `${(time / 1e6).toPrecision(3)} ms`;
 
 /** A problem in one line. */
-export function describeProblem(problem: Problem): string {
+function describeProblem(problem: Problem): string {
   const { x, y, window } = problem;
   const border = window.border === "constant" ? `constant ${window.borderValue}` : window.border;
   const [kh, kw] = window.size;

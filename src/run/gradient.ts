@@ -2,16 +2,13 @@
 import { finishValue } from "../kernels/taps/reference.ts";
 import type { Finish } from "../plan/types.ts";
 import type { ImageArray, ImageDType } from "../tensor.ts";
-import { Slices } from "./slices.ts";
+import { inSlices } from "./slices.ts";
 
-const sliceElements = 1 << 16;
-
-async function eachElement(count: number, signal: AbortSignal | undefined, put: (i: number) => void): Promise<void> {
-  const slices = new Slices(signal);
-  for (let start = 0; start < count; start += sliceElements) {
-    for (let i = start; i < Math.min(count, start + sliceElements); i++) put(i);
-    if (slices.due()) await slices.next();
-  }
+function eachElement(count: number, signal: AbortSignal | undefined, put: (i: number) => void): Promise<boolean> {
+  return inSlices(count, signal, (from, to) => {
+    for (let i = from; i < to; i++) put(i);
+    return true;
+  });
 }
 
 /** gain · √(gx² + gy²) + offset, rounded and saturated; an alpha channel (the last) is taken from gx as it is. */

@@ -4,6 +4,7 @@ import type { Alpha, Border } from "../plan/types.ts";
 import { type CheckedImage, type ImageDType, rangeOf, viewOf } from "../tensor.ts";
 import { borderIndex } from "./border.ts";
 import type { RowsLayout } from "./layout.ts";
+import { type Abortable, inSlices } from "./slices.ts";
 
 type Elements = Uint8Array | Uint16Array | Int16Array | Int32Array | Float32Array | Float64Array;
 
@@ -139,8 +140,10 @@ export class RowEmitter {
 }
 
 /** True where no pixel is translucent, so that alpha can be ignored and kept. */
-export function isOpaque({ data, dtype, channels }: CheckedImage): boolean {
+export function isOpaque({ data, dtype, channels, width, height }: CheckedImage, signal: Abortable): Promise<boolean> {
   const full = opaque(dtype);
-  for (let i = channels - 1; i < data.length; i += channels) if (data[i] !== full) return false;
-  return true;
+  return inSlices(width * height, signal, (from, to) => {
+    for (let pixel = from; pixel < to; pixel++) if (data[(pixel + 1) * channels - 1] !== full) return false;
+    return true;
+  });
 }

@@ -27,6 +27,22 @@ export class Slices {
   }
 }
 
+const sliceElements = 1 << 16;
+
+/** Works through `count` elements, a range at a time, with turns for events in between; ends early at a false. */
+export async function inSlices(
+  count: number,
+  signal: Abortable | undefined,
+  work: (from: number, to: number) => boolean,
+): Promise<boolean> {
+  const slices = new Slices(signal);
+  for (let from = 0; from < count; from += sliceElements) {
+    if (!work(from, Math.min(count, from + sliceElements))) return false;
+    if (slices.due()) await slices.next();
+  }
+  return true;
+}
+
 /** Resolves after other events had a turn. */
 function turn(): Promise<void> {
   const { setImmediate } = globalThis as { setImmediate?: (callback: () => void) => void };

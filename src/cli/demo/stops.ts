@@ -189,7 +189,7 @@ function like({ width, height, channels, alpha, icc }: Picture, { data }: { data
 }
 
 /** |a − b|, times the largest power of two with which nothing saturates. */
-export function amplifiedDifference(a: Uint8Array, b: Uint8Array) {
+function amplifiedDifference(a: Uint8Array, b: Uint8Array) {
   const difference = a.map((v, i) => Math.abs(v - b[i]!));
   const largest = difference.reduce((max, v) => Math.max(max, v), 0);
   const mean = difference.reduce((sum, v) => sum + v, 0) / difference.length;
