@@ -131,14 +131,25 @@ export function checkOneOf<T extends string>(
   aliases: Readonly<Record<string, T>> = {},
 ): T {
   if ((names as readonly unknown[]).includes(value)) return value as T;
-  const alias = typeof value === "string" ? aliases[value] : undefined;
-  const near = alias ?? (typeof value === "string" ? nearest(value, names) : undefined);
   throw new InvalidArgumentError({
     parameter,
     expected: names.length <= 12 ? `one of ${names.join(", ")}` : "a known name",
     received: describe(value),
-    hint: alias ? `here its name is "${alias}"` : near ? `did you mean "${near}"?` : undefined,
+    hint: typeof value === "string" ? suggestion(value, names, aliases) : undefined,
   });
+}
+
+function suggestion(
+  value: string,
+  names: readonly string[],
+  aliases: Readonly<Record<string, string>>,
+): string | undefined {
+  const exact = Object.hasOwn(aliases, value) ? value : undefined;
+  const near = exact ?? nearest(value, names) ?? nearest(value, Object.keys(aliases));
+  if (near === undefined) return undefined;
+  const own = Object.hasOwn(aliases, near) ? `here its name is "${aliases[near]}"` : undefined;
+  if (near === value) return own;
+  return `did you mean "${near}"?${own ? ` ${own}` : ""}`;
 }
 
 /** An options object whose every key is known: a misspelt option would otherwise do nothing, silently. */

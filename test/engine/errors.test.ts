@@ -284,3 +284,16 @@ it("after all these errors the engine still works", async () => {
   const { data } = await engine.filter(rgb, "identity");
   expect(data).toEqual(rgb.data);
 });
+
+describe("a misspelt border", () => {
+  it.each([
+    ["mirrr", 'did you mean "mirror"? here its name is "reflect"'],
+    ["reflct", 'did you mean "reflect"?'],
+    ["mirror", 'here its name is "reflect"'],
+  ])("%s gets a suggestion", async (border, hint) => {
+    const image = { width: 1, height: 1, channels: 1, data: new Uint8Array(1) };
+    const engine = await createEngine({ backend: "reference" });
+    await expect(engine.filter(image, "box", { border: border as "reflect" })).rejects.toThrow(hint);
+    engine.dispose();
+  });
+});
