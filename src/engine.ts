@@ -1,15 +1,9 @@
 // The engine: owns one machine, the programs made for it, and the queue of calls. The only place where factoring,
 // planning and running meet.
-import {
-  checkBoolean,
-  checkFunction,
-  checkInteger,
-  checkOneOf,
-  checkOptions,
-  describe,
-  InvalidArgumentError,
-  Rank1Error,
-} from "./errors.ts";
+
+import { type CallOptions, callKeys, checkOut, checkRunOptions, plainView } from "./engine/calls.ts";
+import { type CheckedOptions, checkEngineOptions, type EngineOptions, type Limits } from "./engine/options.ts";
+import { checkOneOf, checkOptions, describe, InvalidArgumentError, Rank1Error } from "./errors.ts";
 import type { Filter } from "./factor/filter.ts";
 import { type GradientName, gradientNames, gradientPair, isGradientName } from "./factor/gradients.ts";
 import { tapSum } from "./kernels/filter.ts";
@@ -18,62 +12,14 @@ import { type FilterOptions, filterOptionKeys, filterProblem, type PictureSpec }
 import { checkPlan, plan as makePlan, type Planner } from "./plan/planner.ts";
 import { builtInProfile } from "./plan/profile.ts";
 import type { FilterProblem, Plan, Problem } from "./plan/types.ts";
-import { type Backend, type Choice, chooseMachine } from "./run/choose.ts";
+import type { Choice } from "./run/choose.ts";
 import { angleOf, magnitudeOf } from "./run/gradient.ts";
 import { keyOf, Programs } from "./run/programs.ts";
 import { isOpaque } from "./run/rows.ts";
 import type { Abortable } from "./run/slices.ts";
 import type { RunOptions } from "./run/stage.ts";
-import { type Verdict, verdictNames, WasmMachine } from "./run/wasm.ts";
-import {
-  type CheckedImage,
-  checkImage,
-  checkPicture,
-  type Image,
-  type ImageArray,
-  type ImageDType,
-  type ImageLike,
-  imageDTypeOf,
-  newArray,
-} from "./tensor.ts";
-
-export interface Limits {
-  /** Largest width or height of a picture, in pixels. */
-  side: number;
-  /** Largest number of pixels of a picture. */
-  pixels: number;
-  /** Largest side of a filter. */
-  filterSide: number;
-}
-
-const defaultLimits: Limits = { side: 1 << 20, pixels: 2 ** 30, filterSide: 2049 };
-
-export interface EngineOptions {
-  /** "auto" (default): WebAssembly where it runs, else the reference loops. */
-  backend?: Backend;
-  /** Threads that work, the caller's included. Default: what the machine has, and one where a call is over in a moment. */
-  threads?: number;
-  /** Equal bits on every machine: no fused multiply-adds. Default false. */
-  deterministic?: boolean;
-  /**
-   * Lets V8 join pairs of 128-bit instructions into 256-bit ones (Node 24 and later on x64): about 1.5 times as fast.
-   * Sets experimental flags of the process while kernels are compiled; every kernel is checked against its twin. Default false.
-   */
-  wide?: boolean;
-  /** What `info().wide.verdicts` gave on this machine, under this version of the runtime: saves checking again. */
-  verdicts?: Readonly<Record<string, Verdict>>;
-  /** Bytes of working memory; pictures are streamed through it and never held whole. Default 1 GiB. */
-  maxMemory?: number;
-  limits?: Partial<Limits>;
-  /** Makes the worker, for pages that cannot load worker.js from beside the module. */
-  createWorker?: () => Worker;
-}
-
-export interface CallOptions extends RunOptions {
-  signal?: AbortSignal;
-  /** Takes the result: an array of the output's type and exact length, which must not be the input. */
-  out?: ImageArray;
-}
+import { type Verdict, WasmMachine } from "./run/wasm.ts";
+import { type CheckedImage, checkImage, checkPicture, type Image, type ImageArray, type ImageLike } from "./tensor.ts";
 
 export interface FilterCallOptions extends FilterOptions, CallOptions {
   /** Takes one solver's plan instead of the cheapest, by its name in `explain`. */
@@ -114,39 +60,9 @@ interface PlannedFilter {
 /** Plans of recent calls that an engine keeps. */
 const mostPlans = 32;
 
-const callKeys = ["out", "signal", "onProgress"] as const;
-
 /** Makes an engine. It starts threads at its first large call, and never keeps a process alive while idle. */
 export async function createEngine(options?: EngineOptions): Promise<Engine> {
-  const keys = [
-    "backend",
-    "threads",
-    "deterministic",
-    "wide",
-    "verdicts",
-    "maxMemory",
-    "limits",
-    "createWorker",
-  ] as const;
-  const given = checkOptions<EngineOptions>("options", options, keys);
-  const limits = { ...defaultLimits };
-  for (const [name, limit] of Object.entries(
-    checkOptions<Limits>("limits", given.limits, ["side", "pixels", "filterSide"]),
-  )) {
-    limits[name as keyof Limits] = checkInteger(`limits.${name}`, limit, { min: 1 });
-  }
-  const backend = given.backend ?? "auto";
-  const maxMemory = checkInteger("maxMemory", given.maxMemory ?? 2 ** 30, { min: 2 ** 20, max: 2 ** 32 - 65536 });
-  const choice = chooseMachine({
-    backend: checkOneOf("backend", backend, ["auto", "wasm", "webgpu", "reference"] as const),
-    threads: given.threads === undefined ? undefined : checkInteger("threads", given.threads, { min: 1, max: 64 }),
-    deterministic: checkBoolean("deterministic", given.deterministic ?? false),
-    wide: checkBoolean("wide", given.wide ?? false),
-    verdicts: checkVerdicts(given.verdicts ?? {}),
-    maxMemory,
-    createWorker: given.createWorker === undefined ? undefined : checkFunction("createWorker", given.createWorker),
-  });
-  return new Engine(choice, limits, maxMemory);
+  return new Engine(checkEngineOptions(options));
 }
 
 export class Engine {
@@ -160,7 +76,7 @@ export class Engine {
   private readonly end = new AbortController();
 
   /** @internal Use {@link createEngine}. */
-  constructor(choice: Choice, limits: Limits, maxMemory: number) {
+  constructor({ choice, limits, maxMemory }: CheckedOptions) {
     this.choice = choice;
     this.limits = limits;
     this.programs = new Programs(choice.machine, maxMemory / 4);
@@ -353,24 +269,6 @@ export class Engine {
   }
 }
 
-function checkVerdicts(verdicts: unknown): [string, Verdict][] {
-  if (typeof verdicts !== "object" || verdicts === null || Array.isArray(verdicts)) {
-    const [expected, received] = ["an object of verdicts by kernel, as engine.info() gives it", describe(verdicts)];
-    throw new InvalidArgumentError({ parameter: "verdicts", expected, received });
-  }
-  return Object.entries(verdicts).map(([kernel, verdict]) => [
-    kernel,
-    checkOneOf(`verdicts[${describe(kernel)}]`, verdict, verdictNames),
-  ]);
-}
-
-function checkRunOptions({ signal, onProgress }: RunOptions): void {
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw new InvalidArgumentError({ parameter: "signal", expected: "an AbortSignal", received: describe(signal) });
-  }
-  if (onProgress !== undefined) checkFunction("onProgress", onProgress);
-}
-
 /** As JSON; what has none (a BigInt, a circle) is refused by the checks of the call, as it should be. */
 function textOf(value: unknown): string {
   try {
@@ -378,31 +276,4 @@ function textOf(value: unknown): string {
   } catch {
     return "";
   }
-}
-
-/** Checks `out`, or makes the array that is returned. */
-function checkOut(out: unknown, x: CheckedImage, dtype: ImageDType): ImageArray {
-  if (out === undefined) return newArray(dtype, x.data.length);
-  const expected = `${dtype} elements, ${x.data.length} of them`;
-  const array = out as ImageArray;
-  if (imageDTypeOf(out) !== dtype || array.length !== x.data.length) {
-    throw new InvalidArgumentError({ parameter: "out", expected, received: describe(out) });
-  }
-  const overlap =
-    array.buffer === x.data.buffer &&
-    array.byteOffset < x.data.byteOffset + x.data.byteLength &&
-    x.data.byteOffset < array.byteOffset + array.byteLength;
-  if (overlap)
-    throw new InvalidArgumentError({
-      parameter: "out",
-      expected: "memory apart from the image's",
-      received: "an overlap",
-    });
-  return array;
-}
-
-/** Clamped arrays and Node's Buffers as the plain class, whose copies are the fast ones. */
-function plainView(data: ImageArray): Uint8Array | Uint16Array | Int16Array | Float32Array {
-  const bytes = data instanceof Uint8Array || data instanceof Uint8ClampedArray;
-  return bytes ? new Uint8Array(data.buffer, data.byteOffset, data.length) : data;
 }

@@ -1,13 +1,13 @@
 // The public face of filters and layers: exports only.
+
+export type { CallOptions } from "./engine/calls.ts";
+export type { EngineOptions, Limits } from "./engine/options.ts";
 export {
-  type CallOptions,
   createEngine,
   type Engine,
   type EngineInfo,
-  type EngineOptions,
   type FilterCallOptions,
   type Gradient,
-  type Limits,
 } from "./engine.ts";
 export { type ErrorCode, InvalidArgumentError, LimitError, Rank1Error, UnsupportedError } from "./errors.ts";
 export { type FilterFactors, factorize } from "./factor/factorize.ts";

@@ -1,0 +1,46 @@
+// What the calls of an engine have in common: their options and where results go.
+import { checkFunction, describe, InvalidArgumentError } from "../errors.ts";
+import type { RunOptions } from "../run/stage.ts";
+import { type CheckedImage, type ImageArray, type ImageDType, imageDTypeOf, newArray } from "../tensor.ts";
+
+export interface CallOptions extends RunOptions {
+  signal?: AbortSignal;
+  /** Takes the result: an array of the output's type and exact length, which must not be the input. */
+  out?: ImageArray;
+}
+
+export const callKeys = ["out", "signal", "onProgress"] as const;
+
+export function checkRunOptions({ signal, onProgress }: RunOptions): void {
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw new InvalidArgumentError({ parameter: "signal", expected: "an AbortSignal", received: describe(signal) });
+  }
+  if (onProgress !== undefined) checkFunction("onProgress", onProgress);
+}
+
+/** Checks `out`, or makes the array that is returned. */
+export function checkOut(out: unknown, x: CheckedImage, dtype: ImageDType): ImageArray {
+  if (out === undefined) return newArray(dtype, x.data.length);
+  const expected = `${dtype} elements, ${x.data.length} of them`;
+  const array = out as ImageArray;
+  if (imageDTypeOf(out) !== dtype || array.length !== x.data.length) {
+    throw new InvalidArgumentError({ parameter: "out", expected, received: describe(out) });
+  }
+  const overlap =
+    array.buffer === x.data.buffer &&
+    array.byteOffset < x.data.byteOffset + x.data.byteLength &&
+    x.data.byteOffset < array.byteOffset + array.byteLength;
+  if (overlap)
+    throw new InvalidArgumentError({
+      parameter: "out",
+      expected: "memory apart from the image's",
+      received: "an overlap",
+    });
+  return array;
+}
+
+/** Clamped arrays and Node's Buffers as the plain class, whose copies are the fast ones. */
+export function plainView(data: ImageArray): Uint8Array | Uint16Array | Int16Array | Float32Array {
+  const bytes = data instanceof Uint8Array || data instanceof Uint8ClampedArray;
+  return bytes ? new Uint8Array(data.buffer, data.byteOffset, data.length) : data;
+}

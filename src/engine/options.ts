@@ -1,0 +1,94 @@
+// What an engine is made of: its options, checked before anything is started.
+import {
+  checkBoolean,
+  checkFunction,
+  checkInteger,
+  checkOneOf,
+  checkOptions,
+  describe,
+  InvalidArgumentError,
+} from "../errors.ts";
+import { type Backend, type Choice, chooseMachine } from "../run/choose.ts";
+import { type Verdict, verdictNames } from "../run/wasm.ts";
+
+export interface Limits {
+  /** Largest width or height of a picture, in pixels. */
+  side: number;
+  /** Largest number of pixels of a picture. */
+  pixels: number;
+  /** Largest side of a filter. */
+  filterSide: number;
+}
+
+const defaultLimits: Limits = { side: 1 << 20, pixels: 2 ** 30, filterSide: 2049 };
+
+export interface EngineOptions {
+  /** "auto" (default): WebAssembly where it runs, else the reference loops. */
+  backend?: Backend;
+  /** Threads that work, the caller's included. Default: what the machine has, and one where a call is over in a moment. */
+  threads?: number;
+  /** Equal bits on every machine: no fused multiply-adds. Default false. */
+  deterministic?: boolean;
+  /**
+   * Lets V8 join pairs of 128-bit instructions into 256-bit ones (Node 24 and later on x64): about 1.5 times as fast.
+   * Sets experimental flags of the process while kernels are compiled; every kernel is checked against its twin. Default false.
+   */
+  wide?: boolean;
+  /** What `info().wide.verdicts` gave on this machine, under this version of the runtime: saves checking again. */
+  verdicts?: Readonly<Record<string, Verdict>>;
+  /** Bytes of working memory; pictures are streamed through it and never held whole. Default 1 GiB. */
+  maxMemory?: number;
+  limits?: Partial<Limits>;
+  /** Makes the worker, for pages that cannot load worker.js from beside the module. */
+  createWorker?: () => Worker;
+}
+
+export interface CheckedOptions {
+  choice: Choice;
+  limits: Limits;
+  maxMemory: number;
+}
+
+/** Checks options and chooses the machine. */
+export function checkEngineOptions(options?: EngineOptions): CheckedOptions {
+  const keys = [
+    "backend",
+    "threads",
+    "deterministic",
+    "wide",
+    "verdicts",
+    "maxMemory",
+    "limits",
+    "createWorker",
+  ] as const;
+  const given = checkOptions<EngineOptions>("options", options, keys);
+  const limits = { ...defaultLimits };
+  for (const [name, limit] of Object.entries(
+    checkOptions<Limits>("limits", given.limits, ["side", "pixels", "filterSide"]),
+  )) {
+    limits[name as keyof Limits] = checkInteger(`limits.${name}`, limit, { min: 1 });
+  }
+  const backend = given.backend ?? "auto";
+  const maxMemory = checkInteger("maxMemory", given.maxMemory ?? 2 ** 30, { min: 2 ** 20, max: 2 ** 32 - 65536 });
+  const choice = chooseMachine({
+    backend: checkOneOf("backend", backend, ["auto", "wasm", "webgpu", "reference"] as const),
+    threads: given.threads === undefined ? undefined : checkInteger("threads", given.threads, { min: 1, max: 64 }),
+    deterministic: checkBoolean("deterministic", given.deterministic ?? false),
+    wide: checkBoolean("wide", given.wide ?? false),
+    verdicts: checkVerdicts(given.verdicts ?? {}),
+    maxMemory,
+    createWorker: given.createWorker === undefined ? undefined : checkFunction("createWorker", given.createWorker),
+  });
+  return { choice, limits, maxMemory };
+}
+
+function checkVerdicts(verdicts: unknown): [string, Verdict][] {
+  if (typeof verdicts !== "object" || verdicts === null || Array.isArray(verdicts)) {
+    const [expected, received] = ["an object of verdicts by kernel, as engine.info() gives it", describe(verdicts)];
+    throw new InvalidArgumentError({ parameter: "verdicts", expected, received });
+  }
+  return Object.entries(verdicts).map(([kernel, verdict]) => [
+    kernel,
+    checkOneOf(`verdicts[${describe(kernel)}]`, verdict, verdictNames),
+  ]);
+}
