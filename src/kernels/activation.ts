@@ -1,15 +1,111 @@
 // Activations at the end of a layer's kernel: the specification and its generated twin.
 import type { Activation } from "../plan/types.ts";
-import { type Code, op, splat } from "../wasm/assembler.ts";
+import { type Code, get, i32, type Local, op, set, splat } from "../wasm/assembler.ts";
+import type { CodeMode } from "./kernel.ts";
+import { multiplyAdd } from "./lanes.ts";
+
+const clip = (value: number, least: number, most: number): number => Math.min(most, Math.max(least, value));
+const sigmoid = (value: number): number => 1 / (1 + Math.exp(-value));
 
 export function activate(activation: Activation, value: number): number {
-  if (activation === "none") return value;
-  return activation === "relu" ? Math.max(0, value) : Math.min(6, Math.max(0, value));
+  if (typeof activation === "object") {
+    if ("clip" in activation) return clip(value, ...activation.clip);
+    return value < 0 ? value * activation.leakyRelu : value;
+  }
+  switch (activation) {
+    case "none":
+      return value;
+    case "relu":
+      return Math.max(0, value);
+    case "relu6":
+      return clip(value, 0, 6);
+    case "hard-swish":
+      return (value * clip(value + 3, 0, 6)) / 6;
+    case "silu":
+      return value * sigmoid(value);
+    case "sigmoid":
+      return sigmoid(value);
+  }
 }
 
-/** On f32x4 lanes; min and max keep a NaN. */
-export function activateLanes(activation: Activation, value: Code): Code {
-  if (activation === "none") return value;
-  const positive = op("f32x4.max", value, splat("f32x4", 0));
-  return activation === "relu" ? positive : op("f32x4.min", positive, splat("f32x4", 6));
+/** A name for generated code. */
+export const activationName = (activation: Activation): string =>
+  typeof activation === "object" ? JSON.stringify(activation) : activation;
+
+/**
+ * Statements that apply an activation to f32x4 locals in place; min and max keep a NaN. `spare` may be overwritten.
+ * Every step runs over all locals before the next, so that neighbours can be joined.
+ */
+export function activateLanes(
+  activation: Activation,
+  values: readonly Local[],
+  spares: readonly Local[],
+  mode: CodeMode,
+): Code[] {
+  const each = (step: (x: Local, spare: Local) => Code): Code[] => values.map((x, i) => step(x, spares[i]!));
+  const constant = (value: number): Code => splat("f32x4", value);
+  const clipped = (x: Code, [least, most]: readonly [number, number]): Code => {
+    const low = least === -Infinity ? x : op("f32x4.max", x, constant(least));
+    return most === Infinity ? low : op("f32x4.min", low, constant(most));
+  };
+  if (typeof activation === "object") {
+    if ("clip" in activation) return each((x) => set(x, clipped(get(x), activation.clip)));
+    // max(x, 0) + slope · min(x, 0): right for slopes above 1 and below 0 too.
+    return each((x) =>
+      set(
+        x,
+        op(
+          "f32x4.add",
+          op("f32x4.max", get(x), constant(0)),
+          op("f32x4.mul", op("f32x4.min", get(x), constant(0)), constant(activation.leakyRelu)),
+        ),
+      ),
+    );
+  }
+  switch (activation) {
+    case "none":
+      return [];
+    case "relu":
+      return each((x) => set(x, clipped(get(x), [0, Infinity])));
+    case "relu6":
+      return each((x) => set(x, clipped(get(x), [0, 6])));
+    case "hard-swish": {
+      const gate = (x: Local): Code => clipped(op("f32x4.add", get(x), constant(3)), [0, 6]);
+      return each((x) => set(x, op("f32x4.mul", op("f32x4.mul", get(x), gate(x)), constant(1 / 6))));
+    }
+    default: {
+      const gate = (x: Local, e: Local): Code =>
+        op("f32x4.div", activation === "silu" ? get(x) : constant(1), op("f32x4.add", get(e), constant(1)));
+      return [
+        ...each((x, e) => set(e, op("f32x4.neg", get(x)))),
+        ...exponential(spares.slice(0, values.length), spares.slice(values.length), mode),
+        ...each((x, e) => set(x, gate(x, e))),
+      ];
+    }
+  }
+}
+
+// e^r on |r| ≤ ln 2 / 2 by its Taylor polynomial: an error below 2 units of the last place.
+const coefficients = [1 / 720, 1 / 120, 1 / 24, 1 / 6, 1 / 2, 1, 1];
+const ln2 = [0.693359375, -2.1219444005469057e-4] as const;
+
+/** e^x of f32x4 locals in place: 2^n · e^r. Needs as many spare locals. */
+function exponential(values: readonly Local[], spares: readonly Local[], mode: CodeMode): Code[] {
+  const each = (step: (x: Local, n: Local) => Code): Code[] => values.map((x, i) => step(x, spares[i]!));
+  const madd = (a: Code, b: Code, c: Code): Code => multiplyAdd("f32", mode, a, b, c);
+  const constant = (value: number): Code => splat("f32x4", value);
+  const polynomial = (r: Local): Code =>
+    coefficients.map(constant).reduce((sum, coefficient) => madd(sum, get(r), coefficient));
+  return [
+    ...each((x) => set(x, op("f32x4.min", op("f32x4.max", get(x), constant(-87)), constant(88)))),
+    ...each((x, n) => set(n, op("f32x4.nearest", op("f32x4.mul", get(x), constant(Math.LOG2E))))),
+    ...each((x, n) => set(x, madd(get(n), constant(-ln2[0]), get(x)))),
+    ...each((x, n) => set(x, madd(get(n), constant(-ln2[1]), get(x)))),
+    ...each((x) => set(x, polynomial(x))),
+    // 2^n, from its bits.
+    ...each((_, n) =>
+      set(n, op("i32x4.shl", op("i32x4.add", op("i32x4.trunc_sat_f32x4_s", get(n)), splat("i32x4", 127)), i32(23))),
+    ),
+    ...each((x, n) => set(x, op("f32x4.mul", get(x), get(n)))),
+  ];
 }

@@ -23,6 +23,12 @@ export interface CodeMode {
   wide: boolean;
 }
 
+/** Weights of one step, in the orders of TensorFlow. */
+export interface LayerWeights {
+  weight: ArrayLike<number>;
+  bias?: ArrayLike<number>;
+}
+
 export interface Kernel<S extends KernelSpec = KernelSpec> {
   family: S["family"];
   /** The specification: computes `rows` output rows in f64. */
@@ -35,6 +41,10 @@ export interface Kernel<S extends KernelSpec = KernelSpec> {
   work(spec: S, buffers: StepBuffers): Work;
   /** The parameter block that the generated code reads: sizes and taps. */
   params(spec: S, buffers: StepBuffers): Uint8Array;
+  /** A layer's weights in the order that the kernel reads, for a given input. */
+  pack?(spec: S, input: BufferSpec, weights: LayerWeights): Float32Array;
+  /** Bytes of scratch that the code needs for so many rows: it gets their address before the table of results. */
+  scratch?(spec: S, write: BufferSpec, rows: number): number;
   /** How many elements past its last a row, and rows past its last a strip, must allow to be read and written. */
   overrun: { elements: number; rows: number };
 }

@@ -3,19 +3,25 @@
 import type { KernelSpec, Solver } from "../plan/types.ts";
 import { coarse } from "./coarse/solver.ts";
 import { columnRow } from "./column-row/solver.ts";
+import { conv } from "./conv/kernel.ts";
+import { matrixProduct } from "./conv/solver.ts";
 import { depthwise } from "./depthwise/kernel.ts";
+import { depthwiseLayer } from "./depthwise/solver.ts";
 import { depthwisePointwise } from "./depthwise-pointwise/solver.ts";
 import { direct } from "./direct/solver.ts";
 import { interpolate } from "./interpolate/kernel.ts";
 import type { Kernel } from "./kernel.ts";
-import { pointwise } from "./pointwise/kernel.ts";
+import { pointwiseDepthwisePointwise } from "./pointwise-depthwise-pointwise/solver.ts";
 import { runningSum } from "./running-sum/kernel.ts";
 import { runningSums } from "./running-sum/solver.ts";
 import { taps } from "./taps/kernel.ts";
 
-export const kernels = { taps, "running-sum": runningSum, interpolate, depthwise, pointwise } as const;
+export const kernels = { taps, "running-sum": runningSum, interpolate, depthwise, conv } as const;
 
-export const solvers = [direct, columnRow, runningSums, coarse, depthwisePointwise] as unknown as readonly Solver[];
+export const solvers = [
+  ...[direct, columnRow, runningSums, coarse],
+  ...[matrixProduct, depthwiseLayer, depthwisePointwise, pointwiseDepthwisePointwise],
+] as unknown as readonly Solver[];
 
 export function kernelOf(spec: KernelSpec): Kernel {
   return kernels[spec.family] as unknown as Kernel;

@@ -9,15 +9,21 @@ export const rowBytes = ({ width, channels, dtype }: BufferSpec): number => widt
 export const stripRows = ({ stride, above, below, scope }: BufferSpec, grain: number): number =>
   scope === "constant" ? 1 : (grain - 1) * stride + above + below + 1;
 
+/** Rows of a strip of a layer: never more than there are. */
+export const rowsHeld = (buffer: BufferSpec, grain: number): number =>
+  Math.min(buffer.height!, stripRows(buffer, grain));
+
 export function costOf(draft: Draft, profile: Profile, workOf: WorkOf): Cost {
   const buffers = new Map(draft.buffers.map((buffer) => [buffer.id, buffer]));
   const cost: Cost = { multiplications: 0, additions: 0, bytes: 0, time: 0 };
   for (const { grid, steps } of draft.stages) {
-    const rows = grid.images * grid.extent;
+    const outputs = grid.images * grid.extent;
     const strips = grid.images * Math.ceil(grid.extent / grid.grain);
     for (const step of steps) {
       const { arithmetic, multiplications, additions, serialAdditions } = workOf(step, buffers);
       const write = buffers.get(step.writes)!;
+      // Neighbouring strips of a layer compute what both need twice.
+      const rows = write.scope === "strip" && write.height ? strips * rowsHeld(write, grid.grain) : outputs;
       cost.multiplications += multiplications * rows;
       cost.additions += (additions + serialAdditions) * rows;
       cost.time +=
@@ -30,8 +36,13 @@ export function costOf(draft: Draft, profile: Profile, workOf: WorkOf): Cost {
     }
     const named = new Set(steps.flatMap(({ reads, writes }) => [...reads, writes]));
     for (const buffer of draft.buffers) {
+      if (named.has(buffer.id) && buffer.scope === "arena") {
+        const bytes = rowBytes(buffer) * buffer.height! * buffer.images!;
+        cost.bytes += bytes;
+        cost.time += bytes * profile.byte;
+      }
       if (!named.has(buffer.id) || buffer.picture || (buffer.scope !== "input" && buffer.scope !== "output")) continue;
-      const bytes = rowBytes(buffer) * ((rows - grid.images) * buffer.stride + grid.images);
+      const bytes = rowBytes(buffer) * ((outputs - grid.images) * buffer.stride + grid.images);
       cost.bytes += bytes;
       cost.time += bytes * profile.byte;
     }

@@ -71,8 +71,8 @@ function describeKernel(kernel: Plan["stages"][number]["steps"][number]["kernel"
       return `${kernel.factor} times as many along the ${kernel.axis}`;
     case "depthwise":
       return `${kernel.size.join(" x ")}, depth multiplier ${kernel.depthMultiplier}`;
-    case "pointwise":
-      return "1 x 1";
+    case "conv":
+      return `${kernel.size.join(" x ")}, ${kernel.inputs} -> ${kernel.outputs} channels`;
   }
 }
 

@@ -42,7 +42,16 @@ export interface Factors {
   approximations: { terms: Term[]; error: number }[];
 }
 
-export type Activation = "none" | "relu" | "relu6";
+/** What a layer's outputs go through at the end. `clip` is [least, most]; `leakyRelu` the slope below zero. */
+export type Activation =
+  | "none"
+  | "relu"
+  | "relu6"
+  | "hard-swish"
+  | "silu"
+  | "sigmoid"
+  | { leakyRelu: number }
+  | { clip: readonly [number, number] };
 
 export interface FilterProblem {
   kind: "filter";
@@ -60,18 +69,44 @@ export interface FilterProblem {
 /** What happens to a last channel that is alpha: filtered like the others, carried over, or weighting the others. */
 export type Alpha = "none" | "keep" | "premultiply";
 
-/** A depthwise separable layer: depthwise [kh, kw, inChannels, depthMultiplier], then pointwise [in·multiplier, out]. */
-export interface SeparableProblem {
-  kind: "separable";
+interface LayerBase {
   x: ValueSpec;
   y: ValueSpec;
   window: Window;
-  depthMultiplier: number;
-  middle: Activation;
   activation: Activation;
 }
 
-export type Problem = FilterProblem | SeparableProblem;
+/** A convolution: weight [kh, kw, inChannels / groups, outChannels]. Pointwise where the window is 1 × 1. */
+export interface ConvProblem extends LayerBase {
+  kind: "conv";
+  groups: number;
+}
+
+/** Each channel with filters of its own: weight [kh, kw, inChannels, depthMultiplier], output c · depthMultiplier + m. */
+export interface DepthwiseProblem extends LayerBase {
+  kind: "depthwise";
+  depthMultiplier: number;
+}
+
+/** A depthwise separable layer: depthwise [kh, kw, inChannels, depthMultiplier], then pointwise [in · multiplier, out]. */
+export interface SeparableProblem extends LayerBase {
+  kind: "separable";
+  depthMultiplier: number;
+  middle: Activation;
+}
+
+/** Pointwise to `middleChannels`, depthwise, pointwise: an inverted residual (with `residual`, plus x), or the CP form. */
+export interface InvertedProblem extends LayerBase {
+  kind: "inverted";
+  middleChannels: number;
+  expand: Activation;
+  middle: Activation;
+  residual: boolean;
+}
+
+export type LayerProblem = ConvProblem | DepthwiseProblem | SeparableProblem | InvertedProblem;
+
+export type Problem = FilterProblem | LayerProblem;
 
 // ── How to compute it ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -83,8 +118,11 @@ export type BufferId = string;
  */
 export interface BufferSpec {
   id: BufferId;
-  /** input, output: the caller's data, staged strip by strip. strip: scratch of one worker. constant: weights. */
-  scope: "input" | "output" | "strip" | "constant";
+  /**
+   * input, output: the caller's data, staged strip by strip. strip: scratch of one worker. constant: weights.
+   * arena: a whole value of a network, [images, height, width, channels], with `above` and `below` rows of zeros.
+   */
+  scope: "input" | "output" | "strip" | "constant" | "arena";
   dtype: ViewDType;
   width: number;
   channels: number;
@@ -94,7 +132,8 @@ export interface BufferSpec {
   /** Of input and output: an intermediate picture of `height` rows between stages, in place of the caller's data. */
   picture?: string;
   height?: number;
-  /** Input only: how many pixels of border stand left and right of each row. */
+  images?: number;
+  /** How many pixels of border (of zeros, in an arena) stand left and right of each row, within `width`. */
   left?: number;
   right?: number;
 }
@@ -137,21 +176,38 @@ export interface InterpolateSpec {
   finish?: Finish;
 }
 
-export interface DepthwiseSpec {
-  family: "depthwise";
+/** Where a layer's kernel looks; rows outside the input are rows of zeros. */
+export interface LayerWindow {
   size: [kh: number, kw: number];
   strides: [y: number, x: number];
   dilations: [y: number, x: number];
+  pads: [top: number, left: number];
+}
+
+export interface DepthwiseSpec extends LayerWindow {
+  family: "depthwise";
+  /** Channels of the layer, without padding. */
+  channels: number;
   depthMultiplier: number;
   activation: Activation;
 }
 
-export interface PointwiseSpec {
-  family: "pointwise";
+export interface ConvSpec extends LayerWindow {
+  family: "conv";
+  /** Channels of the layer, without padding. */
+  inputs: number;
+  outputs: number;
+  /** The depth multiplier of the depthwise layer that the inputs come from: its members stand one after the other. */
+  members: number;
+  groups: number;
   activation: Activation;
+  /** The third buffer read is added before the activation. */
+  residual: boolean;
+  /** Output pixels that are summed at once: part of the schedule. */
+  tile: number;
 }
 
-export type KernelSpec = TapsSpec | RunningSumSpec | InterpolateSpec | DepthwiseSpec | PointwiseSpec;
+export type KernelSpec = TapsSpec | RunningSumSpec | InterpolateSpec | DepthwiseSpec | ConvSpec;
 
 /** One kernel call on one strip. */
 export interface Step {
@@ -211,7 +267,7 @@ export interface Solver<P extends Problem = Problem> {
 
 /** What a step does for one of its output rows. */
 export interface Work {
-  arithmetic: Arithmetic;
+  arithmetic: keyof Profile["multiplication"];
   multiplications: number;
   additions: number;
   /** Additions that each wait for the one before. */
@@ -225,7 +281,7 @@ export type WorkOf = (step: Step, buffers: ReadonlyMap<BufferId, BufferSpec>) =>
 export interface Profile {
   name: string;
   /** One multiply-accumulate, by arithmetic, in a vector kernel. */
-  multiplication: Record<Arithmetic, number>;
+  multiplication: Record<Arithmetic | "matrix" | "depthwise", number>;
   addition: number;
   /** Serial additions of a running sum along a row, which no vector helps. */
   serialAddition: number;

@@ -1,9 +1,10 @@
 // What a plan needs of a machine: memory, and kernels that run on strips of it. The reference machine and WebAssembly
 // both give it, so one interpreter serves both.
 import type { StepBuffers } from "../kernels/kernel.ts";
-import type { KernelSpec } from "../plan/types.ts";
+import type { BufferSpec, KernelSpec } from "../plan/types.ts";
 import type { ViewDType } from "../tensor.ts";
 import type { Block } from "../wasm/memory.ts";
+import type { Abortable } from "./slices.ts";
 
 /** Where an operand's table of row pointers stands: at an offset from the strip's slot, the worker's scratch, or 0. */
 export interface OperandAddress {
@@ -11,10 +12,16 @@ export interface OperandAddress {
   offset: number;
 }
 
-/** One kernel call of a strip, ready to be bound. */
-export interface Call {
+/** A use of a kernel. */
+export interface KernelUse {
   spec: KernelSpec;
   buffers: StepBuffers;
+  /** Arguments after the rows: parameters, tables of what is read, scratch where it is needed, the table of results. */
+  arity: number;
+}
+
+/** One kernel call of a strip, ready to be bound. */
+export interface Call extends KernelUse {
   /** Address of the parameter block. */
   params: number;
   operands: OperandAddress[];
@@ -51,15 +58,44 @@ export interface Machine {
   /** The share of a plan's rows that its strips take: a slow machine takes few, so that events get their turn. */
   readonly grainShare: number;
   /** The type in which a buffer of a plan is held here: the reference keeps intermediates in f64. */
-  dtypeOf(scope: "input" | "output" | "strip" | "constant", dtype: ViewDType): ViewDType;
+  dtypeOf(scope: BufferSpec["scope"], dtype: ViewDType): ViewDType;
   /** The memory as it is now; views of an earlier one may be stale. */
   buffer(): ArrayBufferLike;
   allocate(bytes: number): Block;
   release(block: Block): void;
   /** Makes the kernels of these calls ready to run. */
   prepare(calls: Call[]): Promise<PreparedCalls>;
+  /** Makes the kernels of a sweep ready to run. */
+  prepareSweep(sweep: Sweep): Promise<PreparedSweep>;
   bytes(): number;
   dispose(): void;
+}
+
+/**
+ * A list of stages over values that lie whole in the machine's memory. What each strip of a stage calls stands there too, as
+ * words: for each call the rows and then its arguments, of which odd ones are addresses (less one) in a thread's scratch.
+ */
+export interface Sweep {
+  stages: SweepStage[];
+  /** Address of two words a stage: strips begun, and strips done. */
+  counters: number;
+  /** Of the caller first, then of each further thread. */
+  scratch: number[];
+}
+
+export interface SweepStage {
+  /** Address of the words of the first strip, and how many a strip has. */
+  script: number;
+  words: number;
+  strips: number;
+  calls: KernelUse[];
+}
+
+export interface PreparedSweep {
+  unverified: boolean;
+  /** Tries unverified code on the first strip of each stage, on what the memory holds. */
+  verify(): void;
+  run(options: { signal?: Abortable; onProgress?: (done: number) => void }): Promise<void>;
 }
 
 export interface PreparedCalls {

@@ -5,7 +5,19 @@ import { kernelOf } from "../kernels/table.ts";
 import type { BufferSpec } from "../plan/types.ts";
 import { type ViewDType, viewOf } from "../tensor.ts";
 import { Allocator, type Block } from "../wasm/memory.ts";
-import { addressOf, alone, type Call, type Machine, type PreparedCalls, type Run, slotWords } from "./machine.ts";
+import {
+  addressOf,
+  alone,
+  type Call,
+  type KernelUse,
+  type Machine,
+  type PreparedCalls,
+  type PreparedSweep,
+  type Run,
+  type Sweep,
+  slotWords,
+} from "./machine.ts";
+import { runSweep } from "./sweep.ts";
 
 export class ReferenceMachine implements Machine {
   readonly name = "reference";
@@ -48,6 +60,25 @@ export class ReferenceMachine implements Machine {
     return { unverified: false, verify: () => {}, start: async (job) => this.start(calls, job.scratch[0]!) };
   }
 
+  async prepareSweep(sweep: Sweep): Promise<PreparedSweep> {
+    return {
+      unverified: false,
+      verify: () => {},
+      run: (options) =>
+        runSweep(
+          sweep,
+          this.memory,
+          (stage, args, call) => this.call(sweep.stages[stage]!.calls[call]!, args),
+          options,
+        ),
+    };
+  }
+
+  private call({ spec, buffers }: KernelUse, [rows, , ...tables]: number[]): void {
+    const reads = buffers.reads.map((read, i) => rowsAt(this.memory, tables[i]!, read));
+    kernelOf(spec).reference(spec, reads, rowsAt(this.memory, tables.at(-1)!, buffers.write), rows!);
+  }
+
   dispose(): void {
     this.memory = new ArrayBuffer(0);
   }
@@ -56,10 +87,9 @@ export class ReferenceMachine implements Machine {
     const execute = (slot: number): void => {
       const buffer = this.memory;
       const rows = new Int32Array(buffer)[slot / 4 + slotWords.rows]!;
-      for (const { spec, buffers, operands } of calls) {
-        const specs = [...buffers.reads, buffers.write];
-        const views = operands.map((operand, i) => rowsAt(buffer, addressOf(operand, slot, scratch), specs[i]!));
-        kernelOf(spec).reference(spec, views.slice(0, -1), views.at(-1)!, rows);
+      for (const call of calls) {
+        const tables = call.operands.map((operand) => addressOf(operand, slot, scratch));
+        this.call(call, [rows, call.params, ...tables]);
       }
     };
     return { ...alone, execute };

@@ -162,6 +162,7 @@ function callsOf(stage: Stage, layout: StageLayout): Call[] {
   const specs = [...layout.buffers.values()].map(({ spec }) => spec);
   return stage.steps.map((step, index) => ({
     spec: step.kernel,
+    arity: step.reads.length + 2,
     buffers: { reads: step.reads.map((id) => find(specs, id)), write: find(specs, step.writes) },
     params: layout.params[index]!.offset,
     operands: [...step.reads, step.writes].map((id) => {

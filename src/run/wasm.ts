@@ -14,11 +14,15 @@ import {
   alone,
   type Call,
   type Job,
+  type KernelUse,
   type Machine,
   type PreparedCalls,
+  type PreparedSweep,
   type Run,
+  type Sweep,
   slotWords,
 } from "./machine.ts";
+import { runSweep, stripCalls } from "./sweep.ts";
 
 export interface WasmOptions {
   threads: number;
@@ -34,7 +38,7 @@ export interface WasmOptions {
 /** Work predicted to take less is done before another thread is awake. */
 const momentNanoseconds = 2e6;
 
-type Entry = (rows: number, params: number, ...tables: number[]) => void;
+type Entry = (rows: number, ...addresses: number[]) => void;
 
 /** Generated code of one kernel: where workers find it, and the function. */
 interface Code {
@@ -132,17 +136,17 @@ export class WasmMachine implements Machine {
   }
 
   /** Makes the kernels of these calls ready: one new module for all that are missing. */
-  private async load(calls: readonly Call[]): Promise<LoadedKernel[]> {
+  private async load(calls: readonly KernelUse[]): Promise<LoadedKernel[]> {
     const { wide } = this.mode;
-    const name = ({ spec, buffers }: Call, mode: CodeMode): string => kernelOf(spec).entry(spec, buffers, mode);
+    const name = ({ spec, buffers }: KernelUse, mode: CodeMode): string => kernelOf(spec).entry(spec, buffers, mode);
     const missing = calls.filter((call) => !this.kernels.has(name(call, this.mode)));
     if (missing.length > 0) {
       const narrow = { ...this.mode, wide: false };
       // By the code itself, so that no verdict outlives a change of it.
-      const keyOf = (call: Call): string => `${name(call, this.mode)} ${hash(this.encode([call], this.mode))}`;
+      const keyOf = (call: KernelUse): string => `${name(call, this.mode)} ${hash(this.encode([call], this.mode))}`;
       const keys = new Map(wide ? missing.map((call) => [call, keyOf(call)]) : []);
-      const known = (call: Call): Verdict | undefined => this.verdicts.get(keys.get(call)!);
-      const isWide = (call: Call): boolean => known(call) === "wide";
+      const known = (call: KernelUse): Verdict | undefined => this.verdicts.get(keys.get(call)!);
+      const isWide = (call: KernelUse): boolean => known(call) === "wide";
       // The twin comes first: V8 would share the native code of equal modules.
       const narrows = await this.compile(wide ? missing.filter((call) => !isWide(call)) : missing, narrow);
       const wides = await this.compile(wide ? missing.filter((call) => isWide(call) || !known(call)) : [], this.mode);
@@ -157,7 +161,7 @@ export class WasmMachine implements Machine {
     return calls.map((call) => this.kernels.get(name(call, this.mode))!);
   }
 
-  private encode(calls: readonly Call[], mode: CodeMode): Uint8Array<ArrayBuffer> {
+  private encode(calls: readonly KernelUse[], mode: CodeMode): Uint8Array<ArrayBuffer> {
     const builder = new ModuleBuilder();
     for (const { spec, buffers } of calls) {
       const name = kernelOf(spec).entry(spec, buffers, mode);
@@ -166,17 +170,15 @@ export class WasmMachine implements Machine {
     return builder.encode({ shared: this.shared, maximum: this.maximum }, mode.wide ? "wide" : undefined);
   }
 
-  private async compile(calls: readonly Call[], mode: CodeMode): Promise<Map<string, Code>> {
+  private async compile(calls: readonly KernelUse[], mode: CodeMode): Promise<Map<string, Code>> {
     if (calls.length === 0) return new Map();
     const bytes = this.encode(calls, mode);
-    const arity = new Map(
-      calls.map(({ spec, buffers, operands }) => [kernelOf(spec).entry(spec, buffers, mode), operands.length]),
-    );
+    const arity = new Map(calls.map(({ spec, buffers, arity }) => [kernelOf(spec).entry(spec, buffers, mode), arity]));
     const imports = { env: { memory: this.memory } };
     const instantiate = (module: WebAssembly.Module): [WebAssembly.Module, WebAssembly.Exports] => {
       const { exports } = new WebAssembly.Instance(module, imports);
       // Compiled at its first call: with no rows it does nothing else.
-      for (const [name, count] of arity) (exports[name] as Entry)(0, 0, ...new Array<number>(count).fill(0));
+      for (const [name, count] of arity) (exports[name] as Entry)(0, ...new Array<number>(count).fill(0));
       return [module, exports];
     };
     const [module, exports] = this.mode.wide
@@ -187,35 +189,59 @@ export class WasmMachine implements Machine {
     return new Map([...arity.keys()].map((name) => [name, { module: id, name, run: exports[name] as Entry }]));
   }
 
-  /**
-   * Runs each unverified call on a slot filled with test data, as wide code and as its twin, and keeps the twin where
-   * the results differ in a single bit.
-   */
+  /** Tries each unverified call on a slot filled with test data. */
   private verify(calls: readonly Call[], kernels: readonly LoadedKernel[], slot: number, scratch: number): void {
-    calls.forEach((call, index) => {
-      const kernel = kernels[index]!;
-      const tables = call.operands.map((operand) => addressOf(operand, slot, scratch));
-      const words = new Int32Array(this.memory.buffer);
-      const rows = words[slot / 4 + slotWords.rows]!;
-      const table = tables.at(-1)! / 4;
-      const written = [...words.subarray(table, table + stripRows(call.buffers.write, rows))].map(
-        (at) => new Uint8Array(this.memory.buffer, at, rowBytes(call.buffers.write)),
-      );
-      // A sum that goes on reads the rows that it writes: both runs start from the same.
-      const before = written.map((row) => row.slice());
-      const run = (code: Code): Uint8Array[] => {
-        for (const [i, row] of written.entries()) row.set(before[i]!);
-        code.run(rows, call.params, ...tables);
-        return written.map((row) => row.slice());
-      };
-      const { code, twin } = kernel;
-      const result = run(code);
-      if (!twin) return;
-      const equal = run(twin).every((row, i) => row.every((byte, j) => byte === result[i]![j]));
-      if (!equal) kernel.code = twin;
-      kernel.twin = undefined;
-      this.verdicts.set(kernel.key, equal ? "wide" : "narrow: results differ");
+    const rows = new Int32Array(this.memory.buffer)[slot / 4 + slotWords.rows]!;
+    calls.forEach(({ params, operands, buffers: { write } }, index) => {
+      const tables = operands.map((operand) => addressOf(operand, slot, scratch));
+      this.tryKernel(kernels[index]!, [rows, params, ...tables], write, stripRows(write, rows));
     });
+  }
+
+  /** Runs a kernel as wide code and as its twin, and keeps the twin where the results differ in a single bit. */
+  private tryKernel(kernel: LoadedKernel, args: [number, ...number[]], write: BufferSpec, count: number): void {
+    const table = args.at(-1)! / 4;
+    const written = [...new Int32Array(this.memory.buffer).subarray(table, table + count)].map(
+      (at) => new Uint8Array(this.memory.buffer, at, rowBytes(write)),
+    );
+    // A sum that goes on reads the rows that it writes: both runs start from the same.
+    const before = written.map((row) => row.slice());
+    const run = (code: Code): Uint8Array[] => {
+      for (const [i, row] of written.entries()) row.set(before[i]!);
+      code.run(...args);
+      return written.map((row) => row.slice());
+    };
+    const { code, twin } = kernel;
+    const result = run(code);
+    if (!twin) return;
+    const equal = run(twin).every((row, i) => row.every((byte, j) => byte === result[i]![j]));
+    if (!equal) kernel.code = twin;
+    kernel.twin = undefined;
+    this.verdicts.set(kernel.key, equal ? "wide" : "narrow: results differ");
+  }
+
+  async prepareSweep(sweep: Sweep): Promise<PreparedSweep> {
+    const kernels: LoadedKernel[][] = [];
+    const all = await this.load(sweep.stages.flatMap(({ calls }) => calls));
+    for (const { calls } of sweep.stages) kernels.push(all.splice(0, calls.length));
+    return {
+      unverified: kernels.flat().some(({ twin }) => twin !== undefined),
+      verify: () => {
+        const words = new Int32Array(this.memory.buffer);
+        for (const [index, { script, calls }] of sweep.stages.entries()) {
+          stripCalls(words, script, calls, sweep.scratch[0]!, (args, call) => {
+            if (args[0] > 0) this.tryKernel(kernels[index]![call]!, args, calls[call]!.buffers.write, args[0]);
+          });
+        }
+      },
+      run: (options) => {
+        const codes = kernels.map((stage) => stage.map(({ code }) => code));
+        const execute = (stage: number, args: [number, ...number[]], call: number): void =>
+          codes[stage]![call]!.run(...args);
+        const pool = sweep.scratch.length > 1 ? this.pool : undefined;
+        return runSweep(sweep, this.memory.buffer, execute, options, () => pool?.startSweep(sweep, codes));
+      },
+    };
   }
 
   private start(job: Job, calls: readonly Call[], kernels: readonly LoadedKernel[]): Run {

@@ -143,6 +143,11 @@ export class ModuleBuilder {
     this.functions.set(name, f);
   }
 
+  /** Calls a function defined before. */
+  call(name: string, ...args: Code[]): Code {
+    return [...args, 0x10, leb([...this.functions.keys()].indexOf(name))];
+  }
+
   has(name: string): boolean {
     return this.functions.has(name);
   }

@@ -25,6 +25,19 @@ export interface WorkerJob {
   scratch: number[];
 }
 
+/** Generated code: where workers find it. */
+export interface WorkerCode {
+  module: number;
+  name: string;
+}
+
+export interface WorkerSweep {
+  stages: readonly { script: number; words: number; strips: number; calls: readonly { arity: number }[] }[];
+  counters: number;
+  /** Of the caller first. */
+  scratch: readonly number[];
+}
+
 export class WorkerPool {
   private readonly memory: WebAssembly.Memory;
   private readonly control: number;
@@ -51,22 +64,28 @@ export class WorkerPool {
     for (const thread of this.threads) thread.post({ kind: "module", id, module });
   }
 
-  /** Starts a job on all workers; the memory must not grow until it has ended. */
-  start(job: WorkerJob): PoolRun {
+  /** Starts a job of slots on all workers; the memory must not grow until it has ended. */
+  start({ calls, slots, scratch }: WorkerJob): PoolRun {
+    return this.begin((index) => ({ kind: "job", slots, scratch: scratch[index], calls }));
+  }
+
+  /** Starts a sweep on all workers, each with the code of its calls. */
+  startSweep({ stages, counters, scratch }: WorkerSweep, codes: readonly (readonly WorkerCode[])[]): PoolRun {
+    const parts = stages.map(({ script, words, strips, calls }, i) => ({
+      ...{ script, words, strips },
+      calls: calls.map(({ arity }, j) => ({ module: codes[i]![j]!.module, entry: codes[i]![j]!.name, arity })),
+    }));
+    return this.begin((index) => ({ kind: "sweep", counters, scratch: scratch[index + 1], stages: parts }));
+  }
+
+  private begin(messageOf: (index: number) => object): PoolRun {
     if (this.failure || this.threads.length === 0) this.startThreads();
     const words = new Int32Array(this.memory.buffer, this.control, controlBytes / 4);
     const epoch = ++this.epoch;
     Atomics.store(words, controlWords.epoch, epoch);
     this.threads.forEach((thread, index) => {
       thread.hold(true);
-      thread.post({
-        kind: "job",
-        epoch,
-        control: this.control,
-        slots: job.slots,
-        scratch: job.scratch[index],
-        calls: job.calls,
-      });
+      thread.post({ ...messageOf(index), epoch, control: this.control });
     });
     const broken = new Promise<never>((_, reject) => {
       this.failed = reject;

@@ -1,0 +1,61 @@
+// The conv family: every convolution across channels, pointwise ones among them, as a matrix product. Reads an input, its
+// weights as `packConv` lays them out, optionally a value to add, and room for a list of pointers.
+import type { ConvSpec } from "../../plan/types.ts";
+import { activate, activationName } from "../activation.ts";
+import type { Kernel, Rows } from "../kernel.ts";
+import { convIndex, convParams, convShape, packConv, storedInput } from "./layout.ts";
+import { emitConv } from "./wasm.ts";
+
+function reference(spec: ConvSpec, reads: Rows[], write: Rows, rows: number): void {
+  const [input, constants, added] = reads as [Rows, Rows, Rows];
+  const [kh, kw] = spec.size;
+  const shape = convShape(spec);
+  const [each, outputs] = [spec.inputs / spec.groups, spec.outputs / spec.groups];
+  const weights = constants.row(0);
+  const { width, left = 0, right = 0, channels } = write.spec;
+  const start = (input.spec.left ?? 0) - spec.pads[1];
+  for (let y = 0; y < rows; y++) {
+    const window = Array.from({ length: kh }, (_, ky) => input.row(y * spec.strides[0] + ky * spec.dilations[0]));
+    const out = write.row(y);
+    for (let x = 0; x < width - left - right; x++) {
+      for (let o = 0; o < spec.outputs; o++) {
+        const [group, output] = [Math.floor(o / outputs), o % outputs];
+        let sum = weights[convIndex(shape, group, output, -1)]!;
+        for (let tap = 0; tap < kh * kw; tap++) {
+          const column = start + x * spec.strides[1] + (tap % kw) * spec.dilations[1];
+          const at = column * input.spec.channels + group * each;
+          const row = window[Math.floor(tap / kw)]!;
+          for (let c = 0; c < each; c++) {
+            const stored = storedInput(spec, c);
+            sum += weights[convIndex(shape, group, output, tap * shape.inputs + stored)]! * row[at + stored]!;
+          }
+        }
+        if (spec.residual) sum += added.row(y)[((added.spec.left ?? 0) + x) * added.spec.channels + o]!;
+        out[(left + x) * channels + o] = activate(spec.activation, sum);
+      }
+    }
+  }
+}
+
+export const conv: Kernel<ConvSpec> = {
+  family: "conv",
+  reference,
+  entry: (spec, _buffers, { relaxed, wide }) =>
+    [
+      ...["conv f32", spec.tile, convShape(spec).run % 4 && "single", activationName(spec.activation)],
+      ...[spec.residual && "add", relaxed && "relaxed", wide && "wide"],
+    ]
+      .filter(Boolean)
+      .join(" "),
+  emit: (module, name, spec, _buffers, mode) => emitConv(module, name, spec, mode),
+  work: (spec, { write: { width, left = 0, right = 0 } }) => {
+    const { depth, panels, tail } = convShape(spec);
+    const multiplications = (width - left - right) * spec.groups * depth * (panels * 16 + tail);
+    return { arithmetic: "matrix", multiplications, additions: 0, serialAdditions: 0 };
+  },
+  params: convParams,
+  pack: (spec, _input, { weight, bias }) => packConv(spec, weight, bias),
+  scratch: (spec, { width, left = 0, right = 0 }, rows) =>
+    (rows * (width - left - right) + spec.tile) * (spec.size[0] + 2) * 4,
+  overrun: { elements: 0, rows: 0 },
+};

@@ -1,0 +1,116 @@
+// How the conv family holds what it reads besides pixels: the parameter block, and weights in panels of outputs.
+import type { BufferSpec, ConvSpec } from "../../plan/types.ts";
+import type { StepBuffers } from "../kernel.ts";
+
+/** Outputs of a whole panel; what is left over stands in a panel of 8 or 4. */
+export const panelOutputs = 16;
+
+/** Stored channels: padded with zeros, so that pixels are whole vectors. */
+export const paddedChannels = (channels: number): number => (channels <= 4 ? 4 : Math.ceil(channels / 8) * 8);
+
+/** Where input `c` is stored: members of a depth multiplier stand one after the other, each padded. */
+export const storedInput = ({ inputs, members }: ConvSpec, c: number): number =>
+  (c % members) * paddedChannels(inputs / members) + Math.floor(c / members);
+
+/** Stored channels of the output of groups: the vectors of the last group may be longer than it is. */
+export const paddedGroups = (outputs: number, groups: number): number =>
+  paddedChannels(outputs - outputs / groups + paddedChannels(outputs / groups));
+
+/** Words of the parameter block, in its order. */
+const words = [
+  ...["width", "inStep", "inOffset", "rowStep", "kh", "tableStep", "runs", "runBytes", "runBump"],
+  ...[
+    "outStep",
+    "outOffset",
+    "addStep",
+    "addOffset",
+    "panels",
+    "panelBytes",
+    "tail",
+    "tailBytes",
+    "groups",
+    "groupIn",
+    "groupOut",
+  ],
+] as const;
+
+/** Byte offset of a word in the parameter block. */
+export const convWord = (name: (typeof words)[number]): number => words.indexOf(name) * 4;
+
+/** What one group multiplies: from each of kh rows, `runs` stretches of `run` neighbouring elements. */
+export interface ConvShape {
+  /** Elements that one output sums. */
+  depth: number;
+  runs: number;
+  run: number;
+  /** Inputs of one group, padding included where all channels are read. */
+  inputs: number;
+  /** Whole panels of outputs, and the outputs of the panel after them: 0, 4 or 8. */
+  panels: number;
+  tail: number;
+}
+
+export function convShape({ size, dilations, groups, inputs, outputs, members }: ConvSpec): ConvShape {
+  const each = groups === 1 ? members * paddedChannels(inputs / members) : inputs / groups;
+  // Neighbouring pixels of a row are one stretch where all their channels are read.
+  const joined = groups === 1 && dilations[1] === 1;
+  const padded = paddedChannels(outputs / groups);
+  return {
+    depth: size[0] * size[1] * each,
+    ...{ runs: joined ? 1 : size[1], run: joined ? size[1] * each : each, inputs: each },
+    ...{ panels: Math.floor(padded / panelOutputs), tail: padded % panelOutputs },
+  };
+}
+
+const width = ({ width, left = 0, right = 0 }: BufferSpec): number => width - left - right;
+
+export function convParams(spec: ConvSpec, { reads, write }: StepBuffers): Uint8Array {
+  const x = reads[0]!;
+  const added = spec.residual ? reads[2]! : write;
+  const { depth, runs, run, panels, tail, inputs } = convShape(spec);
+  const pixel = x.channels * 4;
+  const values: Record<(typeof words)[number], number> = {
+    ...{ width: width(write), kh: spec.size[0], runs, runBytes: run * 4, panels, groups: spec.groups },
+    ...{ inStep: spec.strides[1] * pixel, inOffset: ((x.left ?? 0) - spec.pads[1]) * pixel },
+    ...{ rowStep: spec.strides[0] * 4, tableStep: spec.dilations[0] * 4 },
+    runBump: spec.dilations[1] * pixel - run * 4,
+    ...{ outStep: write.channels * 4, outOffset: (write.left ?? 0) * write.channels * 4 },
+    ...{ addStep: added.channels * 4, addOffset: (added.left ?? 0) * added.channels * 4 },
+    ...{ panelBytes: (depth + 1) * panelOutputs * 4, tail, tailBytes: (depth + 1) * tail * 4 },
+    ...{ groupIn: inputs * 4, groupOut: (spec.outputs / spec.groups) * 4 },
+  };
+  return new Uint8Array(Int32Array.from(words, (word) => values[word]).buffer);
+}
+
+/** Elements of all packed weights. */
+export function convWeights(spec: ConvSpec): number {
+  const { depth, panels, tail } = convShape(spec);
+  return spec.groups * (depth + 1) * (panels * panelOutputs + tail);
+}
+
+/** Where the weight of (group, output of the group, element of its sum) stands; element -1 is the bias. */
+export function convIndex(shape: ConvShape, group: number, output: number, element: number): number {
+  const { depth, panels, tail } = shape;
+  const panel = Math.min(panels, Math.floor(output / panelOutputs));
+  const side = panel < panels ? panelOutputs : tail;
+  const start = (group * (panels * panelOutputs + tail) + panel * panelOutputs) * (depth + 1);
+  return start + (element + 1) * side + output - panel * panelOutputs;
+}
+
+/** Packs a weight [kh, kw, inputs / groups, outputs] and a bias [outputs]. */
+export function packConv(spec: ConvSpec, weight: ArrayLike<number>, bias?: ArrayLike<number>): Float32Array {
+  const shape = convShape(spec);
+  const [each, outputs] = [spec.inputs / spec.groups, spec.outputs / spec.groups];
+  const packed = new Float32Array(convWeights(spec));
+  for (let o = 0; o < spec.outputs; o++) {
+    const [group, output] = [Math.floor(o / outputs), o % outputs];
+    packed[convIndex(shape, group, output, -1)] = bias?.[o] ?? 0;
+    for (let tap = 0; tap < spec.size[0] * spec.size[1]; tap++) {
+      for (let c = 0; c < each; c++) {
+        packed[convIndex(shape, group, output, tap * shape.inputs + storedInput(spec, c))] =
+          weight[(tap * each + c) * spec.outputs + o]!;
+      }
+    }
+  }
+  return packed;
+}

@@ -1,0 +1,21 @@
+// Proposes a convolution as one matrix product over gathered pixels; nothing is copied to make patches.
+import type { ConvProblem, Solver } from "../../plan/types.ts";
+import { arena, convSpec, convWeight, draftOf, outputChannels, sidesOf, windowOf } from "../layer.ts";
+
+export const matrixProduct: Solver<ConvProblem> = {
+  name: "matrix-product",
+  kind: "conv",
+  propose(problem, profile) {
+    const { window, groups, activation } = problem;
+    const [x, y] = [sidesOf(problem.x.shape), sidesOf(problem.y.shape)];
+    const [inputs, outputs] = [problem.x.shape[3]!, problem.y.shape[3]!];
+    const kernel = convSpec({ ...windowOf(window), groups, inputs, outputs, activation }, y.width * y.height);
+    const buffers = [
+      arena("x", x, { window, y }),
+      convWeight("weight", kernel),
+      arena("y", { ...y, channels: outputChannels(kernel) }),
+    ];
+    const step = { name: "convolution", kernel, reads: ["x", "weight"], writes: "y" };
+    return [draftOf(profile, "a matrix product over gathered pixels", buffers, [[step]])];
+  },
+};

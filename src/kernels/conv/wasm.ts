@@ -1,0 +1,226 @@
+// Generates the conv family: a matrix product whose left side is gathered by pointers, so that strides, dilations and
+// borders cost nothing and no patch is ever copied (after the indirect convolution of Dukhan, 2019). A strip first writes
+// the pointers of its pixels, tile after tile: of each row of the window, of the output, of what is added.
+import type { ConvSpec } from "../../plan/types.ts";
+import {
+  bump,
+  type Code,
+  doWhile,
+  type FunctionBuilder,
+  get,
+  i32,
+  type Local,
+  load,
+  type ModuleBuilder,
+  op,
+  set,
+  store,
+  when,
+  whileLoop,
+} from "../../wasm/assembler.ts";
+import { activateLanes } from "../activation.ts";
+import type { CodeMode } from "../kernel.ts";
+import { multiplyAdd } from "../lanes.ts";
+import { convShape, convWord, panelOutputs } from "./layout.ts";
+
+/** One function that sums `vectors` neighbouring vectors of outputs for a tile of pixels, from panels of `side` outputs. */
+interface Panel {
+  name: string;
+  vectors: number;
+  side: number;
+}
+
+/** What the panels of a mode are: a wide engine sums 16 outputs at once, others 8. */
+function panelsOf(name: string, { wide }: CodeMode): { whole: Panel; tails: Panel[] } {
+  const panel = (vectors: number, side: number): Panel => ({ name: `${name} ${vectors}x${side}`, vectors, side });
+  return { whole: panel(wide ? 4 : 2, panelOutputs), tails: [panel(2, 8), panel(1, 4)] };
+}
+
+export function emitConv(module: ModuleBuilder, name: string, spec: ConvSpec, mode: CodeMode): void {
+  const { whole, tails } = panelsOf(name, mode);
+  for (const panel of [whole, ...tails]) emitPanel(module, panel, spec, mode);
+  emitStrip(module, name, spec, whole, tails);
+}
+
+const p = (params: Local, word: Parameters<typeof convWord>[0]): Code => load("i32.load", get(params), convWord(word));
+const sum = (...terms: Code[]): Code => terms.reduce((a, b) => op("i32.add", a, b));
+
+/** (rows, params, input, weights, [added], list, output): the pointers of the strip's pixels, then panel after panel. */
+function emitStrip(module: ModuleBuilder, name: string, spec: ConvSpec, whole: Panel, tails: readonly Panel[]): void {
+  const tables = spec.residual ? 6 : 5;
+  module.define(name, Array(tables + 1).fill("i32"), (f) => {
+    const [rows, params, source, constants] = f.params as [Local, Local, Local, Local];
+    const [list, target] = f.params.slice(-2) as [Local, Local];
+    const added = spec.residual ? f.params[4]! : undefined;
+    const { tiles, weights, group, inOffset, outOffset, panel } = f.locals(
+      "i32",
+      ...(["tiles", "weights", "group", "inOffset", "outOffset", "panel"] as const),
+    );
+    const sums = ({ name, vectors, side }: Panel): Code[] => {
+      const call = (first: number): Code =>
+        module.call(
+          name,
+          ...[get(list), get(tiles), get(params)],
+          sum(get(weights), i32(first * 4)),
+          ...[get(inOffset), sum(get(outOffset), i32(first * 4))],
+        );
+      return Array.from({ length: side / 4 / vectors }, (_, i) => call(i * vectors * 4));
+    };
+    f.emit(
+      // With no rows, everything is called once: so it is compiled.
+      when(op("i32.eqz", get(rows)), ...[whole, ...tails].flatMap(sums), [0x0f]),
+      ...buildList(f, spec, { rows, params, source, list, target, added, tiles }),
+      set(weights, load("i32.load", get(constants))),
+      set(group, p(params, "groups")),
+      doWhile(
+        get(group),
+        set(panel, p(params, "panels")),
+        whileLoop(
+          get(panel),
+          ...sums(whole),
+          bump(weights, p(params, "panelBytes")),
+          bump(outOffset, panelOutputs * 4),
+          bump(panel, -1),
+        ),
+        ...tails.map((panel) => when(op("i32.eq", p(params, "tail"), i32(panel.side)), ...sums(panel))),
+        bump(weights, p(params, "tailBytes")),
+        bump(inOffset, p(params, "groupIn")),
+        set(
+          outOffset,
+          sum(get(outOffset), p(params, "groupOut"), op("i32.mul", p(params, "panels"), i32(-panelOutputs * 4))),
+        ),
+        bump(group, -1),
+      ),
+    );
+  });
+}
+
+interface ListLocals {
+  rows: Local;
+  params: Local;
+  source: Local;
+  list: Local;
+  target: Local;
+  added: Local | undefined;
+  tiles: Local;
+}
+
+/** Pointers of tile after tile; the last tile repeats the last pixel. Leaves the number of tiles. */
+function buildList(f: FunctionBuilder, { tile }: ConvSpec, names: ListLocals): Code[] {
+  const { rows, params, source, list, target, added, tiles } = names;
+  const { at, slot, x, inAt, outAt, addAt, ky, table, entry, kh, left } = f.locals(
+    "i32",
+    ...(["at", "slot", "x", "inAt", "outAt", "addAt", "ky", "table", "entry", "kh", "left"] as const),
+  );
+  const line = tile * 4;
+  const pixel = [
+    set(entry, sum(get(at), get(slot))),
+    set(table, get(source)),
+    set(ky, get(kh)),
+    doWhile(
+      get(ky),
+      store("i32.store", get(entry), sum(load("i32.load", get(table)), get(inAt))),
+      bump(entry, line),
+      bump(table, p(params, "tableStep")),
+      bump(ky, -1),
+    ),
+    store("i32.store", get(entry), sum(load("i32.load", get(target)), get(outAt))),
+    ...(added ? [store("i32.store", get(entry), sum(load("i32.load", get(added)), get(addAt)), line)] : []),
+    bump(slot, 4),
+    when(
+      op("i32.eq", get(slot), i32(line)),
+      set(slot, i32(0)),
+      set(at, sum(get(entry), i32(added ? line + 4 : 4))),
+      bump(tiles, 1),
+    ),
+  ];
+  const startRow = [
+    set(x, p(params, "width")),
+    set(inAt, p(params, "inOffset")),
+    set(outAt, p(params, "outOffset")),
+    ...(added ? [set(addAt, p(params, "addOffset"))] : []),
+  ];
+  const advance = [
+    bump(x, -1),
+    bump(inAt, p(params, "inStep")),
+    bump(outAt, p(params, "outStep")),
+    ...(added ? [bump(addAt, p(params, "addStep")), when(op("i32.eqz", get(x)), bump(added, 4))] : []),
+    when(op("i32.eqz", get(x)), ...startRow, bump(source, p(params, "rowStep")), bump(target, 4)),
+  ];
+  return [
+    set(at, get(list)),
+    set(kh, p(params, "kh")),
+    ...startRow,
+    set(left, op("i32.mul", get(rows), p(params, "width"))),
+    doWhile(
+      op("i32.or", get(left), get(slot)),
+      ...pixel,
+      when(op("i32.gt_s", get(left), i32(1)), ...advance),
+      set(left, op("i32.sub", get(left), op("i32.ne", get(left), i32(0)))),
+    ),
+  ];
+}
+
+/** (list, tiles, params, weights, offset of the inputs, offset of the outputs) */
+function emitPanel(module: ModuleBuilder, { name, vectors, side }: Panel, spec: ConvSpec, mode: CodeMode): void {
+  const { tile, residual, activation } = spec;
+  module.define(name, Array(6).fill("i32"), (f) => {
+    const [list, tiles, params, weights, inOffset, outOffset] = f.params as [Local, Local, Local, Local, Local, Local];
+    const locals = (type: "i32" | "v128", count: number): Local[] => Array.from({ length: count }, () => f.local(type));
+    const pointers = locals("i32", tile);
+    const { b, end, ky, run } = f.locals("i32", "b", "end", "ky", "run");
+    const sums = Array.from({ length: tile }, () => locals("v128", vectors));
+    const [right, spares] = [locals("v128", vectors), locals("v128", 2 * vectors * tile)];
+    const leftSide = f.local("v128");
+    const unroll = convShape(spec).run % 4 === 0 ? 4 : 1;
+    const setPointers = (offset: Local): Code[] =>
+      pointers.map((x, i) => set(x, sum(load("i32.load", get(list), i * 4), get(offset))));
+    const element = (u: number): Code[] => [
+      ...right.map((x, v) => set(x, load("v128.load", get(b), (u * side + v * 4) * 4))),
+      ...pointers.flatMap((pointer, i) => [
+        set(leftSide, load("v128.load32_splat", get(pointer), u * 4)),
+        ...sums[i]!.map((x, v) => set(x, multiplyAdd("f32", mode, get(leftSide), get(right[v]!), get(x)))),
+      ]),
+    ];
+    // The +16 store first, as the joining pass of V8 wants it.
+    const storeAll = pointers.flatMap((pointer, i) =>
+      sums[i]!.map((x, v) => store("v128.store", get(pointer), get(x), v * 16)).reverse(),
+    );
+    const add = pointers.flatMap((pointer, i) =>
+      sums[i]!.map((x, v) => set(x, op("f32x4.add", get(x), load("v128.load", get(pointer), v * 16)))),
+    );
+    f.emit(
+      whileLoop(
+        get(tiles),
+        ...sums.flatMap((row) => row.map((x, v) => set(x, load("v128.load", get(weights), v * 16)))),
+        set(b, sum(get(weights), i32(side * 4))),
+        set(ky, p(params, "kh")),
+        doWhile(
+          get(ky),
+          ...setPointers(inOffset),
+          set(run, p(params, "runs")),
+          doWhile(
+            get(run),
+            set(end, sum(get(pointers[0]!), p(params, "runBytes"))),
+            doWhile(
+              op("i32.lt_u", get(pointers[0]!), get(end)),
+              ...Array.from({ length: unroll }, (_, u) => element(u)).flat(),
+              bump(b, unroll * side * 4),
+              ...pointers.map((x) => bump(x, unroll * 4)),
+            ),
+            ...pointers.map((x) => bump(x, p(params, "runBump"))),
+            bump(run, -1),
+          ),
+          bump(list, tile * 4),
+          bump(ky, -1),
+        ),
+        ...(residual ? [bump(list, tile * 4), ...setPointers(outOffset), ...add, bump(list, -tile * 4)] : []),
+        ...activateLanes(activation, sums.flat(), spares, mode),
+        ...setPointers(outOffset),
+        ...storeAll,
+        bump(list, tile * 4 * (residual ? 2 : 1)),
+        bump(tiles, -1),
+      ),
+    );
+  });
+}

@@ -1,0 +1,66 @@
+// How the depthwise family holds its parameters and weights: blocks of 8 channels (4 where no more are stored), of each
+// the bias and then the taps in the order of rows.
+import type { DepthwiseSpec } from "../../plan/types.ts";
+import type { StepBuffers } from "../kernel.ts";
+
+const words = [
+  ...["width", "inStep", "inOffset", "rowStep", "kh", "tableStep", "column"],
+  ...["outStep", "outOffset", "channels", "members"],
+] as const;
+
+/** Byte offset of a word in the parameter block. */
+export const depthwiseWord = (name: (typeof words)[number]): number => words.indexOf(name) * 4;
+
+export interface DepthwiseShape {
+  /** Channels of a block. */
+  side: number;
+  /** Elements of all packed weights. */
+  weights: number;
+  /** Where the weight of (output channel as stored, tap) stands; tap -1 is the bias. */
+  index(channel: number, tap: number): number;
+}
+
+export function depthwiseShape({ size, depthMultiplier }: DepthwiseSpec, stored: number): DepthwiseShape {
+  const side = Math.min(8, stored);
+  const block = (size[0] * size[1] + 1) * side;
+  return {
+    side,
+    weights: ((stored * depthMultiplier) / side) * block,
+    index: (channel, tap) => Math.floor(channel / side) * block + (tap + 1) * side + (channel % side),
+  };
+}
+
+export function depthwiseParams(spec: DepthwiseSpec, { reads, write }: StepBuffers): Uint8Array {
+  const { channels, left = 0 } = reads[0]!;
+  const pixel = channels * 4;
+  const values: Record<(typeof words)[number], number> = {
+    width: write.width - (write.left ?? 0) - (write.right ?? 0),
+    ...{ inStep: spec.strides[1] * pixel, inOffset: (left - spec.pads[1]) * pixel, column: pixel },
+    ...{ rowStep: spec.strides[0] * 4, kh: spec.size[0], tableStep: spec.dilations[0] * 4 },
+    ...{ outStep: write.channels * 4, outOffset: (write.left ?? 0) * write.channels * 4 },
+    ...{ channels: pixel, members: spec.depthMultiplier },
+  };
+  return new Uint8Array(Int32Array.from(words, (word) => values[word]).buffer);
+}
+
+/** Packs a weight [kh, kw, channels, multiplier] and a bias [channels · multiplier] for `stored` channels. */
+export function packDepthwise(
+  spec: DepthwiseSpec,
+  stored: number,
+  weight: ArrayLike<number>,
+  bias?: ArrayLike<number>,
+): Float32Array {
+  const { weights, index } = depthwiseShape(spec, stored);
+  const packed = new Float32Array(weights);
+  const { depthMultiplier, size, channels } = spec;
+  for (let c = 0; c < channels; c++) {
+    for (let m = 0; m < depthMultiplier; m++) {
+      const o = c * depthMultiplier + m;
+      packed[index(m * stored + c, -1)] = bias?.[o] ?? 0;
+      for (let tap = 0; tap < size[0] * size[1]; tap++) {
+        packed[index(m * stored + c, tap)] = weight[tap * channels * depthMultiplier + o]!;
+      }
+    }
+  }
+  return packed;
+}

@@ -1,0 +1,56 @@
+// Proposes an inverted residual, which the CP form of a convolution is too: fused, so that what is expanded never leaves
+// the cache, and as stages.
+import type { InvertedProblem, Solver } from "../../plan/types.ts";
+import { arena, convSpec, convWeight, depthwiseSpec, depthwiseWeight, draftOf, sidesOf, stripOf } from "../layer.ts";
+
+export const pointwiseDepthwisePointwise: Solver<InvertedProblem> = {
+  name: "pointwise-depthwise-pointwise",
+  kind: "inverted",
+  propose(problem, profile) {
+    const { window, middleChannels, residual } = problem;
+    const [x, y] = [sidesOf(problem.x.shape), sidesOf(problem.y.shape)];
+    const [inputs, outputs] = [problem.x.shape[3]!, problem.y.shape[3]!];
+    const [wide, tall] = [y.width * y.height, x.width * x.height];
+    const expand = convSpec({ inputs, outputs: middleChannels, activation: problem.expand }, tall);
+    const depthwise = depthwiseSpec(middleChannels, 1, window, problem.middle);
+    const project = convSpec({ inputs: middleChannels, outputs, residual, activation: problem.activation }, wide);
+    const steps = [
+      { name: "expand", kernel: expand, reads: ["x", "expand"], writes: "expanded" },
+      { name: "depthwise", kernel: depthwise, reads: ["expanded", "depthwise"], writes: "filtered" },
+      { name: "project", kernel: project, reads: ["filtered", "project", ...(residual ? ["x"] : [])], writes: "y" },
+    ];
+    const { channels } = sidesOf([1, 1, 1, middleChannels]);
+    const [expanded, filtered] = [
+      { ...x, channels },
+      { ...y, channels },
+    ];
+    const buffers = [
+      arena("x", x),
+      convWeight("expand", expand),
+      depthwiseWeight("depthwise", depthwise),
+      convWeight("project", project),
+      arena("y", y),
+    ];
+    const reader = { window, y };
+    return [
+      draftOf(
+        profile,
+        "expand, filter and project, strip by strip",
+        [...buffers, stripOf("expanded", expanded, reader), stripOf("filtered", filtered)],
+        [steps],
+      ),
+      draftOf(
+        profile,
+        "expand, then filter and project, strip by strip",
+        [...buffers, arena("expanded", expanded, reader), stripOf("filtered", filtered)],
+        [steps.slice(0, 1), steps.slice(1)],
+      ),
+      draftOf(
+        profile,
+        "expand, filter, project, one after the other",
+        [...buffers, arena("expanded", expanded, reader), arena("filtered", filtered)],
+        steps.map((step) => [step]),
+      ),
+    ];
+  },
+};

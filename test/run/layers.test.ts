@@ -1,0 +1,233 @@
+// Layers from problem to plan to network, on every machine and by every candidate plan: against their definition.
+import fc from "fast-check";
+import { afterAll, describe, expect, it } from "vitest";
+import { kernelOf, solvers } from "../../src/kernels/table.ts";
+import { candidates, type Planner } from "../../src/plan/planner.ts";
+import { builtInProfile } from "../../src/plan/profile.ts";
+import { type Activation, type LayerProblem, planVersion } from "../../src/plan/types.ts";
+import type { Machine } from "../../src/run/machine.ts";
+import { Network } from "../../src/run/network.ts";
+import { ReferenceMachine } from "../../src/run/reference.ts";
+import { WasmMachine } from "../../src/run/wasm.ts";
+import { wideSupport } from "../../src/wasm/wide.ts";
+import { conv, depthwise, type Layer, outSide, pointwiseAfter, worstError } from "../layer-oracle.ts";
+import { random } from "../oracle.ts";
+
+const planner: Planner = {
+  solvers,
+  profile: builtInProfile,
+  workOf: ({ kernel, reads, writes }, buffers) =>
+    kernelOf(kernel).work(kernel, { reads: reads.map((id) => buffers.get(id)!), write: buffers.get(writes)! }),
+};
+
+const wasm = (threads: number, relaxed: boolean, wide: boolean): Machine =>
+  new WasmMachine({ threads, always: true, maxMemory: 2 ** 28, mode: { relaxed, wide } });
+const machines: [string, Machine][] = [
+  ["reference", new ReferenceMachine(2 ** 28)],
+  ["wasm, 1 thread", wasm(1, false, false)],
+  ["wasm, 2 threads, fused", wasm(2, true, false)],
+  ["wasm, wide where the machine can", wasm(1, true, wideSupport().supported)],
+];
+afterAll(() => {
+  for (const [, machine] of machines) machine.dispose();
+});
+
+const small = (max: number) => fc.integer({ min: 1, max });
+const activations = fc.oneof(
+  fc.constantFrom<Activation>("none", "relu", "relu6", "hard-swish", "silu", "sigmoid"),
+  fc.constantFrom<Activation>({ leakyRelu: 0.2 }, { clip: [-0.5, 1] }),
+);
+const layers = fc
+  .record({
+    ...{ images: small(3), height: small(14), width: small(14), inputs: small(19) },
+    size: fc.oneof(
+      fc.tuple(small(4), small(4)),
+      fc.constantFrom<[number, number]>([1, 1], [3, 3], [5, 5], [6, 2], [2, 10]),
+    ),
+    ...{ strides: fc.tuple(small(3), small(3)), dilations: fc.tuple(small(2), small(2)) },
+    pads: fc.tuple(fc.nat(3), fc.nat(3), fc.nat(3), fc.nat(3)),
+    ...{ outputs: small(35), multiplier: small(3), middleChannels: small(20), seed: fc.nat(1e9) },
+    ...{ first: activations, middle: activations, activation: activations, residual: fc.boolean() },
+  })
+  .filter((layer) => outSide(layer, 0) > 0 && outSide(layer, 1) > 0);
+type Sample = Layer & {
+  outputs: number;
+  multiplier: number;
+  middleChannels: number;
+  seed: number;
+  first: Activation;
+  middle: Activation;
+  activation: Activation;
+  residual: boolean;
+};
+
+/** A problem, its weights, and what its definition gives. */
+interface Case {
+  problem: LayerProblem;
+  weights: Map<string, { weight: Float32Array; bias?: Float32Array }>;
+  wanted: Float64Array;
+  /** How many products an output sums, for the tolerance. */
+  depth: number;
+}
+
+type Values = (count: number) => Float32Array;
+
+const baseOf = (layer: Sample, outputs: number) => {
+  const { images, height, width, inputs, size, strides, dilations, pads, activation } = layer;
+  return {
+    x: { shape: [images, height, width, inputs], dtype: "f32" as const },
+    y: { shape: [images, outSide(layer, 0), outSide(layer, 1), outputs], dtype: "f32" as const },
+    window: { size, strides, dilations, pads, border: "constant" as const, borderValue: 0 },
+    activation,
+  };
+};
+
+const kinds: Record<string, (layer: Sample, x: Float32Array, values: Values) => Case> = {
+  conv(layer, x, values) {
+    const { size, inputs, outputs, activation } = layer;
+    const [weight, bias] = [values(size[0] * size[1] * inputs * outputs), values(outputs)];
+    return {
+      problem: { kind: "conv", ...baseOf(layer, outputs), groups: 1 },
+      weights: new Map([["weight", { weight, bias }]]),
+      wanted: conv(layer, x, weight, bias, { outputs, activation }),
+      depth: size[0] * size[1] * inputs,
+    };
+  },
+  "grouped conv"(layer, x, values) {
+    const { size, inputs, activation } = layer;
+    const groups = [4, 3, 2].find((groups) => inputs % groups === 0) ?? inputs;
+    const outputs = groups * (1 + (layer.outputs % 11));
+    const weight = values(size[0] * size[1] * (inputs / groups) * outputs);
+    return {
+      problem: { kind: "conv", ...baseOf(layer, outputs), groups },
+      weights: new Map([["weight", { weight }]]),
+      wanted: conv(layer, x, weight, undefined, { outputs, groups, activation }),
+      depth: size[0] * size[1] * inputs,
+    };
+  },
+  depthwise(layer, x, values) {
+    const { size, inputs, multiplier, activation } = layer;
+    const [weight, bias] = [values(size[0] * size[1] * inputs * multiplier), values(inputs * multiplier)];
+    return {
+      problem: { kind: "depthwise", ...baseOf(layer, inputs * multiplier), depthMultiplier: multiplier },
+      weights: new Map([["weight", { weight, bias }]]),
+      wanted: depthwise(layer, x, weight, bias, { multiplier, activation }),
+      depth: size[0] * size[1],
+    };
+  },
+  separable(layer, x, values) {
+    const { size, inputs, multiplier, outputs, middle, activation } = layer;
+    const channels = inputs * multiplier;
+    const [weight, bias] = [values(size[0] * size[1] * channels), values(channels)];
+    const [mix, mixBias] = [values(channels * outputs), values(outputs)];
+    const between = depthwise(layer, x, weight, bias, { multiplier, activation: middle });
+    return {
+      problem: { kind: "separable", ...baseOf(layer, outputs), depthMultiplier: multiplier, middle },
+      weights: new Map([
+        ["depthwise", { weight, bias }],
+        ["pointwise", { weight: mix, bias: mixBias }],
+      ]),
+      wanted: conv(pointwiseAfter(layer, channels), between, mix, mixBias, { outputs, activation }),
+      depth: size[0] * size[1] * channels,
+    };
+  },
+  inverted(layer, x, values) {
+    const { size, inputs, middleChannels, first, middle, activation } = layer;
+    const same = outSide(layer, 0) === layer.height && outSide(layer, 1) === layer.width;
+    const residual = layer.residual && same;
+    const outputs = residual ? inputs : layer.outputs;
+    const [expand, expandBias] = [values(inputs * middleChannels), values(middleChannels)];
+    const [weight, bias] = [values(size[0] * size[1] * middleChannels), values(middleChannels)];
+    const [project, projectBias] = [values(middleChannels * outputs), values(outputs)];
+    const { images, height, width } = layer;
+    const whole: Layer = {
+      ...{ images, height, width, inputs },
+      ...{ size: [1, 1], strides: [1, 1], dilations: [1, 1], pads: [0, 0, 0, 0] },
+    };
+    const expanded = conv(whole, x, expand, expandBias, { outputs: middleChannels, activation: first });
+    const filtered = depthwise({ ...layer, inputs: middleChannels }, expanded, weight, bias, { activation: middle });
+    const added = residual ? x : undefined;
+    return {
+      problem: { kind: "inverted", ...baseOf(layer, outputs), middleChannels, expand: first, middle, residual },
+      weights: new Map([
+        ["expand", { weight: expand, bias: expandBias }],
+        ["depthwise", { weight, bias }],
+        ["project", { weight: project, bias: projectBias }],
+      ]),
+      wanted: conv(pointwiseAfter(layer, middleChannels), filtered, project, projectBias, {
+        outputs,
+        activation,
+        added,
+      }),
+      depth: size[0] * size[1] * inputs * middleChannels,
+    };
+  },
+};
+
+describe.each(machines)("on %s,", (_name, machine) => {
+  it.each(Object.entries(kinds))(
+    "every plan of a layer of kind %s is what its definition says",
+    async (_kind, make) => {
+      await fc.assert(
+        fc.asyncProperty(layers, fc.constantFrom("NHWC" as const, "NCHW" as const), async (layer, format) => {
+          const next = random(layer.seed);
+          const values: Values = (n) => Float32Array.from({ length: n }, () => next() * 2 - 1);
+          const x = values(layer.images * layer.height * layer.width * layer.inputs);
+          const { problem, weights, wanted, depth } = make(layer, x, values);
+          const sides = ([images, height, width, channels]: number[]) => ({
+            ...{ images: images!, height: height!, width: width!, channels: channels!, format },
+          });
+          const [from, to] = [sides(problem.x.shape), sides(problem.y.shape)];
+          const { found } = candidates(problem, planner);
+          expect(found.length).toBeGreaterThan(0);
+          for (const candidate of found) {
+            const network = await Network.create(
+              { version: planVersion, problem, ...candidate, beaten: [] },
+              machine,
+              weights,
+            );
+            const data = new Float32Array(wanted.length).fill(NaN);
+            const members = problem.kind === "depthwise" ? problem.depthMultiplier : 1;
+            const input = { ...from, data: format === "NCHW" ? planes(x, from) : x };
+            for (let run = 0; run < 2; run++)
+              await network.run(new Map([["x", input]]), new Map([["y", { ...to, members, data }]]));
+            network.dispose();
+            const got = format === "NCHW" ? pixels(data, to) : data;
+            expect(worstError(got, wanted)).toBeLessThan(2 ** -23 * (32 + 4 * depth));
+            expect(got.some(Number.isNaN)).toBe(false);
+          }
+        }),
+        { numRuns: 60 },
+      );
+    },
+  );
+});
+
+interface Sides {
+  images: number;
+  height: number;
+  width: number;
+  channels: number;
+}
+
+function planes(data: Float32Array, { images, height, width, channels }: Sides): Float32Array {
+  return Float32Array.from({ length: images * height * width * channels }, (_, i) => {
+    const [n, c, pixel] = [
+      Math.floor(i / (height * width * channels)),
+      Math.floor(i / (height * width)) % channels,
+      i % (height * width),
+    ];
+    return data[(n * height * width + pixel) * channels + c]!;
+  });
+}
+
+function pixels(data: Float32Array, { images, height, width, channels }: Sides): Float32Array {
+  return Float32Array.from({ length: images * height * width * channels }, (_, i) => {
+    const [n, c, pixel] = [
+      Math.floor(i / (height * width * channels)),
+      i % channels,
+      Math.floor(i / channels) % (height * width),
+    ];
+    return data[(n * channels + c) * height * width + pixel]!;
+  });
+}
