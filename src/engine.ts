@@ -2,6 +2,17 @@
 // planning and running meet.
 
 import { type CallOptions, callKeys, checkOut, checkRunOptions, plainView } from "./engine/calls.ts";
+import {
+  checkLayerCall,
+  checkLayerOut,
+  Identities,
+  type LayerCall,
+  type LayerCallOptions,
+  type LayerTensors,
+  PreparedLayer,
+  runLayer,
+  weightsOf,
+} from "./engine/layers.ts";
 import { type CheckedOptions, checkEngineOptions, type EngineOptions, type Limits } from "./engine/options.ts";
 import { checkOneOf, checkOptions, describe, InvalidArgumentError, Rank1Error } from "./errors.ts";
 import type { Filter } from "./factor/filter.ts";
@@ -9,17 +20,29 @@ import { type GradientName, gradientNames, gradientPair, isGradientName } from "
 import { tapSum } from "./kernels/filter.ts";
 import { kernelOf, solvers } from "./kernels/table.ts";
 import { type FilterOptions, filterOptionKeys, filterProblem, type PictureSpec } from "./plan/filter-problem.ts";
+import { type LayerKind, type LayerOptions, type LayerShapes, layerProblem } from "./plan/layer-problem.ts";
 import { checkPlan, plan as makePlan, type Planner } from "./plan/planner.ts";
 import { builtInProfile } from "./plan/profile.ts";
-import type { FilterProblem, Plan, Problem } from "./plan/types.ts";
+import type { FilterProblem, LayerProblem, Plan, Problem } from "./plan/types.ts";
 import type { Choice } from "./run/choose.ts";
 import { angleOf, magnitudeOf } from "./run/gradient.ts";
+import { Network } from "./run/network.ts";
+import { Program } from "./run/program.ts";
 import { keyOf, Programs } from "./run/programs.ts";
 import { isOpaque } from "./run/rows.ts";
 import type { Abortable } from "./run/slices.ts";
 import type { RunOptions } from "./run/stage.ts";
 import { type Verdict, WasmMachine } from "./run/wasm.ts";
-import { type CheckedImage, checkImage, checkPicture, type Image, type ImageArray, type ImageLike } from "./tensor.ts";
+import {
+  type CheckedImage,
+  checkImage,
+  checkPicture,
+  type F32Tensor,
+  type Image,
+  type ImageArray,
+  type ImageLike,
+  type TensorLike,
+} from "./tensor.ts";
 
 export interface FilterCallOptions extends FilterOptions, CallOptions {
   /** Takes one solver's plan instead of the cheapest, by its name in `explain`. */
@@ -71,6 +94,7 @@ export class Engine {
   private readonly planner: Planner;
   private readonly programs: Programs;
   private readonly planned = new Map<string, PlannedFilter>();
+  private readonly identities = new Identities();
   private queue: Promise<unknown> = Promise.resolve();
   /** Aborted when the engine is disposed of: every call listens. */
   private readonly end = new AbortController();
@@ -79,7 +103,7 @@ export class Engine {
   constructor({ choice, limits, maxMemory }: CheckedOptions) {
     this.choice = choice;
     this.limits = limits;
-    this.programs = new Programs(choice.machine, maxMemory / 4);
+    this.programs = new Programs(maxMemory / 4);
     this.planner = {
       solvers,
       profile: builtInProfile,
@@ -110,7 +134,7 @@ export class Engine {
     const { strategy } = checkOptions<{ strategy?: string }>("options", options, ["strategy"]);
     const known = typeof problem === "object" && problem !== null && solvers.some(({ kind }) => kind === problem.kind);
     if (!known || !problem.x || !problem.y || !problem.window || (problem.kind === "filter" && !problem.factors)) {
-      const [expected, received] = ["a problem made by engine.filterProblem", describe(problem)];
+      const [expected, received] = ["a problem made by engine.filterProblem or engine.layerProblem", describe(problem)];
       throw new InvalidArgumentError({ parameter: "problem", expected, received });
     }
     return makePlan(problem, this.planner, strategy);
@@ -200,6 +224,62 @@ export class Engine {
     return this.enqueue(signal, (signal) => this.execute(plan, x, target, { signal, onProgress }));
   }
 
+  /**
+   * A convolution. `weight`: [kh, kw, in / groups, out] under NHWC, [out, in / groups, kh, kw] under NCHW. Of this and the
+   * other layers: x is [batch, height, width, channels] or [batch, channels, height, width], in 32-bit floats; the packed
+   * weights are kept by their arrays, so that an array whose numbers change must be given as another one.
+   */
+  async conv2d(x: TensorLike, weight: TensorLike, options?: LayerCallOptions): Promise<F32Tensor> {
+    return this.layer(checkLayerCall("conv2d", x, [weight], options));
+  }
+
+  /** Each channel under its own filters. `weight`: [kh, kw, in, multiplier] or [in · multiplier, 1, kh, kw]. */
+  async depthwiseConv2d(x: TensorLike, weight: TensorLike, options?: LayerCallOptions): Promise<F32Tensor> {
+    return this.layer(checkLayerCall("depthwiseConv2d", x, [weight], options));
+  }
+
+  /** A mix of channels, pixel by pixel. `weight`: [1, 1, in, out] or [out, in, 1, 1]. */
+  async pointwiseConv2d(x: TensorLike, weight: TensorLike, options?: LayerCallOptions): Promise<F32Tensor> {
+    return this.layer(checkLayerCall("pointwiseConv2d", x, [weight], options));
+  }
+
+  /** Depthwise, then pointwise, in one go: what lies between never leaves the cache. */
+  async separableConv2d(
+    x: TensorLike,
+    depthwise: TensorLike,
+    pointwise: TensorLike,
+    options?: LayerCallOptions,
+  ): Promise<F32Tensor> {
+    return this.layer(checkLayerCall("separableConv2d", x, [depthwise, pointwise], options));
+  }
+
+  /** What a layer of such shapes is as a problem: for {@link plan} and {@link prepare}. */
+  layerProblem(kind: LayerKind, shapes: LayerShapes, options?: LayerOptions): LayerProblem {
+    return layerProblem(kind, shapes, options);
+  }
+
+  /** Packs the weights of a layer once. What it returns holds memory until it is disposed of. */
+  async prepare(problem: LayerProblem, weights: LayerTensors, options?: { strategy?: string }): Promise<PreparedLayer> {
+    const plan = this.plan(problem, options);
+    const packed = weightsOf(problem, weights);
+    return this.enqueue(undefined, async () => {
+      const network = await this.programs.make(() => Network.create(plan, this.choice.machine, packed));
+      return new PreparedLayer(network, (signal, work) => this.enqueue(signal, work));
+    });
+  }
+
+  private layer({ problem, x, tensors, run }: LayerCall): Promise<F32Tensor> {
+    const weights = weightsOf(problem, tensors);
+    const out = checkLayerOut(problem, run.out);
+    return this.enqueue(run.signal, async (signal) => {
+      const key = `${JSON.stringify(problem)} ${this.identities.of(tensors)}`;
+      const network = await this.programs.of(key, () =>
+        Network.create(this.plan(problem), this.choice.machine, weights),
+      );
+      return runLayer(network, x, out, { ...run, signal });
+    });
+  }
+
   /** Ends threads and frees memory; calls that run, wait or come later are rejected. */
   dispose(): void {
     const [expected, received] = ["an engine in use", "a disposed one"];
@@ -214,7 +294,7 @@ export class Engine {
     options: RunOptions,
     key?: string,
   ): Promise<Image> {
-    const program = await this.programs.of(plan, key);
+    const program = await this.programs.of(key ?? keyOf(plan), () => Program.create(plan, this.choice.machine));
     const problem = plan.problem as FilterProblem;
     const [gain, offset] = [problem.gain * tapSum(problem), problem.offset];
     await program.run(

@@ -1,6 +1,6 @@
 // The public face of filters and layers: exports only.
-
 export type { CallOptions } from "./engine/calls.ts";
+export type { LayerCallOptions, LayerTensors, PreparedLayer } from "./engine/layers.ts";
 export type { EngineOptions, Limits } from "./engine/options.ts";
 export {
   createEngine,
@@ -16,6 +16,7 @@ export { type FilterInfo, filters, namedFilters } from "./factor/filters.ts";
 export { gradientNames, gradientPair, isGradientName } from "./factor/gradients.ts";
 export { explain } from "./plan/explain.ts";
 export type { FilterOptions, PictureSpec } from "./plan/filter-problem.ts";
-export type { Alpha, Border, Cost, Plan, Problem } from "./plan/types.ts";
+export type { DataFormat, LayerKind, LayerOptions, LayerShapes, Pads } from "./plan/layer-problem.ts";
+export type { Activation, Alpha, Border, Cost, LayerProblem, Plan, Problem } from "./plan/types.ts";
 export { type Verdict, verdictNames } from "./run/wasm.ts";
-export type { DType, Image, ImageDType, ImageLike, Tensor } from "./tensor.ts";
+export type { DType, Image, ImageDType, ImageLike, Tensor, TensorLike } from "./tensor.ts";

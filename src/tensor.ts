@@ -180,3 +180,38 @@ export function checkImage(parameter: string, image: unknown, limits: ImageLimit
   }
   return { width, height, channels, data, dtype, knownAlpha: isImageData };
 }
+
+/** A tensor of 32-bit floats, as layers take it. */
+export interface F32Tensor extends Tensor {
+  readonly data: Float32Array;
+}
+
+/** A tensor as it may be given: our own, or ONNX Runtime's `{ data, dims }`. */
+export type TensorLike = Tensor | { readonly data: TypedArray; readonly dims: readonly number[] };
+
+/** Accepts every form of {@link TensorLike} with 32-bit floats: sides of at least 1 and exactly their product of elements. */
+export function checkTensor(parameter: string, tensor: unknown, rank: number): F32Tensor {
+  const given = (typeof tensor === "object" && tensor !== null ? tensor : {}) as Partial<
+    Record<"data" | "shape" | "dims", unknown>
+  >;
+  const shape = checkShape(parameter, given.shape ?? given.dims, rank);
+  const { data } = given;
+  if (!(data instanceof Float32Array)) {
+    const received = describe(data);
+    throw new InvalidArgumentError({ parameter: `${parameter}.data`, expected: "a Float32Array", received });
+  }
+  const length = shape.reduce((product, side) => product * side, 1);
+  if (data.length !== length) {
+    const expected = `${shape.join(" x ")} = ${length} elements`;
+    throw new InvalidArgumentError({ parameter: `${parameter}.data`, expected, received: `${data.length}` });
+  }
+  return { shape, data };
+}
+
+/** A shape of so many sides, each at least 1. */
+export function checkShape(parameter: string, shape: unknown, rank: number): number[] {
+  const fine = Array.isArray(shape) && shape.length === rank && shape.every((n) => Number.isSafeInteger(n) && n >= 1);
+  if (fine) return shape as number[];
+  const expected = `a tensor { shape, data } of ${rank} sides of at least 1`;
+  throw new InvalidArgumentError({ parameter, expected, received: describe(shape) });
+}

@@ -70,6 +70,8 @@ export interface FilterProblem {
 export type Alpha = "none" | "keep" | "premultiply";
 
 interface LayerBase {
+  /** The order of the caller's data and weights; shapes of problems are always [batch, height, width, channels]. */
+  dataFormat: "NHWC" | "NCHW";
   x: ValueSpec;
   y: ValueSpec;
   window: Window;

@@ -1,22 +1,24 @@
-// Programs by the plan they run, kept for the next call within a budget of memory: the least recently used go first.
+// Programs and networks by the plan that they run, kept for the next call within a budget of memory: the least recently used
+// go first.
 import { LimitError } from "../errors.ts";
 import type { Plan } from "../plan/types.ts";
-import type { Machine } from "./machine.ts";
-import { Program } from "./program.ts";
 
 /** Plans that say the same have equal keys. */
 export function keyOf({ stages, buffers, problem }: Plan): string {
   return JSON.stringify([stages, buffers, problem.window, problem.kind === "filter" && problem.alpha]);
 }
 
+interface Kept {
+  readonly bytes: number;
+  dispose(): void;
+}
+
 export class Programs {
-  private readonly kept = new Map<string, Program>();
-  private readonly machine: Machine;
+  private readonly kept = new Map<string, Kept>();
   private readonly budget: number;
 
   /** `budget`: bytes that kept programs may hold together. */
-  constructor(machine: Machine, budget: number) {
-    this.machine = machine;
+  constructor(budget: number) {
     this.budget = budget;
   }
 
@@ -28,29 +30,29 @@ export class Programs {
     return [...this.kept.values()].reduce((sum, program) => sum + program.bytes, 0);
   }
 
-  /** The program of a plan, by its {@link keyOf}; the caller runs it before the next is asked for. */
-  async of(plan: Plan, key = keyOf(plan)): Promise<Program> {
-    const known = this.kept.get(key);
+  /** What stands under a key, made where it is not there; the caller runs it before the next is asked for. */
+  async of<P extends Kept>(key: string, create: () => Promise<P>): Promise<P> {
+    const known = this.kept.get(key) as P | undefined;
     if (known) {
       this.kept.delete(key);
       this.kept.set(key, known);
       return known;
     }
-    const program = await this.create(plan);
+    const program = await this.make(create);
     this.kept.set(key, program);
     this.shrink();
     return program;
   }
 
   /** Where memory runs out, what is kept for later makes room. */
-  private async create(plan: Plan): Promise<Program> {
+  async make<P>(create: () => Promise<P>): Promise<P> {
     try {
-      return await Program.create(plan, this.machine);
+      return await create();
     } catch (error) {
       if (!(error instanceof LimitError) || this.kept.size === 0) throw error;
       for (const program of this.kept.values()) program.dispose();
       this.kept.clear();
-      return Program.create(plan, this.machine);
+      return create();
     }
   }
 

@@ -79,6 +79,7 @@ const baseOf = (layer: Sample, outputs: number) => {
     y: { shape: [images, outSide(layer, 0), outSide(layer, 1), outputs], dtype: "f32" as const },
     window: { size, strides, dilations, pads, border: "constant" as const, borderValue: 0 },
     activation,
+    dataFormat: "NHWC" as const,
   };
 };
 

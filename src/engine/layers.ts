@@ -1,0 +1,215 @@
+// Layers of an engine: weights are checked, put into one order, packed into a network of one layer, and kept by the arrays
+// that hold them.
+import { checkOptions, describe, InvalidArgumentError, Rank1Error } from "../errors.ts";
+import type { LayerWeights } from "../kernels/kernel.ts";
+import {
+  type LayerKind,
+  type LayerOptions,
+  layerKinds,
+  layerOptionKeys,
+  layerProblem,
+  weightShapes,
+} from "../plan/layer-problem.ts";
+import type { LayerProblem, Plan } from "../plan/types.ts";
+import type { Network } from "../run/network.ts";
+import type { Abortable } from "../run/slices.ts";
+import type { RunOptions } from "../run/stage.ts";
+import type { CallerValue } from "../run/values.ts";
+import { checkTensor, type F32Tensor, type TensorLike } from "../tensor.ts";
+import { type CallOptions, checkRunOptions } from "./calls.ts";
+
+/** Weights and biases of a layer, by name: see {@link layerProblem}; a bias is one number an output. */
+export type LayerTensors = Readonly<Record<string, TensorLike | ArrayLike<number> | undefined>>;
+
+export interface LayerCallOptions extends LayerOptions, Omit<CallOptions, "out"> {
+  bias?: ArrayLike<number>;
+  /** Of the depthwise step of a layer of several. */
+  depthwiseBias?: ArrayLike<number>;
+  /** Takes the result: exactly its length, and not the input. */
+  out?: Float32Array;
+}
+
+export interface LayerRunOptions extends Omit<CallOptions, "out"> {
+  out?: Float32Array;
+}
+
+const callKeys = ["bias", "depthwiseBias", "out", "signal", "onProgress"] as const;
+
+/** The parts of a call of a layer: its problem, its input, its weights in TensorFlow's order, how to run it. */
+export interface LayerCall {
+  problem: LayerProblem;
+  x: F32Tensor;
+  tensors: LayerTensors;
+  run: LayerRunOptions;
+}
+
+/** Checks a call of one of the layer kinds. */
+export function checkLayerCall(
+  kind: LayerKind,
+  input: TensorLike,
+  given: readonly TensorLike[],
+  options: LayerCallOptions | undefined,
+): LayerCall {
+  const all = checkOptions<LayerCallOptions>("options", options, [...layerOptionKeys, ...callKeys]);
+  const { bias, depthwiseBias, out, signal, onProgress, ...layerOptions } = all;
+  checkRunOptions({ signal, onProgress });
+  const x = checkTensor("x", input, 4);
+  const weights = layerKinds[kind].map((name, i): [string, F32Tensor] => [name, checkTensor(name, given[i], 4)]);
+  const shapes = Object.fromEntries(weights.map(([name, { shape }]) => [name, shape]));
+  const problem = layerProblem(kind, { x: x.shape, ...shapes }, layerOptions);
+  const tensors = { ...Object.fromEntries(weights), bias, depthwiseBias };
+  return { problem, x, tensors, run: { out, signal, onProgress } };
+}
+
+/** Weights by constant, in TensorFlow's order, after checks of shapes, lengths and names. */
+export function weightsOf(problem: LayerProblem, tensors: LayerTensors): Map<string, LayerWeights> {
+  const known = weightShapes(problem);
+  checkOptions("weights", tensors, known.flatMap(({ name, bias }) => [name, bias]) as never[]);
+  return new Map(
+    known.map(({ name, bias, shape, depthwise }) => {
+      const { data, shape: given } = checkTensor(name, tensors[name], 4);
+      const [kh, kw, inputs, outputs] = shape;
+      const nchw = problem.dataFormat === "NCHW";
+      const wanted = !nchw ? shape : depthwise ? [inputs * outputs, 1, kh, kw] : [outputs, inputs, kh, kw];
+      // A convolution in as many groups as inputs is a depthwise layer, given as a convolution.
+      const grouped = depthwise && !nchw && given[2] === 1 ? [kh, kw, 1, inputs * outputs] : wanted;
+      if (given.join() !== wanted.join() && given.join() !== grouped.join()) {
+        const [expected, received] = [`[${wanted.join(", ")}]`, `[${given.join(", ")}]`];
+        throw new InvalidArgumentError({ parameter: name, expected, received });
+      }
+      const count = depthwise ? inputs * outputs : outputs;
+      const weights: LayerWeights = {
+        // Only once it is packed: calls that find a packed weight again never ask.
+        get weight() {
+          return nchw ? planesLast(data, count, data.length / count / (kh * kw), kh * kw) : data;
+        },
+        bias: checkBias(bias, tensors[bias], count),
+      };
+      return [name, weights];
+    }),
+  );
+}
+
+function checkBias(parameter: string, bias: unknown, count: number): ArrayLike<number> | undefined {
+  if (bias === undefined) return undefined;
+  const given = (typeof bias === "object" && bias !== null && "data" in bias ? bias.data : bias) as ArrayLike<number>;
+  const list = (ArrayBuffer.isView(given) || Array.isArray(given)) && given.length === count;
+  if (list && Array.from(given).every((value) => typeof value === "number")) return given;
+  throw new InvalidArgumentError({ parameter, expected: `${count} numbers`, received: describe(bias) });
+}
+
+/** [outputs, inputs, taps] as [taps, inputs, outputs]. */
+function planesLast(data: Float32Array, outputs: number, inputs: number, taps: number): Float32Array {
+  const moved = new Float32Array(data.length);
+  for (let o = 0, at = 0; o < outputs; o++)
+    for (let c = 0; c < inputs; c++)
+      for (let tap = 0; tap < taps; tap++) moved[(tap * inputs + c) * outputs + o] = data[at++]!;
+  return moved;
+}
+
+/** Runs a network of one layer on checked arrays. */
+export async function runLayer(
+  network: Network,
+  x: F32Tensor,
+  data: Float32Array,
+  options: RunOptions,
+): Promise<F32Tensor> {
+  const problem = network.plan.problem as LayerProblem;
+  const { dataFormat: format } = problem;
+  const value = (shape: readonly number[], data: Float32Array): CallerValue => {
+    const [images, height, width, channels] = shape as [number, number, number, number];
+    return { data, format, images, height, width, channels };
+  };
+  const members = problem.kind === "depthwise" ? problem.depthMultiplier : 1;
+  await network.run(
+    new Map([["x", value(problem.x.shape, x.data)]]),
+    new Map([["y", { ...value(problem.y.shape, data), members }]]),
+    options,
+  );
+  return { shape: callerShape(problem.y.shape, format), data };
+}
+
+/** [batch, height, width, channels] in the caller's order. */
+function callerShape([n, h, w, c]: readonly number[], format: LayerProblem["dataFormat"]): number[] {
+  return format === "NHWC" ? [n!, h!, w!, c!] : [n!, c!, h!, w!];
+}
+
+/** Checks `out`, or makes the array that is returned. */
+export function checkLayerOut({ y }: LayerProblem, out: unknown): Float32Array {
+  const length = y.shape.reduce((product, side) => product * side, 1);
+  if (out === undefined) return new Float32Array(length);
+  if (out instanceof Float32Array && out.length === length) return out;
+  const expected = `a Float32Array of ${length} elements`;
+  throw new InvalidArgumentError({ parameter: "out", expected, received: describe(out) });
+}
+
+type Enqueue = <T>(signal: AbortSignal | undefined, work: (signal: Abortable) => Promise<T>) => Promise<T>;
+
+/** A layer whose weights are packed and in place; made by `engine.prepare`. */
+export class PreparedLayer {
+  private readonly network: Network;
+  private readonly enqueue: Enqueue;
+  private disposed = false;
+
+  /** @internal Use `engine.prepare`. */
+  constructor(network: Network, enqueue: Enqueue) {
+    this.network = network;
+    this.enqueue = enqueue;
+  }
+
+  get plan(): Plan {
+    return this.network.plan;
+  }
+
+  /** Bytes of working memory that it holds. */
+  get bytes(): number {
+    return this.network.bytes;
+  }
+
+  /** Runs the layer on an input of the shape that it was prepared for. */
+  async run(input: TensorLike, options?: LayerRunOptions): Promise<F32Tensor> {
+    const given = checkOptions<LayerRunOptions>("options", options, ["out", "signal", "onProgress"]);
+    const { out, signal, onProgress } = given;
+    checkRunOptions({ signal, onProgress });
+    const problem = this.plan.problem as LayerProblem;
+    const x = checkTensor("x", input, 4);
+    const wanted = callerShape(problem.x.shape, problem.dataFormat);
+    if (x.shape.join() !== wanted.join()) {
+      const [expected, received] = [`the layer's [${wanted.join(", ")}]`, `[${x.shape.join(", ")}]`];
+      throw new InvalidArgumentError({ parameter: "x", expected, received });
+    }
+    const target = checkLayerOut(problem, out);
+    return this.enqueue(signal, async (signal) => {
+      if (this.disposed) {
+        const [expected, received] = ["a layer in use", "a disposed one"];
+        throw new Rank1Error("DISPOSED", { parameter: "layer", expected, received });
+      }
+      return runLayer(this.network, x, target, { signal, onProgress });
+    });
+  }
+
+  /** Frees its memory, after the calls that wait; later calls are rejected. */
+  dispose(): void {
+    this.enqueue(undefined, async () => {
+      if (!this.disposed) this.network.dispose();
+      this.disposed = true;
+    }).catch(() => {});
+  }
+}
+
+/** Numbers arrays, so that what was made of them is found again by them. */
+export class Identities {
+  private readonly numbers = new WeakMap<object, number>();
+  private count = 0;
+
+  of(tensors: LayerTensors): string {
+    return Object.entries(tensors)
+      .map(([name, tensor]) => {
+        const array = (tensor as { data?: object } | undefined)?.data ?? tensor;
+        if (typeof array !== "object") return "";
+        if (!this.numbers.has(array)) this.numbers.set(array, ++this.count);
+        return `${name} ${this.numbers.get(array)}`;
+      })
+      .join();
+  }
+}
