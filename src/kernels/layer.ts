@@ -96,7 +96,14 @@ export const depthwiseWeight = (id: string, spec: DepthwiseSpec): BufferSpec =>
 export const outputChannels = ({ outputs, groups }: ConvSpec): number =>
   groups === 1 ? paddedChannels(outputs) : paddedGroups(outputs, groups);
 
-export function draftOf(profile: Profile, summary: string, buffers: BufferSpec[], stages: Step[][]): Draft {
+/** `extent`: rows of the grid, where they are not those of what is written. */
+export function draftOf(
+  profile: Profile,
+  summary: string,
+  buffers: BufferSpec[],
+  stages: Step[][],
+  extent?: number,
+): Draft {
   return {
     summary,
     stages: stages.map((steps): Stage => {
@@ -104,7 +111,8 @@ export function draftOf(profile: Profile, summary: string, buffers: BufferSpec[]
         steps.some(({ reads, writes }) => reads.includes(id) || writes === id),
       );
       const { images, height } = touched.find(({ id }) => id === steps.at(-1)!.writes)!;
-      return { grid: { images: images!, extent: height!, grain: grainFor(touched, height!, profile, 1) }, steps };
+      const rows = extent ?? height!;
+      return { grid: { images: images!, extent: rows, grain: grainFor(touched, rows, profile, 1) }, steps };
     }),
     buffers,
     error: { relative: 0, maxAbs: 0 },

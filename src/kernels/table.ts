@@ -15,12 +15,14 @@ import { pointwiseDepthwisePointwise } from "./pointwise-depthwise-pointwise/sol
 import { runningSum } from "./running-sum/kernel.ts";
 import { runningSums } from "./running-sum/solver.ts";
 import { taps } from "./taps/kernel.ts";
+import { winograd } from "./winograd/kernel.ts";
+import { winogradTiles } from "./winograd/solver.ts";
 
-export const kernels = { taps, "running-sum": runningSum, interpolate, depthwise, conv } as const;
+export const kernels = { taps, "running-sum": runningSum, interpolate, depthwise, conv, winograd } as const;
 
 export const solvers = [
   ...[direct, columnRow, runningSums, coarse],
-  ...[matrixProduct, depthwiseLayer, depthwisePointwise, pointwiseDepthwisePointwise],
+  ...[matrixProduct, winogradTiles, depthwiseLayer, depthwisePointwise, pointwiseDepthwisePointwise],
 ] as unknown as readonly Solver[];
 
 export function kernelOf(spec: KernelSpec): Kernel {

@@ -184,6 +184,8 @@ export interface LayerWindow {
   strides: [y: number, x: number];
   dilations: [y: number, x: number];
   pads: [top: number, left: number];
+  /** Rows that are written for each row of the grid; 1 where absent. */
+  rowsOut?: number;
 }
 
 export interface DepthwiseSpec extends LayerWindow {
@@ -207,9 +209,19 @@ export interface ConvSpec extends LayerWindow {
   residual: boolean;
   /** Output pixels that are summed at once: part of the schedule. */
   tile: number;
+  /** The groups are those of Winograd's algorithm, and the weights come as they do for the whole convolution. */
+  winograd?: { inputs: number; outputs: number };
 }
 
-export type KernelSpec = TapsSpec | RunningSumSpec | InterpolateSpec | DepthwiseSpec | ConvSpec;
+/** Four neighbours along both axes into 16 groups of channels, or 16 groups of products into 2 × 2 outputs. */
+export interface WinogradSpec extends LayerWindow {
+  family: "winograd";
+  part: "input" | "output";
+  activation: Activation;
+  residual: boolean;
+}
+
+export type KernelSpec = TapsSpec | RunningSumSpec | InterpolateSpec | DepthwiseSpec | ConvSpec | WinogradSpec;
 
 /** One kernel call on one strip. */
 export interface Step {

@@ -253,14 +253,15 @@ function stripScript(
     };
     const { kernel, reads } = step;
     const window = kernel as LayerWindow;
+    const { rowsOut = 1 } = window;
     const tables = reads.map((id, i) =>
-      i === 0 ? address(id, from * window.strides[0] - window.pads[0], window) : address(id, from),
+      i === 0 ? address(id, from * window.strides[0] - window.pads[0], window) : address(id, from * rowsOut),
     );
     const room = scratch.calls.get(step);
     calls.unshift([
       ...[Math.max(0, to - from + 1), base + params.get(step)!.offset, ...tables],
       ...(room === undefined ? [] : [room | 1]),
-      address(step.writes, from),
+      address(step.writes, from * rowsOut),
     ]);
   }
   return calls.flat();

@@ -94,6 +94,19 @@ const kinds: Record<string, (layer: Sample, x: Float32Array, values: Values) => 
       depth: size[0] * size[1] * inputs,
     };
   },
+  // Often enough what Winograd's algorithm is for.
+  "3 x 3 conv"({ height, width, ...rest }, x, values) {
+    const layer: Sample = {
+      ...rest,
+      height,
+      width,
+      size: [3, 3],
+      strides: [1, 1],
+      dilations: [1, 1],
+      pads: [1, 1, 1, 1],
+    };
+    return kinds.conv!(layer, x, values);
+  },
   "grouped conv"(layer, x, values) {
     const { size, inputs, activation } = layer;
     const groups = [4, 3, 2].find((groups) => inputs % groups === 0) ?? inputs;

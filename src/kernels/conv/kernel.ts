@@ -3,6 +3,7 @@
 import type { ConvSpec } from "../../plan/types.ts";
 import { activate, activationName } from "../activation.ts";
 import type { Kernel, Rows } from "../kernel.ts";
+import { transformWeights } from "../winograd/kernel.ts";
 import { convIndex, convParams, convShape, packConv, storedInput } from "./layout.ts";
 import { emitConv } from "./wasm.ts";
 
@@ -54,7 +55,12 @@ export const conv: Kernel<ConvSpec> = {
     return { arithmetic: "matrix", multiplications, additions: 0, serialAdditions: 0 };
   },
   params: convParams,
-  pack: (spec, _input, { weight, bias }) => packConv(spec, weight, bias),
+  pack(spec, _input, given) {
+    const { winograd, inputs, outputs } = spec;
+    if (!winograd) return packConv(spec, given.weight, given.bias);
+    const groups = transformWeights(given, [winograd.inputs, inputs / 16], [winograd.outputs, outputs / 16]);
+    return packConv(spec, groups.weight, groups.bias);
+  },
   scratch: (spec, { width, left = 0, right = 0 }, rows) =>
     (rows * (width - left - right) + spec.tile) * (spec.size[0] + 2) * 4,
   overrun: { elements: 0, rows: 0 },

@@ -1,0 +1,45 @@
+// Proposes a 3 × 3 convolution by Winograd's algorithm, strip by strip: fewer multiplications for some additions and a rounding
+// error a few times as large.
+import type { BufferSpec, ConvProblem, Solver, WinogradSpec } from "../../plan/types.ts";
+import { arena, convSpec, convWeight, draftOf, sidesOf, windowOf } from "../layer.ts";
+
+export const winogradTiles: Solver<ConvProblem> = {
+  name: "winograd",
+  kind: "conv",
+  propose(problem, profile) {
+    const { window, groups, activation } = problem;
+    const [x, y] = [sidesOf(problem.x.shape), sidesOf(problem.y.shape)];
+    const is = (pair: readonly number[], value: number): boolean => pair.every((side) => side === value);
+    if (!is(window.size, 3) || !is(window.strides, 1) || !is(window.dilations, 1) || groups > 1) {
+      return { why: "it is for 3 x 3 windows at every pixel, without dilations or groups" };
+    }
+    if (y.height % 2 || y.width % 2) return { why: "the result has an odd side" };
+    if (x.channels < 8 || y.channels < 8) return { why: "there are fewer than 5 channels" };
+    const [rows, columns] = [y.height / 2, y.width / 2];
+    const tiles = (id: string, channels: number): BufferSpec => ({
+      ...arena(id, { images: y.images, height: rows, width: columns, channels: 16 * channels }),
+      scope: "strip",
+    });
+    const base = { family: "winograd", ...windowOf(window), residual: false } as const;
+    const input: WinogradSpec = { ...base, part: "input", size: [4, 4], strides: [2, 2], activation: "none" };
+    const output: WinogradSpec = { ...base, part: "output", size: [1, 1], pads: [0, 0], activation, rowsOut: 2 };
+    const winograd = { inputs: problem.x.shape[3]!, outputs: problem.y.shape[3]! };
+    const product = convSpec(
+      { inputs: 16 * x.channels, outputs: 16 * y.channels, groups: 16, activation: "none", winograd },
+      rows * columns,
+    );
+    const buffers = [
+      arena("x", x, { window, y }),
+      tiles("tiles", x.channels),
+      convWeight("weight", product),
+      tiles("products", y.channels),
+      arena("y", y),
+    ];
+    const steps = [
+      { name: "transform", kernel: input, reads: ["x"], writes: "tiles" },
+      { name: "products", kernel: product, reads: ["tiles", "weight"], writes: "products" },
+      { name: "back", kernel: output, reads: ["products"], writes: "y" },
+    ];
+    return [draftOf(profile, "Winograd's algorithm on tiles of 2 x 2, strip by strip", buffers, [steps], rows)];
+  },
+};
