@@ -5,6 +5,7 @@ import { type CallOptions, callKeys, checkOut, checkRunOptions, plainView } from
 import {
   checkLayerCall,
   checkLayerOut,
+  findStructure,
   Identities,
   type LayerCall,
   type LayerCallOptions,
@@ -260,8 +261,8 @@ export class Engine {
 
   /** Packs the weights of a layer once. What it returns holds memory until it is disposed of. */
   async prepare(problem: LayerProblem, weights: LayerTensors, options?: { strategy?: string }): Promise<PreparedLayer> {
-    const plan = this.plan(problem, options);
     const packed = weightsOf(problem, weights);
+    const plan = this.plan(findStructure(problem, packed), options);
     return this.enqueue(undefined, async () => {
       const network = await this.programs.make(() => Network.create(plan, this.choice.machine, packed));
       return new PreparedLayer(network, (signal, work) => this.enqueue(signal, work));

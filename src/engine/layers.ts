@@ -1,6 +1,7 @@
 // Layers of an engine: weights are checked, put into one order, packed into a network of one layer, and kept by the arrays
 // that hold them.
 import { checkOptions, describe, InvalidArgumentError, Rank1Error } from "../errors.ts";
+import { splitDepthwise } from "../factor/depthwise.ts";
 import type { LayerWeights } from "../kernels/kernel.ts";
 import {
   type LayerKind,
@@ -88,6 +89,18 @@ export function weightsOf(problem: LayerProblem, tensors: LayerTensors): Map<str
       return [name, weights];
     }),
   );
+}
+
+/** What the weights show of a problem's structure, which more plans then apply to; they get what those need. */
+export function findStructure(problem: LayerProblem, weights: Map<string, LayerWeights>): LayerProblem {
+  if (problem.kind !== "depthwise" || problem.depthMultiplier > 1) return problem;
+  const [kh, kw] = problem.window.size;
+  const { weight, bias } = weights.get("weight")!;
+  const split = kh > 1 && kw > 1 ? splitDepthwise(weight, [kh, kw, problem.x.shape[3]!]) : undefined;
+  if (!split) return problem;
+  weights.set("column", { weight: split.columns });
+  weights.set("row", { weight: split.rows, bias });
+  return { ...problem, spatiallySeparable: true };
 }
 
 function checkBias(parameter: string, bias: unknown, count: number): ArrayLike<number> | undefined {

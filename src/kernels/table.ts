@@ -6,7 +6,7 @@ import { columnRow } from "./column-row/solver.ts";
 import { conv } from "./conv/kernel.ts";
 import { matrixProduct } from "./conv/solver.ts";
 import { depthwise } from "./depthwise/kernel.ts";
-import { depthwiseLayer } from "./depthwise/solver.ts";
+import { depthwiseColumnRow, depthwiseLayer } from "./depthwise/solver.ts";
 import { depthwisePointwise } from "./depthwise-pointwise/solver.ts";
 import { direct } from "./direct/solver.ts";
 import { interpolate } from "./interpolate/kernel.ts";
@@ -22,7 +22,14 @@ export const kernels = { taps, "running-sum": runningSum, interpolate, depthwise
 
 export const solvers = [
   ...[direct, columnRow, runningSums, coarse],
-  ...[matrixProduct, winogradTiles, depthwiseLayer, depthwisePointwise, pointwiseDepthwisePointwise],
+  ...[
+    matrixProduct,
+    winogradTiles,
+    depthwiseLayer,
+    depthwiseColumnRow,
+    depthwisePointwise,
+    pointwiseDepthwisePointwise,
+  ],
 ] as unknown as readonly Solver[];
 
 export function kernelOf(spec: KernelSpec): Kernel {

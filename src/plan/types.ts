@@ -88,6 +88,8 @@ export interface ConvProblem extends LayerBase {
 export interface DepthwiseProblem extends LayerBase {
   kind: "depthwise";
   depthMultiplier: number;
+  /** Every filter is a column times a row; their taps are then the weights "column" and "row". */
+  spatiallySeparable?: boolean;
 }
 
 /** A depthwise separable layer: depthwise [kh, kw, inChannels, depthMultiplier], then pointwise [in · multiplier, out]. */

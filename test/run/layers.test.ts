@@ -129,6 +129,25 @@ const kinds: Record<string, (layer: Sample, x: Float32Array, values: Values) => 
       depth: size[0] * size[1],
     };
   },
+  "depthwise of columns and rows"(layer, x, values) {
+    const { size, inputs, activation } = layer;
+    const [column, row, bias] = [values(size[0] * inputs), values(size[1] * inputs), values(inputs)];
+    const weight = Float64Array.from({ length: size[0] * size[1] * inputs }, (_, i) => {
+      const [tap, c] = [Math.floor(i / inputs), i % inputs];
+      return column[Math.floor(tap / size[1]) * inputs + c]! * row[(tap % size[1]) * inputs + c]!;
+    });
+    const problem = { kind: "depthwise" as const, ...baseOf(layer, inputs), depthMultiplier: 1 };
+    return {
+      problem: { ...problem, spatiallySeparable: true },
+      weights: new Map([
+        ["weight", { weight: Float32Array.from(weight), bias }],
+        ["column", { weight: column }],
+        ["row", { weight: row, bias }],
+      ]),
+      wanted: depthwise(layer, x, weight, bias, { activation }),
+      depth: size[0] * size[1],
+    };
+  },
   separable(layer, x, values) {
     const { size, inputs, multiplier, outputs, middle, activation } = layer;
     const channels = inputs * multiplier;

@@ -24,7 +24,7 @@ import { depthwiseWord } from "./layout.ts";
 /** Filters up to so many rows are unrolled; taller ones are a loop. */
 const unrolledRows = 5;
 /** Taps of a row that are held in registers at a time. */
-const heldTaps = 8;
+const heldTaps = 9;
 
 /** Vectors of neighbouring channels, and pixels, that are summed at once. */
 export function depthwiseVariant(
