@@ -1,5 +1,5 @@
 // What the solvers of layers share: whole values in the arena, weights, steps, and the grid.
-import { grainFor } from "../plan/cost.ts";
+import { grainFor, rowBytes } from "../plan/cost.ts";
 import type {
   Activation,
   BufferSpec,
@@ -96,6 +96,20 @@ export const depthwiseWeight = (id: string, spec: DepthwiseSpec): BufferSpec =>
 export const outputChannels = ({ outputs, groups }: ConvSpec): number =>
   groups === 1 ? paddedChannels(outputs) : paddedGroups(outputs, groups);
 
+/**
+ * Rows of a strip: what fits the cache, unless the weights do not. Those are read once a strip, so that all rows at once may
+ * move fewer bytes, though what lies between the steps then leaves the cache.
+ */
+function layerGrain(touched: readonly BufferSpec[], extent: number, profile: Profile): number {
+  const cache = 2 * profile.cache;
+  const grain = grainFor(touched, extent, { ...profile, cache }, 1);
+  const bytes = (scope: BufferSpec["scope"]): number =>
+    touched.reduce((sum, b) => sum + (b.scope === scope ? rowBytes(b) * b.stride : 0), 0);
+  const [weights, between] = [bytes("constant"), bytes("strip") * extent];
+  const whole = weights + 2 * between;
+  return weights > cache && whole < Math.ceil(extent / grain) * weights ? extent : grain;
+}
+
 /** `extent`: rows of the grid, where they are not those of what is written. */
 export function draftOf(
   profile: Profile,
@@ -112,7 +126,7 @@ export function draftOf(
       );
       const { images, height } = touched.find(({ id }) => id === steps.at(-1)!.writes)!;
       const rows = extent ?? height!;
-      return { grid: { images: images!, extent: rows, grain: grainFor(touched, rows, profile, 1) }, steps };
+      return { grid: { images: images!, extent: rows, grain: layerGrain(touched, rows, profile) }, steps };
     }),
     buffers,
     error: { relative: 0, maxAbs: 0 },

@@ -31,7 +31,8 @@ export function costOf(draft: Draft, profile: Profile, workOf: WorkOf): Cost {
           (multiplications * profile.multiplication[arithmetic] +
             additions * profile.addition +
             serialAdditions * profile.serialAddition +
-            write.width * write.channels * write.stride * profile.element) +
+            // Layers are costed by what they multiply and by whole values.
+            (write.images ? 0 : write.width * write.channels * write.stride * profile.element)) +
         strips * profile.call;
     }
     const named = new Set(steps.flatMap(({ reads, writes }) => [...reads, writes]));
@@ -39,7 +40,7 @@ export function costOf(draft: Draft, profile: Profile, workOf: WorkOf): Cost {
       if (named.has(buffer.id) && buffer.scope === "arena") {
         const bytes = rowBytes(buffer) * buffer.height! * buffer.images!;
         cost.bytes += bytes;
-        cost.time += bytes * profile.byte;
+        cost.time += bytes * profile.arenaByte;
       }
       if (!named.has(buffer.id) || buffer.picture || (buffer.scope !== "input" && buffer.scope !== "output")) continue;
       const bytes = rowBytes(buffer) * ((outputs - grid.images) * buffer.stride + grid.images);

@@ -301,7 +301,9 @@ export interface Profile {
   addition: number;
   /** Serial additions of a running sum along a row, which no vector helps. */
   serialAddition: number;
+  /** Staging a byte of the caller's data, and moving one of a whole value in the machine's memory. */
   byte: number;
+  arenaByte: number;
   /** Loading and storing one element of an intermediate buffer. */
   element: number;
   /** One step on one strip. */

@@ -52,9 +52,23 @@ export function emitDepthwise(
     const p = (word: Parameters<typeof depthwiseWord>[0]): Code => load("i32.load", get(params), depthwiseWord(word));
     const sum = (...terms: Code[]): Code => terms.reduce((a, b) => op("i32.add", a, b));
     const locals = (type: "i32" | "v128", count: number): Local[] => Array.from({ length: count }, () => f.local(type));
-    const { x, left, out, outEnd, weights, member, inAt, outAt, table, ky, from, step } = f.locals(
+    const { x, left, out, outEnd, weights, member, inAt, outAt, table, ky, from, step, at } = f.locals(
       "i32",
-      ...(["x", "left", "out", "outEnd", "weights", "member", "inAt", "outAt", "table", "ky", "from", "step"] as const),
+      ...([
+        "x",
+        "left",
+        "out",
+        "outEnd",
+        "weights",
+        "member",
+        "inAt",
+        "outAt",
+        "table",
+        "ky",
+        "from",
+        "step",
+        "at",
+      ] as const),
     );
     const starts = locals("i32", unrolled ? kh : 1);
     const columns = distinctColumns(spec, tile);
@@ -82,7 +96,9 @@ export function emitDepthwise(
           });
           if (uses.length === 0) return [];
           return [
-            ...value.map((x, v) => set(x, load("v128.load", plus(get(start), offsets[j]), half * 16 + v * 16))),
+            // One address for all: V8 joins only what it sees to be neighbours.
+            set(at, plus(get(start), offsets[j])),
+            ...value.map((x, v) => set(x, load("v128.load", get(at), half * 16 + v * 16))),
             ...uses.flatMap(({ pixel, tap }) =>
               pixel.map((x, v) => set(x, multiplyAdd("f32", mode, get(value[v]!), get(tap[v]!), get(x)))),
             ),
@@ -108,9 +124,10 @@ export function emitDepthwise(
             bump(weights, op("i32.mul", p("kh"), i32(-rowBytes))),
           ]),
       ...activateLanes(spec.activation, sums.flat(), spares, mode),
-      ...sums.flatMap((pixel, i) =>
-        pixel.map((x, v) => store("v128.store", plus(get(out), outSteps[i]), get(x), half * 16 + v * 16)).reverse(),
-      ),
+      ...sums.flatMap((pixel, i) => [
+        set(at, plus(get(out), outSteps[i])),
+        ...pixel.map((x, v) => store("v128.store", get(at), get(x), half * 16 + v * 16)).reverse(),
+      ]),
     ];
     const halves = side / 4 / vectors;
     const setStarts = unrolled

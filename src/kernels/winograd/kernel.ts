@@ -84,9 +84,9 @@ export const winograd: Kernel<WinogradSpec> = {
     ["winograd", part, activationName(activation), residual && "add", wide && "wide"].filter(Boolean).join(" "),
   emit: (module, name, spec, _buffers, mode) => emitWinograd(module, name, spec, mode),
   work: ({ part }, { reads, write: { width, left = 0, right = 0, channels } }) => {
-    // Sums of four along both axes: as many loads as additions, which is what they take.
+    // Sums along both axes, of 16 values a tile.
     const tiles = part === "input" ? width * reads[0]!.channels : ((width - left - right) / 2) * channels;
-    return { arithmetic: "f32", multiplications: 0, additions: tiles * 32, serialAdditions: 0 };
+    return { arithmetic: "depthwise", multiplications: 0, additions: tiles * 24, serialAdditions: 0 };
   },
   params: winogradParams,
   overrun: { elements: 0, rows: 0 },

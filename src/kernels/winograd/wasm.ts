@@ -104,15 +104,20 @@ export function emitWinograd(module: ModuleBuilder, name: string, spec: Winograd
     const combine = (terms: Line[number], value: (index: number) => Code): Code =>
       terms.slice(1).reduce((all, [index, sign]) => plus(all, value(index), sign), value(terms[0]![0]));
 
+    // V8 joins only loads and stores that it sees to be neighbours: at one address in a local.
+    const addresses = locals("i32", 3);
+    const termOf = (terms: Line[number], row: number): number => terms.findIndex(([index]) => index === row);
+
     const sumLine = (i: number): Code[] => [
-      ...between.flatMap((column, j) =>
-        column.map((x, v) =>
+      ...between.flatMap((column, j) => [
+        ...line[i]!.map(([row], k) => set(addresses[k]!, at(row, j))),
+        ...column.map((x, v) =>
           set(
             x,
-            combine(line[i]!, (row) => load("v128.load", at(row, j), v * 16)),
+            combine(line[i]!, (row) => load("v128.load", get(addresses[termOf(line[i]!, row)]!), v * 16)),
           ),
         ),
-      ),
+      ]),
       ...results.flatMap((result, j) =>
         result.map((x, v) =>
           set(
@@ -122,18 +127,16 @@ export function emitWinograd(module: ModuleBuilder, name: string, spec: Winograd
         ),
       ),
       ...(added
-        ? results.flatMap((result, j) =>
-            result.map((x, v) =>
-              set(x, op("f32x4.add", get(x), load("v128.load", sum(get(adds[i * 2 + j]!), get(channel)), v * 16))),
-            ),
-          )
+        ? results.flatMap((result, j) => [
+            set(addresses[0]!, sum(get(adds[i * 2 + j]!), get(channel))),
+            ...result.map((x, v) => set(x, op("f32x4.add", get(x), load("v128.load", get(addresses[0]!), v * 16)))),
+          ])
         : []),
       ...activateLanes(spec.activation, results.flat(), spares, mode),
-      ...results.flatMap((result, j) =>
-        result
-          .map((x, v) => store("v128.store", sum(get(outs[i * count + j]!), get(channel)), get(x), v * 16))
-          .reverse(),
-      ),
+      ...results.flatMap((result, j) => [
+        set(addresses[0]!, sum(get(outs[i * count + j]!), get(channel))),
+        ...result.map((x, v) => store("v128.store", get(addresses[0]!), get(x), v * 16)).reverse(),
+      ]),
     ];
     const offsets = isInput ? [0, 1, 2, 3].map((j) => op("i32.mul", p("inPixel"), i32(j))) : undefined;
     const setAddresses = [
