@@ -32,7 +32,7 @@ export interface LayerWeights {
 export interface Kernel<S extends KernelSpec = KernelSpec> {
   family: S["family"];
   /** The specification: computes `rows` output rows in f64. */
-  reference(spec: S, reads: Rows[], write: Rows, rows: number): void;
+  reference(spec: S, reads: Rows[], write: Rows, rows: number, first: number): void;
   /** Names the generated code: equal names, equal code. */
   entry(spec: S, buffers: StepBuffers, mode: CodeMode): string;
   /** Generates a function (rows, params, ...tables of row pointers: reads, then write). */
@@ -45,6 +45,8 @@ export interface Kernel<S extends KernelSpec = KernelSpec> {
   pack?(spec: S, input: BufferSpec, weights: LayerWeights): Float32Array;
   /** Bytes of scratch that the code needs for so many rows: it gets their address before the table of results. */
   scratch?(spec: S, write: BufferSpec, rows: number): number;
+  /** The code is told the first row of the output, after the tables that it reads (doubled: odd words are addresses). */
+  positioned?: boolean;
   /** How many elements past its last a row, and rows past its last a strip, must allow to be read and written. */
   overrun: { elements: number; rows: number };
 }

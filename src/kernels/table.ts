@@ -9,16 +9,27 @@ import { depthwise } from "./depthwise/kernel.ts";
 import { depthwiseColumnRow, depthwiseLayer } from "./depthwise/solver.ts";
 import { depthwisePointwise } from "./depthwise-pointwise/solver.ts";
 import { direct } from "./direct/solver.ts";
+import { elementwise } from "./elementwise/kernel.ts";
 import { interpolate } from "./interpolate/kernel.ts";
 import type { Kernel } from "./kernel.ts";
 import { pointwiseDepthwisePointwise } from "./pointwise-depthwise-pointwise/solver.ts";
+import { pool } from "./pool/kernel.ts";
 import { runningSum } from "./running-sum/kernel.ts";
 import { runningSums } from "./running-sum/solver.ts";
 import { taps } from "./taps/kernel.ts";
 import { winograd } from "./winograd/kernel.ts";
 import { winogradTiles } from "./winograd/solver.ts";
 
-export const kernels = { taps, "running-sum": runningSum, interpolate, depthwise, conv, winograd } as const;
+export const kernels = {
+  taps,
+  "running-sum": runningSum,
+  interpolate,
+  depthwise,
+  conv,
+  winograd,
+  elementwise,
+  pool,
+} as const;
 
 export const solvers = [
   ...[direct, columnRow, runningSums, coarse],

@@ -69,6 +69,10 @@ function describeKernel(kernel: Plan["stages"][number]["steps"][number]["kernel"
       return `running sums of ${kernel.length} along the ${kernel.axis}`;
     case "interpolate":
       return `${kernel.factor} times as many along the ${kernel.axis}`;
+    case "elementwise":
+      return kernel.op;
+    case "pool":
+      return `${kernel.op} of ${kernel.size.join(" x ")}`;
     case "winograd":
       return kernel.part === "input" ? "4 x 4 -> 16 groups" : "16 groups -> 2 x 2";
     case "depthwise":

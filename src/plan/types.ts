@@ -186,8 +186,9 @@ export interface LayerWindow {
   strides: [y: number, x: number];
   dilations: [y: number, x: number];
   pads: [top: number, left: number];
-  /** Rows that are written for each row of the grid; 1 where absent. */
+  /** Rows that are written for each row of the grid (1 where absent), and which is the first (0). */
   rowsOut?: number;
+  rowStart?: number;
 }
 
 export interface DepthwiseSpec extends LayerWindow {
@@ -211,6 +212,8 @@ export interface ConvSpec extends LayerWindow {
   residual: boolean;
   /** Output pixels that are summed at once: part of the schedule. */
   tile: number;
+  /** Every `step`th pixel of a row is written, from `start` on, `count` of them: one phase of a transposed convolution. */
+  phase?: { step: number; start: number; count: number };
   /** The groups are those of Winograd's algorithm, and the weights come as they do for the whole convolution. */
   winograd?: { inputs: number; outputs: number };
 }
@@ -223,7 +226,38 @@ export interface WinogradSpec extends LayerWindow {
   residual: boolean;
 }
 
-export type KernelSpec = TapsSpec | RunningSumSpec | InterpolateSpec | DepthwiseSpec | ConvSpec | WinogradSpec;
+/** Every value by itself, or with one of a second input: of the same sides, of one pixel, or constants of channels. */
+export interface ElementwiseSpec extends LayerWindow {
+  family: "elementwise";
+  op: "copy" | "add" | "sub" | "mul" | "prelu";
+  /** The second input is one pixel for all. */
+  broadcast: boolean;
+  /** Channels that are computed, and where they go among those of the output. */
+  channels: number;
+  offset: number;
+  activation: Activation;
+}
+
+/** The largest value, or the mean, of windows; what lies outside the input does not count. */
+export interface PoolSpec extends LayerWindow {
+  family: "pool";
+  op: "max" | "average";
+  /** Sides of the input. */
+  height: number;
+  width: number;
+  /** Of means: pixels outside count as zeros. */
+  countOutside: boolean;
+}
+
+export type KernelSpec =
+  | TapsSpec
+  | RunningSumSpec
+  | InterpolateSpec
+  | DepthwiseSpec
+  | ConvSpec
+  | WinogradSpec
+  | ElementwiseSpec
+  | PoolSpec;
 
 /** One kernel call on one strip. */
 export interface Step {

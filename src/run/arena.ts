@@ -87,7 +87,7 @@ export function layoutArena(plan: Plan, machine: Machine, threads: number): Aren
   const scratch = layoutScratch(plan, specs, grains);
   const stages = plan.stages.map(({ grid, steps }, index) => {
     const calls = steps.map((step): KernelUse => {
-      const extra = scratch.calls.has(step) ? 1 : 0;
+      const extra = Number(scratch.calls.has(step)) + Number(kernelOf(step.kernel).positioned ?? false);
       return { spec: step.kernel, buffers: buffersOf(step, specs), arity: step.reads.length + 2 + extra };
     });
     const words = calls.reduce((sum, { arity }) => sum + arity + 1, 0);
@@ -244,7 +244,9 @@ function stripScript(
       if (!inner) {
         const { spec, table, rows } = places.get(id)!;
         if (spec.scope === "constant") return base + table;
-        return base + table + (image * (spec.above + rows + spec.below) + spec.above + row) * 4;
+        // A value of one row stands for all rows.
+        const at = window || rows > 1 ? row : 0;
+        return base + table + (image * (spec.above + rows + spec.below) + spec.above + at) * 4;
       }
       const { spec, rows, table } = inner;
       if (window) held.set(id, holdRows(spec.height!, rows, row, row + reach(window, to - from)));
@@ -253,15 +255,16 @@ function stripScript(
     };
     const { kernel, reads } = step;
     const window = kernel as LayerWindow;
-    const { rowsOut = 1 } = window;
+    const { rowsOut = 1, rowStart = 0 } = window;
     const tables = reads.map((id, i) =>
-      i === 0 ? address(id, from * window.strides[0] - window.pads[0], window) : address(id, from * rowsOut),
+      i === 0 ? address(id, from * window.strides[0] - window.pads[0], window) : address(id, from * rowsOut + rowStart),
     );
     const room = scratch.calls.get(step);
     calls.unshift([
       ...[Math.max(0, to - from + 1), base + params.get(step)!.offset, ...tables],
+      ...(kernelOf(kernel).positioned ? [2 * from] : []),
       ...(room === undefined ? [] : [room | 1]),
-      address(step.writes, from * rowsOut),
+      address(step.writes, from * rowsOut + rowStart),
     ]);
   }
   return calls.flat();

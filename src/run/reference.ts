@@ -76,7 +76,9 @@ export class ReferenceMachine implements Machine {
 
   private call({ spec, buffers }: KernelUse, [rows, , ...tables]: number[]): void {
     const reads = buffers.reads.map((read, i) => rowsAt(this.memory, tables[i]!, read));
-    kernelOf(spec).reference(spec, reads, rowsAt(this.memory, tables.at(-1)!, buffers.write), rows!);
+    const { positioned, reference } = kernelOf(spec);
+    const first = positioned ? tables[reads.length]! / 2 : 0;
+    reference(spec, reads, rowsAt(this.memory, tables.at(-1)!, buffers.write), rows!, first);
   }
 
   dispose(): void {

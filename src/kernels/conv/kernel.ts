@@ -17,22 +17,23 @@ function reference(spec: ConvSpec, reads: Rows[], write: Rows, rows: number): vo
   const start = (input.spec.left ?? 0) - spec.pads[1];
   for (let y = 0; y < rows; y++) {
     const window = Array.from({ length: kh }, (_, ky) => input.row(y * spec.strides[0] + ky * spec.dilations[0]));
-    const out = write.row(y);
-    for (let x = 0; x < width - left - right; x++) {
+    const out = write.row(y * (spec.rowsOut ?? 1));
+    const { step, start: at, count } = spec.phase ?? { step: 1, start: 0, count: width - left - right };
+    for (let x = 0; x < count; x++) {
       for (let o = 0; o < spec.outputs; o++) {
         const [group, output] = [Math.floor(o / outputs), o % outputs];
         let sum = weights[convIndex(shape, group, output, -1)]!;
         for (let tap = 0; tap < kh * kw; tap++) {
           const column = start + x * spec.strides[1] + (tap % kw) * spec.dilations[1];
-          const at = column * input.spec.channels + group * each;
+          const from = column * input.spec.channels + group * each;
           const row = window[Math.floor(tap / kw)]!;
           for (let c = 0; c < each; c++) {
             const stored = storedInput(spec, c);
-            sum += weights[convIndex(shape, group, output, tap * shape.inputs + stored)]! * row[at + stored]!;
+            sum += weights[convIndex(shape, group, output, tap * shape.inputs + stored)]! * row[from + stored]!;
           }
         }
         if (spec.residual) sum += added.row(y)[((added.spec.left ?? 0) + x) * added.spec.channels + o]!;
-        out[(left + x) * channels + o] = activate(spec.activation, sum);
+        out[(left + at + x * step) * channels + o] = activate(spec.activation, sum);
       }
     }
   }
@@ -51,7 +52,7 @@ export const conv: Kernel<ConvSpec> = {
   emit: (module, name, spec, _buffers, mode) => emitConv(module, name, spec, mode),
   work: (spec, { write: { width, left = 0, right = 0 } }) => {
     const { depth, panels, tail } = convShape(spec);
-    const multiplications = (width - left - right) * spec.groups * depth * (panels * 16 + tail);
+    const multiplications = (spec.phase?.count ?? width - left - right) * spec.groups * depth * (panels * 16 + tail);
     return { arithmetic: "matrix", multiplications, additions: 0, serialAdditions: 0 };
   },
   params: convParams,

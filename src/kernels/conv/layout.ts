@@ -18,7 +18,7 @@ export const paddedGroups = (outputs: number, groups: number): number =>
 
 /** Words of the parameter block, in its order. */
 const words = [
-  ...["width", "inStep", "inOffset", "rowStep", "kh", "tableStep", "runs", "runBytes", "runBump"],
+  ...["width", "inStep", "inOffset", "rowStep", "kh", "tableStep", "targetStep", "runs", "runBytes", "runBump"],
   ...[
     "outStep",
     "outOffset",
@@ -70,11 +70,20 @@ export function convParams(spec: ConvSpec, { reads, write }: StepBuffers): Uint8
   const { depth, runs, run, panels, tail, inputs } = convShape(spec);
   const pixel = x.channels * 4;
   const values: Record<(typeof words)[number], number> = {
-    ...{ width: width(write), kh: spec.size[0], runs, runBytes: run * 4, panels, groups: spec.groups },
+    ...{
+      width: spec.phase?.count ?? width(write),
+      targetStep: (spec.rowsOut ?? 1) * 4,
+      kh: spec.size[0],
+      runs,
+      runBytes: run * 4,
+      panels,
+      groups: spec.groups,
+    },
     ...{ inStep: spec.strides[1] * pixel, inOffset: ((x.left ?? 0) - spec.pads[1]) * pixel },
     ...{ rowStep: spec.strides[0] * 4, tableStep: spec.dilations[0] * 4 },
     runBump: spec.dilations[1] * pixel - run * 4,
-    ...{ outStep: write.channels * 4, outOffset: (write.left ?? 0) * write.channels * 4 },
+    outStep: (spec.phase?.step ?? 1) * write.channels * 4,
+    outOffset: ((write.left ?? 0) + (spec.phase?.start ?? 0)) * write.channels * 4,
     ...{ addStep: added.channels * 4, addOffset: (added.left ?? 0) * added.channels * 4 },
     ...{ panelBytes: (depth + 1) * panelOutputs * 4, tail, tailBytes: (depth + 1) * tail * 4 },
     ...{ groupIn: inputs * 4, groupOut: (spec.outputs / spec.groups) * 4 },

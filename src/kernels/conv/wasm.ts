@@ -145,7 +145,7 @@ function buildList(f: FunctionBuilder, { tile }: ConvSpec, names: ListLocals): C
     bump(inAt, p(params, "inStep")),
     bump(outAt, p(params, "outStep")),
     ...(added ? [bump(addAt, p(params, "addStep")), when(op("i32.eqz", get(x)), bump(added, 4))] : []),
-    when(op("i32.eqz", get(x)), ...startRow, bump(source, p(params, "rowStep")), bump(target, 4)),
+    when(op("i32.eqz", get(x)), ...startRow, bump(source, p(params, "rowStep")), bump(target, p(params, "targetStep"))),
   ];
   return [
     set(at, get(list)),

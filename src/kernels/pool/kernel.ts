@@ -1,0 +1,153 @@
+// The pool family: the largest value or the mean of windows, channels innermost; windows are cut where they leave the input.
+import type { PoolSpec } from "../../plan/types.ts";
+import {
+  bump,
+  type Code,
+  doWhile,
+  f32,
+  get,
+  i32,
+  type Local,
+  load,
+  type ModuleBuilder,
+  op,
+  set,
+  splat,
+  store,
+  when,
+  whileLoop,
+} from "../../wasm/assembler.ts";
+import type { Kernel, Rows, StepBuffers } from "../kernel.ts";
+
+function reference(spec: PoolSpec, [input]: Rows[], write: Rows, rows: number, first: number): void {
+  const { size, strides, dilations, pads, height, width: inWidth } = spec;
+  const { width, left = 0, right = 0, channels } = write.spec;
+  const inside = (axis: 0 | 1, at: number, side: number): number[] => {
+    const all = Array.from({ length: size[axis] }, (_, k) => at * strides[axis] - pads[axis] + k * dilations[axis]);
+    return all.filter((i) => i >= 0 && i < side);
+  };
+  for (let y = 0; y < rows; y++) {
+    const ys = inside(0, first + y, height);
+    const out = write.row(y);
+    for (let x = 0; x < width - left - right; x++) {
+      const xs = inside(1, x, inWidth);
+      for (let c = 0; c < channels; c++) {
+        const values = ys.flatMap((row) =>
+          xs.map((column) => {
+            const from = input!.row(row - (first * strides[0] - pads[0]));
+            return from[((input!.spec.left ?? 0) + column) * channels + c]!;
+          }),
+        );
+        const count = spec.countOutside ? size[0] * size[1] : values.length;
+        const mean = values.reduce((a, b) => a + b, 0) / count;
+        // Math.max keeps a NaN.
+        out[(left + x) * channels + c] = spec.op === "max" ? Math.max(...values) : mean;
+      }
+    }
+  }
+}
+
+const words = [
+  ...["pixels", "inLeft", "inPixel", "inWidth", "height", "kh", "kw", "strideY", "strideX"],
+  ...["dilationY", "dilationX", "padTop", "padLeft", "outOffset", "outPixel", "area"],
+] as const;
+type Word = (typeof words)[number];
+
+function params({ size, strides, dilations, pads, ...spec }: PoolSpec, { reads, write }: StepBuffers): Uint8Array {
+  const { channels, left = 0 } = reads[0]!;
+  const values: Record<Word, number> = {
+    pixels: write.width - (write.left ?? 0) - (write.right ?? 0),
+    ...{ inLeft: left * channels * 4, inPixel: channels * 4, inWidth: spec.width, height: spec.height },
+    ...{ kh: size[0], kw: size[1], strideY: strides[0], strideX: strides[1] },
+    ...{ dilationY: dilations[0], dilationX: dilations[1], padTop: pads[0], padLeft: pads[1] },
+    ...{ outOffset: (write.left ?? 0) * write.channels * 4, outPixel: write.channels * 4, area: size[0] * size[1] },
+  };
+  return new Uint8Array(Int32Array.from(words, (word) => values[word]).buffer);
+}
+
+/** (rows, params, input, twice the first row, output) */
+function emit(module: ModuleBuilder, name: string, spec: PoolSpec): void {
+  const isMax = spec.op === "max";
+  module.define(name, Array(5).fill("i32"), (f) => {
+    const [rows, params, table, position, target] = f.params as [Local, Local, Local, Local, Local];
+    const p = (word: Word): Code => load("i32.load", get(params), words.indexOf(word) * 4);
+    const sum = (...terms: Code[]): Code => terms.reduce((a, b) => op("i32.add", a, b));
+    const times = (a: Code, b: Code): Code => op("i32.mul", a, b);
+    const { y, x, left, top, side, ky, kx, out, at, count, column, row } = f.locals(
+      "i32",
+      ...(["y", "x", "left", "top", "side", "ky", "kx", "out", "at", "count", "column", "row"] as const),
+    );
+    const { value, scale } = f.locals("v128", "value", "scale");
+    const inside = (index: Code, end: Code): Code => op("i32.lt_u", index, end);
+    const pixel = [
+      set(column, sum(get(side), times(get(kx), p("dilationX")))),
+      when(
+        inside(get(column), p("inWidth")),
+        bump(count, 1),
+        set(column, sum(get(row), times(get(column), p("inPixel")), get(at))),
+        set(value, op(isMax ? "f32x4.max" : "f32x4.add", get(value), load("v128.load", get(column)))),
+      ),
+      bump(kx, 1),
+    ];
+    const windowRow = [
+      when(
+        inside(sum(get(top), times(get(ky), p("dilationY"))), p("height")),
+        set(row, sum(load("i32.load", sum(get(table), times(times(get(ky), p("dilationY")), i32(4)))), p("inLeft"))),
+        set(kx, i32(0)),
+        doWhile(op("i32.lt_u", get(kx), p("kw")), ...pixel),
+      ),
+      bump(ky, 1),
+    ];
+    const divisor = spec.countOutside ? p("area") : get(count);
+    const mean = [
+      set(scale, op("f32x4.splat", op("f32.div", f32(1), op("f32.convert_i32_u", divisor)))),
+      set(value, op("f32x4.mul", get(value), get(scale))),
+    ];
+    f.emit(
+      set(y, op("i32.shr_u", get(position), i32(1))),
+      whileLoop(
+        get(rows),
+        set(top, op("i32.sub", times(get(y), p("strideY")), p("padTop"))),
+        set(side, op("i32.sub", i32(0), p("padLeft"))),
+        set(out, sum(load("i32.load", get(target)), p("outOffset"))),
+        set(x, p("pixels")),
+        doWhile(
+          get(x),
+          set(at, i32(0)),
+          set(left, p("outPixel")),
+          doWhile(
+            op("i32.lt_u", get(at), get(left)),
+            set(value, splat("f32x4", isMax ? -Infinity : 0)),
+            set(count, i32(0)),
+            set(ky, i32(0)),
+            doWhile(op("i32.lt_u", get(ky), p("kh")), ...windowRow),
+            ...(isMax ? [] : mean),
+            store("v128.store", sum(get(out), get(at)), get(value)),
+            bump(at, 16),
+          ),
+          bump(side, p("strideX")),
+          bump(out, p("outPixel")),
+          bump(x, -1),
+        ),
+        bump(y, 1),
+        bump(table, times(p("strideY"), i32(4))),
+        bump(target, 4),
+        bump(rows, -1),
+      ),
+    );
+  });
+}
+
+export const pool: Kernel<PoolSpec> = {
+  family: "pool",
+  reference,
+  positioned: true,
+  entry: ({ op, countOutside }) => ["pool", op, countOutside && "all"].filter(Boolean).join(" "),
+  emit: (module, name, spec) => emit(module, name, spec),
+  work: ({ size }, { write: { width, channels } }) => ({
+    ...{ arithmetic: "depthwise", multiplications: 0, additions: size[0] * size[1] * width * channels },
+    serialAdditions: 0,
+  }),
+  params,
+  overrun: { elements: 0, rows: 0 },
+};
