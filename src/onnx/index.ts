@@ -1,0 +1,4 @@
+// The public face of models: exports only.
+
+export type { Attribute, Dimension, Graph, GraphNode, ValueInfo } from "../graph/types.ts";
+export { type ExternalData, type LoadOptions, loadModel, type Model, saveModel } from "./model.ts";

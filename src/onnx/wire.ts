@@ -1,0 +1,147 @@
+// Messages of protobuf by a table of their fields, over the wire reader and writer of @bufbuild/protobuf, whose reflection
+// would weigh more than all the rest of onnx/. What a table does not name is kept, and written again as it came.
+import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import { InvalidArgumentError, LimitError, Rank1Error } from "../errors.ts";
+
+/** "packed" is numbers in the form they have on the wire, one piece a record: tensors are read from it when asked for. */
+type Scalar = "int" | "float" | "string" | "bytes" | "packed";
+type Type = Scalar | Schema<Fields>;
+type Field = readonly [no: number, type: Type, list?: "list"];
+type Fields = Readonly<Record<string, Field>>;
+
+export interface Schema<F extends Fields> {
+  fields: F;
+  byNumber: ReadonlyMap<number, readonly [name: string, field: Field]>;
+}
+
+/** A message by its fields, in the order of their numbers. */
+export function schema<const F extends Fields>(fields: F): Schema<F> {
+  return { fields, byNumber: new Map(Object.entries(fields).map((entry) => [entry[1][0], entry])) };
+}
+
+type ValueOf<T> = T extends "int"
+  ? bigint
+  : T extends "float"
+    ? number
+    : T extends "string"
+      ? string
+      : T extends "bytes" | "packed"
+        ? Uint8Array
+        : T extends Schema<infer F>
+          ? MessageOf<F>
+          : never;
+
+type Lists<F extends Fields> = { [K in keyof F as F[K][2] extends "list" ? K : never]: ValueOf<F[K][1]>[] };
+type Singles<F extends Fields> = { [K in keyof F as F[K][2] extends "list" ? never : K]?: ValueOf<F[K][1]> };
+
+/** A message as plain data: lists are always there, single fields where they are set, `unknown` holds whole records. */
+export type MessageOf<F extends Fields> = Lists<F> & Singles<F> & { unknown?: Uint8Array[] };
+
+/** The type of a schema's messages. */
+export type Message<S> = S extends Schema<infer F> ? MessageOf<F> : never;
+
+/** Entries of any one list: far more than networks have, and few enough that a hostile file costs little. */
+const mostEntries = 100_000;
+
+/**
+ * Reads a message; bytes in it are views of `bytes`. `what` names it in errors.
+ *
+ * @throws InvalidArgumentError for data that is truncated or no such message, LimitError for lists of over 100,000.
+ */
+export function decode<F extends Fields>(schema: Schema<F>, bytes: Uint8Array, what: string): MessageOf<F> {
+  return intact(what, () => read(schema, bytes) as MessageOf<F>);
+}
+
+/** Runs what reads a part of a file that has the name `what`; the reader's own errors become typed ones. */
+export function intact<T>(what: string, read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    if (cause instanceof Rank1Error) throw cause;
+    const received = `broken or truncated data (${(cause as Error).message})`;
+    throw new InvalidArgumentError({ parameter: what, expected: "what ONNX files contain", received, cause });
+  }
+}
+
+type Draft = Record<string, unknown> & { unknown?: Uint8Array[] };
+
+function read({ fields, byNumber }: Schema<Fields>, bytes: Uint8Array): Draft {
+  const message: Draft = {};
+  for (const name in fields) if (fields[name]![2]) message[name] = [];
+  const reader = new BinaryReader(bytes);
+  while (reader.pos < reader.len) {
+    const start = reader.pos;
+    const [no, wireType] = reader.tag();
+    const [name, field] = byNumber.get(no) ?? ["unknown", undefined];
+    if (!field) {
+      if (wireType === WireType.Varint) reader.uint64();
+      else reader.skip(wireType, no);
+      add(message, name, bytes.subarray(start, reader.pos));
+    } else if (field[2]) {
+      readEntries(reader, wireType, field[1], (value) => add(message, name, value));
+    } else {
+      message[name] = readValue(reader, wireType, field[1]);
+    }
+  }
+  return message;
+}
+
+function add(message: Draft, name: string, value: unknown): void {
+  const list = (message[name] ??= []) as unknown[];
+  if (list.length >= mostEntries) {
+    const expected = `at most ${mostEntries} entries in a list`;
+    throw new LimitError({ parameter: "model", expected, received: `more in ${name}` });
+  }
+  list.push(value);
+}
+
+/** Numbers may stand one by one or packed, whatever the schema says. */
+function readEntries(reader: BinaryReader, wireType: WireType, type: Type, add: (value: unknown) => void): void {
+  const packed = wireType === WireType.LengthDelimited && (type === "int" || type === "float");
+  if (!packed) {
+    add(readValue(reader, wireType, type));
+    return;
+  }
+  const inner = new BinaryReader(reader.bytes());
+  while (inner.pos < inner.len) add(type === "int" ? inner.int64() : inner.float());
+}
+
+const wireTypes = { int: WireType.Varint, float: WireType.Bit32 } as const;
+
+function readValue(reader: BinaryReader, wireType: WireType, type: Type): unknown {
+  if (type === "packed" && wireType !== WireType.LengthDelimited) return reader.skip(wireType);
+  const expected = type === "int" || type === "float" ? wireTypes[type] : WireType.LengthDelimited;
+  if (wireType !== expected) throw new Error(`wire type ${wireType} where ${expected} should be`);
+  if (type === "int") return reader.int64();
+  if (type === "float") return reader.float();
+  if (type === "string") return reader.string();
+  return typeof type === "string" ? reader.bytes() : read(type, reader.bytes());
+}
+
+/** The bytes of a message: its fields in the order of the schema, then what was unknown. */
+export function encode<F extends Fields>(schema: Schema<F>, message: Partial<MessageOf<F>>): Uint8Array {
+  const writer = new BinaryWriter();
+  write(writer, schema, message as Draft);
+  return writer.finish();
+}
+
+function write(writer: BinaryWriter, { fields }: Schema<Fields>, message: Draft): void {
+  for (const [name, [no, type, list]] of Object.entries(fields)) {
+    const value = message[name];
+    if (value === undefined) continue;
+    for (const entry of list ? (value as unknown[]) : [value]) writeValue(writer, no, type, entry);
+  }
+  for (const record of message.unknown ?? []) writer.raw(record);
+}
+
+function writeValue(writer: BinaryWriter, no: number, type: Type, value: unknown): void {
+  if (type === "int") writer.tag(no, WireType.Varint).int64(value as bigint);
+  else if (type === "float") writer.tag(no, WireType.Bit32).float(value as number);
+  else if (type === "string") writer.tag(no, WireType.LengthDelimited).string(value as string);
+  else if (typeof type === "string") writer.tag(no, WireType.LengthDelimited).bytes(value as Uint8Array);
+  else {
+    writer.tag(no, WireType.LengthDelimited).fork();
+    write(writer, type, value as Draft);
+    writer.join();
+  }
+}
