@@ -36,11 +36,11 @@ export const activations: Readonly<Record<string, Activation>> = {
   Elu: { parameters: { alpha: 1 }, apply: (x, alpha) => (x < 0 ? alpha * Math.expm1(x) : x) },
   Celu: { parameters: { alpha: 1 }, apply: (x, alpha) => (x < 0 ? alpha * Math.expm1(x / alpha) : x) },
   Selu: {
-    parameters: { alpha: 1.67326319217681884765625, gamma: 1.05070102214813232421875 },
+    parameters: { alpha: 1.6732631921768188, gamma: 1.0507010221481323 },
     apply: (x, alpha, gamma) => gamma * (x < 0 ? alpha * Math.expm1(x) : x),
   },
   HardSigmoid: { parameters: { alpha: 0.2, beta: 0.5 }, apply: (x, alpha, beta) => between(alpha * x + beta, 0, 1) },
-  ThresholdedRelu: { parameters: { alpha: 1 }, apply: (x, alpha) => (x > alpha || x !== x ? x : 0) },
+  ThresholdedRelu: { parameters: { alpha: 1 }, apply: (x, alpha) => (x > alpha || Number.isNaN(x) ? x : 0) },
   Gelu: plain((x) => 0.5 * x * (1 + erf(x * Math.SQRT1_2))),
   GeluTanh: plain((x) => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)))),
   Clip: { parameters: { min: -Infinity, max: Infinity }, apply: between },
@@ -68,5 +68,8 @@ export function activationOf(
 export function activate(from: Value, name: string, parameters: readonly number[], to: Value): void {
   const { apply } = activations[name]!;
   const [a = 0, b = 0] = parameters;
-  write(to, numbersOf(from).map((x) => apply(x, a, b)));
+  write(
+    to,
+    numbersOf(from).map((x) => apply(x, a, b)),
+  );
 }

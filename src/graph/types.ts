@@ -54,3 +54,6 @@ export interface Operator {
   /** Computes all elements of `outputs`, which have the inferred types and shapes. Absent where `infer` gives all. */
   run?(node: GraphNode, inputs: readonly (Value | undefined)[], outputs: readonly Value[]): void;
 }
+
+/** Operators by name. */
+export type Operators = ReadonlyMap<string, Operator>;

@@ -26,8 +26,9 @@ export function heldAs(dtype: DType): DType {
 }
 
 /** A tensor with its type said; undefined where array and type contradict each other. */
-export function valueOf({ shape, data, dtype }: Tensor): Value | undefined {
-  const byArray = data instanceof Uint8ClampedArray ? "u8" : ofClass.find(([, array]) => data.constructor === array)?.[0];
+export function toValue({ shape, data, dtype }: Tensor): Value | undefined {
+  const byArray =
+    data instanceof Uint8ClampedArray ? "u8" : ofClass.find(([, array]) => data.constructor === array)?.[0];
   const held = dtype === undefined ? heldAs(byArray!) : heldAs(dtype);
   const fits = byArray !== undefined && (data.constructor === arrays[held] || (held === "u8" && byArray === "u8"));
   return fits ? { shape, data, dtype: held } : undefined;
@@ -76,7 +77,7 @@ export function write({ data, dtype }: Value, numbers: ArrayLike<number>, at = 0
 
 /** A 64-bit element under the static type of {@link elementsOf}. */
 export function toBig(value: number): number {
-  return BigInt(Math.trunc(value)) as unknown as number;
+  return BigInt(Number.isFinite(value) ? Math.trunc(value) : 0) as unknown as number;
 }
 
 /** To the nearest integer, halves to the even one. */

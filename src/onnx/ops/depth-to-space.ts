@@ -22,7 +22,8 @@ export const depthToSpace: Operator = {
   },
   run: (node, [x], [y]) => {
     const [n, c, h, w, b] = sidesOf(node, x!);
-    if (textOf(node, "mode", ["DCR", "CRD"]) === "DCR") permute(y!, x!, [n, b, b, c / (b * b), h, w], [0, 3, 4, 1, 5, 2]);
+    if (textOf(node, "mode", ["DCR", "CRD"]) === "DCR")
+      permute(y!, x!, [n, b, b, c / (b * b), h, w], [0, 3, 4, 1, 5, 2]);
     else permute(y!, x!, [n, c / (b * b), b, b, h, w], [0, 1, 4, 2, 5, 3]);
   },
 };

@@ -96,8 +96,8 @@ function ofTwo(name: string, { f, integer = f as never, big = f as never, output
 const asNumbers = (value: Value): Value => ({ ...value, dtype: "f64", data: numbersOf(value) });
 
 const variadic: Readonly<Record<string, (a: number, b: number) => number>> = {
-  Min: (a, b) => (a < b || a !== a ? a : b),
-  Max: (a, b) => (a > b || a !== a ? a : b),
+  Min: (a, b) => (a < b || Number.isNaN(a) ? a : b),
+  Max: (a, b) => (a > b || Number.isNaN(a) ? a : b),
   Sum: (a, b) => a + b,
   Mean: (a, b) => a + b,
 };

@@ -11,7 +11,7 @@ function padsOf(node: GraphNode, inputs: readonly (Spec | undefined)[]): [before
   const axes = axesOf(node, integersOf(node, inputs[3], "axes") ?? shape.map((_, axis) => axis), shape.length);
   if (pads.length !== 2 * axes.length) refuse(node, `${2 * axes.length} pads`, pads);
   const sides = shape.map((): [number, number] => [0, 0]);
-  axes.forEach((axis, i) => (sides[axis] = [pads[i]!, pads[i + axes.length]!]));
+  for (const [i, axis] of axes.entries()) sides[axis] = [pads[i]!, pads[i + axes.length]!];
   return sides;
 }
 

@@ -15,7 +15,8 @@ export const prelu: Operator = {
   infer: (node, inputs) => {
     const x = required(node, inputs, 0, floats);
     const slope = slopeOf(node, x, inputs);
-    if (`${broadcastShape(node, [x, slope])}` !== `${x.shape}`) refuse(node, `a slope that fits [${x.shape}]`, slope.shape);
+    if (`${broadcastShape(node, [x, slope])}` !== `${x.shape}`)
+      refuse(node, `a slope that fits [${x.shape}]`, slope.shape);
     return [{ dtype: x.dtype, shape: x.shape }];
   },
   run: (node, inputs, [y]) => {

@@ -1,5 +1,15 @@
 // Operators that give a tensor another shape and leave its elements where they are.
-import { axesOf, axisOf, integersOf, listFrom, numberOf, refuse, required, reshaped, unsupported } from "../../graph/nodes.ts";
+import {
+  axesOf,
+  axisOf,
+  integersOf,
+  listFrom,
+  numberOf,
+  refuse,
+  required,
+  reshaped,
+  unsupported,
+} from "../../graph/nodes.ts";
 import type { GraphNode, Operator, Spec } from "../../graph/types.ts";
 import { numbersOf, sizeOf } from "../../graph/values.ts";
 
@@ -36,7 +46,10 @@ function flattened(node: GraphNode, inputs: readonly (Spec | undefined)[]): numb
   return [sizeOf(shape.slice(0, split)), sizeOf(shape.slice(split))];
 }
 
-function viewing(name: string, shapeOf: (node: GraphNode, inputs: readonly (Spec | undefined)[]) => readonly number[]): Operator {
+function viewing(
+  name: string,
+  shapeOf: (node: GraphNode, inputs: readonly (Spec | undefined)[]) => readonly number[],
+): Operator {
   return { name, infer: (node, inputs) => [reshaped(required(node, inputs, 0), shapeOf(node, inputs))] };
 }
 

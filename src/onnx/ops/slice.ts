@@ -16,7 +16,11 @@ function rangesOf(node: GraphNode, { shape }: Spec, inputs: readonly (Spec | und
   const axes = axesOf(node, list(3, "axes") ?? starts.map((_, i) => i), shape.length);
   const steps = (node.opset < 10 ? undefined : list(4, "steps")) ?? starts.map(() => 1);
   if ([ends, axes, steps].some(({ length }) => length !== starts.length)) {
-    refuse(node, "as many starts as ends, axes and steps", [starts, ends, axes, steps].map((one) => one.length));
+    refuse(
+      node,
+      "as many starts as ends, axes and steps",
+      [starts, ends, axes, steps].map((one) => one.length),
+    );
   }
   const ranges = shape.map((count) => ({ start: 0, step: 1, count }));
   axes.forEach((axis, i) => {

@@ -3,7 +3,10 @@ import { axisOf, listFrom, numberOf, refuse, required } from "../../graph/nodes.
 import type { GraphNode, Operator, Spec } from "../../graph/types.ts";
 import { pick, positions } from "./pick.ts";
 
-function axisAndSizes(node: GraphNode, inputs: readonly (Spec | undefined)[]): [axis: number, sizes: readonly number[]] {
+function axisAndSizes(
+  node: GraphNode,
+  inputs: readonly (Spec | undefined)[],
+): [axis: number, sizes: readonly number[]] {
   const { shape } = required(node, inputs, 0);
   const axis = axisOf(node, numberOf(node, "axis", 0), shape.length);
   const side = shape[axis]!;
@@ -28,7 +31,9 @@ export const split: Operator = {
     let start = 0;
     sizes.forEach((size, part) => {
       const from = start;
-      const lists = inputs[0]!.shape.map((side, i) => (i === axis ? positions(size, (j) => from + j) : positions(side)));
+      const lists = inputs[0]!.shape.map((side, i) =>
+        i === axis ? positions(size, (j) => from + j) : positions(side),
+      );
       if (outputs[part]) pick(outputs[part], inputs[0]!, lists);
       start += size;
     });

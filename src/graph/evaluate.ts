@@ -1,0 +1,43 @@
+// One node on the host: what its outputs are, and their elements. What running, inference and folding share.
+import { LimitError, UnsupportedOpError } from "../errors.ts";
+import { refuse } from "./nodes.ts";
+import type { Graph, GraphNode, Operators, Spec, Value } from "./types.ts";
+import { newValue, sizeOf } from "./values.ts";
+
+/** Elements of any one value: 1 GiB of f32. */
+const mostElements = 2 ** 28;
+
+/** Throws {@link UnsupportedOpError} with every node whose operator is missing. */
+export function checkOperators({ nodes }: Graph, operators: Operators): void {
+  const missing = nodes.filter(({ op }) => !operators.has(op));
+  const [first, ...rest] = missing.map(({ name, op, opset }) => ({ node: name, operator: op, opset }));
+  if (first) throw new UnsupportedOpError([first, ...rest]);
+}
+
+/** Types and shapes of the outputs that the node names, by their position; nothing is allocated. */
+export function outputsOf(node: GraphNode, operators: Operators, inputs: readonly (Spec | undefined)[]): Spec[] {
+  const specs = operators.get(node.op)!.infer(node, inputs).slice(0, node.outputs.length);
+  if (specs.length < node.outputs.length) refuse(node, `at most ${specs.length} outputs`, node.outputs);
+  for (const { shape } of specs) {
+    if (sizeOf(shape) <= mostElements) continue;
+    const received = `[${shape}]`;
+    throw new LimitError({
+      parameter: `node ${node.name} (${node.op})`,
+      expected: `at most ${mostElements} elements`,
+      received,
+    });
+  }
+  return specs;
+}
+
+/** The outputs with their elements. */
+export function compute(
+  node: GraphNode,
+  operators: Operators,
+  inputs: readonly (Value | undefined)[],
+  specs: readonly Spec[],
+): Value[] {
+  const values = specs.map(({ dtype, shape, data }): Value => (data ? { dtype, shape, data } : newValue(dtype, shape)));
+  if (specs.some(({ data }) => !data)) operators.get(node.op)!.run!(node, inputs, values);
+  return values;
+}

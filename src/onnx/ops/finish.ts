@@ -1,0 +1,18 @@
+// What passes have fused into a node: an input that is added to its result, then an activation.
+import { activate } from "../../graph/activations.ts";
+import { listOf, refuse } from "../../graph/nodes.ts";
+import type { GraphNode, Spec, Value } from "../../graph/types.ts";
+import { broadcastShape, combine } from "./broadcast.ts";
+
+/** The input that is added must not make the result larger. */
+export function checkResidual(node: GraphNode, y: Spec, residual: Spec | undefined): void {
+  if (residual && `${broadcastShape(node, [y, residual])}` !== `${y.shape}`) {
+    refuse(node, `[${y.shape}] to add`, residual.shape);
+  }
+}
+
+export function finish(node: GraphNode, y: Value, residual?: Value): void {
+  if (residual) combine(y, [y, residual], (a, b) => a + b);
+  const { activation } = node.attributes;
+  if (typeof activation === "string") activate(y, activation, listOf(node, "activationParameters") ?? [], y);
+}
