@@ -1,5 +1,5 @@
 // The order of a network's nodes: every value is computed before it is read.
-import { InvalidArgumentError } from "../errors.ts";
+import { describe, InvalidArgumentError } from "../errors.ts";
 import type { GraphNode } from "./types.ts";
 
 /**
@@ -20,8 +20,8 @@ export function orderNodes(nodes: readonly GraphNode[], known: ReadonlySet<strin
         for (const name of nodes[at]!.inputs) {
           if (name === "" || known.has(name)) continue;
           const producer = producers.get(name);
-          if (producer === undefined) throw broken(nodes[at]!, `"${name}", which nothing computes`);
-          if (state[producer] === 1) throw broken(nodes[at]!, `"${name}", which depends on its own result`);
+          if (producer === undefined) throw broken(nodes[at]!, `${describe(name)}, which nothing computes`);
+          if (state[producer] === 1) throw broken(nodes[at]!, `${describe(name)}, which needs its own result`);
           if (state[producer] === 0) stack.push(producer);
         }
       } else {
@@ -41,8 +41,8 @@ function producersOf(nodes: readonly GraphNode[], known: ReadonlySet<string>): M
       if (output === "") continue;
       if (!known.has(output) && !producers.has(output)) producers.set(output, i);
       else {
-        const [expected, received] = ["names of its own for its results", `"${output}", which exists already`];
-        throw new InvalidArgumentError({ parameter: `node ${name}`, expected, received });
+        const [expected, received] = ["names of its own for its results", `${describe(output)}, which exists already`];
+        throw new InvalidArgumentError({ parameter: `node ${describe(name)}`, expected, received });
       }
     }
   }
@@ -50,5 +50,6 @@ function producersOf(nodes: readonly GraphNode[], known: ReadonlySet<string>): M
 }
 
 function broken({ name }: GraphNode, received: string): InvalidArgumentError {
-  return new InvalidArgumentError({ parameter: `node ${name}`, expected: "inputs that are known before it", received });
+  const parameter = `node ${describe(name)}`;
+  return new InvalidArgumentError({ parameter, expected: "inputs that are known before it", received });
 }

@@ -39,7 +39,11 @@ export function importGraph({ graph, opsetImport }: ModelProto, external?: Exter
   const outputs = graph.output.map(valueInfo);
   for (const { name } of outputs) {
     if (name !== "" && known.has(name)) continue;
-    throw new InvalidArgumentError({ parameter: `output ${name}`, expected: "a value of the graph", received: "none" });
+    throw new InvalidArgumentError({
+      parameter: `output ${describe(name)}`,
+      expected: "a value of the graph",
+      received: "none",
+    });
   }
   return { inputs, outputs, nodes, constants };
 }
@@ -57,14 +61,14 @@ function unsupported(parameter: string, expected: string, received: string): Uns
 
 function valueInfo({ name = "", type }: ValueInfoProto): ValueInfo {
   const tensor = type?.tensorType;
-  if (type && !tensor) throw unsupported(`value ${name}`, "a tensor", "another type");
+  if (type && !tensor) throw unsupported(`value ${describe(name)}`, "a tensor", "another type");
   if (!tensor) return { name };
-  const dtype = tensor.elemType === undefined ? undefined : dtypeOf(tensor.elemType, `value ${name}`);
+  const dtype = tensor.elemType === undefined ? undefined : dtypeOf(tensor.elemType, `value ${describe(name)}`);
   const shape = tensor.shape?.dim.map(({ dimValue, dimParam }): Dimension => {
-    return dimValue === undefined ? dimParam || undefined : sideOf(dimValue, `value ${name}`);
+    return dimValue === undefined ? dimParam || undefined : sideOf(dimValue, `value ${describe(name)}`);
   });
   const elements = shape?.reduce<number>((product, side) => product * (typeof side === "number" ? side : 1), 1);
-  checkInteger(`value ${name} elements`, elements ?? 1, { min: 0, max: mostElements });
+  checkInteger(`elements of value ${describe(name)}`, elements ?? 1, { min: 0, max: mostElements });
   return { name, dtype, shape };
 }
 
@@ -72,11 +76,12 @@ function importNode(bytes: Uint8Array, index: number, opsets: ReadonlyMap<string
   const proto = decode(NodeProto, bytes, `node ${index}`);
   const { input: inputs, output: outputs, opType } = proto;
   const name = proto.name || outputs.find((output) => output !== "") || String(index);
-  if (!opType) throw new InvalidArgumentError({ parameter: `node ${name}`, expected: "an operator", received: "none" });
+  const what = `node ${describe(name)}`;
+  if (!opType) throw new InvalidArgumentError({ parameter: what, expected: "an operator", received: "none" });
   const domain = domainOf(proto.domain);
   const opset = opsets.get(domain) ?? 1;
   const attributes = Object.fromEntries(
-    proto.attribute.map((attribute) => [attribute.name ?? "", attributeValue(attribute, `node ${name}`)]),
+    proto.attribute.map((attribute) => [attribute.name ?? "", attributeValue(attribute, what)]),
   );
   return { name, op: domain === "" ? opType : `${domain}.${opType}`, opset, inputs, outputs, attributes };
 }
@@ -84,14 +89,14 @@ function importNode(bytes: Uint8Array, index: number, opsets: ReadonlyMap<string
 type Field = keyof typeof attributeTypes;
 const fields = Object.keys(attributeTypes) as Field[];
 
-const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
+const decoder = /*@__PURE__*/ new TextDecoder();
+const text = (bytes: Uint8Array): string => decoder.decode(bytes);
 
 function attributeValue(attribute: AttributeProto, node: string): Attribute {
-  const what = `${node} ${attribute.name}`;
+  const what = `${node} attribute ${describe(attribute.name)}`;
   const type = Number(attribute.type ?? 0n);
   // Old files do not name the type: the field that holds something tells it
-  const found = fields.find((field) => attributeTypes[field] === type);
-  const field = found ?? fields.find((name) => holds(attribute[name]));
+  const field = fields.find((name) => (type === 0 ? holds(attribute[name]) : attributeTypes[name] === type));
   const { f = 0, i = 0n, s, t } = attribute;
   if (field === "f") return f;
   if (field === "i") return Number(i);

@@ -1,7 +1,7 @@
 // ONNX's TensorProto as a tensor. Raw data is not copied where it is aligned; 16-bit floats become f32.
 import { BinaryReader } from "@bufbuild/protobuf/wire";
-import { checkInteger, InvalidArgumentError, UnsupportedError } from "../errors.ts";
-import { bytesOf, type DType, type Tensor, type TypedArray } from "../tensor.ts";
+import { checkInteger, describe, InvalidArgumentError, UnsupportedError } from "../errors.ts";
+import { bytesOf, type DType, newStored, storedIn, type Tensor, type TypedArray } from "../tensor.ts";
 import { TensorProto } from "./schema.ts";
 import { decode, intact } from "./wire.ts";
 
@@ -24,12 +24,6 @@ const dtypes: Readonly<Record<number, DType>> = {
 
 /** Names of the types that are known but not read. */
 const others: Readonly<Record<number, string>> = { 8: "strings", 14: "complex64", 15: "complex128" };
-
-const classes = {
-  ...{ u8: Uint8Array, i8: Int8Array, u16: Uint16Array, i16: Int16Array, u32: Uint32Array, i32: Int32Array },
-  ...{ i64: BigInt64Array, u64: BigUint64Array, f32: Float32Array, f64: Float64Array },
-  ...{ bool: Uint8Array, f16: Uint16Array, bf16: Uint16Array },
-} as const satisfies Record<DType, unknown>;
 
 /** Elements of any one tensor. */
 export const mostElements = 2 ** 31 - 1;
@@ -58,7 +52,7 @@ export type ExternalFiles = ReadonlyMap<string, Uint8Array>;
 export function readTensor(bytes: Uint8Array, what = "tensor", external?: ExternalFiles): Tensor & { name: string } {
   const proto = decode(TensorProto, bytes, what);
   const name = proto.name ?? "";
-  const title = name === "" ? what : `tensor ${name}`;
+  const title = name === "" ? what : `tensor ${describe(name)}`;
   const dtype = dtypeOf(proto.dataType, title);
   const shape = proto.dims.map((dim) => sideOf(dim, title));
   const length = shape.reduce((product, side) => product * side, 1);
@@ -78,7 +72,7 @@ function externalBytes(proto: TensorProto, what: string, files: ExternalFiles | 
   const location = externalLocation(proto)!;
   const file = files?.get(location);
   if (!file) {
-    const expected = `the bytes of its external file "${location}" in externalData`;
+    const expected = `the bytes of its external file ${describe(location)} in externalData`;
     throw new InvalidArgumentError({ parameter: what, expected, received: "none" });
   }
   const entry = (key: string): string | undefined => proto.externalData.find((one) => one.key === key)?.value;
@@ -90,8 +84,7 @@ function externalBytes(proto: TensorProto, what: string, files: ExternalFiles | 
 
 function rawData(bytes: Uint8Array, dtype: DType, length: number, what: string): TypedArray {
   if (bytes.length !== length * bytesOf[dtype]) throw wrongSize(what, length * bytesOf[dtype], "bytes", bytes.length);
-  const aligned = bytes.byteOffset % bytesOf[dtype] === 0 ? bytes : new Uint8Array(bytes);
-  return new classes[dtype](aligned.buffer as ArrayBuffer, aligned.byteOffset, length);
+  return storedIn(dtype, bytes);
 }
 
 /** Elements in the field of their type: floats lie there as they do in raw data, integers as varints. */
@@ -104,7 +97,7 @@ function typedData(proto: TensorProto, dtype: DType, length: number, what: strin
   for (const byte of bytes) if (byte < 128) count++;
   if (count !== length) throw wrongSize(what, length, "elements", count);
   return intact(what, () => {
-    const data = new classes[dtype](length);
+    const data = newStored(dtype, length);
     const reader = new BinaryReader(bytes);
     if (data instanceof BigInt64Array) for (let i = 0; i < length; i++) data[i] = reader.int64() as bigint;
     else if (data instanceof BigUint64Array) for (let i = 0; i < length; i++) data[i] = reader.uint64() as bigint;
