@@ -102,6 +102,7 @@ function typedData(proto: TensorProto, dtype: DType, length: number, what: strin
     if (data instanceof BigInt64Array) for (let i = 0; i < length; i++) data[i] = reader.int64() as bigint;
     else if (data instanceof BigUint64Array) for (let i = 0; i < length; i++) data[i] = reader.uint64() as bigint;
     else for (let i = 0; i < length; i++) data[i] = unsigned ? reader.uint32() : reader.int32();
+    if (reader.pos < reader.len) throw new Error("an unfinished number");
     return data;
   });
 }

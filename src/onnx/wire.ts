@@ -40,16 +40,17 @@ export type MessageOf<F extends Fields> = Lists<F> & Singles<F> & { unknown?: Ui
 /** The type of a schema's messages. */
 export type Message<S> = S extends Schema<infer F> ? MessageOf<F> : never;
 
-/** Entries of any one list: far more than networks have, and few enough that a hostile file costs little. */
-const mostEntries = 100_000;
+/** Entries of all lists in one message: more than networks have, and few enough that a hostile file costs little. */
+const mostEntries = 50_000;
 
 /**
  * Reads a message; bytes in it are views of `bytes`. `what` names it in errors.
  *
- * @throws InvalidArgumentError for data that is truncated or no such message, LimitError for lists of over 100,000.
+ * @throws InvalidArgumentError for data that is truncated or no such message, LimitError for lists of over 50,000
+ * entries in all, where a message counts as two.
  */
 export function decode<F extends Fields>(schema: Schema<F>, bytes: Uint8Array, what: string): MessageOf<F> {
-  return intact(what, () => read(schema, bytes) as MessageOf<F>);
+  return intact(what, () => read(schema, bytes, { what, left: mostEntries }) as MessageOf<F>);
 }
 
 /** Runs what reads a part of a file that has the name `what`; the reader's own errors become typed ones. */
@@ -65,7 +66,13 @@ export function intact<T>(what: string, read: () => T): T {
 
 type Draft = Record<string, unknown> & { unknown?: Uint8Array[] };
 
-function read({ fields, byNumber }: Schema<Fields>, bytes: Uint8Array): Draft {
+/** How many entries of lists may still come. */
+interface Room {
+  what: string;
+  left: number;
+}
+
+function read({ fields, byNumber }: Schema<Fields>, bytes: Uint8Array, room: Room): Draft {
   const message: Draft = {};
   for (const name in fields) if (fields[name]![2]) message[name] = [];
   const reader = new BinaryReader(bytes);
@@ -76,46 +83,47 @@ function read({ fields, byNumber }: Schema<Fields>, bytes: Uint8Array): Draft {
     if (!field) {
       if (wireType === WireType.Varint) reader.uint64();
       else reader.skip(wireType, no);
-      add(message, name, bytes.subarray(start, reader.pos));
+      message.unknown ??= [];
+      enter(message.unknown, bytes.subarray(start, reader.pos), room);
     } else if (field[2]) {
-      readEntries(reader, wireType, field[1], (value) => add(message, name, value));
+      readEntries(reader, wireType, field[1], message[name] as unknown[], room);
     } else {
-      message[name] = readValue(reader, wireType, field[1]);
+      message[name] = readValue(reader, wireType, field[1], room);
     }
   }
   return message;
 }
 
-function add(message: Draft, name: string, value: unknown): void {
-  const list = (message[name] ??= []) as unknown[];
-  if (list.length >= mostEntries) {
-    const expected = `at most ${mostEntries} entries in a list`;
-    throw new LimitError({ parameter: "model", expected, received: `more in ${name}` });
+function enter(list: unknown[], value: unknown, room: Room, count = 1): void {
+  room.left -= count;
+  if (room.left < 0) {
+    const expected = `lists of at most ${mostEntries} entries in all`;
+    throw new LimitError({ parameter: room.what, expected, received: "more" });
   }
   list.push(value);
 }
 
 /** Numbers may stand one by one or packed, whatever the schema says. */
-function readEntries(reader: BinaryReader, wireType: WireType, type: Type, add: (value: unknown) => void): void {
+function readEntries(reader: BinaryReader, wireType: WireType, type: Type, list: unknown[], room: Room): void {
   const packed = wireType === WireType.LengthDelimited && (type === "int" || type === "float");
   if (!packed) {
-    add(readValue(reader, wireType, type));
+    enter(list, readValue(reader, wireType, type, room), room, typeof type === "string" ? 1 : 2);
     return;
   }
   const inner = new BinaryReader(reader.bytes());
-  while (inner.pos < inner.len) add(type === "int" ? inner.int64() : inner.float());
+  while (inner.pos < inner.len) enter(list, type === "int" ? inner.int64() : inner.float(), room);
 }
 
 const wireTypes = { int: WireType.Varint, float: WireType.Bit32 } as const;
 
-function readValue(reader: BinaryReader, wireType: WireType, type: Type): unknown {
+function readValue(reader: BinaryReader, wireType: WireType, type: Type, room: Room): unknown {
   if (type === "packed" && wireType !== WireType.LengthDelimited) return reader.skip(wireType);
   const expected = type === "int" || type === "float" ? wireTypes[type] : WireType.LengthDelimited;
   if (wireType !== expected) throw new Error(`wire type ${wireType} where ${expected} should be`);
   if (type === "int") return reader.int64();
   if (type === "float") return reader.float();
   if (type === "string") return reader.string();
-  return typeof type === "string" ? reader.bytes() : read(type, reader.bytes());
+  return typeof type === "string" ? reader.bytes() : read(type, reader.bytes(), room);
 }
 
 /** The bytes of a message: its fields in the order of the schema, then what was unknown. */
