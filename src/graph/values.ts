@@ -1,41 +1,25 @@
-// Values of a network on the host: which array holds which type, sizes and strides, and how elements are read and written.
-import type { DType, Tensor, TypedArray } from "../tensor.ts";
+// Values of a network on the host: types, sizes and strides, and how elements are read and written.
+import { bytesOf, type DType, newStored, type Tensor, type TypedArray } from "../tensor.ts";
 import type { Value } from "./types.ts";
-
-const arrays: Readonly<Record<DType, new (length: number) => TypedArray>> = {
-  u8: Uint8Array,
-  i8: Int8Array,
-  u16: Uint16Array,
-  i16: Int16Array,
-  u32: Uint32Array,
-  i32: Int32Array,
-  i64: BigInt64Array,
-  u64: BigUint64Array,
-  f16: Float32Array,
-  bf16: Float32Array,
-  f32: Float32Array,
-  f64: Float64Array,
-  bool: Uint8Array,
-};
-
-const ofClass = Object.entries(arrays) as [DType, new (length: number) => TypedArray][];
 
 /** The type that says how elements are held and computed: half floats are f32. */
 export function heldAs(dtype: DType): DType {
   return dtype === "f16" || dtype === "bf16" ? "f32" : dtype;
 }
 
+const classOf = (dtype: DType) => newStored(heldAs(dtype), 0).constructor as new () => TypedArray;
+
 /** A tensor with its type said; undefined where array and type contradict each other. */
 export function toValue({ shape, data, dtype }: Tensor): Value | undefined {
-  const byArray =
-    data instanceof Uint8ClampedArray ? "u8" : ofClass.find(([, array]) => data.constructor === array)?.[0];
-  const held = dtype === undefined ? heldAs(byArray!) : heldAs(dtype);
-  const fits = byArray !== undefined && (data.constructor === arrays[held] || (held === "u8" && byArray === "u8"));
-  return fits ? { shape, data, dtype: held } : undefined;
+  const clamped = data instanceof Uint8ClampedArray;
+  const byArray = (Object.keys(bytesOf) as DType[]).find((one) => data instanceof classOf(one));
+  const said = dtype ?? (clamped ? "u8" : byArray);
+  const fits = said !== undefined && (data instanceof classOf(said) || (clamped && said === "u8"));
+  return fits ? { shape, data, dtype: heldAs(said) } : undefined;
 }
 
 export function newValue(dtype: DType, shape: readonly number[]): Value {
-  return { dtype, shape, data: new arrays[dtype](sizeOf(shape)) };
+  return { dtype, shape, data: newStored(heldAs(dtype), sizeOf(shape)) };
 }
 
 export function sizeOf(shape: readonly number[]): number {

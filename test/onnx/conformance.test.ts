@@ -11,9 +11,8 @@ import { operators } from "../../src/onnx/ops/index.ts";
 import { readTensor } from "../../src/onnx/tensors.ts";
 import type { Tensor } from "../../src/tensor.ts";
 import { expectClose } from "./close.ts";
-import { data } from "./models.ts";
 
-const folder = join(data, "conformance");
+const folder = join(process.env.RANK1_DATA ?? "../shared/data", "conformance");
 
 /** Not of tensors, of which alone the networks of images are made. */
 const skipped: Readonly<Record<string, string>> = {
