@@ -83,9 +83,10 @@ describe("a typed error within 50 ms and 20 MB", () => {
     let [fastest, least] = [Infinity, Infinity];
     for (let attempt = 0; attempt < 5 && (fastest > 50 || least > 20e6); attempt++) {
       const before = memory();
-      const start = performance.now();
+      const start = process.cpuUsage(); // the clock on the wall counts what others do, too
       const error = await loadModel(bytes).catch((reason: unknown) => reason);
-      fastest = Math.min(fastest, performance.now() - start);
+      const { user, system } = process.cpuUsage(start);
+      fastest = Math.min(fastest, (user + system) / 1000);
       least = Math.min(least, memory() - before);
       expect(error).toBeInstanceOf(Rank1Error);
       expect((error as Error).message).toMatch(message);

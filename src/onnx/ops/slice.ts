@@ -26,10 +26,11 @@ function rangesOf(node: GraphNode, { shape }: Spec, inputs: readonly (Spec | und
   axes.forEach((axis, i) => {
     const [side, step] = [shape[axis]!, steps[i]!];
     if (step === 0) refuse(node, "steps other than 0", steps);
-    const [least, most] = step > 0 ? [0, side] : [-1, side - 1];
-    const clamp = (at: number): number => Math.min(most, Math.max(least, at < 0 ? at + side : at));
-    const start = clamp(starts[i]!);
-    ranges[axis] = { start, step, count: Math.max(0, Math.ceil((clamp(ends[i]!) - start) / step)) };
+    // Backwards a slice may end before the first element, but not start there
+    const [most, last] = step > 0 ? [side, 0] : [side - 1, -1];
+    const clamp = (at: number, least: number): number => Math.min(most, Math.max(least, at < 0 ? at + side : at));
+    const start = clamp(starts[i]!, 0);
+    ranges[axis] = { start, step, count: Math.max(0, Math.ceil((clamp(ends[i]!, last) - start) / step)) };
   });
   return ranges;
 }
