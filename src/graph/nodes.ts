@@ -24,6 +24,12 @@ export function numberOf(node: GraphNode, name: string, fallback?: number): numb
   return typeof value === "number" ? value : refuse(node, `a number as attribute ${name}`, value);
 }
 
+/** A number of things: an integer of at least 1. */
+export function countOf(node: GraphNode, name: string, fallback?: number): number {
+  const count = numberOf(node, name, fallback);
+  return Number.isInteger(count) && count > 0 ? count : refuse(node, `an integer of at least 1 as ${name}`, count);
+}
+
 export function listOf(node: GraphNode, name: string): readonly number[] | undefined {
   const value = node.attributes[name];
   if (value === undefined || (Array.isArray(value) && value.every((v) => typeof v === "number"))) return value;

@@ -1,8 +1,7 @@
 // The loops of all convolutions and their adjoints: one plane of one output channel after the other, summed in f64.
-import { listOf, numberOf, refuse } from "../../graph/nodes.ts";
+import { countOf, listOf, refuse } from "../../graph/nodes.ts";
 import type { GraphNode, Spec } from "../../graph/types.ts";
-import { sizeOf } from "../../graph/values.ts";
-import { runsOf, transposedWindow, type Window, windowOf } from "./window.ts";
+import { elementsIn, runsOf, transposedWindow, type Window, windowOf } from "./window.ts";
 
 export interface Convolution {
   window: Window;
@@ -19,17 +18,18 @@ export interface Convolution {
 export function convolutionOf(node: GraphNode, x: Spec, weight: Spec, bias?: Spec, transposed = false): Convolution {
   const [batch = 0, inChannels = 0] = x.shape;
   const [first = 0, second = 0, ...size] = weight.shape;
-  const groups = numberOf(node, "group", 1);
+  const groups = countOf(node, "group", 1);
   const outChannels = transposed ? second * groups : first;
   const declared = listOf(node, "kernel_shape") ?? size;
   if (weight.shape.length !== x.shape.length || `${declared}` !== `${size}`) {
     refuse(node, `a weight for [${x.shape}] with a window of [${declared}]`, weight.shape);
   }
-  const fits = groups > 0 && outChannels % groups === 0 && inChannels === (transposed ? first : second * groups);
+  const fits =
+    inChannels % groups === 0 && outChannels % groups === 0 && inChannels === (transposed ? first : second * groups);
   if (!fits) refuse(node, `a weight for ${inChannels} channels in ${groups} groups`, weight.shape);
   if (bias && `${bias.shape}` !== `${outChannels}`) refuse(node, `a bias of ${outChannels} numbers`, bias.shape);
   const window = (transposed ? transposedWindow : windowOf)(node, x.shape, size);
-  const sides = (transposed ? window.input : window.output).slice(5 - x.shape.length);
+  const sides = window.map(({ input, output }) => (transposed ? input : output)).slice(5 - x.shape.length);
   return { window, batch, groups, inChannels, outChannels, transposed, shape: [batch, outChannels, ...sides] };
 }
 
@@ -41,11 +41,9 @@ export function convolve(
   done: (sums: Float64Array, channel: number, at: number) => void,
 ): void {
   const runs = runsOf(window);
-  const stride = window.strides[2];
-  const [plane, outPlane] = [
-    sizeOf(transposed ? window.output : window.input),
-    sizeOf(transposed ? window.input : window.output),
-  ];
+  const stride = window[2].stride;
+  const [inputs, outputs] = [elementsIn(window, "input"), elementsIn(window, "output")];
+  const [plane, outPlane] = transposed ? [outputs, inputs] : [inputs, outputs];
   const [perIn, perOut] = [inChannels / groups, outChannels / groups];
   const sums = new Float64Array(outPlane);
   for (let n = 0; n < batch; n++) {

@@ -1,13 +1,12 @@
 // DepthToSpace and SpaceToDepth: blocks of pixels become channels and back, by a transposition in six axes.
-import { numberOf, refuse, required, textOf } from "../../graph/nodes.ts";
+import { countOf, refuse, required, textOf } from "../../graph/nodes.ts";
 import type { GraphNode, Operator, Spec } from "../../graph/types.ts";
 import { permute } from "./pick.ts";
 
 type Sides = [batch: number, channels: number, height: number, width: number, block: number];
 
 function sidesOf(node: GraphNode, { shape }: Spec): Sides {
-  const block = numberOf(node, "blocksize");
-  if (!(Number.isInteger(block) && block > 0)) refuse(node, "a blocksize above 0", block);
+  const block = countOf(node, "blocksize");
   if (shape.length !== 4) refuse(node, "a tensor of rank 4", shape);
   return [...(shape as [number, number, number, number]), block];
 }

@@ -52,7 +52,7 @@ const binary: Readonly<Record<string, Function2>> = {
   Sub: { f: (a, b) => a - b },
   Mul: { f: (a, b) => a * b, integer: Math.imul, big: (a, b) => a * b },
   Div: { f: (a, b) => a / b, integer: (a, b) => Math.trunc(a / b), big: (a, b) => (b === zero ? zero : a / b) },
-  Pow: { f: (a, b) => a ** b },
+  Pow: { f: (a, b) => a ** b, big: (a, b) => toBig(Number(a) ** Number(b)) },
   Equal: { f: (a, b) => a === b, output: "bool" },
   Less: { f: (a, b) => a < b, output: "bool" },
   LessOrEqual: { f: (a, b) => a <= b, output: "bool" },

@@ -1,16 +1,21 @@
 // MaxPool and AveragePool: the largest element or the mean of each window.
-import { floats, listOf, numberOf, refuse, required } from "../../graph/nodes.ts";
+import { floats, listOf, numberOf, refuse, required, unsupported } from "../../graph/nodes.ts";
 import type { GraphNode, Operator, Spec } from "../../graph/types.ts";
 import { elementsOf, numbersOf, sizeOf, toBig, write } from "../../graph/values.ts";
-import { runsOf, type Triple, type Window, windowOf } from "./window.ts";
+import { type Axis, elementsIn, runsOf, type Window, windowOf } from "./window.ts";
+
+/** Pads may make a window fit that is larger than any input: it must not cost more than inputs do. */
+const largestWindow = 2 ** 20;
 
 function poolOf(node: GraphNode, { shape }: Spec): Window {
   const size = listOf(node, "kernel_shape") ?? refuse(node, "an attribute kernel_shape", "none");
+  if (sizeOf(size) > largestWindow)
+    unsupported(node, `a window of at most ${largestWindow} elements`, `${sizeOf(size)}`);
   return windowOf(node, shape, size, numberOf(node, "ceil_mode", 0) !== 0);
 }
 
-function shapeOf({ shape }: Spec, { output }: Window): number[] {
-  return [...shape.slice(0, 2), ...output.slice(5 - shape.length)];
+function shapeOf({ shape }: Spec, window: Window): number[] {
+  return [...shape.slice(0, 2), ...window.slice(5 - shape.length).map(({ output }) => output)];
 }
 
 /** Visits every element that a window holds: where it stands in the input, and the output of the window. */
@@ -23,7 +28,7 @@ function forWindows(runs: number[][], stride: number, visit: (from: number, to: 
 }
 
 /** Where an element stands in a plane that is stored column by column. */
-function columnMajor(at: number, [depth, height, width]: Triple): number {
+function columnMajor(at: number, [{ input: depth }, { input: height }, { input: width }]: Window): number {
   const [z, y, x] = [Math.floor(at / (height * width)), Math.floor(at / width) % height, at % width];
   return (x * height + y) * depth + z;
 }
@@ -40,8 +45,8 @@ export const maxPool: Operator = {
   },
   run: (node, [x], [y, indices]) => {
     const window = poolOf(node, x!);
-    const [runs, stride] = [runsOf(window), window.strides[2]];
-    const [plane, outPlane] = [sizeOf(window.input), sizeOf(window.output)];
+    const [runs, stride] = [runsOf(window), window[2].stride];
+    const [plane, outPlane] = [elementsIn(window, "input"), elementsIn(window, "output")];
     const byColumn = numberOf(node, "storage_order", 0) !== 0;
     const data = numbersOf(x!);
     const largest = new Float64Array(outPlane);
@@ -57,7 +62,7 @@ export const maxPool: Operator = {
       });
       write(y!, largest, p * outPlane);
       if (!indices) continue;
-      const place = (from: number): number => p * plane + (byColumn ? columnMajor(from, window.input) : from);
+      const place = (from: number): number => p * plane + (byColumn ? columnMajor(from, window) : from);
       elementsOf(indices).set(
         Array.from(places, (from) => toBig(place(from))),
         p * outPlane,
@@ -68,13 +73,15 @@ export const maxPool: Operator = {
 
 /** How many elements each window holds, of the input and, if the node says so, of its pads. */
 function countsOf(node: GraphNode, window: Window): Float64Array {
-  const counts = new Float64Array(sizeOf(window.output));
-  const { before, after, input } = window;
-  const padded = input.map((side, axis) => before[axis]! + side + after[axis]!) as unknown as Triple;
-  const whole = numberOf(node, "count_include_pad", 0)
-    ? { ...window, input: padded, before: [0, 0, 0] as const }
-    : window;
-  forWindows(runsOf(whole), window.strides[2], (_, to) => counts[to]!++);
+  const counts = new Float64Array(elementsIn(window, "output"));
+  const whole = ({ input, before, after, ...axis }: Axis): Axis => ({
+    ...axis,
+    input: before + input + after,
+    before: 0,
+    after: 0,
+  });
+  const seen = numberOf(node, "count_include_pad", 0) ? (window.map(whole) as unknown as Window) : window;
+  forWindows(runsOf(seen), window[2].stride, (_, to) => counts[to]!++);
   return counts;
 }
 
@@ -86,8 +93,8 @@ export const averagePool: Operator = {
   },
   run: (node, [x], [y]) => {
     const window = poolOf(node, x!);
-    const [runs, stride, counts] = [runsOf(window), window.strides[2], countsOf(node, window)];
-    const plane = sizeOf(window.input);
+    const [runs, stride, counts] = [runsOf(window), window[2].stride, countsOf(node, window)];
+    const plane = elementsIn(window, "input");
     const data = numbersOf(x!);
     for (let p = 0; p * plane < data.length; p++) {
       const sums = new Float64Array(counts.length);

@@ -11,7 +11,7 @@ function axisAndSizes(
   const axis = axisOf(node, numberOf(node, "axis", 0), shape.length);
   const side = shape[axis]!;
   const given = listFrom(node, inputs, 1, "split", 13);
-  const parts = node.opset < 18 ? node.outputs.length : numberOf(node, "num_outputs", node.outputs.length);
+  const parts = node.outputs.length;
   const size = Math.ceil(side / parts);
   const equal = Array.from({ length: parts }, (_, i) => Math.max(0, Math.min(size, side - i * size)));
   const sizes = given ?? equal;

@@ -1,145 +1,129 @@
 // Where the outputs of convolutions and pools look. One and two axes are treated as three, the first ones of length 1.
 import { listOf, refuse, textOf, unsupported } from "../../graph/nodes.ts";
 import type { GraphNode } from "../../graph/types.ts";
-import { sizeOf } from "../../graph/values.ts";
 
-/** Depth, height, width. */
-export type Triple = readonly [number, number, number];
-
-export interface Window {
-  size: Triple;
-  strides: Triple;
-  dilations: Triple;
+/** Output o looks at the inputs o · stride − before + k · dilation for k from 0 up to size. */
+export interface Axis {
+  readonly input: number;
+  readonly output: number;
+  readonly size: number;
+  readonly stride: number;
+  readonly dilation: number;
   /** Pads before and after the input. */
-  before: Triple;
-  after: Triple;
-  input: Triple;
-  output: Triple;
+  readonly before: number;
+  readonly after: number;
 }
 
-/** A list with one entry an axis as three, missing axes filled in front. */
-function triple(
+export type Window = readonly [depth: Axis, height: Axis, width: Axis];
+
+const one: Axis = { input: 1, output: 1, size: 1, stride: 1, dilation: 1, before: 0, after: 0 };
+
+export const elementsIn = (window: Window, what: "input" | "output" | "size"): number =>
+  window.reduce((product, axis) => product * axis[what], 1);
+
+/** From the first to the last input that a window looks at. */
+const extent = ({ size, dilation }: Axis): number => (size - 1) * dilation + 1;
+
+type AutoPad = "NOTSET" | "VALID" | "SAME_UPPER" | "SAME_LOWER";
+
+/** What the attributes say of each axis; `complete` adds what follows from it. */
+function windowFrom(
   node: GraphNode,
-  what: string,
-  list: readonly number[],
-  axes: number,
-  least: number,
-  fill: number,
-): Triple {
-  if (list.length !== axes || !list.every((v) => Number.isInteger(v) && v >= least)) {
-    refuse(node, `${axes} integers of at least ${least} as ${what}`, list);
-  }
-  return [fill, fill, fill, ...list].slice(-3) as unknown as Triple;
-}
-
-const extent = (w: Omit<Window, "output">, axis: number): number => (w.size[axis]! - 1) * w.dilations[axis]! + 1;
-
-const eachAxis = (f: (axis: number) => number): Triple => [f(0), f(1), f(2)];
-
-function checkAxes(node: GraphNode, shape: readonly number[]): number {
-  const axes = shape.length - 2;
-  if (axes < 1) refuse(node, "a batch of channels with at least one axis more", shape);
-  return axes <= 3 ? axes : unsupported(node, "at most three axes after the channels", `${axes}`);
-}
-
-/** What attributes say, with pads as they stand there; `same` where they follow from the size of the result. */
-function basics(node: GraphNode, shape: readonly number[], size: readonly number[]) {
-  const axes = checkAxes(node, shape);
-  const ones = shape.slice(2).map(() => 1);
-  const pads = listOf(node, "pads") ?? [...ones, ...ones].map(() => 0);
-  const auto = textOf(node, "auto_pad", ["NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER"]);
-  const pad = (list: readonly number[]): Triple =>
-    auto === "VALID" ? [0, 0, 0] : triple(node, "one half of pads", list, axes, 0, 0);
-  return {
-    axes,
-    auto,
-    size: triple(node, "kernel_shape", size, axes, 1, 1),
-    strides: triple(node, "strides", listOf(node, "strides") ?? ones, axes, 1, 1),
-    dilations: triple(node, "dilations", listOf(node, "dilations") ?? ones, axes, 1, 1),
-    before: pad(pads.slice(0, axes)),
-    after: pad(pads.slice(axes)),
-    input: triple(node, "sides of the input", shape.slice(2), axes, 1, 1),
+  sides: readonly number[],
+  sizes: readonly number[],
+  complete: (axis: Axis, index: number, auto: AutoPad) => Axis,
+): Window {
+  const rank = sides.length;
+  if (rank < 1 || rank > 3) unsupported(node, "one to three axes after the channels", `${rank}`);
+  const list = (name: string, fill: number, given = listOf(node, name), count = rank): readonly number[] => {
+    const values = given ?? Array<number>(count).fill(fill);
+    const fits = values.length === count && values.every((v) => Number.isInteger(v) && v >= fill);
+    return fits ? values : refuse(node, `${count} integers of at least ${fill} as ${name}`, values);
   };
+  const [inputs, size, pads] = [
+    list("input", 1, sides),
+    list("kernel_shape", 1, sizes),
+    list("pads", 0, undefined, 2 * rank),
+  ];
+  const [strides, dilations] = [list("strides", 1), list("dilations", 1)];
+  const auto = textOf(node, "auto_pad", ["NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER"]);
+  const axes = inputs.map((input, i): Axis => {
+    const [before, after] = auto === "NOTSET" ? [pads[i]!, pads[i + rank]!] : [0, 0];
+    const axis = { input, output: 0, size: size[i]!, stride: strides[i]!, dilation: dilations[i]!, before, after };
+    return complete(axis, i, auto);
+  });
+  return [one, one, ...axes].slice(-3) as unknown as Window;
 }
 
 /** Pads of which the larger half stands before the input if `lower`, else after it. */
-function halves(total: Triple, lower: boolean): [before: Triple, after: Triple] {
-  const small = eachAxis((axis) => Math.floor(total[axis]! / 2));
-  const large = eachAxis((axis) => total[axis]! - small[axis]!);
-  return lower ? [large, small] : [small, large];
+function padded(axis: Axis, total: number, lower: boolean): Axis {
+  const [small, large] = [Math.floor(Math.max(0, total) / 2), Math.ceil(Math.max(0, total) / 2)];
+  return { ...axis, before: lower ? large : small, after: lower ? small : large };
 }
 
-/** The window of a convolution or pool over [batch, channels, ...] with `ceil`: a last window may begin within the input. */
+/** The window of a convolution or pool; with `ceil` a last window may begin within the input and end outside. */
 export function windowOf(node: GraphNode, shape: readonly number[], size: readonly number[], ceil = false): Window {
-  const { axes: _, auto, ...w } = basics(node, shape, size);
-  if (auto.startsWith("SAME")) {
-    const output = eachAxis((axis) => Math.ceil(w.input[axis]! / w.strides[axis]!));
-    const total = eachAxis((axis) =>
-      Math.max(0, (output[axis]! - 1) * w.strides[axis]! + extent(w, axis) - w.input[axis]!),
-    );
-    const [before, after] = halves(total, auto === "SAME_LOWER");
-    return { ...w, before, after, output };
-  }
-  const output = eachAxis((axis) => {
-    const [stride, start] = [w.strides[axis]!, w.before[axis]!];
-    const rest = (w.input[axis]! + start + w.after[axis]! - extent(w, axis)) / stride;
+  return windowFrom(node, shape.slice(2), size, (axis, _, auto) => {
+    const { input, stride, before, after } = axis;
+    if (auto.startsWith("SAME")) {
+      const output = Math.ceil(input / stride);
+      return padded({ ...axis, output }, (output - 1) * stride + extent(axis) - input, auto === "SAME_LOWER");
+    }
+    const rest = (input + before + after - extent(axis)) / stride;
+    if (rest < 0) refuse(node, `an input that holds a window of [${size}]`, shape);
     const last = ceil ? Math.ceil(rest) : Math.floor(rest);
-    return 1 + (ceil && last * stride >= w.input[axis]! + start ? last - 1 : last);
+    return { ...axis, output: ceil && last * stride >= input + before ? last : last + 1 };
   });
-  if (output.some((side) => side < 1)) refuse(node, `an input that holds a window of [${size}]`, shape);
-  return { ...w, output };
 }
 
-/** The window of the convolution whose adjoint the node is: its output is the node's input. */
+/** The window of the convolution whose adjoint the node is: its input is the node's result. */
 export function transposedWindow(node: GraphNode, shape: readonly number[], size: readonly number[]): Window {
-  const { axes, auto, input: output, ...w } = basics(node, shape, size);
-  const zeros = shape.slice(2).map(() => 0);
-  const extra = triple(node, "output_padding", listOf(node, "output_padding") ?? zeros, axes, 0, 0);
-  const given = listOf(node, "output_shape");
-  const full = eachAxis(
-    (axis) => (output[axis]! - 1) * w.strides[axis]! + extent({ ...w, input: output }, axis) + extra[axis]!,
-  );
-  const same = auto.startsWith("SAME");
-  if (!given && !same) {
-    const input = eachAxis((axis) => full[axis]! - w.before[axis]! - w.after[axis]!);
-    if (input.some((side) => side < 1)) refuse(node, "pads that leave something", [w.before, w.after].join(" and "));
-    return { ...w, input, output };
-  }
-  const input = given
-    ? triple(node, "output_shape", given.slice(-axes), axes, 1, 1)
-    : eachAxis((axis) => output[axis]! * w.strides[axis]!);
-  const total = eachAxis((axis) => Math.max(0, full[axis]! - input[axis]!));
-  const [before, after] = halves(total, auto !== "SAME_UPPER");
-  return { ...w, before, after, input, output };
+  const extra = listOf(node, "output_padding");
+  const given = listOf(node, "output_shape")?.slice(2 - shape.length);
+  return windowFrom(node, shape.slice(2), size, (axis, i, auto) => {
+    const { input: output, stride, before, after } = axis;
+    const full = (output - 1) * stride + extent(axis) + (extra?.[i] ?? 0);
+    const same = auto.startsWith("SAME") ? output * stride : undefined;
+    const input = given?.[i] ?? same ?? full - before - after;
+    if (!(Number.isInteger(input) && input > 0)) refuse(node, "a result with sides of at least 1", input);
+    const turned = { ...axis, input, output };
+    return given || same ? padded(turned, full - input, auto !== "SAME_UPPER") : turned;
+  });
 }
 
 /**
  * For each tap (row-major in the window) the runs of neighbouring outputs that read the input through it, as triples in one
  * list: first output, first input, count. Inputs of a run lie a stride along the width apart. Neighbouring runs are joined.
  */
-export function runsOf({ size, strides, dilations, before, input, output }: Window): number[][] {
-  const taps = Array.from({ length: sizeOf(size) }, (_, tap) => [
-    Math.floor(tap / (size[1] * size[2])),
-    Math.floor(tap / size[2]) % size[1],
-    tap % size[2],
-  ]);
-  return taps.map((tap) => {
-    const start = eachAxis((axis) => tap[axis]! * dilations[axis]! - before[axis]!);
-    const first = eachAxis((axis) => Math.max(0, Math.ceil(-start[axis]! / strides[axis]!)));
-    const end = eachAxis((axis) =>
-      Math.min(output[axis]!, Math.floor((input[axis]! - 1 - start[axis]!) / strides[axis]!) + 1),
-    );
-    const runs: number[] = [];
-    const count = end[2] - first[2];
-    for (let z = first[0]; count > 0 && z < end[0]; z++) {
-      for (let y = first[1]; y < end[1]; y++) {
-        const to = (z * output[1] + y) * output[2] + first[2];
-        const from = ((z * strides[0] + start[0]) * input[1] + y * strides[1] + start[1]) * input[2];
-        append(runs, to, from + first[2] * strides[2] + start[2], count, strides[2]);
+export function runsOf([depth, height, width]: Window): number[][] {
+  const taps: number[][] = [];
+  for (let kz = 0; kz < depth.size; kz++) {
+    for (let ky = 0; ky < height.size; ky++) {
+      for (let kx = 0; kx < width.size; kx++) {
+        const [z, y, x] = [reach(depth, kz), reach(height, ky), reach(width, kx)];
+        const runs: number[] = [];
+        for (let oz = z.first; oz < z.end && x.first < x.end; oz++) {
+          for (let oy = y.first; oy < y.end; oy++) {
+            const to = (oz * height.output + oy) * width.output + x.first;
+            const from = (oz * depth.stride + z.start) * height.input + oy * height.stride + y.start;
+            append(runs, to, from * width.input + x.first * width.stride + x.start, x.end - x.first, width.stride);
+          }
+        }
+        taps.push(runs);
       }
     }
-    return runs;
-  });
+  }
+  return taps;
+}
+
+/** The outputs that read the input through tap `k`; output o reads input o · stride + start. */
+function reach(
+  { input, output, stride, dilation, before }: Axis,
+  k: number,
+): { start: number; first: number; end: number } {
+  const start = k * dilation - before;
+  const end = Math.min(output, Math.floor((input - 1 - start) / stride) + 1);
+  return { start, first: Math.max(0, Math.ceil(-start / stride)), end };
 }
 
 function append(runs: number[], to: number, from: number, count: number, stride: number): void {
