@@ -59,14 +59,18 @@ export function required<T extends Spec>(
 
 export const floats: readonly DType[] = ["f32", "f64"];
 
-/** The elements of an input that says sizes, axes or the like; undefined where it is left out. */
-export function integersOf(node: GraphNode, input: Spec | undefined, what: string): number[] | undefined {
+/** The elements of an input that must be known before the network runs; undefined where it is left out. */
+export function knownNumbers(node: GraphNode, input: Spec | undefined, what: string): number[] | undefined {
   if (input === undefined) return undefined;
-  const { data } = input;
+  const { data, shape } = input;
   if (data === undefined) return unsupported(node, `${what} that is known before the network runs`, "a computed one");
-  const numbers = Array.from(numbersOf({ data }));
-  if (input.shape.length > 1 || !numbers.every(Number.isInteger)) refuse(node, `a list of integers as ${what}`, data);
-  return numbers;
+  return shape.length < 2 ? Array.from(numbersOf({ data })) : refuse(node, `a list as ${what}`, shape);
+}
+
+/** Integers that say sizes, axes or the like. */
+export function integersOf(node: GraphNode, input: Spec | undefined, what: string): number[] | undefined {
+  const numbers = knownNumbers(node, input, what);
+  return numbers?.every(Number.isInteger) === false ? refuse(node, `integers as ${what}`, numbers) : numbers;
 }
 
 /** An axis of `rank`, counted from the end where negative. */
