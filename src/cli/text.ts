@@ -16,6 +16,15 @@ export function number(value: number, digits = 4): string {
   return String(Number(value.toPrecision(digits)));
 }
 
+const prefixes = ["", " k", " M", " G", " T"];
+
+/** A count to four digits with a prefix from ten thousand on: 9,216, 40.55 M. */
+export function quantity(count: number): string {
+  if (count < 10_000) return count.toLocaleString("en-US");
+  const step = Math.min(prefixes.length - 1, Math.floor(Math.log10(count) / 3));
+  return `${(count / 1000 ** step).toPrecision(4)}${prefixes[step]}`;
+}
+
 /** How to write the numbers of one matrix: integers in full, others to three digits of the largest, all alike. */
 export function numbersLike(values: readonly number[]): (value: number) => string {
   if (values.every(Number.isInteger)) return String;
