@@ -175,18 +175,19 @@ export function estimateWeight(
   const weight = checkWeight(given);
   const { outChannels, inChannels, kh, kw } = weight;
   const direct = outChannels * inChannels * kh * kw;
-  const rank = Math.floor((share * direct) / rules[split].multiplications(weight, 1));
+  const most = Math.floor((share * direct) / rules[split].multiplications(weight, 1));
   let work = 0;
   const sizes: Decompose = (rows, cols) => {
     work += rows * cols * Math.min(rows, cols);
     return { u: [], s: [], v: [] };
   };
   rules[split].decompose(weight, sizes);
-  if (rank < 1 || work > mostWork) return undefined;
+  if (most < 1 || work > mostWork) return undefined;
   const matrices = rules[split].decompose(weight, (rows, cols, index) => {
     return { u: [], s: singularValues(rows, cols, (row, col) => weight.data[index(row, col)]!), v: [] };
   });
   const spectra = matrices.map(({ s }) => s);
+  const rank = Math.min(most, Math.max(...spectra.map((values) => values.length)));
   const { error } = truncate(spectra, rank, { rank, tolerance: 0 });
   return { split, rank, error, multiplications: { direct, separable: rules[split].multiplications(weight, rank) } };
 }
