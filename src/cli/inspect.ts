@@ -1,10 +1,10 @@
 // rank1 inspect: the layers of a model, what they cost, and how well they could be separated; as a table or as a page.
 import { basename } from "node:path";
 import { type Command, InvalidArgumentError as CommanderError } from "commander";
-import { InvalidArgumentError } from "../index.ts";
+import { Rank1Error } from "../index.ts";
 import { externalFolder } from "../node/external.ts";
 import { checkOutput, readBytes, readStdin, writeAtomic, writeStdout } from "../node/files.ts";
-import { type Inspection, inspectModel, type Layer, loadModel } from "../onnx/index.ts";
+import type { Inspection, Layer } from "../onnx/index.ts";
 import { parseCount, parseNumber, UsageError } from "./arguments.ts";
 import { kindText, modelPage, percent, sides } from "./inspect-page.ts";
 import { bar, number, quantity, styled, table } from "./text.ts";
@@ -59,23 +59,30 @@ function parseShare(text: string): number {
 async function inspect(file: string, { shape, externalData, share, all, html, json }: Flags): Promise<void> {
   if (html !== undefined) await checkOutput(html, file === "-" ? [] : [file]);
   const bytes = await (file === "-" ? readStdin() : readBytes(file));
-  const model = await loadModel(bytes, {
-    externalData: externalData === undefined ? undefined : externalFolder(externalData),
+  const files = externalData === undefined ? undefined : externalFolder(externalData);
+  const found = await named(file, async () => {
+    const { inspectModel, loadModel } = await import("../onnx/index.ts"); // other commands start without it
+    const model = await loadModel(bytes, { externalData: files });
+    return inspectModel(model, { shapes: shape, share });
   });
-  const found = withShapes(() => inspectModel(model, { shapes: shape, share }));
   const name = file === "-" ? "model" : basename(file);
   if (html !== undefined) await writeAtomic(html, modelPage(name, found, share));
   if (json) await writeStdout(`${JSON.stringify({ version: 1, model: name, share, ...found }, undefined, 2)}\n`);
   else if (html === undefined) await writeStdout(`${asText(name, found, share, all)}\n`);
 }
 
-/** Shapes are the user's to give. */
-function withShapes<T>(inspect: () => T): T {
+/** Errors say which file they are about, and which option helps; shapes are the user's to give. */
+async function named<T>(file: string, read: () => Promise<T>): Promise<T> {
   try {
-    return inspect();
+    return await read();
   } catch (error) {
-    if (!(error instanceof InvalidArgumentError && error.parameter.startsWith("shape of input"))) throw error;
-    throw new UsageError(`${error.message}; give it with --shape NAME=1x3x224x224`, { cause: error });
+    if (!(error instanceof Rank1Error)) throw error;
+    const cause = error;
+    if (error.parameter.startsWith("shape of input")) {
+      throw new UsageError(`${error.message}; give it with --shape NAME=1x3x224x224`, { cause });
+    }
+    const hint = / in externalData$/.test(error.expected) ? "; name their folder with --external-data" : "";
+    throw new Error(`${file}: ${error.message}${hint}`, { cause });
   }
 }
 
@@ -104,7 +111,7 @@ function asText(
     "1 multiplication = 1 multiply-accumulate = 2 FLOP",
     "",
     table(["layer", "kind", "result", ...right, "share", loss], rows, right),
-    ...(others > 0 ? [`and ${others} layers without multiplications, listed by --all`] : []),
+    ...(others > 0 ? [`and ${others} ${others === 1 ? "layer" : "layers"} without multiplications, listed by --all`] : []),
     "",
     `${loss}: relative error of the weights when the layer becomes two with ${number(100 * share, 3)} % of its`,
     "multiplications or less, along the best split: depthwise, spatial or bottleneck.",

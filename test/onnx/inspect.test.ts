@@ -70,7 +70,7 @@ test("what each split loses, the best first", async () => {
   expect(separable.splits.map(({ split }) => split).sort()).toEqual(["bottleneck", "spatial"]);
   for (const { error } of separable.splits) expect(error).toBeLessThan(1e-7);
   const other = await inspect(
-    weightOf((o, c, y, x) => Math.sin(100 * (o + 2 * c + 5 * y + 13 * x))),
+    weightOf((o, c, y, x) => Math.sin((1 + o + 2 * c + 5 * y + 13 * x) ** 2)),
     0.7,
   );
   const errors = other.splits.map(({ error }) => error);
