@@ -73,6 +73,8 @@ interface Room {
 }
 
 function read({ fields, byNumber }: Schema<Fields>, bytes: Uint8Array, room: Room): Draft {
+  // Counted before anything is made of them: a view of each costs a hundred times as much
+  if (bytes.length > 2 * room.left && countRecords(bytes) > room.left) throw tooMany(room);
   const message: Draft = {};
   for (const name in fields) if (fields[name]![2]) message[name] = [];
   const reader = new BinaryReader(bytes);
@@ -88,6 +90,8 @@ function read({ fields, byNumber }: Schema<Fields>, bytes: Uint8Array, room: Roo
     } else if (field[2]) {
       readEntries(reader, wireType, field[1], message[name] as unknown[], room);
     } else {
+      // Readers of protobuf would merge the two
+      if (name in message && typeof field[1] !== "string") throw new Error(`${name} twice`);
       message[name] = readValue(reader, wireType, field[1], room);
     }
   }
@@ -96,11 +100,30 @@ function read({ fields, byNumber }: Schema<Fields>, bytes: Uint8Array, room: Roo
 
 function enter(list: unknown[], value: unknown, room: Room, count = 1): void {
   room.left -= count;
-  if (room.left < 0) {
-    const expected = `lists of at most ${mostEntries} entries in all`;
-    throw new LimitError({ parameter: room.what, expected, received: "more" });
-  }
+  if (room.left < 0) throw tooMany(room);
   list.push(value);
+}
+
+function tooMany({ what }: Room): LimitError {
+  const expected = `lists of at most ${mostEntries} entries in all`;
+  return new LimitError({ parameter: what, expected, received: "more" });
+}
+
+/** The number of records of an intact message; anything else is for the reader to find. */
+function countRecords(bytes: Uint8Array): number {
+  let [at, count] = [0, 0];
+  const varint = (): number => {
+    let [value, shift] = [0, 0];
+    for (; bytes[at]! > 127; shift += 7) value |= (bytes[at++]! & 127) << shift;
+    return value | (bytes[at++]! << shift);
+  };
+  for (; at < bytes.length; count++) {
+    const wireType = varint() & 7;
+    const content = wireType === WireType.Varint || wireType === WireType.LengthDelimited ? varint() >>> 0 : 0;
+    if (wireType === WireType.LengthDelimited) at += content;
+    else if (wireType !== WireType.Varint) at += wireType === WireType.Bit64 ? 8 : wireType === WireType.Bit32 ? 4 : 0;
+  }
+  return count;
 }
 
 /** Numbers may stand one by one or packed, whatever the schema says. */

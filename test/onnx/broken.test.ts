@@ -51,6 +51,7 @@ const hostile: [string, () => Uint8Array, RegExp][] = [
   ["a bad varint in an unknown field", () => Uint8Array.of(0xf8, 7, ...filled(12, 255)), /^model: .*\(invalid varint\)/],
   ["a length beyond the end", () => Uint8Array.of(0x3a, 255, 255, 255, 255, 15), /^model: /],
   ["a field of another wire type", () => Uint8Array.of(0x38, 1), /wire type 0 where 2 should be/],
+  ["two graphs", () => Uint8Array.from([...good, ...wrap(7, new Uint8Array())]), /\(graph twice\)/],
   ["nodes in a circle", () => model({ nodes: chain([["a", "b"], ["b", "a"]]) }), /node "Relu of .": expected inputs that are known before it, got ".", which needs its own result/], // biome-ignore format: a list
   ["a node that reads itself", () => model({ nodes: chain([["a", "a"]]) }), /which needs its own result/],
   ["a value that nothing computes", () => model({ nodes: chain([["a", "b"]]) }), /got "a", which nothing computes/],
