@@ -4,7 +4,7 @@ import { bar, count, escapeHtml, htmlPage } from "./html.ts";
 import { number, quantity } from "./text.ts";
 
 /** "1 × 64 × 30 × 40". */
-export const sides = (shape: readonly (number | string | undefined)[]): string =>
+export const sides = (shape: readonly (number | string | undefined)[] = ["?"]): string =>
   shape.length === 0 ? "scalar" : shape.map((side) => side ?? "?").join(" × ");
 
 export const percent = (share: number): string => `${(100 * share).toFixed(1).padStart(5)} %`;
@@ -24,7 +24,7 @@ function stepText(strides: readonly number[]): string {
 export function modelPage(name: string, inspection: Inspection, share: number): string {
   const { producer, opset, inputs, outputs, layers, totals } = inspection;
   const values = (infos: Inspection["inputs"]): string =>
-    infos.map(({ name, shape = [] }) => `<code>${escapeHtml(name)}</code> ${sides(shape)}`).join(", ");
+    infos.map(({ name, shape }) => `<code>${escapeHtml(name)}</code> ${escapeHtml(sides(shape))}`).join(", ");
   const maker = producer ? `, made by ${escapeHtml(producer)}` : "";
   return htmlPage({
     title: `${name}: layers`,

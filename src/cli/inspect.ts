@@ -7,7 +7,7 @@ import { checkOutput, readBytes, readStdin, writeAtomic, writeStdout } from "../
 import type { Inspection, Layer } from "../onnx/index.ts";
 import { parseCount, parseNumber, UsageError } from "./arguments.ts";
 import { kindText, modelPage, percent, sides } from "./inspect-page.ts";
-import { bar, number, quantity, styled, table } from "./text.ts";
+import { bar, harmless, number, quantity, styled, table } from "./text.ts";
 
 type Shapes = Record<string, number[]>;
 
@@ -104,8 +104,10 @@ function asText(
   const rows = listed.map((layer) => row(layer, totals.multiplications, largest));
   const others = layers.length - listed.length;
   return [
-    `${styled("bold", name)}  operator set ${opset}${producer ? `, made by ${producer}` : ""}`,
-    ...values.map(([kind, { name, dtype, shape }]) => `  ${kind.padEnd(6)}  ${name}  ${dtype ?? ""} ${sides(shape ?? [])}`),
+    `${styled("bold", name)}  operator set ${opset}${producer ? `, made by ${harmless(producer)}` : ""}`,
+    ...values.map(([kind, { name, dtype, shape }]) => {
+      return `  ${kind.padEnd(6)}  ${harmless(name)}  ${dtype ?? ""} ${harmless(sides(shape))}`;
+    }),
     "",
     `${layers.length} layers, ${quantity(totals.parameters)} parameters, ${quantity(totals.multiplications)} multiplications`,
     "1 multiplication = 1 multiply-accumulate = 2 FLOP",
@@ -122,8 +124,8 @@ function row(layer: Layer, total: number, largest: number): string[] {
   const { name, outputs, parameters, multiplications, splits } = layer;
   const share = total > 0 ? multiplications / total : 0;
   return [
-    name.length > 32 ? `…${name.slice(-31)}` : name,
-    kindText(layer),
+    harmless(name.length > 32 ? `…${name.slice(-31)}` : name),
+    harmless(kindText(layer)),
     outputs.map(sides).join(", "),
     quantity(parameters),
     quantity(multiplications),

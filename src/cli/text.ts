@@ -67,9 +67,12 @@ export function bar(share: number, width: number): string {
   return "█".repeat(parts >> 3) + eighths[parts & 7]!;
 }
 
+/** Text of a file without characters that would steer the terminal. */
+export const harmless = (text: string): string => text.replace(/\p{Cc}/gu, "\ufffd");
+
 /** One line on the standard error, as every error of the command line is. */
 export function say(message: string): void {
-  process.stderr.write(`rank1: ${message.trim().replace(/\s*\n\s*/g, " ")}\n`);
+  process.stderr.write(`rank1: ${harmless(message.trim().replace(/\s*\n\s*/g, " "))}\n`);
 }
 
 export interface Progress {

@@ -91,7 +91,8 @@ function multiplicationsOf(node: GraphNode, specs: ReadonlyMap<string, Spec>, we
 const splits = ["depthwise", "spatial", "bottleneck"] as const;
 
 function splitsOf({ shape, data }: Spec, share: number): WeightEstimate[] {
-  if (shape.length !== 4 || !(data instanceof Float32Array || data instanceof Float64Array)) return [];
+  const isReal = data instanceof Float32Array || data instanceof Float64Array;
+  if (shape.length !== 4 || !isReal || data.length === 0 || !data.every(Number.isFinite)) return [];
   return splits
     .flatMap((split) => estimateWeight({ shape, data }, { split, share }) ?? [])
     .sort((a, b) => a.error - b.error);

@@ -26,9 +26,12 @@ export function externalFolder(folder: string): (location: string) => Promise<Ui
   };
 }
 
+/** Windows knows neither: a link is found by its real path, and nothing waits for a pipe's writer. */
+const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants;
+
 /** Opened first and checked after, so that what is checked is what is read. */
 async function readPlain(path: string, location: string): Promise<Uint8Array> {
-  const file = await open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0));
+  const file = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   try {
     const stats = await file.stat();
     const plain = stats.isFile() && stats.nlink === 1 && (await realpath(path)) === path;

@@ -45,6 +45,17 @@ multiplications or less, along the best split: depthwise, spatial or bottleneck.
   expect(all.stdout).toMatch(/\nRelu of h {2,}Relu {2,}1 × 4 × 100 × 100 {2,}0 {2,}0\n\nloss at 0\.9: /);
 });
 
+test("names cannot steer the terminal", async () => {
+  const [w, inputs] = [
+    tensor("w", [4, 3, 3, 3], { rawData: new Uint8Array(432).fill(255) }),
+    [value("x", [1, 3, 9, 9])],
+  ];
+  const nodes = [node("Conv", ["x", "w"], ["y"], { name: "\x1b[31mred\r\x9b" })];
+  writeFileSync(path("steering.onnx"), model({ nodes, initializers: [w], inputs, outputs: [value("y", [])] }));
+  const { stdout } = await rank1("inspect", path("steering.onnx"));
+  expect(stdout).toMatch(/\n\ufffd\[31mred\ufffd\ufffd +conv 3 × 3 .*█\n/); // its weights are NaN: no loss
+});
+
 test("JSON with a version, from the standard input as well", async () => {
   const { stdout } = await rank1("inspect", path("small.onnx"), "--json");
   const json = JSON.parse(stdout);

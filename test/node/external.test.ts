@@ -1,4 +1,5 @@
 // Weights beside a model: names from a file reach nothing but plain files of the folder that the user gave.
+import { execFileSync } from "node:child_process";
 import { linkSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -16,6 +17,7 @@ linkSync(join(folder, "twice"), join(root, "other"));
 symlinkSync(join(root, "secret"), join(folder, "link"));
 symlinkSync(root, join(folder, "up"));
 symlinkSync(folder, join(root, "here"));
+if (process.platform !== "win32") execFileSync("mkfifo", [join(folder, "pipe")]);
 
 test("plain files, in folders as well; the folder itself may be a link", async () => {
   expect(Buffer.from(await externalFolder(folder)("w.bin")).toString()).toBe("1234");
@@ -36,6 +38,7 @@ test.each([
   ["up/weights/w.bin"],
   ["twice"],
   ["deep"],
+  ["pipe"],
   ["none"],
   ["deep//w.bin"],
   [""],
