@@ -1,7 +1,7 @@
 // Functions of one number that may end a convolution: operators of their own, and what passes fuse into the node before.
 import { numberOf, textOf } from "./nodes.ts";
 import type { GraphNode, Spec, Value } from "./types.ts";
-import { numbersOf, write } from "./values.ts";
+import { elementsOf } from "./values.ts";
 
 export interface Activation {
   /** Names and defaults of up to two attributes, in the order in which `apply` takes them. */
@@ -68,8 +68,6 @@ export function activationOf(
 export function activate(from: Value, name: string, parameters: readonly number[], to: Value): void {
   const { apply } = activations[name]!;
   const [a = 0, b = 0] = parameters;
-  write(
-    to,
-    numbersOf(from).map((x) => apply(x, a, b)),
-  );
+  const [data, out] = [elementsOf(from), elementsOf(to)];
+  for (let i = 0; i < out.length; i++) out[i] = apply(data[i]!, a, b);
 }
