@@ -1,6 +1,6 @@
 // One node on the host: what its outputs are, and their elements. What running, inference and folding share.
 import { LimitError, UnsupportedOpError } from "../errors.ts";
-import { refuse } from "./nodes.ts";
+import { nameOf, refuse } from "./nodes.ts";
 import type { Graph, GraphNode, Operators, Spec, Value } from "./types.ts";
 import { newValue, sizeOf } from "./values.ts";
 
@@ -22,7 +22,7 @@ export function outputsOf(node: GraphNode, operators: Operators, inputs: readonl
     if (sizeOf(shape) <= mostElements) continue;
     const received = `[${shape}]`;
     throw new LimitError({
-      parameter: `node ${node.name} (${node.op})`,
+      parameter: nameOf(node),
       expected: `at most ${mostElements} elements`,
       received,
     });

@@ -4,7 +4,7 @@ import type { DType } from "../tensor.ts";
 import type { GraphNode, Spec, Value } from "./types.ts";
 import { numbersOf } from "./values.ts";
 
-const nameOf = (node: GraphNode): string => `node ${describe(node.name || node.outputs[0])} (${node.op})`;
+export const nameOf = (node: GraphNode): string => `node ${describe(node.name || node.outputs[0])} (${node.op})`;
 
 export function refuse(node: GraphNode, expected: string, received: unknown): never {
   throw new InvalidArgumentError({

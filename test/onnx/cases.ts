@@ -127,7 +127,10 @@ function convolution(r: Random, transposed: boolean): OperatorCase {
   const { shape, size, attributes } = layer(r, groups * inPer);
   if (transposed && r.flag())
     attributes.output_padding = (attributes.strides as number[]).map((stride) => r.int(0, stride - 1));
-  if (transposed && attributes.auto_pad) attributes.auto_pad = "VALID";
+  if (transposed && r.int(0, 3) === 0) {
+    const [strides, sides] = [attributes.strides as number[], shape.slice(2)];
+    attributes.output_shape = sides.map((side, i) => Math.max(1, (side - 1) * strides[i]! + size[i]! - r.int(0, 1)));
+  }
   const weight = r.tensor(transposed ? [groups * inPer, outPer, ...size] : [groups * outPer, inPer, ...size]);
   const bias = r.flag() ? [r.tensor([groups * outPer])] : [];
   return {

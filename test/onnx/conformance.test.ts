@@ -1,7 +1,7 @@
 // Operators against ONNX's own tests: each a model, inputs and outputs in files, run as it is and after all passes.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { infer } from "../../src/graph/infer.ts";
 import { optimize } from "../../src/graph/passes/index.ts";
 import { checkInputs, runGraph } from "../../src/graph/run.ts";
@@ -37,6 +37,7 @@ function casesOf(path: string, graph: Graph): Case[] {
 
 describe.skipIf(!existsSync(folder))(`conformance (skipped if ${folder} is missing)`, () => {
   describe.each(["onnx", "onnx-pytorch"])("%s", (suite) => {
+    let passed = 0;
     const names = existsSync(folder) ? readdirSync(join(folder, suite)) : [];
     test.each(names.filter((name) => !(name in skipped)))("%s", async (name) => {
       const path = join(folder, suite, name);
@@ -54,6 +55,13 @@ describe.skipIf(!existsSync(folder))(`conformance (skipped if ${folder} is missi
           }
         }
       }
+      passed++;
+    });
+    afterAll(() => {
+      const reasons = names.filter((name) => name in skipped).map((name) => `${name}: ${skipped[name]}`);
+      console.log(
+        `conformance/${suite}: ${passed} of ${names.length} passed; skipped: ${reasons.join(", ") || "none"}`,
+      );
     });
     for (const name of names.filter((one) => one in skipped)) test.skip(`${name}: ${skipped[name]}`);
   });

@@ -47,7 +47,7 @@ function spoil(one: OperatorCase, r: Random): OperatorCase {
 describe("misused operators", () => {
   test.each(Object.entries(cases))("%s", (_title, make) => {
     let refused = 0;
-    for (let seed = 0; seed < 300; seed++) {
+    for (let seed = 0; seed < 150; seed++) {
       const r = new Random(seed);
       const { op, opset, attributes = {}, inputs, outputs = 1 } = spoil(make(r), r);
       const node: GraphNode = {
@@ -72,6 +72,6 @@ describe("misused operators", () => {
         expect((error as Error).message).toContain("spoilt");
       }
     }
-    expect(refused).toBeGreaterThan(10);
+    expect(refused).toBeGreaterThan(5);
   });
 });

@@ -77,6 +77,7 @@ function ofTwo(name: string, { f, integer = f as never, big = f as never, output
     name,
     infer: (node, inputs) => {
       const [a, b] = aligned(node, inputs);
+      if (!output && a.dtype === "bool") refuse(node, "numbers", a.dtype);
       if (logical && a.dtype !== "bool") refuse(node, "inputs of type bool", a.dtype);
       if (a.dtype !== b.dtype && name !== "Pow") refuse(node, "inputs of one type", `${a.dtype} and ${b.dtype}`);
       return [{ dtype: output ?? a.dtype, shape: broadcastShape(node, [a, b]) }];
@@ -106,7 +107,7 @@ function ofMany(name: string, f: (a: number, b: number) => number): Operator {
   return {
     name,
     infer: (node, inputs) => {
-      const { dtype } = required(node, inputs, 0);
+      const { dtype } = required(node, inputs, 0, name === "Mean" ? floats : []);
       const all = inputs.map((_, i) => required(node, inputs, i, [dtype]));
       return [{ dtype, shape: broadcastShape(node, all) }];
     },

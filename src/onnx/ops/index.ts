@@ -12,6 +12,7 @@ import { elementwise } from "./elementwise.ts";
 import { expand } from "./expand.ts";
 import { gather } from "./gather.ts";
 import { gemm } from "./gemm.ts";
+import { dropout, identity } from "./identity.ts";
 import { matMul } from "./mat-mul.ts";
 import { batchNormalization, instanceNormalization } from "./normalization.ts";
 import { pad } from "./pad.ts";
@@ -33,7 +34,18 @@ import { where } from "./where.ts";
 export const operators: Operators = new Map(
   [
     ...[...argExtremes, averagePool, batchNormalization, cast, castLike, clip, concat, constant, constantOfShape, conv],
-    ...[convInteger, convTranspose, depthToSpace, dequantizeLinear, ...elementwise, expand, gather, gemm],
+    ...[
+      convInteger,
+      convTranspose,
+      depthToSpace,
+      dequantizeLinear,
+      dropout,
+      ...elementwise,
+      expand,
+      gather,
+      gemm,
+      identity,
+    ],
     ...[instanceNormalization, matMul, maxPool, pad, prelu, qLinearConv, quantizeLinear, ...reductions, ...reshapes],
     ...[...resizes, separableConv, shape, size, slice, ...softmaxes, spaceToDepth, split, tile, transpose, where],
   ].map((operator) => [operator.name, operator]),

@@ -1,7 +1,7 @@
 // Pad: a border around a tensor (negative: cut off). Attributes before operator set 11, then inputs.
 import { axesOf, integersOf, listFrom, numberOf, refuse, required, textOf } from "../../graph/nodes.ts";
 import type { GraphNode, Operator, Spec } from "../../graph/types.ts";
-import { elementsOf, isBig, toBig } from "../../graph/values.ts";
+import { elementsOf, isBig, sizeOf, toBig } from "../../graph/values.ts";
 import { borderIndex } from "../../run/border.ts";
 import { pick, positions } from "./pick.ts";
 
@@ -26,7 +26,8 @@ export const pad: Operator = {
       if (shape[axis] === 0 && side > 0 && mode !== "constant") refuse(node, `elements to ${mode}`, shape);
       return side;
     });
-    if (inputs[2]) required(node, inputs, 2, [dtype]);
+    const value = inputs[2] && required(node, inputs, 2, [dtype]);
+    if (value && sizeOf(value.shape) !== 1) refuse(node, "one number as value", value.shape);
     return [{ dtype, shape: padded }];
   },
   run: (node, inputs, [y]) => {

@@ -1,17 +1,7 @@
 // Operators that give a tensor another shape and leave its elements where they are.
-import {
-  axesOf,
-  axisOf,
-  integersOf,
-  listFrom,
-  numberOf,
-  refuse,
-  required,
-  reshaped,
-  unsupported,
-} from "../../graph/nodes.ts";
+import { axesOf, axisOf, integersOf, listFrom, numberOf, refuse, required, reshaped } from "../../graph/nodes.ts";
 import type { GraphNode, Operator, Spec } from "../../graph/types.ts";
-import { numbersOf, sizeOf } from "../../graph/values.ts";
+import { sizeOf } from "../../graph/values.ts";
 
 /** 0 keeps the side of the input (unless `allowzero`), one -1 stands for what is left. */
 function reshapedTo(node: GraphNode, from: readonly number[], sides: readonly number[]): number[] {
@@ -53,23 +43,7 @@ function viewing(
   return { name, infer: (node, inputs) => [reshaped(required(node, inputs, 0), shapeOf(node, inputs))] };
 }
 
-const identity = viewing("Identity", (node, inputs) => required(node, inputs, 0).shape);
-
-/** Networks are run, not trained: nothing is dropped. */
-const dropout: Operator = {
-  name: "Dropout",
-  infer: (node, inputs) => {
-    const x = required(node, inputs, 0);
-    const training = inputs[2]?.data && numbersOf({ data: inputs[2].data })[0] !== 0;
-    if (training) unsupported(node, "a network that is not in training", "training_mode");
-    return [x, { dtype: "bool", shape: x.shape }];
-  },
-  run: (_node, _inputs, [, mask]) => void mask?.data.fill(1 as never),
-};
-
 export const reshapes: readonly Operator[] = [
-  identity,
-  dropout,
   viewing("Reshape", (node, inputs) => {
     const sides = integersOf(node, required(node, inputs, 1), "shape")!;
     return reshapedTo(node, required(node, inputs, 0).shape, sides);
