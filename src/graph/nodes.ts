@@ -1,7 +1,7 @@
 // What operators and passes read from a node: attributes, inputs and axes, each checked, each error naming the node.
-import { describe, InvalidArgumentError, nearest, UnsupportedError } from "../errors.ts";
+import { checkOneOf, describe, InvalidArgumentError, UnsupportedError } from "../errors.ts";
 import type { DType } from "../tensor.ts";
-import type { GraphNode, Spec, Value } from "./types.ts";
+import type { GraphNode, Spec } from "./types.ts";
 import { numbersOf } from "./values.ts";
 
 export const nameOf = (node: GraphNode): string => `node ${describe(node.name || node.outputs[0])} (${node.op})`;
@@ -38,10 +38,7 @@ export function listOf(node: GraphNode, name: string): readonly number[] | undef
 
 /** One of some names: the first of them is the default. */
 export function textOf<T extends string>(node: GraphNode, name: string, known: readonly T[]): T {
-  const value = node.attributes[name] ?? known[0];
-  if (known.includes(value as T)) return value as T;
-  const near = typeof value === "string" ? nearest(value, known) : undefined;
-  return refuse(node, `${known.join(", ")} as attribute ${name}${near ? ` (${near}?)` : ""}`, value);
+  return checkOneOf(`${nameOf(node)} attribute ${name}`, node.attributes[name] ?? known[0], known);
 }
 
 /** An input that must be there, of one of some types (any, if none is named). */
@@ -99,9 +96,4 @@ export function listFrom(
 /** Another shape of the same elements. */
 export function reshaped<T extends Spec>(value: T, shape: readonly number[]): T {
   return { ...value, shape };
-}
-
-/** An input that may be a scalar or one element: its number. */
-export function scalarOf(node: GraphNode, input: Value, what: string): number {
-  return input.data.length === 1 ? numbersOf(input)[0]! : refuse(node, `one number as ${what}`, input.data);
 }

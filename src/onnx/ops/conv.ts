@@ -3,7 +3,7 @@ import { floats, required } from "../../graph/nodes.ts";
 import type { GraphNode, Operator, Spec } from "../../graph/types.ts";
 import { numbersOf, write } from "../../graph/values.ts";
 import { type Convolution, convolutionOf, convolve } from "./convolve.ts";
-import { checkResidual, finish } from "./finish.ts";
+import { checkFinish, finish } from "./finish.ts";
 
 function convolution(name: string, transposed: boolean): Operator {
   const read = (node: GraphNode, inputs: readonly (Spec | undefined)[]): Convolution => {
@@ -15,7 +15,7 @@ function convolution(name: string, transposed: boolean): Operator {
     name,
     infer: (node, inputs) => {
       const y = { dtype: required(node, inputs, 0).dtype, shape: read(node, inputs).shape };
-      checkResidual(node, y, inputs[3]);
+      checkFinish(node, y, inputs[3]);
       return [y];
     },
     run: (node, inputs, [y]) => {

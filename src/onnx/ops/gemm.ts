@@ -3,7 +3,7 @@ import { numberOf, refuse, required } from "../../graph/nodes.ts";
 import type { GraphNode, Operator, Spec } from "../../graph/types.ts";
 import { newValue, numbersOf, write } from "../../graph/values.ts";
 import { broadcastShape, combine } from "./broadcast.ts";
-import { finish } from "./finish.ts";
+import { checkFinish, finish } from "./finish.ts";
 import { matrix, multiply } from "./matrices.ts";
 
 function sidesOf(
@@ -26,6 +26,7 @@ export const gemm: Operator = {
     const y: Spec = { dtype: inputs[0]!.dtype, shape: [rows, columns] };
     const c = inputs[2] && required(node, inputs, 2, [y.dtype]);
     if (c && `${broadcastShape(node, [y, c])}` !== `${y.shape}`) refuse(node, `C to fit [${y.shape}]`, c.shape);
+    checkFinish(node, y);
     return [y];
   },
   run: (node, inputs, [y]) => {
