@@ -14,19 +14,18 @@ export function checkOperators({ nodes }: Graph, operators: Operators): void {
   if (first) throw new UnsupportedOpError([first, ...rest]);
 }
 
+/** Throws {@link LimitError} for a value that is too large, before it is allocated. */
+export function checkSize(node: GraphNode, { shape }: Spec): void {
+  if (sizeOf(shape) <= mostElements) return;
+  const [expected, received] = [`at most ${mostElements} elements`, `[${shape}]`];
+  throw new LimitError({ parameter: nameOf(node), expected, received });
+}
+
 /** Types and shapes of the outputs that the node names, by their position; nothing is allocated. */
 export function outputsOf(node: GraphNode, operators: Operators, inputs: readonly (Spec | undefined)[]): Spec[] {
   const specs = operators.get(node.op)!.infer(node, inputs).slice(0, node.outputs.length);
   if (specs.length < node.outputs.length) refuse(node, `at most ${specs.length} outputs`, node.outputs);
-  for (const { shape } of specs) {
-    if (sizeOf(shape) <= mostElements) continue;
-    const received = `[${shape}]`;
-    throw new LimitError({
-      parameter: nameOf(node),
-      expected: `at most ${mostElements} elements`,
-      received,
-    });
-  }
+  for (const spec of specs) checkSize(node, spec);
   return specs;
 }
 

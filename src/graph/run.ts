@@ -1,5 +1,5 @@
 // A network on the host, node after node: the specification of what compiled networks compute.
-import { describe, InvalidArgumentError, nearest } from "../errors.ts";
+import { checkOptions, describe, InvalidArgumentError } from "../errors.ts";
 import type { Tensor } from "../tensor.ts";
 import { checkOperators, compute, outputsOf } from "./evaluate.ts";
 import type { Dimension, Graph, Operators, Value, ValueInfo } from "./types.ts";
@@ -51,15 +51,9 @@ function lastUses({ nodes, outputs }: Graph): Map<string, number> {
 /** The inputs as values, if they are those that the network declares. A named side is the same wherever it stands. */
 export function checkInputs(graph: Graph, inputs: Tensors): Map<string, Value> {
   const names = graph.inputs.map(({ name }) => name);
-  for (const name of Object.keys(inputs)) {
-    if (names.includes(name)) continue;
-    const near = nearest(name, names);
-    const hint = near === undefined ? undefined : `did you mean ${describe(near)}?`;
-    const expected = `inputs ${names.map(describe).join(", ")}`;
-    throw new InvalidArgumentError({ parameter: "inputs", expected, received: describe(name), hint });
-  }
+  const given = checkOptions<Record<string, Tensor>>("inputs", inputs, names);
   const sides = new Map<string, number>();
-  return new Map(graph.inputs.map((info) => [info.name, checkInput(info, inputs, sides)]));
+  return new Map(graph.inputs.map((info) => [info.name, checkInput(info, given, sides)]));
 }
 
 function checkInput(info: ValueInfo, inputs: Tensors, sides: Map<string, number>): Value {

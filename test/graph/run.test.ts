@@ -23,8 +23,8 @@ describe("inputs", () => {
 
   test.each<[string, Record<string, unknown>, string]>([
     ["missing", { a: good.a }, 'input "b": expected a tensor of f32 [N, 2], got undefined'],
-    ["extra", { ...good, bb: good.a }, 'inputs: expected inputs "a", "b", got "bb"; did you mean "b"?'],
-    ["inherited", { ...good, toString: good.a }, 'inputs: expected inputs "a", "b", got "toString"'],
+    ["extra", { ...good, bb: good.a }, 'inputs key: expected one of a, b, got "bb"; did you mean "b"?'],
+    ["inherited", { ...good, toString: good.a }, 'inputs key: expected one of a, b, got "toString"'],
     ["of another rank", { ...good, b: floats([6]) }, 'input "b": expected a tensor of f32 [N, 2], got [6]'],
     ["of another side", { ...good, b: floats([3, 1]) }, 'input "b": expected a tensor of f32 [N, 2], got [3, 1]'],
     [
@@ -53,6 +53,7 @@ describe("inputs", () => {
       'input "b": expected a tensor of f32 [N, 2], got the shape [3, -2]',
     ],
     ["that are no tensors", { ...good, b: [1, 2] }, 'input "b": expected a tensor of f32 [N, 2], got [1, 2]'],
+    ["that are a list", [1] as unknown as Record<string, unknown>, "inputs: expected an object of options, got [1]"],
     ["that are nothing", { ...good, b: null }, 'input "b": expected a tensor of f32 [N, 2], got null'],
   ])("%s", (_title, inputs, message) => {
     const run = (): unknown => runGraph(sum, operators, inputs as Record<string, Tensor>);

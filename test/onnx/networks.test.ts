@@ -67,7 +67,7 @@ const networks: readonly Network[] = [
     ...{
       file: "waifu2x-scale2",
       shape: [1, 3, 156, 156],
-      part: { shape: [1, 3, 24, 20], sides: [20, 12] },
+      part: { shape: [1, 3, 16, 15], sides: [4, 2] },
       small: true,
     },
     left: { Conv: 6, ConvTranspose: 1, LeakyRelu: 0 },
@@ -93,7 +93,7 @@ describe.skipIf(missing)(`networks${missing}`, () => {
       inputs = { [name]: input };
       specs = infer(graph, operators, inputSpecs(graph));
       plain = runGraph(graph, operators, inputs);
-    });
+    }, 120_000);
 
     test.skipIf(!runtime)("computes what ONNX Runtime computes (skipped where that does not load)", async () => {
       const expected = await runRuntime(bytes, { [graph.inputs[0]!.name]: whole });
@@ -124,7 +124,9 @@ describe.skipIf(missing)(`networks${missing}`, () => {
         ...[(one: Graph) => fuseResidual(one, specs), fuseActivation, fuseSeparable, removeUnused],
       ];
       for (const pass of passes) {
-        const found = runGraph(pass(graph), operators, inputs);
+        const passed = pass(graph);
+        if (passed.nodes.length === graph.nodes.length) continue;
+        const found = runGraph(passed, operators, inputs);
         for (const name of Object.keys(plain)) expectClose(found[name]!, plain[name]!, 1e-5);
       }
     });

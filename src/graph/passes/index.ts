@@ -10,11 +10,13 @@ import { fuseSeparable } from "./separable.ts";
 /** Values of which `specs` know the elements become constants. */
 export function foldConstants(graph: Graph, specs: ReadonlyMap<string, Spec>): Graph {
   const isKnown = (name: string): boolean => name === "" || specs.get(name)?.data !== undefined;
-  const folded = graph.nodes.filter(({ outputs }) => outputs.every(isKnown));
   const constants = new Map(graph.constants);
-  for (const name of folded.flatMap(({ outputs }) => outputs))
-    if (name !== "") constants.set(name, specs.get(name) as Tensor);
-  return { ...graph, constants, nodes: graph.nodes.filter((node) => !folded.includes(node)) };
+  const nodes = graph.nodes.filter(({ outputs }) => {
+    const folds = outputs.every(isKnown);
+    for (const name of folds ? outputs : []) if (name !== "") constants.set(name, specs.get(name) as Tensor);
+    return !folds;
+  });
+  return { ...graph, constants, nodes };
 }
 
 /** Identity, and Dropout out of training: who reads their result reads their input instead. Outputs keep their node. */

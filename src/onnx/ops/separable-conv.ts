@@ -1,4 +1,5 @@
 // SeparableConv: what a pass makes of a depthwise and a pointwise convolution; the result is theirs, one after the other.
+import { checkSize } from "../../graph/evaluate.ts";
 import { halvesOf } from "../../graph/passes/separable.ts";
 import type { GraphNode, Operator } from "../../graph/types.ts";
 import { newValue } from "../../graph/values.ts";
@@ -13,7 +14,9 @@ export const separableConv: Operator = {
   infer: (node: GraphNode, inputs) => {
     const [depthwise, pointwise] = halvesOf(node);
     const { first, second } = inputsOf(inputs);
-    return conv.infer(pointwise, [...conv.infer(depthwise, first), ...second]);
+    const middle = conv.infer(depthwise, first);
+    for (const spec of middle) checkSize(node, spec);
+    return conv.infer(pointwise, [...middle, ...second]);
   },
   run: (node, inputs, outputs) => {
     const [depthwise, pointwise] = halvesOf(node);
