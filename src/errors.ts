@@ -5,6 +5,7 @@ export type ErrorCode =
   | "INVALID_ARGUMENT"
   | "LIMIT_EXCEEDED"
   | "UNSUPPORTED"
+  | "UNSUPPORTED_OP"
   | "UNKNOWN_VERSION"
   | "DISPOSED"
   | "WORKER";
@@ -55,6 +56,36 @@ export class LimitError extends Rank1Error {
 export class UnsupportedError extends Rank1Error {
   constructor(details: Details) {
     super("UNSUPPORTED", details);
+  }
+}
+
+/** A use of an operator by its node. `opset` is the version of the operator set that gives it its meaning. */
+export interface OperatorUse {
+  readonly node: string;
+  readonly operator: string;
+  readonly opset: number;
+}
+
+/** A network with operators that nobody here can compute: the first in its fields, all of them in `missing`. */
+export class UnsupportedOpError extends Rank1Error implements OperatorUse {
+  readonly node: string;
+  readonly operator: string;
+  readonly opset: number;
+  readonly missing: readonly OperatorUse[];
+
+  constructor(missing: readonly [OperatorUse, ...OperatorUse[]]) {
+    const [{ node, operator, opset }] = missing;
+    const names = [...new Set(missing.map((use) => use.operator))];
+    super("UNSUPPORTED_OP", {
+      parameter: `node ${describe(node)}`,
+      expected: "an operator that rank1 computes",
+      received: `${operator} of operator set ${opset}`,
+      hint: names.length > 1 ? `missing are ${names.join(", ")}` : undefined,
+    });
+    this.node = node;
+    this.operator = operator;
+    this.opset = opset;
+    this.missing = missing;
   }
 }
 

@@ -103,6 +103,24 @@ export function newArray<T extends ViewDType>(dtype: T, length: number): Instanc
   return new classes[dtype](length) as InstanceType<(typeof classes)[T]>;
 }
 
+/** How elements lie in files: booleans as bytes, half floats as their bits. */
+const stored = {
+  ...{ u8: Uint8Array, i8: Int8Array, u16: Uint16Array, i16: Int16Array, u32: Uint32Array, i32: Int32Array },
+  ...{ i64: BigInt64Array, u64: BigUint64Array, f32: Float32Array, f64: Float64Array },
+  ...{ bool: Uint8Array, f16: Uint16Array, bf16: Uint16Array },
+} as const satisfies Record<DType, unknown>;
+
+/** Room for elements as they lie in files. */
+export function newStored(dtype: DType, length: number): TypedArray {
+  return new stored[dtype](length);
+}
+
+/** The elements in the little-endian bytes of a file: a view of whole elements where they are aligned, else a copy. */
+export function storedIn(dtype: DType, bytes: Uint8Array): TypedArray {
+  const { buffer, byteOffset } = bytes.byteOffset % bytesOf[dtype] === 0 ? bytes : new Uint8Array(bytes);
+  return new stored[dtype](buffer as ArrayBuffer, byteOffset, Math.floor(bytes.length / bytesOf[dtype]));
+}
+
 /** The image type of an array by its class; undefined where none fits. */
 export function imageDTypeOf(data: unknown): ImageDType | undefined {
   if (data instanceof Uint8Array || data instanceof Uint8ClampedArray) return "u8";

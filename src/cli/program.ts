@@ -7,6 +7,7 @@ import { addExplain } from "./explain.ts";
 import { addFactor } from "./factor.ts";
 import { addFilter } from "./filter.ts";
 import { addFilters } from "./filters.ts";
+import { addInspect } from "./inspect.ts";
 import { say } from "./text.ts";
 
 const ending = `
@@ -24,6 +25,7 @@ function createProgram(signal: AbortSignal): Command {
   addFilters(program);
   addFilter(program, signal);
   addExplain(program);
+  addInspect(program);
   addDemo(program, signal);
   return program;
 }

@@ -16,6 +16,15 @@ export function number(value: number, digits = 4): string {
   return String(Number(value.toPrecision(digits)));
 }
 
+const prefixes = ["", " k", " M", " G", " T"];
+
+/** A count to four digits with a prefix from ten thousand on: 9,216, 40.55 M. */
+export function quantity(count: number): string {
+  if (count < 10_000) return count.toLocaleString("en-US");
+  const step = Math.min(prefixes.length - 1, Math.floor(Math.log10(count) / 3));
+  return `${(count / 1000 ** step).toPrecision(4)}${prefixes[step]}`;
+}
+
 /** How to write the numbers of one matrix: integers in full, others to three digits of the largest, all alike. */
 export function numbersLike(values: readonly number[]): (value: number) => string {
   if (values.every(Number.isInteger)) return String;
@@ -58,9 +67,12 @@ export function bar(share: number, width: number): string {
   return "█".repeat(parts >> 3) + eighths[parts & 7]!;
 }
 
+/** Text of a file without characters that would steer the terminal. */
+export const harmless = (text: string): string => text.replace(/\p{Cc}/gu, "\ufffd");
+
 /** One line on the standard error, as every error of the command line is. */
 export function say(message: string): void {
-  process.stderr.write(`rank1: ${message.trim().replace(/\s*\n\s*/g, " ")}\n`);
+  process.stderr.write(`rank1: ${harmless(message.trim().replace(/\s*\n\s*/g, " "))}\n`);
 }
 
 export interface Progress {

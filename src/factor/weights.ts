@@ -1,6 +1,7 @@
 // The weights of layers, 4-D, factored along three splits into the weights of two layers that replace the one.
 import { checkInteger, checkLimit, checkNumber, checkOneOf, describe, InvalidArgumentError } from "../errors.ts";
 import type { Tensor } from "../tensor.ts";
+import { singularValues } from "./spectrum.ts";
 import { type Svd, svd } from "./svd.ts";
 import { checkTruncateOptions, type TruncateOptions, truncate } from "./truncate.ts";
 
@@ -151,6 +152,44 @@ export function factorizeWeight<S extends keyof WeightFactors>(
     },
     ...rule.factors(weight, matrices, rank),
   } as unknown as WeightFactors[S];
+}
+
+/** What a weight loses when two layers with a share of its multiplications take its place. */
+export interface WeightEstimate extends Common<keyof WeightFactors> {}
+
+/** Multiplications and additions that an estimate may take. */
+const mostWork = 3e8;
+
+/**
+ * The rank and error of the split's factors whose multiplications are at most `share` of the weight's own; much cheaper
+ * than the factors. Undefined where no rank is that small, or where the matrix is large: above about 700 entries a side.
+ *
+ * @throws InvalidArgumentError for a malformed weight or option.
+ */
+export function estimateWeight(
+  given: Tensor,
+  options: { split: keyof WeightFactors; share: number },
+): WeightEstimate | undefined {
+  const split = checkOneOf("split", options.split, Object.keys(rules) as (keyof WeightFactors)[]);
+  const share = checkNumber("share", options.share, { min: 0, max: 1 });
+  const weight = checkWeight(given);
+  const { outChannels, inChannels, kh, kw } = weight;
+  const direct = outChannels * inChannels * kh * kw;
+  const most = Math.floor((share * direct) / rules[split].multiplications(weight, 1));
+  let work = 0;
+  const sizes: Decompose = (rows, cols) => {
+    work += rows * cols * Math.min(rows, cols);
+    return { u: [], s: [], v: [] };
+  };
+  rules[split].decompose(weight, sizes);
+  if (most < 1 || work > mostWork) return undefined;
+  const matrices = rules[split].decompose(weight, (rows, cols, index) => {
+    return { u: [], s: singularValues(rows, cols, (row, col) => weight.data[index(row, col)]!), v: [] };
+  });
+  const spectra = matrices.map(({ s }) => s);
+  const rank = Math.min(most, Math.max(...spectra.map((values) => values.length)));
+  const { error } = truncate(spectra, rank, { rank, tolerance: 0 });
+  return { split, rank, error, multiplications: { direct, separable: rules[split].multiplications(weight, rank) } };
 }
 
 /** The largest number of singular values above rounding that a matrix has; at least 1. */

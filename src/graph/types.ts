@@ -1,5 +1,5 @@
 // A network as data, without any file format: nodes between named values, and what an operator is.
-import type { DType, Tensor } from "../tensor.ts";
+import type { DType, Tensor, TypedArray } from "../tensor.ts";
 
 /** A side that is known, one that has a name, or one of which nothing is said. */
 export type Dimension = number | string | undefined;
@@ -32,9 +32,28 @@ export interface Graph {
   constants: ReadonlyMap<string, Tensor>;
 }
 
+/** What is known of a value before it is computed: always its type and shape, sometimes its elements. */
+export interface Spec {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly data?: TypedArray;
+}
+
+/** A tensor that says its type. f16 and bf16 are held as f32, bool as bytes of 0 and 1. */
+export type Value = Spec & { readonly data: TypedArray };
+
 /** An operator on the host: plain loops, in f64 where it sums; what generated kernels are tested against. */
 export interface Operator {
   name: string;
-  /** Computes a node's outputs from its inputs (undefined where left out). Bad shapes give a typed error that names the node. */
-  run(node: GraphNode, inputs: readonly (Tensor | undefined)[]): Tensor[];
+  /**
+   * Types and shapes of the outputs (undefined stands for an input that is left out). Reads elements of only those inputs
+   * that say sizes, and refuses bad shapes, types and attributes with an error that names the node. An output that holds
+   * the elements of an input in another shape, or that shapes alone determine, comes with its elements.
+   */
+  infer(node: GraphNode, inputs: readonly (Spec | undefined)[]): Spec[];
+  /** Computes all elements of `outputs`, which have the inferred types and shapes. Absent where `infer` gives all. */
+  run?(node: GraphNode, inputs: readonly (Value | undefined)[], outputs: readonly Value[]): void;
 }
+
+/** Operators by name. */
+export type Operators = ReadonlyMap<string, Operator>;

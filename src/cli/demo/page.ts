@@ -1,9 +1,8 @@
-// The demo's page: one HTML file that needs nothing else. A page is a heading and sections; a section is a title and
-// HTML, so that others can stand beside those about filters.
+// The demo's page: the idea, the filters at a glance, and each by itself.
 import { explain, type FilterFactors, factorize } from "../../index.ts";
 import { drawFactors } from "../draw.ts";
+import { bar, count, dataUri, escapeHtml, htmlPage, type Section } from "../html.ts";
 import { fraction, milliseconds, number } from "../text.ts";
-import { style } from "./style.ts";
 import type { Findings, Trial } from "./tour.ts";
 
 /** A picture as it stands in the page. */
@@ -30,12 +29,6 @@ export interface Machine {
   node: string;
 }
 
-interface Section {
-  id: string;
-  title: string;
-  html: string;
-}
-
 /** The whole page. `given` names the user's own picture, where it took the place of the rendered ones. */
 export function demoPage(chapters: readonly Chapter[], machine: Machine, given?: string): string {
   const sections: Section[] = [
@@ -45,33 +38,16 @@ export function demoPage(chapters: readonly Chapter[], machine: Machine, given?:
     { id: "next", title: "What to try next", html: next },
   ];
   const inputs = given === undefined ? "a painted scene and a test chart" : `<code>${escapeHtml(given)}</code>`;
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>rank1: filters, taken apart</title>
-<style>${style}</style>
-</head>
-<body>
-<header>
-<div>
-<p class="mark">rank1</p>
-<h1>Filters, taken apart</h1>
-<p class="lead">Many filters are a column times a row, or a sum of a few such products. Then they need not be laid over
+  return htmlPage({
+    title: "rank1: filters, taken apart",
+    heading: "Filters, taken apart",
+    lead: `Many filters are a column times a row, or a sum of a few such products. Then they need not be laid over
 a picture number by number. Here are ${chapters.length} of them on ${inputs}: what they consist of, what that saves,
-and how long each way takes on this machine.</p>
-</div>
-${halves(chapters[0]!)}
-</header>
-<main>
-${sections.map(({ id, title, html }) => `<section id="${id}">\n<h2>${title}</h2>\n${html}\n</section>`).join("\n")}
-</main>
-<footer><p>Written by <code>rank1 demo</code>. The pictures in full quality are in the folder of this page.</p></footer>
-</body>
-</html>
-`;
+and how long each way takes on this machine.`,
+    beside: halves(chapters[0]!),
+    sections,
+    footer: "Written by <code>rank1 demo</code>. The pictures in full quality are in the folder of this page.",
+  });
 }
 
 /** The input, and over its right half the last picture that was made of it. */
@@ -81,17 +57,6 @@ function halves({ before, after }: Chapter): string {
 ${[before, over].map((shot) => image(shot, "")).join("\n")}
 </div>`;
 }
-
-const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
-
-const count = (value: number): string => value.toLocaleString("en-US", { maximumFractionDigits: value < 100 ? 1 : 0 });
-
-const dataUri = (type: string, data: Uint8Array | string): string =>
-  `data:${type};base64,${Buffer.from(data).toString("base64")}`;
-
-/** A bar that fills a share (0 to 1) of its line. */
-const bar = (share: number, kind: "on" | "off"): string =>
-  `<span class="bar ${kind}" style="width:${number(Math.max(0.4, 100 * share), 3)}%"></span>`;
 
 // ── The idea ───────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -1,4 +1,4 @@
-// The look of the demo's page: light and dark, from 360 pixels up. Text contrasts by at least 4.5 to 1.
+// The look of the pages: light and dark, from 360 pixels up. Text contrasts by at least 4.5 to 1.
 export const style = `
 :root { color-scheme: light dark; --paper: #fff; --raised: #f5f6f8; --ink: #1f2328; --soft: #57606a; --line: #d5d9df;
   --accent: #b04a0c; --link: #1f5fa8; --on: #ca5a14; --off: #9aa3ad }
@@ -48,6 +48,8 @@ tbody th:first-child { min-width: 5.5em }
 .ways th:nth-child(3) { width: 6.5em }
 .ways td { white-space: nowrap }
 .ways em { color: var(--accent); font-style: normal; font-weight: 600 }
+.layers td { white-space: nowrap }
+.layers th:first-child { width: 40%; min-width: 10em }
 .track { display: block; margin-top: 4px; min-height: 8px }
 .bar { display: block; height: 8px; border-radius: 2px; background: var(--off) }
 .bar.on { background: var(--on) }

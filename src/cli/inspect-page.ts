@@ -1,0 +1,95 @@
+// The page of a model: where its multiplications are, by kind and by layer, and what splitting its layers would lose.
+import type { Inspection, Layer } from "../onnx/index.ts";
+import { bar, count, escapeHtml, htmlPage } from "./html.ts";
+import { number, quantity } from "./text.ts";
+
+/** "1 × 64 × 30 × 40". */
+export const sides = (shape: readonly (number | string | undefined)[] = ["?"]): string =>
+  shape.length === 0 ? "scalar" : shape.map((side) => side ?? "?").join(" × ");
+
+export const percent = (share: number): string => `${(100 * share).toFixed(1).padStart(5)} %`;
+
+/** "conv 3 × 3 / 2": the kind, the window where it has one, the steps where they are not 1. */
+export function kindText({ kind, window, strides = [] }: Layer): string {
+  if (!window || kind === "pointwise conv") return kind + stepText(strides);
+  return `${kind} ${window.join(" × ")}${stepText(strides)}`;
+}
+
+function stepText(strides: readonly number[]): string {
+  if (strides.every((step) => step === 1)) return "";
+  return ` / ${new Set(strides).size === 1 ? strides[0] : strides.join(" × ")}`;
+}
+
+/** The whole page. `share` is that for which splits were judged. */
+export function modelPage(name: string, inspection: Inspection, share: number): string {
+  const { producer, opset, inputs, outputs, layers, totals } = inspection;
+  const values = (infos: Inspection["inputs"]): string =>
+    infos.map(({ name, shape }) => `<code>${escapeHtml(name)}</code> ${escapeHtml(sides(shape))}`).join(", ");
+  const maker = producer ? `, made by ${escapeHtml(producer)}` : "";
+  return htmlPage({
+    title: `${name}: layers`,
+    heading: name,
+    lead: `${quantity(totals.multiplications)} multiplications and ${quantity(totals.parameters)} parameters in
+${layers.length} layers. One multiplication is one multiply-accumulate: 2 FLOP.`,
+    beside: `<dl><div><dt>inputs</dt><dd>${values(inputs)}</dd></div><div><dt>outputs</dt><dd>${values(outputs)}</dd></div>
+<div><dt>format</dt><dd>ONNX, operator set ${opset}${maker}</dd></div></dl>`,
+    sections: [
+      { id: "kinds", title: "Where the multiplications are", html: kinds(layers, totals.multiplications) },
+      { id: "layers", title: "Layer by layer", html: table(layers, totals.multiplications, share) },
+    ],
+    footer: "Written by <code>rank1 inspect</code>.",
+  });
+}
+
+function kinds(layers: readonly Layer[], total: number): string {
+  const groups = Map.groupBy(layers, ({ kind }) => kind);
+  const sums = [...groups].map(([kind, list]) => ({
+    ...{ kind, layers: list.length },
+    multiplications: list.reduce((sum, layer) => sum + layer.multiplications, 0),
+    parameters: list.reduce((sum, layer) => sum + layer.parameters, 0),
+  }));
+  const rows = sums
+    .filter(({ multiplications, parameters }) => multiplications + parameters > 0)
+    .sort((a, b) => b.multiplications - a.multiplications || b.parameters - a.parameters)
+    .map(({ kind, layers, multiplications, parameters }) => {
+      const share = total > 0 ? multiplications / total : 0;
+      return `<tr><th scope="row">${escapeHtml(kind)}${track(share)}</th><td>${layers}</td><td>${quantity(parameters)}</td>
+<td>${quantity(multiplications)}</td><td>${percent(share)}</td></tr>`;
+    });
+  return `<div class="scroll"><table class="layers">
+<thead><tr><th scope="col">kind</th><th scope="col">layers</th><th scope="col">parameters</th>
+<th scope="col">multipli&shy;cations</th><th scope="col">share</th></tr></thead>
+<tbody>${rows.join("\n")}</tbody>
+</table></div>`;
+}
+
+const track = (share: number): string => `<span class="track">${share > 0 ? bar(share, "on") : ""}</span>`;
+
+function table(layers: readonly Layer[], total: number, share: number): string {
+  const listed = layers.filter(({ multiplications }) => multiplications > 0);
+  const largest = Math.max(...listed.map((layer) => layer.multiplications));
+  const rows = listed.map((layer) => {
+    const { name, outputs, parameters, multiplications, splits } = layer;
+    return `<tr><th scope="row"><b>${escapeHtml(kindText(layer))}</b> <span class="note">${escapeHtml(name)}</span>
+${track(multiplications / largest)}</th><td>${outputs.map(sides).join(", ")}</td><td>${quantity(parameters)}</td>
+<td>${quantity(multiplications)}</td><td>${percent(multiplications / total)}</td><td>${losses(splits)}</td></tr>`;
+  });
+  const others = layers.length - listed.length;
+  return `<p>The loss is the relative error of a layer’s weights when two layers with ${number(100 * share, 3)} % of its
+multiplications or less take its place: a depthwise layer and a pointwise one, a column and a row (spatial), or one with
+few channels in between (bottleneck). The smallest of the three is shown; of the outputs it says little, but layers with
+a small loss are easy to separate.</p>
+<div class="scroll"><table class="layers">
+<thead><tr><th scope="col">layer</th><th scope="col">result</th><th scope="col">parameters</th>
+<th scope="col">multipli&shy;cations</th><th scope="col">share</th><th scope="col">loss at ${number(share, 3)}</th></tr></thead>
+<tbody>${rows.join("\n")}</tbody>
+</table></div>
+<p class="note">${others > 0 ? `${count(others)} layers without multiplications are not listed.` : ""}</p>`;
+}
+
+function losses(splits: Layer["splits"]): string {
+  const [best] = splits;
+  if (!best) return "";
+  const all = splits.map(({ split, rank, error }) => `${split}, rank ${rank}: ${percent(error).trim()}`);
+  return `<span title="${all.join("; ")}">${percent(best.error)} ${best.split}</span>`;
+}

@@ -1,0 +1,68 @@
+// Passes over networks: pure functions from a network to one that computes the same with less work.
+import type { Tensor } from "../../tensor.ts";
+import { infer } from "../infer.ts";
+import type { Graph, GraphNode, Operators, Spec } from "../types.ts";
+import { numbersOf } from "../values.ts";
+import { foldBatchNorm } from "./batch-norm.ts";
+import { fuseActivation, fuseResidual } from "./fuse.ts";
+import { fuseSeparable } from "./separable.ts";
+
+/** Values of which `specs` know the elements become constants. */
+export function foldConstants(graph: Graph, specs: ReadonlyMap<string, Spec>): Graph {
+  const isKnown = (name: string): boolean => name === "" || specs.get(name)?.data !== undefined;
+  const constants = new Map(graph.constants);
+  const nodes = graph.nodes.filter(({ outputs }) => {
+    const folds = outputs.every(isKnown);
+    for (const name of folds ? outputs : []) if (name !== "") constants.set(name, specs.get(name) as Tensor);
+    return !folds;
+  });
+  return { ...graph, constants, nodes };
+}
+
+/** Identity, and Dropout out of training: who reads their result reads their input instead. Outputs keep their node. */
+export function dropIdentities(graph: Graph): Graph {
+  const outputs = new Set(graph.outputs.map(({ name }) => name));
+  const read = new Set(graph.nodes.flatMap(({ inputs }) => inputs));
+  const isTraining = (name: string | undefined): boolean => {
+    const flag = name ? graph.constants.get(name) : undefined;
+    return name !== undefined && name !== "" && (!flag || numbersOf(flag)[0] !== 0);
+  };
+  const drops = ({ op, inputs, outputs: [y = "", mask = ""] }: GraphNode): boolean => {
+    if (outputs.has(y) || outputs.has(mask) || (mask !== "" && read.has(mask))) return false;
+    return op === "Identity" || (op === "Dropout" && !isTraining(inputs[2]));
+  };
+  const sources = new Map<string, string>();
+  const nodes: GraphNode[] = [];
+  for (const node of graph.nodes) {
+    const inputs = node.inputs.map((name) => sources.get(name) ?? name);
+    if (drops(node)) sources.set(node.outputs[0]!, inputs[0]!);
+    else nodes.push({ ...node, inputs });
+  }
+  return { ...graph, nodes };
+}
+
+/** Nodes and constants that no output depends on. */
+export function removeUnused(graph: Graph): Graph {
+  const needed = new Set(graph.outputs.map(({ name }) => name));
+  const nodes = graph.nodes.toReversed().filter((node) => {
+    const used = node.outputs.some((name) => needed.has(name));
+    if (used) for (const name of node.inputs) needed.add(name);
+    return used;
+  });
+  return {
+    ...graph,
+    nodes: nodes.toReversed(),
+    constants: new Map([...graph.constants].filter(([name]) => needed.has(name))),
+  };
+}
+
+/**
+ * All passes, in an order in which each finds what the others leave. With types and shapes of the inputs the result is good
+ * for these alone: what depends on shapes is folded, and residuals are fused.
+ */
+export function optimize(graph: Graph, operators: Operators, inputs: ReadonlyMap<string, Spec> = new Map()): Graph {
+  const specs = infer(graph, operators, inputs);
+  const folded = dropIdentities(foldConstants(graph, specs));
+  const fused = fuseActivation(fuseResidual(foldBatchNorm(folded), specs));
+  return removeUnused(fuseSeparable(fused));
+}

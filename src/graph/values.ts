@@ -1,0 +1,73 @@
+// Values of a network on the host: types, sizes and strides, and how elements are read and written.
+import { bytesOf, type DType, newStored, type Tensor, type TypedArray } from "../tensor.ts";
+import type { Value } from "./types.ts";
+
+/** The type that says how elements are held and computed: half floats are f32. */
+export function heldAs(dtype: DType): DType {
+  return dtype === "f16" || dtype === "bf16" ? "f32" : dtype;
+}
+
+const classOf = (dtype: DType) => newStored(heldAs(dtype), 0).constructor as new () => TypedArray;
+
+/** A tensor with its type said; undefined where array and type contradict each other. */
+export function toValue({ shape, data, dtype }: Tensor): Value | undefined {
+  const clamped = data instanceof Uint8ClampedArray;
+  const byArray = (Object.keys(bytesOf) as DType[]).find((one) => data instanceof classOf(one));
+  const said = dtype ?? (clamped ? "u8" : byArray);
+  const fits = said !== undefined && (data instanceof classOf(said) || (clamped && said === "u8"));
+  return fits ? { shape, data, dtype: heldAs(said) } : undefined;
+}
+
+export function newValue(dtype: DType, shape: readonly number[]): Value {
+  return { dtype, shape, data: newStored(heldAs(dtype), sizeOf(shape)) };
+}
+
+export function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((size, side) => size * side, 1);
+}
+
+/** Row-major strides in elements. */
+export function stridesOf(shape: readonly number[]): number[] {
+  const strides = shape.map(() => 1);
+  for (let i = shape.length - 2; i >= 0; i--) strides[i] = strides[i + 1]! * shape[i + 1]!;
+  return strides;
+}
+
+export function isBig(dtype: DType): boolean {
+  return dtype === "i64" || dtype === "u64";
+}
+
+export function isFloat(dtype: DType): boolean {
+  return dtype === "f32" || dtype === "f64";
+}
+
+/** The elements under one static type: 64-bit integers may be copied and compared through it, not mixed with numbers. */
+export function elementsOf(value: { readonly data: TypedArray }): Float64Array {
+  return value.data as unknown as Float64Array;
+}
+
+/** The elements as numbers; 64-bit integers are converted. */
+export function numbersOf({ data }: { readonly data: TypedArray }): Float64Array {
+  return data instanceof BigInt64Array || data instanceof BigUint64Array
+    ? Float64Array.from(data as Iterable<bigint>, Number)
+    : (data as Float64Array);
+}
+
+/** Writes numbers from element `at` on, rounded to the value's type: to the nearest float, towards zero for integers. */
+export function write({ data, dtype }: Value, numbers: ArrayLike<number>, at = 0): void {
+  if (isBig(dtype)) for (let i = 0; i < numbers.length; i++) elementsOf({ data })[at + i] = toBig(numbers[i]!);
+  else (data as Float64Array).set(numbers, at);
+}
+
+/** A 64-bit element under the static type of {@link elementsOf}. */
+export function toBig(value: number): number {
+  return BigInt(Number.isFinite(value) ? Math.trunc(value) : 0) as unknown as number;
+}
+
+/** To the nearest integer, halves to the even one. */
+export function roundEven(value: number): number {
+  const floor = Math.floor(value);
+  const rest = value - floor;
+  if (rest !== 0.5) return Math.round(value);
+  return floor % 2 === 0 ? floor : floor + 1;
+}

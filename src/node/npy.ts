@@ -1,0 +1,76 @@
+// NumPy's .npy files from and to tensors (numpy.org/doc/stable/reference/generated/numpy.lib.format.html): little-endian
+// numbers and booleans in C order.
+import { checkInteger, describe, InvalidArgumentError, UnsupportedError } from "../errors.ts";
+import { bytesOf, type DType, storedIn, type Tensor } from "../tensor.ts";
+
+const magic = "\x93NUMPY";
+
+/** Element types by their descriptions in a file. */
+const dtypes: Readonly<Record<string, DType>> = {
+  ...{ "|u1": "u8", "|i1": "i8", "<u2": "u16", "<i2": "i16", "<u4": "u32", "<i4": "i32", "<u8": "u64", "<i8": "i64" },
+  ...{ "<f4": "f32", "<f8": "f64", "|b1": "bool" },
+};
+
+/**
+ * The tensor in a .npy file; its data may be a view of `bytes`. `name` stands for the file in errors.
+ *
+ * @throws InvalidArgumentError for what is no intact .npy file, UnsupportedError for other elements and for Fortran order.
+ */
+export function readNpy(bytes: Uint8Array, name = "npy file"): Tensor {
+  const { header, data } = parts(bytes, name);
+  const field = (pattern: RegExp): string => header.match(pattern)?.[1] ?? broken(name, "a header that lacks a field");
+  const descr = field(/'descr'\s*:\s*'([^']*)'/);
+  const order = field(/'fortran_order'\s*:\s*(True|False)/);
+  const sides = field(/'shape'\s*:\s*\(([^)]*)\)/);
+  const dtype = Object.hasOwn(dtypes, descr) ? dtypes[descr]! : unsupported(name, "little-endian numbers", descr);
+  const shape = sides.split(",").flatMap((side) => (side.trim() === "" ? [] : [sideOf(name, side)]));
+  if (order === "True" && shape.length > 1) unsupported(name, "an array in C order", "one in Fortran order");
+  const size = shape.reduce((product, side) => product * side, bytesOf[dtype]);
+  if (data.length !== size) broken(name, `${data.length} bytes of data where the shape takes ${size}`);
+  return { shape, data: storedIn(dtype, data), ...(dtype === "bool" && { dtype }) };
+}
+
+const sideOf = (name: string, text: string): number => checkInteger(`${name} shape`, Number(text), { min: 0 });
+
+/** The header as text, and the data behind it. */
+function parts(bytes: Uint8Array, name: string): { header: string; data: Uint8Array } {
+  const latin = (from: number, to: number): string => Buffer.from(bytes.subarray(from, to)).toString("latin1");
+  if (latin(0, magic.length) !== magic || bytes.length < 12) broken(name, "data of another kind");
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const long = bytes[magic.length]! > 1; // the first version counts the header's bytes in two, later ones in four
+  const start = magic.length + (long ? 6 : 4);
+  const end = start + (long ? view.getUint32(start - 4, true) : view.getUint16(start - 2, true));
+  if (end > bytes.length) broken(name, "a truncated header");
+  return { header: latin(start, end), data: bytes.subarray(end) };
+}
+
+function broken(parameter: string, received: string): never {
+  throw new InvalidArgumentError({ parameter, expected: "an intact .npy file", received });
+}
+
+function unsupported(parameter: string, expected: string, received: string): never {
+  throw new UnsupportedError({ parameter, expected, received: describe(received) });
+}
+
+/** The bytes of a .npy file; half floats, which tensors hold as f32, are written as such. */
+export function writeNpy({ shape, data, dtype }: Tensor): Uint8Array {
+  const found = Object.entries(dtypes).find(([, type]) => type === (dtype === "bool" ? dtype : elementType(data)));
+  const sides = shape.length === 1 ? `${shape[0]},` : shape.join(", ");
+  const dictionary = `{'descr': '${found![0]}', 'fortran_order': False, 'shape': (${sides}), }`;
+  // A line that ends where 64 bytes do, so that the data can be mapped
+  const room = 64 * Math.ceil((magic.length + 4 + dictionary.length + 1) / 64) - magic.length - 4;
+  const start = Buffer.from([1, 0, room & 255, room >> 8]);
+  return Buffer.concat([
+    Buffer.from(magic, "latin1"),
+    start,
+    Buffer.from(`${dictionary.padEnd(room - 1)}\n`),
+    new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+  ]);
+}
+
+/** The type by the class of the array. */
+function elementType(data: Tensor["data"]): DType {
+  const name = data.constructor.name.replace("Array", "");
+  const kind = name.startsWith("Float") ? "f" : /^(Big)?Uint/.test(name) ? "u" : "i";
+  return `${kind}${8 * data.BYTES_PER_ELEMENT}` as DType;
+}

@@ -1,0 +1,112 @@
+// An ONNX graph becomes a network without any file format: initializers are constants, attributes plain values.
+import { checkInteger, describe, InvalidArgumentError, UnsupportedError } from "../errors.ts";
+import { orderNodes } from "../graph/order.ts";
+import type { Attribute, Dimension, Graph, GraphNode, ValueInfo } from "../graph/types.ts";
+import type { Tensor } from "../tensor.ts";
+import { type AttributeProto, attributeTypes, type ModelProto, NodeProto, type ValueInfoProto } from "./schema.ts";
+import { dtypeOf, type ExternalFiles, mostElements, readTensor, sideOf } from "./tensors.ts";
+import { decode } from "./wire.ts";
+
+/**
+ * The network in a model. Operators of other domains than ONNX's own are named `domain.Operator`. Inputs that have an
+ * initializer are constants, not inputs.
+ *
+ * @throws InvalidArgumentError for a graph that contradicts itself, UnsupportedError for subgraphs and sparse weights.
+ */
+export function importGraph({ graph, opsetImport }: ModelProto, external?: ExternalFiles): Graph {
+  if (!graph) {
+    throw new InvalidArgumentError({ parameter: "model", expected: "an ONNX model with a graph", received: "none" });
+  }
+  if (graph.sparseInitializer.length > 0) throw unsupported("model", "dense weights", "sparse ones");
+  const opsets = new Map(opsetImport.map(({ domain, version }) => [domainOf(domain), Number(version ?? 1n)]));
+  const constants = new Map<string, Tensor>();
+  for (const [i, bytes] of graph.initializer.entries()) {
+    const { name, ...tensor } = readTensor(bytes, `initializer ${i}`, external);
+    if (name === "" || constants.has(name)) throw twice("initializer", name);
+    constants.set(name, tensor);
+  }
+  const inputs = graph.input.map(valueInfo).filter(({ name }) => !constants.has(name));
+  const known = new Set(constants.keys());
+  for (const { name } of inputs) {
+    if (name === "" || known.has(name)) throw twice("input", name);
+    known.add(name);
+  }
+  const nodes = orderNodes(
+    graph.node.map((bytes, i) => importNode(bytes, i, opsets)),
+    known,
+  );
+  for (const { outputs } of nodes) for (const name of outputs) known.add(name);
+  const outputs = graph.output.map(valueInfo);
+  for (const { name } of outputs) {
+    if (name !== "" && known.has(name)) continue;
+    throw new InvalidArgumentError({
+      parameter: `output ${describe(name)}`,
+      expected: "a value of the graph",
+      received: "none",
+    });
+  }
+  return { inputs, outputs, nodes, constants };
+}
+
+/** ONNX's own domain has two names. */
+const domainOf = (domain: string | undefined): string => (domain === "ai.onnx" ? "" : (domain ?? ""));
+
+function twice(parameter: string, name: string): InvalidArgumentError {
+  return new InvalidArgumentError({ parameter, expected: "a name of its own", received: describe(name) });
+}
+
+function unsupported(parameter: string, expected: string, received: string): UnsupportedError {
+  return new UnsupportedError({ parameter, expected, received });
+}
+
+function valueInfo({ name = "", type }: ValueInfoProto): ValueInfo {
+  const tensor = type?.tensorType;
+  if (type && !tensor) throw unsupported(`value ${describe(name)}`, "a tensor", "another type");
+  if (!tensor) return { name };
+  const dtype = tensor.elemType === undefined ? undefined : dtypeOf(tensor.elemType, `value ${describe(name)}`);
+  const shape = tensor.shape?.dim.map(({ dimValue, dimParam }): Dimension => {
+    return dimValue === undefined ? dimParam || undefined : sideOf(dimValue, `value ${describe(name)}`);
+  });
+  const elements = shape?.reduce<number>((product, side) => product * (typeof side === "number" ? side : 1), 1);
+  checkInteger(`elements of value ${describe(name)}`, elements ?? 1, { min: 0, max: mostElements });
+  return { name, dtype, shape };
+}
+
+function importNode(bytes: Uint8Array, index: number, opsets: ReadonlyMap<string, number>): GraphNode {
+  const proto = decode(NodeProto, bytes, `node ${index}`);
+  const { input: inputs, output: outputs, opType } = proto;
+  const name = proto.name || outputs.find((output) => output !== "") || String(index);
+  const what = `node ${describe(name)}`;
+  if (!opType) throw new InvalidArgumentError({ parameter: what, expected: "an operator", received: "none" });
+  const domain = domainOf(proto.domain);
+  const opset = opsets.get(domain) ?? 1;
+  const attributes = Object.fromEntries(
+    proto.attribute.map((attribute) => [attribute.name ?? "", attributeValue(attribute, what)]),
+  );
+  return { name, op: domain === "" ? opType : `${domain}.${opType}`, opset, inputs, outputs, attributes };
+}
+
+type Field = keyof typeof attributeTypes;
+const fields = Object.keys(attributeTypes) as Field[];
+
+const decoder = /*@__PURE__*/ new TextDecoder();
+const text = (bytes: Uint8Array): string => decoder.decode(bytes);
+
+function attributeValue(attribute: AttributeProto, node: string): Attribute {
+  const what = `${node} attribute ${describe(attribute.name)}`;
+  const type = Number(attribute.type ?? 0n);
+  // Old files do not name the type: the field that holds something tells it
+  const field = fields.find((name) => (type === 0 ? holds(attribute[name]) : attributeTypes[name] === type));
+  const { f = 0, i = 0n, s, t } = attribute;
+  if (field === "f") return f;
+  if (field === "i") return Number(i);
+  if (field === "s") return text(s ?? new Uint8Array());
+  if (field === "floats") return attribute.floats;
+  if (field === "ints") return attribute.ints.map(Number);
+  if (field === "strings") return attribute.strings.map(text);
+  if (field === "t" && t) return readTensor(t, what);
+  if (field === "t") throw new InvalidArgumentError({ parameter: what, expected: "a tensor", received: "none" });
+  throw unsupported(what, "numbers, texts or a tensor", field === "g" ? "a subgraph" : `type number ${type}`);
+}
+
+const holds = (value: unknown): boolean => (Array.isArray(value) ? value.length > 0 : value !== undefined);

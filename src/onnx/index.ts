@@ -1,0 +1,8 @@
+// The public face of models: exports only.
+
+export type { WeightEstimate } from "../factor/weights.ts";
+export type { Layer } from "../graph/layers.ts";
+export type { Attribute, Dimension, Graph, GraphNode, ValueInfo } from "../graph/types.ts";
+export { type ImageTensorOptions, imageToTensor } from "./image.ts";
+export { type Inspection, type InspectOptions, inspectModel } from "./inspect.ts";
+export { type ExternalData, type LoadOptions, loadModel, type Model, saveModel } from "./model.ts";

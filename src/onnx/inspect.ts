@@ -1,0 +1,46 @@
+// What is in a model: its layers, their sizes and costs.
+import { checkNumber, checkOptions } from "../errors.ts";
+import { infer, inputSpecs } from "../graph/infer.ts";
+import { type Layer, layersOf } from "../graph/layers.ts";
+import type { ValueInfo } from "../graph/types.ts";
+import type { Model } from "./model.ts";
+import { operators } from "./ops/index.ts";
+
+export interface InspectOptions {
+  /** Shapes of inputs by name, where the model leaves sides open. An open batch is 1 unless given. */
+  shapes?: Readonly<Record<string, readonly number[]>>;
+  /** The share of a layer's multiplications for which its splits are estimated: 0.5 unless given. */
+  share?: number;
+}
+
+export interface Inspection {
+  producer: string;
+  /** The version of ONNX's own operators. */
+  opset: number;
+  inputs: readonly ValueInfo[];
+  outputs: readonly ValueInfo[];
+  layers: readonly Layer[];
+  totals: { parameters: number; multiplications: number };
+}
+
+/**
+ * The layers of a model with shapes, parameters, multiplications and what splitting each convolution would lose. Nothing
+ * is run.
+ *
+ * @throws InvalidArgumentError where a shape is not known or does not fit, UnsupportedOpError for unknown operators.
+ */
+export function inspectModel({ graph, proto }: Model, options: InspectOptions = {}): Inspection {
+  const { shapes, share = 0.5 } = checkOptions<InspectOptions>("options", options, ["shapes", "share"]);
+  const specs = infer(graph, operators, inputSpecs(graph, shapes));
+  const layers = layersOf(graph, specs, checkNumber("share", share, { min: 0, max: 1 }));
+  const known = (info: ValueInfo): ValueInfo => ({ ...info, shape: specs.get(info.name)?.shape ?? info.shape });
+  const sum = (of: (layer: Layer) => number): number => layers.reduce((total, layer) => total + of(layer), 0);
+  return {
+    producer: [proto.producerName, proto.producerVersion].filter(Boolean).join(" "),
+    opset: Number(proto.opsetImport.find(({ domain }) => !domain || domain === "ai.onnx")?.version ?? 1n),
+    inputs: graph.inputs.map(known),
+    outputs: graph.outputs.map(known),
+    layers,
+    totals: { parameters: sum(({ parameters }) => parameters), multiplications: sum((l) => l.multiplications) },
+  };
+}

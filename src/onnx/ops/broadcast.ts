@@ -1,0 +1,62 @@
+// Elementwise work on tensors whose shapes differ: NumPy's rule, right-aligned, sides of 1 are repeated.
+import { refuse } from "../../graph/nodes.ts";
+import type { GraphNode, Spec, Value } from "../../graph/types.ts";
+import { elementsOf, sizeOf, stridesOf } from "../../graph/values.ts";
+
+export function broadcastShape(node: GraphNode, inputs: readonly Spec[]): number[] {
+  const rank = Math.max(...inputs.map(({ shape }) => shape.length));
+  return Array.from({ length: rank }, (_, axis) => {
+    const sides = inputs.map(({ shape }) => shape[axis - rank + shape.length] ?? 1);
+    const side = sides.find((one) => one !== 1) ?? 1;
+    if (sides.every((one) => one === 1 || one === side)) return side;
+    return refuse(node, "inputs of equal sides or sides of 1", inputs.map(({ shape }) => `[${shape}]`).join(" and "));
+  });
+}
+
+/** Strides that read a tensor as if it had the larger `shape`: 0 along repeated axes. */
+export function broadcastStrides(from: readonly number[], shape: readonly number[]): number[] {
+  const strides = stridesOf(from);
+  return shape.map((_, axis) => {
+    const own = axis - shape.length + from.length;
+    return own < 0 || from[own] === 1 ? 0 : strides[own]!;
+  });
+}
+
+/** Visits rows (along the last axis) in order: the position of their first element, and the offset under each strides. */
+export function forRows(
+  shape: readonly number[],
+  strides: readonly (readonly number[])[],
+  visit: (at: number, offsets: readonly number[]) => void,
+): void {
+  if (sizeOf(shape) === 0) return;
+  const index = shape.map(() => 0);
+  const offsets = strides.map(() => 0);
+  for (let at = 0; ; at += shape.at(-1) ?? 1) {
+    visit(at, offsets);
+    let axis = shape.length - 2;
+    for (; axis >= 0; axis--) {
+      const rewind = ++index[axis]! < shape[axis]! ? 0 : shape[axis]!;
+      for (let k = 0; k < offsets.length; k++) offsets[k]! += strides[k]![axis]! * (1 - rewind);
+      if (rewind === 0) break;
+      index[axis] = 0;
+    }
+    if (axis < 0) return;
+  }
+}
+
+/** to = f(inputs[0], inputs[1], inputs[2]), element by element, as far as there are inputs. */
+export function combine(
+  to: Value,
+  inputs: readonly Value[],
+  f: (a: number, b: number, c: number) => number | boolean,
+): void {
+  const [first, second = first, third = first] = inputs as [Value, Value?, Value?];
+  const strides = [first, second, third].map(({ shape }) => broadcastStrides(shape, to.shape));
+  const [a, b, c] = [elementsOf(first), elementsOf(second), elementsOf(third)];
+  const [da, db, dc] = strides.map((one) => one.at(-1) ?? 0) as [number, number, number];
+  const out = elementsOf(to);
+  const length = to.shape.at(-1) ?? 1;
+  forRows(to.shape, strides, (at, [oa, ob, oc]) => {
+    for (let i = 0; i < length; i++) out[at + i] = f(a[oa! + i * da]!, b[ob! + i * db]!, c[oc! + i * dc]!) as number;
+  });
+}

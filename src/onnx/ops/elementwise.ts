@@ -1,0 +1,148 @@
+// Operators that compute each element from the elements at the same place: tables of functions. Where a function differs for
+// integers or for 64-bit integers (bigints under the type of numbers), the table has another.
+import { activate, activationOf, activations, erf } from "../../graph/activations.ts";
+import { floats, numberOf, refuse, required, reshaped } from "../../graph/nodes.ts";
+import type { GraphNode, Operator, Spec, Value } from "../../graph/types.ts";
+import { isBig, isFloat, newValue, numbersOf, roundEven, toBig, write } from "../../graph/values.ts";
+import { broadcastShape, combine } from "./broadcast.ts";
+
+type Function1 = (x: number) => number;
+
+const unary: Readonly<Record<string, Function1>> = {
+  Exp: Math.exp,
+  Log: Math.log,
+  Sqrt: Math.sqrt,
+  Reciprocal: (x) => 1 / x,
+  Floor: Math.floor,
+  Ceil: Math.ceil,
+  Round: roundEven,
+  Erf: erf,
+};
+
+/** Of floats and of integers of every size. */
+const signed: Readonly<Record<string, Function1>> = {
+  Abs: (x) => (x < 0 || Object.is(x, -0) ? -x : x),
+  Neg: (x) => -x,
+};
+
+function ofOne(name: string, f: Function1, types: Parameters<typeof required>[3]): Operator {
+  return {
+    name,
+    infer: (node, inputs) => {
+      const { dtype, shape } = required(node, inputs, 0, types);
+      return [{ dtype, shape }];
+    },
+    run: (_node, [x], [y]) => combine(y!, [x!], f),
+  };
+}
+
+interface Function2 {
+  f(a: number, b: number): number | boolean;
+  integer?(a: number, b: number): number;
+  big?(a: number, b: number): number;
+  /** The result says whether, the operands are numbers or, where `logical`, bools. */
+  output?: "bool";
+  logical?: boolean;
+}
+
+const zero = toBig(0);
+
+const binary: Readonly<Record<string, Function2>> = {
+  Add: { f: (a, b) => a + b },
+  Sub: { f: (a, b) => a - b },
+  Mul: { f: (a, b) => a * b, integer: Math.imul, big: (a, b) => a * b },
+  Div: { f: (a, b) => a / b, integer: (a, b) => Math.trunc(a / b), big: (a, b) => (b === zero ? zero : a / b) },
+  Pow: { f: (a, b) => a ** b, big: (a, b) => toBig(Number(a) ** Number(b)) },
+  Equal: { f: (a, b) => a === b, output: "bool" },
+  Less: { f: (a, b) => a < b, output: "bool" },
+  LessOrEqual: { f: (a, b) => a <= b, output: "bool" },
+  Greater: { f: (a, b) => a > b, output: "bool" },
+  GreaterOrEqual: { f: (a, b) => a >= b, output: "bool" },
+  And: { f: (a, b) => a & b, output: "bool", logical: true },
+  Or: { f: (a, b) => a | b, output: "bool", logical: true },
+  Xor: { f: (a, b) => a ^ b, output: "bool", logical: true },
+};
+
+/** Operator sets before 7 say by attributes that the second input is repeated, and which axis its first one meets. */
+function aligned<T extends Spec>(node: GraphNode, inputs: readonly (T | undefined)[]): [T, T] {
+  const [a, b] = [required(node, inputs, 0), required(node, inputs, 1)];
+  if (node.opset >= 7 || node.attributes.axis === undefined) return [a, b];
+  const after = a.shape.length - numberOf(node, "axis") - b.shape.length;
+  if (!(after >= 0)) refuse(node, `an axis that fits [${b.shape}] into [${a.shape}]`, node.attributes.axis);
+  return [a, reshaped(b, [...b.shape, ...Array<number>(after).fill(1)])];
+}
+
+function ofTwo(name: string, { f, integer = f as never, big = f as never, output, logical }: Function2): Operator {
+  return {
+    name,
+    infer: (node, inputs) => {
+      const [a, b] = aligned(node, inputs);
+      if (!output && a.dtype === "bool") refuse(node, "numbers", a.dtype);
+      if (logical && a.dtype !== "bool") refuse(node, "inputs of type bool", a.dtype);
+      if (a.dtype !== b.dtype && name !== "Pow") refuse(node, "inputs of one type", `${a.dtype} and ${b.dtype}`);
+      return [{ dtype: output ?? a.dtype, shape: broadcastShape(node, [a, b]) }];
+    },
+    run: (node, inputs, [y]) => {
+      const [a, b] = aligned(node, inputs);
+      if (a.dtype === b.dtype) combine(y!, [a, b], isFloat(a.dtype) ? f : isBig(a.dtype) ? big : integer);
+      else {
+        const sums = newValue("f64", y!.shape);
+        combine(sums, [a, b].map(asNumbers), f);
+        write(y!, numbersOf(sums));
+      }
+    },
+  };
+}
+
+const asNumbers = (value: Value): Value => ({ ...value, dtype: "f64", data: numbersOf(value) });
+
+const variadic: Readonly<Record<string, (a: number, b: number) => number>> = {
+  Min: (a, b) => (a < b || Number.isNaN(a) ? a : b),
+  Max: (a, b) => (a > b || Number.isNaN(a) ? a : b),
+  Sum: (a, b) => a + b,
+  Mean: (a, b) => a + b,
+};
+
+function ofMany(name: string, f: (a: number, b: number) => number): Operator {
+  return {
+    name,
+    infer: (node, inputs) => {
+      const { dtype } = required(node, inputs, 0, name === "Mean" ? floats : []);
+      const all = inputs.map((_, i) => required(node, inputs, i, [dtype]));
+      return [{ dtype, shape: broadcastShape(node, all) }];
+    },
+    run: (_node, inputs, [y]) => {
+      const sums = isBig(y!.dtype) ? y! : newValue("f64", y!.shape);
+      combine(sums, [inputs[0]!], (a) => a);
+      for (const x of inputs.slice(1)) combine(sums, [sums, x!], f);
+      if (name === "Mean") combine(sums, [sums], (a) => a / inputs.length);
+      if (sums !== y) write(y!, numbersOf(sums));
+    },
+  };
+}
+
+function activation(name: string): Operator {
+  return {
+    name,
+    infer: (node, inputs) => {
+      const { dtype, shape } = required(node, inputs, 0, floats);
+      activationOf(node);
+      return [{ dtype, shape }];
+    },
+    run: (node, [x], [y]) => {
+      const { name, parameters } = activationOf(node)!;
+      activate(x!, name, parameters, y!);
+    },
+  };
+}
+
+const not = ofOne("Not", (x) => 1 - x, ["bool"]);
+
+export const elementwise: readonly Operator[] = [
+  not,
+  ...Object.entries(unary).map(([name, f]) => ofOne(name, f, floats)),
+  ...Object.entries(signed).map(([name, f]) => ofOne(name, f, [])),
+  ...Object.entries(binary).map(([name, entry]) => ofTwo(name, entry)),
+  ...Object.entries(variadic).map(([name, f]) => ofMany(name, f)),
+  ...Object.keys(activations).flatMap((name) => (name === "Clip" || name === "GeluTanh" ? [] : [activation(name)])),
+];

@@ -1,0 +1,48 @@
+// Gemm: alpha A B + beta C, each of A and B transposed if the node says so.
+import { numberOf, refuse, required } from "../../graph/nodes.ts";
+import type { GraphNode, Operator, Spec } from "../../graph/types.ts";
+import { newValue, numbersOf, write } from "../../graph/values.ts";
+import { broadcastShape, combine } from "./broadcast.ts";
+import { checkFinish, finish } from "./finish.ts";
+import { matrix, multiply } from "./matrices.ts";
+
+function sidesOf(
+  node: GraphNode,
+  inputs: readonly (Spec | undefined)[],
+): [rows: number, inner: number, columns: number] {
+  const [a, b] = [required(node, inputs, 0), required(node, inputs, 1, [inputs[0]!.dtype])];
+  if (a.shape.length !== 2 || b.shape.length !== 2) refuse(node, "two matrices", `[${a.shape}] and [${b.shape}]`);
+  const [rows, inner] = (isTransposed(node, "transA") ? a.shape.toReversed() : a.shape) as [number, number];
+  const [same, columns] = (isTransposed(node, "transB") ? b.shape.toReversed() : b.shape) as [number, number];
+  return inner === same ? [rows, inner, columns] : refuse(node, `${inner} rows of B`, same);
+}
+
+const isTransposed = (node: GraphNode, name: string): boolean => numberOf(node, name, 0) !== 0;
+
+export const gemm: Operator = {
+  name: "Gemm",
+  infer: (node, inputs) => {
+    const [rows, , columns] = sidesOf(node, inputs);
+    const y: Spec = { dtype: inputs[0]!.dtype, shape: [rows, columns] };
+    const c = inputs[2] && required(node, inputs, 2, [y.dtype]);
+    if (c && `${broadcastShape(node, [y, c])}` !== `${y.shape}`) refuse(node, `C to fit [${y.shape}]`, c.shape);
+    checkFinish(node, y);
+    return [y];
+  },
+  run: (node, inputs, [y]) => {
+    const [a, b, c] = inputs;
+    const [rows, inner, columns] = sidesOf(node, inputs);
+    const left = matrix(numbersOf(a!), a!.shape[1]!, isTransposed(node, "transA"));
+    const right = matrix(numbersOf(b!), b!.shape[1]!, isTransposed(node, "transB"));
+    const sums = newValue("f64", [rows, columns]);
+    multiply(left, right, inner, columns, numbersOf(sums));
+    const [alpha, beta] = [numberOf(node, "alpha", 1), numberOf(node, "beta", 1)];
+    combine(
+      sums,
+      c ? [sums, { ...c, data: numbersOf(c) }] : [sums],
+      (sum, bias) => alpha * sum + (c ? beta * bias : 0),
+    );
+    write(y!, numbersOf(sums));
+    finish(node, y!);
+  },
+};

@@ -1,0 +1,57 @@
+// MatMul: products of the matrices in the last two axes; those before are repeated as in elementwise operators.
+import { refuse, required, reshaped } from "../../graph/nodes.ts";
+import type { GraphNode, Operator, Spec } from "../../graph/types.ts";
+import { numbersOf, sizeOf, write } from "../../graph/values.ts";
+import { broadcastShape, broadcastStrides, forRows } from "./broadcast.ts";
+import { matrix, multiply } from "./matrices.ts";
+
+interface Product {
+  /** The axes before the matrices: of the result, and of each operand. */
+  batch: number[];
+  own: [a: readonly number[], b: readonly number[]];
+  rows: number;
+  inner: number;
+  columns: number;
+}
+
+function productOf(node: GraphNode, inputs: readonly (Spec | undefined)[]): Product {
+  const [a, b] = [required(node, inputs, 0), required(node, inputs, 1, [inputs[0]!.dtype])];
+  if (a.shape.length === 0 || b.shape.length === 0) refuse(node, "matrices or vectors", "a scalar");
+  const [left, right] = [
+    a.shape.length === 1 ? [1, ...a.shape] : a.shape,
+    b.shape.length === 1 ? [...b.shape, 1] : b.shape,
+  ];
+  const [rows, inner, same, columns] = [...left.slice(-2), ...right.slice(-2)] as [number, number, number, number];
+  if (inner !== same) refuse(node, "as many columns as rows", `[${a.shape}] and [${b.shape}]`);
+  const own: Product["own"] = [left.slice(0, -2), right.slice(0, -2)];
+  const batch = broadcastShape(node, [reshaped(a, own[0]), reshaped(b, own[1])]);
+  return { batch, own, rows, inner, columns };
+}
+
+export const matMul: Operator = {
+  name: "MatMul",
+  infer: (node, inputs) => {
+    const { batch, rows, columns } = productOf(node, inputs);
+    const [a, b] = inputs as [Spec, Spec];
+    const sides = [...(a.shape.length > 1 ? [rows] : []), ...(b.shape.length > 1 ? [columns] : [])];
+    return [{ dtype: a.dtype, shape: [...batch, ...sides] }];
+  },
+  run: (node, inputs, [y]) => {
+    const { batch, own, rows, inner, columns } = productOf(node, inputs);
+    const [a, b] = [numbersOf(inputs[0]!), numbersOf(inputs[1]!)];
+    const strides = own.map((sides) => broadcastStrides(sides, batch));
+    const sums = new Float64Array(rows * columns);
+    const length = batch.at(-1) ?? 1;
+    forRows(batch, strides, (at, offsets) => {
+      for (let i = 0; i < length; i++) {
+        const [left, right] = offsets.map((offset, k) => offset + i * (strides[k]!.at(-1) ?? 0)) as [number, number];
+        const [first, second] = [
+          matrix(a, inner, false, left * rows * inner),
+          matrix(b, columns, false, right * inner * columns),
+        ];
+        multiply(first, second, inner, columns, sums);
+        write(y!, sums, (at + i) * sizeOf([rows, columns]));
+      }
+    });
+  },
+};

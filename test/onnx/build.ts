@@ -1,0 +1,41 @@
+// Small ONNX files made from plain data.
+import { type AttributeProto, ModelProto, NodeProto, TensorProto } from "../../src/onnx/schema.ts";
+import { encode, type Message } from "../../src/onnx/wire.ts";
+
+type Value = NonNullable<Message<typeof ModelProto>["graph"]>["input"][number];
+
+export const big = (numbers: readonly number[]): bigint[] => numbers.map(BigInt);
+
+/** A value of f32, or of another of ONNX's types by number. */
+export function value(name: string, dims: readonly (number | string)[], elemType = 1): Value {
+  const dim = dims.map((side) => (typeof side === "number" ? { dimValue: BigInt(side) } : { dimParam: side }));
+  return { name, type: { tensorType: { elemType: BigInt(elemType), shape: { dim } } } };
+}
+
+export function attribute(name: string, fields: Partial<AttributeProto>): AttributeProto {
+  return { ...{ name, floats: [], ints: [], strings: [] }, ...fields };
+}
+
+export function node(opType: string, input: string[], output: string[], more: Partial<NodeProto> = {}): Uint8Array {
+  return encode(NodeProto, { opType, input, output, name: `${opType} of ${input.join()}`, ...more });
+}
+
+/** A tensor of f32 with raw data, unless `fields` say otherwise. */
+export function tensor(name: string, dims: readonly number[], fields: Partial<TensorProto> = {}): Uint8Array {
+  const given = Object.keys(fields).some((key) => key.endsWith("Data"));
+  const data = given ? {} : { rawData: new Uint8Array(4 * dims.reduce((a, b) => a * b, 1)) };
+  return encode(TensorProto, { name, dims: big(dims), dataType: 1n, ...data, ...fields });
+}
+
+interface Parts {
+  nodes?: Uint8Array[];
+  initializers?: Uint8Array[];
+  inputs?: Value[];
+  outputs?: Value[];
+  more?: Partial<ModelProto>;
+}
+
+export function model({ nodes = [], initializers = [], inputs = [], outputs = [], more }: Parts): Uint8Array {
+  const graph = { node: nodes, initializer: initializers, sparseInitializer: [], input: inputs, output: outputs };
+  return encode(ModelProto, { irVersion: 8n, graph, opsetImport: [{ version: 13n }], ...more });
+}

@@ -1,0 +1,88 @@
+// Pictures as inputs of networks, against the definition: a triangle around every place of the result, in f64.
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { type ImageTensorOptions, imageToTensor } from "../../src/onnx/image.ts";
+import type { Image } from "../../src/tensor.ts";
+
+/** One value of the result, straight from the definition: a weighted mean over all pixels. */
+function definition(image: Image, c: number, x: number, y: number, width: number, height: number): number {
+  const weight = (at: number, from: number, to: number, i: number): number =>
+    Math.max(0, 1 - Math.abs(at + 0.5 - ((i + 0.5) * from) / to) / Math.max(1, from / to));
+  let [sum, total] = [0, 0];
+  for (let v = 0; v < image.height; v++)
+    for (let u = 0; u < image.width; u++) {
+      const w = weight(u, image.width, width, x) * weight(v, image.height, height, y);
+      sum += w * image.data[(v * image.width + u) * image.channels + c]!;
+      total += w;
+    }
+  return sum / total;
+}
+
+const size = fc.integer({ min: 1, max: 9 });
+const picture = fc.tuple(size, size, fc.constantFrom(1, 2, 3, 4), fc.infiniteStream(fc.nat(255))).map(([width, height, channels, stream]): Image => ({ width, height, channels, data: Uint8Array.from(stream.take(width * height * channels)) })); // biome-ignore format: one line
+
+test("every pixel is the mean under a triangle, scaled to 0..1, in both layouts", () => {
+  fc.assert(
+    fc.property(picture, size, size, fc.constantFrom(1 as const, 3 as const), (image, width, height, channels) => {
+      const rgb = image.channels >= 3;
+      const at = (c: number, x: number, y: number) => definition(image, c, x, y, width, height) / 255;
+      const expected = (c: number, x: number, y: number): number => {
+        if (!rgb) return at(0, x, y);
+        return channels === 3 ? at(c, x, y) : 0.299 * at(0, x, y) + 0.587 * at(1, x, y) + 0.114 * at(2, x, y);
+      };
+      const planes = imageToTensor(image, { size: { width, height }, channels });
+      const pixels = imageToTensor(image, { size: { width, height }, channels, layout: "NHWC" });
+      expect(planes.shape).toEqual([1, channels, height, width]);
+      expect(pixels.shape).toEqual([1, height, width, channels]);
+      for (let y = 0; y < height; y++)
+        for (let x = 0; x < width; x++)
+          for (let c = 0; c < channels; c++) {
+            const value = planes.data[(c * height + y) * width + x]!;
+            expect(Math.abs(value - expected(c, x, y))).toBeLessThanOrEqual(2 ** -23);
+            expect(pixels.data[(y * width + x) * channels + c]).toBe(value);
+          }
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test("a picture of the wanted size is not touched; mean and std are on 0..1", () => {
+  const image: Image = { width: 2, height: 1, channels: 4, data: Uint8Array.of(0, 127, 255, 9, 64, 32, 16, 9) };
+  const { shape, data } = imageToTensor(image, { mean: 127 / 255, std: 128 / 255 });
+  expect(shape).toEqual([1, 3, 1, 2]);
+  const expected = [0, 64, 127, 32, 255, 16].map((value) => Math.fround((value - 127) / 128));
+  for (const [i, value] of expected.entries()) expect(data[i]).toBeCloseTo(value, 6);
+  const channels = imageToTensor(image, { mean: [0, 0.5, 1], std: [1, 2, 4], layout: "NHWC" });
+  expect(channels.data[1]).toBeCloseTo((127 / 255 - 0.5) / 2, 6);
+  expect(channels.data[5]).toBeCloseTo((16 / 255 - 1) / 4, 6);
+});
+
+test("16-bit and float pictures, and sharp's form", () => {
+  const wide = imageToTensor({ width: 1, height: 1, channels: 1, data: Uint16Array.of(65535) }, { channels: 1 });
+  expect(wide).toEqual({ shape: [1, 1, 1, 1], data: Float32Array.of(1) });
+  const float = imageToTensor({ width: 1, height: 1, channels: 1, data: Float32Array.of(-3.5) });
+  expect(float.data).toEqual(Float32Array.of(-3.5, -3.5, -3.5));
+  const sharp = imageToTensor({ data: Uint8Array.of(255, 0, 0), info: { width: 1, height: 1, channels: 3 } });
+  expect(sharp.data).toEqual(Float32Array.of(1, 0, 0));
+});
+
+test("a constant picture stays constant, and a ramp a ramp, at any size", () => {
+  const ramp = Float32Array.from({ length: 40 }, (_, x) => x);
+  const image: Image = { width: 40, height: 1, channels: 1, data: ramp };
+  const { data } = imageToTensor(image, { size: { width: 10, height: 3 }, channels: 1 });
+  for (let x = 1; x < 9; x++) expect(data[x]).toBeCloseTo(4 * x + 1.5, 5);
+  const flat = imageToTensor({ ...image, data: ramp.fill(0.1) }, { size: { width: 777, height: 5 } });
+  for (const value of flat.data) expect(Math.abs(value - Math.fround(0.1))).toBeLessThan(1e-8);
+});
+
+test.each<[string, ImageTensorOptions, RegExp]>([
+  ["a size of 0", { size: { width: 0, height: 5 } }, /size\.width: expected an integer from 1/],
+  ["two means", { mean: [0.5, 0.5] }, /mean: expected one number or 3/],
+  ["a mean that is none", { mean: Number.NaN }, /mean: expected a finite number/],
+  ["a std of 0", { std: [1, 0, 1] }, /std: expected numbers other than 0/],
+  ["a layout", { layout: "HWC" as "NHWC" }, /layout: expected one of NCHW, NHWC/],
+  ["two channels", { channels: 2 as 1 }, /channels: expected one of 1, 3/],
+  ["an option", { scale: 2 } as ImageTensorOptions, /options key: /],
+])("%s is refused", (_name, options, message) => {
+  expect(() => imageToTensor({ width: 1, height: 1, channels: 1, data: new Uint8Array(1) }, options)).toThrow(message);
+});
