@@ -2,7 +2,7 @@
 import { floats, listOf, numberOf, refuse, required, unsupported } from "../../graph/nodes.ts";
 import type { GraphNode, Operator, Spec } from "../../graph/types.ts";
 import { elementsOf, numbersOf, sizeOf, toBig, write } from "../../graph/values.ts";
-import { type Axis, elementsIn, runsOf, type Window, windowOf } from "./window.ts";
+import { type Axis, elementsIn, runsOf, type Window, windowOf } from "../../graph/window.ts";
 
 /** Pads may make a window fit that is larger than any input: it must not cost more than inputs do. */
 const largestWindow = 2 ** 20;

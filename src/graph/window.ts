@@ -1,6 +1,6 @@
 // Where the outputs of convolutions and pools look. One and two axes are treated as three, the first ones of length 1.
-import { listOf, refuse, textOf, unsupported } from "../../graph/nodes.ts";
-import type { GraphNode } from "../../graph/types.ts";
+import { listOf, refuse, textOf, unsupported } from "./nodes.ts";
+import type { GraphNode } from "./types.ts";
 
 /** Output o looks at the inputs o · stride − before + k · dilation for k from 0 up to size. */
 export interface Axis {
