@@ -17,6 +17,7 @@ import { pool } from "./pool/kernel.ts";
 import { runningSum } from "./running-sum/kernel.ts";
 import { runningSums } from "./running-sum/solver.ts";
 import { taps } from "./taps/kernel.ts";
+import { transposedPhases } from "./transposed/solver.ts";
 import { winograd } from "./winograd/kernel.ts";
 import { winogradTiles } from "./winograd/solver.ts";
 
@@ -36,6 +37,7 @@ export const solvers = [
   ...[
     matrixProduct,
     winogradTiles,
+    transposedPhases,
     depthwiseLayer,
     depthwiseColumnRow,
     depthwisePointwise,

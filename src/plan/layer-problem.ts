@@ -218,6 +218,8 @@ export function weightShapes(problem: LayerProblem): { name: string; bias: strin
   const [kh, kw] = window.size;
   const one = (name: string, bias: string, shape: Hwio, depthwise = false) => ({ name, bias, shape, depthwise });
   switch (problem.kind) {
+    case "transposed":
+      return [one("weight", "bias", [kh, kw, inputs, outputs])];
     case "conv":
       return [one("weight", "bias", [kh, kw, inputs / problem.groups, outputs])];
     case "depthwise":

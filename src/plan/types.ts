@@ -82,6 +82,13 @@ interface LayerBase {
 export interface ConvProblem extends LayerBase {
   kind: "conv";
   groups: number;
+  /** A value of the result's sides, "added", goes in before the activation. */
+  residual?: boolean;
+}
+
+/** The adjoint of a convolution: weight [kh, kw, inChannels, outChannels] scatters each input into the result. */
+export interface TransposedProblem extends LayerBase {
+  kind: "transposed";
 }
 
 /** Each channel with filters of its own: weight [kh, kw, inChannels, depthMultiplier], output c · depthMultiplier + m. */
@@ -97,6 +104,8 @@ export interface SeparableProblem extends LayerBase {
   kind: "separable";
   depthMultiplier: number;
   middle: Activation;
+  /** As of a convolution. */
+  residual?: boolean;
 }
 
 /** Pointwise to `middleChannels`, depthwise, pointwise: an inverted residual (with `residual`, plus x), or the CP form. */
@@ -108,7 +117,7 @@ export interface InvertedProblem extends LayerBase {
   residual: boolean;
 }
 
-export type LayerProblem = ConvProblem | DepthwiseProblem | SeparableProblem | InvertedProblem;
+export type LayerProblem = ConvProblem | TransposedProblem | DepthwiseProblem | SeparableProblem | InvertedProblem;
 
 export type Problem = FilterProblem | LayerProblem;
 

@@ -7,7 +7,7 @@ export const winogradTiles: Solver<ConvProblem> = {
   name: "winograd",
   kind: "conv",
   propose(problem, profile) {
-    const { window, groups, activation } = problem;
+    const { window, groups, activation, residual = false } = problem;
     const [x, y] = [sidesOf(problem.x.shape), sidesOf(problem.y.shape)];
     const is = (pair: readonly number[], value: number): boolean => pair.every((side) => side === value);
     if (!is(window.size, 3) || !is(window.strides, 1) || !is(window.dilations, 1) || groups > 1) {
@@ -22,7 +22,15 @@ export const winogradTiles: Solver<ConvProblem> = {
     });
     const base = { family: "winograd", ...windowOf(window), residual: false } as const;
     const input: WinogradSpec = { ...base, part: "input", size: [4, 4], strides: [2, 2], activation: "none" };
-    const output: WinogradSpec = { ...base, part: "output", size: [1, 1], pads: [0, 0], activation, rowsOut: 2 };
+    const output: WinogradSpec = {
+      ...base,
+      part: "output",
+      size: [1, 1],
+      pads: [0, 0],
+      activation,
+      residual,
+      rowsOut: 2,
+    };
     const winograd = { inputs: problem.x.shape[3]!, outputs: problem.y.shape[3]! };
     const product = convSpec(
       { inputs: 16 * x.channels, outputs: 16 * y.channels, groups: 16, activation: "none", winograd },
@@ -33,12 +41,13 @@ export const winogradTiles: Solver<ConvProblem> = {
       tiles("tiles", x.channels),
       convWeight("weight", product),
       tiles("products", y.channels),
+      ...(residual ? [arena("added", y)] : []),
       arena("y", y),
     ];
     const steps = [
       { name: "transform", kernel: input, reads: ["x"], writes: "tiles" },
       { name: "products", kernel: product, reads: ["tiles", "weight"], writes: "products" },
-      { name: "back", kernel: output, reads: ["products"], writes: "y" },
+      { name: "back", kernel: output, reads: ["products", ...(residual ? ["added"] : [])], writes: "y" },
     ];
     return [draftOf(profile, "Winograd's algorithm on tiles of 2 x 2, strip by strip", buffers, [steps], rows)];
   },
