@@ -27,12 +27,13 @@ import { builtInProfile } from "./plan/profile.ts";
 import type { FilterProblem, LayerProblem, Plan, Problem } from "./plan/types.ts";
 import type { Choice } from "./run/choose.ts";
 import { angleOf, magnitudeOf } from "./run/gradient.ts";
-import { Network } from "./run/network.ts";
+import { Network, type NetworkPlan, type WeightsById } from "./run/network.ts";
 import { Program } from "./run/program.ts";
 import { keyOf, Programs } from "./run/programs.ts";
 import { isOpaque } from "./run/rows.ts";
 import type { Abortable } from "./run/slices.ts";
 import type { RunOptions } from "./run/stage.ts";
+import type { CallerValue } from "./run/values.ts";
 import { type Verdict, WasmMachine } from "./run/wasm.ts";
 import {
   type CheckedImage,
@@ -64,6 +65,17 @@ export interface EngineInfo {
   /** Bytes of working memory taken so far, and of it those that programs hold for the next call. */
   bytes: number;
   programs: { count: number; bytes: number };
+}
+
+/** A network in place. */
+export interface PreparedNetwork {
+  readonly bytes: number;
+  run(
+    inputs: ReadonlyMap<string, CallerValue>,
+    outputs: ReadonlyMap<string, CallerValue>,
+    options?: Pick<CallOptions, "signal" | "onProgress">,
+  ): Promise<void>;
+  dispose(): void;
 }
 
 export interface Gradient {
@@ -265,7 +277,24 @@ export class Engine {
     const plan = this.plan(findStructure(problem, packed), options);
     return this.enqueue(undefined, async () => {
       const network = await this.programs.make(() => Network.create(plan, this.choice.machine, packed));
-      return new PreparedLayer(network, (signal, work) => this.enqueue(signal, work));
+      return new PreparedLayer(plan, network, (signal, work) => this.enqueue(signal, work));
+    });
+  }
+
+  /**
+   * Makes a network of a plan of many stages over whole values, and what runs it in turn with this engine's calls.
+   *
+   * @internal
+   */
+  async prepareNetwork(plan: NetworkPlan, weights: WeightsById): Promise<PreparedNetwork> {
+    return this.enqueue(undefined, async () => {
+      const network = await this.programs.make(() => Network.create(plan, this.choice.machine, weights));
+      return {
+        bytes: network.bytes,
+        run: (inputs, outputs, options = {}) =>
+          this.enqueue(options.signal, (signal) => network.run(inputs, outputs, { ...options, signal })),
+        dispose: () => void this.queue.then(() => network.dispose()),
+      };
     });
   }
 
@@ -277,7 +306,7 @@ export class Engine {
       const network = await this.programs.of(key, () =>
         Network.create(this.plan(problem), this.choice.machine, weights),
       );
-      return runLayer(network, x, out, { ...run, signal });
+      return runLayer(problem, network, x, out, { ...run, signal });
     });
   }
 

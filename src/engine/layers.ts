@@ -122,12 +122,12 @@ function planesLast(data: Float32Array, outputs: number, inputs: number, taps: n
 
 /** Runs a network of one layer on checked arrays. */
 export async function runLayer(
+  problem: LayerProblem,
   network: Network,
   x: F32Tensor,
   data: Float32Array,
   options: RunOptions,
 ): Promise<F32Tensor> {
-  const problem = network.plan.problem as LayerProblem;
   const { dataFormat: format } = problem;
   const value = (shape: readonly number[], data: Float32Array): CallerValue => {
     const [images, height, width, channels] = shape as [number, number, number, number];
@@ -160,18 +160,16 @@ type Enqueue = <T>(signal: AbortSignal | undefined, work: (signal: Abortable) =>
 
 /** A layer whose weights are packed and in place; made by `engine.prepare`. */
 export class PreparedLayer {
+  readonly plan: Plan;
   private readonly network: Network;
   private readonly enqueue: Enqueue;
   private disposed = false;
 
   /** @internal Use `engine.prepare`. */
-  constructor(network: Network, enqueue: Enqueue) {
+  constructor(plan: Plan, network: Network, enqueue: Enqueue) {
+    this.plan = plan;
     this.network = network;
     this.enqueue = enqueue;
-  }
-
-  get plan(): Plan {
-    return this.network.plan;
   }
 
   /** Bytes of working memory that it holds. */
@@ -197,7 +195,7 @@ export class PreparedLayer {
         const [expected, received] = ["a layer in use", "a disposed one"];
         throw new Rank1Error("DISPOSED", { parameter: "layer", expected, received });
       }
-      return runLayer(this.network, x, target, { signal, onProgress });
+      return runLayer(problem, this.network, x, target, { signal, onProgress });
     });
   }
 

@@ -2,11 +2,14 @@
 // row pointers, and the script of calls of every strip. Rows outside a value are one row of zeros.
 import { kernelOf } from "../kernels/table.ts";
 import { rowsHeld } from "../plan/cost.ts";
-import type { BufferSpec, LayerWindow, Plan, Stage, Step } from "../plan/types.ts";
+import type { BufferSpec, LayerWindow, Stage, Step, Plan as WholePlan } from "../plan/types.ts";
 import { bytesOf } from "../tensor.ts";
 import { align, alignment } from "../wasm/memory.ts";
 import { find } from "./layout.ts";
 import type { KernelUse, Machine, Sweep } from "./machine.ts";
+
+/** What is laid out of a plan. */
+type Plan = Pick<WholePlan, "stages" | "buffers">;
 
 /** Rows of a value, and the table of pointers by which kernels find them; of a strip, relative to a thread's scratch. */
 export interface Place {

@@ -12,14 +12,17 @@ import { type CallerValue, copyIn, copyOut } from "./values.ts";
 /** Weights by the id of the constant that holds them. */
 export type WeightsById = ReadonlyMap<string, LayerWeights>;
 
+/** What a network needs of a plan. */
+export type NetworkPlan = Pick<Plan, "stages" | "buffers" | "cost">;
+
 export class Network {
-  readonly plan: Plan;
+  readonly plan: NetworkPlan;
   private readonly machine: Machine;
   private readonly block: Block;
   private readonly layout: ArenaLayout;
   private readonly prepared: PreparedSweep;
 
-  private constructor(plan: Plan, machine: Machine, block: Block, layout: ArenaLayout, prepared: PreparedSweep) {
+  private constructor(plan: NetworkPlan, machine: Machine, block: Block, layout: ArenaLayout, prepared: PreparedSweep) {
     this.plan = plan;
     this.machine = machine;
     this.block = block;
@@ -27,7 +30,7 @@ export class Network {
     this.prepared = prepared;
   }
 
-  static async create(plan: Plan, machine: Machine, weights: WeightsById): Promise<Network> {
+  static async create(plan: NetworkPlan, machine: Machine, weights: WeightsById): Promise<Network> {
     const layout = layoutArena(plan, machine, machine.threadsFor(plan.cost.time));
     const block = machine.allocate(layout.bytes);
     try {

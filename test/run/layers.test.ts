@@ -6,7 +6,7 @@ import { kernelOf, solvers } from "../../src/kernels/table.ts";
 import { transposedWeights } from "../../src/kernels/transposed/solver.ts";
 import { candidates, type Planner } from "../../src/plan/planner.ts";
 import { builtInProfile } from "../../src/plan/profile.ts";
-import { type Activation, type LayerProblem, planVersion } from "../../src/plan/types.ts";
+import type { Activation, LayerProblem } from "../../src/plan/types.ts";
 import type { Machine } from "../../src/run/machine.ts";
 import { Network } from "../../src/run/network.ts";
 import { ReferenceMachine } from "../../src/run/reference.ts";
@@ -263,11 +263,7 @@ describe.each(machines)("on %s,", (_name, machine) => {
           const { found } = candidates(problem, planner);
           expect(found.length > 0 || problem.kind === "transposed").toBe(true);
           for (const candidate of found) {
-            const network = await Network.create(
-              { version: planVersion, problem, ...candidate, beaten: [] },
-              machine,
-              weights,
-            );
+            const network = await Network.create(candidate, machine, weights);
             const data = new Float32Array(wanted.length).fill(NaN);
             const members = problem.kind === "depthwise" ? problem.depthMultiplier : 1;
             const input = { ...from, data: format === "NCHW" ? planes(x, from) : x };
