@@ -1,8 +1,8 @@
 // The demo's page: the idea, the filters at a glance, and each by itself.
 import { explain, type FilterFactors, factorize } from "../../index.ts";
 import { drawFactors } from "../draw.ts";
-import { bar, count, dataUri, escapeHtml, htmlPage, type Section } from "../html.ts";
-import { fraction, milliseconds, number } from "../text.ts";
+import { bar, dataUri, escapeHtml, htmlPage, type Section } from "../html.ts";
+import { count, fraction, milliseconds, number } from "../text.ts";
 import type { Findings, Trial } from "./tour.ts";
 
 /** A picture as it stands in the page. */
