@@ -1,6 +1,6 @@
 // rank1 explain --layer: what a layer costs as it stands and as a depthwise and a pointwise stage, drawn as boxes.
 import { type Command, InvalidArgumentError as CommanderError } from "commander";
-import { type LayerCost, type LayerSpec, layerCost, type Pads, type StageCost } from "../plan/layer-cost.ts";
+import { type LayerCost, type LayerSpec, layerCost, type Pads, type StageCost } from "../index.ts";
 import { parseCount, UsageError, usage } from "./arguments.ts";
 import { count, number, padStart, styled, table } from "./text.ts";
 
@@ -71,10 +71,13 @@ export function isLayer(filter: string | undefined, command: Command): boolean {
   return true;
 }
 
+/** What all forms share; strides and dilations as the options give them. */
+type Layer = Omit<LayerSpec, "form" | "strides" | "dilations"> & Pick<LayerFlags, "strides" | "dilations">;
+
 interface Form {
+  form: LayerSpec["form"];
   /** As the table calls it. */
   title: string;
-  kind: LayerSpec["kind"];
   cost: LayerCost;
 }
 
@@ -82,14 +85,18 @@ interface Form {
 export async function explainLayer(flags: LayerFlags & { json?: boolean }): Promise<string> {
   const { layer, kernel, out, strides, dilations, pads, depthMultiplier = 1, rank } = flags;
   const base = { input: layer!, size: kernel!, outputs: out!, strides, dilations, pads, depthMultiplier, rank };
-  const form = (kind: LayerSpec["kind"], title: string): Form => ({ title, kind, cost: layerCost({ ...base, kind }) });
+  const costOf = (form: LayerSpec["form"], title: string): Form => ({
+    form,
+    title,
+    cost: layerCost({ ...base, form }),
+  });
   const forms = await usage(() => [
-    form("conv", "as it stands"),
-    form("separable", "depthwise, pointwise"),
-    ...(rank === undefined ? [] : splits.map(([kind, title]) => form(kind, `${title}, rank ${rank}`))),
+    costOf("conv", "as it stands"),
+    costOf("separable", "depthwise, pointwise"),
+    ...(rank === undefined ? [] : splits.map(([form, title]) => costOf(form, `${title}, rank ${rank}`))),
   ]);
   if (!flags.json) return asText(base, forms);
-  const list = forms.map(({ kind, cost }) => ({ kind, ...cost }));
+  const list = forms.map(({ form, cost }) => ({ form, ...cost }));
   return JSON.stringify({ version: 1, layer: base, forms: list }, undefined, 2);
 }
 
@@ -103,7 +110,7 @@ const columns = ["multiplications", "of direct", "parameters", "kB moved", "kB i
 
 const shapeText = (shape: readonly number[]): string => shape.join(" × ");
 
-function asText(base: Omit<LayerSpec, "kind">, forms: readonly Form[]): string {
+function asText(base: Layer, forms: readonly Form[]): string {
   const [direct, separable] = forms as [Form, Form];
   const { depthMultiplier, strides = [1, 1], dilations = [1, 1], pads = "valid" } = base;
   const window = [

@@ -1,33 +1,25 @@
 // What a layer costs, as it stands and in the stages that its weights factor into: shapes, parameters, multiplications
 // and bytes. The one place for planner, command line and documentation.
 import { checkInteger, checkOneOf, describe, InvalidArgumentError } from "../errors.ts";
+import { type LayerOptions, windowFor } from "./layer-problem.ts";
 
 type Pair = readonly [y: number, x: number];
 type Shape = readonly [height: number, width: number, channels: number];
 
-/** none, TensorFlow's rule (⌈input / stride⌉ outputs, the odd pad at bottom and right), or numbers. */
-export type Pads = "valid" | "same" | readonly [top: number, left: number, bottom: number, right: number];
-
-export const layerKinds = ["conv", "depthwise", "pointwise", "separable", "spatial", "bottleneck", "cp"] as const;
+export const layerForms = ["conv", "depthwise", "pointwise", "separable", "spatial", "bottleneck", "cp"] as const;
 
 /**
- * A layer as it stands (`conv`, `depthwise`, `pointwise`), or one that stands for a `conv` in stages: `separable` is
+ * The form of a layer: as it stands (`conv`, `depthwise`, `pointwise`), or one that stands for a `conv` in stages: `separable` is
  * depthwise, pointwise; `spatial` a column, then a row; `bottleneck` a `conv` to fewer channels, pointwise; `cp` pointwise,
  * depthwise, pointwise.
  */
-export interface LayerSpec {
-  kind: (typeof layerKinds)[number];
+export interface LayerSpec extends Pick<LayerOptions, "strides" | "dilations" | "pads"> {
+  form: (typeof layerForms)[number];
   input: Shape;
   /** Height and width of the filters (kernels); of a `pointwise` layer 1 and 1. */
   size?: Pair;
   /** Output channels; of a `depthwise` layer they are input channels · depthMultiplier. */
   outputs?: number;
-  /** Default 1. */
-  strides?: Pair;
-  /** Default 1. */
-  dilations?: Pair;
-  /** Default "valid". */
-  pads?: Pads;
   /** Of `conv`. Default 1. */
   groups?: number;
   /** Of `depthwise` and `separable`: filters for each input channel. Default 1. */
@@ -64,11 +56,11 @@ export interface LayerCost {
 type Stage = [name: string, size: Pair, outputs: number, groups: number, axes: readonly [y: boolean, x: boolean]];
 
 function stagesOf(spec: LayerSpec): Stage[] {
-  const { kind, input, size = [1, 1] as const, outputs = 0, groups = 1, depthMultiplier = 1, rank = 1 } = spec;
+  const { form, input, size = [1, 1] as const, outputs = 0, groups = 1, depthMultiplier = 1, rank = 1 } = spec;
   const [inputs, one, both, none] = [input[2], [1, 1] as const, [true, true] as const, [false, false] as const];
   const depthwise: Stage = ["depthwise", size, inputs * depthMultiplier, inputs, both];
   const pointwise: Stage = ["pointwise", one, outputs, 1, none];
-  const forms: Record<LayerSpec["kind"], Stage[]> = {
+  const forms: Record<LayerSpec["form"], Stage[]> = {
     conv: [["conv", size, outputs, groups, both]],
     depthwise: [depthwise],
     pointwise: [["pointwise", one, outputs, 1, both]],
@@ -80,25 +72,24 @@ function stagesOf(spec: LayerSpec): Stage[] {
     bottleneck: [["conv", size, rank, 1, both], pointwise],
     cp: [["pointwise", one, rank, 1, none], ["depthwise", size, rank, rank, both], pointwise],
   };
-  return forms[kind];
+  return forms[form];
 }
 
 /** @throws InvalidArgumentError for a size below 1, groups that divide no channels, filters larger than the padded input. */
-export function layerCost(given: LayerSpec): LayerCost {
-  checkSpec(given);
-  const spec: LayerSpec = given.kind === "pointwise" ? { ...given, size: undefined } : given;
-  const pads = padsOf(spec);
+export function layerCost(spec: LayerSpec): LayerCost {
+  checkSpec(spec);
+  const size = spec.form === "pointwise" ? ([1, 1] as const) : spec.size!;
+  const window = windowFor(size, [spec.input[0], spec.input[1]], spec);
+  const sides = [window.height, window.width];
   const stages: StageCost[] = [];
   let { input } = spec;
   for (const [name, size, outputs, groups, axes] of stagesOf(spec)) {
-    const [height, width] = axes.map((takes, axis) => (takes ? outputSize(spec, pads, axis) : input[axis]!));
+    const [height, width] = axes.map((takes, axis) => (takes ? sides[axis]! : input[axis]!));
     const output = [height!, width!, outputs] as const;
     const parameters = (size[0] * size[1] * input[2] * outputs) / groups;
     const bytes = 4 * (volume(input) + parameters + volume(output));
-    stages.push({
-      ...{ name, input, size, groups, output, parameters },
-      ...{ multiplications: parameters * output[0] * output[1], bytes },
-    });
+    const multiplications = parameters * output[0] * output[1];
+    stages.push({ name, input, size, groups, output, parameters, multiplications, bytes });
     input = output;
   }
   const total = (key: "parameters" | "multiplications" | "bytes") => stages.reduce((sum, stage) => sum + stage[key], 0);
@@ -111,53 +102,20 @@ export function layerCost(given: LayerSpec): LayerCost {
 
 const volume = (shape: Shape): number => shape[0] * shape[1] * shape[2];
 
-/** Input pixels from the first to the last that a filter covers, along an axis. */
-const reach = ({ size = [1, 1], dilations = [1, 1] }: LayerSpec, axis: number): number =>
-  (size[axis]! - 1) * dilations[axis]! + 1;
-
-/** The pads in numbers. */
-export function padsOf(spec: LayerSpec): [top: number, left: number, bottom: number, right: number] {
-  const { input, strides = [1, 1], pads = "valid" } = spec;
-  if (typeof pads !== "string") return [...pads];
-  const totals = [0, 1].map((axis) => {
-    const outputs = Math.ceil(input[axis]! / strides[axis]!);
-    const needed = (outputs - 1) * strides[axis]! + reach(spec, axis) - input[axis]!;
-    return pads === "same" ? Math.max(0, needed) : 0;
-  }) as [number, number];
-  const [top, left] = totals.map((total) => total >> 1) as [number, number];
-  return [top, left, totals[0] - top, totals[1] - left];
-}
-
-function outputSize(spec: LayerSpec, pads: readonly number[], axis: number): number {
-  const padded = spec.input[axis]! + pads[axis]! + pads[axis + 2]!;
-  const covered = reach(spec, axis);
-  if (covered <= padded) return Math.floor((padded - covered) / (spec.strides?.[axis] ?? 1)) + 1;
-  throw new InvalidArgumentError({
-    parameter: `input ${axis ? "width" : "height"}`,
-    expected: `at least the ${covered} pixels that the filter (kernel) covers`,
-    received: `${padded} with its pads`,
-  });
-}
-
-function checkSpec({ kind, input, size, outputs, strides, dilations, pads = "valid", ...counts }: LayerSpec): void {
-  checkOneOf("kind", kind, layerKinds);
-  checkList("input", input, 3, 1);
-  if (kind !== "pointwise") checkList("size", size, 2, 1);
-  if (strides) checkList("strides", strides, 2, 1);
-  if (dilations) checkList("dilations", dilations, 2, 1);
-  if (typeof pads === "string") checkOneOf("pads", pads, ["valid", "same"]);
-  else checkList("pads", pads, 4, 0);
-  const { groups = 1, depthMultiplier = 1, rank = 1 } = counts;
+function checkSpec({ form, input, size, outputs, groups = 1, depthMultiplier = 1, rank = 1 }: LayerSpec): void {
+  checkOneOf("form", form, layerForms);
+  checkSides("input", input, 3);
+  if (form !== "pointwise") checkSides("size", size, 2);
   for (const [name, count] of Object.entries({ groups, depthMultiplier, rank })) checkInteger(name, count, { min: 1 });
-  if (kind !== "depthwise") checkInteger("outputs", outputs, { min: 1 });
-  if (kind !== "conv" || (input[2] % groups === 0 && outputs! % groups === 0)) return;
+  if (form !== "depthwise") checkInteger("outputs", outputs, { min: 1 });
+  if (form !== "conv" || (input[2] % groups === 0 && outputs! % groups === 0)) return;
   const expected = `a divisor of ${input[2]} input and ${outputs} output channels`;
   throw new InvalidArgumentError({ parameter: "groups", expected, received: describe(groups) });
 }
 
-function checkList(parameter: string, list: readonly number[] | undefined, length: number, min: number): void {
-  if (list?.length !== length) {
-    throw new InvalidArgumentError({ parameter, expected: `${length} numbers`, received: describe(list) });
+function checkSides(parameter: string, sides: readonly number[] | undefined, length: number): void {
+  if (sides?.length !== length) {
+    throw new InvalidArgumentError({ parameter, expected: `${length} numbers`, received: describe(sides) });
   }
-  for (const n of list) checkInteger(parameter, n, { min });
+  for (const side of sides) checkInteger(parameter, side, { min: 1 });
 }

@@ -64,7 +64,7 @@ test("--json", async () => {
     1,
     { input: [12, 12, 3], size: [5, 5], outputs: 256, depthMultiplier: 1, rank: 9 },
   ]);
-  expect(forms.map(({ kind }: { kind: string }) => kind)).toEqual(["conv", "separable", "spatial", "bottleneck", "cp"]);
+  expect(forms.map(({ form }: { form: string }) => form)).toEqual(["conv", "separable", "spatial", "bottleneck", "cp"]);
   expect(forms[0]).toMatchObject({ output: [8, 8, 256], multiplications: 1_228_800, parameters: 19_200 });
   expect(forms[1].stages).toMatchObject([
     { name: "depthwise", input: [12, 12, 3], size: [5, 5], groups: 3, output: [8, 8, 3], multiplications: 4_800 },
@@ -87,7 +87,7 @@ test.each<[args: string[], message: string]>([
   [[...layer, "--no-wide"], "--no-wide: expected a filter, of which it is an option, got --layer"],
   [
     ["explain", "--layer", "4x4x3", "--kernel", "5", "--out", "2"],
-    "input height: expected at least the 5 pixels that the filter (kernel) covers, got 4 with its pads",
+    "x: expected x and its pads to have a height of at least 5, which the kernel spans, got 4",
   ],
   [
     ["explain", "--layer", "12x12", "--kernel", "5", "--out", "2"],
