@@ -1,8 +1,9 @@
 // Factors, run as layers, are the layer that was factored: exactly at full rank, and with the error that factorize said.
 import { describe, expect, test } from "vitest";
-import { factorize, type Tensor } from "../../src/index.ts";
+import { factorize, type LayerOptions, type Tensor } from "../../src/index.ts";
 import { testEngines } from "../engine/engines.ts";
 import { random } from "../oracle.ts";
+import { runLayer } from "./implementations.ts";
 
 type Splits = "depthwise" | "spatial" | "bottleneck" | "cp";
 
@@ -31,25 +32,33 @@ describe.each(testEngines())("%s", (_, created) => {
     const engine = await created;
     const dataFormat = "NCHW" as const;
     const window = { dataFormat, pads };
+    const conv2d = (x: Tensor, weight: Tensor, options: LayerOptions) =>
+      runLayer(engine, "conv2d", x, { weight }, options);
     const [top, left, bottom, right] = pads;
     switch (split) {
       case "depthwise": {
         const { depthwise, pointwise, error } = factorize(weight, { split, rank });
-        return { error, y: await engine.separableConv2d(x, depthwise, pointwise, window) };
+        return { error, y: await runLayer(engine, "separableConv2d", x, { depthwise, pointwise }, window) };
       }
       case "spatial": {
         const { vertical, horizontal, error } = factorize(weight, { split, rank });
-        const middle = await engine.conv2d(x, vertical, { dataFormat, pads: [top, 0, bottom, 0] });
-        return { error, y: await engine.conv2d(middle, horizontal, { dataFormat, pads: [0, left, 0, right] }) };
+        const middle = await conv2d(x, vertical, { dataFormat, pads: [top, 0, bottom, 0] });
+        return { error, y: await conv2d(middle, horizontal, { dataFormat, pads: [0, left, 0, right] }) };
       }
       case "bottleneck": {
         const { first, second, error } = factorize(weight, { split, rank });
-        return { error, y: await engine.conv2d(await engine.conv2d(x, first, window), second, { dataFormat }) };
+        return { error, y: await conv2d(await conv2d(x, first, window), second, { dataFormat }) };
       }
       case "cp": {
         const { first, depthwise, last, error } = factorize(weight, { split, rank });
-        const middle = await engine.depthwiseConv2d(await engine.conv2d(x, first, { dataFormat }), depthwise, window);
-        return { error, y: await engine.conv2d(middle, last, { dataFormat }) };
+        const middle = await runLayer(
+          engine,
+          "depthwiseConv2d",
+          await conv2d(x, first, { dataFormat }),
+          { weight: depthwise },
+          window,
+        );
+        return { error, y: await conv2d(middle, last, { dataFormat }) };
       }
     }
   }
@@ -60,7 +69,7 @@ describe.each(testEngines())("%s", (_, created) => {
   describe.each(["depthwise", "spatial", "bottleneck", "cp"] as const)("%s", (split) => {
     test("at full rank they give what conv2d of the weight gives", async () => {
       const engine = await created;
-      const whole = await engine.conv2d(noise, weight, { dataFormat: "NCHW", pads: [1, 0, 1, 2] });
+      const whole = await runLayer(engine, "conv2d", noise, { weight }, { dataFormat: "NCHW", pads: [1, 0, 1, 2] });
       const { y, error } = await run(split, undefined, noise, [1, 0, 1, 2]);
       expect(y.shape).toEqual(whole.shape);
       expect(error).toBeLessThan(1e-6);
@@ -69,7 +78,7 @@ describe.each(testEngines())("%s", (_, created) => {
 
     test("at lower ranks the layers' weights are as far from the weight as factorize says", async () => {
       const engine = await created;
-      const whole = await engine.conv2d(impulses, weight, { dataFormat: "NCHW", pads });
+      const whole = await runLayer(engine, "conv2d", impulses, { weight }, { dataFormat: "NCHW", pads });
       for (const rank of [1, 2, 3]) {
         const { y, error } = await run(split, rank, impulses, pads);
         expect(error).toBeGreaterThan(0.05);

@@ -1,7 +1,7 @@
 // Who computes layers in the tests: TensorFlow.js and ONNX Runtime as judges, and the engine. All take and give NHWC.
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-backend-cpu";
-import type { Engine } from "../../src/index.ts";
+import type { Engine, LayerKind, LayerOptions, Tensor } from "../../src/index.ts";
 import type { LayerCase, LayerData } from "./cases.ts";
 import { convModel } from "./onnx-conv.ts";
 
@@ -123,6 +123,23 @@ function permute(data: Float32Array, shape: Shape4, order: readonly [number, num
 
 // ── The engine ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
+/** A layer that is prepared, run once and disposed of. */
+export async function runLayer(
+  engine: Engine,
+  kind: LayerKind,
+  x: Tensor,
+  weights: Readonly<Record<string, Tensor>>,
+  options: LayerOptions,
+) {
+  const shapes = Object.entries({ x, ...weights }).map(([name, { shape }]) => [name, shape]);
+  const prepared = await engine.prepare(engine.layerProblem(kind, Object.fromEntries(shapes), options), weights);
+  try {
+    return await prepared.run(x);
+  } finally {
+    prepared.dispose();
+  }
+}
+
 /** An engine as an implementation, in one of its data formats. */
 export function engineLayers(name: string, engine: Promise<Engine>, dataFormat: "NHWC" | "NCHW"): Implementation {
   return {
@@ -139,10 +156,10 @@ export function engineLayers(name: string, engine: Promise<Engine>, dataFormat: 
       const { x, weight, pointwise } = dataFormat === "NHWC" ? lasting : inPlanes(layer, data);
       const on = await engine;
       const y = await (kind === "conv"
-        ? on.conv2d(x, weight, { ...options, groups })
+        ? runLayer(on, "conv2d", x, { weight }, { ...options, groups })
         : kind === "depthwise"
-          ? on.depthwiseConv2d(x, weight, options)
-          : on.separableConv2d(x, weight, pointwise, options));
+          ? runLayer(on, "depthwiseConv2d", x, { weight }, options)
+          : runLayer(on, "separableConv2d", x, { depthwise: weight, pointwise }, options));
       return dataFormat === "NHWC" ? y.data : permute(y.data, y.shape as Shape4, [0, 2, 3, 1]);
     },
   };
