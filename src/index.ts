@@ -16,6 +16,7 @@ export { type FilterInfo, filters, namedFilters } from "./factor/filters.ts";
 export { gradientNames, gradientPair, isGradientName } from "./factor/gradients.ts";
 export { explain } from "./plan/explain.ts";
 export type { FilterOptions, PictureSpec } from "./plan/filter-problem.ts";
+export { type LayerCost, type LayerSpec, layerCost, type StageCost } from "./plan/layer-cost.ts";
 export type { DataFormat, LayerKind, LayerOptions, LayerShapes, Pads } from "./plan/layer-problem.ts";
 export type { Activation, Alpha, Border, Cost, LayerProblem, Plan, Problem } from "./plan/types.ts";
 export { type Verdict, verdictNames } from "./run/wasm.ts";

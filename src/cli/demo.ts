@@ -1,4 +1,4 @@
-// rank1 demo: a tour of filters of low and high rank, printed as it goes, with pictures and a page that shows it all.
+// rank1 demo: a tour of filters of low and high rank and of a layer, printed as it goes, with pictures and a page that shows it all.
 import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { cpus } from "node:os";
@@ -8,6 +8,7 @@ import type { Engine, EngineInfo } from "../index.ts";
 import { checkFolder, checkOutput, writeAtomic, writeStdout } from "../node/files.ts";
 import { encodePicture } from "../node/pictures.ts";
 import { type Inputs, inputFiles, readInputs, renderInputs, type Shot } from "./demo/inputs.ts";
+import { layerExample, layerLines } from "./demo/layer.ts";
 import { type Chapter, demoPage, type EmbeddedShot } from "./demo/page.ts";
 import { stops } from "./demo/stops.ts";
 import { type Trial, visit } from "./demo/tour.ts";
@@ -26,7 +27,7 @@ const pageFile = "index.html";
 export function addDemo(program: Command, signal: AbortSignal): void {
   const command = program
     .command("demo")
-    .description("take a tour of filters: their factors, plans, times and pictures, as text and as a page")
+    .description("take a tour of filters and a layer: factors, plans, times and pictures, as text and as a page")
     .option("--image <file>", "your own picture in place of the rendered ones (made 768 pixels a side at most)")
     .option("--out-dir <folder>", "where the pictures and index.html go", "rank1-demo");
   addEngineOptions(command)
@@ -62,6 +63,7 @@ async function tour(engine: Engine, { image, outDir, json, quiet }: Flags, signa
       progress.clear();
       await print(lines(chapter));
     }
+    await print(layerLines());
     const page = join(outDir, pageFile);
     await writeAtomic(page, demoPage(chapters, machineOf(engine.info()), image), signal);
     await print(["", `Open ${styled("bold", page)} in a browser to see it all.`]);
@@ -141,5 +143,5 @@ function asJson(page: string, engine: EngineInfo, chapters: readonly Chapter[]):
     ...{ plan: trial(chosen), beaten: beaten.map(trial) },
     ...{ before: before.file, after: after.map(({ file }) => file) },
   }));
-  return JSON.stringify({ version: 1, page, engine, filters }, undefined, 2);
+  return JSON.stringify({ version: 1, page, engine, filters, layer: layerExample }, undefined, 2);
 }

@@ -1,12 +1,13 @@
-// rank1 explain: the plan for a filter on a picture of some size, and the plans that it beat.
+// rank1 explain: the plan for a filter on a picture of some size, and the plans that it beat; or what a layer costs.
 import type { Command } from "commander";
 import { Option } from "commander";
 import { explain, type ImageDType, type PictureSpec } from "../index.ts";
 import { writeStdout } from "../node/files.ts";
 import { addFilterOptions, type FilterFlags, filtersOf, parseFilter, parseSize, planOf } from "./arguments.ts";
 import { addEngineOptions, type EngineFlags, withEngine } from "./engine.ts";
+import { addLayerOptions, explainLayer, isLayer, type LayerFlags } from "./layer.ts";
 
-interface Flags extends FilterFlags, EngineFlags {
+interface Flags extends FilterFlags, EngineFlags, LayerFlags {
   size: { width: number; height: number; channels: number };
   image?: string;
   type: ImageDType;
@@ -16,8 +17,8 @@ interface Flags extends FilterFlags, EngineFlags {
 export function addExplain(program: Command): void {
   const command = program
     .command("explain")
-    .description("show how a filter would be computed, what it costs, and the plans that it beats")
-    .argument("<filter>", "a name (see rank1 filters), [[...]], a JSON file, or - for JSON on the standard input")
+    .description("show how a filter would be computed, what it costs, and the plans that it beats; or a layer's cost")
+    .argument("[filter]", "a name (see rank1 filters), [[...]], a JSON file, or - for JSON on the standard input")
     .addOption(
       new Option("--size <WxHxC>", "size of the picture")
         .argParser(parseSize)
@@ -27,7 +28,7 @@ export function addExplain(program: Command): void {
       new Option("--type <type>", "element type of the picture").choices(["u8", "u16", "i16", "f32"]).default("u8"),
     )
     .option("--image <file>", "take size and type from a picture file");
-  addEngineOptions(addFilterOptions(command))
+  addLayerOptions(addEngineOptions(addFilterOptions(command)))
     .option("--json", "print JSON")
     .addHelpText(
       "after",
@@ -35,9 +36,13 @@ export function addExplain(program: Command): void {
 Examples:
   rank1 explain gaussian:sigma=3
   rank1 explain sobel --image photo.jpg
-  rank1 explain disk:9 --tolerance 0.05 --size 4000x3000x3`,
+  rank1 explain disk:9 --tolerance 0.05 --size 4000x3000x3
+  rank1 explain --layer 12x12x3 --kernel 5x5 --out 256`,
     )
-    .action(explainFilter);
+    .action(async (filter: string | undefined, flags: Flags, self: Command) => {
+      if (isLayer(filter, self)) await writeStdout(`${await explainLayer(flags)}\n`);
+      else await explainFilter(filter!, flags);
+    });
 }
 
 async function explainFilter(text: string, flags: Flags): Promise<void> {

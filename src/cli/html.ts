@@ -50,9 +50,6 @@ ${sections.map(({ id, title, html }) => `<section id="${id}">\n<h2>${title}</h2>
 
 export const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
 
-export const count = (value: number): string =>
-  value.toLocaleString("en-US", { maximumFractionDigits: value < 100 ? 1 : 0 });
-
 export const dataUri = (type: string, data: Uint8Array | string): string =>
   `data:${type};base64,${Buffer.from(data).toString("base64")}`;
 

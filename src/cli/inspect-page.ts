@@ -1,7 +1,7 @@
 // The page of a model: where its multiplications are, by kind and by layer, and what splitting its layers would lose.
 import type { Inspection, Layer } from "../onnx/index.ts";
-import { bar, count, escapeHtml, htmlPage } from "./html.ts";
-import { number, quantity } from "./text.ts";
+import { bar, escapeHtml, htmlPage } from "./html.ts";
+import { count, number, quantity } from "./text.ts";
 
 /** "1 × 64 × 30 × 40". */
 export const sides = (shape: readonly (number | string | undefined)[] = ["?"]): string =>

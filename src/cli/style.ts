@@ -33,6 +33,24 @@ code, pre { font: .92em/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monos
 figure { margin: 0; min-width: 0 }
 figure img { display: block; max-width: 100%; height: auto; border-radius: 4px }
 figcaption { display: flex; flex-wrap: wrap; justify-content: space-between; gap: 0 16px; margin-top: 6px }
+h3 { margin: 16px 0 0; font-size: 18px; line-height: 1.3 }
+.stage { max-width: 46em }
+.flow { display: grid; grid-template: 104px auto / repeat(3, minmax(0, 1fr)); gap: 6px 28px; padding: 12px 0 8px }
+.flow > div { position: relative; display: grid; grid-row: span 2; grid-template-rows: subgrid }
+.flow > div + div::before { content: "→"; position: absolute; left: -22px; top: 40px; color: var(--soft) }
+.flow svg { max-width: 100%; height: auto; align-self: center }
+.flow span { font-size: 14px; line-height: 1.35 }
+.sheet { stroke: var(--paper); stroke-width: 1 }
+.grid { stroke: var(--paper); stroke-width: .7; opacity: .55; fill: none }
+.channel0 { fill: #c8682e }
+.channel1 { fill: #3f8f6b }
+.channel2 { fill: #4576b5 }
+.mixed { fill: #8a7aa8 }
+.dot { fill: var(--soft) }
+.stage figcaption { border-top: 1px solid var(--line); padding-top: 6px; font-variant-numeric: tabular-nums }
+.stage figcaption b { color: var(--ink) }
+.sum { font-size: 18px }
+.sum b { color: var(--accent) }
 .scroll { overflow-x: auto }
 table { border-collapse: collapse; width: 100% }
 caption { text-align: left; padding-bottom: 4px }

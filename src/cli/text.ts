@@ -16,6 +16,10 @@ export function number(value: number, digits = 4): string {
   return String(Number(value.toPrecision(digits)));
 }
 
+/** A count with thousands apart; below 100 with a tenth, where it has one. */
+export const count = (value: number): string =>
+  value.toLocaleString("en-US", { maximumFractionDigits: value < 100 ? 1 : 0 });
+
 const prefixes = ["", " k", " M", " G", " T"];
 
 /** A count to four digits with a prefix from ten thousand on: 9,216, 40.55 M. */

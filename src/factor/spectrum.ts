@@ -1,6 +1,8 @@
 // Singular values alone, much faster than with their vectors: the eigenvalues of the Gram matrix, tridiagonalised by
 // Householder reflections and found by the implicit QR method (Golub and Van Loan, "Matrix computations", 8.3).
 
+import { dot } from "./svd.ts";
+
 /**
  * The singular values of a matrix given by its entries, descending. Those below 1e-8 of the largest are rounding errors.
  * Takes about rows · cols · n + 4/3 · n³ operations, where n is the smaller side.
@@ -73,10 +75,4 @@ function step(d: Float64Array, e: Float64Array, start: number, end: number): voi
     z = s * e[k + 1]!;
     e[k + 1] = c * e[k + 1]!;
   }
-}
-
-function dot(a: Float64Array, b: Float64Array, from: number): number {
-  let sum = 0;
-  for (let i = from; i < a.length; i++) sum += a[i]! * b[i]!;
-  return sum;
 }

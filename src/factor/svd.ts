@@ -159,7 +159,7 @@ export function norm(values: ArrayLike<number>): number {
 }
 
 /** Four sums at a time: one alone would wait for each addition. */
-function dot(a: Float64Array, b: Float64Array, from: number): number {
+export function dot(a: Float64Array, b: Float64Array, from: number): number {
   const n = a.length;
   let [i, s0, s1, s2, s3] = [from, 0, 0, 0, 0];
   for (; i + 3 < n; i += 4) {
@@ -172,7 +172,7 @@ function dot(a: Float64Array, b: Float64Array, from: number): number {
   return s0 + s1 + (s2 + s3);
 }
 
-function addScaled(a: Float64Array, b: Float64Array, factor: number, from: number): void {
+export function addScaled(a: Float64Array, b: Float64Array, factor: number, from: number): void {
   const n = a.length;
   for (let i = from; i < n; i++) a[i]! += factor * b[i]!;
 }

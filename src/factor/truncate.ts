@@ -1,6 +1,6 @@
 // How many terms of a singular value decomposition are kept, and the error of leaving out the rest.
 import { checkInteger, checkNumber, checkOptions } from "../errors.ts";
-import { norm } from "./svd.ts";
+import { norm, type Svd } from "./svd.ts";
 
 export interface TruncateOptions {
   /** At most this many terms. */
@@ -41,4 +41,13 @@ export function truncate(
   );
   const kept = Math.min(rank, exactRank, enough);
   return { rank: kept, error: errors[kept] ?? 0 };
+}
+
+/** How many singular values of each matrix are above rounding, in numbers of the given precision. */
+export function numericalRanks(matrices: readonly Svd[], epsilon: number): number[] {
+  const largest = Math.max(...matrices.map(({ s }) => s[0] ?? 0));
+  return matrices.map(({ u, s, v }) => {
+    const threshold = Math.max(u[0]?.length ?? 0, v[0]?.length ?? 0) * epsilon * largest;
+    return s.filter((sigma) => sigma > threshold).length;
+  });
 }

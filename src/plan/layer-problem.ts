@@ -108,7 +108,7 @@ export function checkActivation(parameter: string, value: unknown = "none"): Act
 }
 
 /** Pads and the sides of the result, along both axes. */
-function windowFor(
+export function windowFor(
   [kh, kw]: readonly number[],
   sides: readonly [number, number],
   options: LayerOptions,

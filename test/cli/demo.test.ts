@@ -36,6 +36,10 @@ test("prints a short tour that ends with the page", () => {
   expect(result.stdout).toMatch(
     /^gaussian:sigma=2 {2}17 × 17, rank 1: 289 → 34 multiplications a value\n {2}column-row [\d.]+ ms \(direct [\d.]+ ms\) → gaussian-2\.png$/m,
   );
+  expect(result.stdout).toContain(
+    "a layer  5 × 5, 12 × 12 × 3 to 8 × 8 × 256: 1,228,800 → 4,800 + 49,152 = 53,952 multiplications\n" +
+      "  depthwise, pointwise: 12 × 12 × 3 → 8 × 8 × 3 → 8 × 8 × 256, 22.8 × fewer\n",
+  );
   expect(lines.at(-1)).toBe(`Open ${join(out, "index.html")} in a browser to see it all.`);
 });
 
@@ -128,6 +132,28 @@ test("the figures of the page are those of factorize and plan", async () => {
   engine.dispose();
 });
 
+test("the layer: shapes and numbers at each stage, drawn", () => {
+  const section = html.match(/<section id="layer">.*?<\/section>/s)![0].replaceAll("\u00a0", " ");
+  const stages = [...section.matchAll(/<figure class="stage">.*?<\/figure>/gs)].map(([figure]) => figure);
+  const told = stages.map((figure) => [
+    ...[...figure.matchAll(/<\/svg><span>([^<]*)</g)].map(([, text]) => text),
+    ...figure.match(/[\d,]+ multiplications/)!,
+  ]);
+  expect(told).toEqual([
+    ["12 × 12 × 3", "256 filters of 5 × 5 × 3: each sees all channels", "8 × 8 × 256", "1,228,800 multiplications"],
+    ["12 × 12 × 3", "3 filters of 5 × 5 × 1: one for each channel", "8 × 8 × 3", "4,800 multiplications"],
+    ["8 × 8 × 3", "256 filters of 1 × 1 × 3: three numbers each", "8 × 8 × 256", "49,152 multiplications"],
+  ]);
+  expect(section).toMatch(
+    /<b>1,228,800<\/b> multiplications become <b>4,800 \+ 49,152 = 53,952<\/b>:\s22\.8 times fewer/,
+  );
+  expect(section).toContain("8 × 8 × 6 stand in");
+  // Three channels in and out of the depthwise stage are three sheets each, its filters three more.
+  expect(stages[1]!.match(/class="sheet channel0"/g)).toHaveLength(3);
+  expect(stages[1]!.match(/class="sheet/g)).toHaveLength(9);
+  for (const figure of stages) expect(figure).toMatch(/role="img" aria-label="[\d× ]+ in, [^"]+ out"/);
+});
+
 test("--image: a picture of one's own, shrunk where it is large; --json tells the tour", async () => {
   const large = { width: 1500, height: 30, channels: 2, alpha: true, data: new Uint16Array(90_000).fill(30_000) };
   await writePicture(path("my <own>.png"), large);
@@ -135,6 +161,7 @@ test("--image: a picture of one's own, shrunk where it is large; --json tells th
   expect(code).toBe(0);
   const json = JSON.parse(stdout);
   expect(json).toMatchObject({ version: 1, page: join(path("own"), "index.html") });
+  expect(json.layer).toMatchObject({ direct: { multiplications: 1_228_800 }, separable: { multiplications: 53_952 } });
   expect(json.filters.map((f: { filter: string }) => f.filter)).toEqual(stops.map(({ filter }) => filter));
   expect(json.filters[1]).toMatchObject({
     ...{ rank: 1, exactRank: 1, error: 0, multiplications: { direct: 289, separable: 34 } },

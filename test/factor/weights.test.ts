@@ -7,7 +7,7 @@ import type { Tensor } from "../../src/tensor.ts";
 import { distance, frobenius, generator } from "./matrices.ts";
 
 type Shape = [outChannels: number, inChannels: number, kh: number, kw: number];
-const splits = ["depthwise", "spatial", "bottleneck"] as const;
+const splits = ["depthwise", "spatial", "bottleneck", "cp"] as const;
 
 function randomWeight(shape: Shape, seed = 1): Tensor {
   return { shape, data: Float32Array.from({ length: shape.reduce((a, b) => a * b) }, generator(seed)) };
@@ -17,7 +17,7 @@ function at({ shape, data }: Tensor, ...index: number[]): number {
   return Number(data[index.reduce((offset, i, axis) => offset * shape[axis]! + i, 0)]);
 }
 
-/** The weight that the two layers compute together: what each output takes from each input pixel under the window. */
+/** The weight that the layers compute together: what each output takes from each input pixel under the window. */
 function product(factors: WeightFactors[keyof WeightFactors], [outChannels, inChannels, kh, kw]: Shape): number[] {
   const weights: number[] = [];
   const entry = (o: number, c: number, y: number, x: number): number => {
@@ -28,8 +28,10 @@ function product(factors: WeightFactors[keyof WeightFactors], [outChannels, inCh
         sum += at(factors.depthwise, channel, 0, y, x) * at(factors.pointwise, o, channel, 0, 0);
       } else if (factors.split === "spatial") {
         sum += at(factors.vertical, k, c, y, 0) * at(factors.horizontal, o, k, 0, x);
-      } else {
+      } else if (factors.split === "bottleneck") {
         sum += at(factors.first, k, c, y, x) * at(factors.second, o, k, 0, 0);
+      } else {
+        sum += at(factors.first, k, c, 0, 0) * at(factors.depthwise, k, 0, y, x) * at(factors.last, o, k, 0, 0);
       }
     }
     return sum;
@@ -64,14 +66,38 @@ describe.each(splits)("factorize a weight: %s", (split) => {
     );
   });
 
-  test("a tolerance gets the smallest rank that meets it", () => {
+  test("a tolerance gets a rank that meets it, and the rank before does not", () => {
     const weight = randomWeight([6, 4, 3, 3]);
     for (const tolerance of [0.7, 0.4, 0.1]) {
       const factors = factorize(weight, { split, tolerance });
       expect(factors.error).toBeLessThanOrEqual(tolerance);
+      expect(Math.abs(measuredError(weight, factors) - factors.error)).toBeLessThan(1e-6);
       if (factors.rank > 1)
         expect(factorize(weight, { split, rank: factors.rank - 1 }).error).toBeGreaterThan(tolerance);
     }
+  });
+
+  test("a rank and a tolerance: at most the rank", () => {
+    const factors = factorize(randomWeight([6, 4, 3, 3]), { split, rank: 2, tolerance: 0.01 });
+    expect(factors.rank).toBe(2);
+    expect(factors.error).toBeGreaterThan(0.01);
+  });
+
+  test("exact where the rank suffices: f32 rounding is all that is left", () => {
+    fc.assert(
+      fc.property(shapes, fc.integer({ min: 1, max: 1000 }), (shape, seed) => {
+        const weight = randomWeight(shape, seed);
+        const factors = factorize(weight, { split });
+        const [o, c, kh, kw] = shape;
+        const enough = {
+          ...{ depthwise: Math.min(o, kh * kw), spatial: Math.min(o * kw, c * kh) },
+          ...{ bottleneck: Math.min(o, c * kh * kw), cp: Math.min(o * c, o * kh * kw, c * kh * kw) },
+        };
+        expect(factors.rank).toBeLessThanOrEqual(enough[split]);
+        expect(measuredError(weight, factors)).toBeLessThan(4 * 2 ** -23);
+        expect(factors.error).toBeLessThan(4 * 2 ** -23);
+      }),
+    );
   });
 
   test("neither rank nor tolerance: the rank in the precision of the weight", () => {
@@ -79,12 +105,12 @@ describe.each(splits)("factorize a weight: %s", (split) => {
     const made = factorize(randomWeight(shape), { split, rank: 1 });
     const single: Tensor = { shape, data: Float32Array.from(product(made, shape)) };
     const factors = factorize(single, { split });
-    expect(factors.rank).toBe(1);
+    // Of the cp form only an upper bound is sure: here one term for each of three input channels.
+    expect(factors.rank).toBe(split === "cp" ? 3 : 1);
     expect(factors.error).toBeLessThan(1e-6);
     // In f64 the rounding to f32 is no longer rounding.
-    expect(factorize({ shape, data: Float64Array.from(single.data as Float32Array) }, { split }).rank).toBeGreaterThan(
-      1,
-    );
+    const double = { shape, data: Float64Array.from(single.data as Float32Array) };
+    expect(factorize(double, { split }).rank).toBeGreaterThan(factors.rank);
   });
 
   test("a weight of zeros keeps one channel of zeros", () => {
@@ -109,7 +135,83 @@ test("shapes and multiplications are those of the two layers", () => {
   expect(bottleneck.first.shape).toEqual([3, 3, 5, 7]);
   expect(bottleneck.second.shape).toEqual([8, 3, 1, 1]);
   expect(bottleneck.multiplications).toEqual({ direct, separable: 3 * 3 * 35 + 8 * 3 });
+  const cp = factorize(weight, { split: "cp", rank: 4 });
+  expect(cp.first.shape).toEqual([4, 3, 1, 1]);
+  expect(cp.depthwise.shape).toEqual([4, 1, 5, 7]);
+  expect(cp.last.shape).toEqual([8, 4, 1, 1]);
+  expect(cp.multiplications).toEqual({ direct, separable: 4 * (3 + 35 + 8) });
 });
+
+describe("the cp form", () => {
+  const shapesWithRank = [
+    { shape: [8, 8, 3, 3], rank: 5 },
+    { shape: [16, 16, 3, 3], rank: 20 },
+    { shape: [24, 12, 3, 3], rank: 14 },
+    { shape: [6, 10, 5, 5], rank: 7 },
+  ] as const;
+
+  test.each(shapesWithRank)("mostly finds the terms that a weight $shape was made of: $rank", ({ shape, rank }) => {
+    const errors = [1, 2, 3, 4, 5, 6].map((seed) => {
+      const terms = made(shape, rank, seed);
+      const factors = factorize(terms, { split: "cp", rank });
+      expect(Math.abs(measuredError(terms, factors) - factors.error)).toBeLessThan(1e-6);
+      return factors.error;
+    });
+    // Alternating least squares may end in another minimum, and then says so.
+    expect(errors.filter((error) => error < 1e-6).length).toBeGreaterThanOrEqual(5);
+  });
+
+  test("is better than the depthwise split and the bottleneck at equal multiplications", () => {
+    const weight = randomWeight([16, 16, 3, 3]);
+    const cp = factorize(weight, { split: "cp", rank: 20 });
+    const depthwise = factorize(weight, { split: "depthwise", rank: 2 });
+    const bottleneck = factorize(weight, { split: "bottleneck", rank: 5 });
+    for (const other of [depthwise, bottleneck]) {
+      expect(Math.abs(other.multiplications.separable / cp.multiplications.separable - 1)).toBeLessThan(0.03);
+      expect(cp.error).toBeLessThan(other.error - 0.02);
+    }
+  });
+
+  test("the same bits every time, and terms of equal parts", () => {
+    const weight = randomWeight([9, 7, 3, 3]);
+    const [a, b] = [1, 2].map(() => factorize(weight, { split: "cp", rank: 6 }));
+    expect(a).toEqual(b);
+    for (let k = 0; k < 6; k++) {
+      const first = frobenius(a!.first.data.subarray(7 * k, 7 * k + 7));
+      const last = frobenius(Array.from({ length: 9 }, (_, o) => a!.last.data[6 * o + k]!));
+      expect(frobenius(a!.depthwise.data.subarray(9 * k, 9 * k + 9)) / first).toBeCloseTo(1, 5);
+      expect(last / first).toBeCloseTo(1, 5);
+    }
+  });
+
+  test("where one of the three sizes is 1 it is a matrix, of which the best approximation is known", () => {
+    for (const shape of [
+      [5, 1, 3, 3],
+      [6, 4, 1, 1],
+      [4, 6, 1, 1],
+      [1, 1, 1, 1],
+    ] satisfies Shape[]) {
+      const weight = randomWeight(shape);
+      for (let rank = 1; rank <= Math.min(shape[0], shape[1] * shape[2] * shape[3]); rank++) {
+        const best = factorize(weight, { split: "bottleneck", rank }).error;
+        expect(Math.abs(factorize(weight, { split: "cp", rank }).error - best)).toBeLessThan(1e-3);
+      }
+    }
+  });
+});
+
+/** A weight that is a sum of `rank` terms. */
+function made(shape: Shape | readonly [number, number, number, number], rank: number, seed: number): Tensor {
+  const [o, c, kh, kw] = shape;
+  const next = generator(seed);
+  const random = (length: number) => Array.from({ length }, next);
+  const terms = Array.from({ length: rank }, () => [random(o), random(c), random(kh * kw)] as const);
+  const data = Float64Array.from({ length: o * c * kh * kw }, (_, i) => {
+    const [tap, channel, output] = [i % (kh * kw), Math.floor(i / (kh * kw)) % c, Math.floor(i / (kh * kw * c))];
+    return terms.reduce((sum, [outputs, inputs, taps]) => sum + outputs[output]! * inputs[channel]! * taps[tap]!, 0);
+  });
+  return { shape, data };
+}
 
 test("the textbook's layer: 12 x 12 x 3, 5 x 5, 256 outputs", () => {
   const { multiplications } = factorize(randomWeight([256, 3, 5, 5]), { split: "depthwise", rank: 1 });
@@ -160,6 +262,8 @@ describe("factorize a weight refuses", () => {
     const large = randomWeight([8, 8, 3, 3]);
     expect(() => factorize(large, { split: "spatial", rank: 1, maxSide: 23 })).toThrow(LimitError);
     expect(factorize(large, { split: "spatial", rank: 1, maxSide: 24 }).rank).toBe(1);
+    expect(() => factorize(large, { split: "cp", rank: 20, maxSide: 19 })).toThrow(/^rank of the cp fit: .*19 terms/);
+    expect(factorize(large, { split: "cp", rank: 72, maxSide: 19 }).error).toBeLessThan(1e-6); // exact: no fit
     expect(() => factorize(randomWeight([257, 257, 3, 3]), { split: "spatial" })).toThrow(/768/);
   });
 });

@@ -1,8 +1,9 @@
 // The demo's page: the idea, the filters at a glance, and each by itself.
 import { explain, type FilterFactors, factorize } from "../../index.ts";
 import { drawFactors } from "../draw.ts";
-import { bar, count, dataUri, escapeHtml, htmlPage, type Section } from "../html.ts";
-import { fraction, milliseconds, number } from "../text.ts";
+import { bar, dataUri, escapeHtml, htmlPage, type Section } from "../html.ts";
+import { count, fraction, milliseconds, number } from "../text.ts";
+import { layerHtml } from "./layer.ts";
 import type { Findings, Trial } from "./tour.ts";
 
 /** A picture as it stands in the page. */
@@ -35,6 +36,7 @@ export function demoPage(chapters: readonly Chapter[], machine: Machine, given?:
     { id: "idea", title: "One column times one row", html: idea() },
     { id: "filters", title: "The filters at a glance", html: overview(chapters, machine) },
     ...chapters.map((chapter) => ({ id: chapter.stop.id, title: chapter.stop.title, html: stopHtml(chapter) })),
+    { id: "layer", title: "One level up: a layer of a network", html: layerHtml() },
     { id: "next", title: "What to try next", html: next },
   ];
   const inputs = given === undefined ? "a painted scene and a test chart" : `<code>${escapeHtml(given)}</code>`;
@@ -230,6 +232,7 @@ const onwards: readonly [command: string, does: string][] = [
   ["filter photo.jpg edges.png --filter sobel", "filters a picture"],
   ["filter photo.jpg relief.png --filter sobel-x --show signed", "shows which way each edge goes"],
   ["explain disk:9 --tolerance 0.05 --size 4000x3000x3", "shows what would be done, and why"],
+  ["explain --layer 112x112x32 --kernel 3x3 --out 64 --pads same", "shows what a layer costs, whole and in two stages"],
 ];
 
 const next = `<dl class="commands">
