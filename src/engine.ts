@@ -145,11 +145,7 @@ export class Engine {
   /** The cheapest plan, with the candidates that it beat; `strategy` asks for one solver's instead. */
   plan(problem: Problem, options?: { strategy?: string }): Plan {
     const { strategy } = checkOptions<{ strategy?: string }>("options", options, ["strategy"]);
-    const known = typeof problem === "object" && problem !== null && solvers.some(({ kind }) => kind === problem.kind);
-    if (!known || !problem.x || !problem.y || !problem.window || (problem.kind === "filter" && !problem.factors)) {
-      const [expected, received] = ["a problem made by engine.filterProblem or engine.layerProblem", describe(problem)];
-      throw new InvalidArgumentError({ parameter: "problem", expected, received });
-    }
+    checkProblem(problem, "engine.filterProblem or engine.layerProblem");
     return makePlan(problem, this.planner, strategy);
   }
 
@@ -273,6 +269,7 @@ export class Engine {
 
   /** Packs the weights of a layer once. What it returns holds memory until it is disposed of. */
   async prepare(problem: LayerProblem, weights: LayerTensors, options?: { strategy?: string }): Promise<PreparedLayer> {
+    checkProblem(problem, "engine.layerProblem", "filter");
     const packed = weightsOf(problem, weights);
     const plan = this.plan(findStructure(problem, packed), options);
     return this.enqueue(undefined, async () => {
@@ -300,7 +297,7 @@ export class Engine {
 
   private layer({ problem, x, tensors, run }: LayerCall): Promise<F32Tensor> {
     const weights = weightsOf(problem, tensors);
-    const out = checkLayerOut(problem, run.out);
+    const out = checkLayerOut(problem, x, run.out);
     return this.enqueue(run.signal, async (signal) => {
       const key = `${JSON.stringify(problem)} ${this.identities.of(tensors)}`;
       const network = await this.programs.of(key, () =>
@@ -377,6 +374,14 @@ export class Engine {
     this.queue = next.catch(() => {});
     return next;
   }
+}
+
+function checkProblem(problem: Problem, makers: string, excluded?: Problem["kind"]): void {
+  const given = (typeof problem === "object" && problem) || ({} as Problem);
+  const known = given.kind !== excluded && solvers.some(({ kind }) => kind === given.kind);
+  if (known && given.x && given.y && given.window && (given.kind !== "filter" || given.factors)) return;
+  const [expected, received] = [`a problem made by ${makers}`, describe(problem)];
+  throw new InvalidArgumentError({ parameter: "problem", expected, received });
 }
 
 /** As JSON; what has none (a BigInt, a circle) is refused by the checks of the call, as it should be. */

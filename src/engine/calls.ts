@@ -26,17 +26,18 @@ export function checkOut(out: unknown, x: CheckedImage, dtype: ImageDType): Imag
   if (imageDTypeOf(out) !== dtype || array.length !== x.data.length) {
     throw new InvalidArgumentError({ parameter: "out", expected, received: describe(out) });
   }
+  return checkApart(array, x.data, "the image");
+}
+
+/** Checks that `out` shares no memory with the input. */
+export function checkApart<T extends ArrayBufferView>(out: T, input: ArrayBufferView, name: string): T {
   const overlap =
-    array.buffer === x.data.buffer &&
-    array.byteOffset < x.data.byteOffset + x.data.byteLength &&
-    x.data.byteOffset < array.byteOffset + array.byteLength;
-  if (overlap)
-    throw new InvalidArgumentError({
-      parameter: "out",
-      expected: "memory apart from the image's",
-      received: "an overlap",
-    });
-  return array;
+    out.buffer === input.buffer &&
+    out.byteOffset < input.byteOffset + input.byteLength &&
+    input.byteOffset < out.byteOffset + out.byteLength;
+  if (!overlap) return out;
+  const [expected, received] = [`memory apart from ${name}'s`, "an overlap"];
+  throw new InvalidArgumentError({ parameter: "out", expected, received });
 }
 
 /** Clamped arrays and Node's Buffers as the plain class, whose copies are the fast ones. */

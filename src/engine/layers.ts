@@ -11,13 +11,13 @@ import {
   layerProblem,
   weightShapes,
 } from "../plan/layer-problem.ts";
-import type { LayerProblem, Plan } from "../plan/types.ts";
+import type { LayerProblem, Plan, ValueSpec } from "../plan/types.ts";
 import type { Network } from "../run/network.ts";
 import type { Abortable } from "../run/slices.ts";
 import type { RunOptions } from "../run/stage.ts";
 import type { CallerValue } from "../run/values.ts";
 import { checkTensor, type F32Tensor, type TensorLike } from "../tensor.ts";
-import { type CallOptions, checkRunOptions } from "./calls.ts";
+import { type CallOptions, checkApart, checkRunOptions } from "./calls.ts";
 
 /** Weights and biases of a layer, by name: see {@link layerProblem}; a bias is one number an output. */
 export type LayerTensors = Readonly<Record<string, TensorLike | ArrayLike<number> | undefined>>;
@@ -34,7 +34,7 @@ export interface LayerRunOptions extends Omit<CallOptions, "out"> {
   out?: Float32Array;
 }
 
-const callKeys = ["bias", "depthwiseBias", "out", "signal", "onProgress"] as const;
+const callKeys = ["bias", "out", "signal", "onProgress"] as const;
 
 /** The parts of a call of a layer: its problem, its input, its weights in TensorFlow's order, how to run it. */
 export interface LayerCall {
@@ -51,21 +51,23 @@ export function checkLayerCall(
   given: readonly TensorLike[],
   options: LayerCallOptions | undefined,
 ): LayerCall {
-  const all = checkOptions<LayerCallOptions>("options", options, [...layerOptionKeys, ...callKeys]);
+  const biases = kind === "separableConv2d" ? (["depthwiseBias"] as const) : [];
+  const all = checkOptions<LayerCallOptions>("options", options, [...layerOptionKeys[kind], ...callKeys, ...biases]);
   const { bias, depthwiseBias, out, signal, onProgress, ...layerOptions } = all;
   checkRunOptions({ signal, onProgress });
   const x = checkTensor("x", input, 4);
   const weights = layerKinds[kind].map((name, i): [string, F32Tensor] => [name, checkTensor(name, given[i], 4)]);
   const shapes = Object.fromEntries(weights.map(([name, { shape }]) => [name, shape]));
   const problem = layerProblem(kind, { x: x.shape, ...shapes }, layerOptions);
-  const tensors = { ...Object.fromEntries(weights), bias, depthwiseBias };
+  const tensors = { ...Object.fromEntries(weights), bias, ...(depthwiseBias !== undefined && { depthwiseBias }) };
   return { problem, x, tensors, run: { out, signal, onProgress } };
 }
 
 /** Weights by constant, in TensorFlow's order, after checks of shapes, lengths and names. */
-export function weightsOf(problem: LayerProblem, tensors: LayerTensors): Map<string, LayerWeights> {
+export function weightsOf(problem: LayerProblem, weights: LayerTensors): Map<string, LayerWeights> {
   const known = weightShapes(problem);
-  checkOptions("weights", tensors, known.flatMap(({ name, bias }) => [name, bias]) as never[]);
+  const names = known.flatMap(({ name, bias }) => [name, bias]);
+  const tensors = checkOptions<LayerTensors>("weights", weights, names);
   return new Map(
     known.map(({ name, bias, shape, depthwise }) => {
       const { data, shape: given } = checkTensor(name, tensors[name], 4);
@@ -79,14 +81,14 @@ export function weightsOf(problem: LayerProblem, tensors: LayerTensors): Map<str
         throw new InvalidArgumentError({ parameter: name, expected, received });
       }
       const count = depthwise ? inputs * outputs : outputs;
-      const weights: LayerWeights = {
+      const packable: LayerWeights = {
         // Only once it is packed: calls that find a packed weight again never ask.
         get weight() {
           return nchw ? planesLast(data, count, data.length / count / (kh * kw), kh * kw) : data;
         },
         bias: checkBias(bias, tensors[bias], count),
       };
-      return [name, weights];
+      return [name, packable];
     }),
   );
 }
@@ -125,10 +127,11 @@ export async function runLayer(
   problem: LayerProblem,
   network: Network,
   x: F32Tensor,
-  data: Float32Array,
+  out: Float32Array | undefined,
   options: RunOptions,
 ): Promise<F32Tensor> {
   const { dataFormat: format } = problem;
+  const data = out ?? new Float32Array(lengthOf(problem.y));
   const value = (shape: readonly number[], data: Float32Array): CallerValue => {
     const [images, height, width, channels] = shape as [number, number, number, number];
     return { data, format, images, height, width, channels };
@@ -147,12 +150,13 @@ function callerShape([n, h, w, c]: readonly number[], format: LayerProblem["data
   return format === "NHWC" ? [n!, h!, w!, c!] : [n!, c!, h!, w!];
 }
 
-/** Checks `out`, or makes the array that is returned. */
-export function checkLayerOut({ y }: LayerProblem, out: unknown): Float32Array {
-  const length = y.shape.reduce((product, side) => product * side, 1);
-  if (out === undefined) return new Float32Array(length);
-  if (out instanceof Float32Array && out.length === length) return out;
-  const expected = `a Float32Array of ${length} elements`;
+const lengthOf = ({ shape }: ValueSpec): number => shape.reduce((product, side) => product * side, 1);
+
+/** Checks `out`, where it is given. What is returned without it is made once the layer is known to fit memory. */
+export function checkLayerOut({ y }: LayerProblem, x: F32Tensor, out: unknown): Float32Array | undefined {
+  if (out === undefined) return undefined;
+  if (out instanceof Float32Array && out.length === lengthOf(y)) return checkApart(out, x.data, "x");
+  const expected = `a Float32Array of ${lengthOf(y)} elements`;
   throw new InvalidArgumentError({ parameter: "out", expected, received: describe(out) });
 }
 
@@ -189,7 +193,7 @@ export class PreparedLayer {
       const [expected, received] = [`the layer's [${wanted.join(", ")}]`, `[${x.shape.join(", ")}]`];
       throw new InvalidArgumentError({ parameter: "x", expected, received });
     }
-    const target = checkLayerOut(problem, out);
+    const target = checkLayerOut(problem, x, out);
     return this.enqueue(signal, async (signal) => {
       if (this.disposed) {
         const [expected, received] = ["a layer in use", "a disposed one"];

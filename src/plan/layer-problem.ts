@@ -30,10 +30,16 @@ export interface LayerOptions {
   residual?: boolean;
 }
 
-export const layerOptionKeys = [
-  ...(["strides", "pads", "dilations", "dataFormat", "groups", "activation"] as const),
-  ...(["depthwiseActivation", "expandActivation", "residual"] as const),
-] satisfies (keyof LayerOptions)[];
+const commonKeys = ["strides", "pads", "dilations", "dataFormat", "activation"] as const;
+
+/** What may be said of each kind of layer. */
+export const layerOptionKeys: Readonly<Record<LayerKind, readonly (keyof LayerOptions)[]>> = {
+  conv2d: [...commonKeys, "groups"],
+  depthwiseConv2d: commonKeys,
+  pointwiseConv2d: [...commonKeys, "groups"],
+  separableConv2d: [...commonKeys, "depthwiseActivation"],
+  invertedResidual: [...commonKeys, "depthwiseActivation", "expandActivation", "residual"],
+};
 
 /** Shapes by name: of x, and of each weight in the orders of the data format. */
 export type LayerShapes = Readonly<Record<string, readonly number[]>>;
@@ -121,7 +127,7 @@ export function windowFor(
     const room = sides[axis]! + pads[axis]! + pads[axis + 2]! - reach[axis]!;
     if (room >= 0) return Math.floor(room / strides[axis]!) + 1;
     const what = axis === 0 ? "height" : "width";
-    const expected = `x and its pads to have a ${what} of at least ${reach[axis]}, which the kernel spans`;
+    const expected = `x and its pads to have a ${what} of at least ${reach[axis]}, which the window spans`;
     throw new InvalidArgumentError({ parameter: "x", expected, received: `${room + reach[axis]!}` });
   }) as [number, number];
   const window: Window = { size, strides, dilations, pads, border: "constant", borderValue: 0 };
@@ -131,6 +137,10 @@ export function windowFor(
 function checkPads(pads: unknown, sides: readonly number[], reach: readonly number[], strides: readonly number[]) {
   if (Array.isArray(pads) && pads.length === 4) {
     return pads.map((pad, i) => checkInteger(`pads[${i}]`, pad, { min: 0 })) as unknown as Window["pads"];
+  }
+  if (typeof pads !== "string") {
+    const expected = '"same", "valid" or [top, left, bottom, right]';
+    throw new InvalidArgumentError({ parameter: "pads", expected, received: describe(pads) });
   }
   if (checkOneOf("pads", pads, ["same", "valid"] as const) === "valid") return [0, 0, 0, 0] satisfies Window["pads"];
   const whole = [0, 1].map((axis) => {
@@ -150,10 +160,10 @@ function checkPads(pads: unknown, sides: readonly number[], reach: readonly numb
  * @throws InvalidArgumentError that names the shape or the option
  */
 export function layerProblem(kind: LayerKind, shapes: LayerShapes, given?: LayerOptions): LayerProblem {
-  const options = checkOptions<LayerOptions>("options", given, layerOptionKeys);
   const names = layerKinds[checkOneOf("kind", kind, Object.keys(layerKinds) as LayerKind[])];
+  const options = checkOptions<LayerOptions>("options", given, layerOptionKeys[kind]);
   const dataFormat = checkOneOf("dataFormat", options.dataFormat ?? "NHWC", ["NHWC", "NCHW"] as const);
-  const given4 = checkShape("x", shapes.x, 4);
+  const given4 = checkShape("x", shapes?.x, 4);
   const [images, height, width, inputs] = (
     dataFormat === "NHWC" ? given4 : [given4[0], given4[2], given4[3], given4[1]]
   ) as [number, number, number, number];
@@ -193,6 +203,10 @@ export function layerProblem(kind: LayerKind, shapes: LayerShapes, given?: Layer
     }
     default: {
       const groups = checkInteger("groups", options.groups ?? 1, { min: 1 });
+      if (inputs % groups !== 0) {
+        const expected = `a divisor of the ${inputs} channels of x`;
+        throw new InvalidArgumentError({ parameter: "groups", expected, received: `${groups}` });
+      }
       const [kh, kw, each, outputs] = convShape(dataFormat, "weight", shapes.weight);
       if (kind === "pointwiseConv2d") pointwiseShape(dataFormat, "weight", shapes.weight, inputs / groups);
       if (each * groups !== inputs) {

@@ -4,12 +4,20 @@ import { spawnSync } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { createEngine, type Engine, type EngineOptions, InvalidArgumentError } from "../../src/index.ts";
+import {
+  createEngine,
+  type Engine,
+  type EngineOptions,
+  InvalidArgumentError,
+  type LayerKind,
+  type LayerOptions,
+  type LayerShapes,
+} from "../../src/index.ts";
 import type { ImageDType } from "../../src/tensor.ts";
 import { wideSupport } from "../../src/wasm/wide.ts";
 import { bits, everyPlan } from "../engine/engines.ts";
 import { temporaryFolder } from "../node/folder.ts";
-import { randomImage } from "../oracle.ts";
+import { random, randomImage } from "../oracle.ts";
 
 const { supported, reason } = wideSupport();
 const where = supported ? reason : `skipped: ${reason}`;
@@ -25,22 +33,42 @@ afterAll(() => {
   for (const engine of open) engine.dispose();
 });
 
-interface Case {
+interface FilterCase {
   dtype: ImageDType;
   filter: string;
   output: ImageDType;
   strategy: string;
 }
 
-/** Runs cases in a process of its own. By the kernel that each made new: what V8 says of its function. */
-function traceOf(cases: readonly Case[]): Map<string, string> {
+interface LayerCase {
+  kind: LayerKind;
+  shapes: LayerShapes;
+  options?: LayerOptions;
+  strategy: string;
+}
+
+/** The functions of a kernel, in their order: of the conv family, one for each width of its panels and the strip. */
+const functionsOf = (kernel: string): readonly string[] =>
+  kernel.startsWith("conv ") ? ["16 outputs", "8 outputs", "4 outputs", "strip"] : ["strip"];
+
+/** Runs cases in a process of its own. By the kernel that each made new, and its function: what V8 says of it. */
+function traceOf(cases: readonly (FilterCase | LayerCase)[]): Map<string, string> {
   const source = `
     import { createEngine } from ${JSON.stringify(new URL("../../src/index.ts", import.meta.url).href)};
     const arrays = { u8: Uint8Array, u16: Uint16Array, f32: Float32Array };
     const engine = await createEngine({ backend: "wasm", threads: 1, wide: true });
     let known = 0;
-    for (const { dtype, filter, ...options } of ${JSON.stringify(cases)}) {
-      await engine.filter({ width: 99, height: 50, channels: 1, data: new arrays[dtype](99 * 50) }, filter, options);
+    const tensor = (shape) => ({ shape, data: new Float32Array(shape.reduce((a, b) => a * b, 1)) });
+    for (const { dtype, filter, kind, shapes, options, ...rest } of ${JSON.stringify(cases)}) {
+      if (filter) {
+        await engine.filter({ width: 99, height: 50, channels: 1, data: new arrays[dtype](99 * 50) }, filter, rest);
+      } else {
+        const { x, ...others } = shapes;
+        const weights = Object.fromEntries(Object.entries(others).map(([name, shape]) => [name, tensor(shape)]));
+        const prepared = await engine.prepare(engine.layerProblem(kind, shapes, options), weights, rest);
+        await prepared.run(tensor(x));
+        prepared.dispose();
+      }
       const kernels = Object.keys(engine.info().wide.verdicts);
       console.log("\\nKERNELS " + JSON.stringify(kernels.slice(known)));
       known = kernels.length;
@@ -63,7 +91,11 @@ function traceOf(cases: readonly Case[]): Map<string, string> {
     if (!part.startsWith("KERNELS ")) continue;
     // Of one module, in the order of its functions.
     const kernels: string[] = JSON.parse(part.split("\n")[0]!.slice("KERNELS ".length));
-    for (const [i, kernel] of kernels.entries()) traces.set(kernel, functions[i] ?? "");
+    for (const kernel of kernels) {
+      const names = functionsOf(kernel);
+      for (const [i, name] of names.entries()) traces.set(`${kernel}, ${name}`, functions[i] ?? "");
+      functions = functions.slice(names.length);
+    }
     functions = [];
   }
   return traces;
@@ -71,7 +103,7 @@ function traceOf(cases: readonly Case[]): Map<string, string> {
 
 describe(`the compiler (${where})`, () => {
   const columnRow = { strategy: "column-row" } as const;
-  const cases: Case[] = [
+  const filterCases: FilterCase[] = [
     { dtype: "u8", filter: "gaussian:2", output: "u8", ...columnRow },
     { dtype: "u8", filter: "gaussian:2", output: "u16", ...columnRow },
     { dtype: "f32", filter: "gaussian:2", output: "f32", ...columnRow },
@@ -95,16 +127,82 @@ describe(`the compiler (${where})`, () => {
     ["the second term, to u8", /^taps f32 f32 u8 in f32 /],
     ["the second term, to f32", /^taps f32 f32 f32 in f32 /],
   ];
+
+  const [x, pads] = [[1, 16, 16, 16], "same"] as const;
+  const layerCase = (kind: LayerKind, weights: LayerShapes, options: LayerOptions, strategy: string): LayerCase => ({
+    ...{ kind, shapes: { x, ...weights }, options, strategy },
+  });
+  const convOf = (outputs: number, options: LayerOptions = {}, strategy = "matrix-product"): LayerCase =>
+    layerCase("conv2d", { weight: [3, 3, 16 / (options.groups ?? 1), outputs] }, { pads, ...options }, strategy);
+  const depthwiseOf = (kh: number, kw: number, options: LayerOptions = {}): LayerCase =>
+    layerCase("depthwiseConv2d", { weight: [kh, kw, 16, 1] }, { pads, ...options }, "depthwise");
+  const residual = { expand: [1, 1, 16, 32], depthwise: [3, 3, 32, 1], project: [1, 1, 32, 16] };
+  const layerCases: LayerCase[] = [
+    ...(["none", "relu", "relu6", "hard-swish", "silu", "sigmoid", { leakyRelu: 0.1 }] as const).flatMap(
+      (activation) => [convOf(32, { activation }), depthwiseOf(3, 3, { activation })],
+    ),
+    convOf(34, { groups: 2, dilations: 2, strides: 3, pads: [2, 2, 2, 0] }),
+    ...[
+      convOf(32, { groups: 8, dilations: 2 }),
+      convOf(32, {}, "winograd"),
+      convOf(32, { activation: "silu" }, "winograd"),
+    ],
+    ...[depthwiseOf(3, 3, { strides: 2 }), depthwiseOf(5, 5), depthwiseOf(5, 5, { strides: 2 }), depthwiseOf(7, 7)],
+    ...[depthwiseOf(9, 9), depthwiseOf(1, 12), depthwiseOf(2, 3, { dilations: 2 })],
+    layerCase("invertedResidual", residual, { pads, residual: true }, "pointwise-depthwise-pointwise"),
+  ];
+  const activation = /(?:none|relu|relu6|hard-swish|silu|sigmoid|\{"leakyRelu":0\.1\})/.source;
+  const depthwise = (name: string): RegExp => new RegExp(`^depthwise f32 8/2x. ${name} none `);
+  const layerKernels: [name: string, pattern: RegExp, count?: number][] = [
+    ["panels of 16 outputs, whatever comes after", new RegExp(`^conv f32 6 ${activation} relaxed .* 16 outputs$`), 7],
+    ["panels of 8 outputs, whatever comes after", new RegExp(`^conv f32 6 ${activation} relaxed .* 8 outputs$`), 7],
+    ["panels whose inputs come one at a time", /^conv f32 . single none relaxed .* 16 outputs$/],
+    ["panels that add", /^conv f32 6 none add relaxed .* 16 outputs$/],
+    ["depthwise 3 x 3, whatever comes after", new RegExp(`^depthwise f32 8/2x4 3 x 3/1/1 ${activation} `), 7],
+    ["depthwise 3 x 3, stride 2", depthwise("3 x 3/2/1")],
+    ["depthwise 5 x 5", depthwise("5 x 5/1/1")],
+    ["depthwise 5 x 5, stride 2", depthwise("5 x 5/2/1")],
+    ["depthwise 7 x 7", depthwise("n x 7/1/1")],
+    ["depthwise 9 x 9", depthwise("n x 9/1/1")],
+    ["depthwise 1 x 12", depthwise("1 x 12/1/1")],
+    ["depthwise 2 x 3, dilation 2", depthwise("2 x 3/1/2")],
+    ["Winograd's sums before the products", /^winograd input none /],
+    ["Winograd's sums after the products", /^winograd output (none|silu) /, 2],
+  ];
+
   let traces: Map<string, string> | undefined;
 
-  it.skipIf(!supported).each(kernels)("joins %s", (_name, pattern) => {
-    traces ??= traceOf(cases);
+  it.skipIf(!supported).each([...kernels, ...layerKernels])("joins %s", (_name, pattern, count = 1) => {
+    traces ??= traceOf([...filterCases, ...layerCases]);
     const found = [...traces].filter(([kernel]) => pattern.test(kernel));
-    expect(found.length, [...traces.keys()].join("\n")).toBe(1);
-    const [[kernel, trace]] = found as [[string, string]];
-    expect(/Decide to vectorize, [1-9]\d* revectorizable nodes/.test(trace), kernel).toBe(true);
-    // Vectors of two loads of 128 bits each: the loads were not partners.
-    expect(/ForcePackNode Load/.test(trace), `${kernel} packs loads by force`).toBe(false);
+    expect(found.length, [...traces.keys()].join("\n")).toBe(count);
+    for (const [kernel, trace] of found) {
+      expect(/Decide to vectorize, [1-9]\d* revectorizable nodes/.test(trace), kernel).toBe(true);
+      // Vectors of two loads of 128 bits each: the loads were not partners.
+      expect(/ForcePackNode Load/.test(trace), `${kernel} packs loads by force`).toBe(false);
+    }
+  });
+
+  it.skipIf(!supported)("agrees with narrow code on every layer, to the bit", async () => {
+    const [narrow, wide] = [await engineOf({}), await engineOf({ wide: true })];
+    const next = random(3);
+    const tensor = (shape: readonly number[]) => {
+      return { shape, data: Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => 2 * next() - 1) };
+    };
+    for (const { kind, shapes, options, strategy } of layerCases) {
+      const [x, ...weights] = Object.entries(shapes).map(([name, shape]) => [name, tensor(shape)] as const);
+      const results: string[] = [];
+      for (const engine of [narrow, wide]) {
+        const problem = engine.layerProblem(kind, shapes, options);
+        const prepared = await engine.prepare(problem, Object.fromEntries(weights), { strategy });
+        results.push(Buffer.from((await prepared.run(x![1])).data.buffer).toString("hex"));
+        prepared.dispose();
+      }
+      expect(results[0] === results[1], `${kind} ${strategy} ${JSON.stringify(options)}`).toBe(true);
+    }
+    const verdicts = Object.entries(wide.info().wide.verdicts);
+    expect(verdicts.length).toBeGreaterThan(20);
+    expect(verdicts.filter(([, verdict]) => verdict !== "wide")).toEqual([]);
   });
 });
 
