@@ -114,7 +114,7 @@ function checkBias(parameter: string, bias: unknown, count: number): ArrayLike<n
 }
 
 /** [outputs, inputs, taps] as [taps, inputs, outputs]. */
-function planesLast(data: Float32Array, outputs: number, inputs: number, taps: number): Float32Array {
+export function planesLast(data: Float32Array, outputs: number, inputs: number, taps: number): Float32Array {
   const moved = new Float32Array(data.length);
   for (let o = 0, at = 0; o < outputs; o++)
     for (let c = 0; c < inputs; c++)

@@ -60,7 +60,7 @@ export const weights = (id: string, elements: number): BufferSpec => ({
   ...{ id, scope: "constant", width: elements, channels: 1 },
 });
 
-const pointwiseWindow = { size: [1, 1], strides: [1, 1], dilations: [1, 1], pads: [0, 0] } as const;
+export const pointwiseWindow: LayerWindow = { size: [1, 1], strides: [1, 1], dilations: [1, 1], pads: [0, 0] };
 
 /** The window of a layer's kernel. */
 export const windowOf = ({ size, strides, dilations, pads }: Window): LayerWindow => ({
@@ -77,7 +77,7 @@ type ConvOptions = Pick<ConvSpec, "inputs" | "outputs" | "activation"> & Partial
 
 export const convSpec = (options: ConvOptions, pixels: number): ConvSpec => ({
   ...{ family: "conv", members: 1, groups: 1, residual: false, tile: tileFor(pixels) },
-  ...(pointwiseWindow as unknown as LayerWindow),
+  ...pointwiseWindow,
   ...options,
 });
 

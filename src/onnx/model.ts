@@ -1,7 +1,12 @@
 // Models from and to files: the message as it came, so that it can be written again, and the network in it.
+import { createEngine, type Engine } from "../engine.ts";
 import { checkOptions, describe, InvalidArgumentError } from "../errors.ts";
-import type { Graph } from "../graph/types.ts";
+import { GraphProgram, type RunOptions } from "../graph/program.ts";
+import { checkInputs } from "../graph/run.ts";
+import type { Graph, Spec } from "../graph/types.ts";
+import type { Tensor } from "../tensor.ts";
 import { importGraph } from "./import.ts";
+import { operators } from "./ops/index.ts";
 import { ModelProto, TensorProto } from "./schema.ts";
 import { externalLocation } from "./tensors.ts";
 import { decode, encode } from "./wire.ts";
@@ -14,7 +19,12 @@ export type ExternalData =
 export interface LoadOptions {
   /** Where weights are that lie outside the file. Nothing is ever read by a name that only the file knows. */
   externalData?: ExternalData;
+  /** Runs the model, and stays the caller's. Without one the model makes its own at its first run. */
+  engine?: Engine;
 }
+
+/** Programs for so many different shapes of inputs are kept. */
+const mostPrograms = 4;
 
 /** A network and the file that it came in. */
 export class Model {
@@ -22,9 +32,59 @@ export class Model {
   readonly proto: ModelProto;
   readonly graph: Graph;
 
-  constructor(proto: ModelProto, graph: Graph) {
+  private readonly givenEngine: Engine | undefined;
+  private ownEngine: Promise<Engine> | undefined;
+  private readonly programs = new Map<string, Promise<GraphProgram>>();
+
+  constructor(proto: ModelProto, graph: Graph, engine?: Engine) {
     this.proto = proto;
     this.graph = graph;
+    this.givenEngine = engine;
+  }
+
+  /**
+   * Computes the outputs from the inputs, both by name, in the orders of ONNX (NCHW). The first run with inputs of a shape
+   * compiles for it; sides that the model leaves open may be any.
+   *
+   * @throws InvalidArgumentError for inputs that are missing, not known, or of another shape or type; UnsupportedOpError
+   * for operators that are missing. Both before anything is computed.
+   */
+  async run(inputs: Readonly<Record<string, Tensor>>, options?: RunOptions): Promise<Record<string, Tensor>> {
+    const { signal, onProgress } = checkOptions<RunOptions>("options", options, ["signal", "onProgress"]);
+    const values = checkInputs(this.graph, inputs);
+    return (await this.programFor(values)).run(values, { signal, onProgress });
+  }
+
+  /** The compiled network for inputs of these types and shapes. */
+  async programFor(inputs: ReadonlyMap<string, Spec>): Promise<GraphProgram> {
+    const specs = new Map([...inputs].map(([name, { dtype, shape }]) => [name, { dtype, shape }]));
+    const key = JSON.stringify([...specs]);
+    const known = this.programs.get(key);
+    if (known) return known;
+    if (this.programs.size >= mostPrograms) {
+      const [oldest, program] = this.programs.entries().next().value!;
+      this.programs.delete(oldest);
+      program.then((old) => old.dispose()).catch(() => {});
+    }
+    const program = this.engine().then((engine) => GraphProgram.create(this.graph, operators, specs, engine));
+    this.programs.set(key, program);
+    // What failed is tried again at the next run.
+    program.catch(() => this.programs.delete(key));
+    return program;
+  }
+
+  /** Frees what runs have made; a later run makes it anew. */
+  dispose(): void {
+    for (const program of this.programs.values()) program.then((one) => one.dispose()).catch(() => {});
+    this.programs.clear();
+    this.ownEngine?.then((engine) => engine.dispose()).catch(() => {});
+    this.ownEngine = undefined;
+  }
+
+  private engine(): Promise<Engine> {
+    if (this.givenEngine) return Promise.resolve(this.givenEngine);
+    this.ownEngine ??= createEngine();
+    return this.ownEngine;
   }
 }
 
@@ -36,7 +96,7 @@ export class Model {
  * than numbers.
  */
 export async function loadModel(model: Uint8Array | ArrayBuffer | string, options: LoadOptions = {}): Promise<Model> {
-  const { externalData } = checkOptions<LoadOptions>("options", options, ["externalData"]);
+  const { externalData, engine } = checkOptions<LoadOptions>("options", options, ["externalData", "engine"]);
   const bytes = typeof model === "string" ? await readFile(model) : model;
   const data = bytes instanceof ArrayBuffer ? new Uint8Array(bytes) : bytes;
   if (!(data instanceof Uint8Array) || data.length === 0) {
@@ -44,7 +104,7 @@ export async function loadModel(model: Uint8Array | ArrayBuffer | string, option
     throw new InvalidArgumentError({ parameter: "model", expected: "the bytes of an ONNX file", received });
   }
   const proto = decode(ModelProto, data, "model");
-  return new Model(proto, importGraph(proto, await externalFiles(proto, externalData)));
+  return new Model(proto, importGraph(proto, await externalFiles(proto, externalData)), engine);
 }
 
 interface Files {

@@ -123,5 +123,7 @@ export const elementwise: Kernel<ElementwiseSpec> = {
     ...{ arithmetic: "depthwise", multiplications: 0, additions: channels * width, serialAdditions: 0 },
   }),
   params,
+  // Constants of channels, one after the other.
+  pack: (_spec, _input, { weight }) => Float32Array.from(weight),
   overrun: { elements: 0, rows: 0 },
 };

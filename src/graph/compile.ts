@@ -1,0 +1,106 @@
+// A network becomes parts: nodes on the host, and plans of many stages that the machine runs in one go. A part's plan holds
+// all layers that need no more of the host than the parts before have given.
+import type { Engine } from "../engine.ts";
+import type { LayerWeights } from "../kernels/kernel.ts";
+import type { BufferSpec, Cost, Stage } from "../plan/types.ts";
+import { joiningRules, type Lowered, type LoweringContext, layerRules } from "./lower.ts";
+import type { Graph, GraphNode, Spec } from "./types.ts";
+
+/** Stages over values in the machine's memory; `reads` and `writes` are the values that it shares with the host. */
+export interface MachinePart {
+  kind: "machine";
+  plan: { stages: Stage[]; buffers: BufferSpec[]; cost: Cost };
+  weights: Map<string, LayerWeights>;
+  reads: string[];
+  writes: string[];
+  /** Of each stage, the node that it comes from. */
+  nodes: string[];
+}
+
+export interface HostPart {
+  kind: "host";
+  nodes: GraphNode[];
+}
+
+export type Part = MachinePart | HostPart;
+
+/** Splits an optimised network, of which `specs` know all types and shapes. */
+export function compile(graph: Graph, specs: ReadonlyMap<string, Spec>, engine: Pick<Engine, "plan">): Part[] {
+  const context: LoweringContext = {
+    ...{ specs, constants: graph.constants },
+    plan(problem) {
+      const { stages, buffers, cost } = engine.plan(problem);
+      return { stages, buffers, time: cost.time, multiplications: cost.multiplications };
+    },
+  };
+  const lowered = new Map<GraphNode, Lowered>();
+  /** How often the host and the machine have taken turns before a value is there, and where it is. */
+  const turns = new Map<string, { turn: number; onMachine: boolean }>();
+  const turnOf = new Map<GraphNode, number>();
+  for (const node of graph.nodes) {
+    const inputs = node.inputs.flatMap((name) => turns.get(name) ?? []);
+    const joins = inputs.some(({ onMachine }) => onMachine);
+    const rule = layerRules[node.op] ?? (joins ? joiningRules[node.op] : undefined);
+    const found = rule?.(node, context);
+    if (found) lowered.set(node, found);
+    const ready = inputs.map(({ turn, onMachine }) => turn + (found && !onMachine ? 1 : 0));
+    const turn = Math.max(0, ...ready);
+    turnOf.set(node, turn);
+    for (const name of node.outputs) turns.set(name, { turn, onMachine: found !== undefined });
+  }
+  const last = Math.max(0, ...turnOf.values());
+  return Array.from({ length: last + 1 }, (_, turn) => graph.nodes.filter((node) => turnOf.get(node) === turn)).flatMap(
+    (nodes): Part[] => {
+      const onMachine = nodes.filter((node) => lowered.has(node));
+      const onHost = nodes.filter((node) => !lowered.has(node));
+      return [
+        ...(onMachine.length > 0 ? [machinePart(onMachine, lowered, graph)] : []),
+        ...(onHost.length > 0 ? [{ kind: "host" as const, nodes: onHost }] : []),
+      ];
+    },
+  );
+}
+
+function machinePart(nodes: GraphNode[], lowered: ReadonlyMap<GraphNode, Lowered>, graph: Graph): MachinePart {
+  const all = nodes.map((node) => lowered.get(node)!);
+  const computed = new Set(nodes.flatMap(({ outputs }) => outputs));
+  const others = graph.nodes.filter((node) => !nodes.includes(node));
+  const needed = new Set([...others.flatMap(({ inputs }) => inputs), ...graph.outputs.map(({ name }) => name)]);
+  const buffers = mergeBuffers(all.flatMap((one) => one.buffers));
+  const values = buffers.filter(({ scope }) => scope === "arena").map(({ id }) => id);
+  const known = new Set(nodes.flatMap(({ inputs }) => inputs));
+  const sum = (of: (one: Lowered) => number): number => all.reduce((total, one) => total + of(one), 0);
+  const cost = {
+    time: sum(({ time }) => time),
+    multiplications: sum((one) => one.multiplications),
+    additions: 0,
+    bytes: 0,
+  };
+  return {
+    kind: "machine",
+    plan: { stages: all.flatMap(({ stages }) => stages), buffers, cost },
+    weights: new Map(all.flatMap(({ weights }) => [...weights])),
+    reads: values.filter((id) => known.has(id) && !computed.has(id)),
+    writes: values.filter((id) => computed.has(id) && needed.has(id)),
+    nodes: nodes.flatMap((node) => lowered.get(node)!.stages.map(() => node.name || node.outputs[0]!)),
+  };
+}
+
+/** One buffer a value, with room for all who read it. */
+function mergeBuffers(buffers: readonly BufferSpec[]): BufferSpec[] {
+  const merged = new Map<string, BufferSpec>();
+  for (const buffer of buffers) {
+    const known = merged.get(buffer.id);
+    if (!known) {
+      merged.set(buffer.id, buffer);
+      continue;
+    }
+    const { left = 0, right = 0 } = buffer;
+    const sides = { left: Math.max(left, known.left ?? 0), right: Math.max(right, known.right ?? 0) };
+    merged.set(buffer.id, {
+      ...{ ...known, ...sides, width: buffer.width - left - right + sides.left + sides.right },
+      ...{ above: Math.max(buffer.above, known.above), below: Math.max(buffer.below, known.below) },
+    });
+  }
+  return [...merged.values()];
+}

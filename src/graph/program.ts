@@ -1,0 +1,124 @@
+// A compiled network: its parts on an engine, the values that pass between them, and nothing else that is large.
+
+import type { CallOptions } from "../engine/calls.ts";
+import type { Engine, PreparedNetwork } from "../engine.ts";
+import type { CallerValue } from "../run/values.ts";
+import type { Tensor } from "../tensor.ts";
+import { compile, type MachinePart, type Part } from "./compile.ts";
+import { compute, outputsOf } from "./evaluate.ts";
+import { infer } from "./infer.ts";
+import { optimize } from "./passes/index.ts";
+import type { Graph, Operators, Spec, Value } from "./types.ts";
+import { newValue, toValue } from "./values.ts";
+
+export type RunOptions = Pick<CallOptions, "signal" | "onProgress">;
+
+export class GraphProgram {
+  readonly parts: readonly Part[];
+  private readonly graph: Graph;
+  private readonly specs: ReadonlyMap<string, Spec>;
+  private readonly operators: Operators;
+  private readonly networks: ReadonlyMap<MachinePart, PreparedNetwork>;
+  /** Results of parts that no caller sees: written again at each run. */
+  private readonly kept = new Map<string, Value>();
+
+  private constructor(
+    graph: Graph,
+    specs: ReadonlyMap<string, Spec>,
+    operators: Operators,
+    parts: readonly Part[],
+    networks: ReadonlyMap<MachinePart, PreparedNetwork>,
+  ) {
+    this.graph = graph;
+    this.specs = specs;
+    this.operators = operators;
+    this.parts = parts;
+    this.networks = networks;
+  }
+
+  /** Compiles for inputs of these types and shapes. */
+  static async create(
+    graph: Graph,
+    operators: Operators,
+    inputs: ReadonlyMap<string, Spec>,
+    engine: Engine,
+  ): Promise<GraphProgram> {
+    const optimised = optimize(graph, operators, inputs);
+    const specs = infer(optimised, operators, inputs);
+    const parts = compile(optimised, specs, engine);
+    const networks = new Map<MachinePart, PreparedNetwork>();
+    try {
+      for (const part of parts) {
+        if (part.kind === "machine") networks.set(part, await engine.prepareNetwork(part.plan, part.weights));
+      }
+    } catch (error) {
+      for (const network of networks.values()) network.dispose();
+      throw error;
+    }
+    return new GraphProgram(optimised, specs, operators, parts, networks);
+  }
+
+  /** Bytes of the engine's memory that it holds. */
+  get bytes(): number {
+    return [...this.networks.values()].reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  dispose(): void {
+    for (const network of this.networks.values()) network.dispose();
+  }
+
+  /** Runs on checked inputs by name; the outputs are fresh arrays. */
+  async run(inputs: ReadonlyMap<string, Value>, options: RunOptions = {}): Promise<Record<string, Tensor>> {
+    const values = new Map<string, Value>(inputs);
+    for (const [name, tensor] of this.graph.constants) values.set(name, toValue(tensor)!);
+    for (const part of this.parts) {
+      if (part.kind === "machine") await this.runOnMachine(part, values, options);
+      else this.runOnHost(part.nodes, values, options);
+    }
+    const given = new Set([...inputs.values(), ...this.kept.values()].map(({ data }) => data));
+    for (const { data } of this.graph.constants.values()) given.add(data);
+    return Object.fromEntries(
+      this.graph.outputs.map(({ name }) => {
+        const value = values.get(name)!;
+        return [name, given.has(value.data) ? { ...value, data: value.data.slice() } : value];
+      }),
+    );
+  }
+
+  private async runOnMachine(part: MachinePart, values: Map<string, Value>, options: RunOptions): Promise<void> {
+    const outputs = new Set(this.graph.outputs.map(({ name }) => name));
+    for (const name of part.writes) values.set(name, outputs.has(name) ? this.fresh(name) : this.keep(name));
+    const byName = (names: readonly string[]): Map<string, CallerValue> =>
+      new Map(names.map((name) => [name, callerValue(values.get(name)!)]));
+    await this.networks.get(part)!.run(byName(part.reads), byName(part.writes), options);
+  }
+
+  private runOnHost(
+    nodes: readonly Graph["nodes"][number][],
+    values: Map<string, Value>,
+    { signal }: RunOptions,
+  ): void {
+    for (const node of nodes) {
+      signal?.throwIfAborted();
+      const read = node.inputs.map((name) => values.get(name));
+      const results = compute(node, this.operators, read, outputsOf(node, this.operators, read));
+      for (const [i, name] of node.outputs.entries()) if (name !== "") values.set(name, results[i]!);
+    }
+  }
+
+  private fresh(name: string): Value {
+    const { dtype, shape } = this.specs.get(name)!;
+    return newValue(dtype, shape);
+  }
+
+  private keep(name: string): Value {
+    const known = this.kept.get(name) ?? this.fresh(name);
+    this.kept.set(name, known);
+    return known;
+  }
+}
+
+function callerValue({ shape, data }: Value): CallerValue {
+  const [images, channels, height, width] = shape as [number, number, number, number];
+  return { data: data as Float32Array, format: "NCHW", images, height, width, channels };
+}
