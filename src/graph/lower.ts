@@ -346,6 +346,46 @@ const pool =
     return stage(buffers, [step], [], countOf(y) * sizeOf(sides));
   };
 
+/** A list that says sizes: an attribute, or an input that is constant. */
+function listOfConstants(node: GraphNode, index: number, name: string, context: LoweringContext): number[] | undefined {
+  const tensor = context.constants.get(node.inputs[index] ?? "");
+  return tensor ? Array.from(numbersOf(tensor)) : listOf(node, name)?.slice();
+}
+
+/** Every few rows and columns, from the first on. */
+const slice: Rule = (node, context) => {
+  const [x, y] = [shapeOf(node.inputs[0], context), shapeOf(node.outputs[0], context)];
+  const starts = listOfConstants(node, 1, "starts", context);
+  const axes = listOfConstants(node, 3, "axes", context) ?? [0, 1, 2, 3];
+  const steps = listOfConstants(node, 4, "steps", context) ?? starts?.map(() => 1);
+  if (!x || !y || !starts || !steps || starts.some((start) => start !== 0) || steps.some((step) => step < 1)) {
+    return undefined;
+  }
+  const along = (axis: number): number => steps[axes.findIndex((one) => one === axis || one === axis - 4)] ?? 1;
+  if (along(0) > 1 || along(1) > 1 || x[0] !== y[0] || x[3] !== y[3]) return undefined;
+  const [from, to] = [node.inputs[0]!, node.outputs[0]!];
+  const kernel = elementwiseSpec("copy", y[3]!, { strides: [along(2), along(3)] });
+  const buffers = [wholeValue(from, x), wholeValue(to, y)];
+  return stage(buffers, [{ name: "slice", kernel, reads: [from], writes: to }], [], countOf(y));
+};
+
+/** Channels of zeros before and after others: a mix that takes each input once. */
+const pad: Rule = (node, context) => {
+  const [x, y] = [shapeOf(node.inputs[0], context), shapeOf(node.outputs[0], context)];
+  const pads = listOfConstants(node, 1, "pads", context);
+  const value = node.inputs[2] ? channelConstant(node.inputs[2], 1, context)?.[0] : numberOf(node, "value", 0);
+  const plain = (node.attributes.mode ?? "constant") === "constant" && value === 0 && !node.inputs[3];
+  if (!x || !y || pads?.length !== 8 || !plain || pads.some((count, i) => count < 0 || (i % 4 !== 1 && count > 0))) {
+    return undefined;
+  }
+  const [inputs, outputs] = [x[3]!, y[3]!];
+  const weight = new Float32Array(inputs * outputs);
+  for (let c = 0; c < inputs; c++) weight[c * outputs + c + pads[1]!] = 1;
+  const window = { ...pointwiseWindow, pads: [0, 0, 0, 0], border: "constant", borderValue: 0 } as Window;
+  const problem = { kind: "conv", ...base(x, y, window, "none"), groups: 1 } as const;
+  return layer(node, context, problem, new Map([["weight", { weight }]]));
+};
+
 /** By the operator's name. Those of the second list join what layers leave in the machine's memory, and alone are no reason to. */
 export const layerRules: Readonly<Record<string, Rule>> = {
   ...{ Conv: conv, SeparableConv: separable, ConvTranspose: convTranspose },
@@ -353,7 +393,7 @@ export const layerRules: Readonly<Record<string, Rule>> = {
 export const joiningRules: Readonly<Record<string, Rule>> = {
   ...Object.fromEntries(["Relu", "Sigmoid", "HardSwish", "LeakyRelu", "Clip"].map((name) => [name, activation])),
   ...{ Add: pairwise("add"), Sub: pairwise("sub"), Mul: pairwise("mul"), PRelu: pairwise("prelu") },
-  ...{ BatchNormalization: batchNorm, Concat: concat },
+  ...{ BatchNormalization: batchNorm, Concat: concat, Slice: slice, Pad: pad },
   ...{ MaxPool: pool("max", false), AveragePool: pool("average", false) },
   ...{ GlobalMaxPool: pool("max", true), GlobalAveragePool: pool("average", true) },
 };

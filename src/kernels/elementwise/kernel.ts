@@ -29,9 +29,9 @@ const formulas: Record<ElementwiseSpec["op"], (a: number, b: number) => number> 
 function reference(spec: ElementwiseSpec, [first, second]: Rows[], write: Rows, rows: number): void {
   const { width, left = 0, right = 0, channels } = write.spec;
   for (let y = 0; y < rows; y++) {
-    const [a, b, out] = [first!.row(y), second?.row(spec.broadcast ? 0 : y), write.row(y)];
+    const [a, b, out] = [first!.row(y * spec.strides[0]), second?.row(spec.broadcast ? 0 : y), write.row(y)];
     for (let x = 0; x < width - left - right; x++) {
-      const from = ((first!.spec.left ?? 0) + x) * first!.spec.channels;
+      const from = ((first!.spec.left ?? 0) + x * spec.strides[1]) * first!.spec.channels;
       const other = second ? ((second.spec.left ?? 0) + (spec.broadcast ? 0 : x)) * second.spec.channels : 0;
       const to = (left + x) * channels + spec.offset;
       for (let c = 0; c < spec.channels; c++) {
@@ -51,7 +51,7 @@ function params(spec: ElementwiseSpec, { reads, write }: StepBuffers): Uint8Arra
     pixels: write.width - (write.left ?? 0) - (write.right ?? 0),
     // Whole vectors: what lies beyond the channels is padding, or written by a later step.
     bytes: Math.ceil(spec.channels / 4) * 16,
-    ...{ aOffset: (a.left ?? 0) * from, aStep: from },
+    ...{ aOffset: (a.left ?? 0) * from, aStep: spec.strides[1] * from },
     ...{ bOffset: (b.left ?? 0) * other, bStep: spec.broadcast ? 0 : other },
     ...{ outOffset: (write.left ?? 0) * to + spec.offset * 4, outStep: to },
   };
@@ -102,7 +102,7 @@ function emit(module: ModuleBuilder, name: string, spec: ElementwiseSpec, mode: 
           bump(out, p("outStep")),
           bump(pixels, -1),
         ),
-        bump(tableA, 4),
+        bump(tableA, spec.strides[0] * 4),
         ...(pair && !spec.broadcast ? [bump(tableB, 4)] : []),
         bump(target, 4),
         bump(rows, -1),
@@ -114,8 +114,15 @@ function emit(module: ModuleBuilder, name: string, spec: ElementwiseSpec, mode: 
 export const elementwise: Kernel<ElementwiseSpec> = {
   family: "elementwise",
   reference,
-  entry: ({ op, broadcast, activation }, _buffers, { relaxed }) =>
-    ["elementwise", op, broadcast && "broadcast", activationName(activation), relaxed && "relaxed"]
+  entry: ({ op, broadcast, strides, activation }, _buffers, { relaxed }) =>
+    [
+      "elementwise",
+      op,
+      broadcast && "broadcast",
+      strides[0] > 1 && `every ${strides[0]}th row`,
+      activationName(activation),
+      relaxed && "relaxed",
+    ]
       .filter(Boolean)
       .join(" "),
   emit: (module, name, spec, _buffers, mode) => emit(module, name, spec, mode),

@@ -44,6 +44,25 @@ export function forRows(
   }
 }
 
+/** Neighbouring axes that all strides walk through as through one become one: the fewer rows, the better. */
+function joinAxes(
+  shape: readonly number[],
+  strides: readonly (readonly number[])[],
+): { shape: number[]; strides: number[][] } {
+  const joined = { shape: [] as number[], strides: strides.map((): number[] => []) };
+  shape.forEach((side, axis) => {
+    const last = joined.shape.length - 1;
+    if (last >= 0 && strides.every((one, k) => joined.strides[k]![last] === one[axis]! * side)) {
+      joined.shape[last]! *= side;
+      for (const [k, one] of strides.entries()) joined.strides[k]![last] = one[axis]!;
+    } else {
+      joined.shape.push(side);
+      for (const [k, one] of strides.entries()) joined.strides[k]!.push(one[axis]!);
+    }
+  });
+  return joined;
+}
+
 /** to = f(inputs[0], inputs[1], inputs[2]), element by element, as far as there are inputs. */
 export function combine(
   to: Value,
@@ -51,12 +70,13 @@ export function combine(
   f: (a: number, b: number, c: number) => number | boolean,
 ): void {
   const [first, second = first, third = first] = inputs as [Value, Value?, Value?];
-  const strides = [first, second, third].map(({ shape }) => broadcastStrides(shape, to.shape));
+  const all = [first, second, third].map((input) => broadcastStrides(input.shape, to.shape));
+  const { shape, strides } = joinAxes(to.shape, all);
   const [a, b, c] = [elementsOf(first), elementsOf(second), elementsOf(third)];
   const [da, db, dc] = strides.map((one) => one.at(-1) ?? 0) as [number, number, number];
   const out = elementsOf(to);
-  const length = to.shape.at(-1) ?? 1;
-  forRows(to.shape, strides, (at, [oa, ob, oc]) => {
+  const length = shape.at(-1) ?? 1;
+  forRows(shape, strides, (at, [oa, ob, oc]) => {
     for (let i = 0; i < length; i++) out[at + i] = f(a[oa! + i * da]!, b[ob! + i * db]!, c[oc! + i * dc]!) as number;
   });
 }
