@@ -5,10 +5,10 @@ import { type Code, get, i32, type Local, load, op, set } from "../wasm/assemble
 import type { CodeMode } from "./kernel.ts";
 
 /** Lanes of one 128-bit vector. */
-export const lanesOf: Readonly<Record<Arithmetic, number>> = { i16: 8, u16: 8, i32: 4, f32: 4 };
+export const lanesOf: Readonly<Record<Arithmetic, number>> = { i16: 8, u16: 8, i32: 4, f32: 4, fixed: 4 };
 
 /** How instructions on these lanes are called. */
-export const shapeOf = { i16: "i16x8", u16: "i16x8", i32: "i32x4", f32: "f32x4" } as const;
+export const shapeOf = { i16: "i16x8", u16: "i16x8", i32: "i32x4", f32: "f32x4", fixed: "i32x4" } as const;
 
 /** An element index as a byte offset. */
 export function scaled(index: Code, bytes: number): Code {
@@ -61,9 +61,10 @@ export function loadTap(arithmetic: Arithmetic, address: Code, offset = 0): Code
   return load(lanesOf[arithmetic] === 8 ? "v128.load16_splat" : "v128.load32_splat", address, offset);
 }
 
-/** a · b + sum, fused where the mode allows it. */
+/** a · b + sum, fused where the mode allows it; in fixed point both products of a pair are added. */
 export function multiplyAdd(arithmetic: Arithmetic, { relaxed }: CodeMode, a: Code, b: Code, sum: Code): Code {
   if (lanesOf[arithmetic] === 8) return op("i16x8.add", op("i16x8.mul", a, b), sum);
   if (arithmetic === "i32") return op("i32x4.add", op("i32x4.mul", a, b), sum);
+  if (arithmetic === "fixed") return op("i32x4.add", op("i32x4.dot_i16x8_s", a, b), sum);
   return relaxed ? op("f32x4.relaxed_madd", a, b, sum) : op("f32x4.add", op("f32x4.mul", a, b), sum);
 }

@@ -18,6 +18,8 @@ function describeProblem(problem: Problem): string {
 }
 
 function exactness({ error, problem }: Plan): string {
+  if (error.relative === 0 && error.maxAbs > 0)
+    return `exact within rounding: at most ${error.maxAbs.toPrecision(2)} grey levels before the result is rounded`;
   if (error.relative === 0)
     return problem.kind === "filter" && problem.tolerance > 0 ? "exact (no approximation is cheaper)" : "exact";
   const worst = Number.isFinite(error.maxAbs) ? `, at most ${error.maxAbs.toPrecision(3)} per value` : "";

@@ -152,10 +152,10 @@ export interface BufferSpec {
 }
 
 /**
- * How sums are formed: in integers modulo 2^16 or 2^32, exact where the results fit whatever intermediate sums do, or in
- * floating point.
+ * How sums are formed: in integers modulo 2^16 or 2^32, exact where the results fit whatever intermediate sums do; in
+ * floating point; or in fixed point, where 16-bit taps and values are multiplied in pairs and summed in 32 bits.
  */
-export type Arithmetic = "i16" | "u16" | "i32" | "f32";
+export type Arithmetic = "i16" | "u16" | "i32" | "f32" | "fixed";
 
 /** What turns a sum into a result: gain · (sum / denominator) + offset, rounded half up and saturated. */
 export interface Finish {

@@ -1,6 +1,6 @@
 // Proposes one column pass and one row pass per term, summed: exactly at the filter's rank, and with fewer terms where
 // the tolerance allows it. Columns first: then a strip needs no more intermediate rows than it has output rows.
-import type { Draft, FilterProblem, Profile, Solver, Step, Term } from "../../plan/types.ts";
+import type { Draft, FilterProblem, Finish, Profile, Solver, Step, TapsSpec, Term } from "../../plan/types.ts";
 import {
   arithmeticFor,
   filterBuffers,
@@ -11,6 +11,7 @@ import {
   valuesOf,
   worstError,
 } from "../filter.ts";
+import { fixedTerms } from "./fixed.ts";
 
 export const columnRow: Solver<FilterProblem> = {
   name: "column-row",
@@ -37,28 +38,33 @@ function passes(
   profile: Profile,
   terms: Term[],
   denominator: number,
-  error?: Draft["error"],
+  error: Draft["error"] = { relative: 0, maxAbs: 0 },
 ): Draft {
   const { input, output } = filterBuffers(problem);
   const integer = terms.every(({ column, row }) => [...column, ...row].every(Number.isInteger));
-  const arithmetic = integer ? arithmeticFor(problem, denominator) : "f32";
+  const whole = integer ? arithmeticFor(problem, denominator) : "f32";
+  const fixed = whole === "f32" ? fixedTerms(problem, terms, denominator) : undefined;
+  const arithmetic = fixed ? "fixed" : whole;
+  const finish = fixed?.finish ?? finishOf(problem, denominator);
   const column = stripBuffer("column", arithmetic, input.width, input.channels);
   const sum = stripBuffer("sum", arithmetic, output.width, output.channels);
-  const steps = terms.flatMap((term, index): Step[] => {
+  const given: (Term & { between?: Finish })[] = fixed?.terms ?? terms;
+  const steps = given.flatMap((term, index): Step[] => {
     const last = index === terms.length - 1;
     const suffix = terms.length > 1 ? ` ${index + 1}` : "";
     const columnTaps = term.column.map((tap, dy) => ({ dy, dx: 0, tap }));
-    const rowTaps = nonZero(term.row).map(({ at, tap }) => ({ dy: 0, dx: at, tap }));
+    const all = term.row.map((tap, dx) => ({ dy: 0, dx, tap }));
+    const rowTaps = fixed ? all : nonZero(all);
     const both: Step[] = [
       {
         name: `column pass${suffix}`,
-        kernel: { family: "taps", taps: columnTaps, arithmetic },
+        kernel: { family: "taps", taps: columnTaps, arithmetic, finish: term.between },
         reads: ["x"],
         writes: "column",
       },
       {
         name: `row pass${suffix}`,
-        kernel: { family: "taps", taps: rowTaps, arithmetic, ...(last && { finish: finishOf(problem, denominator) }) },
+        kernel: { family: "taps", taps: rowTaps, arithmetic, finish: last ? finish : undefined },
         reads: index > 0 ? ["column", "sum"] : ["column"],
         writes: last ? "y" : "sum",
       },
@@ -68,13 +74,13 @@ function passes(
   const summing = steps.some(({ writes }) => writes === "sum");
   const buffers = [input, column, ...(summing ? [sum] : []), output];
   const count = terms.length === 1 ? "" : `${terms.length} x `;
-  const summary = `${count}column pass, row pass${error ? ` (approximate)` : ""}`;
-  return filterDraft(problem, profile, summary, steps, buffers, { error });
+  const summary = `${count}column pass, row pass${error.relative > 0 ? ` (approximate)` : ""}`;
+  const maxAbs = error.maxAbs + (fixed?.maxAbs ?? 0);
+  return filterDraft(problem, profile, summary, steps, buffers, { error: { ...error, maxAbs } });
 }
 
-/** Taps that do something, with their positions; a vector of zeros keeps one, so that a pass has work. */
-function nonZero(taps: readonly number[]): { at: number; tap: number }[] {
-  const all = taps.map((tap, at) => ({ at, tap }));
-  const some = all.filter(({ tap }) => tap !== 0);
-  return some.length > 0 ? some : all.slice(0, 1);
+/** Taps that do something; a vector of zeros keeps one, so that a pass has work. */
+function nonZero(taps: TapsSpec["taps"]): TapsSpec["taps"] {
+  const some = taps.filter(({ tap }) => tap !== 0);
+  return some.length > 0 ? some : taps.slice(0, 1);
 }

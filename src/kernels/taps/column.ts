@@ -22,9 +22,9 @@ import { finisher } from "./finish.ts";
 import { finishKind, tapsLayout, tapsRows } from "./layout.ts";
 
 /** How many output rows at once; 0 where the taps are not a dense column of at least two, or a sum is continued. */
-export function columnRows({ taps, strides }: TapsSpec, { reads }: StepBuffers): number {
+export function columnRows({ taps, strides, arithmetic }: TapsSpec, { reads }: StepBuffers): number {
   const dense = taps.every(({ dy, dx }, k) => dx === 0 && dy === k);
-  return dense && !strides && reads.length === 1 && taps.length > 1 ? Math.min(tapsRows, taps.length >= 4 ? 4 : 2) : 0;
+  return dense && arithmetic !== "fixed" && !strides && reads.length === 1 && taps.length > 1 ? Math.min(tapsRows, taps.length >= 4 ? 4 : 2) : 0;
 }
 
 export function emitColumn(

@@ -36,11 +36,12 @@ export interface Finisher {
 export function finisher(
   f: FunctionBuilder,
   params: Local,
-  arithmetic: Arithmetic,
+  given: Arithmetic,
   kind: FinishKind,
   output: ViewDType,
   mode: CodeMode,
 ): Finisher {
+  const arithmetic = given === "fixed" ? "i32" : given;
   const order = mode.wide ? partners : neighbours;
   if (kind === "raw" || (kind === "saturate" && output === arithmetic)) {
     return { prelude: [], store: storeVectors, group: 0 };
@@ -96,13 +97,13 @@ function storeVectors(values: readonly Local[], address: Code): Code[] {
 }
 
 /** Computes everything, then stores: a store between two loads would keep V8 from joining them. */
-function save(f: FunctionBuilder, values: readonly Code[], address: Code): Code[] {
+export function save(f: FunctionBuilder, values: readonly Code[], address: Code): Code[] {
   const results = values.map(() => f.local("v128"));
   return [...values.map((value, v) => set(results[v]!, value)), ...storeVectors(results, address)];
 }
 
 /** (sum + offset · 2^k + 2^(k − 1)) >> k: exact, half up, negative sums included. */
-function shiftSums(f: FunctionBuilder, params: Local, arithmetic: Arithmetic) {
+export function shiftSums(f: FunctionBuilder, params: Local, arithmetic: Arithmetic) {
   const shape = arithmetic === "i32" ? "i32x4" : "i16x8";
   const shift = f.local("i32");
   const rounding = f.local("v128");

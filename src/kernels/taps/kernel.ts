@@ -3,8 +3,9 @@
 import type { TapsSpec } from "../../plan/types.ts";
 import { type CodeMode, type Kernel, rowElements, type StepBuffers } from "../kernel.ts";
 import { columnRows, emitColumn } from "./column.ts";
-import { finishKind, tapsBlock, tapsParams, tapsRows } from "./layout.ts";
+import { finishKind, pairsRows, tapsBlock, tapsParams, tapsRows } from "./layout.ts";
 import { emitList } from "./list.ts";
+import { emitPairs } from "./pairs.ts";
 import { tapsReference } from "./reference.ts";
 import { emitStrided } from "./strided.ts";
 
@@ -14,23 +15,23 @@ function entry(spec: TapsSpec, buffers: StepBuffers, { relaxed, wide }: CodeMode
   const { reads, write } = buffers;
   if (strided(spec)) return `taps strided by ${spec.strides![1]} x${write.channels}`;
   const rows = columnRows(spec, buffers);
+  const kind = pairsRows(spec, reads[0]!) ? "column pairs" : rows > 0 ? `column x${rows}` : "taps";
   const types = [...reads, write].map(({ dtype }) => dtype).join(" ");
   const fused = relaxed ? " relaxed" : "";
-  return `${rows > 0 ? `column x${rows}` : "taps"} ${types} in ${spec.arithmetic} ${finishKind(spec.finish, spec.arithmetic)}${fused}${wide ? " wide" : ""}`;
+  return `${kind} ${types} in ${spec.arithmetic} ${finishKind(spec.finish, spec.arithmetic)}${fused}${wide ? " wide" : ""}`;
+}
+
+function emitter(spec: TapsSpec, buffers: StepBuffers): typeof emitList {
+  if (strided(spec)) return emitStrided;
+  if (pairsRows(spec, buffers.reads[0]!)) return emitPairs;
+  return columnRows(spec, buffers) > 0 ? emitColumn : emitList;
 }
 
 export const taps: Kernel<TapsSpec> = {
   family: "taps",
   reference: tapsReference,
   entry,
-  emit: (module, name, spec, buffers, mode) =>
-    (strided(spec) ? emitStrided : columnRows(spec, buffers) > 0 ? emitColumn : emitList)(
-      module,
-      name,
-      spec,
-      buffers,
-      mode,
-    ),
+  emit: (module, name, spec, buffers, mode) => emitter(spec, buffers)(module, name, spec, buffers, mode),
   work: (spec, { write }) => {
     const multiplications = spec.taps.length * rowElements(write);
     return {

@@ -1,9 +1,13 @@
 // The parameter block of the taps family, as the generated code reads it.
-import type { Arithmetic, Finish, TapsSpec } from "../../plan/types.ts";
+import type { Arithmetic, BufferSpec, Finish, TapsSpec } from "../../plan/types.ts";
 import { bytesOf } from "../../tensor.ts";
 import { rowElements, type StepBuffers } from "../kernel.ts";
 
-/** Byte offsets; each tap is { row table offset, byte offset, tap, unused }. */
+/**
+ * Byte offsets; each tap is { row table offset, byte offset, tap, unused }. In fixed point a tap is a pair of them, for
+ * neighbouring values, and the last word holds the pair that begins one tap earlier: a column pass computes the next row
+ * by it.
+ */
 export const tapsLayout = {
   elements: 0,
   end: 4,
@@ -16,6 +20,8 @@ export const tapsLayout = {
   scale: 40,
   shifted: 44,
   highest: 48,
+  /** Bytes from a value to its partner in a pair. */
+  partner: 52,
   taps: 56,
   tapBytes: 16,
   tap: 8,
@@ -31,7 +37,7 @@ export type FinishKind = "raw" | "saturate" | "shift" | "affine";
 /** The k for which a finish is a shift by k bits after adding an integer; undefined where it is none. */
 export function shiftOf({ denominator, gain, offset }: Finish): number | undefined {
   const k = Math.log2(denominator / gain);
-  return Number.isInteger(k) && k >= 1 && k <= 15 && Number.isInteger(offset * 2 ** k) ? k : undefined;
+  return Number.isInteger(k) && k >= 1 && k <= 30 && Number.isInteger(offset * 2 ** k) ? k : undefined;
 }
 
 export function finishKind(finish: Finish | undefined, arithmetic: Arithmetic): FinishKind {
@@ -42,8 +48,9 @@ export function finishKind(finish: Finish | undefined, arithmetic: Arithmetic): 
 }
 
 export function tapsParams(spec: TapsSpec, { reads, write }: StepBuffers): Uint8Array {
-  const block = new DataView(new ArrayBuffer(tapsLayout.taps + spec.taps.length * tapsLayout.tapBytes));
   const input = reads[0]!;
+  const entries = spec.arithmetic === "fixed" ? pairsOf(spec, input) : spec.taps;
+  const block = new DataView(new ArrayBuffer(tapsLayout.taps + entries.length * tapsLayout.tapBytes));
   const finish: Finish = spec.finish ?? { denominator: 1, gain: 1, offset: 0 };
   block.setInt32(tapsLayout.elements, rowElements(write), true);
   block.setInt32(tapsLayout.end, block.byteLength, true);
@@ -55,12 +62,28 @@ export function tapsParams(spec: TapsSpec, { reads, write }: StepBuffers): Uint8
   block.setFloat32(tapsLayout.scale, finish.gain / finish.denominator, true);
   block.setFloat32(tapsLayout.shifted, finish.offset + (write.dtype === "f32" ? 0 : 0.5), true);
   block.setFloat32(tapsLayout.highest, write.dtype === "u16" ? 65535 : 255, true);
-  spec.taps.forEach(({ dy, dx, tap }, index) => {
+  block.setInt32(tapsLayout.partner, 4 * write.channels, true);
+  entries.forEach(({ dy, dx, tap, before = 0 }: Entry, index) => {
     const at = tapsLayout.taps + index * tapsLayout.tapBytes;
     block.setInt32(at, dy * 4, true);
     block.setInt32(at + 4, dx * input.channels * bytesOf[input.dtype], true);
     if (spec.arithmetic === "f32") block.setFloat32(at + tapsLayout.tap, tap, true);
     else block.setInt32(at + tapsLayout.tap, tap, true);
+    block.setInt32(at + tapsLayout.tap + 4, before, true);
   });
   return new Uint8Array(block.buffer);
 }
+
+type Entry = TapsSpec["taps"][number] & { before?: number };
+
+/** Dense taps two by two, as 16-bit halves of a word. A column pass reads one row more, for its second row of results. */
+function pairsOf(spec: TapsSpec, input: BufferSpec): Entry[] {
+  const { taps } = spec;
+  const pair = (k: number): number => ((taps[k]?.tap ?? 0) & 0xffff) | ((taps[k + 1]?.tap ?? 0) << 16);
+  const count = (taps.length + (pairsRows(spec, input) ? 2 : 1)) >> 1;
+  return Array.from({ length: count }, (_, j) => ({ ...taps[0]!, ...taps[2 * j], tap: pair(2 * j), before: pair(2 * j - 1) }));
+}
+
+/** Whether a step in fixed point pairs rows of pixels: a column pass. Row passes read the pairs that it makes. */
+export const pairsRows = ({ arithmetic }: TapsSpec, { scope }: BufferSpec): boolean =>
+  arithmetic === "fixed" && scope === "input";

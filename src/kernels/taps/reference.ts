@@ -16,6 +16,8 @@ export function tapsReference(spec: TapsSpec, reads: Rows[], write: Rows, rows: 
   const n = rowElements(write.spec);
   const channels = input.spec.channels;
   const [sy, sx] = spec.strides ?? [1, 1];
+  // Values between the passes of fixed point are integers, whatever holds them.
+  const dtype = spec.arithmetic === "fixed" && write.spec.scope === "strip" ? "i16" : write.spec.dtype;
   for (let y = 0; y < rows; y++) {
     const sources = spec.taps.map(({ dy }) => input.row(y * sy + dy));
     const out = write.row(y);
@@ -26,7 +28,7 @@ export function tapsReference(spec: TapsSpec, reads: Rows[], write: Rows, rows: 
       spec.taps.forEach(({ dx, tap }, t) => {
         sum += tap * sources[t]![from + dx * channels]!;
       });
-      out[i] = spec.finish ? finishValue(sum, spec.finish, write.spec.dtype) : sum;
+      out[i] = spec.finish ? finishValue(sum, spec.finish, dtype) : sum;
     }
   }
 }
