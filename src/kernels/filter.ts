@@ -78,7 +78,16 @@ export function filterBuffers({ x, y, window, alpha }: FilterProblem): { input: 
 
 /** A strip buffer of intermediate sums, `width` pixels wide; in fixed point also of pairs of values of 16 bits. */
 export function stripBuffer(id: string, arithmetic: Arithmetic, width: number, channels: number): BufferSpec {
-  return { id, scope: "strip", dtype: arithmetic === "fixed" ? "i32" : arithmetic, width, channels, stride: 1, above: 0, below: 0 };
+  return {
+    id,
+    scope: "strip",
+    dtype: arithmetic === "fixed" ? "i32" : arithmetic,
+    width,
+    channels,
+    stride: 1,
+    above: 0,
+    below: 0,
+  };
 }
 
 /** Σ taps, before gain. */

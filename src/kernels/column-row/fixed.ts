@@ -36,7 +36,11 @@ function quantise(taps: readonly number[], bits: number): number[] {
 }
 
 /** Terms in fixed point with the least error, or undefined where that is too large or the types do not allow it. */
-export function fixedTerms(problem: FilterProblem, terms: readonly Term[], denominator: number): FixedTerms | undefined {
+export function fixedTerms(
+  problem: FilterProblem,
+  terms: readonly Term[],
+  denominator: number,
+): FixedTerms | undefined {
   const { x, y, alpha } = problem;
   if (x.dtype !== "u8" || y.dtype === "f32" || alpha === "premultiply") return undefined;
   const { gain, offset } = finishOf(problem, denominator);
@@ -56,7 +60,10 @@ function withBits(terms: readonly Term[], offset: number, bits: number): FixedTe
   const highest = terms.map(({ column }) => magnitude(column) * 255);
   const range = terms.reduce((total, { row }, t) => total + highest[t]! * magnitude(row), Math.abs(offset) + 1);
   const rowBits = Math.min(room(range, 2 ** 31) - bits, ...terms.map(({ row }) => room(largest(row), 32767)));
-  const columnBits = terms.map(({ column }, t) => Math.min(room(largest(column), 32767), room(highest[t]!, 2 ** 30)));
+  // Shifts in steps of four: each is a kernel of its own.
+  const columnBits = terms.map(
+    ({ column }, t) => bits + ((Math.min(room(largest(column), 32767), room(highest[t]!, 2 ** 30)) - bits) & ~3),
+  );
   const scale = 2 ** (bits + rowBits);
   const fits = Math.max(...highest) * 2 ** bits < 32767 && Math.min(...columnBits) > bits && scale > 1;
   if (!fits) return undefined;

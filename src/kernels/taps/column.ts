@@ -13,7 +13,6 @@ import {
   type ModuleBuilder,
   op,
   set,
-  splat,
   whileLoop,
 } from "../../wasm/assembler.ts";
 import type { CodeMode, StepBuffers } from "../kernel.ts";
@@ -24,7 +23,9 @@ import { finishKind, tapsLayout, tapsRows } from "./layout.ts";
 /** How many output rows at once; 0 where the taps are not a dense column of at least two, or a sum is continued. */
 export function columnRows({ taps, strides, arithmetic }: TapsSpec, { reads }: StepBuffers): number {
   const dense = taps.every(({ dy, dx }, k) => dx === 0 && dy === k);
-  return dense && arithmetic !== "fixed" && !strides && reads.length === 1 && taps.length > 1 ? Math.min(tapsRows, taps.length >= 4 ? 4 : 2) : 0;
+  return dense && arithmetic !== "fixed" && !strides && reads.length === 1 && taps.length > 1
+    ? Math.min(tapsRows, taps.length >= 4 ? 4 : 2)
+    : 0;
 }
 
 export function emitColumn(
@@ -77,7 +78,7 @@ export function emitColumn(
     const block = [
       set(table, get(source)),
       set(tap, get(params)),
-      ...sums.flat().map((sum) => set(sum, splat("i32x4", 0))),
+      ...sums.flat().map((sum) => set(sum, finish.initial)),
       ...ahead,
       middle,
       ...after,

@@ -8,6 +8,7 @@ import {
   doWhile,
   type FunctionBuilder,
   get,
+  i32,
   type Local,
   load,
   op,
@@ -17,13 +18,15 @@ import {
   store,
 } from "../../wasm/assembler.ts";
 import type { CodeMode } from "../kernel.ts";
-import { lanesOf } from "../lanes.ts";
+import { lanesOf, loadTap, shapeOf } from "../lanes.ts";
 import { type FinishKind, tapsLayout } from "./layout.ts";
 
 /** Generates code that finishes the sums of one row and stores them at an address. */
 export interface Finisher {
   /** Loads constants; to be emitted once, before any store. */
   prelude: Code[];
+  /** What sums begin with. */
+  initial: Code;
   store(sums: readonly Local[], address: Code): Code[];
   /** Where not zero, every 32 bytes stored are still two vectors of interleaved groups of this many bytes: see `settle`. */
   group: 0 | 4 | 8;
@@ -44,23 +47,37 @@ export function finisher(
   const arithmetic = given === "fixed" ? "i32" : given;
   const order = mode.wide ? partners : neighbours;
   if (kind === "raw" || (kind === "saturate" && output === arithmetic)) {
-    return { prelude: [], store: storeVectors, group: 0 };
+    return { prelude: [], initial: zero, store: storeVectors, group: 0 };
   }
   if (arithmetic === "f32") return finishFloat(f, params, kind, output, mode, (sums) => sums.map(get));
-  const shift = kind === "shift" ? shiftSums(f, params, arithmetic) : undefined;
+  const shift = shiftIn(kind);
   if (output !== "f32" && (shift || kind === "saturate")) {
     return {
-      prelude: shift?.prelude ?? [],
-      store: (sums, address) => [
-        ...(shift?.apply(sums) ?? []),
-        ...save(f, narrow(arithmetic, sums.map(get), output, order), address),
-      ],
+      prelude: [],
+      initial: shift ? rounding(params, arithmetic) : zero,
+      store: (sums, address) => {
+        const results = sums.map((sum) => (shift ? shifted(arithmetic, get(sum), shift) : get(sum)));
+        return save(f, narrow(arithmetic, results, output, order), address);
+      },
       group: mode.wide ? groupOf(arithmetic, output) : 0,
     };
   }
   if (arithmetic === "i32") return finishI32(f, params, output);
   return finishFloat(f, params, kind, output, mode, (sums) => floatsOf(sums, arithmetic));
 }
+
+const zero = splat("i32x4", 0);
+
+/** The k of a finish by a shift, else 0. */
+export const shiftIn = (kind: FinishKind): number => Number(/^shift (\d+)/.exec(kind)?.[1] ?? 0);
+
+/** Half a unit and the offset, before a shift. */
+export const rounding = (params: Local, arithmetic: Arithmetic): Code =>
+  loadTap(arithmetic, get(params), tapsLayout.rounding);
+
+/** sum >> k, which rounds down: half up, with what the sum began with. */
+export const shifted = (arithmetic: Arithmetic, sum: Code, k: number): Code =>
+  op(arithmetic === "u16" ? "i16x8.shr_u" : `${shapeOf[arithmetic]}.shr_s`, sum, i32(k));
 
 /** Pairs of vectors to be narrowed into one: neighbours, or every other one, as 256-bit instructions do it. */
 type Order = <T>(items: readonly T[]) => [T, T][];
@@ -102,28 +119,6 @@ export function save(f: FunctionBuilder, values: readonly Code[], address: Code)
   return [...values.map((value, v) => set(results[v]!, value)), ...storeVectors(results, address)];
 }
 
-/** (sum + offset · 2^k + 2^(k − 1)) >> k: exact, half up, negative sums included. */
-export function shiftSums(f: FunctionBuilder, params: Local, arithmetic: Arithmetic) {
-  const shape = arithmetic === "i32" ? "i32x4" : "i16x8";
-  const shift = f.local("i32");
-  const rounding = f.local("v128");
-  const offset = op(
-    "f64.mul",
-    load("f64.load", get(params), tapsLayout.offset),
-    op("f64.convert_i32_s", op("i32.shl", [0x41, 1], get(shift))),
-  );
-  const half = op("i32.shl", [0x41, 1], op("i32.sub", get(shift), [0x41, 1]));
-  const right = arithmetic === "u16" ? "i16x8.shr_u" : `${shape}.shr_s`;
-  return {
-    prelude: [
-      set(shift, load("i32.load", get(params), tapsLayout.shift)),
-      set(rounding, op(`${shape}.splat`, op("i32.add", op("i32.trunc_sat_f64_s", offset), half))),
-    ],
-    apply: (sums: readonly Local[]): Code[] =>
-      sums.map((sum) => set(sum, op(right, op(`${shape}.add`, get(sum), get(rounding)), get(shift)))),
-  };
-}
-
 /** Integer lanes as integers of at most 16 bits, saturated. */
 function narrow(arithmetic: Arithmetic, sums: readonly Code[], output: ViewDType, order: Order): Code[] {
   if (arithmetic === "i32") {
@@ -154,7 +149,7 @@ function finishFloat(
 ): Finisher {
   const lanes = (at: number): Code => load("v128.load32_splat", get(params), at);
   const scale = (value: Code): Code => (kind !== "saturate" ? op("f32x4.mul", value, lanes(tapsLayout.scale)) : value);
-  const shifted = (value: Code): Code => op("f32x4.add", scale(value), lanes(tapsLayout.shifted));
+  const moved = (value: Code): Code => op("f32x4.add", scale(value), lanes(tapsLayout.shifted));
   const round = (value: Code): Code => {
     if (output === "i16") return op("i32x4.trunc_sat_f32x4_s", op("f32x4.floor", value));
     const clamped = op("f32x4.pmin", op("f32x4.pmax", splat("f32x4", 0), value), lanes(tapsLayout.highest));
@@ -162,8 +157,9 @@ function finishFloat(
   };
   return {
     prelude: [],
+    initial: zero,
     store: (sums, address) => {
-      const results = values(sums).map(shifted);
+      const results = values(sums).map(moved);
       const order = wide ? partners : neighbours;
       return save(f, output === "f32" ? results : narrow("i32", results.map(round), output, order), address);
     },
@@ -198,6 +194,7 @@ function finishI32(f: FunctionBuilder, params: Local, output: ViewDType): Finish
       set(gain, load("v128.load64_splat", get(params), tapsLayout.gain)),
       set(offset, load("v128.load64_splat", get(params), tapsLayout.offset)),
     ],
+    initial: zero,
     store: (sums, address) => [
       ...sums.flatMap((sum) => [
         set(low, half(affine(get(sum)))),

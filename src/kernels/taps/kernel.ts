@@ -3,8 +3,8 @@
 import type { TapsSpec } from "../../plan/types.ts";
 import { type CodeMode, type Kernel, rowElements, type StepBuffers } from "../kernel.ts";
 import { columnRows, emitColumn } from "./column.ts";
-import { finishKind, pairsRows, tapsBlock, tapsParams, tapsRows } from "./layout.ts";
-import { emitList } from "./list.ts";
+import { finishKind, pairsRows, tapsBlock, tapsParams, tapsRows, unrolledTaps } from "./layout.ts";
+import { emitList, isRow } from "./list.ts";
 import { emitPairs } from "./pairs.ts";
 import { tapsReference } from "./reference.ts";
 import { emitStrided } from "./strided.ts";
@@ -15,10 +15,12 @@ function entry(spec: TapsSpec, buffers: StepBuffers, { relaxed, wide }: CodeMode
   const { reads, write } = buffers;
   if (strided(spec)) return `taps strided by ${spec.strides![1]} x${write.channels}`;
   const rows = columnRows(spec, buffers);
-  const kind = pairsRows(spec, reads[0]!) ? "column pairs" : rows > 0 ? `column x${rows}` : "taps";
+  const count = (rows === 0 && unrolledTaps(spec, reads[0]!)) || "";
+  const list = count || !isRow(spec) ? "taps" : "row";
+  const kind = pairsRows(spec, reads[0]!) ? "pairs" : rows > 0 ? `column x${rows}` : list;
   const types = [...reads, write].map(({ dtype }) => dtype).join(" ");
   const fused = relaxed ? " relaxed" : "";
-  return `${kind} ${types} in ${spec.arithmetic} ${finishKind(spec.finish, spec.arithmetic)}${fused}${wide ? " wide" : ""}`;
+  return `${count && `${count} `}${kind} ${types} in ${spec.arithmetic} ${finishKind(spec.finish, spec.arithmetic)}${fused}${wide ? " wide" : ""}`;
 }
 
 function emitter(spec: TapsSpec, buffers: StepBuffers): typeof emitList {
@@ -42,5 +44,5 @@ export const taps: Kernel<TapsSpec> = {
     };
   },
   params: tapsParams,
-  overrun: { elements: tapsBlock, rows: tapsRows - 1 },
+  overrun: { elements: tapsBlock, rows: tapsRows },
 };

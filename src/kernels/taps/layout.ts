@@ -12,7 +12,8 @@ export const tapsLayout = {
   elements: 0,
   end: 4,
   rowStride: 12,
-  shift: 8,
+  /** What a finish by a shift adds first: half a unit and the offset. */
+  rounding: 8,
   gain: 16,
   offset: 24,
   denominator: 32,
@@ -20,9 +21,10 @@ export const tapsLayout = {
   scale: 40,
   shifted: 44,
   highest: 48,
-  /** Bytes from a value to its partner in a pair. */
-  partner: 52,
-  taps: 56,
+  /** Bytes from tap to tap of an even row, and from a value to its partner in a pair. */
+  step: 52,
+  partner: 60,
+  taps: 64,
   tapBytes: 16,
   tap: 8,
 };
@@ -32,7 +34,9 @@ export const tapsBlock = 64;
 /** Rows that generated code handles at once: it may write as many, less one, past a strip's end. */
 export const tapsRows = 4;
 
-export type FinishKind = "raw" | "saturate" | "shift" | "affine";
+const mostUnrolled = 8;
+
+export type FinishKind = "raw" | "saturate" | "affine" | `shift ${number}`;
 
 /** The k for which a finish is a shift by k bits after adding an integer; undefined where it is none. */
 export function shiftOf({ denominator, gain, offset }: Finish): number | undefined {
@@ -44,7 +48,8 @@ export function finishKind(finish: Finish | undefined, arithmetic: Arithmetic): 
   if (!finish) return "raw";
   const { denominator, gain, offset } = finish;
   if (denominator === 1 && gain === 1 && offset === 0) return "saturate";
-  return arithmetic !== "f32" && shiftOf(finish) !== undefined ? "shift" : "affine";
+  const shift = shiftOf(finish);
+  return arithmetic !== "f32" && shift !== undefined ? `shift ${shift}` : "affine";
 }
 
 export function tapsParams(spec: TapsSpec, { reads, write }: StepBuffers): Uint8Array {
@@ -55,13 +60,15 @@ export function tapsParams(spec: TapsSpec, { reads, write }: StepBuffers): Uint8
   block.setInt32(tapsLayout.elements, rowElements(write), true);
   block.setInt32(tapsLayout.end, block.byteLength, true);
   block.setInt32(tapsLayout.rowStride, 4 * (spec.strides?.[0] ?? 1), true);
-  block.setInt32(tapsLayout.shift, shiftOf(finish) ?? 0, true);
+  const shift = shiftOf(finish);
+  block.setInt32(tapsLayout.rounding, shift === undefined ? 0 : (finish.offset + 0.5) * 2 ** shift, true);
   block.setFloat64(tapsLayout.gain, finish.gain, true);
   block.setFloat64(tapsLayout.offset, finish.offset, true);
   block.setFloat64(tapsLayout.denominator, finish.denominator, true);
   block.setFloat32(tapsLayout.scale, finish.gain / finish.denominator, true);
   block.setFloat32(tapsLayout.shifted, finish.offset + (write.dtype === "f32" ? 0 : 0.5), true);
   block.setFloat32(tapsLayout.highest, write.dtype === "u16" ? 65535 : 255, true);
+  block.setInt32(tapsLayout.step, (stepOf(entries) ?? 0) * input.channels * bytesOf[input.dtype], true);
   block.setInt32(tapsLayout.partner, 4 * write.channels, true);
   entries.forEach(({ dy, dx, tap, before = 0 }: Entry, index) => {
     const at = tapsLayout.taps + index * tapsLayout.tapBytes;
@@ -74,14 +81,34 @@ export function tapsParams(spec: TapsSpec, { reads, write }: StepBuffers): Uint8
   return new Uint8Array(block.buffer);
 }
 
+/** How many taps, or pairs of them, stand in the code one after the other; 0 where it loops over them. */
+export function unrolledTaps(spec: TapsSpec, input: BufferSpec): number {
+  const count = spec.arithmetic === "fixed" ? pairCount(spec, input) : spec.taps.length;
+  return count <= mostUnrolled ? count : 0;
+}
+
+/** A column pass reads one row more, for its second row of results. */
+const pairCount = (spec: TapsSpec, input: BufferSpec): number =>
+  (spec.taps.length + (pairsRows(spec, input) ? 2 : 1)) >> 1;
+
 type Entry = TapsSpec["taps"][number] & { before?: number };
 
-/** Dense taps two by two, as 16-bit halves of a word. A column pass reads one row more, for its second row of results. */
+/** Pixels from tap to tap of one row, where they are even. */
+export function stepOf(taps: TapsSpec["taps"]): number | undefined {
+  const step = taps.length > 1 ? taps[1]!.dx - taps[0]!.dx : 0;
+  return taps.every(({ dy, dx }, k) => dy === 0 && dx === taps[0]!.dx + k * step) ? step : undefined;
+}
+
+/** Dense taps two by two, as 16-bit halves of a word. */
 function pairsOf(spec: TapsSpec, input: BufferSpec): Entry[] {
   const { taps } = spec;
   const pair = (k: number): number => ((taps[k]?.tap ?? 0) & 0xffff) | ((taps[k + 1]?.tap ?? 0) << 16);
-  const count = (taps.length + (pairsRows(spec, input) ? 2 : 1)) >> 1;
-  return Array.from({ length: count }, (_, j) => ({ ...taps[0]!, ...taps[2 * j], tap: pair(2 * j), before: pair(2 * j - 1) }));
+  return Array.from({ length: pairCount(spec, input) }, (_, j) => ({
+    ...taps[0]!,
+    ...taps[2 * j],
+    tap: pair(2 * j),
+    before: pair(2 * j - 1),
+  }));
 }
 
 /** Whether a step in fixed point pairs rows of pixels: a column pass. Row passes read the pairs that it makes. */

@@ -13,13 +13,15 @@ import {
   type ModuleBuilder,
   op,
   set,
-  splat,
   whileLoop,
 } from "../../wasm/assembler.ts";
 import type { CodeMode, StepBuffers } from "../kernel.ts";
 import { lanesOf, loadTap, loadVectors, multiplyAdd, scaled, shapeOf } from "../lanes.ts";
 import { finisher, settle } from "./finish.ts";
-import { finishKind, tapsLayout } from "./layout.ts";
+import { finishKind, stepOf, tapsLayout, unrolledTaps } from "./layout.ts";
+
+/** Taps of one row at even steps, which no table of rows is asked for. */
+export const isRow = ({ taps }: TapsSpec): boolean => stepOf(taps) !== undefined;
 
 /** Vectors of sums at a time: eight registers, or eight pairs that become registers of 256 bits. */
 const vectorsFor = (arithmetic: TapsSpec["arithmetic"], { wide }: CodeMode): number =>
@@ -56,20 +58,40 @@ export function emitList(
         ...values.map((x, k) => set(sums[v + k]!, op(`${shapeOf[arithmetic]}.add`, get(sums[v + k]!), get(x)))),
       ]),
     ];
-    const row = load("i32.load", op("i32.add", get(source), load("i32.load", get(tap))));
+    /** Where the taps of a list begin in the current row, and adding one of them. */
+    const rowOf = (list: Local, at: number): Code =>
+      op(
+        "i32.add",
+        load("i32.load", op("i32.add", get(source), load("i32.load", get(list), at))),
+        load("i32.load", get(list), at + 4),
+      );
     const inputBytes = bytesOf[input.dtype] * lanesOf[arithmetic];
-    const eachTap = doWhile(
-      op("i32.lt_u", get(tap), get(tapEnd)),
-      set(from, op("i32.add", op("i32.add", row, load("i32.load", get(tap), 4)), scaled(get(i), bytesOf[input.dtype]))),
-      set(weight, loadTap(arithmetic, get(tap), tapsLayout.tap)),
+    const place = (begin: Code): Code => op("i32.add", begin, scaled(get(i), bytesOf[input.dtype]));
+    const addTap = (list: Local, at: number): Code[] => [
+      set(weight, loadTap(arithmetic, get(list), at + tapsLayout.tap)),
       ...pairs.flatMap((v) => [
         ...loadVectors(input.dtype, arithmetic, get(from), values, spare, v * inputBytes),
         ...values.map((x, k) =>
           set(sums[v + k]!, multiplyAdd(arithmetic, mode, get(weight), get(x), get(sums[v + k]!))),
         ),
       ]),
-      bump(tap, tapsLayout.tapBytes),
-    );
+    ];
+    // Few taps: their rows are found once, and no loop runs over them.
+    const begins = Array.from({ length: unrolledTaps(spec, input) }, () => f.local("i32"));
+    const listed = begins.map((begin, k) => ({ begin, at: tapsLayout.taps + k * tapsLayout.tapBytes }));
+    const overTaps = (...body: Code[]): Code[] => [
+      set(tap, op("i32.add", get(params), i32(tapsLayout.taps))),
+      doWhile(op("i32.lt_u", get(tap), get(tapEnd)), ...body, bump(tap, tapsLayout.tapBytes)),
+    ];
+    const eachTap =
+      listed.length > 0
+        ? listed.flatMap(({ begin, at }) => [set(from, place(get(begin))), ...addTap(params, at)])
+        : isRow(spec)
+          ? [
+              set(from, place(rowOf(params, tapsLayout.taps))),
+              ...overTaps(...addTap(tap, 0), bump(from, load("i32.load", get(params), tapsLayout.step))),
+            ]
+          : overTaps(set(from, place(rowOf(tap, 0))), ...addTap(tap, 0));
     f.emit(
       ...finish.prelude,
       set(end, load("i32.load", get(params), tapsLayout.elements)),
@@ -77,11 +99,11 @@ export function emitList(
       whileLoop(
         get(rows),
         set(i, i32(0)),
+        ...listed.map(({ begin, at }) => set(begin, rowOf(params, at))),
         doWhile(
           op("i32.lt_u", get(i), get(end)),
-          ...sums.map((sum) => set(sum, splat("i32x4", 0))),
-          set(tap, op("i32.add", get(params), i32(tapsLayout.taps))),
-          eachTap,
+          ...sums.map((sum) => set(sum, finish.initial)),
+          ...eachTap,
           ...(addBefore ?? []),
           set(from, address(target, output)),
           ...finish.store(sums, get(from)),
