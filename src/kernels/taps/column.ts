@@ -1,5 +1,5 @@
 // Generates column passes: several output rows at once, so that each input row is loaded and converted once for all of
-// them. Every result still sums its taps from top to bottom.
+// them. Every result still sums its taps from top to bottom. In fixed point rows are taken two by two (pairs.ts).
 import type { TapsSpec } from "../../plan/types.ts";
 import { bytesOf } from "../../tensor.ts";
 import {
@@ -18,14 +18,15 @@ import {
 import type { CodeMode, StepBuffers } from "../kernel.ts";
 import { lanesOf, loadTap, loadVectors, multiplyAdd, scaled } from "../lanes.ts";
 import { finisher } from "./finish.ts";
-import { finishKind, tapsLayout, tapsRows } from "./layout.ts";
+import { finishKind, pairsRows, tapsLayout, tapsRows, unrolledTaps } from "./layout.ts";
+import { joinRow, loadPairs } from "./pairs.ts";
 
 /** How many output rows at once; 0 where the taps are not a dense column of at least two, or a sum is continued. */
-export function columnRows({ taps, strides, arithmetic }: TapsSpec, { reads }: StepBuffers): number {
-  const dense = taps.every(({ dy, dx }, k) => dx === 0 && dy === k);
-  return dense && arithmetic !== "fixed" && !strides && reads.length === 1 && taps.length > 1
-    ? Math.min(tapsRows, taps.length >= 4 ? 4 : 2)
-    : 0;
+export function columnRows(spec: TapsSpec, { reads }: StepBuffers, { wide }: CodeMode): number {
+  const { taps, strides } = spec;
+  if (pairsRows(spec, reads[0]!)) return wide ? 4 : 2;
+  const dense = taps.every(({ dy, dx }, k) => dx === 0 && dy === k) && spec.arithmetic !== "fixed";
+  return dense && !strides && reads.length === 1 && taps.length > 1 ? Math.min(tapsRows, taps.length >= 4 ? 4 : 2) : 0;
 }
 
 export function emitColumn(
@@ -36,14 +37,17 @@ export function emitColumn(
   mode: CodeMode,
 ): void {
   const { arithmetic } = spec;
-  const [input, output] = [buffers.reads[0]!.dtype, buffers.write.dtype];
-  const height = columnRows(spec, buffers);
+  const [input, output] = [buffers.reads[0]!, buffers.write.dtype];
+  const height = columnRows(spec, buffers, mode);
+  const unrolled = unrolledTaps(spec, input);
+  /** Input rows that are loaded together, and output rows whose taps stand at the same place. */
+  const depth = pairsRows(spec, input) ? 2 : 1;
   // Sums of all rows must fit the registers: 16 of 128 bits, or of 256 in wide mode. Bytes need four vectors of 32 bits.
-  const vectors = mode.wide || lanesOf[arithmetic] === 8 || output === "u8" ? 4 : 2;
+  const vectors = mode.wide || lanesOf[arithmetic] === 8 || output === "u8" || depth === 2 ? 4 : 2;
   module.define(name, ["i32", "i32", "i32", "i32"], (f) => {
     const [rows, params, source, target] = f.params as [Local, Local, Local, Local];
     const { end, i, tap, tapEnd, table, from } = f.locals("i32", "end", "i", "tap", "tapEnd", "table", "from");
-    const { weight, spare } = f.locals("v128", "weight", "spare");
+    const { weight, first, second } = f.locals("v128", "weight", "first", "second");
     const values = Array.from({ length: vectors }, () => f.local("v128"));
     const sums = Array.from({ length: height }, () => Array.from({ length: vectors }, () => f.local("v128")));
     const finish = finisher(f, params, arithmetic, finishKind(spec.finish, arithmetic), output, {
@@ -51,63 +55,66 @@ export function emitColumn(
       wide: false,
     });
 
-    const loadRow = [
-      set(from, op("i32.add", load("i32.load", get(table)), scaled(get(i), bytesOf[input]))),
-      ...loadVectors(input, arithmetic, get(from), values, spare),
-      bump(table, 4),
+    const rowAt = (pointer: Local, row: number, bytes: number): Code =>
+      op("i32.add", load("i32.load", get(pointer), 4 * row), scaled(get(i), bytes));
+    const loadRows = (k: number): Code[] =>
+      depth === 2
+        ? loadPairs(rowAt(table, 2 * k, 1), rowAt(table, 2 * k + 1, 1), values, first, second)
+        : [
+            set(from, rowAt(table, k, bytesOf[input.dtype])),
+            ...loadVectors(input.dtype, arithmetic, get(from), values, first),
+          ];
+    /** Loads the `k`-th rows from the table on and adds them to output rows: each `depth` are a tap behind. */
+    const step = (k: number, begin: number, stop: number): Code[] => [
+      ...loadRows(k),
+      ...sums.flatMap((row, r) => {
+        const back = k - Math.floor(r / depth);
+        if (r < begin * depth || r >= stop * depth) return [];
+        const at = tapsLayout.taps + tapsLayout.tap + back * tapsLayout.tapBytes + (r % depth) * 4;
+        return [
+          set(weight, loadTap(arithmetic, get(tap), at)),
+          ...values.map((x, v) => set(row[v]!, multiplyAdd(arithmetic, mode, get(weight), get(x), get(row[v]!)))),
+        ];
+      }),
     ];
-    /** Adds the loaded row to row r's sums, under the tap that stands `back` taps before the current one. */
-    const add = (r: number, back: number): Code[] => [
-      set(weight, loadTap(arithmetic, get(tap), tapsLayout.taps + tapsLayout.tap + back * tapsLayout.tapBytes)),
-      ...values.map((x, v) => set(sums[r]![v]!, multiplyAdd(arithmetic, mode, get(weight), get(x), get(sums[r]![v]!)))),
-    ];
-    const all = Array.from({ length: height }, (_, r) => r);
-    // The first input rows belong to the first output rows only, the last to the last: `tap` points height − 1 taps back.
-    const ahead = all
-      .slice(0, -1)
-      .flatMap((k) => [...loadRow, ...all.filter((r) => r <= k).flatMap((r) => add(r, k - r))]);
-    const middle = doWhile(
-      op("i32.lt_u", get(tap), get(tapEnd)),
-      ...loadRow,
-      ...all.flatMap((r) => add(r, height - 1 - r)),
-      bump(tap, tapsLayout.tapBytes),
-    );
-    const after = all
-      .slice(0, -1)
-      .flatMap((j) => [...loadRow, ...all.filter((r) => r > j).flatMap((r) => add(r, height - 1 + j - r))]);
+    const groups = height / depth;
+    const late = Array.from({ length: groups - 1 }, (_, k) => k);
+    // The first input rows belong to the first output rows only, the last to the last: `tap` walks all but `late` taps.
+    const allSteps = unrolled
+      ? Array.from({ length: unrolled + groups - 1 }, (_, k) =>
+          step(k, Math.max(0, k - unrolled + 1), Math.min(groups, k + 1)),
+        ).flat()
+      : [
+          ...late.flatMap((k) => step(k, 0, k + 1)),
+          doWhile(
+            op("i32.lt_u", get(tap), get(tapEnd)),
+            ...step(groups - 1, 0, groups),
+            bump(tap, tapsLayout.tapBytes),
+            bump(table, 4 * depth),
+          ),
+          ...late.flatMap((k) => step(groups - 1 + k, k + 1, groups)),
+        ];
     const block = [
       set(table, get(source)),
       set(tap, get(params)),
       ...sums.flat().map((sum) => set(sum, finish.initial)),
-      ...ahead,
-      middle,
-      ...after,
-      ...sums.flatMap((row, r) => [
-        set(from, op("i32.add", load("i32.load", get(target), 4 * r), scaled(get(i), bytesOf[output]))),
-        ...finish.store(row, get(from)),
-      ]),
+      ...allSteps,
+      ...sums.flatMap((row, r) => [set(from, rowAt(target, r, bytesOf[output])), ...finish.store(row, get(from))]),
       bump(i, vectors * lanesOf[arithmetic]),
     ];
+    const tapsBefore = tapsLayout.taps + late.length * tapsLayout.tapBytes;
     f.emit(
       ...finish.prelude,
       set(end, load("i32.load", get(params), tapsLayout.elements)),
-      // From the first tap's block: `tap` walks all but the last height − 1 taps.
       set(
         tapEnd,
-        op(
-          "i32.add",
-          get(params),
-          op(
-            "i32.sub",
-            load("i32.load", get(params), tapsLayout.end),
-            i32(tapsLayout.taps + (height - 1) * tapsLayout.tapBytes),
-          ),
-        ),
+        op("i32.add", get(params), op("i32.sub", load("i32.load", get(params), tapsLayout.end), i32(tapsBefore))),
       ),
       whileLoop(
         op("i32.gt_s", get(rows), i32(0)),
         set(i, i32(0)),
         doWhile(op("i32.lt_u", get(i), get(end)), ...block),
+        ...(depth === 2 ? sums.flatMap((_, r) => joinRow(f, params, target, r, end)) : []),
         bump(source, 4 * height),
         bump(target, 4 * height),
         bump(rows, -height),

@@ -50,15 +50,21 @@ export function finisher(
     return { prelude: [], initial: zero, store: storeVectors, group: 0 };
   }
   if (arithmetic === "f32") return finishFloat(f, params, kind, output, mode, (sums) => sums.map(get));
-  const shift = shiftIn(kind);
+  const shift = Number(/^shift (\d+)/.exec(kind)?.[1] ?? 0);
+  const initial = shift ? loadTap(arithmetic, get(params), tapsLayout.rounding) : zero;
+  /** Rounded down: half up, with what the sum began with. */
+  const right = arithmetic === "u16" ? "i16x8.shr_u" : `${shapeOf[arithmetic]}.shr_s`;
+  const shifted = (sum: Local): Code => (shift ? op(right, get(sum), i32(shift)) : get(sum));
+  if (shift && output === "i32") {
+    // Low halves of pairs.
+    const half = (sum: Local): Code => op("v128.and", shifted(sum), splat("i32x4", 0xffff));
+    return { prelude: [], initial, store: (sums, address) => save(f, sums.map(half), address), group: 0 };
+  }
   if (output !== "f32" && (shift || kind === "saturate")) {
     return {
       prelude: [],
-      initial: shift ? rounding(params, arithmetic) : zero,
-      store: (sums, address) => {
-        const results = sums.map((sum) => (shift ? shifted(arithmetic, get(sum), shift) : get(sum)));
-        return save(f, narrow(arithmetic, results, output, order), address);
-      },
+      initial,
+      store: (sums, address) => save(f, narrow(arithmetic, sums.map(shifted), output, order), address),
       group: mode.wide ? groupOf(arithmetic, output) : 0,
     };
   }
@@ -67,17 +73,6 @@ export function finisher(
 }
 
 const zero = splat("i32x4", 0);
-
-/** The k of a finish by a shift, else 0. */
-export const shiftIn = (kind: FinishKind): number => Number(/^shift (\d+)/.exec(kind)?.[1] ?? 0);
-
-/** Half a unit and the offset, before a shift. */
-export const rounding = (params: Local, arithmetic: Arithmetic): Code =>
-  loadTap(arithmetic, get(params), tapsLayout.rounding);
-
-/** sum >> k, which rounds down: half up, with what the sum began with. */
-export const shifted = (arithmetic: Arithmetic, sum: Code, k: number): Code =>
-  op(arithmetic === "u16" ? "i16x8.shr_u" : `${shapeOf[arithmetic]}.shr_s`, sum, i32(k));
 
 /** Pairs of vectors to be narrowed into one: neighbours, or every other one, as 256-bit instructions do it. */
 type Order = <T>(items: readonly T[]) => [T, T][];

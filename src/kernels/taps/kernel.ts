@@ -3,37 +3,35 @@
 import type { TapsSpec } from "../../plan/types.ts";
 import { type CodeMode, type Kernel, rowElements, type StepBuffers } from "../kernel.ts";
 import { columnRows, emitColumn } from "./column.ts";
-import { finishKind, pairsRows, tapsBlock, tapsParams, tapsRows, unrolledTaps } from "./layout.ts";
+import { finishKind, tapsBlock, tapsParams, tapsRows, unrolledTaps } from "./layout.ts";
 import { emitList, isRow } from "./list.ts";
-import { emitPairs } from "./pairs.ts";
 import { tapsReference } from "./reference.ts";
 import { emitStrided } from "./strided.ts";
 
 const strided = ({ strides }: TapsSpec): boolean => (strides?.[1] ?? 1) > 1;
 
-function entry(spec: TapsSpec, buffers: StepBuffers, { relaxed, wide }: CodeMode): string {
+function entry(spec: TapsSpec, buffers: StepBuffers, mode: CodeMode): string {
   const { reads, write } = buffers;
   if (strided(spec)) return `taps strided by ${spec.strides![1]} x${write.channels}`;
-  const rows = columnRows(spec, buffers);
-  const count = (rows === 0 && unrolledTaps(spec, reads[0]!)) || "";
-  const list = count || !isRow(spec) ? "taps" : "row";
-  const kind = pairsRows(spec, reads[0]!) ? "pairs" : rows > 0 ? `column x${rows}` : list;
+  const rows = columnRows(spec, buffers, mode);
+  const count = unrolledTaps(spec, reads[0]!);
+  const kind = rows > 0 ? `column x${rows}` : !count && isRow(spec) ? "row" : "list";
   const types = [...reads, write].map(({ dtype }) => dtype).join(" ");
-  const fused = relaxed ? " relaxed" : "";
-  return `${count && `${count} `}${kind} ${types} in ${spec.arithmetic} ${finishKind(spec.finish, spec.arithmetic)}${fused}${wide ? " wide" : ""}`;
+  const finish = finishKind(spec.finish, spec.arithmetic);
+  const modes = `${mode.relaxed ? " relaxed" : ""}${mode.wide ? " wide" : ""}`;
+  return `${kind}${count ? ` of ${count}` : ""} ${types} in ${spec.arithmetic} ${finish}${modes}`;
 }
 
-function emitter(spec: TapsSpec, buffers: StepBuffers): typeof emitList {
+function emitter(spec: TapsSpec, buffers: StepBuffers, mode: CodeMode): typeof emitList {
   if (strided(spec)) return emitStrided;
-  if (pairsRows(spec, buffers.reads[0]!)) return emitPairs;
-  return columnRows(spec, buffers) > 0 ? emitColumn : emitList;
+  return columnRows(spec, buffers, mode) > 0 ? emitColumn : emitList;
 }
 
 export const taps: Kernel<TapsSpec> = {
   family: "taps",
   reference: tapsReference,
   entry,
-  emit: (module, name, spec, buffers, mode) => emitter(spec, buffers)(module, name, spec, buffers, mode),
+  emit: (module, name, spec, buffers, mode) => emitter(spec, buffers, mode)(module, name, spec, buffers, mode),
   work: (spec, { write }) => {
     const multiplications = spec.taps.length * rowElements(write);
     return {
