@@ -57,5 +57,7 @@ export function costOf(draft: Draft, profile: Profile, workOf: WorkOf): Cost {
  */
 export function grainFor(buffers: readonly BufferSpec[], extent: number, profile: Profile, least = 4): number {
   const bytesPerRow = buffers.reduce((sum, b) => sum + (b.scope === "constant" ? 0 : rowBytes(b) * b.stride), 0);
-  return Math.min(extent, Math.max(least, Math.min(128, Math.floor(profile.cache / bytesPerRow))));
+  // In fours, since kernels compute up to four rows at once.
+  const fitting = 4 * Math.round(profile.cache / bytesPerRow / 4);
+  return Math.min(extent, Math.max(least, Math.min(128, fitting)));
 }

@@ -1,7 +1,7 @@
 // The caller's rows in and out: staging a row extends it by its border; both ends deal with alpha where asked. Nothing
 // else of a program touches the caller's memory.
 import type { Alpha, Border } from "../plan/types.ts";
-import { type CheckedImage, type ImageDType, rangeOf, viewOf } from "../tensor.ts";
+import { bytesOf, type CheckedImage, type ImageDType, rangeOf, type ViewDType, viewOf } from "../tensor.ts";
 import { borderIndex } from "./border.ts";
 import type { RowsLayout } from "./layout.ts";
 import { type Abortable, inSlices } from "./slices.ts";
@@ -24,51 +24,60 @@ export interface Edge {
 /** The alpha that means opaque. */
 export const opaque = (dtype: ImageDType): number => (dtype === "f32" ? 1 : rangeOf[dtype][1]);
 
+/** All of a machine's memory as elements of one type: rows need no views of their own there. */
+const elementsOf = (dtype: ViewDType, buffer: ArrayBufferLike): Elements =>
+  viewOf(dtype, buffer, 0, Math.floor(buffer.byteLength / bytesOf[dtype]));
+
 /** Writes rows of the source, extended by their border, into a machine's memory. */
 export class RowStager {
-  private readonly columns: { at: number; from: number }[];
+  /** Elements of a row that stand for pixels outside, and from where in the row each comes; −1 for the constant. */
+  private readonly outside: Int32Array;
+  private readonly inside: Int32Array;
+  private readonly memory: Elements;
   private readonly source: Source;
   private readonly edge: Edge;
   private readonly layout: RowsLayout;
   private readonly premultiply: boolean;
 
-  constructor(source: Source, edge: Edge, layout: RowsLayout, alpha: Alpha) {
+  constructor(source: Source, edge: Edge, layout: RowsLayout, alpha: Alpha, buffer: ArrayBufferLike) {
     this.source = source;
     this.edge = edge;
     this.layout = layout;
     this.premultiply = alpha === "premultiply";
-    const { left = 0, right = 0 } = layout.spec;
-    const outside = [
-      ...Array.from({ length: left }, (_, i) => i - left),
-      ...Array.from({ length: right }, (_, i) => source.width + i),
-    ];
-    this.columns = outside.map((x) => ({ at: left + x, from: borderIndex(x, source.width, edge.border) }));
+    const { dtype, channels, left = 0, right = 0 } = layout.spec;
+    this.memory = elementsOf(dtype, buffer);
+    const count = left + right;
+    this.outside = new Int32Array(count * channels);
+    this.inside = new Int32Array(count * channels);
+    for (let i = 0; i < count; i++) {
+      const x = i < left ? i - left : source.width + i - left;
+      const from = borderIndex(x, source.width, edge.border);
+      for (let c = 0; c < channels; c++) {
+        this.outside[i * channels + c] = (left + x) * channels + c;
+        this.inside[i * channels + c] = from < 0 ? -1 : (left + from) * channels + c;
+      }
+    }
   }
 
   /** Stages row `y` of image `image`, which may lie outside the picture, at a byte offset. */
-  stage(buffer: ArrayBufferLike, image: number, y: number, offset: number): void {
-    const { spec } = this.layout;
+  stage(image: number, y: number, offset: number): void {
+    const { memory, outside, inside, edge } = this;
+    const { dtype, left = 0, width: staged } = this.layout.spec;
     const { width, height, channels, data } = this.source;
-    const elements = spec.width * spec.channels;
-    const row = viewOf(spec.dtype, buffer, offset, elements);
-    const from = borderIndex(y, height, this.edge.border);
+    const at = offset / bytesOf[dtype];
+    const from = borderIndex(y, height, edge.border);
     if (from < 0) {
-      row.fill(this.edge.borderValue);
+      memory.fill(edge.borderValue, at, at + staged * channels);
     } else {
       const start = (image * height + from) * width * channels;
-      row.set(data.subarray(start, start + width * channels), (spec.left ?? 0) * channels);
-      this.extend(row, channels);
-    }
-    if (this.premultiply) premultiplyRow(row, channels, opaque(this.source.dtype));
-  }
-
-  private extend(row: Elements, channels: number): void {
-    const left = (this.layout.spec.left ?? 0) * channels;
-    for (const { at, from } of this.columns) {
-      for (let c = 0; c < channels; c++) {
-        row[at * channels + c] = from < 0 ? this.edge.borderValue : row[left + from * channels + c]!;
+      memory.set(data.subarray(start, start + width * channels), at + left * channels);
+      for (let i = 0; i < outside.length; i++) {
+        const k = inside[i]!;
+        memory[at + outside[i]!] = k < 0 ? edge.borderValue : memory[at + k]!;
       }
     }
+    if (this.premultiply)
+      premultiplyRow(memory.subarray(at, at + staged * channels), channels, opaque(this.source.dtype));
   }
 }
 
@@ -94,8 +103,10 @@ export class RowEmitter {
   private readonly target: Target;
   private readonly layout: RowsLayout;
   private readonly alpha: Alpha;
+  private readonly memory: Elements;
 
-  constructor(source: Source, target: Target, layout: RowsLayout, alpha: Alpha) {
+  constructor(source: Source, target: Target, layout: RowsLayout, alpha: Alpha, buffer: ArrayBufferLike) {
+    this.memory = elementsOf(layout.spec.dtype, buffer);
     this.source = source;
     this.target = target;
     this.layout = layout;
@@ -103,10 +114,11 @@ export class RowEmitter {
   }
 
   /** Emits a row of the output's `index`-th row over all images. */
-  emit(buffer: ArrayBufferLike, offset: number, index: number): void {
+  emit(offset: number, index: number): void {
     const { spec } = this.layout;
     const elements = spec.width * spec.channels;
-    const view = viewOf(spec.dtype, buffer, offset, elements);
+    const start = offset / bytesOf[spec.dtype];
+    const view = this.memory.subarray(start, start + elements);
     const at = index * elements;
     if (this.alpha === "premultiply") this.unpremultiply(view, at);
     else this.target.data.set(view, at);

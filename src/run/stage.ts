@@ -139,9 +139,10 @@ export class StageProgram {
     options.signal?.throwIfAborted();
     const [input, output] = [this.rowsOf("input"), this.rowsOf("output")];
     const job = { calls: this.calls, slots: layout.slots, scratch: layout.scratch };
-    const strips = new Strips(stage, layout, machine.buffer(), {
-      stager: new RowStager(source, edge, input, alphaIn),
-      emitter: new RowEmitter(original, target, output, alphaOut),
+    const buffer = machine.buffer();
+    const strips = new Strips(stage, layout, buffer, {
+      stager: new RowStager(source, edge, input, alphaIn, buffer),
+      emitter: new RowEmitter(original, target, output, alphaOut, buffer),
       ...{ input, output, height },
     });
     const run = await this.prepared.start(job);

@@ -27,13 +27,11 @@ export class Strips {
   private readonly spec;
   private readonly stage: Stage;
   private readonly layout: StageLayout;
-  private readonly buffer: ArrayBufferLike;
   private readonly ends: Ends;
 
   constructor(stage: Stage, layout: StageLayout, buffer: ArrayBufferLike, ends: Ends) {
     this.stage = stage;
     this.layout = layout;
-    this.buffer = buffer;
     this.ends = ends;
     this.perImage = Math.ceil(stage.grid.extent / layout.grain);
     this.count = this.perImage * stage.grid.images;
@@ -69,7 +67,7 @@ export class Strips {
     const to = (first + rows - 1) * stride + below + 1;
     const start = this.staged.image === image ? Math.max(from, this.staged.row) : from;
     const place = (row: number): number => ring.offset + ((row + above) % ring.rows) * ring.pitch;
-    for (let row = start; row < to; row++) this.ends.stager.stage(this.buffer, image, row, place(row));
+    for (let row = start; row < to; row++) this.ends.stager.stage(image, row, place(row));
     this.staged = { image, row: to };
     const table = (slot + this.ends.input.table) / 4;
     for (let row = from; row < to; row++) this.words[table + row - from] = place(row);
@@ -81,14 +79,15 @@ export class Strips {
     return true;
   }
 
-  /** Takes a filled slot for this thread, the oldest first. */
+  /** Takes a filled slot for this thread, the oldest first: slots are filled in turn, from the one that is next. */
   claim(): number | undefined {
-    const held = this.layout.slots.map((slot, index) => ({ slot, strip: this.inSlot[index] }));
-    held.sort((a, b) => (a.strip ?? Infinity) - (b.strip ?? Infinity));
-    const { filled, running } = slotState;
-    return held.find(
-      ({ slot }) => Atomics.compareExchange(this.words, slot / 4 + slotWords.state, filled, running) === filled,
-    )?.slot;
+    const { slots } = this.layout;
+    for (let i = 0; i < slots.length; i++) {
+      const slot = slots[(this.next + i) % slots.length]!;
+      const { filled, running } = slotState;
+      if (Atomics.compareExchange(this.words, slot / 4 + slotWords.state, filled, running) === filled) return slot;
+    }
+    return undefined;
   }
 
   finish(slot: number): void {
@@ -106,7 +105,7 @@ export class Strips {
       const start = first * stride - above;
       const count = Math.min(stripRows(output.spec, rows), height - start);
       for (let row = 0; row < count; row++) {
-        emitter.emit(this.buffer, slot + output.data + row * output.pitch, image * height + start + row);
+        emitter.emit(slot + output.data + row * output.pitch, image * height + start + row);
       }
       this.inSlot[index] = undefined;
       this.out++;

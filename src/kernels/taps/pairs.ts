@@ -34,7 +34,7 @@ export function loadPairs(above: Code, below: Code, values: readonly Local[], fi
 /** Joins the values of the `r`-th row with those one pixel further on. */
 export function joinRow(f: FunctionBuilder, params: Local, target: Local, r: number, elements: Local): Code[] {
   const { at, stop, partner } = f.locals("i32", "at", "stop", "partner");
-  const pairs = [0, 16].map((offset) => {
+  const pairs = [0, 16, 32, 48].map((offset) => {
     const next = op("i32x4.shl", load("v128.load", get(partner), offset), i32(16));
     return op("v128.or", load("v128.load", get(at), offset), next);
   });
@@ -42,6 +42,6 @@ export function joinRow(f: FunctionBuilder, params: Local, target: Local, r: num
     set(at, load("i32.load", get(target), 4 * r)),
     set(partner, op("i32.add", get(at), load("i32.load", get(params), tapsLayout.partner))),
     set(stop, op("i32.add", get(at), scaled(get(elements), 4))),
-    doWhile(op("i32.lt_u", get(at), get(stop)), ...save(f, pairs, get(at)), bump(at, 32), bump(partner, 32)),
+    doWhile(op("i32.lt_u", get(at), get(stop)), ...save(f, pairs, get(at)), bump(at, 64), bump(partner, 64)),
   ];
 }
