@@ -42,6 +42,7 @@ export function checkApart<T extends ArrayBufferView>(out: T, input: ArrayBuffer
 
 /** Clamped arrays and Node's Buffers as the plain class, whose copies are the fast ones. */
 export function plainView(data: ImageArray): Uint8Array | Uint16Array | Int16Array | Float32Array {
-  const bytes = data instanceof Uint8Array || data instanceof Uint8ClampedArray;
-  return bytes ? new Uint8Array(data.buffer, data.byteOffset, data.length) : data;
+  if (data.constructor === Uint8Array || !(data instanceof Uint8Array || data instanceof Uint8ClampedArray))
+    return data;
+  return new Uint8Array(data.buffer, data.byteOffset, data.length);
 }

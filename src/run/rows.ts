@@ -24,9 +24,41 @@ export interface Edge {
 /** The alpha that means opaque. */
 export const opaque = (dtype: ImageDType): number => (dtype === "f32" ? 1 : rangeOf[dtype][1]);
 
-/** All of a machine's memory as elements of one type: rows need no views of their own there. */
-const elementsOf = (dtype: ViewDType, buffer: ArrayBufferLike): Elements =>
-  viewOf(dtype, buffer, 0, Math.floor(buffer.byteLength / bytesOf[dtype]));
+const memories = new WeakMap<ArrayBufferLike, Map<ViewDType, Elements>>();
+
+/** All of a machine's memory as elements of one type, made once. */
+function elementsOf(dtype: ViewDType, buffer: ArrayBufferLike): Elements {
+  const views = memories.get(buffer) ?? new Map<ViewDType, Elements>();
+  const known = views.get(dtype) ?? viewOf(dtype, buffer, 0, Math.floor(buffer.byteLength / bytesOf[dtype]));
+  memories.set(buffer, views.set(dtype, known));
+  return known;
+}
+
+/** Rows of an array that are kept as views. */
+const mostRows = 4096;
+const rowsOf = new WeakMap<Elements, Map<number, Elements>>();
+
+/** Rows of an array as views. From the second time that an array comes they are kept: a video leaves no garbage. */
+class RowViews {
+  private readonly array: Elements;
+  private readonly kept: Map<number, Elements> | undefined;
+
+  constructor(array: Elements) {
+    this.array = array;
+    this.kept = rowsOf.get(array);
+    if (!this.kept) rowsOf.set(array, new Map());
+  }
+
+  of(start: number, length: number): Elements {
+    const { kept } = this;
+    const known = kept?.get(start);
+    if (known?.length === length) return known;
+    const row = this.array.subarray(start, start + length);
+    if (kept && kept.size >= mostRows) kept.clear();
+    kept?.set(start, row);
+    return row;
+  }
+}
 
 /** Writes rows of the source, extended by their border, into a machine's memory. */
 export class RowStager {
@@ -34,6 +66,7 @@ export class RowStager {
   private readonly outside: Int32Array;
   private readonly inside: Int32Array;
   private readonly memory: Elements;
+  private readonly rows: RowViews;
   private readonly source: Source;
   private readonly edge: Edge;
   private readonly layout: RowsLayout;
@@ -41,6 +74,7 @@ export class RowStager {
 
   constructor(source: Source, edge: Edge, layout: RowsLayout, alpha: Alpha, buffer: ArrayBufferLike) {
     this.source = source;
+    this.rows = new RowViews(source.data);
     this.edge = edge;
     this.layout = layout;
     this.premultiply = alpha === "premultiply";
@@ -63,14 +97,14 @@ export class RowStager {
   stage(image: number, y: number, offset: number): void {
     const { memory, outside, inside, edge } = this;
     const { dtype, left = 0, width: staged } = this.layout.spec;
-    const { width, height, channels, data } = this.source;
+    const { width, height, channels } = this.source;
     const at = offset / bytesOf[dtype];
     const from = borderIndex(y, height, edge.border);
     if (from < 0) {
       memory.fill(edge.borderValue, at, at + staged * channels);
     } else {
       const start = (image * height + from) * width * channels;
-      memory.set(data.subarray(start, start + width * channels), at + left * channels);
+      memory.set(this.rows.of(start, width * channels), at + left * channels);
       for (let i = 0; i < outside.length; i++) {
         const k = inside[i]!;
         memory[at + outside[i]!] = k < 0 ? edge.borderValue : memory[at + k]!;
@@ -103,10 +137,10 @@ export class RowEmitter {
   private readonly target: Target;
   private readonly layout: RowsLayout;
   private readonly alpha: Alpha;
-  private readonly memory: Elements;
+  private readonly rows: RowViews;
 
   constructor(source: Source, target: Target, layout: RowsLayout, alpha: Alpha, buffer: ArrayBufferLike) {
-    this.memory = elementsOf(layout.spec.dtype, buffer);
+    this.rows = new RowViews(elementsOf(layout.spec.dtype, buffer));
     this.source = source;
     this.target = target;
     this.layout = layout;
@@ -117,8 +151,7 @@ export class RowEmitter {
   emit(offset: number, index: number): void {
     const { spec } = this.layout;
     const elements = spec.width * spec.channels;
-    const start = offset / bytesOf[spec.dtype];
-    const view = this.memory.subarray(start, start + elements);
+    const view = this.rows.of(offset / bytesOf[spec.dtype], elements);
     const at = index * elements;
     if (this.alpha === "premultiply") this.unpremultiply(view, at);
     else this.target.data.set(view, at);

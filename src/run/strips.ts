@@ -62,21 +62,26 @@ export class Strips {
     const slot = this.layout.slots[index]!;
     const { image, first, rows } = this.strip(this.next);
     const { stride, above, below } = this.spec;
-    const { ring } = this.layout;
     const from = first * stride - above;
     const to = (first + rows - 1) * stride + below + 1;
     const start = this.staged.image === image ? Math.max(from, this.staged.row) : from;
-    const place = (row: number): number => ring.offset + ((row + above) % ring.rows) * ring.pitch;
-    for (let row = start; row < to; row++) this.ends.stager.stage(image, row, place(row));
-    this.staged = { image, row: to };
+    for (let row = start; row < to; row++) this.ends.stager.stage(image, row, this.place(row));
+    this.staged.image = image;
+    this.staged.row = to;
     const table = (slot + this.ends.input.table) / 4;
-    for (let row = from; row < to; row++) this.words[table + row - from] = place(row);
+    for (let row = from; row < to; row++) this.words[table + row - from] = this.place(row);
     // Kernels that handle several rows at once may look past the last: at anything that can be read.
-    this.words.fill(place(to - 1), table + to - from, table + this.ends.input.rows);
+    this.words.fill(this.place(to - 1), table + to - from, table + this.ends.input.rows);
     this.words[slot / 4 + slotWords.rows] = rows;
     this.inSlot[index] = this.next++;
     Atomics.store(this.words, slot / 4 + slotWords.state, slotState.filled);
     return true;
+  }
+
+  /** Where an input row stands in the ring. */
+  private place(row: number): number {
+    const { ring } = this.layout;
+    return ring.offset + ((row + this.spec.above) % ring.rows) * ring.pitch;
   }
 
   /** Takes a filled slot for this thread, the oldest first: slots are filled in turn, from the one that is next. */
@@ -96,9 +101,10 @@ export class Strips {
 
   /** Copies out every finished strip and frees its slot. */
   empty(): void {
-    this.layout.slots.forEach((slot, index) => {
-      const strip = this.inSlot[index];
-      if (strip === undefined || Atomics.load(this.words, slot / 4 + slotWords.state) !== slotState.done) return;
+    const { slots } = this.layout;
+    for (let index = 0; index < slots.length; index++) {
+      const [slot, strip] = [slots[index]!, this.inSlot[index]];
+      if (strip === undefined || Atomics.load(this.words, slot / 4 + slotWords.state) !== slotState.done) continue;
       const { image, first, rows } = this.strip(strip);
       const { output, emitter, height } = this.ends;
       const { stride, above } = output.spec;
@@ -110,7 +116,7 @@ export class Strips {
       this.inSlot[index] = undefined;
       this.out++;
       Atomics.store(this.words, slot / 4 + slotWords.state, slotState.empty);
-    });
+    }
   }
 
   /** Takes back what no thread has begun, so that an aborted run ends soon. */

@@ -247,11 +247,15 @@ export class WasmMachine implements Machine {
   private start(job: Job, calls: readonly Call[], kernels: readonly LoadedKernel[]): Run {
     const scratch = job.scratch[0]!;
     const words = new Int32Array(this.memory.buffer);
+    const bind = (slot: number) =>
+      calls.map(({ params, operands }, i) => ({
+        run: kernels[i]!.code.run,
+        args: [params, ...operands.map((operand) => addressOf(operand, slot, scratch))] as [number, ...number[]],
+      }));
+    const bound = new Map(job.slots.map((slot) => [slot, bind(slot)]));
     const execute = (slot: number): void => {
       const rows = words[slot / 4 + slotWords.rows]!;
-      calls.forEach(({ params, operands }, i) => {
-        kernels[i]!.code.run(rows, params, ...operands.map((operand) => addressOf(operand, slot, scratch)));
-      });
+      for (const { run, args } of bound.get(slot)!) run(rows, ...args);
     };
     if (!this.pool || job.scratch.length === 1) return { ...alone, execute };
     const workerCalls = calls.map(({ params, operands }, i) => {
