@@ -44,9 +44,9 @@ export function arithmeticFor(problem: FilterProblem, denominator: number): Arit
   const shift = shiftOf(finish);
   const rounding = shift === undefined ? 0 : finish.offset * 2 ** shift + 2 ** (shift - 1);
   const [low, high] = [Math.min(range[0], range[0] + rounding), Math.max(range[1], range[1] + rounding)];
-  if ((shift ?? 0) > 15) return low >= -(2 ** 31) && high < 2 ** 31 ? "i32" : "f32";
   const fitting = low >= -32768 && high <= 32767 ? "i16" : low >= 0 && high <= 65535 ? "u16" : undefined;
-  if (fitting && (finishKind(finish, fitting) !== "affine" || f32Finishes(finish, range, y.dtype))) return fitting;
+  if (fitting && (shift ?? 0) < 16 && (finishKind(finish, fitting) !== "affine" || f32Finishes(finish, range, y.dtype)))
+    return fitting;
   return low >= -(2 ** 31) && high < 2 ** 31 ? "i32" : "f32";
 }
 

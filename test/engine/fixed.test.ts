@@ -26,7 +26,13 @@ const arithmeticOf = ({ stages }: Plan): string =>
   stages.flatMap(({ steps }) => steps.map(({ kernel }) => ("arithmetic" in kernel ? kernel.arithmetic : "")))[0]!;
 
 const gaussians: Filter[] = ["gaussian:0.4", "gaussian:1", "gaussian:sigma=2x0.7", "gaussian:4", "gaussian:9"];
-const others: Filter[] = ["unsharp", "disk:2.3", "motion:length=5,angle=30", { column: [1], row: [Math.SQRT1_2, 0.1] }];
+const waves = (n: number): number[] => Array.from({ length: n }, (_, i) => Math.sin(i * i) / n);
+const others: Filter[] = [
+  ...["unsharp", "disk:2.3", "motion:length=5,angle=30"],
+  { column: [1], row: [Math.SQRT1_2, 0.1] },
+  { column: waves(151), row: [0.5, -0.25, 0.3] },
+  { column: [0.7, 1e-4], row: waves(200) },
+];
 
 /** Sums of one to three column ⊗ row products of real taps, of which some cancel. */
 const anyFilter: fc.Arbitrary<Filter> = fc

@@ -65,18 +65,22 @@ function withBits(terms: readonly Term[], offset: number, bits: number): FixedTe
     ({ column }, t) => bits + ((Math.min(room(largest(column), 32767), room(highest[t]!, 2 ** 30)) - bits) & ~3),
   );
   const scale = 2 ** (bits + rowBits);
-  const fits = Math.max(...highest) * 2 ** bits < 32767 && Math.min(...columnBits) > bits && scale > 1;
-  if (!fits) return undefined;
-  let maxAbs = 1 / scale;
+  // The largest value between the passes, the largest sum of a row with all that is added to it, and the error.
+  let [value, peak, maxAbs] = [0, (Math.abs(offset) + 1) * scale, 1 / scale];
   const rounded = terms.map((exact, t) => {
     const [column, row] = [quantise(exact.column, columnBits[t]!), quantise(exact.row, rowBits)];
     // What the rounded taps are, and by how much they miss.
     const [c, r] = [column.map((tap) => tap / 2 ** columnBits[t]!), row.map((tap) => tap / 2 ** rowBits)];
     const taps = missed(c, exact.column) * magnitude(r) + magnitude(exact.column) * missed(r, exact.row);
     const drift = Math.abs(sum(c) * sum(r) - sum(exact.column) * sum(exact.row));
+    const most = 255 * magnitude(c) * 2 ** bits + 1;
+    value = Math.max(value, most);
+    peak += most * magnitude(row);
     // Pixels are half their range, give or take the other half; each value between the passes was rounded once.
     maxAbs += ((taps + drift) * 255) / 2 + magnitude(r) / 2 ** (bits + 1);
     return { column, row, between: shiftBy(columnBits[t]! - bits) };
   });
+  const fits = value <= 32767 && peak < 2 ** 31 && Math.min(...columnBits) > bits && scale > 1;
+  if (!fits) return undefined;
   return { terms: rounded, finish: shiftBy(bits + rowBits, Math.round(offset * scale) / scale), maxAbs };
 }

@@ -46,8 +46,8 @@ export function emitColumn(
   const vectors = mode.wide || lanesOf[arithmetic] === 8 || output === "u8" || depth === 2 ? 4 : 2;
   module.define(name, ["i32", "i32", "i32", "i32"], (f) => {
     const [rows, params, source, target] = f.params as [Local, Local, Local, Local];
-    const { end, i, tap, tapEnd, table, from } = f.locals("i32", "end", "i", "tap", "tapEnd", "table", "from");
-    const { weight, first, second } = f.locals("v128", "weight", "first", "second");
+    const { end, i, tap, tapEnd, table, at } = f.locals("i32", "end", "i", "tap", "tapEnd", "table", "at");
+    const { begin, first, second } = f.locals("v128", "begin", "first", "second");
     const values = Array.from({ length: vectors }, () => f.local("v128"));
     const sums = Array.from({ length: height }, () => Array.from({ length: vectors }, () => f.local("v128")));
     const finish = finisher(f, params, arithmetic, finishKind(spec.finish, arithmetic), output, {
@@ -61,18 +61,22 @@ export function emitColumn(
       depth === 2
         ? loadPairs(rowAt(table, 2 * k, 1), rowAt(table, 2 * k + 1, 1), values, first, second)
         : [
-            set(from, rowAt(table, k, bytesOf[input.dtype])),
-            ...loadVectors(input.dtype, arithmetic, get(from), values, first),
+            set(at, rowAt(table, k, bytesOf[input.dtype])),
+            ...loadVectors(input.dtype, arithmetic, get(at), values, first),
           ];
+    const weights = new Map<number, Local>();
     /** Loads the `k`-th rows from the table on and adds them to output rows: each `depth` are a tap behind. */
-    const step = (k: number, begin: number, stop: number): Code[] => [
+    const step = (k: number, from: number, stop: number): Code[] => [
       ...loadRows(k),
       ...sums.flatMap((row, r) => {
         const back = k - Math.floor(r / depth);
-        if (r < begin * depth || r >= stop * depth) return [];
-        const at = tapsLayout.taps + tapsLayout.tap + back * tapsLayout.tapBytes + (r % depth) * 4;
+        if (r < from * depth || r >= stop * depth) return [];
+        const offset = tapsLayout.taps + tapsLayout.tap + back * tapsLayout.tapBytes + (r % depth) * 4;
+        const known = unrolled ? weights.get(offset) : undefined;
+        const weight = known ?? f.local("v128");
+        weights.set(offset, weight);
         return [
-          set(weight, loadTap(arithmetic, get(tap), at)),
+          ...(known ? [] : [set(weight, loadTap(arithmetic, get(tap), offset))]),
           ...values.map((x, v) => set(row[v]!, multiplyAdd(arithmetic, mode, get(weight), get(x), get(row[v]!)))),
         ];
       }),
@@ -97,9 +101,10 @@ export function emitColumn(
     const block = [
       set(table, get(source)),
       set(tap, get(params)),
-      ...sums.flat().map((sum) => set(sum, finish.initial)),
+      set(begin, finish.initial),
+      ...sums.flat().map((sum) => set(sum, get(begin))),
       ...allSteps,
-      ...sums.flatMap((row, r) => [set(from, rowAt(target, r, bytesOf[output])), ...finish.store(row, get(from))]),
+      ...sums.flatMap((row, r) => [set(at, rowAt(target, r, bytesOf[output])), ...finish.store(row, get(at))]),
       bump(i, vectors * lanesOf[arithmetic]),
     ];
     const tapsBefore = tapsLayout.taps + late.length * tapsLayout.tapBytes;

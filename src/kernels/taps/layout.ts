@@ -21,9 +21,10 @@ export const tapsLayout = {
   scale: 40,
   shifted: 44,
   highest: 48,
-  /** Bytes from tap to tap of an even row, and from a value to its partner in a pair. */
+  /** Bytes from tap to tap of an even row. */
   step: 52,
-  partner: 60,
+  /** Bytes from a value to its partner in a pair. */
+  partner: 56,
   taps: 64,
   tapBytes: 16,
   tap: 8,
@@ -31,9 +32,10 @@ export const tapsLayout = {
 
 /** Elements that generated code handles at once: it may read and write as many past a row's end. */
 export const tapsBlock = 64;
-/** Rows that generated code handles at once: it may write as many, less one, past a strip's end. */
+/** Rows that generated code handles at once: it may read as many past a strip's end, and write as many less one. */
 export const tapsRows = 4;
 
+/** Longer lists of taps are looped over. */
 const mostUnrolled = 8;
 
 export type FinishKind = "raw" | "saturate" | "affine" | `shift ${number}`;

@@ -102,7 +102,8 @@ export function emitList(
         ...listed.map(({ begin, at }) => set(begin, rowOf(params, at))),
         doWhile(
           op("i32.lt_u", get(i), get(end)),
-          ...sums.map((sum) => set(sum, finish.initial)),
+          set(weight, finish.initial),
+          ...sums.map((sum) => set(sum, get(weight))),
           ...eachTap,
           ...(addBefore ?? []),
           set(from, address(target, output)),
