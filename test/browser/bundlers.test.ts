@@ -25,7 +25,7 @@ beforeAll(() => {
   writeFileSync(join(app, "package.json"), '{ "type": "module" }');
   writeFileSync(join(app, "main.js"), 'import { createEngine } from "rank1";\nglobalThis.rank1 = { createEngine };\n');
   writeFileSync(join(app, "index.html"), pageOf("/main.js"));
-});
+}, 120_000);
 afterAll(() => rmSync(app, { recursive: true, force: true }));
 
 const expected = createEngine({ backend: "reference" }).then((engine) => engine.filter(picture(), "box:7"));
