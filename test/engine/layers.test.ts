@@ -222,6 +222,17 @@ describe.each(testEngines())("%s", (_name, created) => {
     expect([...data]).toEqual([1, 10, 100, 2, 20, 200, 3, 30, 300, 4, 40, 400, 5, 50, 500]);
   });
 
+  it.each(["sigmoid", "silu"] as const)("has a relative error below 2^-21 in %s", async (activation) => {
+    const x = { shape: [1, 40, 40, 8], data: Float32Array.from({ length: 12800 }, (_, i) => i / 80 - 80) };
+    const weight = { shape: [1, 1, 8, 1], data: new Float32Array(8).fill(1) };
+    const { data } = await (await created).depthwiseConv2d(x, weight, { activation });
+    const worst = data.reduce((most, got, i) => {
+      const wanted = (activation === "silu" ? x.data[i]! : 1) / (1 + Math.exp(-x.data[i]!));
+      return Math.max(most, wanted === 0 ? Math.abs(got) : Math.abs(got / wanted - 1));
+    }, 0);
+    expect(worst).toBeLessThan(2 ** -21);
+  });
+
   it("counts the fraction done, up to 1", async () => {
     const seen: number[] = [];
     const [x, weight] = [tensor(1, 40, 30, 3), tensor(3, 3, 3, 4)];
