@@ -1,9 +1,10 @@
 // rank1 itself, from its sources: with 128-bit code (the library's default) and wide.
 import { readFileSync } from "node:fs";
-import { createEngine, type Engine, type Filter, filters } from "../../src/index.ts";
+import { timed } from "../../rival.ts";
+import { createEngine, type Engine, type Filter, filters } from "../../../src/index.ts";
 import type { Case } from "../cases.ts";
 import type { Picture, Pixels } from "../picture.ts";
-import { type Rival, timed } from "./rival.ts";
+import type { Rival } from "./rival.ts";
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
 
