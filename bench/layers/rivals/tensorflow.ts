@@ -39,9 +39,10 @@ export async function tensorFlow(threads: number): Promise<LayerRival> {
       const weights = tensorsOf(tf, data);
       let last = new Float32Array();
       const run = (): void => {
-        last = tf.tidy(() => {
+        // What a tidied function returns is searched for tensors, element by element.
+        tf.tidy(() => {
           const x = tf.tensor4d(data.x, [1, height, width, channels]);
-          return layer(x, weights, residual).dataSync<"float32">();
+          last = layer(x, weights, residual).dataSync<"float32">();
         });
       };
       return {
