@@ -9,14 +9,17 @@ const warmUpBelow = 250;
 setFlagsFromString("--expose-gc");
 const collectGarbage: () => void = runInNewContext("gc");
 
-const lastTimes = new WeakMap<() => Promise<number>, number>();
-
-/** Runs until the given milliseconds are spent, and once at least; every run's milliseconds. */
-export async function takeTurn(run: () => Promise<number>, milliseconds: number): Promise<number[]> {
-  collectGarbage();
-  if ((lastTimes.get(run) ?? 0) < warmUpBelow) await run();
-  const times: number[] = [];
-  for (let spent = 0; times.length === 0 || spent < milliseconds; spent += times.at(-1)!) times.push(await run());
-  lastTimes.set(run, times.at(-1)!);
-  return times;
+/** `run` gives milliseconds. A turn repeats it until that many are spent, and once at least, and gives those of each run. */
+export function turnsOf(run: () => Promise<number>): (milliseconds: number) => Promise<number[]> {
+  let last = 0;
+  return async (milliseconds) => {
+    collectGarbage();
+    if (last < warmUpBelow) await run();
+    const times: number[] = [];
+    for (let spent = 0; times.length === 0 || spent < milliseconds; spent += last) {
+      last = await run();
+      times.push(last);
+    }
+    return times;
+  };
 }

@@ -52,7 +52,6 @@ function fullRank(size: number): Work {
   return { kind: "matrix", rows: rows.map((row) => row.map((value) => value / sum)) };
 }
 
-
 const base: Omit<Case, "name" | "title" | "work"> = {
   width: 4000,
   height: 3000,

@@ -26,7 +26,12 @@ export interface LayerCase {
   residual: boolean;
 }
 
-const depthwise = (outputs: number, size: number, stride: number, activation: Convolution["activation"]): Convolution => ({
+const depthwise = (
+  outputs: number,
+  size: number,
+  stride: number,
+  activation: Convolution["activation"],
+): Convolution => ({
   ...{ kind: "depthwise", size, stride, outputs, activation },
 });
 const pointwise = (outputs: number, activation: Convolution["activation"]): Convolution => ({
@@ -34,7 +39,8 @@ const pointwise = (outputs: number, activation: Convolution["activation"]): Conv
 });
 
 const square = (side: number, channels: number) => ({ height: side, width: side, channels, residual: false });
-const name = (side: number, channels: string, stride: number): string => `${side}-${channels}${stride > 1 ? `-s${stride}` : ""}`;
+const name = (side: number, channels: string, stride: number): string =>
+  `${side}-${channels}${stride > 1 ? `-s${stride}` : ""}`;
 const title = (side: number, channels: string, stride: number): string =>
   `${side}²·${channels}${stride > 1 ? `, stride ${stride}` : ""}`;
 

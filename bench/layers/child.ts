@@ -1,51 +1,63 @@
 // One rival on one number of threads, in a process of its own, so that nobody's threads, flags or garbage are another's:
-// `child.ts <name> <threads>`, asked one thing at a time.
-import { takeTurn } from "../turn.ts";
-import type { LayerCase } from "./cases.ts";
+// `child.ts <name> <threads>`, asked one thing at a time by remote.ts.
+import { turnsOf } from "../turn.ts";
 import { makeData } from "./data.ts";
-import { starts } from "./rivals/list.ts";
-import type { LayerJob } from "./rivals/rival.ts";
-
-export type Question =
-  | { operation: "prepare"; problem: LayerCase }
-  | { operation: "turn"; milliseconds: number }
-  | { operation: "result" }
-  | { operation: "dispose" };
-
-/** What one turn gave: milliseconds of calls, and of each of rank1's plans. */
-export interface Turn {
-  times: number[];
-  programs: number[][];
-}
+import type { Answers, Question } from "./remote.ts";
+import { entrants } from "./rivals/list.ts";
 
 const [name, threads] = process.argv.slice(2);
-const answer = (value: object): void => void process.send!(value);
-let job: LayerJob | undefined;
+const { start } = entrants.find((entrant) => entrant.name === name)!;
 
-async function carryOut(question: Question): Promise<object> {
-  switch (question.operation) {
-    case "prepare":
-      job = await rival.prepare(question.problem, makeData(question.problem));
-      // The first runs may be slow: code is still being compiled.
-      for (let i = 0; i < 3; i++) await job.run();
-      return { plans: job.programs?.map(({ plan }) => plan) ?? [] };
-    case "turn": {
-      const turn: Turn = { times: await takeTurn(job!.run, question.milliseconds), programs: [] };
-      for (const { run } of job!.programs ?? []) turn.programs.push(await takeTurn(run, question.milliseconds));
-      return turn;
-    }
-    case "result":
-      return { result: job!.result() };
-    case "dispose":
-      await job!.dispose();
-      return {};
-  }
+type Prepared = Awaited<ReturnType<typeof prepare>>;
+let prepared: Prepared | undefined;
+
+async function prepare(question: Question & { operation: "prepare" }) {
+  const job = await rival.prepare(question.problem, makeData(question.problem));
+  const programs = job.programs ?? [];
+  // The first runs may be slow: code is still being compiled.
+  const warm = performance.now() + question.warmUp;
+  do {
+    await job.run();
+    for (const { run } of programs) await run();
+  } while (performance.now() < warm);
+  return {
+    job,
+    plans: programs.map(({ plan }) => plan),
+    call: turnsOf(job.run),
+    own: programs.map(({ run }) => turnsOf(run)),
+  };
 }
 
-const failure = (error: unknown): object => ({ error: error instanceof Error ? error.message : String(error) });
-const rival = await starts[name as keyof typeof starts](Number(threads)).catch((error: unknown) => {
-  answer(failure(error));
-  process.exit(1);
+const operations: { [K in keyof Answers]: (question: Question & { operation: K }) => Promise<Answers[K]> } = {
+  async prepare(question) {
+    prepared = await prepare(question);
+    return { plans: prepared.plans };
+  },
+  async turn({ milliseconds }) {
+    const times = await prepared!.call(milliseconds);
+    const programs: number[][] = [];
+    for (const turn of prepared!.own) programs.push(await turn(milliseconds));
+    return { times, programs };
+  },
+  result: async () => prepared!.job.result(),
+  async dispose() {
+    await prepared!.job.dispose();
+    prepared = undefined;
+  },
+};
+
+const answer = (value: object): void => void process.send!(value);
+const failure = (error: unknown): void => answer({ error: error instanceof Error ? error.message : String(error) });
+
+const rival = await start(Number(threads)).catch((error: unknown) => {
+  failure(error);
+  process.disconnect();
+  throw error;
 });
-process.on("message", (question: Question) => carryOut(question).catch(failure).then(answer));
-answer({ version: rival.version });
+process.on("message", (question: Question) => {
+  const operation = operations[question.operation] as (question: Question) => Promise<unknown>;
+  operation(question).then((value) => answer({ value }), failure);
+});
+// What it started may keep it alive for ever.
+process.on("disconnect", () => process.exit());
+answer({ value: rival.version });

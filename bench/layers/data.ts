@@ -5,7 +5,7 @@ import { type LayerCase, type Link, linksOf, termsOf } from "./cases.ts";
 export interface Weights {
   /** [kh, kw, inputs, outputs]; depthwise: [kh, kw, channels, 1]. */
   weight: Float32Array;
-  bias: Float32Array;
+  bias: Float32Array<ArrayBuffer>;
 }
 
 export interface LayerData {
@@ -17,8 +17,8 @@ export interface LayerData {
 export function makeData(problem: LayerCase): LayerData {
   const random = generator(1);
   /** Uniform about zero with the given deviation. */
-  const numbers = (length: number, deviation: number): Float32Array =>
-    Float32Array.from({ length }, () => (2 * random() - 1) * Math.sqrt(3) * deviation);
+  const numbers = (length: number, deviation: number): Float32Array<ArrayBuffer> =>
+    new Float32Array(length).map(() => (2 * random() - 1) * Math.sqrt(3) * deviation);
   const { height, width, channels } = problem;
   // Results of deviation 2 or so: activations cut on both sides.
   const links = linksOf(problem).map((link) => {
@@ -29,7 +29,7 @@ export function makeData(problem: LayerCase): LayerData {
 }
 
 /** [pixels, channels] as [channels, pixels]: pictures from NHWC to NCHW. With the counts exchanged, the way back. */
-export function transposed(data: Float32Array, rows: number, columns: number): Float32Array {
+export function transposed(data: Float32Array, rows: number, columns: number): Float32Array<ArrayBuffer> {
   const moved = new Float32Array(data.length);
   for (let row = 0; row < rows; row++)
     for (let column = 0; column < columns; column++) moved[column * rows + row] = data[row * columns + column]!;
@@ -37,7 +37,7 @@ export function transposed(data: Float32Array, rows: number, columns: number): F
 }
 
 /** A weight in ONNX's order: [outputs, inputs, kh, kw]; depthwise: [channels, 1, kh, kw]. */
-export function onnxWeight({ kind, size, inputs, outputs, weight }: Link & Weights): Float32Array {
+export function onnxWeight({ kind, size, inputs, outputs, weight }: Link & Weights): Float32Array<ArrayBuffer> {
   const perTap = kind === "depthwise" ? inputs : inputs * outputs;
   const byTap = transposed(weight, size * size, perTap);
   if (kind === "depthwise") return byTap;

@@ -20,14 +20,21 @@ export async function jax(): Promise<LayerRival> {
         for (const [i, { stride, pads, kind, inputs, activation }] of links.entries()) {
           const [top, left, bottom, right] = pads;
           const options = { featureGroupCount: kind === "depthwise" ? inputs : 1 };
-          const edges: [number, number][] = [[top, bottom], [left, right]];
-          const sum = lax.convGeneralDilated(y, weights[2 * i]!, [stride, stride], edges, options).add(weights[2 * i + 1]!);
+          const edges: [number, number][] = [
+            [top, bottom],
+            [left, right],
+          ];
+          const sum = lax
+            .convGeneralDilated(y, weights[2 * i]!, [stride, stride], edges, options)
+            .add(weights[2 * i + 1]!);
           y = activation === "none" ? sum : nn[activation](sum);
         }
         return residual ? y.add(x) : y;
       });
       const weights = links.flatMap((link) => [
-        np.array(onnxWeight(link)).reshape([link.outputs, link.kind === "depthwise" ? 1 : link.inputs, link.size, link.size]),
+        np
+          .array(onnxWeight(link))
+          .reshape([link.outputs, link.kind === "depthwise" ? 1 : link.inputs, link.size, link.size]),
         np.array(link.bias).reshape([1, link.outputs, 1, 1]),
       ]);
       const input = transposed(x, height * width, channels);

@@ -6,7 +6,7 @@ import { kernelOf, solvers } from "../../../src/kernels/table.ts";
 import type { LayerKind, LayerOptions } from "../../../src/plan/layer-problem.ts";
 import { candidates, type Planner } from "../../../src/plan/planner.ts";
 import { builtInProfile } from "../../../src/plan/profile.ts";
-import { type LayerProblem, planVersion } from "../../../src/plan/types.ts";
+import type { LayerProblem } from "../../../src/plan/types.ts";
 import { chooseMachine } from "../../../src/run/choose.ts";
 import { Network } from "../../../src/run/network.ts";
 import { rank1Version, timed } from "../../rival.ts";
@@ -29,7 +29,7 @@ const planner: Planner = {
     kernelOf(kernel).work(kernel, { reads: reads.map((id) => buffers.get(id)!), write: buffers.get(writes)! }),
 };
 
-export const rank1 = (wide: boolean) => async (threads: number): Promise<LayerRival> => {
+export async function rank1(threads: number, wide: boolean): Promise<LayerRival> {
   const engine = await createEngine({ threads, wide, backend: "wasm" });
   const { enabled, reason } = engine.info().wide;
   if (wide && !enabled) throw new Error(`no wide mode here: ${reason}`);
@@ -37,27 +37,28 @@ export const rank1 = (wide: boolean) => async (threads: number): Promise<LayerRi
   return {
     version: rank1Version,
     async prepare(problem, data) {
-      const { call, out, problem: layer, tensors } = await layerOf(engine, problem, data);
-      const networks: Network[] = [];
+      const { call, out, problem: layer, tensors, dispose } = await layerOf(engine, problem, data);
+      const programs: { plan: string; network: Network }[] = [];
       for (const candidate of candidates(layer, planner).found) {
-        const plan = { version: planVersion, problem: layer, ...candidate, beaten: [] } as const;
-        networks.push(await Network.create(plan, machine, weightsOf(layer, tensors)));
-        await networks.at(-1)!.run(new Map([["x", valueOf(layer, data)]]), new Map());
+        const network = await Network.create(candidate, machine, weightsOf(layer, tensors));
+        await network.run(new Map([["x", valueOf(layer, data)]]), new Map());
+        programs.push({ plan: `${candidate.solver}: ${candidate.summary}`, network });
       }
       return {
         run: () => timed(call),
         result: () => out,
-        programs: networks.map((network) => ({
-          plan: `${network.plan.solver}: ${network.plan.summary}`,
+        programs: programs.map(({ plan, network }) => ({
+          plan,
           run: () => timed(() => network.run(new Map(), new Map())),
         })),
         dispose() {
-          for (const network of networks) network.dispose();
+          for (const { network } of programs) network.dispose();
+          dispose();
         },
       };
     },
   };
-};
+}
 
 const valueOf = ({ x }: LayerProblem, data: LayerData) => {
   const [images, height, width, channels] = x.shape as [number, number, number, number];
@@ -74,6 +75,8 @@ async function layerOf(engine: Engine, problem: LayerCase, { x: input, links }: 
   const [first, second, third] = links;
   const common = { strides: stride ?? 1, pads: "same" } as const;
   const kind = kinds[problem.group];
+  // The engine forgets by itself what calls made.
+  const dispose = (): void => {};
   if (kind === "invertedResidual") {
     const [expand, depthwise, project] = weights as [Weight, Weight, Weight];
     const options: LayerOptions = {
@@ -86,7 +89,7 @@ async function layerOf(engine: Engine, problem: LayerCase, { x: input, links }: 
       ...{ expand, expandBias: first!.bias, depthwise, depthwiseBias: second!.bias, project, bias: third!.bias },
     };
     const prepared = await engine.prepare(layer, tensors);
-    return { problem: layer, tensors, out, call: () => prepared.run(x, { out }) };
+    return { problem: layer, tensors, out, call: () => prepared.run(x, { out }), dispose: () => prepared.dispose() };
   }
   if (kind === "separableConv2d") {
     const [depthwise, pointwise] = weights as [Weight, Weight];
@@ -94,13 +97,19 @@ async function layerOf(engine: Engine, problem: LayerCase, { x: input, links }: 
     const shapes = { x: x.shape, depthwise: depthwise.shape, pointwise: pointwise.shape };
     const biases = { depthwiseBias: first!.bias, bias: second!.bias };
     const call = () => engine.separableConv2d(x, depthwise, pointwise, { ...options, ...biases, out });
-    return { problem: engine.layerProblem(kind, shapes, options), tensors: { depthwise, pointwise, ...biases }, out, call };
+    return {
+      problem: engine.layerProblem(kind, shapes, options),
+      tensors: { depthwise, pointwise, ...biases },
+      out,
+      call,
+      dispose,
+    };
   }
   const [weight] = weights as [Weight];
   const options = { ...common, activation: first!.activation };
   const call = () => engine[kind](x, weight, { ...options, bias: first!.bias, out });
   const layer = engine.layerProblem(kind, { x: x.shape, weight: weight.shape }, options);
-  return { problem: layer, tensors: { weight, bias: first!.bias }, out, call };
+  return { problem: layer, tensors: { weight, bias: first!.bias }, out, call, dispose };
 }
 
 type Weight = ReturnType<typeof weightOf>;

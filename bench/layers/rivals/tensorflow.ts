@@ -6,7 +6,6 @@ import { dirname, join } from "node:path";
 import type * as tfjs from "@tensorflow/tfjs-core";
 import type * as backend from "@tensorflow/tfjs-backend-wasm";
 import { timedNow, versionOf } from "../../rival.ts";
-import { linksOf } from "../cases.ts";
 import type { LayerData } from "../data.ts";
 import type { LayerRival } from "./rival.ts";
 
@@ -37,7 +36,7 @@ export async function tensorFlow(threads: number): Promise<LayerRival> {
     async prepare(problem, data) {
       const { height, width, channels, residual } = problem;
       const weights = tensorsOf(tf, data);
-      let last = new Float32Array();
+      let last: Float32Array = new Float32Array();
       const run = (): void => {
         // What a tidied function returns is searched for tensors, element by element.
         tf.tidy(() => {
