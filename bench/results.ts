@@ -1,4 +1,4 @@
-// The form of bench/results/<machine>.json: what run.ts writes and table.ts reads. Times are milliseconds.
+// The form of bench/results/*.json that all contests share: what run.ts writes and table.ts reads. Times are milliseconds.
 
 export const format = 1;
 
@@ -9,19 +9,8 @@ export interface Times {
   runs: number;
 }
 
-/** How far a result was from the exact one at sampled points, and from rank1's everywhere but near the edges. */
-export interface Check {
-  /** The border that was computed. */
-  border: string;
-  samples: number;
-  /** Largest difference from the exact value, in levels, and what was allowed. */
-  worst: number;
-  levels: number;
-  fromRank1: { worst: number; mean: number };
-}
-
 /** One library on one number of threads. */
-export interface Entry {
+export interface Entry<Check = unknown> {
   rival: string;
   threads: number;
   times?: Times;
@@ -29,52 +18,37 @@ export interface Entry {
   rows?: number;
   check?: Check;
   plan?: string;
+  /** rank1's plans alone, without copies in and out; the chosen one first. */
+  programs?: { plan: string; times: Times }[];
   /** Why there are no times. */
   leftOut?: string;
 }
 
-export interface CaseResult {
+export interface CaseResult<Check = unknown> {
   name: string;
   title: string;
-  width: number;
-  height: number;
-  channels: number;
-  output: string;
-  border: string;
-  tolerance: number;
-  entries: Entry[];
+  entries: Entry<Check>[];
 }
 
-/** First call of a new engine in a new process, beside a warm one: one megapixel of grey. */
-export interface Cold {
-  wide: boolean;
-  threads: number;
-  create: Times;
-  first: Times;
-  warm: Times;
-  /** First call minus warm call. */
-  extra: Times;
+/** Of the whole run: who took part. */
+export interface Participant {
+  name: string;
+  version: string;
+  note: string;
 }
 
-/** What one call leaves for the garbage collector, in bytes, on the video case. */
-export interface Allocation {
-  wide: boolean;
-  calls: number;
-  heap: number;
-  buffers: number;
-  collections: number;
+/** What a contest measures; the rest of the results is about the machine. */
+export interface Measured<C extends CaseResult = CaseResult> {
+  rivals: Participant[];
+  cases: C[];
 }
 
-export interface Results {
+export interface Results<C extends CaseResult = CaseResult> extends Measured<C> {
   format: typeof format;
   date: string;
   commit: string;
   machine: { cpu: string; cores: number; memoryGB: number; os: string; node: string; v8: string; load: number[] };
   settings: { rounds: number; quick: boolean };
-  rivals: { name: string; version: string; note: string }[];
-  cases: CaseResult[];
-  cold: Cold[];
-  allocations: Allocation[];
 }
 
 /** Percentiles by linear interpolation. */

@@ -1,11 +1,9 @@
 // rank1 itself, from its sources: with 128-bit code (the library's default) and wide.
-import { readFileSync } from "node:fs";
-import { createEngine, type Engine, type Filter, filters } from "../../src/index.ts";
+import { createEngine, type Engine, type Filter, filters } from "../../../src/index.ts";
+import { rank1Version, timed } from "../../rival.ts";
 import type { Case } from "../cases.ts";
 import type { Picture, Pixels } from "../picture.ts";
-import { type Rival, timed } from "./rival.ts";
-
-const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+import type { Rival } from "./rival.ts";
 
 export function filterOf({ work }: Case): Filter {
   if (work.kind === "gaussian") return filters.gaussian({ sigma: work.sigma, size: work.size });
@@ -34,7 +32,7 @@ export async function rank1({ wide }: { wide: boolean }): Promise<Rival> {
   return {
     name: wide ? "rank1 wide" : "rank1",
     ours: true,
-    version,
+    version: rank1Version,
     note: wide ? "`createEngine({ wide: true })`, `out` given" : "128-bit code, the library's default; `out` given",
     threads: [1, 2],
     border: "reflect",

@@ -1,5 +1,5 @@
 // The first call of a new engine, in a process of its own: `node cold.ts <threads> [wide]` prints milliseconds as JSON.
-import { createEngine, filters } from "../src/index.ts";
+import { createEngine, filters } from "../../src/index.ts";
 import { makePicture } from "./picture.ts";
 
 const [threads, wide] = [Number(process.argv[2]), process.argv[3] === "wide"];

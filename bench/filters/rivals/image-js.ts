@@ -1,7 +1,8 @@
 // image-js: TypeScript, one thread, f64.
 import { Image, rawDirectConvolution } from "image-js";
+import { timedNow, versionOf } from "../../rival.ts";
 import { rowsOf } from "../cases.ts";
-import { type Rival, timedNow, versionOf } from "./rival.ts";
+import type { Rival } from "./rival.ts";
 
 const models = { 1: "GREY", 3: "RGB", 4: "RGBA" } as const;
 

@@ -1,8 +1,9 @@
 // wasm-vips (libvips in WebAssembly, with threads).
 import Vips from "wasm-vips";
+import { timedNow, versionOf } from "../../rival.ts";
 import { type Case, columnAndRow, rowsOf } from "../cases.ts";
 import type { Pixels } from "../picture.ts";
-import { type Rival, timedNow, versionOf } from "./rival.ts";
+import type { Rival } from "./rival.ts";
 import { leastAmplitude, vipsLevels } from "./sharp.ts";
 
 export async function wasmVips(): Promise<Rival> {

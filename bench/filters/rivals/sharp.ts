@@ -1,7 +1,8 @@
 // sharp (libvips, native).
 import sharp, { type Sharp } from "sharp";
+import { timed } from "../../rival.ts";
 import { type Case, rowsOf } from "../cases.ts";
-import { type Rival, timed } from "./rival.ts";
+import type { Rival } from "./rival.ts";
 
 sharp.cache(false);
 

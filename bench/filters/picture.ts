@@ -1,5 +1,5 @@
 // The picture that is filtered: slopes, waves, hard edges and noise, the same on every machine.
-import { generator } from "./cases.ts";
+import { generator } from "../random.ts";
 
 export type Pixels = Uint8Array | Int16Array;
 

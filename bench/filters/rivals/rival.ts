@@ -1,5 +1,4 @@
 // What a library that takes part must offer.
-import { readFileSync } from "node:fs";
 import type { Border, Case } from "../cases.ts";
 import type { Picture, Pixels } from "../picture.ts";
 
@@ -31,23 +30,4 @@ export interface Rival {
   levels?(problem: Case): number;
   prepare(problem: Case, picture: Picture, threads: number): Promise<Job>;
   close(): Promise<void>;
-}
-
-export async function timed(work: () => unknown): Promise<number> {
-  const start = performance.now();
-  await work();
-  return performance.now() - start;
-}
-
-/** For synchronous libraries: no await stands inside the time. */
-export function timedNow(work: () => void): Promise<number> {
-  const start = performance.now();
-  work();
-  return Promise.resolve(performance.now() - start);
-}
-
-/** The version of an installed package. Some hide their package.json from imports, so the file is read. */
-export function versionOf(name: string): string {
-  const path = new URL(`../node_modules/${name}/package.json`, import.meta.url);
-  return JSON.parse(readFileSync(path, "utf8")).version;
 }

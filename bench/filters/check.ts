@@ -1,6 +1,7 @@
 // Whether a result is right: against exact values at sampled points, borders and corners included, and against another
 // result everywhere but near the edges, where borders may differ.
-import { type Border, type Case, generator, rowsOf } from "./cases.ts";
+import { generator } from "../random.ts";
+import { type Border, type Case, rowsOf } from "./cases.ts";
 import type { Picture, Pixels } from "./picture.ts";
 
 type Values = Pixels | Float64Array;

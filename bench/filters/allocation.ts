@@ -2,7 +2,7 @@
 // that nothing is collected meanwhile: `node --expose-gc --min-semi-space-size=256 --max-semi-space-size=256
 // allocation.ts [wide]` prints bytes a call as JSON.
 import { PerformanceObserver } from "node:perf_hooks";
-import { createEngine } from "../src/index.ts";
+import { createEngine } from "../../src/index.ts";
 import { cases } from "./cases.ts";
 import { makePicture } from "./picture.ts";
 import { filterOf, optionsOf } from "./rivals/rank1.ts";

@@ -1,8 +1,9 @@
 // jimp: JavaScript, one thread, always RGBA.
 import { Jimp } from "jimp";
+import { timedNow, versionOf } from "../../rival.ts";
 import { rowsOf } from "../cases.ts";
 import type { Picture } from "../picture.ts";
-import { type Rival, timedNow, versionOf } from "./rival.ts";
+import type { Rival } from "./rival.ts";
 
 /** Larger filters would take minutes even on a strip of the picture. */
 const mostSide = 15;

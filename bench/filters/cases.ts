@@ -1,5 +1,7 @@
 // What is timed: one entry a case. A case is data; each rival decides whether and how it can do it.
 
+import { generator } from "../random.ts";
+
 export type Work =
   | { kind: "gaussian"; sigma: number; size: number }
   | { kind: "sobel-x" }
@@ -48,17 +50,6 @@ function fullRank(size: number): Work {
   const rows = Array.from({ length: size }, () => Array.from({ length: size }, () => 0.25 + random()));
   const sum = rows.flat().reduce((a, b) => a + b);
   return { kind: "matrix", rows: rows.map((row) => row.map((value) => value / sum)) };
-}
-
-/** Equal random numbers in [0, 1) everywhere: mulberry32. */
-export function generator(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 const base: Omit<Case, "name" | "title" | "work"> = {
