@@ -117,7 +117,7 @@ function lines({ stop, exact, factors, chosen, beaten, after }: Chapter): string
   const rank = factors.rank < exact.rank ? `${factors.rank} of ${exact.rank} terms` : `rank ${exact.rank}`;
   const { tolerance } = stop.options;
   const name = tolerance ? `${stop.filter} --tolerance ${tolerance}` : stop.filter;
-  const others = beaten.length > 0 ? ` (${beaten.map(timed).join(", ")})` : "";
+  const others = beaten.length > 0 ? ` (${beaten.slice(0, 2).map(timed).join(", ")})` : "";
   return [
     "",
     `${styled("bold", name)}  ${exact.kh} × ${exact.kw}, ${rank}: ${direct} → ${separable} multiplications a value`,

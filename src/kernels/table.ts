@@ -10,6 +10,8 @@ import { depthwiseColumnRow, depthwiseLayer } from "./depthwise/solver.ts";
 import { depthwisePointwise } from "./depthwise-pointwise/solver.ts";
 import { direct } from "./direct/solver.ts";
 import { elementwise } from "./elementwise/kernel.ts";
+import { fft } from "./fft/kernel.ts";
+import { products } from "./fft/solver.ts";
 import { interpolate } from "./interpolate/kernel.ts";
 import type { Kernel } from "./kernel.ts";
 import { pointwiseDepthwisePointwise } from "./pointwise-depthwise-pointwise/solver.ts";
@@ -25,6 +27,7 @@ export const kernels = {
   taps,
   "running-sum": runningSum,
   interpolate,
+  fft,
   depthwise,
   conv,
   winograd,
@@ -33,7 +36,7 @@ export const kernels = {
 } as const;
 
 export const solvers = [
-  ...[direct, columnRow, runningSums, coarse],
+  ...[direct, columnRow, runningSums, coarse, products],
   ...[
     matrixProduct,
     winogradTiles,

@@ -77,6 +77,8 @@ function describeKernel(kernel: Plan["stages"][number]["steps"][number]["kernel"
       return `${kernel.op} of ${kernel.size.join(" x ")}`;
     case "winograd":
       return kernel.part === "input" ? "4 x 4 -> 16 groups" : "16 groups -> 2 x 2";
+    case "fft":
+      return `tiles of ${kernel.tile.join(" x ")}`;
     case "depthwise":
       return `${kernel.size.join(" x ")}, depth multiplier ${kernel.depthMultiplier}`;
     case "conv":

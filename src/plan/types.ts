@@ -189,6 +189,18 @@ export interface InterpolateSpec {
   finish?: Finish;
 }
 
+/** Σ column ⊗ row as a product of spectra, over tiles: each of a strip's rows becomes as many as the output's stride. */
+export interface FftSpec {
+  family: "fft";
+  /** Rows, and elements of each: powers of four, at least 16. */
+  tile: [rows: number, elements: number];
+  /** Elements of each row of a tile that are results. */
+  results: number;
+  terms: Term[];
+  arithmetic: "f32";
+  finish: Finish;
+}
+
 /** Where a layer's kernel looks; rows outside the input are rows of zeros. */
 export interface LayerWindow {
   size: [kh: number, kw: number];
@@ -262,6 +274,7 @@ export type KernelSpec =
   | TapsSpec
   | RunningSumSpec
   | InterpolateSpec
+  | FftSpec
   | DepthwiseSpec
   | ConvSpec
   | WinogradSpec
@@ -299,7 +312,10 @@ export interface Draft {
   summary: string;
   stages: Stage[];
   buffers: BufferSpec[];
-  /** Of the effective taps: relative Frobenius error, and the largest error of one output for inputs of the type. */
+  /**
+   * Of the effective taps: relative Frobenius error, and the largest error of one output for inputs of the type. Where the
+   * first is zero, rounding alone makes the second.
+   */
   error: { relative: number; maxAbs: number };
 }
 
@@ -340,7 +356,7 @@ export type WorkOf = (step: Step, buffers: ReadonlyMap<BufferId, BufferSpec>) =>
 export interface Profile {
   name: string;
   /** One multiply-accumulate, by arithmetic, in a vector kernel. */
-  multiplication: Record<Arithmetic | "matrix" | "depthwise", number>;
+  multiplication: Record<Arithmetic | "matrix" | "depthwise" | "fft", number>;
   addition: number;
   /** Serial additions of a running sum along a row, which no vector helps. */
   serialAddition: number;

@@ -5,7 +5,8 @@ import type { Plan } from "../plan/types.ts";
 
 /** Plans that say the same have equal keys. */
 export function keyOf({ stages, buffers, problem }: Plan): string {
-  return JSON.stringify([stages, buffers, problem.window, problem.kind === "filter" && problem.alpha]);
+  const alpha = problem.kind === "filter" && problem.alpha;
+  return JSON.stringify([stages, buffers, problem.y.shape, problem.window, alpha]);
 }
 
 interface Kept {

@@ -92,6 +92,9 @@ export const ifElse = (condition: Code, then: Code, otherwise: Code): Code => [
   0x0b,
 ];
 
+/** One of two values, without a branch. */
+export const select = (condition: Code, then: Code, otherwise: Code): Code => [then, otherwise, condition, 0x1b];
+
 /** do { body } while (condition) */
 export const doWhile = (condition: Code, ...body: Code[]): Code => loop(...body, branchIf(0, condition));
 

@@ -34,7 +34,7 @@ test("prints a short tour that ends with the page", () => {
   expect(lines.length).toBeLessThan(30);
   for (const line of lines) expect(line.length, line).toBeLessThanOrEqual(130);
   expect(result.stdout).toMatch(
-    /^gaussian:sigma=2 {2}17 × 17, rank 1: 289 → 34 multiplications a value\n {2}column-row [\d.]+ ms \(direct [\d.]+ ms\) → gaussian-2\.png$/m,
+    /^gaussian:sigma=2 {2}17 × 17, rank 1: 289 → 34 multiplications a value\n {2}column-row [\d.]+ ms \(fft [\d.]+ ms, direct [\d.]+ ms\) → gaussian-2\.png$/m,
   );
   expect(result.stdout).toContain(
     "a layer  5 × 5, 12 × 12 × 3 to 8 × 8 × 256: 1,228,800 → 4,800 + 49,152 = 53,952 multiplications\n" +

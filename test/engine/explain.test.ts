@@ -46,6 +46,7 @@ describe("explain", () => {
        column-row column pass, row pass 5 ? ms predicted ? x slower
        running-sum - - does not apply: neither column nor row is constant
        coarse - - does not apply: it approximates, and no tolerance is given
+       fft - - does not apply: sums of integers are exact, and no tolerance is given
 
       stage 1: strips of ? rows
        direct: x -> y (6 taps, i16)
@@ -62,6 +63,7 @@ describe("explain", () => {
        column-row 2 x column pass, row pass 10 ? ms predicted ? x slower
        running-sum - - does not apply: it needs a filter of rank 1
        coarse - - does not apply: it approximates, and no tolerance is given
+       fft - - does not apply: sums of integers are exact, and no tolerance is given
 
       stage 1: strips of ? rows
        direct: x -> y (9 taps, i16)
@@ -78,6 +80,7 @@ describe("explain", () => {
        column-row 5 x column pass, row pass 50.2 ? ms predicted ? x slower
        running-sum - - does not apply: it needs a filter of rank 1
        coarse - - does not apply: it approximates, and no tolerance is given
+       fft - - does not apply: sums of integers are exact, and no tolerance is given
 
       stage 1: strips of ? rows
        direct: x -> y (25 taps, i32)
@@ -94,11 +97,29 @@ describe("explain", () => {
        column-row column pass, row pass 63.5 ? ms predicted ? x slower
        direct 961 taps at once 961 ? ms predicted ? x slower
        coarse - - does not apply: it approximates, and no tolerance is given
+       fft - - does not apply: sums of integers are exact, and no tolerance is given
 
       stage 1: strips of ? rows
        column pass: x -> column (running sums of 31 along the column)
        row pass: column -> row (running sums of 31 along the row)
        finish: row -> y (1 tap, i32)
+      moves 0.6 MB; 1 multiplication = 1 multiply-accumulate = 2 FLOP; predictions are for one thread"
+    `);
+  });
+  it("a disk", () => {
+    expect(timeless(planFor("disk:9"))).toMatchInlineSnapshot(`
+      "filter 19 x 19 on 480 x 640 x 1 u8 -> 480 x 640 x 1 u8, border reflect
+      exact within rounding: at most 0.00043 grey levels before the result is rounded
+
+       plan what it does multiplications a value predicted
+      > fft spectra of tiles of 64 x 256 39.9 ? ms chosen
+       column-row 8 x column pass, row pass 308 ? ms predicted ? x slower
+       direct 293 taps at once 293 ? ms predicted ? x slower
+       running-sum - - does not apply: it needs a filter of rank 1
+       coarse - - does not apply: it approximates, and no tolerance is given
+
+      stage 1: strips of ? rows
+       product of spectra: x + tile -> y (tiles of 64 x 256)
       moves 0.6 MB; 1 multiplication = 1 multiply-accumulate = 2 FLOP; predictions are for one thread"
     `);
   });
@@ -109,6 +130,7 @@ describe("explain", () => {
 
        plan what it does multiplications a value predicted
       > column-row 3 x column pass, row pass (approximate) 116 ? ms chosen
+       fft spectra of tiles of 64 x 256 39.9 ? ms predicted ? x slower
        column-row 8 x column pass, row pass 308 ? ms predicted ? x slower
        direct 293 taps at once 293 ? ms predicted ? x slower
        running-sum - - does not apply: it needs a filter of rank 1
@@ -134,6 +156,7 @@ describe("explain", () => {
        column-row 2 x column pass, row pass 9 ? ms predicted ? x slower
        running-sum - - does not apply: it needs a filter of rank 1
        coarse - - does not apply: it needs a filter of rank 1
+       fft - - does not apply: a NaN would touch its neighbours' outputs
 
       stage 1: strips of ? rows
        direct: x -> y (5 taps, f32)

@@ -16,7 +16,7 @@ const source = `
   for (let i = 0, state = 1; i < period; i++) data[i] = (state = (Math.imul(state, 1664525) + 1013904223) | 0) >>> 24;
   for (let held = period; held < data.length; held *= 2) data.copyWithin(held, 0, Math.min(held, data.length - held));
 
-  const engine = await createEngine({ backend: "wasm", threads: 2, wide: true });
+  const engine = await createEngine({ backend: "wasm", threads: 2, wide: true, maxMemory: 96 * 2 ** 20 });
   const margin = 100; // more than any of the filters reaches
   const results = new Uint8Array((2 * margin + 1) * side);
   const wrong = [];
@@ -31,7 +31,9 @@ const source = `
       const crop = { width: side, height: bottom - top, channels: 1, data: data.subarray(top * side, bottom * side) };
       await engine.filter(crop, filter, { strategy, out: results.subarray(0, crop.data.length) });
       const expected = results.subarray((row - top) * side, (row - top + 1) * side);
-      if (Buffer.compare(out.subarray(row * side, (row + 1) * side), expected) !== 0) wrong.push(filter + ", row " + row);
+      // What a transform rounds depends on where its tiles begin, which may show where a level ends.
+      const allowed = strategy === "fft" ? 1 : 0;
+      if (expected.some((v, i) => Math.abs(v - out[row * side + i]) > allowed)) wrong.push(filter + ", row " + row);
     }
   }
   console.log(JSON.stringify({ wrong, peak: process.resourceUsage().maxRSS * 1024 }));`;

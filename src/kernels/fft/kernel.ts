@@ -1,0 +1,34 @@
+// The fft family: a filter as a product of spectra, tile by tile, at a cost that hardly depends on the number of taps. For
+// integer pictures only: a NaN would reach all of its tile. The specification is the plain sum of taps.
+import type { FftSpec } from "../../plan/types.ts";
+import { valuesOf } from "../filter.ts";
+import { type Kernel, rowElements } from "../kernel.ts";
+import { finishKind } from "../taps/layout.ts";
+import { tapsReference } from "../taps/reference.ts";
+import { fftParams } from "./layout.ts";
+import { emitFft } from "./wasm.ts";
+
+/**
+ * Multiplications for each element of two tiles that are transformed as one: six in each of its passes there and back but
+ * the last of either axis, and four in the product.
+ */
+export const multiplicationsIn = ([height, width]: FftSpec["tile"]): number => 3 * Math.log2(height * width) - 8;
+
+export const fft: Kernel<FftSpec> = {
+  family: "fft",
+  reference({ terms, arithmetic, finish }, [input], write, rows) {
+    const [kh, kw] = [terms[0]!.column.length, terms[0]!.row.length];
+    const taps = valuesOf(terms, kh, kw).map((tap, i) => ({ dy: Math.floor(i / kw), dx: i % kw, tap }));
+    tapsReference({ family: "taps", taps, arithmetic, finish }, [input!], write, rows * write.spec.stride);
+  },
+  entry: ({ tile, finish }, { reads, write }, { relaxed, wide }) =>
+    `fft ${tile.join("x")} ${reads[0]!.dtype} ${write.dtype} ${finishKind(finish, "f32")}${relaxed ? " relaxed" : ""}${wide ? " wide" : ""}`,
+  emit: emitFft,
+  work: ({ tile, results }, { write }) => {
+    const elements = tile[0] * tile[1] * Math.ceil(rowElements(write) / results / 2);
+    const multiplications = multiplicationsIn(tile) * elements;
+    return { arithmetic: "fft", multiplications, additions: 0, serialAdditions: 0 };
+  },
+  params: fftParams,
+  overrun: { elements: 0, rows: 0 },
+};
