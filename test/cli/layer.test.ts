@@ -87,7 +87,7 @@ test.each<[args: string[], message: string]>([
   [[...layer, "--no-wide"], "--no-wide: expected a filter, of which it is an option, got --layer"],
   [
     ["explain", "--layer", "4x4x3", "--kernel", "5", "--out", "2"],
-    "x: expected x and its pads to have a height of at least 5, which the kernel spans, got 4",
+    "x: expected x and its pads to have a height of at least 5, which the window spans, got 4",
   ],
   [
     ["explain", "--layer", "12x12", "--kernel", "5", "--out", "2"],
