@@ -137,43 +137,34 @@ export class WasmMachine implements Machine {
 
   /** Makes the kernels of these calls ready: one new module for all that are missing. */
   private async load(calls: readonly KernelUse[]): Promise<LoadedKernel[]> {
-    const { wide } = this.mode;
-    const name = ({ spec, buffers }: KernelUse, mode: CodeMode): string => kernelOf(spec).entry(spec, buffers, mode);
-    const missing = calls.filter((call) => !this.kernels.has(name(call, this.mode)));
+    const { mode } = this;
+    const missing = calls.filter((call) => !this.kernels.has(nameOf(call, mode)));
     if (missing.length > 0) {
-      const narrow = { ...this.mode, wide: false };
+      const code = build(missing, mode);
+      const narrow = { ...mode, wide: false };
       // By the code itself, so that no verdict outlives a change of it.
-      const keyOf = (call: KernelUse): string => `${name(call, this.mode)} ${hash(this.encode([call], this.mode))}`;
-      const keys = new Map(wide ? missing.map((call) => [call, keyOf(call)]) : []);
+      const keyOf = (name: string): string => `${name} ${hash(code.codeOf(name))}`;
+      const keys = new Map(mode.wide ? missing.map((call) => [call, keyOf(nameOf(call, mode))]) : []);
       const known = (call: KernelUse): Verdict | undefined => this.verdicts.get(keys.get(call)!);
-      const isWide = (call: KernelUse): boolean => known(call) === "wide";
-      // The twin comes first: V8 would share the native code of equal modules.
-      const narrows = await this.compile(wide ? missing.filter((call) => !isWide(call)) : missing, narrow);
-      const wides = await this.compile(wide ? missing.filter((call) => isWide(call) || !known(call)) : [], this.mode);
+      // The twins come first: V8 would share the native code of equal modules.
+      const twins = mode.wide ? missing.filter((call) => known(call) !== "wide") : [];
+      const narrows = await this.compile(build(twins, narrow), twins, narrow);
+      const wanted = mode.wide ? missing.filter((call) => known(call) !== "narrow: results differ") : missing;
+      const compiled = await this.compile(code, wanted, mode);
       for (const call of missing) {
-        const [code, twin] = [wides.get(name(call, this.mode)), narrows.get(name(call, narrow))];
-        this.kernels.set(name(call, this.mode), {
-          ...(code ? { code, twin } : { code: twin! }),
-          key: keys.get(call) ?? "",
-        });
+        const [best, twin] = [compiled.get(nameOf(call, mode)), narrows.get(nameOf(call, narrow))];
+        const kernel = best ? { code: best, twin } : { code: twin! };
+        this.kernels.set(nameOf(call, mode), { ...kernel, key: keys.get(call) ?? "" });
       }
     }
-    return calls.map((call) => this.kernels.get(name(call, this.mode))!);
+    return calls.map((call) => this.kernels.get(nameOf(call, mode))!);
   }
 
-  private encode(calls: readonly KernelUse[], mode: CodeMode): Uint8Array<ArrayBuffer> {
-    const builder = new ModuleBuilder();
-    for (const { spec, buffers } of calls) {
-      const name = kernelOf(spec).entry(spec, buffers, mode);
-      if (!builder.has(name)) kernelOf(spec).emit(builder, name, spec, buffers, mode);
-    }
-    return builder.encode({ shared: this.shared, maximum: this.maximum }, mode.wide ? "wide" : undefined);
-  }
-
-  private async compile(calls: readonly KernelUse[], mode: CodeMode): Promise<Map<string, Code>> {
+  /** Compiles a module and readies the functions that these calls want of it. */
+  private async compile(code: ModuleBuilder, calls: readonly KernelUse[], mode: CodeMode): Promise<Map<string, Code>> {
     if (calls.length === 0) return new Map();
-    const bytes = this.encode(calls, mode);
-    const arity = new Map(calls.map(({ spec, buffers, arity }) => [kernelOf(spec).entry(spec, buffers, mode), arity]));
+    const bytes = code.encode({ shared: this.shared, maximum: this.maximum }, mode.wide ? "wide" : undefined);
+    const arity = new Map(calls.map((call) => [nameOf(call, mode), call.arity]));
     const imports = { env: { memory: this.memory } };
     const instantiate = (module: WebAssembly.Module): [WebAssembly.Module, WebAssembly.Exports] => {
       const { exports } = new WebAssembly.Instance(module, imports);
@@ -264,6 +255,18 @@ export class WasmMachine implements Machine {
     });
     return { execute, ...this.pool.start({ calls: workerCalls, slots: job.slots, scratch: job.scratch.slice(1) }) };
   }
+}
+
+const nameOf = ({ spec, buffers }: KernelUse, mode: CodeMode): string => kernelOf(spec).entry(spec, buffers, mode);
+
+/** The generated functions of calls. */
+function build(calls: readonly KernelUse[], mode: CodeMode): ModuleBuilder {
+  const builder = new ModuleBuilder();
+  for (const call of calls) {
+    const name = nameOf(call, mode);
+    if (!builder.has(name)) kernelOf(call.spec).emit(builder, name, call.spec, call.buffers, mode);
+  }
+  return builder;
 }
 
 /** FNV-1a, 32 bits. */

@@ -3,7 +3,7 @@
 import { leb, memoryOps, plainOps } from "./opcodes.ts";
 
 /** Encoded instructions; an operand leaves one value, a statement leaves none. */
-export type Code = readonly (number | Code)[];
+export type Code = readonly (number | Code)[] | Uint8Array;
 
 export type ValueType = "i32" | "i64" | "f32" | "f64" | "v128";
 
@@ -32,7 +32,7 @@ function opcode(table: ReadonlyMap<string, readonly number[]>, name: string): re
 
 /** An instruction without immediates, after its operands: op("i32x4.add", a, b). */
 export function op(name: string, ...operands: Code[]): Code {
-  return [...operands, opcode(plainOps, name)];
+  return [operands, opcode(plainOps, name)];
 }
 
 /** A load, from an address plus a constant offset in bytes. No alignment is promised. */
@@ -77,10 +77,10 @@ export const tee = (local: Local, value: Code): Code => [value, 0x22, leb(local.
 export const bump = (local: Local, by: number | Code): Code =>
   set(local, op("i32.add", get(local), typeof by === "number" ? i32(by) : by));
 
-export const block = (...body: Code[]): Code => [0x02, 0x40, ...body, 0x0b];
-export const loop = (...body: Code[]): Code => [0x03, 0x40, ...body, 0x0b];
+export const block = (...body: Code[]): Code => [0x02, 0x40, body, 0x0b];
+export const loop = (...body: Code[]): Code => [0x03, 0x40, body, 0x0b];
 export const branchIf = (depth: number, condition: Code): Code => [condition, 0x0d, leb(depth)];
-export const when = (condition: Code, ...body: Code[]): Code => [condition, 0x04, 0x40, ...body, 0x0b];
+export const when = (condition: Code, ...body: Code[]): Code => [condition, 0x04, 0x40, body, 0x0b];
 
 export const ifElse = (condition: Code, then: Code, otherwise: Code): Code => [
   condition,
@@ -137,13 +137,13 @@ export interface MemoryImport {
 
 /** A module of exported functions without results, over the memory `env.memory`. */
 export class ModuleBuilder {
-  private readonly functions = new Map<string, FunctionBuilder>();
+  private readonly functions = new Map<string, { params: readonly Local[]; code: Uint8Array }>();
 
   /** Adds an exported function; `build` emits its body. */
   define(name: string, params: readonly ValueType[], build: (f: FunctionBuilder) => void): void {
     const f = new FunctionBuilder(params);
     build(f);
-    this.functions.set(name, f);
+    this.functions.set(name, { params: f.params, code: flatten(f.encode()) });
   }
 
   /** Calls a function defined before. */
@@ -153,6 +153,11 @@ export class ModuleBuilder {
 
   has(name: string): boolean {
     return this.functions.has(name);
+  }
+
+  /** The code of a function, which depends on nothing else of its module. */
+  codeOf(name: string): Uint8Array {
+    return this.functions.get(name)!.code;
   }
 
   /** `label` goes into a custom section, which keeps modules of equal code apart. */
@@ -167,18 +172,25 @@ export class ModuleBuilder {
       section(2, vector([[name("env"), name("memory"), 2, limits]])),
       section(3, vector(functions.map((_, index) => leb(index)))),
       section(7, vector(functions.map(([key], index) => [name(key), 0, leb(index)]))),
-      section(10, vector(functions.map(([, f]) => sized(f.encode())))),
+      section(10, vector(functions.map(([, { code }]) => [leb(code.length), code]))),
     ];
-    return new Uint8Array(flatten(code));
+    return flatten(code);
   }
 }
 
-function flatten(code: Code, bytes: number[] = []): number[] {
-  for (const part of code) {
+function flatten(code: Code): Uint8Array<ArrayBuffer> {
+  const bytes: number[] = [];
+  append(code, bytes);
+  return new Uint8Array(bytes);
+}
+
+/** By index: most of this runs once only, before any compiler has seen it, when iterators are slow. */
+function append(code: Code, bytes: number[]): void {
+  for (let i = 0; i < code.length; i++) {
+    const part = code[i]!;
     if (typeof part === "number") bytes.push(part);
-    else flatten(part, bytes);
+    else append(part, bytes);
   }
-  return bytes;
 }
 
 const sized = (code: Code): Code => {

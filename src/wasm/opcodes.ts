@@ -59,6 +59,7 @@ f32x4.relaxed_min relaxed_max f64x2.relaxed_min relaxed_max i16x8.relaxed_q15mul
 
 /** Unsigned LEB128. */
 export function leb(value: number): number[] {
+  if (value < 128) return [value]; // nearly always, and in no more memory than it takes
   const bytes: number[] = [];
   do {
     const low = value & 0x7f;
