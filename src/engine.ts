@@ -19,7 +19,7 @@ import { checkOneOf, checkOptions, describe, InvalidArgumentError, Rank1Error } 
 import type { Filter } from "./factor/filter.ts";
 import { type GradientName, gradientNames, gradientPair, isGradientName } from "./factor/gradients.ts";
 import { tapSum } from "./kernels/filter.ts";
-import { kernelOf, solvers } from "./kernels/table.ts";
+import { solvers, workOf } from "./kernels/table.ts";
 import { type FilterOptions, filterOptionKeys, filterProblem, type PictureSpec } from "./plan/filter-problem.ts";
 import { type LayerKind, type LayerOptions, type LayerShapes, layerProblem } from "./plan/layer-problem.ts";
 import { checkPlan, plan as makePlan, type Planner } from "./plan/planner.ts";
@@ -117,12 +117,7 @@ export class Engine {
     this.choice = choice;
     this.limits = limits;
     this.programs = new Programs(maxMemory / 4);
-    this.planner = {
-      solvers,
-      profile: builtInProfile,
-      workOf: ({ kernel, reads, writes }, buffers) =>
-        kernelOf(kernel).work(kernel, { reads: reads.map((id) => buffers.get(id)!), write: buffers.get(writes)! }),
-    };
+    this.planner = { solvers, profile: builtInProfile, workOf };
   }
 
   info(): EngineInfo {

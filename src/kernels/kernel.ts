@@ -39,6 +39,8 @@ export interface Kernel<S extends KernelSpec = KernelSpec> {
   emit(module: ModuleBuilder, name: string, spec: S, buffers: StepBuffers, mode: CodeMode): void;
   /** What one output row costs. */
   work(spec: S, buffers: StepBuffers): Work;
+  /** Elements that generated code loads for one output row; where absent, one for each multiplication and addition. */
+  loads?(spec: S, buffers: StepBuffers, mode: CodeMode): number;
   /** The parameter block that the generated code reads: sizes and taps. */
   params(spec: S, buffers: StepBuffers): Uint8Array;
   /** A layer's weights in the order that the kernel reads, for a given input. */

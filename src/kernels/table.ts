@@ -1,6 +1,6 @@
 // The one list of kernels and of solvers. A kernel that stands here has tests, a reference and a place in programs; a
 // solver that stands here has its plans among the planner's candidates.
-import type { KernelSpec, Solver } from "../plan/types.ts";
+import type { KernelSpec, Solver, WorkOf } from "../plan/types.ts";
 import { coarse } from "./coarse/solver.ts";
 import { columnRow } from "./column-row/solver.ts";
 import { conv } from "./conv/kernel.ts";
@@ -51,3 +51,7 @@ export const solvers = [
 export function kernelOf(spec: KernelSpec): Kernel {
   return kernels[spec.family] as unknown as Kernel;
 }
+
+/** What a step does for one of its output rows. */
+export const workOf: WorkOf = ({ kernel, reads, writes }, buffers) =>
+  kernelOf(kernel).work(kernel, { reads: reads.map((id) => buffers.get(id)!), write: buffers.get(writes)! });

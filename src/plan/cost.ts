@@ -1,6 +1,6 @@
 // What a candidate costs: the work of its steps, the bytes it moves, and a predicted time by the profile.
 import { bytesOf } from "../tensor.ts";
-import type { BufferSpec, Cost, Draft, Profile, WorkOf } from "./types.ts";
+import type { BufferSpec, Cost, Draft, Profile, Stage, Work, WorkOf } from "./types.ts";
 
 /** Bytes of one row of a buffer, without the slack that a program adds. */
 export const rowBytes = ({ width, channels, dtype }: BufferSpec): number => width * channels * bytesOf[dtype];
@@ -18,22 +18,13 @@ export function costOf(draft: Draft, profile: Profile, workOf: WorkOf): Cost {
   const cost: Cost = { multiplications: 0, additions: 0, bytes: 0, time: 0 };
   for (const { grid, steps } of draft.stages) {
     const outputs = grid.images * grid.extent;
-    const strips = grid.images * Math.ceil(grid.extent / grid.grain);
     for (const step of steps) {
-      const { arithmetic, multiplications, additions, serialAdditions } = workOf(step, buffers);
+      const work = workOf(step, buffers);
       const write = buffers.get(step.writes)!;
-      // Neighbouring strips of a layer compute what both need twice.
-      const rows = write.scope === "strip" && write.height ? strips * rowsHeld(write, grid.grain) : outputs;
-      cost.multiplications += multiplications * rows;
-      cost.additions += (additions + serialAdditions) * rows;
-      cost.time +=
-        rows *
-          (multiplications * profile.multiplication[arithmetic] +
-            additions * profile.addition +
-            serialAdditions * profile.serialAddition +
-            // Layers are costed by what they multiply and by whole values.
-            (write.images ? 0 : write.width * write.channels * write.stride * profile.element)) +
-        strips * profile.call;
+      const rows = rowsMade(write, grid);
+      cost.multiplications += work.multiplications * rows;
+      cost.additions += (work.additions + work.serialAdditions) * rows;
+      cost.time += stepTime(work, write, grid, profile);
     }
     const named = new Set(steps.flatMap(({ reads, writes }) => [...reads, writes]));
     for (const buffer of draft.buffers) {
@@ -49,6 +40,26 @@ export function costOf(draft: Draft, profile: Profile, workOf: WorkOf): Cost {
     }
   }
   return cost;
+}
+
+/** How many rows a step computes: of what neighbouring strips of a layer both need, each has its own. */
+function rowsMade(write: BufferSpec, { images, extent, grain }: Stage["grid"]): number {
+  const shared = write.scope === "strip" && write.height;
+  return images * (shared ? Math.ceil(extent / grain) * rowsHeld(write, grain) : extent);
+}
+
+/** The predicted time of one step over a whole grid, in nanoseconds on one thread. */
+export function stepTime(work: Work, write: BufferSpec, grid: Stage["grid"], profile: Profile): number {
+  const { arithmetic, multiplications, additions, serialAdditions } = work;
+  return (
+    rowsMade(write, grid) *
+      (multiplications * profile.multiplication[arithmetic] +
+        additions * profile.addition +
+        serialAdditions * profile.serialAddition +
+        // Layers are costed by what they multiply and by whole values.
+        (write.images ? 0 : write.width * write.channels * write.stride * profile.element)) +
+    grid.images * Math.ceil(grid.extent / grid.grain) * profile.call
+  );
 }
 
 /**

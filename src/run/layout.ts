@@ -45,7 +45,7 @@ export function layoutStage(
   // Small pictures still get a few strips per thread; pictures of any size at most two strips in flight per thread.
   const { extent } = stage.grid;
   const most = Math.ceil(stage.grid.grain * machine.grainShare);
-  const grain = threads === 1 ? most : Math.min(most, Math.ceil(extent / (2 * threads)));
+  const grain = threads === 1 ? most : Math.min(most, 4 * Math.ceil(extent / (8 * threads)));
   const slotCount = threads === 1 ? 1 : Math.min(2 * threads, Math.ceil(extent / grain) * stage.grid.images);
   const overrun = overrunOf(stage);
   let end = 0;

@@ -178,19 +178,33 @@ export class ModuleBuilder {
   }
 }
 
+/** By index, and measured first: most of this runs once, before any compiler has seen it, and garbage costs more. */
 function flatten(code: Code): Uint8Array<ArrayBuffer> {
-  const bytes: number[] = [];
-  append(code, bytes);
-  return new Uint8Array(bytes);
+  const bytes = new Uint8Array(sizeOf(code));
+  write(code, bytes, 0);
+  return bytes;
 }
 
-/** By index: most of this runs once only, before any compiler has seen it, when iterators are slow. */
-function append(code: Code, bytes: number[]): void {
+function sizeOf(code: Code): number {
+  if (code instanceof Uint8Array) return code.length;
+  let size = 0;
   for (let i = 0; i < code.length; i++) {
     const part = code[i]!;
-    if (typeof part === "number") bytes.push(part);
-    else append(part, bytes);
+    size += typeof part === "number" ? 1 : sizeOf(part);
   }
+  return size;
+}
+
+/** Writes from `at`, and returns where it ended. */
+function write(code: Code, bytes: Uint8Array, at: number): number {
+  if (code instanceof Uint8Array) bytes.set(code, at);
+  if (code instanceof Uint8Array) return at + code.length;
+  for (let i = 0; i < code.length; i++) {
+    const part = code[i]!;
+    if (typeof part === "number") bytes[at++] = part;
+    else at = write(part, bytes, at);
+  }
+  return at;
 }
 
 const sized = (code: Code): Code => {

@@ -41,6 +41,13 @@ export const taps: Kernel<TapsSpec> = {
       serialAdditions: strided(spec) ? multiplications : 0,
     };
   },
+  loads(spec, buffers, mode) {
+    const [taps, elements] = [spec.taps.length, rowElements(buffers.write)];
+    // A column pass loads each row once for all the rows that it makes at once; pairs of taps share a load.
+    const rows = columnRows(spec, buffers, mode);
+    if (rows > 0) return (elements * (taps + rows - 1)) / rows;
+    return elements * (spec.arithmetic === "fixed" ? Math.ceil(taps / 2) : taps);
+  },
   params: tapsParams,
   overrun: { elements: tapsBlock, rows: tapsRows },
 };
