@@ -29,7 +29,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   onnx: ["errors", "tensor", "factor", "plan", "kernels", "run", "engine", "graph", "@bufbuild/protobuf/wire"],
   separate: ["errors", "tensor", "factor", "plan", "kernels", "run", "engine", "graph", "onnx"],
   node: ["errors", "tensor", "npm"],
-  cli: ["errors", "index", "onnx/index.ts", "node", "npm"],
+  cli: ["errors", "index", "onnx/index.ts", "run/peaks.ts", "run/kernel-times.ts", "node", "npm"],
 };
 
 const longest = 420;

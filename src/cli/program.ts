@@ -2,6 +2,7 @@
 import { Command, CommanderError } from "commander";
 import { description, version } from "../node/package.ts";
 import { UsageError } from "./arguments.ts";
+import { addBench } from "./bench.ts";
 import { addDemo } from "./demo.ts";
 import { addExplain } from "./explain.ts";
 import { addFactor } from "./factor.ts";
@@ -26,6 +27,7 @@ function createProgram(signal: AbortSignal): Command {
   addFilter(program, signal);
   addExplain(program);
   addInspect(program);
+  addBench(program, signal);
   addDemo(program, signal);
   return program;
 }

@@ -53,7 +53,8 @@ export async function writeVerdicts(verdicts: Readonly<Record<string, string>>):
   }
 }
 
-const wisdomFile = (): string => join(cacheFolder(), "wisdom.json");
+/** Where it is kept. */
+export const wisdomFile = (): string => join(cacheFolder(), "wisdom.json");
 
 async function readWisdom(): Promise<Pick<Wisdom, "machines">> {
   try {

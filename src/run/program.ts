@@ -80,7 +80,7 @@ export class Program {
 }
 
 /** The buffers that a stage's steps name. */
-function buffersOf(stage: Stage, { buffers }: Plan): BufferSpec[] {
+export function buffersOf(stage: Stage, { buffers }: Plan): BufferSpec[] {
   const named = new Set(stage.steps.flatMap(({ reads, writes }) => [...reads, writes]));
   return buffers.filter(({ id }) => named.has(id));
 }

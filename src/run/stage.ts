@@ -111,11 +111,26 @@ export class StageProgram {
 
   /** Lets the machine try its code on a few rows of pseudo-random data. */
   private verify(): void {
+    const { layout } = this;
+    this.fill(Math.min(layout.grain, trialRows));
+    this.prepared.verify(layout.slots[0]!, layout.scratch[0]!);
+  }
+
+  /** One step of this stage alone, to be run on a strip of test data again and again. */
+  async trial(step: number): Promise<() => void> {
+    const { calls, layout, machine } = this;
+    this.fill(layout.grain);
+    const [own, slots] = [[calls[step]!], layout.slots];
+    const run = await (await machine.prepare(own)).start({ calls: own, slots, scratch: layout.scratch.slice(0, 1) });
+    return () => run.execute(slots[0]!);
+  }
+
+  /** Stages a strip of pseudo-random data into the first slot. */
+  private fill(count: number): void {
     const { layout, machine } = this;
     const buffer = machine.buffer();
     const { spec, table, rows } = this.rowsOf("input");
     const { ring } = layout;
-    const count = Math.min(layout.grain, trialRows);
     const held = stripRows(spec, count);
     let state = 1;
     for (let row = 0; row < held; row++) {
@@ -130,7 +145,6 @@ export class StageProgram {
     for (let row = 0; row < rows; row++)
       words[(slot + table) / 4 + row] = ring.offset + Math.min(row, held - 1) * ring.pitch;
     words[slot / 4 + slotWords.rows] = count;
-    this.prepared.verify(slot, layout.scratch[0]!);
   }
 
   async run(ends: StageEnds, options: RunOptions): Promise<void> {

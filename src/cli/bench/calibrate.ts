@@ -1,0 +1,36 @@
+// Learns beforehand what commands would otherwise learn at their first call of each kind: which 256-bit kernels agree with
+// their 128-bit twins on this machine. The engine remembers; the command writes it down.
+import type { Engine, Image, ImageDType, Plan } from "../../index.ts";
+import type { Control } from "./measure.ts";
+
+/** Filters whose plans between them have every kind of kernel: integer and real, few and many terms, sums, coarse grids. */
+const filters = ["sobel-x", "gaussian:2", "gaussian:20", "binomial:3", "binomial:9", "box:3", "box:15", "unsharp"];
+const arrays = { u8: Uint8Array, u16: Uint16Array, i16: Int16Array, f32: Float32Array };
+const types = Object.keys(arrays) as ImageDType[];
+
+/** Runs every plan for every filter and type on a small picture. */
+export async function calibrate(engine: Engine, { signal, onProgress }: Control): Promise<void> {
+  const cases = filters.flatMap((filter) =>
+    types.flatMap((dtype) =>
+      types.flatMap((output) => [1, 4].map((channels) => ({ filter, dtype, output, channels }))),
+    ),
+  );
+  for (const [index, { filter, dtype, output, channels }] of cases.entries()) {
+    onProgress(index / cases.length);
+    const [width, height] = [80, 24];
+    const image: Image = { width, height, channels, data: new arrays[dtype](width * height * channels) };
+    const options = { output, tolerance: filter === "gaussian:20" ? 0.01 : 0 };
+    const problem = engine.filterProblem({ width, height, channels, dtype }, filter, options);
+    for (const plan of everyPlan(engine, problem)) await engine.run(plan, image, { signal });
+  }
+}
+
+/** The plan of each solver that applies. */
+function everyPlan(engine: Engine, problem: Plan["problem"]): Plan[] {
+  const best = engine.plan(problem);
+  const others = best.beaten.filter(({ cost, solver }) => cost && solver !== best.solver);
+  return [
+    best,
+    ...[...new Set(others.map(({ solver }) => solver))].map((strategy) => engine.plan(problem, { strategy })),
+  ];
+}
