@@ -14,7 +14,14 @@ import {
   runLayer,
   weightsOf,
 } from "./engine/layers.ts";
-import { type CheckedOptions, checkEngineOptions, type EngineOptions, type Limits } from "./engine/options.ts";
+import { fastestPlan } from "./engine/measured.ts";
+import {
+  type CheckedOptions,
+  checkEngineOptions,
+  type EngineOptions,
+  type Limits,
+  type Planning,
+} from "./engine/options.ts";
 import { checkOneOf, checkOptions, describe, InvalidArgumentError, Rank1Error } from "./errors.ts";
 import type { Filter } from "./factor/filter.ts";
 import { type GradientName, gradientNames, gradientPair, isGradientName } from "./factor/gradients.ts";
@@ -22,7 +29,7 @@ import { tapSum } from "./kernels/filter.ts";
 import { solvers, workOf } from "./kernels/table.ts";
 import { type FilterOptions, filterOptionKeys, filterProblem, type PictureSpec } from "./plan/filter-problem.ts";
 import { type LayerKind, type LayerOptions, type LayerShapes, layerProblem } from "./plan/layer-problem.ts";
-import { checkPlan, plan as makePlan, type Planner } from "./plan/planner.ts";
+import { checkPlan, everyPlan, plan as makePlan, type Planner } from "./plan/planner.ts";
 import { builtInProfile } from "./plan/profile.ts";
 import type { FilterProblem, LayerProblem, Plan, Problem } from "./plan/types.ts";
 import type { Choice } from "./run/choose.ts";
@@ -91,6 +98,8 @@ export interface Gradient {
 interface PlannedFilter {
   plan: Plan;
   key: string;
+  /** Whether it is the one to keep: by prediction it is at once. */
+  settled: boolean;
 }
 
 /** Plans of recent calls that an engine keeps. */
@@ -104,6 +113,7 @@ export async function createEngine(options?: EngineOptions): Promise<Engine> {
 export class Engine {
   private readonly choice: Choice;
   private readonly limits: Limits;
+  private readonly planning: Planning;
   private readonly planner: Planner;
   private readonly programs: Programs;
   private readonly planned = new Map<string, PlannedFilter>();
@@ -113,9 +123,10 @@ export class Engine {
   private readonly end = new AbortController();
 
   /** @internal Use {@link createEngine}. */
-  constructor({ choice, limits, maxMemory }: CheckedOptions) {
+  constructor({ choice, limits, planning, maxMemory }: CheckedOptions) {
     this.choice = choice;
     this.limits = limits;
+    this.planning = planning;
     this.programs = new Programs(maxMemory / 4);
     this.planner = { solvers, profile: builtInProfile, workOf };
   }
@@ -161,11 +172,16 @@ export class Engine {
     return this.enqueue(signal, async (signal) => {
       const { alpha } = planned.plan.problem as FilterProblem;
       const options: FilterOptions = { ...filterOptions, alpha: "keep" };
-      const { plan, key } =
+      const chosen =
         alpha === "premultiply" && (await isOpaque(x, signal))
           ? this.planFilter(x, filter, options, strategy)
           : planned;
-      return this.execute(plan, x, target, { signal, onProgress }, key);
+      if (!chosen.settled) {
+        const plans = everyPlan(chosen.plan.problem, this.planner);
+        const plan = await fastestPlan(plans, (plan) => this.execute(plan, x, target, { signal }));
+        Object.assign(chosen, { plan, key: keyOf(plan), settled: true });
+      }
+      return this.execute(chosen.plan, x, target, { signal, onProgress }, chosen.key);
     });
   }
 
@@ -176,7 +192,8 @@ export class Engine {
     const known = this.planned.get(request);
     if (known) return known;
     const plan = this.plan(this.filterProblem(x, filter, options), { strategy });
-    const planned = { plan, key: keyOf(plan) };
+    const settled = this.planning === "predicted" || strategy !== undefined;
+    const planned = { plan, key: keyOf(plan), settled };
     if (this.planned.size >= mostPlans) this.planned.delete(this.planned.keys().next().value!);
     this.planned.set(request, planned);
     return planned;

@@ -36,6 +36,12 @@ export interface EngineOptions {
   wide?: boolean;
   /** What `info().wide.verdicts` gave on this machine, under this version of the runtime: saves checking again. */
   verdicts?: Readonly<Record<string, Verdict>>;
+  /**
+   * How a filter's plan is chosen. "predicted" (default): by the cost model. "measured": the candidates that look promising
+   * run in turn on the first picture of each kind, and the engine keeps the fastest; that call takes several times as
+   * long, and where candidates round differently, results may differ in their last bits from machine to machine.
+   */
+  planning?: Planning;
   /** Bytes of working memory; pictures are streamed through it and never held whole. Default 1 GiB. */
   maxMemory?: number;
   limits?: Partial<Limits>;
@@ -43,9 +49,12 @@ export interface EngineOptions {
   createWorker?: () => Worker;
 }
 
+export type Planning = "predicted" | "measured";
+
 export interface CheckedOptions {
   choice: Choice;
   limits: Limits;
+  planning: Planning;
   maxMemory: number;
 }
 
@@ -57,6 +66,7 @@ export function checkEngineOptions(options?: EngineOptions): CheckedOptions {
     "deterministic",
     "wide",
     "verdicts",
+    "planning",
     "maxMemory",
     "limits",
     "createWorker",
@@ -69,6 +79,7 @@ export function checkEngineOptions(options?: EngineOptions): CheckedOptions {
     limits[name as keyof Limits] = checkInteger(`limits.${name}`, limit, { min: 1 });
   }
   const backend = given.backend ?? "auto";
+  const planning = checkOneOf("planning", given.planning ?? "predicted", ["predicted", "measured"] as const);
   const maxMemory = checkInteger("maxMemory", given.maxMemory ?? 2 ** 30, { min: 2 ** 20, max: 2 ** 32 - 65536 });
   const choice = chooseMachine({
     backend: checkOneOf("backend", backend, ["auto", "wasm", "webgpu", "reference"] as const),
@@ -79,7 +90,7 @@ export function checkEngineOptions(options?: EngineOptions): CheckedOptions {
     maxMemory,
     createWorker: given.createWorker === undefined ? undefined : checkFunction("createWorker", given.createWorker),
   });
-  return { choice, limits, maxMemory };
+  return { choice, limits, planning, maxMemory };
 }
 
 function checkVerdicts(verdicts: unknown): [string, Verdict][] {

@@ -50,6 +50,16 @@ export function plan(problem: Problem, planner: Planner, strategy?: string): Pla
       hint: why && `${strategy} ${why}`,
     });
   }
+  return planOf(problem, chosen, found, refused);
+}
+
+/** A plan for every candidate, cheapest first. */
+export function everyPlan(problem: Problem, planner: Planner): Plan[] {
+  const { found, refused } = candidates(problem, planner);
+  return found.map((candidate) => planOf(problem, candidate, found, refused));
+}
+
+function planOf(problem: Problem, chosen: Candidate, found: readonly Candidate[], refused: Plan["beaten"]): Plan {
   const beaten = found
     .filter((candidate) => candidate !== chosen)
     .map(({ solver, summary, cost }) => ({ solver, summary, cost, why: compare(cost.time / chosen.cost.time) }));
