@@ -1,9 +1,9 @@
 // rank1 bench: how fast this machine's kernels are, how near to what it can do at most, and how good predictions are.
 import { availableParallelism, cpus } from "node:os";
 import { type Command, InvalidArgumentError } from "commander";
-import { type EngineInfo, verdictNames } from "../index.ts";
+import type { EngineInfo } from "../index.ts";
 import { writeStdout } from "../node/files.ts";
-import { readVerdicts, wisdomFile } from "../node/wisdom.ts";
+import { wisdomFile, writeVerdicts } from "../node/wisdom.ts";
 import { parseCount, UsageError } from "./arguments.ts";
 import { calibrate } from "./bench/calibrate.ts";
 import { type Control, type KernelReport, type Measurements, measureAll, type ProblemReport } from "./bench/measure.ts";
@@ -28,9 +28,9 @@ measured / predicted: only how the predictions for several plans compare decides
   does not matter.
 --why: for one value of the result. 1 multiplication is 1 multiply-accumulate (2 FLOP).
 
---calibrate tries every kind of 256-bit kernel against its 128-bit twin and keeps the verdicts in wisdom.json in the
-user's cache folder (RANK1_CACHE names another), for this version of rank1, runtime and processor. First calls are then
-some milliseconds quicker; results never change.
+--calibrate tries the 256-bit kernels that filters commonly need against their 128-bit twins and keeps the verdicts in
+wisdom.json in the user's cache folder (RANK1_CACHE names another), for this version of rank1, runtime and processor.
+Every command does so for the kernels that it runs; known ones make its start quicker. Results never change.
 
 Examples:
   rank1 bench
@@ -72,14 +72,13 @@ async function bench(flags: Flags, signal: AbortSignal): Promise<void> {
 
 async function keepVerdicts({ wide, json }: Flags, signal: AbortSignal): Promise<void> {
   if (!wide) throw new UsageError("--calibrate: expected an engine with 256-bit vectors, got --no-wide");
+  if (!(await writeVerdicts({}))) {
+    throw new Error(`${wisdomFile()}: expected a file that can be written (RANK1_CACHE names another folder)`);
+  }
   const learnt = await withEngine({ backend: "wasm", threads: 1, wide }, async (engine) => {
     if (engine.info().wide.enabled) await withProgress("calibrating", signal, (control) => calibrate(engine, control));
     return engine.info().wide;
   });
-  const kept = await readVerdicts(verdictNames);
-  if (Object.keys(learnt.verdicts).some((kernel) => !(kernel in kept))) {
-    throw new Error(`${wisdomFile()}: expected a file that can be written (RANK1_CACHE names another folder)`);
-  }
   if (json) return writeStdout(`${JSON.stringify({ version: 1, file: wisdomFile(), ...learnt }, undefined, 2)}\n`);
   const narrow = Object.entries(learnt.verdicts).filter(([, verdict]) => verdict !== "wide");
   const count = Object.keys(learnt.verdicts).length;

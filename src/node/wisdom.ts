@@ -38,8 +38,8 @@ export async function readVerdicts<T extends string>(known: readonly T[]): Promi
   );
 }
 
-/** Adds verdicts to those that are remembered of this machine. */
-export async function writeVerdicts(verdicts: Readonly<Record<string, string>>): Promise<void> {
+/** Adds verdicts to those that are remembered of this machine. False: nothing can be remembered here. */
+export async function writeVerdicts(verdicts: Readonly<Record<string, string>>): Promise<boolean> {
   try {
     const { machines } = await readWisdom(); // again: other processes learn as well
     const machine = machineOf({ machines });
@@ -48,8 +48,9 @@ export async function writeVerdicts(verdicts: Readonly<Record<string, string>>):
     // Level by level: a recursive mkdir never ends where the system does not tell what is wrong, as in /proc.
     for (const folder of [dirname(cacheFolder()), cacheFolder()]) await mkdir(folder).catch(() => {});
     await writeAtomic(wisdomFile(), `${JSON.stringify(wisdom, undefined, 2)}\n`);
+    return true;
   } catch {
-    // The next process learns it again.
+    return false; // the next process learns it again
   }
 }
 

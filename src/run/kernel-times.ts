@@ -54,7 +54,7 @@ export async function timeKernels(plan: Plan, { wide, verdicts, signal }: Kernel
         const additions = work.additions + work.serialAdditions;
         const [reads, write] = [step.reads.map((id) => buffers.get(id)!), buffers.get(step.writes)!];
         const loads = work.loads ?? multiplications + additions;
-        const strip = await leastTime(await program.trial(index), { signal, milliseconds: 20 });
+        const strip = await leastTime(await program.trial(index), { signal, milliseconds: 10 });
         times.push({
           step: step.name,
           kernel: kernelOf(step.kernel).entry(step.kernel, { reads, write }, { relaxed, wide }),

@@ -3,12 +3,12 @@ import { type Abortable, Slices } from "./slices.ts";
 
 export interface TimeOptions {
   signal?: Abortable;
-  /** For how long to try. Default 40. */
+  /** For how long to try. Default 30. */
   milliseconds?: number;
 }
 
 /** The least time of one run in nanoseconds, over at least three; events get their turn in between. */
-export async function leastTime(work: () => void, { signal, milliseconds = 40 }: TimeOptions = {}): Promise<number> {
+export async function leastTime(work: () => void, { signal, milliseconds = 30 }: TimeOptions = {}): Promise<number> {
   const slices = new Slices(signal);
   const end = performance.now() + milliseconds;
   let least = Infinity;

@@ -35,7 +35,7 @@ export interface Peaks {
 }
 
 /** A working set that no first-level cache holds, and every second-level one. */
-const cachedBytes = 160 * 1024;
+export const cachedBytes = 160 * 1024;
 /** More than last-level caches hold. */
 const copiedBytes = 1 << 26;
 
@@ -50,12 +50,12 @@ export interface PeakOptions {
 
 /** Measures the machine with the kind of code that `mode` names: in less than a second. */
 export async function measurePeaks({ mode, signal, onProgress }: PeakOptions): Promise<Peaks> {
-  const loops = compile(mode);
+  const { loops } = peakLoops(mode);
   const [steps, passes] = [4000, 4];
   let done = 0;
   const rate = async (amount: number, work: () => void): Promise<number> => {
     const nanoseconds = await leastTime(work, { signal });
-    onProgress?.(++done / 7);
+    onProgress?.(++done / 6);
     return amount / nanoseconds;
   };
   const arithmetic = (name: string, lanes: number): Promise<number> =>
@@ -71,11 +71,12 @@ export async function measurePeaks({ mode, signal, onProgress }: PeakOptions): P
 }
 
 /** Chains of dependent instructions that hide one another's latency, within the registers. */
-const vectorsOf = ({ wide }: CodeMode): number => (wide ? 24 : 12);
+export const vectorsOf = ({ wide }: CodeMode): number => (wide ? 24 : 12);
 /** Steps of every chain in one turn of a loop. */
-const unrolled = 4;
+export const unrolled = 4;
 
-function compile(mode: CodeMode): Record<string, Loop> {
+/** The loops, by name, and the memory that they begin with and leave their sums in. */
+export function peakLoops(mode: CodeMode): { loops: Record<string, Loop>; memory: WebAssembly.Memory } {
   const module = new ModuleBuilder();
   for (const arithmetic of ["i16", "i32", "f32"] as const) {
     emitChains(module, arithmetic, mode, (sum, factor, x) => multiplyAdd(arithmetic, mode, sum, factor, x));
@@ -84,11 +85,12 @@ function compile(mode: CodeMode): Record<string, Loop> {
   emitLoads(module, mode);
   const bytes = module.encode({ shared: false, maximum: 0 }, mode.wide ? "wide peaks" : "peaks");
   const memory = new WebAssembly.Memory({ initial: Math.ceil((cachedBytes + vectorsOf(mode) * 16) / 65536) });
-  return compileOptimised(mode.wide, () => {
+  const loops = compileOptimised(mode.wide, () => {
     const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory } });
     for (const loop of Object.values(exports)) (loop as Loop)(0); // compiled at its first call
     return exports as Record<string, Loop>;
   });
+  return { loops, memory };
 }
 
 /** sum = step(sum, factor, x), again and again, on as many vectors as the registers hold. */

@@ -127,7 +127,7 @@ test("as a process: the same codes and lines", async () => {
 test("help and version go to the standard output with exit code 0; no command is wrong usage", async () => {
   const { version } = JSON.parse(readFileSync(join(import.meta.dirname, "../../package.json"), "utf8"));
   expect(await rank1("--version")).toEqual({ code: 0, stdout: `${version}\n`, stderr: "" });
-  for (const command of ["factor", "filters", "filter", "explain"]) {
+  for (const command of ["factor", "filters", "filter", "explain", "bench"]) {
     const { code, stdout, stderr } = await rank1(command, "--help");
     expect([code, stderr]).toEqual([0, ""]);
     expect(stdout).toMatch(new RegExp(`^Usage: rank1 ${command} [^]*\nExamples:\n {2}rank1 ${command}`));

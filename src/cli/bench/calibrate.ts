@@ -3,16 +3,20 @@
 import type { Engine, Image, ImageDType, Plan } from "../../index.ts";
 import type { Control } from "./measure.ts";
 
-/** Filters whose plans between them have every kind of kernel: integer and real, few and many terms, sums, coarse grids. */
-const filters = ["sobel-x", "gaussian:2", "gaussian:20", "binomial:3", "binomial:9", "box:3", "box:15", "unsharp"];
+/** Between them, their plans have kernels of many kinds: integer and real, few and many terms, sums, coarse grids. */
+const integer = ["sobel-x", "binomial:5", "binomial:9", "box:5", "box:15"];
+const real = ["gaussian:2", "gaussian:20", "unsharp", "disk:3", "disk:9"];
 const arrays = { u8: Uint8Array, u16: Uint16Array, i16: Int16Array, f32: Float32Array };
 const types = Object.keys(arrays) as ImageDType[];
 
 /** Runs every plan for every filter and type on a small picture. */
 export async function calibrate(engine: Engine, { signal, onProgress }: Control): Promise<void> {
-  const cases = filters.flatMap((filter) =>
+  const cases = [...integer, ...real].flatMap((filter) =>
     types.flatMap((dtype) =>
-      types.flatMap((output) => [1, 4].map((channels) => ({ filter, dtype, output, channels }))),
+      types.flatMap((output) =>
+        // Few kernels differ by the number of channels.
+        (output === "u8" ? [1, 3, 4] : [1]).map((channels) => ({ filter, dtype, output, channels })),
+      ),
     ),
   );
   for (const [index, { filter, dtype, output, channels }] of cases.entries()) {

@@ -96,7 +96,7 @@ async function timeWhole(engine: Engine, plan: Plan, signal: AbortSignal): Promi
   const length = width * height * channels;
   const image: Image = { width, height, channels, data: new Uint8Array(length).map((_, i) => (i * 7919) % 251) };
   const out = plan.problem.y.dtype === "i16" ? new Int16Array(length) : new Uint8Array(length);
-  const end = performance.now() + 150;
+  const end = performance.now() + 100;
   let least = Infinity;
   for (let run = 0; run < 4 || performance.now() < end; run++) {
     const start = performance.now();
