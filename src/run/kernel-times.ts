@@ -37,7 +37,7 @@ export interface KernelTimeOptions {
   signal?: Abortable;
 }
 
-/** Times every step of a plan, in order, on one thread of generated code. */
+/** Times every step of a filter's plan, in order, on one thread of generated code. */
 export async function timeKernels(plan: Plan, { wide, verdicts, signal }: KernelTimeOptions): Promise<KernelTime[]> {
   const options = { backend: "wasm", threads: 1, deterministic: false, wide, maxMemory: 2 ** 30 } as const;
   const { machine, relaxed } = chooseMachine({ ...options, verdicts: Object.entries(verdicts) });
@@ -50,7 +50,8 @@ export async function timeKernels(plan: Plan, { wide, verdicts, signal }: Kernel
       const rows = grid.images * grid.extent;
       for (const [index, step] of steps.entries()) {
         const work = workOf(step, buffers);
-        const { arithmetic, multiplications } = work;
+        const { multiplications } = work;
+        const arithmetic = work.arithmetic as Arithmetic; // layers have others
         const additions = work.additions + work.serialAdditions;
         const [reads, write] = [step.reads.map((id) => buffers.get(id)!), buffers.get(step.writes)!];
         const loads = work.loads ?? multiplications + additions;

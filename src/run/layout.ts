@@ -1,6 +1,7 @@
 // Where everything of one stage stands in the machine's memory: parameter blocks, constants, the ring of staged input
 // rows, the slots of strips in flight, and the scratch of each thread. Offsets only; nothing here touches memory.
 import { kernelOf } from "../kernels/table.ts";
+import { tapsRows } from "../kernels/taps/layout.ts";
 import { stripRows } from "../plan/cost.ts";
 import type { BufferSpec, Stage } from "../plan/types.ts";
 import { bytesOf } from "../tensor.ts";
@@ -45,7 +46,7 @@ export function layoutStage(
   // Small pictures still get a few strips per thread; pictures of any size at most two strips in flight per thread.
   const { extent } = stage.grid;
   const most = Math.ceil(stage.grid.grain * machine.grainShare);
-  const grain = threads === 1 ? most : Math.min(most, 4 * Math.ceil(extent / (8 * threads)));
+  const grain = threads === 1 ? most : Math.min(most, tapsRows * Math.ceil(extent / (2 * tapsRows * threads)));
   const slotCount = threads === 1 ? 1 : Math.min(2 * threads, Math.ceil(extent / grain) * stage.grid.images);
   const overrun = overrunOf(stage);
   let end = 0;

@@ -2,8 +2,8 @@
 // specification, and a module is a list of functions over one imported memory. It emits what it is told; it optimises nothing.
 import { leb, memoryOps, plainOps } from "./opcodes.ts";
 
-/** Encoded instructions; an operand leaves one value, a statement leaves none. */
-export type Code = readonly (number | Code)[] | Uint8Array;
+/** Encoded instructions; an operand leaves one value, a statement leaves none. A name stands for a function's index. */
+export type Code = readonly (number | string | Code)[] | Uint8Array;
 
 export type ValueType = "i32" | "i64" | "f32" | "f64" | "v128";
 
@@ -135,30 +135,44 @@ export interface MemoryImport {
   maximum: number;
 }
 
+interface BuiltFunction {
+  params: readonly Local[];
+  /** As it stands in the module. */
+  code: Uint8Array;
+  /** The same for every module: in place of the index of a function that is called, that function's own. */
+  portable(): Uint8Array;
+}
+
 /** A module of exported functions without results, over the memory `env.memory`. */
 export class ModuleBuilder {
-  private readonly functions = new Map<string, { params: readonly Local[]; code: Uint8Array }>();
+  private readonly functions = new Map<string, BuiltFunction>();
 
   /** Adds an exported function; `build` emits its body. */
   define(name: string, params: readonly ValueType[], build: (f: FunctionBuilder) => void): void {
     const f = new FunctionBuilder(params);
     build(f);
-    this.functions.set(name, { params: f.params, code: flatten(f.encode()) });
+    const tree = f.encode();
+    const code = flatten(tree, this.indexOf);
+    this.functions.set(name, { params: f.params, code, portable: () => flatten(tree, this.codeOf) });
   }
 
   /** Calls a function defined before. */
   call(name: string, ...args: Code[]): Code {
-    return [...args, 0x10, leb([...this.functions.keys()].indexOf(name))];
+    return [args, 0x10, name];
   }
+
+  private readonly indexOf = (name: string): Code => {
+    const index = [...this.functions.keys()].indexOf(name);
+    if (index < 0) throw new Error(`assembler: no function ${name}`);
+    return leb(index);
+  };
 
   has(name: string): boolean {
     return this.functions.has(name);
   }
 
-  /** The code of a function, which depends on nothing else of its module. */
-  codeOf(name: string): Uint8Array {
-    return this.functions.get(name)!.code;
-  }
+  /** The code of a function and of those that it calls, whatever else stands in the module. */
+  readonly codeOf = (name: string): Uint8Array => this.functions.get(name)!.portable();
 
   /** `label` goes into a custom section, which keeps modules of equal code apart. */
   encode(memory: MemoryImport, label?: string): Uint8Array<ArrayBuffer> {
@@ -178,31 +192,35 @@ export class ModuleBuilder {
   }
 }
 
+/** What stands for the name of a function. */
+type Link = (name: string) => Code;
 /** By index, and measured first: most of this runs once, before any compiler has seen it, and garbage costs more. */
-function flatten(code: Code): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(sizeOf(code));
-  write(code, bytes, 0);
+function flatten(code: Code, link: Link = () => []): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(sizeOf(code, link));
+  write(code, link, bytes, 0);
   return bytes;
 }
 
-function sizeOf(code: Code): number {
+function sizeOf(code: Code, link: Link): number {
   if (code instanceof Uint8Array) return code.length;
   let size = 0;
   for (let i = 0; i < code.length; i++) {
     const part = code[i]!;
-    size += typeof part === "number" ? 1 : sizeOf(part);
+    size += typeof part === "number" ? 1 : sizeOf(typeof part === "string" ? link(part) : part, link);
   }
   return size;
 }
 
 /** Writes from `at`, and returns where it ended. */
-function write(code: Code, bytes: Uint8Array, at: number): number {
-  if (code instanceof Uint8Array) bytes.set(code, at);
-  if (code instanceof Uint8Array) return at + code.length;
+function write(code: Code, link: Link, bytes: Uint8Array, at: number): number {
+  if (code instanceof Uint8Array) {
+    bytes.set(code, at);
+    return at + code.length;
+  }
   for (let i = 0; i < code.length; i++) {
     const part = code[i]!;
     if (typeof part === "number") bytes[at++] = part;
-    else at = write(part, bytes, at);
+    else at = write(typeof part === "string" ? link(part) : part, link, bytes, at);
   }
   return at;
 }

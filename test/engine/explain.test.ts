@@ -190,6 +190,16 @@ describe("the figures of a plan", () => {
     expect(sums.cost.additions).toBe(2 * height * (width + 30) + 2 * height * width);
   });
 
+  it("strips: whole blocks of the four rows that kernels make at once, where there are as many", () => {
+    for (const side of [100, 500, 1500, 3000, 9000]) {
+      const picture = { width: side, height: 99, channels: 4, dtype: "u8" } as const;
+      const { grain } = engine.plan(engine.filterProblem(picture, "gaussian:2")).stages[0]!.grid;
+      expect(grain % 4, `${grain} rows of ${side}`).toBe(0);
+    }
+    const low = { width: 100, height: 3, channels: 1, dtype: "u8" } as const;
+    expect(engine.plan(engine.filterProblem(low, "gaussian:2")).stages[0]!.grid.grain).toBe(3);
+  });
+
   it("bytes: the picture in, its border left and right included, and out", () => {
     expect(planFor("sobel-x").cost.bytes).toBe((width + 2) * height + 2 * width * height);
     expect(planFor("box:31", {}, "f32").cost.bytes).toBe(4 * (width + 30) * height + 4 * width * height);

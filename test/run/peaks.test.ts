@@ -1,5 +1,5 @@
 // The loops that measure peaks do the work that is counted, and no measurement outlasts an abort.
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { leastTime } from "../../src/run/least-time.ts";
 import { cachedBytes, measurePeaks, peakLoops, unrolled, vectorsOf } from "../../src/run/peaks.ts";
 import { wideSupport } from "../../src/wasm/wide.ts";
@@ -57,18 +57,19 @@ it("peaks are numbers above zero, and progress ends at 1", async () => {
 
 describe("the least time", () => {
   it("is that of the quickest of at least three runs, in nanoseconds", async () => {
-    const waits = [8, 2, 30];
-    let run = 0;
-    const time = await leastTime(
-      () => {
-        const end = performance.now() + waits[run++ % 3]!;
-        while (performance.now() < end);
-      },
-      { milliseconds: 1 },
-    );
-    expect(run).toBe(3);
-    expect(time).toBeGreaterThanOrEqual(2e6);
-    expect(time).toBeLessThan(8e6);
+    const waits = [8, 2, 30, 1, 4];
+    for (const [milliseconds, runs, least] of [
+      [5, 3, 2e6],
+      [40, 3, 2e6],
+      [41, 4, 1e6],
+      [42, 5, 1e6],
+    ] as const) {
+      let [now, run] = [1000, 0];
+      const clock = vi.spyOn(performance, "now").mockImplementation(() => now);
+      const time = await leastTime(() => (now += waits[run++]!), { milliseconds });
+      clock.mockRestore();
+      expect([run, time]).toEqual([runs, least]);
+    }
   });
 
   it("ends with an abort", async () => {

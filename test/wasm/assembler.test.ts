@@ -401,4 +401,33 @@ describe("a module", () => {
     expect(module.has("f")).toBe(true);
     instantiate(module).entries.f!();
   });
+
+  /** f(address) stores by calling g, after functions that are not its own. */
+  function callers(before: number, value: number): ModuleBuilder {
+    const module = new ModuleBuilder();
+    for (let i = 0; i < before; i++) module.define(`other ${i}`, [], () => {});
+    module.define("g", ["i32"], (f) => f.emit(store("i32.store", get(f.params[0]!), i32(value))));
+    module.define("f", ["i32"], (f) => f.emit(module.call("g", op("i32.add", get(f.params[0]!), i32(4)))));
+    return module;
+  }
+
+  it("has functions that call one another, however many others it has", () => {
+    for (const before of [0, 1, 130]) {
+      const { entries, buffer } = instantiate(callers(before, 77));
+      entries.f!(8);
+      expect([...new Int32Array(buffer, 0, 5)]).toEqual([0, 0, 0, 77, 0]);
+    }
+  });
+
+  it("tells the code of a function, which is of it and those that it calls alone", () => {
+    const code = callers(0, 77).codeOf("f");
+    expect(callers(130, 77).codeOf("f")).toEqual(code);
+    expect(callers(0, 78).codeOf("f")).not.toEqual(code);
+    expect(code.length).toBeGreaterThan(callers(0, 77).codeOf("g").length);
+  });
+
+  it("refuses a call of a function that it has not", () => {
+    const module = new ModuleBuilder();
+    expect(() => module.define("f", [], (f) => f.emit(module.call("g")))).toThrow(/^assembler: no function g$/);
+  });
 });
