@@ -9,19 +9,20 @@ const timedRounds = 3;
 /** The plan whose best run of three took the least time, of plans in order of their predictions. */
 export async function fastestPlan(plans: readonly Plan[], run: (plan: Plan) => Promise<unknown>): Promise<Plan> {
   const most = hopeless * plans[0]!.cost.time;
-  let rest = plans.filter(({ cost }) => cost.time <= most).map((plan) => ({ plan, least: Infinity }));
+  const least = new Map(plans.filter(({ cost }) => cost.time <= most).map((plan) => [plan, Infinity]));
   // The first round compiles, and shows which plans have no room in memory.
-  for (let round = 0; rest.length > 1 && round <= timedRounds; round++) {
-    for (const one of rest) {
+  for (let round = 0; least.size > 1 && round <= timedRounds; round++) {
+    for (const plan of [...least.keys()]) {
       const start = performance.now();
       try {
-        await run(one.plan);
-        if (round > 0) one.least = Math.min(one.least, performance.now() - start);
+        await run(plan);
       } catch (error) {
-        if (!(error instanceof LimitError) || rest.length === 1) throw error;
-        rest = rest.filter((other) => other !== one);
+        if (!(error instanceof LimitError) || least.size === 1) throw error;
+        least.delete(plan);
+        continue;
       }
+      if (round > 0) least.set(plan, Math.min(least.get(plan)!, performance.now() - start));
     }
   }
-  return rest.reduce((best, one) => (one.least < best.least ? one : best)).plan;
+  return [...least].reduce((best, one) => (one[1] < best[1] ? one : best))[0];
 }

@@ -7,6 +7,7 @@ import type { Arithmetic, Plan } from "../plan/types.ts";
 import { bytesOf } from "../tensor.ts";
 import { chooseMachine } from "./choose.ts";
 import { leastTime } from "./least-time.ts";
+import type { Machine } from "./machine.ts";
 import type { Peaks } from "./peaks.ts";
 import { buffersOf } from "./program.ts";
 import type { Abortable } from "./slices.ts";
@@ -55,7 +56,7 @@ export async function timeKernels(plan: Plan, { wide, verdicts, signal }: Kernel
         const additions = work.additions + work.serialAdditions;
         const [reads, write] = [step.reads.map((id) => buffers.get(id)!), buffers.get(step.writes)!];
         const loads = work.loads ?? multiplications + additions;
-        const strip = await leastTime(await program.trial(index), { signal, milliseconds: 10 });
+        const strip = await leastTime(await trial(program, machine, index), { signal, milliseconds: 10 });
         times.push({
           step: step.name,
           kernel: kernelOf(step.kernel).entry(step.kernel, { reads, write }, { relaxed, wide }),
@@ -71,6 +72,15 @@ export async function timeKernels(plan: Plan, { wide, verdicts, signal }: Kernel
     machine.dispose();
   }
   return times;
+}
+
+/** One step of a stage alone, to be run on a strip of test data again and again. */
+async function trial(stage: StageProgram, machine: Machine, step: number): Promise<() => void> {
+  const { slots, scratch, grain } = stage.layout;
+  stage.fill(grain);
+  const calls = [stage.calls[step]!];
+  const run = await (await machine.prepare(calls)).start({ calls, slots, scratch });
+  return () => run.execute(slots[0]!);
 }
 
 /** What no implementation can undercut on this machine, by its peaks, in nanoseconds on one thread. */

@@ -36,9 +36,9 @@ export interface StageEnds {
 export class StageProgram {
   private readonly machine: Machine;
   private readonly block: Block;
-  private readonly layout: StageLayout;
+  readonly layout: StageLayout;
   private readonly stage: Stage;
-  private readonly calls: Call[];
+  readonly calls: Call[];
   private readonly prepared: PreparedCalls;
 
   private constructor(
@@ -116,17 +116,8 @@ export class StageProgram {
     this.prepared.verify(layout.slots[0]!, layout.scratch[0]!);
   }
 
-  /** One step of this stage alone, to be run on a strip of test data again and again. */
-  async trial(step: number): Promise<() => void> {
-    const { calls, layout, machine } = this;
-    this.fill(layout.grain);
-    const [own, slots] = [[calls[step]!], layout.slots];
-    const run = await (await machine.prepare(own)).start({ calls: own, slots, scratch: layout.scratch.slice(0, 1) });
-    return () => run.execute(slots[0]!);
-  }
-
   /** Stages a strip of pseudo-random data into the first slot. */
-  private fill(count: number): void {
+  fill(count: number): void {
     const { layout, machine } = this;
     const buffer = machine.buffer();
     const { spec, table, rows } = this.rowsOf("input");

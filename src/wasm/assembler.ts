@@ -194,33 +194,24 @@ export class ModuleBuilder {
 
 /** What stands for the name of a function. */
 type Link = (name: string) => Code;
-/** By index, and measured first: most of this runs once, before any compiler has seen it, and garbage costs more. */
+/** Measured first, since garbage costs more: most of this runs once, at a start. */
 function flatten(code: Code, link: Link = () => []): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(sizeOf(code, link));
-  write(code, link, bytes, 0);
+  const bytes = new Uint8Array(put(code, link, 0));
+  put(code, link, 0, bytes);
   return bytes;
 }
 
-function sizeOf(code: Code, link: Link): number {
-  if (code instanceof Uint8Array) return code.length;
-  let size = 0;
-  for (let i = 0; i < code.length; i++) {
-    const part = code[i]!;
-    size += typeof part === "number" ? 1 : sizeOf(typeof part === "string" ? link(part) : part, link);
-  }
-  return size;
-}
-
-/** Writes from `at`, and returns where it ended. */
-function write(code: Code, link: Link, bytes: Uint8Array, at: number): number {
+/** Where the code ends that begins at `at`; writes it where there are bytes. By index: iterators are slow at first. */
+function put(code: Code, link: Link, at: number, bytes?: Uint8Array): number {
   if (code instanceof Uint8Array) {
-    bytes.set(code, at);
+    bytes?.set(code, at);
     return at + code.length;
   }
   for (let i = 0; i < code.length; i++) {
     const part = code[i]!;
-    if (typeof part === "number") bytes[at++] = part;
-    else at = write(typeof part === "string" ? link(part) : part, link, bytes, at);
+    if (typeof part !== "number") at = put(typeof part === "string" ? link(part) : part, link, at, bytes);
+    else if (bytes) bytes[at++] = part;
+    else at++;
   }
   return at;
 }
