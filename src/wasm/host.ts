@@ -40,9 +40,11 @@ export function startThread(createWorker?: () => Worker): Thread {
   if (nodeWorkers && !createWorker) {
     const { Worker } = nodeWorkers;
     // With none of the process's own flags: some, such as --input-type, are refused for a file. And with output that goes
-    // nowhere, for there is none: to connect it to the process's own takes longer than all else here.
-    const options = { execArgv: [], stdout: true, stderr: true };
-    return nodeThread(new Worker(new URL("./worker.js", import.meta.url), options));
+    // nowhere, for there is none: to connect it to the process's own takes longer than all else here. Bundlers want the
+    // options as a literal.
+    return nodeThread(
+      new Worker(new URL("./worker.js", import.meta.url), { execArgv: [], stdout: true, stderr: true }),
+    );
   }
   return webThread(createWorker?.() ?? new Worker(new URL("./worker.js", import.meta.url), { type: "module" }));
 }
