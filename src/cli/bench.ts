@@ -102,7 +102,7 @@ type Report = Measurements & { engine: EngineInfo; processor: { model: string; c
 function textOf(report: Report, why: boolean): string {
   const { processor, node, engine, peaks, width, height, problems } = report;
   const code = engine.wide.enabled ? "256-bit code" : `128-bit code (${engine.wide.reason})`;
-  const { f32, i16, i32 } = peaks.multiplications;
+  const { f32, i16, i32, fixed } = peaks.multiplications;
   const right = ["ms", "predicted", "measured / predicted", "of peak", "multiplications", "additions", "loads"];
   const header = ["", ...right.slice(0, 4), "binds", ...(why ? [...right.slice(4), "kernel"] : [])];
   const rows = problems.flatMap((problem) => [
@@ -113,7 +113,7 @@ function textOf(report: Report, why: boolean): string {
   const common = Math.exp(ratios.reduce((sum, ratio) => sum + Math.log(ratio), 0) / ratios.length);
   return [
     `${processor.model}, ${processor.cores} cores, Node ${node}, ${code}, ${engine.threads === 1 ? "1 thread" : `${engine.threads} threads`}; ${width} x ${height} u8`,
-    `At most, on one thread: ${number(f32, 3)} (f32), ${number(i32, 3)} (i32), ${number(i16, 3)} (i16) multiplications and ` +
+    `At most, on one thread: ${number(f32, 3)} (f32), ${number(i32, 3)} (i32), ${number(i16, 3)} (i16), ${number(fixed, 3)} (fixed) multiplications and ` +
       `${number(peaks.additions, 3)} additions a nanosecond; ${number(peaks.cache, 3)} GB/s from the cache, ` +
       `${number(peaks.memory, 3)} GB/s in memory.`,
     "",

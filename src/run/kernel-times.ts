@@ -55,11 +55,12 @@ export async function timeKernels(plan: Plan, { wide, verdicts, signal }: Kernel
         const arithmetic = work.arithmetic as Arithmetic; // layers have others
         const additions = work.additions + work.serialAdditions;
         const [reads, write] = [step.reads.map((id) => buffers.get(id)!), buffers.get(step.writes)!];
-        const loads = work.loads ?? multiplications + additions;
+        const [kernel, mode] = [kernelOf(step.kernel), { relaxed, wide }];
+        const loads = kernel.loads?.(step.kernel, { reads, write }, mode) ?? multiplications + additions;
         const strip = await leastTime(await trial(program, machine, index), { signal, milliseconds: 10 });
         times.push({
           step: step.name,
-          kernel: kernelOf(step.kernel).entry(step.kernel, { reads, write }, { relaxed, wide }),
+          kernel: kernel.entry(step.kernel, { reads, write }, mode),
           ...{ arithmetic, multiplications: rows * multiplications, additions: rows * additions, loads: rows * loads },
           bytes: rows * (loads * bytesOf[reads[0]!.dtype] + rowBytes(write) * write.stride),
           time: (strip * rows) / Math.min(grid.grain, grid.extent),

@@ -31,6 +31,10 @@ describe.each(modes.filter(({ wide }) => !wide || wideSupport().supported))("wit
     expect([...i16]).toEqual(new Array(2 * lanes).fill((small << 16) >> 16));
     const i32 = run("i32", new Int32Array(memory.buffer), 1).slice(0, lanes);
     expect([...i32]).toEqual(new Array(lanes).fill(large));
+    let pairs = 1;
+    for (let step = 0; step < steps; step++) pairs = 3 * ((pairs << 16) >> 16) + 3 * (pairs >> 16) + 1;
+    const fixed = run("fixed", new Int32Array(memory.buffer), 1).slice(0, lanes);
+    expect([...fixed]).toEqual(new Array(lanes).fill(pairs));
     const sums = run("addition", new Int32Array(memory.buffer), 5).slice(0, lanes);
     expect([...sums]).toEqual(new Array(lanes).fill(5 + 5 * steps));
   });
