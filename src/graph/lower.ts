@@ -153,7 +153,13 @@ const conv: Rule = (node, context) => {
   const whole = groups > 1 && (y[3]! / groups) % 8 === 0 && (x[3]! / groups) % 4 === 0 && !added;
   const weights = new Map([["weight", weightOf(whole ? weight : ungrouped(weight, groups), bias.bias)]]);
   const residual = added !== undefined;
-  return layer(node, context, { kind: "conv", ...problem, groups: whole ? groups : 1, residual }, weights, added);
+  return layer(
+    node,
+    context,
+    { kind: "conv", ...problem, groups: whole ? groups : 1, residual, shared: true },
+    weights,
+    added,
+  );
 };
 
 const separable: Rule = (node, context) => {

@@ -84,6 +84,8 @@ export interface ConvProblem extends LayerBase {
   groups: number;
   /** A value of the result's sides, "added", goes in before the activation. */
   residual?: boolean;
+  /** Other layers read the result where it is: it may not be held in larger sides. */
+  shared?: boolean;
 }
 
 /** The adjoint of a convolution: weight [kh, kw, inChannels, outChannels] scatters each input into the result. */

@@ -19,14 +19,14 @@ export interface CallerValue {
 
 /** Calls `row` for each row of a value with where its pixels begin, in elements of the memory. */
 function eachRow(
-  { data, pitch, spec }: Place,
+  { data, pitch, spec, rows }: Place,
   base: number,
   { images, height }: CallerValue,
   row: (at: number, image: number, y: number) => void,
 ): void {
   const start = (base + data) / 4 + (spec.left ?? 0) * spec.channels;
   for (let image = 0; image < images; image++)
-    for (let y = 0; y < height; y++) row(start + ((image * height + y) * pitch) / 4, image, y);
+    for (let y = 0; y < height; y++) row(start + ((image * rows + y) * pitch) / 4, image, y);
 }
 
 export function copyIn(value: CallerValue, place: Place, memory: Float32Array, base: number): void {

@@ -13,9 +13,11 @@ export const winogradTiles: Solver<ConvProblem> = {
     if (!is(window.size, 3) || !is(window.strides, 1) || !is(window.dilations, 1) || groups > 1) {
       return { why: "it is for 3 x 3 windows at every pixel, without dilations or groups" };
     }
-    if (y.height % 2 || y.width % 2) return { why: "the result has an odd side" };
+    const even = { ...y, height: y.height + (y.height % 2), width: y.width + (y.width % 2) };
+    const odd = even.height * even.width > y.height * y.width;
+    if (odd && (problem.shared || residual)) return { why: "the result has an odd side, and stands where others read" };
     if (x.channels < 8 || y.channels < 8) return { why: "there are fewer than 5 channels" };
-    const [rows, columns] = [y.height / 2, y.width / 2];
+    const [rows, columns] = [even.height / 2, even.width / 2];
     const tiles = (id: string, channels: number): BufferSpec => ({
       ...arena(id, { images: y.images, height: rows, width: columns, channels: 16 * channels }),
       scope: "strip",
@@ -37,12 +39,12 @@ export const winogradTiles: Solver<ConvProblem> = {
       rows * columns,
     );
     const buffers = [
-      arena("x", x, { window, y }),
+      arena("x", x, { window, y: even }),
       tiles("tiles", x.channels),
       convWeight("weight", product),
       tiles("products", y.channels),
       ...(residual ? [arena("added", y)] : []),
-      arena("y", y),
+      arena("y", even),
     ];
     const steps = [
       { name: "transform", kernel: input, reads: ["x"], writes: "tiles" },
