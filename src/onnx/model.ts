@@ -1,9 +1,10 @@
 // Models from and to files: the message as it came, so that it can be written again, and the network in it.
 import { createEngine, type Engine } from "../engine.ts";
-import { checkOptions, describe, InvalidArgumentError } from "../errors.ts";
+import { checkOptions, describe, InvalidArgumentError, UnsupportedError } from "../errors.ts";
 import { GraphProgram, type RunOptions } from "../graph/program.ts";
 import { checkInputs } from "../graph/run.ts";
 import type { Graph, Spec } from "../graph/types.ts";
+import { numbersOf } from "../graph/values.ts";
 import type { Tensor } from "../tensor.ts";
 import { importGraph } from "./import.ts";
 import { operators } from "./ops/index.ts";
@@ -34,6 +35,8 @@ export class Model {
 
   private readonly givenEngine: Engine | undefined;
   private ownEngine: Promise<Engine> | undefined;
+  /** Some operator has to know the elements of an input before the network runs: lists of sizes, axes or scales. */
+  private takesSizes = false;
   private readonly programs = new Map<string, Promise<GraphProgram>>();
 
   constructor(proto: ModelProto, graph: Graph, engine?: Engine) {
@@ -55,10 +58,26 @@ export class Model {
     return (await this.programFor(values)).run(values, { signal, onProgress });
   }
 
-  /** The compiled network for inputs of these types and shapes. */
+  /** The compiled network for inputs of these types and shapes; where some say sizes, for their elements, too. */
   async programFor(inputs: ReadonlyMap<string, Spec>): Promise<GraphProgram> {
-    const specs = new Map([...inputs].map(([name, { dtype, shape }]) => [name, { dtype, shape }]));
-    const key = JSON.stringify([...specs]);
+    if (this.takesSizes) return this.compiled(inputs);
+    const shapes = [...inputs].map(([name, { dtype, shape }]): [string, Spec] => [name, { dtype, shape }]);
+    try {
+      return await this.compiled(new Map(shapes));
+    } catch (error) {
+      if (!(error instanceof UnsupportedError)) throw error;
+      this.takesSizes = true;
+      return this.compiled(inputs);
+    }
+  }
+
+  private compiled(inputs: ReadonlyMap<string, Spec>): Promise<GraphProgram> {
+    const specs = new Map(
+      [...inputs].map(([name, spec]) => [name, spec.shape.length < 2 ? spec : { ...spec, data: undefined }]),
+    );
+    const key = JSON.stringify(
+      [...specs].map(([name, { dtype, shape, data }]) => [name, dtype, shape, data && Array.from(numbersOf({ data }))]),
+    );
     const known = this.programs.get(key);
     if (known) return known;
     if (this.programs.size >= mostPrograms) {
