@@ -1,9 +1,10 @@
 // Models from and to files: the message as it came, so that it can be written again, and the network in it.
+import { checkRunOptions } from "../engine/calls.ts";
 import { createEngine, type Engine } from "../engine.ts";
 import { checkOptions, describe, InvalidArgumentError, UnsupportedError } from "../errors.ts";
 import { GraphProgram, type RunOptions } from "../graph/program.ts";
-import { checkInputs } from "../graph/run.ts";
-import type { Graph, Spec } from "../graph/types.ts";
+import { checkInputs, withInputShapes } from "../graph/run.ts";
+import type { Dimension, Graph, Spec } from "../graph/types.ts";
 import { numbersOf } from "../graph/values.ts";
 import type { Tensor } from "../tensor.ts";
 import { importGraph } from "./import.ts";
@@ -20,6 +21,11 @@ export type ExternalData =
 export interface LoadOptions {
   /** Where weights are that lie outside the file. Nothing is ever read by a name that only the file knows. */
   externalData?: ExternalData;
+  /**
+   * Shapes of inputs by name in place of those that the file declares; sides with a name may be any. A convolutional network
+   * often computes more than the one size that its file names; where a node depends on that size, a run says so.
+   */
+  shapes?: Readonly<Record<string, readonly Dimension[]>>;
   /** Runs the model, and stays the caller's. Without one the model makes its own at its first run. */
   engine?: Engine;
 }
@@ -54,6 +60,7 @@ export class Model {
    */
   async run(inputs: Readonly<Record<string, Tensor>>, options?: RunOptions): Promise<Record<string, Tensor>> {
     const { signal, onProgress } = checkOptions<RunOptions>("options", options, ["signal", "onProgress"]);
+    checkRunOptions({ signal, onProgress });
     const values = checkInputs(this.graph, inputs);
     return (await this.programFor(values)).run(values, { signal, onProgress });
   }
@@ -115,7 +122,8 @@ export class Model {
  * than numbers.
  */
 export async function loadModel(model: Uint8Array | ArrayBuffer | string, options: LoadOptions = {}): Promise<Model> {
-  const { externalData, engine } = checkOptions<LoadOptions>("options", options, ["externalData", "engine"]);
+  const known = ["externalData", "shapes", "engine"] as const;
+  const { externalData, shapes = {}, engine } = checkOptions<LoadOptions>("options", options, known);
   const bytes = typeof model === "string" ? await readFile(model) : model;
   const data = bytes instanceof ArrayBuffer ? new Uint8Array(bytes) : bytes;
   if (!(data instanceof Uint8Array) || data.length === 0) {
@@ -123,7 +131,10 @@ export async function loadModel(model: Uint8Array | ArrayBuffer | string, option
     throw new InvalidArgumentError({ parameter: "model", expected: "the bytes of an ONNX file", received });
   }
   const proto = decode(ModelProto, data, "model");
-  return new Model(proto, importGraph(proto, await externalFiles(proto, externalData)), engine);
+  const graph = importGraph(proto, await externalFiles(proto, externalData));
+  const names = graph.inputs.map(({ name }) => name);
+  checkOptions<Record<string, unknown>>("shapes", shapes, names);
+  return new Model(proto, withInputShapes(graph, shapes), engine);
 }
 
 interface Files {
