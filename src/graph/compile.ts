@@ -9,7 +9,7 @@ import type { Graph, GraphNode, Spec } from "./types.ts";
 /** Stages over values in the machine's memory; `reads` and `writes` are the values that it shares with the host. */
 export interface MachinePart {
   kind: "machine";
-  plan: { stages: Stage[]; buffers: BufferSpec[]; cost: Cost };
+  plan: { stages: Stage[]; buffers: BufferSpec[]; cost: Cost; ends: string[] };
   weights: Map<string, LayerWeights>;
   reads: string[];
   writes: string[];
@@ -76,12 +76,13 @@ function machinePart(nodes: GraphNode[], lowered: ReadonlyMap<GraphNode, Lowered
     additions: 0,
     bytes: 0,
   };
+  const writes = values.filter((id) => computed.has(id) && needed.has(id));
   return {
     kind: "machine",
-    plan: { stages: all.flatMap(({ stages }) => stages), buffers, cost },
+    plan: { stages: all.flatMap(({ stages }) => stages), buffers, cost, ends: writes },
     weights: new Map(all.flatMap(({ weights }) => [...weights])),
     reads: values.filter((id) => known.has(id) && !computed.has(id)),
-    writes: values.filter((id) => computed.has(id) && needed.has(id)),
+    writes,
     nodes: nodes.flatMap((node) => lowered.get(node)!.stages.map(() => node.name || node.outputs[0]!)),
   };
 }

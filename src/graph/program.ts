@@ -71,16 +71,24 @@ export class GraphProgram {
   async run(inputs: ReadonlyMap<string, Value>, options: RunOptions = {}): Promise<Record<string, Tensor>> {
     const values = new Map<string, Value>(inputs);
     for (const [name, tensor] of this.graph.constants) values.set(name, toValue(tensor)!);
+    const { onProgress } = options;
+    const total = this.parts.reduce((sum, part) => sum + timeOf(part), 0);
+    let before = 0;
     for (const part of this.parts) {
-      if (part.kind === "machine") await this.runOnMachine(part, values, options);
+      const [from, time] = [before, timeOf(part)];
+      const share = onProgress && ((done: number) => onProgress((from + done * time) / total));
+      if (part.kind === "machine") await this.runOnMachine(part, values, { ...options, onProgress: share });
       else this.runOnHost(part.nodes, values, options);
+      before += time;
     }
-    const given = new Set([...inputs.values(), ...this.kept.values()].map(({ data }) => data));
-    for (const { data } of this.graph.constants.values()) given.add(data);
+    const taken = new Set([...inputs.values(), ...this.kept.values()].map(({ data }) => data));
+    for (const { data } of this.graph.constants.values()) taken.add(data);
     return Object.fromEntries(
       this.graph.outputs.map(({ name }) => {
         const value = values.get(name)!;
-        return [name, given.has(value.data) ? { ...value, data: value.data.slice() } : value];
+        const fresh = !taken.has(value.data);
+        taken.add(value.data);
+        return [name, fresh ? value : { ...value, data: value.data.slice() }];
       }),
     );
   }
@@ -117,6 +125,9 @@ export class GraphProgram {
     return known;
   }
 }
+
+/** Predicted nanoseconds; of what is done on the host little is known. */
+const timeOf = (part: Part): number => (part.kind === "machine" ? part.plan.cost.time : 0);
 
 function callerValue({ shape, data }: Value): CallerValue {
   const [images, channels, height, width] = shape as [number, number, number, number];

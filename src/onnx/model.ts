@@ -1,9 +1,11 @@
 // Models from and to files: the message as it came, so that it can be written again, and the network in it.
+import { checkRunOptions } from "../engine/calls.ts";
 import { createEngine, type Engine } from "../engine.ts";
-import { checkOptions, describe, InvalidArgumentError } from "../errors.ts";
+import { checkOptions, describe, InvalidArgumentError, UnsupportedError } from "../errors.ts";
 import { GraphProgram, type RunOptions } from "../graph/program.ts";
-import { checkInputs } from "../graph/run.ts";
-import type { Graph, Spec } from "../graph/types.ts";
+import { checkInputs, withInputShapes } from "../graph/run.ts";
+import type { Dimension, Graph, Spec } from "../graph/types.ts";
+import { numbersOf } from "../graph/values.ts";
 import type { Tensor } from "../tensor.ts";
 import { importGraph } from "./import.ts";
 import { operators } from "./ops/index.ts";
@@ -19,6 +21,11 @@ export type ExternalData =
 export interface LoadOptions {
   /** Where weights are that lie outside the file. Nothing is ever read by a name that only the file knows. */
   externalData?: ExternalData;
+  /**
+   * Shapes of inputs by name in place of those that the file declares; sides with a name may be any. A convolutional network
+   * often computes more than the one size that its file names; where a node depends on that size, a run says so.
+   */
+  shapes?: Readonly<Record<string, readonly Dimension[]>>;
   /** Runs the model, and stays the caller's. Without one the model makes its own at its first run. */
   engine?: Engine;
 }
@@ -34,6 +41,8 @@ export class Model {
 
   private readonly givenEngine: Engine | undefined;
   private ownEngine: Promise<Engine> | undefined;
+  /** Some operator has to know the elements of an input before the network runs: lists of sizes, axes or scales. */
+  private takesSizes = false;
   private readonly programs = new Map<string, Promise<GraphProgram>>();
 
   constructor(proto: ModelProto, graph: Graph, engine?: Engine) {
@@ -51,14 +60,31 @@ export class Model {
    */
   async run(inputs: Readonly<Record<string, Tensor>>, options?: RunOptions): Promise<Record<string, Tensor>> {
     const { signal, onProgress } = checkOptions<RunOptions>("options", options, ["signal", "onProgress"]);
+    checkRunOptions({ signal, onProgress });
     const values = checkInputs(this.graph, inputs);
     return (await this.programFor(values)).run(values, { signal, onProgress });
   }
 
-  /** The compiled network for inputs of these types and shapes. */
+  /** The compiled network for inputs of these types and shapes; where some say sizes, for their elements, too. */
   async programFor(inputs: ReadonlyMap<string, Spec>): Promise<GraphProgram> {
-    const specs = new Map([...inputs].map(([name, { dtype, shape }]) => [name, { dtype, shape }]));
-    const key = JSON.stringify([...specs]);
+    if (this.takesSizes) return this.compiled(inputs);
+    const shapes = [...inputs].map(([name, { dtype, shape }]): [string, Spec] => [name, { dtype, shape }]);
+    try {
+      return await this.compiled(new Map(shapes));
+    } catch (error) {
+      if (!(error instanceof UnsupportedError)) throw error;
+      this.takesSizes = true;
+      return this.compiled(inputs);
+    }
+  }
+
+  private compiled(inputs: ReadonlyMap<string, Spec>): Promise<GraphProgram> {
+    const specs = new Map(
+      [...inputs].map(([name, spec]) => [name, spec.shape.length < 2 ? spec : { ...spec, data: undefined }]),
+    );
+    const key = JSON.stringify(
+      [...specs].map(([name, { dtype, shape, data }]) => [name, dtype, shape, data && Array.from(numbersOf({ data }))]),
+    );
     const known = this.programs.get(key);
     if (known) return known;
     if (this.programs.size >= mostPrograms) {
@@ -96,7 +122,8 @@ export class Model {
  * than numbers.
  */
 export async function loadModel(model: Uint8Array | ArrayBuffer | string, options: LoadOptions = {}): Promise<Model> {
-  const { externalData, engine } = checkOptions<LoadOptions>("options", options, ["externalData", "engine"]);
+  const known = ["externalData", "shapes", "engine"] as const;
+  const { externalData, shapes = {}, engine } = checkOptions<LoadOptions>("options", options, known);
   const bytes = typeof model === "string" ? await readFile(model) : model;
   const data = bytes instanceof ArrayBuffer ? new Uint8Array(bytes) : bytes;
   if (!(data instanceof Uint8Array) || data.length === 0) {
@@ -104,7 +131,10 @@ export async function loadModel(model: Uint8Array | ArrayBuffer | string, option
     throw new InvalidArgumentError({ parameter: "model", expected: "the bytes of an ONNX file", received });
   }
   const proto = decode(ModelProto, data, "model");
-  return new Model(proto, importGraph(proto, await externalFiles(proto, externalData)), engine);
+  const graph = importGraph(proto, await externalFiles(proto, externalData));
+  const names = graph.inputs.map(({ name }) => name);
+  checkOptions<Record<string, unknown>>("shapes", shapes, names);
+  return new Model(proto, withInputShapes(graph, shapes), engine);
 }
 
 interface Files {

@@ -8,8 +8,8 @@ import { align, alignment } from "../wasm/memory.ts";
 import { find } from "./layout.ts";
 import type { KernelUse, Machine, Sweep } from "./machine.ts";
 
-/** What is laid out of a plan. */
-type Plan = Pick<WholePlan, "stages" | "buffers">;
+/** What is laid out of a plan. `ends` are values that last, though some stage reads them. */
+type Plan = Pick<WholePlan, "stages" | "buffers"> & { ends?: readonly string[] };
 
 /** Rows of a value, and the table of pointers by which kernels find them; of a strip, relative to a thread's scratch. */
 export interface Place {
@@ -177,10 +177,10 @@ class Homes {
 }
 
 /** The first stage that writes a value, and the last that reads it; the ends of a plan live throughout. */
-function lifetime({ id }: BufferSpec, { stages }: Plan): [number, number] {
+function lifetime({ id }: BufferSpec, { stages, ends }: Plan): [number, number] {
   const written = stages.findIndex(({ steps }) => steps.some(({ writes }) => writes === id));
   const read = stages.findLastIndex(({ steps }) => steps.some(({ reads }) => reads.includes(id)));
-  return [written, written < 0 || read < 0 ? Infinity : read];
+  return [written, written < 0 || read < 0 || ends?.includes(id) ? Infinity : read];
 }
 
 /** Writes tables, parameters and scripts; values are zeroed. `base` is where the layout's block begins. */

@@ -12,8 +12,8 @@ import { type CallerValue, copyIn, copyOut } from "./values.ts";
 /** Weights by the id of the constant that holds them. */
 export type WeightsById = ReadonlyMap<string, LayerWeights>;
 
-/** What a network needs of a plan. */
-export type NetworkPlan = Pick<Plan, "stages" | "buffers" | "cost">;
+/** What a network needs of a plan. `ends` are values that runs give back, though some stage reads them. */
+export type NetworkPlan = Pick<Plan, "stages" | "buffers" | "cost"> & { ends?: readonly string[] };
 
 export class Network {
   readonly plan: NetworkPlan;

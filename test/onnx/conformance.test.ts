@@ -1,5 +1,5 @@
 // Operators against ONNX's own tests: each a model, inputs and outputs in files, run as it is and after all passes.
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { infer } from "../../src/graph/infer.ts";
@@ -9,32 +9,9 @@ import { checkInputs, runGraph } from "../../src/graph/run.ts";
 import type { Graph, Spec } from "../../src/graph/types.ts";
 import { loadModel } from "../../src/onnx/index.ts";
 import { operators } from "../../src/onnx/ops/index.ts";
-import { readTensor } from "../../src/onnx/tensors.ts";
 import type { Tensor } from "../../src/tensor.ts";
 import { expectClose } from "./close.ts";
-
-const folder = join(process.env.RANK1_DATA ?? "../shared/data", "conformance");
-
-/** Not of tensors, of which alone the networks of images are made. */
-const skipped: Readonly<Record<string, string>> = {
-  test_identity_opt: "its input is an optional sequence",
-  test_identity_sequence: "its input is a sequence",
-};
-
-interface Case {
-  inputs: Record<string, Tensor>;
-  outputs: Record<string, Tensor>;
-}
-
-/** The files of a test by the names that the graph gives them, in its order. */
-function casesOf(path: string, graph: Graph): Case[] {
-  const read = (set: string, kind: string, names: readonly { name: string }[]): Record<string, Tensor> =>
-    Object.fromEntries(
-      names.map(({ name }, i) => [name, readTensor(readFileSync(join(path, set, `${kind}_${i}.pb`)))] as const),
-    );
-  const sets = readdirSync(path).filter((name) => name.startsWith("test_data_set"));
-  return sets.map((set) => ({ inputs: read(set, "input", graph.inputs), outputs: read(set, "output", graph.outputs) }));
-}
+import { casesOf, conformanceFolder as folder, reportOf, skipped, suites, testsOf } from "./conformance.ts";
 
 /** The network for these shapes. A first input of floats is what it works on; others may say sizes. */
 function forShapes(graph: Graph, inputs: Record<string, Tensor>): Graph {
@@ -45,9 +22,9 @@ function forShapes(graph: Graph, inputs: Record<string, Tensor>): Graph {
 }
 
 describe.skipIf(!existsSync(folder))(`conformance (skipped if ${folder} is missing)`, () => {
-  describe.each(["onnx", "onnx-pytorch"])("%s", (suite) => {
+  describe.each(suites)("%s", (suite) => {
     let passed = 0;
-    const names = existsSync(folder) ? readdirSync(join(folder, suite)) : [];
+    const names = testsOf(suite);
     test.each(names.filter((name) => !(name in skipped)))("%s", async (name) => {
       const path = join(folder, suite, name);
       const { graph } = await loadModel(readFileSync(join(path, "model.onnx")));
@@ -66,12 +43,7 @@ describe.skipIf(!existsSync(folder))(`conformance (skipped if ${folder} is missi
       }
       passed++;
     });
-    afterAll(() => {
-      const reasons = names.filter((name) => name in skipped).map((name) => `${name}: ${skipped[name]}`);
-      console.log(
-        `conformance/${suite}: ${passed} of ${names.length} passed; skipped: ${reasons.join(", ") || "none"}`,
-      );
-    });
+    afterAll(() => console.log(reportOf(`conformance/${suite}`, passed, names)));
     for (const name of names.filter((one) => one in skipped)) test.skip(`${name}: ${skipped[name]}`);
   });
 });

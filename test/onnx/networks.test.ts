@@ -1,6 +1,4 @@
 // Real networks on the host against ONNX Runtime, and that no pass changes what they compute.
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { infer, inputSpecs } from "../../src/graph/infer.ts";
 import { foldBatchNorm } from "../../src/graph/passes/batch-norm.ts";
@@ -13,16 +11,8 @@ import { loadModel } from "../../src/onnx/index.ts";
 import { operators } from "../../src/onnx/ops/index.ts";
 import type { Tensor } from "../../src/tensor.ts";
 import { expectClose } from "./close.ts";
+import { type ModelName, noModels as missing, modelBytes, noise } from "./models.ts";
 import { runRuntime, runtime } from "./runtime.ts";
-
-const folder = join(process.env.RANK1_DATA ?? "../shared/data", "models");
-
-/** Reproducible noise in 0..1. */
-function noise(shape: readonly number[]): Tensor {
-  let state = 1;
-  const next = (): number => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32;
-  return { shape, data: Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, next) };
-}
 
 /** The part of a picture [1, channels, height, width] at its top left. */
 function corner({ shape, data }: Tensor, height: number, width: number): Tensor {
@@ -39,7 +29,7 @@ function corner({ shape, data }: Tensor, height: number, width: number): Tensor 
 }
 
 interface Network {
-  file: string;
+  file: ModelName;
   shape: readonly number[];
   /** What is computed here, if less than the whole: without borders, a corner of the result depends on a corner alone. */
   part?: { shape: readonly number[]; sides: readonly [height: number, width: number] };
@@ -74,11 +64,9 @@ const networks: readonly Network[] = [
   },
 ];
 
-const missing = existsSync(folder) ? "" : `: skipped, ${folder} is missing`;
-
 describe.skipIf(missing)(`networks${missing}`, () => {
   describe.each(networks)("$file", ({ file, shape, part, left, small }) => {
-    const bytes = missing ? new Uint8Array() : readFileSync(join(folder, `${file}.onnx`));
+    const bytes = modelBytes(file);
     const whole = noise(shape);
     let graph: Graph;
     let inputs: Record<string, Tensor>;

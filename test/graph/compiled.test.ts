@@ -1,0 +1,54 @@
+// Random small networks, compiled for each kind of engine, against the host's loops: layers, and what joins them.
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { Part } from "../../src/graph/compile.ts";
+import { GraphProgram } from "../../src/graph/program.ts";
+import { checkInputs, runGraph } from "../../src/graph/run.ts";
+import type { Spec } from "../../src/graph/types.ts";
+import { operators } from "../../src/onnx/ops/index.ts";
+import { testEngines } from "../engine/engines.ts";
+import { Random } from "../onnx/cases.ts";
+import { expectClose } from "../onnx/close.ts";
+import { floats, graphOf, node } from "./graphs.ts";
+import { randomNetwork } from "./random.ts";
+
+const onMachine = (parts: readonly Part[]): string[] =>
+  parts.flatMap((part) => (part.kind === "machine" ? part.nodes.map((name) => name.split(" ")[0]!) : []));
+
+describe.each(testEngines())("random networks on %s", (title, engine) => {
+  test("compute what the host's loops compute", async () => {
+    const seen = new Set<string>();
+    const property = fc.asyncProperty(fc.nat(), async (seed) => {
+      const graph = randomNetwork(seed);
+      const x = new Random(seed).tensor(graph.inputs[0]!.shape as number[], "f32", -1, 1);
+      const expected = runGraph(graph, operators, { x });
+      const values = checkInputs(graph, { x });
+      const specs = new Map([...values].map(([name, { dtype, shape }]): [string, Spec] => [name, { dtype, shape }]));
+      const program = await GraphProgram.create(graph, operators, specs, await engine);
+      try {
+        for (const op of onMachine(program.parts)) seen.add(op);
+        // Twice: nothing of a run may be left for the next.
+        for (let run = 0; run < 2; run++) {
+          const found = await program.run(values);
+          for (const output of Object.keys(expected)) expectClose(found[output]!, expected[output]!, 1e-4, 0.1);
+        }
+      } finally {
+        program.dispose();
+      }
+    });
+    await fc.assert(property, { numRuns: title === "reference" ? 60 : 150 });
+    const joining = ["Add", "Sub", "Mul", "Concat", "MaxPool", "AveragePool", "GlobalAveragePool", "PRelu", "BatchNormalization", "ConvTranspose"]; // biome-ignore format: a list
+    expect([...seen]).toEqual(expect.arrayContaining(joining));
+  });
+});
+
+test("a value that others read and the caller asks for is not written over", async () => {
+  const w = floats([4, 4, 1, 1], [1]);
+  const nodes = ["a", "b", "c", "d", "e"].map((name, i, all) => node("Conv", [all[i - 1] ?? "x", "w"], [name]));
+  const graph = graphOf({ x: [1, 4, 3, 3] }, nodes, ["a", "b", "c", "d", "e"], { w });
+  const [, engine] = testEngines()[1]!;
+  const x = new Random(1).tensor([1, 4, 3, 3]);
+  const program = await GraphProgram.create(graph, operators, checkInputs(graph, { x }), await engine);
+  const [found, expected] = [await program.run(checkInputs(graph, { x })), runGraph(graph, operators, { x })];
+  for (const name of Object.keys(expected)) expectClose(found[name]!, expected[name]!, 1e-4);
+});
