@@ -7,6 +7,8 @@ export interface Settings {
   budget: number;
   /** ...but not before so many runs. */
   leastRuns: number;
+  /** Milliseconds after which no further round begins: a busy machine gets fewer rounds, not a longer race. */
+  longestRace: number;
   /** Milliseconds of one turn at least: short runs are repeated. */
   turn: number;
 }
@@ -66,7 +68,7 @@ export async function contest<R, C extends Contestant>(
 
 async function race(
   contestants: readonly Contestant[],
-  { rounds, budget, leastRuns, turn }: Settings,
+  { rounds, budget, leastRuns, longestRace, turn }: Settings,
   onRound: (round: number) => void,
 ): Promise<void> {
   const records = contestants.map(({ plans }) => ({
@@ -74,7 +76,8 @@ async function race(
     times: [] as number[],
     programs: plans.map(() => [] as number[]),
   }));
-  for (let round = 0; round < rounds; round++) {
+  const end = performance.now() + longestRace;
+  for (let round = 0; round < rounds && (round < leastRuns || performance.now() < end); round++) {
     onRound(round + 1);
     // Everyone is first, and after everyone else, equally often.
     for (const i of contestants.keys()) {

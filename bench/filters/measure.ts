@@ -18,8 +18,8 @@ const small = (problem: Case): Case => ({ ...problem, width: problem.width >> 3,
 
 export async function measure({ wanted, quick, rounds, say }: Request): Promise<FilterMeasured> {
   const settings: FilterSettings = quick
-    ? { rounds, budget: 1000, leastRuns: 2, longest: 500, turn: 0 }
-    : { rounds, budget: 6000, leastRuns: 3, longest: 5000, turn: 0 };
+    ? { rounds, budget: 1000, leastRuns: 2, longest: 500, turn: 0, longestRace: Infinity }
+    : { rounds, budget: 6000, leastRuns: 3, longest: 5000, turn: 0, longestRace: Infinity };
   const cold = wanted("cold") ? await measureCold(quick, say) : [];
   const allocations = wanted("allocation") ? await measureAllocations(say) : [];
   const chosen = cases.filter(({ name }) => wanted(name)).map((problem) => (quick ? small(problem) : problem));

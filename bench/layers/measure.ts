@@ -28,8 +28,8 @@ interface LayerContestant extends Contestant {
 
 export async function measure({ wanted, quick, rounds, say }: Request): Promise<LayerMeasured> {
   const settings = quick
-    ? { rounds, budget: 0, leastRuns: 1, turn: 0, warmUp: 0 }
-    : { rounds, budget: 800, leastRuns: 3, turn: 12, warmUp: 150 };
+    ? { rounds, budget: 0, leastRuns: 1, longestRace: 0, turn: 0, warmUp: 0 }
+    : { rounds, budget: 800, leastRuns: 3, longestRace: 12_000, turn: 12, warmUp: 150 };
   const players: Player[] = [];
   for (const entrant of entrants) {
     for (const threads of entrant.threads) {
