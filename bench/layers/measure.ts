@@ -1,5 +1,7 @@
 // Measures layers: every library computes the same chain of convolutions, each on each number of threads in a process of
 // its own.
+import { measurePeaks } from "../../src/run/peaks.ts";
+import { wideSupport } from "../../src/wasm/wide.ts";
 import { type Contestant, contest, type Settings } from "../contest.ts";
 import type { Request } from "../request.ts";
 import { type Entry, rounded } from "../results.ts";
@@ -7,7 +9,6 @@ import { summary } from "../tables.ts";
 import { cases, type LayerCase, multiplicationsOf } from "./cases.ts";
 import { allowed, checker, differenceOf } from "./check.ts";
 import { makeData } from "./data.ts";
-import { measurePeaks } from "./peaks.ts";
 import { Remote } from "./remote.ts";
 import type { LayerCaseResult, LayerCheck, LayerMeasured } from "./results.ts";
 import { type Entrant, entrants } from "./rivals/list.ts";
@@ -50,7 +51,13 @@ export async function measure({ wanted, quick, rounds, say }: Request): Promise<
     const version = players.find(({ entrant }) => entrant.name === name)?.remote.version;
     return version === undefined ? [] : [{ name, version, note }];
   });
-  return { rivals, cases: done, peaks: measurePeaks() };
+  return { rivals, cases: done, peaks: await peaksOf() };
+}
+
+async function peaksOf(): Promise<LayerMeasured["peaks"]> {
+  const peak = async (wide: boolean): Promise<number> =>
+    rounded(2 * (await measurePeaks({ mode: { relaxed: true, wide } })).multiplications.f32);
+  return { narrow: await peak(false), wide: wideSupport().supported ? await peak(true) : Number.NaN };
 }
 
 async function layerContest(
