@@ -1,7 +1,7 @@
 // The goals that rank1 set itself, and what was reached, computed from the results of one machine. A goal without the
 // measurements that it needs is left out.
 import { atLeast, atMost, both, geometricMean, least, measured, type Reached, timeOf, type Variant } from "../goals.ts";
-import type { FilterResults } from "./results.ts";
+import type { Cold, FilterResults } from "./results.ts";
 
 const plain = ["gaussian-1", "gaussian-2", "gaussian-8"];
 const computing = ["gaussian-8", "matrix-7", "matrix-15", "full-15", "full-31"];
@@ -66,16 +66,18 @@ export function goalsOf(results: FilterResults): Reached[] {
       ...atLeast(1.7),
     },
     ...[1, 2].map((threads) => ({
-      goal: `first call of a new engine minus a warm call, 1 megapixel, ${threads === 1 ? "1 thread" : "2 threads"}`,
-      ...both(
-        (variant) =>
-          results.cold.find((cold) => cold.wide === (variant === "rank1 wide") && cold.threads === threads)?.extra
-            .median ?? Number.NaN,
-      ),
+      goal: `first call of a new engine minus a warm call, 1 megapixel, verdicts cached, ${threads === 1 ? "1 thread" : "2 threads"}`,
+      narrow: extraOf(results, threads, ({ wide }) => !wide),
+      wide: extraOf(results, threads, ({ cached = false }) => cached),
       ...atMost(20, "ms"),
     })),
   ];
   return measured(goals);
+}
+
+/** What a first call takes longer than a warm one, in milliseconds. */
+function extraOf({ cold }: FilterResults, threads: number, which: (one: Cold) => boolean): number | undefined {
+  return cold.find((one) => one.threads === threads && which(one))?.extra.median;
 }
 
 type Time = (name: string, rival: string, threads?: number) => number;

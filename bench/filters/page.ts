@@ -31,8 +31,8 @@ function times(result: FilterCaseResult): string {
 
 function coldTable({ cold }: FilterResults): string {
   const cell = ({ median, p10, p90 }: Times): string => `${number(median)} (${number(p10)} – ${number(p90)})`;
-  const rows = cold.map(({ wide, threads, create, first, warm, extra }) => [
-    `${wide ? "wide" : "128-bit"}, ${threads === 1 ? "1 thread" : `${threads} threads`}`,
+  const rows = cold.map(({ wide, cached, threads, create, first, warm, extra }) => [
+    `${wide ? "wide" : "128-bit"}${cached ? ", verdicts cached" : ""}, ${threads === 1 ? "1 thread" : `${threads} threads`}`,
     ...[create, first, warm, extra].map(cell),
   ]);
   return table(["ms", "createEngine", "first call", "warm call", "first minus warm"], rows);

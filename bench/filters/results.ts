@@ -24,6 +24,8 @@ export interface FilterCaseResult extends CaseResult<Check> {
 /** First call of a new engine in a new process, beside a warm one: one megapixel of grey. */
 export interface Cold {
   wide: boolean;
+  /** The engine was given the verdicts on wide kernels that another process had reached. */
+  cached?: boolean;
   threads: number;
   create: Times;
   first: Times;
