@@ -152,8 +152,12 @@ export class ModuleBuilder {
     const f = new FunctionBuilder(params);
     build(f);
     const tree = f.encode();
-    const code = flatten(tree, this.indexOf);
-    this.functions.set(name, { params: f.params, code, portable: () => flatten(tree, this.codeOf) });
+    let calls = false;
+    const code = flatten(tree, (callee) => {
+      calls = true;
+      return this.indexOf(callee);
+    });
+    this.functions.set(name, { params: f.params, code, portable: () => (calls ? flatten(tree, this.codeOf) : code) });
   }
 
   /** Calls a function defined before. */
