@@ -40,6 +40,7 @@ import { keyOf, Programs } from "./run/programs.ts";
 import { isOpaque } from "./run/rows.ts";
 import type { Abortable } from "./run/slices.ts";
 import type { RunOptions } from "./run/stage.ts";
+import type { SweepOptions } from "./run/sweep.ts";
 import type { CallerValue } from "./run/values.ts";
 import { type Verdict, WasmMachine } from "./run/wasm.ts";
 import {
@@ -80,7 +81,7 @@ export interface PreparedNetwork {
   run(
     inputs: ReadonlyMap<string, CallerValue>,
     outputs: ReadonlyMap<string, CallerValue>,
-    options?: Pick<CallOptions, "signal" | "onProgress">,
+    options?: SweepOptions,
   ): Promise<void>;
   dispose(): void;
 }
@@ -371,7 +372,7 @@ export class Engine {
   }
 
   /** One call at a time, in order. */
-  private enqueue<T>(given: AbortSignal | undefined, work: (signal: Abortable) => Promise<T>): Promise<T> {
+  private enqueue<T>(given: Abortable | undefined, work: (signal: Abortable) => Promise<T>): Promise<T> {
     // Not AbortSignal.any: it would let go of a timeout that nobody else holds.
     const signal = {
       throwIfAborted: () => {

@@ -1,15 +1,21 @@
 // The examples run, and say what their comments and the README say.
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import sharp from "sharp";
 import { describe, expect, it } from "vitest";
+import { temporaryFolder } from "./node/folder.ts";
 
 const root = new URL("../", import.meta.url);
 const textOf = (path: string): string => readFileSync(new URL(path, root), "utf8");
 
-function run(example: string): string {
+function run(example: string, ...args: string[]): string {
   const path = fileURLToPath(new URL(example, root));
-  const { status, stdout, stderr } = spawnSync(process.execPath, [path], { encoding: "utf8", timeout: 60_000 });
+  const { status, stdout, stderr } = spawnSync(process.execPath, [path, ...args], {
+    encoding: "utf8",
+    timeout: 60_000,
+  });
   expect(status, stderr).toBe(0);
   return stdout;
 }
@@ -23,8 +29,59 @@ describe("examples/layers.ts", () => {
     expect(lines.some((line) => line.startsWith("> depthwise-pointwise "))).toBe(true);
   });
 
-  it("stands in the README", () => {
-    const [, ...code] = textOf("examples/layers.ts").replace("../src/index.ts", "rank1").split("\n");
-    expect(textOf("README.md")).toContain(`\`\`\`js\n${code.join("\n")}\`\`\``);
+  it("stands in the README", () => expect(textOf("README.md")).toContain(shown("examples/layers.ts")));
+});
+
+/** An example as the README shows it: without its first comment, and from the package. */
+function shown(example: string): string {
+  const text = textOf(example).replace("../src/index.ts", "rank1").replace("../src/onnx/index.ts", "rank1/onnx");
+  return `\`\`\`js\n${text.split("\n").slice(1).join("\n")}\`\`\``;
+}
+
+const data = resolve(fileURLToPath(root), process.env.RANK1_DATA ?? "../shared/data");
+const model = (name: string): string => join(data, "models", `${name}.onnx`);
+const missing = existsSync(data) ? "" : `: skipped, ${data} is missing`;
+
+it("examples/classify.ts stands in the README", () => {
+  expect(textOf("README.md")).toContain(shown("examples/classify.ts"));
+});
+
+describe.skipIf(missing)(`examples of models${missing}`, () => {
+  const folder = temporaryFolder();
+
+  it("examples/classify.ts knows a horse", () => {
+    const horse = join(data, "cifar10/test/horse", readdirSync(join(data, "cifar10/test/horse"))[0]!);
+    expect(run("examples/classify.ts", model("resnet20-cifar10"), horse)).toBe("horse\n");
+  });
+
+  it("examples/faces.ts draws the faces of a group", async () => {
+    const [photo, output] = [join(data, "images/faces-1.jpg"), join(folder, "faces.png")];
+    const found = Number.parseInt(run("examples/faces.ts", model("ultraface-rfb-320"), photo, output), 10);
+    expect(found).toBeGreaterThan(5);
+    const pixels = (path: string): Promise<Buffer> => sharp(path).removeAlpha().raw().toBuffer();
+    const [before, after] = [await pixels(photo), await pixels(output)];
+    expect(after.length).toBe(before.length);
+    const changed = after.filter((value, i) => value !== before[i]).length / after.length;
+    expect(changed).toBeGreaterThan(0.003);
+    expect(changed).toBeLessThan(0.2);
+  });
+
+  it("examples/upscale.ts doubles a photograph", async () => {
+    const [small, output] = [join(folder, "small.png"), join(folder, "doubled.png")];
+    const crop = { left: 300, top: 200, width: 150, height: 40 };
+    await sharp(join(data, "images/kodak-23.png")).extract(crop).toFile(small);
+    expect(run("examples/upscale.ts", model("waifu2x-scale2"), small, output)).toBe("150 x 40 -> 300 x 80\n");
+    // Halved again it is what it was; a seam between tiles (142 pixels wide) or a shift would show.
+    const halved = await sharp(output).resize(150, 40, { kernel: "linear" }).raw().toBuffer();
+    const original = await sharp(small).raw().toBuffer();
+    const error = (x0: number, x1: number): number => {
+      let [sum, count] = [0, 0];
+      for (let y = 0; y < 40; y++)
+        for (let at = (y * 150 + x0) * 3; at < (y * 150 + x1) * 3; at++, count++)
+          sum += (halved[at]! - original[at]!) ** 2;
+      return Math.sqrt(sum / count);
+    };
+    expect(error(0, 150)).toBeLessThan(6);
+    expect(error(140, 144)).toBeLessThan(10);
   });
 });

@@ -1,13 +1,16 @@
-// rank1 explain: the plan for a filter on a picture of some size, and the plans that it beat; or what a layer costs.
+// rank1 explain: the plan for a filter on a picture of some size, and the plans that it beat; what a layer costs; or how a
+// model is computed.
 import type { Command } from "commander";
 import { Option } from "commander";
 import { explain, type ImageDType, type PictureSpec } from "../index.ts";
 import { writeStdout } from "../node/files.ts";
 import { addFilterOptions, type FilterFlags, filtersOf, parseFilter, parseSize, planOf } from "./arguments.ts";
 import { addEngineOptions, type EngineFlags, withEngine } from "./engine.ts";
+import { type ExplainModelFlags, explainModelFile, isModel } from "./explain-model.ts";
 import { addLayerOptions, explainLayer, isLayer, type LayerFlags } from "./layer.ts";
+import { addModelOptions } from "./model.ts";
 
-interface Flags extends FilterFlags, EngineFlags, LayerFlags {
+interface Flags extends FilterFlags, EngineFlags, LayerFlags, ExplainModelFlags {
   size: { width: number; height: number; channels: number };
   image?: string;
   type: ImageDType;
@@ -17,8 +20,13 @@ interface Flags extends FilterFlags, EngineFlags, LayerFlags {
 export function addExplain(program: Command): void {
   const command = program
     .command("explain")
-    .description("show how a filter would be computed, what it costs, and the plans that it beats; or a layer's cost")
-    .argument("[filter]", "a name (see rank1 filters), [[...]], a JSON file, or - for JSON on the standard input")
+    .description(
+      "show how a filter would be computed, what it costs, and the plans that it beats; a layer's cost; or a model's parts",
+    )
+    .argument(
+      "[filter]",
+      "a name (see rank1 filters), [[...]], a JSON file, or - for JSON on the standard input; or an ONNX file",
+    )
     .addOption(
       new Option("--size <WxHxC>", "size of the picture")
         .argParser(parseSize)
@@ -28,7 +36,7 @@ export function addExplain(program: Command): void {
       new Option("--type <type>", "element type of the picture").choices(["u8", "u16", "i16", "f32"]).default("u8"),
     )
     .option("--image <file>", "take size and type from a picture file");
-  addLayerOptions(addEngineOptions(addFilterOptions(command)))
+  addModelOptions(addLayerOptions(addEngineOptions(addFilterOptions(command))), "of a model: the shape of an input")
     .option("--json", "print JSON")
     .addHelpText(
       "after",
@@ -37,10 +45,12 @@ Examples:
   rank1 explain gaussian:sigma=3
   rank1 explain sobel --image photo.jpg
   rank1 explain disk:9 --tolerance 0.05 --size 4000x3000x3
-  rank1 explain --layer 12x12x3 --kernel 5x5 --out 256`,
+  rank1 explain --layer 12x12x3 --kernel 5x5 --out 256
+  rank1 explain model.onnx`,
     )
     .action(async (filter: string | undefined, flags: Flags, self: Command) => {
-      if (isLayer(filter, self)) await writeStdout(`${await explainLayer(flags)}\n`);
+      if (isModel(filter, self)) await writeStdout(`${await explainModelFile(filter!, flags)}\n`);
+      else if (isLayer(filter, self)) await writeStdout(`${await explainLayer(flags)}\n`);
       else await explainFilter(filter!, flags);
     });
 }

@@ -1,19 +1,14 @@
 // rank1 inspect: the layers of a model, what they cost, and how well they could be separated; as a table or as a page.
 import { basename } from "node:path";
 import { type Command, InvalidArgumentError as CommanderError } from "commander";
-import { Rank1Error } from "../index.ts";
-import { externalFolder } from "../node/external.ts";
-import { checkOutput, readBytes, readStdin, writeAtomic, writeStdout } from "../node/files.ts";
+import { checkOutput, writeAtomic, writeStdout } from "../node/files.ts";
 import type { Inspection, Layer } from "../onnx/index.ts";
-import { parseCount, parseNumber, UsageError } from "./arguments.ts";
+import { parseNumber } from "./arguments.ts";
 import { kindText, modelPage, percent, sides } from "./inspect-page.ts";
-import { bar, harmless, number, quantity, styled, table } from "./text.ts";
+import { addModelOptions, type ModelFlags, withModel } from "./model.ts";
+import { bar, harmless, number, quantity, shortName, styled, table } from "./text.ts";
 
-type Shapes = Record<string, number[]>;
-
-interface Flags {
-  shape?: Shapes;
-  externalData?: string;
+interface Flags extends ModelFlags {
   share: number;
   all?: boolean;
   html?: string;
@@ -21,16 +16,11 @@ interface Flags {
 }
 
 export function addInspect(program: Command): void {
-  program
+  const command = program
     .command("inspect")
     .description("list the layers of an ONNX model: shapes, parameters, multiplications, and what splitting them loses")
-    .argument("<model>", "an ONNX file, or - for one on the standard input")
-    .option(
-      "--shape <input=sides>",
-      "sides that the model leaves open, such as input=1x3x224x224; repeatable",
-      addShape,
-    )
-    .option("--external-data <folder>", "where weights lie that are not in the file")
+    .argument("<model>", "an ONNX file, or - for one on the standard input");
+  addModelOptions(command, "sides that the model leaves open")
     .option(
       "--share <number>",
       "the share of its multiplications for which a layer's splits are judged",
@@ -44,46 +34,20 @@ export function addInspect(program: Command): void {
     .action(inspect);
 }
 
-function addShape(text: string, shapes: Shapes = {}): Shapes {
-  const [, name, sides] = text.match(/^(.+)=(\d+(?:x\d+)*)$/) ?? [];
-  if (!name || !sides) throw new CommanderError("Expected NAME=SIDES such as input=1x3x224x224.");
-  return { ...shapes, [name]: sides.split("x").map(parseCount) };
-}
-
 function parseShare(text: string): number {
   const share = parseNumber(text);
   if (share > 0 && share <= 1) return share;
   throw new CommanderError("Expected a number above 0 and of at most 1.");
 }
 
-async function inspect(file: string, { shape, externalData, share, all, html, json }: Flags): Promise<void> {
+async function inspect(file: string, { shape, share, all, html, json, ...flags }: Flags): Promise<void> {
   if (html !== undefined) await checkOutput(html, file === "-" ? [] : [file]);
-  const bytes = await (file === "-" ? readStdin() : readBytes(file));
-  const files = externalData === undefined ? undefined : externalFolder(externalData);
-  const found = await named(file, async () => {
-    const { inspectModel, loadModel } = await import("../onnx/index.ts"); // other commands start without it
-    const model = await loadModel(bytes, { externalData: files });
-    return inspectModel(model, { shapes: shape, share });
-  });
+  const { inspectModel } = await import("../onnx/index.ts"); // other commands start without it
+  const found = await withModel(file, flags, (model) => inspectModel(model, { shapes: shape, share }));
   const name = file === "-" ? "model" : basename(file);
   if (html !== undefined) await writeAtomic(html, modelPage(name, found, share));
   if (json) await writeStdout(`${JSON.stringify({ version: 1, model: name, share, ...found }, undefined, 2)}\n`);
   else if (html === undefined) await writeStdout(`${asText(name, found, share, all)}\n`);
-}
-
-/** Errors say which file they are about, and which option helps; shapes are the user's to give. */
-async function named<T>(file: string, read: () => Promise<T>): Promise<T> {
-  try {
-    return await read();
-  } catch (error) {
-    if (!(error instanceof Rank1Error)) throw error;
-    const cause = error;
-    if (error.parameter.startsWith("shape of input")) {
-      throw new UsageError(`${error.message}; give it with --shape NAME=1x3x224x224`, { cause });
-    }
-    const hint = / in externalData$/.test(error.expected) ? "; name their folder with --external-data" : "";
-    throw new Error(`${file}: ${error.message}${hint}`, { cause });
-  }
 }
 
 const right = ["parameters", "multiplications"];
@@ -124,7 +88,7 @@ function row(layer: Layer, total: number, largest: number): string[] {
   const { name, outputs, parameters, multiplications, splits } = layer;
   const share = total > 0 ? multiplications / total : 0;
   return [
-    harmless(name.length > 32 ? `…${name.slice(-31)}` : name),
+    shortName(name),
     harmless(kindText(layer)),
     outputs.map(sides).join(", "),
     quantity(parameters),

@@ -9,6 +9,7 @@ import { addFactor } from "./factor.ts";
 import { addFilter } from "./filter.ts";
 import { addFilters } from "./filters.ts";
 import { addInspect } from "./inspect.ts";
+import { addRun } from "./run.ts";
 import { say } from "./text.ts";
 
 const ending = `
@@ -27,6 +28,7 @@ function createProgram(signal: AbortSignal): Command {
   addFilter(program, signal);
   addExplain(program);
   addInspect(program);
+  addRun(program, signal);
   addBench(program, signal);
   addDemo(program, signal);
   return program;

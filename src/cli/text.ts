@@ -74,6 +74,9 @@ export function bar(share: number, width: number): string {
 /** Text of a file without characters that would steer the terminal. */
 export const harmless = (text: string): string => text.replace(/\p{Cc}/gu, "\ufffd");
 
+/** A name of a file's own, as far as a table has room for it. */
+export const shortName = (name: string): string => harmless(name.length > 32 ? `…${name.slice(-31)}` : name);
+
 /** One line on the standard error, as every error of the command line is. */
 export function say(message: string): void {
   process.stderr.write(`rank1: ${harmless(message.trim().replace(/\s*\n\s*/g, " "))}\n`);

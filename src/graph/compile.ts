@@ -14,7 +14,7 @@ export interface MachinePart {
   reads: string[];
   writes: string[];
   /** Of each stage, the node that it comes from. */
-  nodes: string[];
+  nodes: GraphNode[];
 }
 
 export interface HostPart {
@@ -83,7 +83,7 @@ function machinePart(nodes: GraphNode[], lowered: ReadonlyMap<GraphNode, Lowered
     weights: new Map(all.flatMap(({ weights }) => [...weights])),
     reads: values.filter((id) => known.has(id) && !computed.has(id)),
     writes,
-    nodes: nodes.flatMap((node) => lowered.get(node)!.stages.map(() => node.name || node.outputs[0]!)),
+    nodes: nodes.flatMap((node) => lowered.get(node)!.stages.map(() => node)),
   };
 }
 

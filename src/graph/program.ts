@@ -10,8 +10,12 @@ import { infer } from "./infer.ts";
 import { optimize } from "./passes/index.ts";
 import type { Graph, Operators, Spec, Value } from "./types.ts";
 import { newValue, toValue } from "./values.ts";
+import { type Work, worksOf } from "./works.ts";
 
-export type RunOptions = Pick<CallOptions, "signal" | "onProgress">;
+export interface RunOptions extends Pick<CallOptions, "signal" | "onProgress"> {
+  /** Called with the time that each of {@link GraphProgram.works} took, in their order. */
+  onWork?: (milliseconds: number, index: number) => void;
+}
 
 export class GraphProgram {
   readonly parts: readonly Part[];
@@ -58,6 +62,11 @@ export class GraphProgram {
     return new GraphProgram(optimised, specs, operators, parts, networks);
   }
 
+  /** What a run does, piece by piece, of each part. */
+  get works(): Work[][] {
+    return this.parts.map((part) => worksOf(part, this.specs));
+  }
+
   /** Bytes of the engine's memory that it holds. */
   get bytes(): number {
     return [...this.networks.values()].reduce((sum, { bytes }) => sum + bytes, 0);
@@ -71,14 +80,15 @@ export class GraphProgram {
   async run(inputs: ReadonlyMap<string, Value>, options: RunOptions = {}): Promise<Record<string, Tensor>> {
     const values = new Map<string, Value>(inputs);
     for (const [name, tensor] of this.graph.constants) values.set(name, toValue(tensor)!);
-    const { onProgress } = options;
+    const { onProgress, onWork } = options;
+    const watch = onWork && stopwatch(onWork);
     const total = this.parts.reduce((sum, part) => sum + timeOf(part), 0);
     let before = 0;
     for (const part of this.parts) {
       const [from, time] = [before, timeOf(part)];
       const share = onProgress && ((done: number) => onProgress((from + done * time) / total));
-      if (part.kind === "machine") await this.runOnMachine(part, values, { ...options, onProgress: share });
-      else this.runOnHost(part.nodes, values, options);
+      if (part.kind === "machine") await this.runOnMachine(part, values, { ...options, onProgress: share }, watch);
+      else this.runOnHost(part.nodes, values, options, watch);
       before += time;
     }
     const taken = new Set([...inputs.values(), ...this.kept.values()].map(({ data }) => data));
@@ -93,24 +103,33 @@ export class GraphProgram {
     );
   }
 
-  private async runOnMachine(part: MachinePart, values: Map<string, Value>, options: RunOptions): Promise<void> {
+  private async runOnMachine(
+    part: MachinePart,
+    values: Map<string, Value>,
+    { signal, onProgress }: RunOptions,
+    onStage?: () => void,
+  ): Promise<void> {
     const outputs = new Set(this.graph.outputs.map(({ name }) => name));
     for (const name of part.writes) values.set(name, outputs.has(name) ? this.fresh(name) : this.keep(name));
     const byName = (names: readonly string[]): Map<string, CallerValue> =>
       new Map(names.map((name) => [name, callerValue(values.get(name)!)]));
+    const options = { signal, onProgress, onStage };
     await this.networks.get(part)!.run(byName(part.reads), byName(part.writes), options);
+    onStage?.();
   }
 
   private runOnHost(
     nodes: readonly Graph["nodes"][number][],
     values: Map<string, Value>,
     { signal }: RunOptions,
+    onNode?: () => void,
   ): void {
     for (const node of nodes) {
       signal?.throwIfAborted();
       const read = node.inputs.map((name) => values.get(name));
       const results = compute(node, this.operators, read, outputsOf(node, this.operators, read));
       for (const [i, name] of node.outputs.entries()) if (name !== "") values.set(name, results[i]!);
+      onNode?.();
     }
   }
 
@@ -128,6 +147,16 @@ export class GraphProgram {
 
 /** Predicted nanoseconds; of what is done on the host little is known. */
 const timeOf = (part: Part): number => (part.kind === "machine" ? part.plan.cost.time : 0);
+
+/** Tells the time since it was last called, or made. */
+function stopwatch(tell: (milliseconds: number, index: number) => void): () => void {
+  let [last, index] = [performance.now(), 0];
+  return () => {
+    const now = performance.now();
+    tell(now - last, index++);
+    last = now;
+  };
+}
 
 function callerValue({ shape, data }: Value): CallerValue {
   const [images, channels, height, width] = shape as [number, number, number, number];

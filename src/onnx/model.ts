@@ -1,7 +1,7 @@
 // Models from and to files: the message as it came, so that it can be written again, and the network in it.
 import { checkRunOptions } from "../engine/calls.ts";
 import { createEngine, type Engine } from "../engine.ts";
-import { checkOptions, describe, InvalidArgumentError, UnsupportedError } from "../errors.ts";
+import { checkFunction, checkOptions, describe, InvalidArgumentError, UnsupportedError } from "../errors.ts";
 import { GraphProgram, type RunOptions } from "../graph/program.ts";
 import { checkInputs, withInputShapes } from "../graph/run.ts";
 import type { Dimension, Graph, Spec } from "../graph/types.ts";
@@ -59,10 +59,12 @@ export class Model {
    * for operators that are missing. Both before anything is computed.
    */
   async run(inputs: Readonly<Record<string, Tensor>>, options?: RunOptions): Promise<Record<string, Tensor>> {
-    const { signal, onProgress } = checkOptions<RunOptions>("options", options, ["signal", "onProgress"]);
+    const known = ["signal", "onProgress", "onWork"] as const;
+    const { signal, onProgress, onWork } = checkOptions<RunOptions>("options", options, known);
     checkRunOptions({ signal, onProgress });
+    if (onWork !== undefined) checkFunction("onWork", onWork);
     const values = checkInputs(this.graph, inputs);
-    return (await this.programFor(values)).run(values, { signal, onProgress });
+    return (await this.programFor(values)).run(values, { signal, onProgress, onWork });
   }
 
   /** The compiled network for inputs of these types and shapes; where some say sizes, for their elements, too. */

@@ -60,7 +60,8 @@ export function explain(plan: Plan): string {
   ].join("\n");
 }
 
-function describeKernel(kernel: Plan["stages"][number]["steps"][number]["kernel"]): string {
+/** What a kernel does, in a few words. */
+export function describeKernel(kernel: Plan["stages"][number]["steps"][number]["kernel"]): string {
   switch (kernel.family) {
     case "taps":
       return [

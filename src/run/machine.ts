@@ -4,7 +4,7 @@ import type { StepBuffers } from "../kernels/kernel.ts";
 import type { BufferSpec, KernelSpec } from "../plan/types.ts";
 import type { ViewDType } from "../tensor.ts";
 import type { Block } from "../wasm/memory.ts";
-import type { Abortable } from "./slices.ts";
+import type { SweepOptions } from "./sweep.ts";
 
 /** Where an operand's table of row pointers stands: at an offset from the strip's slot, the worker's scratch, or 0. */
 export interface OperandAddress {
@@ -95,7 +95,7 @@ export interface PreparedSweep {
   unverified: boolean;
   /** Tries unverified code on the first strip of each stage, on what the memory holds. */
   verify(): void;
-  run(options: { signal?: Abortable; onProgress?: (done: number) => void }): Promise<void>;
+  run(options: SweepOptions): Promise<void>;
 }
 
 export interface PreparedCalls {

@@ -6,7 +6,7 @@ import type { Plan } from "../plan/types.ts";
 import type { Block } from "../wasm/memory.ts";
 import { type ArenaLayout, buffersOf, layoutArena, type Place, writeArena } from "./arena.ts";
 import type { Machine, PreparedSweep } from "./machine.ts";
-import type { RunOptions } from "./stage.ts";
+import type { SweepOptions } from "./sweep.ts";
 import { type CallerValue, copyIn, copyOut } from "./values.ts";
 
 /** Weights by the id of the constant that holds them. */
@@ -59,7 +59,7 @@ export class Network {
   async run(
     inputs: ReadonlyMap<string, CallerValue>,
     outputs: ReadonlyMap<string, CallerValue>,
-    options: RunOptions = {},
+    options: SweepOptions = {},
   ): Promise<void> {
     const { offset } = this.block;
     const before = new Float32Array(this.machine.buffer());

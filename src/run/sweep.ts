@@ -2,7 +2,8 @@
 // no stage begins before all strips of the one before are done. worker.js does the same on its side.
 import type { PoolRun } from "../wasm/pool.ts";
 import type { KernelUse, Sweep } from "./machine.ts";
-import { type Abortable, Slices } from "./slices.ts";
+import { Slices } from "./slices.ts";
+import type { RunOptions } from "./stage.ts";
 
 type Args = [rows: number, ...addresses: number[]];
 
@@ -25,6 +26,11 @@ export function stripCalls(
   }
 }
 
+export interface SweepOptions extends RunOptions {
+  /** Called when a stage begins, and once more when the last has ended: what times stages. */
+  onStage?: () => void;
+}
+
 /** How often the caller looks whether others are done before it lets events run. */
 const looks = 10_000;
 
@@ -32,7 +38,7 @@ export async function runSweep(
   sweep: Sweep,
   buffer: ArrayBufferLike,
   execute: (stage: number, args: Args, call: number) => void,
-  { signal, onProgress }: { signal?: Abortable; onProgress?: (done: number) => void },
+  { signal, onProgress, onStage }: SweepOptions,
   startOthers: () => PoolRun | undefined = () => undefined,
 ): Promise<void> {
   signal?.throwIfAborted();
@@ -44,6 +50,7 @@ export async function runSweep(
   try {
     for (const [index, { script, words: length, strips, calls }] of stages.entries()) {
       const [begun, finished] = [counters / 4 + 2 * index, counters / 4 + 2 * index + 1];
+      onStage?.();
       for (;;) {
         const strip = Atomics.add(words, begun, 1);
         if (strip >= strips) break;
@@ -63,6 +70,7 @@ export async function runSweep(
         signal?.throwIfAborted();
       }
     }
+    onStage?.();
     onProgress?.(1);
   } finally {
     await others?.end();

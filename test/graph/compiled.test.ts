@@ -13,7 +13,7 @@ import { floats, graphOf, node } from "./graphs.ts";
 import { randomNetwork } from "./random.ts";
 
 const onMachine = (parts: readonly Part[]): string[] =>
-  parts.flatMap((part) => (part.kind === "machine" ? part.nodes.map((name) => name.split(" ")[0]!) : []));
+  parts.flatMap((part) => (part.kind === "machine" ? part.nodes.map(({ op }) => op) : []));
 
 describe.each(testEngines())("random networks on %s", (title, engine) => {
   test("compute what the host's loops compute", async () => {

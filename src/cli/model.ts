@@ -1,0 +1,63 @@
+// What the commands on models share: how a model is given, loaded, and what errors about it say.
+import { type Command, InvalidArgumentError as CommanderError } from "commander";
+import { type Engine, Rank1Error } from "../index.ts";
+import { externalFolder } from "../node/external.ts";
+import { readBytes, readStdin } from "../node/files.ts";
+import type { Model } from "../onnx/index.ts";
+import { parseCount, UsageError } from "./arguments.ts";
+
+/** Shapes of inputs by name. */
+export type Shapes = Record<string, number[]>;
+
+export interface ModelFlags {
+  shape?: Shapes;
+  externalData?: string;
+}
+
+/** Adds the options that every command on a model has. */
+export function addModelOptions(command: Command, shapes: string): Command {
+  return command
+    .option("--shape <input=sides>", `${shapes}, such as input=1x3x224x224; repeatable`, addShape)
+    .option("--external-data <folder>", "where weights lie that are not in the file");
+}
+
+function addShape(text: string, shapes: Shapes = {}): Shapes {
+  const [, name, sides] = text.match(/^(.+)=(\d+(?:x\d+)*)$/) ?? [];
+  if (!name || !sides) throw new CommanderError("Expected NAME=SIDES such as input=1x3x224x224.");
+  return { ...shapes, [name]: sides.split("x").map(parseCount) };
+}
+
+/** Loads a model and works with it. `shapes` stand in place of those that the file declares. */
+export async function withModel<T>(
+  file: string,
+  { externalData }: ModelFlags,
+  use: (model: Model) => T | Promise<T>,
+  options: { engine?: Engine; shapes?: Shapes } = {},
+): Promise<T> {
+  const bytes = await (file === "-" ? readStdin() : readBytes(file));
+  const files = externalData === undefined ? undefined : externalFolder(externalData);
+  return named(file, async () => {
+    const { loadModel } = await import("../onnx/index.ts"); // other commands start without it
+    const model = await loadModel(bytes, { externalData: files, ...options });
+    try {
+      return await use(model);
+    } finally {
+      model.dispose();
+    }
+  });
+}
+
+/** Errors say which file they are about, and which option helps; shapes are the user's to give. */
+async function named<T>(file: string, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!(error instanceof Rank1Error)) throw error;
+    const cause = error;
+    if (error.parameter.startsWith("shape of input")) {
+      throw new UsageError(`${error.message}; give it with --shape NAME=1x3x224x224`, { cause });
+    }
+    const hint = / in externalData$/.test(error.expected) ? "; name their folder with --external-data" : "";
+    throw new Error(`${file}: ${error.message}${hint}`, { cause });
+  }
+}

@@ -1,0 +1,126 @@
+// What rank1 run feeds a model: pictures in the size, range and layout that it wants, or arrays from .npy files; and the
+// settings for pictures that are remembered beside the model.
+import { type Command, InvalidArgumentError as CommanderError } from "commander";
+import type { Tensor } from "../index.ts";
+import { readBytes } from "../node/files.ts";
+import { readNpy } from "../node/npy.ts";
+import { readSidecar, type Sidecar, writeSidecar } from "../node/sidecar.ts";
+import type { Model } from "../onnx/index.ts";
+import { parseCount, parseNumber, UsageError, usage } from "./arguments.ts";
+
+export interface InputFlags extends Omit<Sidecar, "labels"> {
+  image?: string[];
+  input?: Map<string, string>;
+  /** A file. */
+  labels?: string;
+  save?: boolean;
+}
+
+/** What goes into one run. The name is a picture's; arrays have none. */
+export interface Job {
+  name: string;
+  inputs(signal: AbortSignal): Promise<Record<string, Tensor>>;
+}
+
+export function addInputOptions(command: Command): Command {
+  return command
+    .option("--image <files...>", "pictures, each a run of its own")
+    .option("--size <WxH>", "of pictures: resize to this (default: what the model declares)", parseSides)
+    .option("--mean <numbers>", "of pictures: one number, or one a channel, of 0 to 1 (default: 0)", parseNumbers)
+    .option("--std <numbers>", "of pictures: what is divided by after that (default: 1)", parseNumbers)
+    .option("--labels <file>", "names of classes: one a line, or a list in JSON")
+    .option("--save", "remember size, mean, std and labels beside the model")
+    .option("--input <name=file>", "an input from a .npy file; repeatable", addInput);
+}
+
+function parseSides(text: string): { width: number; height: number } {
+  const [width, height, ...rest] = text.split("x").map(parseCount);
+  if (width && height && rest.length === 0) return { width, height };
+  throw new CommanderError("Expected WIDTHxHEIGHT.");
+}
+
+/** "0.5" or "0.485,0.456,0.406". */
+function parseNumbers(text: string): number | number[] {
+  const numbers = text.split(",").map(parseNumber);
+  return numbers.length === 1 ? numbers[0]! : numbers;
+}
+
+function addInput(text: string, inputs: Map<string, string> = new Map()): Map<string, string> {
+  const [, name, file] = text.match(/^(.+?)=(.+)$/) ?? [];
+  if (!name || !file) throw new CommanderError("Expected NAME=FILE such as x=x.npy.");
+  if (inputs.has(name)) throw new CommanderError(`Expected each input once, got ${name} twice.`);
+  return new Map([...inputs, [name, file]]);
+}
+
+export function checkInputFlags(model: string, { image, input, size, mean, std, save }: InputFlags): void {
+  const wrong = (option: string, expected: string, received: string): never => {
+    throw new UsageError(`${option}: expected ${expected}, got ${received}`);
+  };
+  if (!image && !input) wrong("--image", "pictures, or arrays with --input", "neither");
+  if (image && input) wrong("--image", "either pictures or arrays", "both");
+  const stray = Object.entries({ size, mean, std }).find(([, value]) => value !== undefined);
+  if (input && stray) wrong(`--${stray[0]}`, "pictures, of which it is an option", "--input");
+  if (save && model === "-") wrong("--save", "a model in a file", "-");
+}
+
+/** The settings of the command line, and of those that are not given there what stands beside the model. */
+export async function settingsOf(model: string, { labels, save, ...flags }: InputFlags): Promise<Sidecar> {
+  const kept = model === "-" ? {} : await readSidecar(model);
+  const { size = kept.size, mean = kept.mean, std = kept.std } = flags;
+  const settings = { size, mean, std, labels: labels === undefined ? kept.labels : await readLabels(labels) };
+  if (save) await writeSidecar(model, settings);
+  return settings;
+}
+
+async function readLabels(file: string): Promise<string[]> {
+  const text = new TextDecoder().decode(await readBytes(file));
+  if (!/^\s*\[/.test(text)) return text.trimEnd().split(/\r?\n/);
+  try {
+    const list: unknown = JSON.parse(text);
+    if (Array.isArray(list) && list.every((label) => typeof label === "string")) return list;
+  } catch {
+    // Said below.
+  }
+  throw new UsageError(`--labels: expected one name a line, or a list of texts in JSON, got ${file}`);
+}
+
+export function jobsOf(model: Model, settings: Sidecar, { image, input }: InputFlags): Job[] {
+  if (image) return image.map((name) => ({ name, inputs: (signal) => pictureInput(model, name, settings, signal) }));
+  return [{ name: "", inputs: () => arrays(model, input!) }];
+}
+
+async function arrays({ graph }: Model, files: ReadonlyMap<string, string>): Promise<Record<string, Tensor>> {
+  const names = graph.inputs.map(({ name }) => name);
+  const missing = names.find((name) => !files.has(name));
+  const unknown = [...files.keys()].find((name) => !names.includes(name));
+  if (missing !== undefined) throw new UsageError(`--input: expected one named ${missing}, got none`);
+  if (unknown !== undefined) throw new UsageError(`--input: expected ${names.join(" or ")}, got ${unknown}`);
+  const read = async ([name, file]: [string, string]) => [name, readNpy(await readBytes(file), file)] as const;
+  return Object.fromEntries(await Promise.all([...files].map(read)));
+}
+
+/** A picture as a model's only input, in the layout, channels and size that it declares. */
+async function pictureInput(
+  { graph }: Model,
+  file: string,
+  { size, mean, std }: Sidecar,
+  signal: AbortSignal,
+): Promise<Record<string, Tensor>> {
+  const [first, ...others] = graph.inputs;
+  const { name, dtype = "f32", shape = [1, 3, undefined, undefined] } = first ?? { name: "" };
+  const colours = (axis: number): boolean => shape[axis] === 1 || shape[axis] === 3;
+  const layout = colours(1) || !colours(3) ? "NCHW" : "NHWC";
+  if (!first || others.length > 0 || shape.length !== 4 || dtype !== "f32") {
+    const expected = "a model with one input, of f32 in four axes; arrays go in by --input";
+    const found = graph.inputs.map((input) => `${input.name} ${input.dtype} [${input.shape?.join(", ")}]`);
+    throw new UsageError(`--image: expected ${expected}, got ${found.join(", ") || "no input"}`);
+  }
+  const { readPicture } = await import("../node/pictures.ts");
+  const { imageToTensor } = await import("../onnx/index.ts");
+  const picture = await readPicture(file, { signal });
+  const [channels, height, width] = layout === "NCHW" ? shape.slice(1) : [shape[3], shape[1], shape[2]];
+  const known = (side: unknown, own: number): number => (typeof side === "number" ? side : own);
+  const wanted = size ?? { width: known(width, picture.width), height: known(height, picture.height) };
+  const options = { size: wanted, channels: channels === 1 ? 1 : 3, mean, std, layout } as const;
+  return { [name]: await usage(() => imageToTensor(picture, options)) };
+}

@@ -1,0 +1,58 @@
+// rank1 run --profile: what each piece of a model's work takes, over several runs.
+import type { Tensor } from "../index.ts";
+import type { Model, Work } from "../onnx/index.ts";
+import { sides } from "./inspect-page.ts";
+import { bar, milliseconds, number, shortName, styled, table } from "./text.ts";
+
+export interface Profile {
+  runs: number;
+  /** Median of a whole run. */
+  milliseconds: number;
+  /** In the order in which they run; times are medians. */
+  works: (Work & { milliseconds: number })[];
+}
+
+/** So many runs, or fewer where they take longer than this. */
+const [mostRuns, mostMilliseconds] = [25, 4000];
+
+/** Times runs on inputs for which the model is compiled already. */
+export async function profileModel(
+  model: Model,
+  inputs: Record<string, Tensor>,
+  signal: AbortSignal,
+): Promise<Profile> {
+  const { explainModel } = await import("../onnx/index.ts");
+  const shapes = Object.fromEntries(Object.entries(inputs).map(([name, { shape }]) => [name, [...shape]]));
+  const { parts } = await explainModel(model, { shapes });
+  const works = parts.flatMap((part) => part.works);
+  const times: number[][] = works.map(() => []);
+  const whole: number[] = [];
+  const end = performance.now() + mostMilliseconds;
+  while (whole.length < mostRuns && (whole.length === 0 || performance.now() < end)) {
+    const start = performance.now();
+    await model.run(inputs, { signal, onWork: (spent, index) => times[index]!.push(spent) });
+    whole.push(performance.now() - start);
+  }
+  const timed = works.map((work, i) => ({ ...work, milliseconds: median(times[i]!) }));
+  return { runs: whole.length, milliseconds: median(whole), works: timed };
+}
+
+const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
+
+export function profileText({ runs, milliseconds: whole, works }: Profile): string {
+  const sum = works.reduce((total, work) => total + work.milliseconds, 0);
+  const largest = works.reduce((most, work) => Math.max(most, work.milliseconds), 0);
+  const rows = works.map(({ op, name, shape, place, milliseconds: spent }) => [
+    op,
+    shortName(name),
+    shape ? sides(shape) : "",
+    place === "copy" ? "" : place,
+    number(spent, 3),
+    `${((100 * spent) / sum).toFixed(1)} %`,
+    styled("cyan", bar(spent / largest, 20)),
+  ]);
+  return [
+    styled("bold", `${milliseconds(whole)} a run, the median of ${runs}`),
+    table(["what", "of", "result", "on", "ms", "share", " "], rows, ["ms", "share"]),
+  ].join("\n");
+}
