@@ -48,10 +48,14 @@ function asText(name: string, { parts, kernels, bytes }: ModelPlan): string {
         work.op,
         shortName(work.name),
         work.shape ? sides(work.shape) : "",
-        work.steps.join(", then "),
+        ...(place === "machine" ? [work.steps.join(", then ")] : []),
       ]);
       const title = `part ${i + 1}, on the ${place}`;
-      return ["", styled("bold", title), table(["what", "of", "result", "how"], rows)];
+      return [
+        "",
+        styled("bold", title),
+        table(["what", "of", "result", ...(place === "machine" ? ["how"] : [])], rows),
+      ];
     }),
     "",
     "Stages are computed on the machine's threads, one after another; those of several steps strip by strip, so that what",

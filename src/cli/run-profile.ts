@@ -15,7 +15,7 @@ export interface Profile {
 /** So many runs, or fewer where they take longer than this. */
 const [mostRuns, mostMilliseconds] = [25, 4000];
 
-/** Times runs on inputs for which the model is compiled already. */
+/** Times runs on one thread, on inputs for which the model is compiled already. */
 export async function profileModel(
   model: Model,
   inputs: Record<string, Tensor>,
@@ -52,7 +52,7 @@ export function profileText({ runs, milliseconds: whole, works }: Profile): stri
     styled("cyan", bar(spent / largest, 20)),
   ]);
   return [
-    styled("bold", `${milliseconds(whole)} a run, the median of ${runs}`),
+    styled("bold", `${milliseconds(whole)} a run on one thread, the median of ${runs}`),
     table(["what", "of", "result", "on", "ms", "share", " "], rows, ["ms", "share"]),
   ].join("\n");
 }

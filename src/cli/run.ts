@@ -44,7 +44,7 @@ export function addRun(program: Command, signal: AbortSignal): void {
     .option("--top <count>", "how many classes are shown", parseCount, 5);
   addEngineOptions(addModelOptions(command, "the shape of an input in place of the model's"))
     .option("--threads <count>", "threads that work (default: what the machine has)", parseCount)
-    .option("--profile", "time each stage: medians of several runs after the first")
+    .option("--profile", "time each stage on one thread: medians of several runs after the first")
     .option("--quiet", "print nothing but errors")
     .option("--json", "print JSON")
     .addHelpText("after", examples)

@@ -13,7 +13,7 @@ import { newValue, toValue } from "./values.ts";
 import { type Work, worksOf } from "./works.ts";
 
 export interface RunOptions extends Pick<CallOptions, "signal" | "onProgress"> {
-  /** Called with the time that each of {@link GraphProgram.works} took, in their order. */
+  /** Called with the time that each of {@link GraphProgram.works} took, in their order; such a run is on one thread. */
   onWork?: (milliseconds: number, index: number) => void;
 }
 

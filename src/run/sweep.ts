@@ -27,7 +27,7 @@ export function stripCalls(
 }
 
 export interface SweepOptions extends RunOptions {
-  /** Called when a stage begins, and once more when the last has ended: what times stages. */
+  /** Called when a stage begins, and once more when the last has ended; such a run is on one thread. */
   onStage?: () => void;
 }
 
@@ -45,7 +45,8 @@ export async function runSweep(
   const { stages, counters, scratch } = sweep;
   const words = new Int32Array(buffer);
   words.fill(0, counters / 4, counters / 4 + 2 * stages.length);
-  const others = startOthers();
+  // Others would run ahead of whoever times stages.
+  const others = onStage ? undefined : startOthers();
   const slices = new Slices(signal);
   try {
     for (const [index, { script, words: length, strips, calls }] of stages.entries()) {

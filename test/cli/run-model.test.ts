@@ -107,7 +107,7 @@ test("another shape than the model declares", async () => {
 
 test("a profile: every piece of the work, with its share", async () => {
   const { stdout } = await rank1("run", path("colours.onnx"), "--image", path("sea.png"), "--profile");
-  const lines = stdout.slice(stdout.indexOf("a run, the median of 25")).split("\n");
+  const lines = stdout.slice(stdout.indexOf("a run on one thread, the median of 25")).split("\n");
   expect(lines[1]).toMatch(/^what +of +result +on +ms +share$/);
   expect(lines.slice(2, 6).map((line) => line.split(/ {2,}/)[0])).toEqual(["copy in", "Conv", "GlobalAveragePool", "copy out"]); // biome-ignore format: one line
   const shares = lines.slice(2, 6).map((line) => Number(line.match(/([\d.]+) %/)![1]));
