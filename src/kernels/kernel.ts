@@ -53,5 +53,8 @@ export interface Kernel<S extends KernelSpec = KernelSpec> {
   overrun: { elements: number; rows: number };
 }
 
+/** Pixels of a row between its borders. */
+export const pixelsOf = ({ width, left = 0, right = 0 }: BufferSpec): number => width - left - right;
+
 /** Elements of one row of results. */
 export const rowElements = ({ width, channels }: BufferSpec): number => width * channels;

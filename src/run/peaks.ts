@@ -105,7 +105,7 @@ function emitChains(
     const base = f.local("i32");
     const factor = f.local("v128");
     const values = [f.local("v128"), f.local("v128")];
-    const sums = Array.from({ length: vectorsOf(mode) }, () => f.local("v128"));
+    const sums = f.array("v128", vectorsOf(mode));
     const turn = sums.map((sum, v) => set(sum, step(get(sum), get(factor), get(values[v % 2]!))));
     f.emit(
       set(base, i32(0)),
@@ -125,7 +125,7 @@ function emitLoads(module: ModuleBuilder, mode: CodeMode): void {
     const [count] = f.params as [Local];
     const { base, at } = f.locals("i32", "base", "at");
     const vectors = mode.wide ? 16 : 8;
-    const sums = Array.from({ length: vectors }, () => f.local("v128"));
+    const sums = f.array("v128", vectors);
     f.emit(
       set(base, i32(0)),
       ...loadAll(sums, base),

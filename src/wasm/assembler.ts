@@ -73,6 +73,8 @@ export function splat(shape: "i8x16" | "i16x8" | "i32x4" | "f32x4" | "f64x2", va
 export const get = (local: Local): Code => [0x20, leb(local.index)];
 export const set = (local: Local, value: Code): Code => [value, 0x21, leb(local.index)];
 export const tee = (local: Local, value: Code): Code => [value, 0x22, leb(local.index)];
+/** The sum of addresses or other 32-bit integers. */
+export const sum = (...terms: Code[]): Code => terms.reduce((a, b) => op("i32.add", a, b));
 /** local += a constant or an expression (i32). */
 export const bump = (local: Local, by: number | Code): Code =>
   set(local, op("i32.add", get(local), typeof by === "number" ? i32(by) : by));
@@ -118,6 +120,11 @@ export class FunctionBuilder {
   /** Several locals of one type, by name: const { i, end } = f.locals("i32", "i", "end"). */
   locals<Name extends string>(type: ValueType, ...names: Name[]): Record<Name, Local> {
     return Object.fromEntries(names.map((name) => [name, this.local(type)])) as Record<Name, Local>;
+  }
+
+  /** So many locals of one type. */
+  array(type: ValueType, count: number): Local[] {
+    return Array.from({ length: count }, () => this.local(type));
   }
 
   emit(...statements: Code[]): void {

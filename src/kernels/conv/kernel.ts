@@ -2,7 +2,7 @@
 // weights as `packConv` lays them out, optionally a value to add, and room for a list of pointers.
 import type { ConvSpec } from "../../plan/types.ts";
 import { activate, activationName } from "../activation.ts";
-import type { Kernel, Rows } from "../kernel.ts";
+import { type Kernel, pixelsOf, type Rows } from "../kernel.ts";
 import { transformWeights } from "../winograd/kernel.ts";
 import { convIndex, convParams, convShape, packConv, storedInput } from "./layout.ts";
 import { emitConv } from "./wasm.ts";
@@ -13,12 +13,12 @@ function reference(spec: ConvSpec, reads: Rows[], write: Rows, rows: number): vo
   const shape = convShape(spec);
   const [each, outputs] = [spec.inputs / spec.groups, spec.outputs / spec.groups];
   const weights = constants.row(0);
-  const { width, left = 0, right = 0, channels } = write.spec;
+  const { left = 0, channels } = write.spec;
   const start = (input.spec.left ?? 0) - spec.pads[1];
   for (let y = 0; y < rows; y++) {
     const window = Array.from({ length: kh }, (_, ky) => input.row(y * spec.strides[0] + ky * spec.dilations[0]));
     const out = write.row(y * (spec.rowsOut ?? 1));
-    const { step, start: at, count } = spec.phase ?? { step: 1, start: 0, count: width - left - right };
+    const { step, start: at, count } = spec.phase ?? { step: 1, start: 0, count: pixelsOf(write.spec) };
     for (let x = 0; x < count; x++) {
       for (let o = 0; o < spec.outputs; o++) {
         const [group, output] = [Math.floor(o / outputs), o % outputs];
@@ -50,9 +50,9 @@ export const conv: Kernel<ConvSpec> = {
       .filter(Boolean)
       .join(" "),
   emit: (module, name, spec, _buffers, mode) => emitConv(module, name, spec, mode),
-  work: (spec, { write: { width, left = 0, right = 0 } }) => {
+  work: (spec, { write }) => {
     const { depth, panels, tail } = convShape(spec);
-    const multiplications = (spec.phase?.count ?? width - left - right) * spec.groups * depth * (panels * 16 + tail);
+    const multiplications = (spec.phase?.count ?? pixelsOf(write)) * spec.groups * depth * (panels * 16 + tail);
     return { arithmetic: "matrix", multiplications, additions: 0, serialAdditions: 0 };
   },
   params: convParams,
@@ -62,7 +62,6 @@ export const conv: Kernel<ConvSpec> = {
     const groups = transformWeights(given, [winograd.inputs, inputs / 16], [winograd.outputs, outputs / 16]);
     return packConv(spec, groups.weight, groups.bias);
   },
-  scratch: (spec, { width, left = 0, right = 0 }, rows) =>
-    (rows * (width - left - right) + spec.tile) * (spec.size[0] + 2) * 4,
+  scratch: (spec, write, rows) => (rows * pixelsOf(write) + spec.tile) * (spec.size[0] + 2) * 4,
   overrun: { elements: 0, rows: 0 },
 };

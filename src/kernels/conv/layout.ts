@@ -1,6 +1,7 @@
 // How the conv family holds what it reads besides pixels: the parameter block, and weights in panels of outputs.
-import type { BufferSpec, ConvSpec } from "../../plan/types.ts";
-import type { StepBuffers } from "../kernel.ts";
+import type { ConvSpec } from "../../plan/types.ts";
+import { pixelsOf, type StepBuffers } from "../kernel.ts";
+import { wordsOf } from "../words.ts";
 
 /** Outputs of a whole panel; what is left over stands in a panel of 8 or 4. */
 export const panelOutputs = 16;
@@ -16,26 +17,22 @@ export const storedInput = ({ inputs, members }: ConvSpec, c: number): number =>
 export const paddedGroups = (outputs: number, groups: number): number =>
   paddedChannels(outputs - outputs / groups + paddedChannels(outputs / groups));
 
-/** Words of the parameter block, in its order. */
-const words = [
-  ...["width", "inStep", "inOffset", "rowStep", "kh", "tableStep", "targetStep", "runs", "runBytes", "runBump"],
-  ...[
-    "outStep",
-    "outOffset",
-    "addStep",
-    "addOffset",
-    "panels",
-    "panelBytes",
-    "tail",
-    "tailBytes",
-    "groups",
-    "groupIn",
-    "groupOut",
-  ],
-] as const;
-
-/** Byte offset of a word in the parameter block. */
-export const convWord = (name: (typeof words)[number]): number => words.indexOf(name) * 4;
+export const convWords = wordsOf(
+  ...([
+    "width",
+    "inStep",
+    "inOffset",
+    "rowStep",
+    "kh",
+    "tableStep",
+    "targetStep",
+    "runs",
+    "runBytes",
+    "runBump",
+  ] as const),
+  ...(["outStep", "outOffset", "addStep", "addOffset", "panels", "panelBytes", "tail", "tailBytes"] as const),
+  ...(["groups", "groupIn", "groupOut"] as const),
+);
 
 /** What one group multiplies: from each of kh rows, `runs` stretches of `run` neighbouring elements. */
 export interface ConvShape {
@@ -62,16 +59,14 @@ export function convShape({ size, dilations, groups, inputs, outputs, members }:
   };
 }
 
-const width = ({ width, left = 0, right = 0 }: BufferSpec): number => width - left - right;
-
 export function convParams(spec: ConvSpec, { reads, write }: StepBuffers): Uint8Array {
   const x = reads[0]!;
   const added = spec.residual ? reads[2]! : write;
   const { depth, runs, run, panels, tail, inputs } = convShape(spec);
   const pixel = x.channels * 4;
-  const values: Record<(typeof words)[number], number> = {
+  return convWords.pack({
     ...{
-      width: spec.phase?.count ?? width(write),
+      width: spec.phase?.count ?? pixelsOf(write),
       targetStep: (spec.rowsOut ?? 1) * 4,
       kh: spec.size[0],
       runs,
@@ -87,8 +82,7 @@ export function convParams(spec: ConvSpec, { reads, write }: StepBuffers): Uint8
     ...{ addStep: added.channels * 4, addOffset: (added.left ?? 0) * added.channels * 4 },
     ...{ panelBytes: (depth + 1) * panelOutputs * 4, tail, tailBytes: (depth + 1) * tail * 4 },
     ...{ groupIn: inputs * 4, groupOut: (spec.outputs / spec.groups) * 4 },
-  };
-  return new Uint8Array(Int32Array.from(words, (word) => values[word]).buffer);
+  });
 }
 
 /** Elements of all packed weights. */

@@ -15,13 +15,14 @@ import {
   op,
   set,
   store,
+  sum,
   when,
   whileLoop,
 } from "../../wasm/assembler.ts";
 import { activateLanes } from "../activation.ts";
 import type { CodeMode } from "../kernel.ts";
 import { multiplyAdd } from "../lanes.ts";
-import { convShape, convWord, panelOutputs } from "./layout.ts";
+import { convShape, convWords, panelOutputs } from "./layout.ts";
 
 /** One function that sums `vectors` neighbouring vectors of outputs for a tile of pixels, from panels of `side` outputs. */
 interface Panel {
@@ -42,14 +43,12 @@ export function emitConv(module: ModuleBuilder, name: string, spec: ConvSpec, mo
   emitStrip(module, name, spec, whole, tails);
 }
 
-const p = (params: Local, word: Parameters<typeof convWord>[0]): Code => load("i32.load", get(params), convWord(word));
-const sum = (...terms: Code[]): Code => terms.reduce((a, b) => op("i32.add", a, b));
-
 /** (rows, params, input, weights, [added], list, output): the pointers of the strip's pixels, then panel after panel. */
 function emitStrip(module: ModuleBuilder, name: string, spec: ConvSpec, whole: Panel, tails: readonly Panel[]): void {
   const tables = spec.residual ? 6 : 5;
   module.define(name, Array(tables + 1).fill("i32"), (f) => {
     const [rows, params, source, constants] = f.params as [Local, Local, Local, Local];
+    const p = convWords.reader(params);
     const [list, target] = f.params.slice(-2) as [Local, Local];
     const added = spec.residual ? f.params[4]! : undefined;
     const { tiles, weights, group, inOffset, outOffset, panel } = f.locals(
@@ -71,24 +70,21 @@ function emitStrip(module: ModuleBuilder, name: string, spec: ConvSpec, whole: P
       when(op("i32.eqz", get(rows)), ...[whole, ...tails].flatMap(sums), [0x0f]),
       ...buildList(f, spec, { rows, params, source, list, target, added, tiles }),
       set(weights, load("i32.load", get(constants))),
-      set(group, p(params, "groups")),
+      set(group, p("groups")),
       doWhile(
         get(group),
-        set(panel, p(params, "panels")),
+        set(panel, p("panels")),
         whileLoop(
           get(panel),
           ...sums(whole),
-          bump(weights, p(params, "panelBytes")),
+          bump(weights, p("panelBytes")),
           bump(outOffset, panelOutputs * 4),
           bump(panel, -1),
         ),
-        ...tails.map((panel) => when(op("i32.eq", p(params, "tail"), i32(panel.side)), ...sums(panel))),
-        bump(weights, p(params, "tailBytes")),
-        bump(inOffset, p(params, "groupIn")),
-        set(
-          outOffset,
-          sum(get(outOffset), p(params, "groupOut"), op("i32.mul", p(params, "panels"), i32(-panelOutputs * 4))),
-        ),
+        ...tails.map((panel) => when(op("i32.eq", p("tail"), i32(panel.side)), ...sums(panel))),
+        bump(weights, p("tailBytes")),
+        bump(inOffset, p("groupIn")),
+        set(outOffset, sum(get(outOffset), p("groupOut"), op("i32.mul", p("panels"), i32(-panelOutputs * 4)))),
         bump(group, -1),
       ),
     );
@@ -108,6 +104,7 @@ interface ListLocals {
 /** Pointers of tile after tile; the last tile repeats the last pixel. Leaves the number of tiles. */
 function buildList(f: FunctionBuilder, { tile }: ConvSpec, names: ListLocals): Code[] {
   const { rows, params, source, list, target, added, tiles } = names;
+  const p = convWords.reader(params);
   const { at, slot, x, inAt, outAt, addAt, ky, table, entry, kh, left } = f.locals(
     "i32",
     ...(["at", "slot", "x", "inAt", "outAt", "addAt", "ky", "table", "entry", "kh", "left"] as const),
@@ -121,7 +118,7 @@ function buildList(f: FunctionBuilder, { tile }: ConvSpec, names: ListLocals): C
       get(ky),
       store("i32.store", get(entry), sum(load("i32.load", get(table)), get(inAt))),
       bump(entry, line),
-      bump(table, p(params, "tableStep")),
+      bump(table, p("tableStep")),
       bump(ky, -1),
     ),
     store("i32.store", get(entry), sum(load("i32.load", get(target)), get(outAt))),
@@ -135,23 +132,23 @@ function buildList(f: FunctionBuilder, { tile }: ConvSpec, names: ListLocals): C
     ),
   ];
   const startRow = [
-    set(x, p(params, "width")),
-    set(inAt, p(params, "inOffset")),
-    set(outAt, p(params, "outOffset")),
-    ...(added ? [set(addAt, p(params, "addOffset"))] : []),
+    set(x, p("width")),
+    set(inAt, p("inOffset")),
+    set(outAt, p("outOffset")),
+    ...(added ? [set(addAt, p("addOffset"))] : []),
   ];
   const advance = [
     bump(x, -1),
-    bump(inAt, p(params, "inStep")),
-    bump(outAt, p(params, "outStep")),
-    ...(added ? [bump(addAt, p(params, "addStep")), when(op("i32.eqz", get(x)), bump(added, 4))] : []),
-    when(op("i32.eqz", get(x)), ...startRow, bump(source, p(params, "rowStep")), bump(target, p(params, "targetStep"))),
+    bump(inAt, p("inStep")),
+    bump(outAt, p("outStep")),
+    ...(added ? [bump(addAt, p("addStep")), when(op("i32.eqz", get(x)), bump(added, 4))] : []),
+    when(op("i32.eqz", get(x)), ...startRow, bump(source, p("rowStep")), bump(target, p("targetStep"))),
   ];
   return [
     set(at, get(list)),
-    set(kh, p(params, "kh")),
+    set(kh, p("kh")),
     ...startRow,
-    set(left, op("i32.mul", get(rows), p(params, "width"))),
+    set(left, op("i32.mul", get(rows), p("width"))),
     doWhile(
       op("i32.or", get(left), get(slot)),
       ...pixel,
@@ -166,11 +163,11 @@ function emitPanel(module: ModuleBuilder, { name, vectors, side }: Panel, spec: 
   const { tile, residual, activation } = spec;
   module.define(name, Array(6).fill("i32"), (f) => {
     const [list, tiles, params, weights, inOffset, outOffset] = f.params as [Local, Local, Local, Local, Local, Local];
-    const locals = (type: "i32" | "v128", count: number): Local[] => Array.from({ length: count }, () => f.local(type));
-    const pointers = locals("i32", tile);
+    const p = convWords.reader(params);
+    const pointers = f.array("i32", tile);
     const { b, end, ky, run } = f.locals("i32", "b", "end", "ky", "run");
-    const sums = Array.from({ length: tile }, () => locals("v128", vectors));
-    const [right, spares] = [locals("v128", vectors), locals("v128", 2 * vectors * tile)];
+    const sums = Array.from({ length: tile }, () => f.array("v128", vectors));
+    const [right, spares] = [f.array("v128", vectors), f.array("v128", 2 * vectors * tile)];
     const leftSide = f.local("v128");
     const unroll = convShape(spec).run % 4 === 0 ? 4 : 1;
     const setPointers = (offset: Local): Code[] =>
@@ -194,21 +191,21 @@ function emitPanel(module: ModuleBuilder, { name, vectors, side }: Panel, spec: 
         get(tiles),
         ...sums.flatMap((row) => row.map((x, v) => set(x, load("v128.load", get(weights), v * 16)))),
         set(b, sum(get(weights), i32(side * 4))),
-        set(ky, p(params, "kh")),
+        set(ky, p("kh")),
         doWhile(
           get(ky),
           ...setPointers(inOffset),
-          set(run, p(params, "runs")),
+          set(run, p("runs")),
           doWhile(
             get(run),
-            set(end, sum(get(pointers[0]!), p(params, "runBytes"))),
+            set(end, sum(get(pointers[0]!), p("runBytes"))),
             doWhile(
               op("i32.lt_u", get(pointers[0]!), get(end)),
               ...Array.from({ length: unroll }, (_, u) => element(u)).flat(),
               bump(b, unroll * side * 4),
               ...pointers.map((x) => bump(x, unroll * 4)),
             ),
-            ...pointers.map((x) => bump(x, p(params, "runBump"))),
+            ...pointers.map((x) => bump(x, p("runBump"))),
             bump(run, -1),
           ),
           bump(list, tile * 4),

@@ -2,7 +2,7 @@
 // m · stored + c, m being the member of the depth multiplier: members stand one after the other, each padded.
 import type { DepthwiseSpec } from "../../plan/types.ts";
 import { activate, activationName } from "../activation.ts";
-import type { CodeMode, Kernel, Rows, StepBuffers } from "../kernel.ts";
+import { type CodeMode, type Kernel, pixelsOf, type Rows, type StepBuffers } from "../kernel.ts";
 import { depthwiseParams, depthwiseShape, packDepthwise } from "./layout.ts";
 import { depthwiseVariant, emitDepthwise } from "./wasm.ts";
 
@@ -11,12 +11,13 @@ function reference(spec: DepthwiseSpec, [input, constants]: Rows[], write: Rows,
   const stored = input!.spec.channels;
   const { index } = depthwiseShape(spec, stored);
   const weights = constants!.row(0);
-  const { width, left = 0, right = 0, channels } = write.spec;
+  const { left = 0, channels } = write.spec;
+  const pixels = pixelsOf(write.spec);
   const start = (input!.spec.left ?? 0) - spec.pads[1];
   for (let y = 0; y < rows; y++) {
     const window = Array.from({ length: kh }, (_, ky) => input!.row(y * spec.strides[0] + ky * spec.dilations[0]));
     const out = write.row(y);
-    for (let x = 0; x < width - left - right; x++) {
+    for (let x = 0; x < pixels; x++) {
       for (let o = 0; o < stored * spec.depthMultiplier; o++) {
         let sum = weights[index(o, -1)]!;
         for (let tap = 0; tap < kh * kw; tap++) {
@@ -44,8 +45,8 @@ export const depthwise: Kernel<DepthwiseSpec> = {
   reference,
   entry,
   emit: emitDepthwise,
-  work: ({ size }, { write: { width, left = 0, right = 0, channels } }) => {
-    const multiplications = size[0] * size[1] * channels * (width - left - right);
+  work: ({ size }, { write }) => {
+    const multiplications = size[0] * size[1] * write.channels * pixelsOf(write);
     return { arithmetic: "depthwise", multiplications, additions: 0, serialAdditions: 0 };
   },
   params: depthwiseParams,

@@ -1,15 +1,13 @@
 // How the depthwise family holds its parameters and weights: blocks of 8 channels (4 where no more are stored), of each
 // the bias and then the taps in the order of rows.
 import type { DepthwiseSpec } from "../../plan/types.ts";
-import type { StepBuffers } from "../kernel.ts";
+import { pixelsOf, type StepBuffers } from "../kernel.ts";
+import { wordsOf } from "../words.ts";
 
-const words = [
-  ...["width", "inStep", "inOffset", "rowStep", "kh", "tableStep", "column"],
-  ...["outStep", "outOffset", "channels", "members"],
-] as const;
-
-/** Byte offset of a word in the parameter block. */
-export const depthwiseWord = (name: (typeof words)[number]): number => words.indexOf(name) * 4;
+export const depthwiseWords = wordsOf(
+  ...(["width", "inStep", "inOffset", "rowStep", "kh", "tableStep", "column"] as const),
+  ...(["outStep", "outOffset", "channels", "members"] as const),
+);
 
 export interface DepthwiseShape {
   /** Channels of a block. */
@@ -33,14 +31,13 @@ export function depthwiseShape({ size, depthMultiplier }: DepthwiseSpec, stored:
 export function depthwiseParams(spec: DepthwiseSpec, { reads, write }: StepBuffers): Uint8Array {
   const { channels, left = 0 } = reads[0]!;
   const pixel = channels * 4;
-  const values: Record<(typeof words)[number], number> = {
-    width: write.width - (write.left ?? 0) - (write.right ?? 0),
+  return depthwiseWords.pack({
+    width: pixelsOf(write),
     ...{ inStep: spec.strides[1] * pixel, inOffset: (left - spec.pads[1]) * pixel, column: pixel },
     ...{ rowStep: spec.strides[0] * 4, kh: spec.size[0], tableStep: spec.dilations[0] * 4 },
     ...{ outStep: write.channels * 4, outOffset: (write.left ?? 0) * write.channels * 4 },
     ...{ channels: pixel, members: spec.depthMultiplier },
-  };
-  return new Uint8Array(Int32Array.from(words, (word) => values[word]).buffer);
+  });
 }
 
 /** Packs a weight [kh, kw, channels, multiplier] and a bias [channels · multiplier] for `stored` channels. */

@@ -13,13 +13,14 @@ import {
   op,
   set,
   store,
+  sum,
   when,
   whileLoop,
 } from "../../wasm/assembler.ts";
 import { activateLanes } from "../activation.ts";
-import type { CodeMode, StepBuffers } from "../kernel.ts";
+import { type CodeMode, pixelsOf, type StepBuffers } from "../kernel.ts";
 import { multiplyAdd } from "../lanes.ts";
-import { depthwiseWord } from "./layout.ts";
+import { depthwiseWords } from "./layout.ts";
 
 /** Filters up to so many rows are unrolled; taller ones are a loop. */
 const unrolledRows = 5;
@@ -33,7 +34,7 @@ export function depthwiseVariant(
   { wide }: CodeMode,
 ): { vectors: number; tile: number; side: number } {
   const side = Math.min(8, reads[0]!.channels);
-  const width = write.width - (write.left ?? 0) - (write.right ?? 0);
+  const width = pixelsOf(write);
   return { vectors: wide && side === 8 ? 2 : 1, tile: Math.min(width, strides[1] > 1 && size[1] > 1 ? 3 : 4), side };
 }
 
@@ -49,9 +50,7 @@ export function emitDepthwise(
   const unrolled = kh <= unrolledRows;
   module.define(name, Array(5).fill("i32"), (f) => {
     const [rows, params, source, constants, target] = f.params as [Local, Local, Local, Local, Local];
-    const p = (word: Parameters<typeof depthwiseWord>[0]): Code => load("i32.load", get(params), depthwiseWord(word));
-    const sum = (...terms: Code[]): Code => terms.reduce((a, b) => op("i32.add", a, b));
-    const locals = (type: "i32" | "v128", count: number): Local[] => Array.from({ length: count }, () => f.local(type));
+    const p = depthwiseWords.reader(params);
     const { x, left, out, outEnd, weights, member, inAt, outAt, table, ky, from, step, at } = f.locals(
       "i32",
       ...([
@@ -70,13 +69,13 @@ export function emitDepthwise(
         "at",
       ] as const),
     );
-    const starts = locals("i32", unrolled ? kh : 1);
+    const starts = f.array("i32", unrolled ? kh : 1);
     const columns = distinctColumns(spec, tile);
     const offsets = columns.map((column) => (column === 0 ? undefined : f.local("i32")));
     const outSteps = Array.from({ length: tile }, (_, i) => (i === 0 ? undefined : f.local("i32")));
-    const sums = Array.from({ length: tile }, () => locals("v128", vectors));
-    const taps = Array.from({ length: Math.min(kw, heldTaps) }, () => locals("v128", vectors));
-    const [value, spares] = [locals("v128", vectors), locals("v128", 2 * tile * vectors)];
+    const sums = Array.from({ length: tile }, () => f.array("v128", vectors));
+    const taps = Array.from({ length: Math.min(kw, heldTaps) }, () => f.array("v128", vectors));
+    const [value, spares] = [f.array("v128", vectors), f.array("v128", 2 * tile * vectors)];
     const plus = (base: Code, offset: Local | undefined): Code => (offset ? sum(base, get(offset)) : base);
 
     /** One row of the window: its taps into registers, then each column of pixels to all sums that it belongs to. */

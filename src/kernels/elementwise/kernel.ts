@@ -13,10 +13,12 @@ import {
   set,
   splat,
   store,
+  sum,
   whileLoop,
 } from "../../wasm/assembler.ts";
 import { activate, activateLanes, activationName } from "../activation.ts";
-import type { CodeMode, Kernel, Rows, StepBuffers } from "../kernel.ts";
+import { type CodeMode, type Kernel, pixelsOf, type Rows, type StepBuffers } from "../kernel.ts";
+import { wordsOf } from "../words.ts";
 
 const formulas: Record<ElementwiseSpec["op"], (a: number, b: number) => number> = {
   copy: (a) => a,
@@ -27,10 +29,10 @@ const formulas: Record<ElementwiseSpec["op"], (a: number, b: number) => number> 
 };
 
 function reference(spec: ElementwiseSpec, [first, second]: Rows[], write: Rows, rows: number): void {
-  const { width, left = 0, right = 0, channels } = write.spec;
+  const { left = 0, channels } = write.spec;
   for (let y = 0; y < rows; y++) {
     const [a, b, out] = [first!.row(y * spec.strides[0]), second?.row(spec.broadcast ? 0 : y), write.row(y)];
-    for (let x = 0; x < width - left - right; x++) {
+    for (let x = 0; x < pixelsOf(write.spec); x++) {
       const from = ((first!.spec.left ?? 0) + x * spec.strides[1]) * first!.spec.channels;
       const other = second ? ((second.spec.left ?? 0) + (spec.broadcast ? 0 : x)) * second.spec.channels : 0;
       const to = (left + x) * channels + spec.offset;
@@ -41,21 +43,19 @@ function reference(spec: ElementwiseSpec, [first, second]: Rows[], write: Rows, 
   }
 }
 
-const words = ["pixels", "bytes", "aOffset", "aStep", "bOffset", "bStep", "outOffset", "outStep"] as const;
-type Word = (typeof words)[number];
+const words = wordsOf("pixels", "bytes", "aOffset", "aStep", "bOffset", "bStep", "outOffset", "outStep");
 
 function params(spec: ElementwiseSpec, { reads, write }: StepBuffers): Uint8Array {
   const [a, b] = [reads[0]!, reads[1] ?? reads[0]!];
   const [from, other, to] = [a.channels * 4, b.channels * 4, write.channels * 4];
-  const values: Record<Word, number> = {
-    pixels: write.width - (write.left ?? 0) - (write.right ?? 0),
+  return words.pack({
+    pixels: pixelsOf(write),
     // Whole vectors: what lies beyond the channels is padding, or written by a later step.
     bytes: Math.ceil(spec.channels / 4) * 16,
     ...{ aOffset: (a.left ?? 0) * from, aStep: spec.strides[1] * from },
     ...{ bOffset: (b.left ?? 0) * other, bStep: spec.broadcast ? 0 : other },
     ...{ outOffset: (write.left ?? 0) * to + spec.offset * 4, outStep: to },
-  };
-  return new Uint8Array(Int32Array.from(words, (word) => values[word]).buffer);
+  });
 }
 
 /** (rows, params, a, [b], output) */
@@ -66,8 +66,7 @@ function emit(module: ModuleBuilder, name: string, spec: ElementwiseSpec, mode: 
     const target = f.params.at(-1)!;
     const { a, b, out, pixels, at, end } = f.locals("i32", "a", "b", "out", "pixels", "at", "end");
     const { x, y, spare, more } = f.locals("v128", "x", "y", "spare", "more");
-    const p = (word: Word): Code => load("i32.load", get(params), words.indexOf(word) * 4);
-    const sum = (...terms: Code[]): Code => terms.reduce((one, other) => op("i32.add", one, other));
+    const p = words.reader(params);
     const zero = splat("f32x4", 0);
     const negative = (): Code => op("f32x4.mul", op("f32x4.min", get(x), zero), get(y));
     const combined: Record<ElementwiseSpec["op"], () => Code> = {

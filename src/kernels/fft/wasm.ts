@@ -40,7 +40,7 @@ export function emitFft(
     const { last, first, second, tile, x, at, y, table, from } = f.locals(
       ...(["i32", "last", "first", "second", "tile", "x", "at", "y", "table", "from"] as const),
     );
-    const values = Array.from({ length: block / 4 }, () => f.local("v128"));
+    const values = f.array("v128", block / 4);
     const spare = f.local("v128");
     const { along, product } = passesOver(f, params, mode, 4 * width);
     const finish = finisher(f, params, "f32", finishKind(end, "f32"), output, { ...mode, wide: false });

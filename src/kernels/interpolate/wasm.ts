@@ -89,7 +89,7 @@ export function emitColumns(
       ...(["i32", "i", "n", "tap", "tapEnd", "upper", "lower", "at", "stop"] as const),
     );
     const weight = f.local("v128");
-    const sums = Array.from({ length: vectors }, () => f.local("v128"));
+    const sums = f.array("v128", vectors);
     const kind = finishKind(end, "f32");
     const finish = finisher(f, params, "f32", kind, write.dtype, mode);
     const element = (row: Local, v: number): Code => load("v128.load", get(row), v * 16);

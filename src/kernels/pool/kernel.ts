@@ -14,14 +14,16 @@ import {
   set,
   splat,
   store,
+  sum,
   when,
   whileLoop,
 } from "../../wasm/assembler.ts";
-import type { Kernel, Rows, StepBuffers } from "../kernel.ts";
+import { type Kernel, pixelsOf, type Rows, type StepBuffers } from "../kernel.ts";
+import { wordsOf } from "../words.ts";
 
 function reference(spec: PoolSpec, [input]: Rows[], write: Rows, rows: number, first: number): void {
   const { size, strides, dilations, pads, height, width: inWidth } = spec;
-  const { width, left = 0, right = 0, channels } = write.spec;
+  const { left = 0, channels } = write.spec;
   const inside = (axis: 0 | 1, at: number, side: number): number[] => {
     const all = Array.from({ length: size[axis] }, (_, k) => at * strides[axis] - pads[axis] + k * dilations[axis]);
     return all.filter((i) => i >= 0 && i < side);
@@ -29,7 +31,7 @@ function reference(spec: PoolSpec, [input]: Rows[], write: Rows, rows: number, f
   for (let y = 0; y < rows; y++) {
     const ys = inside(0, first + y, height);
     const out = write.row(y);
-    for (let x = 0; x < width - left - right; x++) {
+    for (let x = 0; x < pixelsOf(write.spec); x++) {
       const xs = inside(1, x, inWidth);
       for (let c = 0; c < channels; c++) {
         const values = ys.flatMap((row) =>
@@ -47,22 +49,20 @@ function reference(spec: PoolSpec, [input]: Rows[], write: Rows, rows: number, f
   }
 }
 
-const words = [
-  ...["pixels", "inLeft", "inPixel", "inWidth", "height", "kh", "kw", "strideY", "strideX"],
-  ...["dilationY", "dilationX", "padTop", "padLeft", "outOffset", "outPixel", "area"],
-] as const;
-type Word = (typeof words)[number];
+const words = wordsOf(
+  ...(["pixels", "inLeft", "inPixel", "inWidth", "height", "kh", "kw", "strideY", "strideX"] as const),
+  ...(["dilationY", "dilationX", "padTop", "padLeft", "outOffset", "outPixel", "area"] as const),
+);
 
 function params({ size, strides, dilations, pads, ...spec }: PoolSpec, { reads, write }: StepBuffers): Uint8Array {
   const { channels, left = 0 } = reads[0]!;
-  const values: Record<Word, number> = {
-    pixels: write.width - (write.left ?? 0) - (write.right ?? 0),
+  return words.pack({
+    pixels: pixelsOf(write),
     ...{ inLeft: left * channels * 4, inPixel: channels * 4, inWidth: spec.width, height: spec.height },
     ...{ kh: size[0], kw: size[1], strideY: strides[0], strideX: strides[1] },
     ...{ dilationY: dilations[0], dilationX: dilations[1], padTop: pads[0], padLeft: pads[1] },
     ...{ outOffset: (write.left ?? 0) * write.channels * 4, outPixel: write.channels * 4, area: size[0] * size[1] },
-  };
-  return new Uint8Array(Int32Array.from(words, (word) => values[word]).buffer);
+  });
 }
 
 /** (rows, params, input, twice the first row, output) */
@@ -70,8 +70,7 @@ function emit(module: ModuleBuilder, name: string, spec: PoolSpec): void {
   const isMax = spec.op === "max";
   module.define(name, Array(5).fill("i32"), (f) => {
     const [rows, params, table, position, target] = f.params as [Local, Local, Local, Local, Local];
-    const p = (word: Word): Code => load("i32.load", get(params), words.indexOf(word) * 4);
-    const sum = (...terms: Code[]): Code => terms.reduce((a, b) => op("i32.add", a, b));
+    const p = words.reader(params);
     const times = (a: Code, b: Code): Code => op("i32.mul", a, b);
     const { y, x, left, top, side, ky, kx, out, at, count, column, row } = f.locals(
       "i32",

@@ -29,7 +29,7 @@ export function emitColumn(module: ModuleBuilder, name: string, { reads }: StepB
   const dtype = reads[0]!.dtype;
   module.define(name, ["i32", "i32", "i32", "i32"], (f) => {
     const [rows, params, source, target] = f.params as [Local, Local, Local, Local];
-    const [n, span, i, k, oldest, newest, above] = Array.from({ length: 7 }, () => f.local("i32")) as Local[] as [
+    const [n, span, i, k, oldest, newest, above] = f.array("i32", 7) as Local[] as [
       Local,
       Local,
       Local,
@@ -38,7 +38,7 @@ export function emitColumn(module: ModuleBuilder, name: string, { reads }: StepB
       Local,
       Local,
     ];
-    const sums = Array.from({ length: vectors }, () => f.local("v128"));
+    const sums = f.array("v128", vectors);
     const first = f.local("i32");
 
     const row = (table: Code, bytes: number): Code => op("i32.add", load("i32.load", table), scaled(get(i), bytes));
@@ -91,7 +91,7 @@ export function emitRow(module: ModuleBuilder, name: string, { reads, write }: S
   const [inBytes, outBytes] = [write.channels * bytesOf[dtype], write.channels * 4];
   module.define(name, ["i32", "i32", "i32", "i32"], (f) => {
     const [rows, params, source, target] = f.params as [Local, Local, Local, Local];
-    const [span, channel, from, to, oldest, end, sum] = Array.from({ length: 7 }, () => f.local("i32")) as Local[] as [
+    const [span, channel, from, to, oldest, end, sum] = f.array("i32", 7) as Local[] as [
       Local,
       Local,
       Local,

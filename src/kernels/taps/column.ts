@@ -48,8 +48,8 @@ export function emitColumn(
     const [rows, params, source, target] = f.params as [Local, Local, Local, Local];
     const { end, i, tap, tapEnd, table, at } = f.locals("i32", "end", "i", "tap", "tapEnd", "table", "at");
     const { begin, first, second } = f.locals("v128", "begin", "first", "second");
-    const values = Array.from({ length: vectors }, () => f.local("v128"));
-    const sums = Array.from({ length: height }, () => Array.from({ length: vectors }, () => f.local("v128")));
+    const values = f.array("v128", vectors);
+    const sums = Array.from({ length: height }, () => f.array("v128", vectors));
     const finish = finisher(f, params, arithmetic, finishKind(spec.finish, arithmetic), output, {
       ...mode,
       wide: false,

@@ -43,8 +43,8 @@ export function emitList(
     const { end, i, tap, tapEnd, from } = f.locals("i32", "end", "i", "tap", "tapEnd", "from");
     const { weight, spare } = f.locals("v128", "weight", "spare");
     const count = vectorsFor(arithmetic, mode);
-    const sums = Array.from({ length: count }, () => f.local("v128"));
-    const values = Array.from({ length: 2 }, () => f.local("v128"));
+    const sums = f.array("v128", count);
+    const values = f.array("v128", 2);
     const finish = finisher(f, params, arithmetic, finishKind(spec.finish, arithmetic), output, mode);
 
     const address = (table: Local, dtype: ViewDType): Code =>
@@ -77,7 +77,7 @@ export function emitList(
       ]),
     ];
     // Few taps: their rows are found once, and no loop runs over them.
-    const begins = Array.from({ length: unrolledTaps(spec, input) }, () => f.local("i32"));
+    const begins = f.array("i32", unrolledTaps(spec, input));
     const listed = begins.map((begin, k) => ({ begin, at: tapsLayout.taps + k * tapsLayout.tapBytes }));
     const overTaps = (...body: Code[]): Code[] => [
       set(tap, op("i32.add", get(params), i32(tapsLayout.taps))),

@@ -3,7 +3,7 @@
 // Networks", 2016). A tile becomes a pixel of 16 groups of channels, and the products are a pointwise layer in 16 groups.
 import type { WinogradSpec } from "../../plan/types.ts";
 import { activate, activationName } from "../activation.ts";
-import type { Kernel, LayerWeights, Rows } from "../kernel.ts";
+import { type Kernel, type LayerWeights, pixelsOf, type Rows } from "../kernel.ts";
 import { emitWinograd, winogradParams } from "./wasm.ts";
 
 /** Of four inputs in a line: what is multiplied. */
@@ -24,8 +24,8 @@ function both(line: (values: number[]) => number[], matrix: number[][]): number[
 
 function reference(spec: WinogradSpec, [input, added]: Rows[], write: Rows, rows: number): void {
   const { channels } = input!.spec;
-  const { width, left = 0, right = 0 } = write.spec;
-  const pixels = width - left - right;
+  const { left = 0 } = write.spec;
+  const pixels = pixelsOf(write.spec);
   for (let y = 0; y < rows; y++) {
     if (spec.part === "input") {
       const start = (input!.spec.left ?? 0) - spec.pads[1];
@@ -83,9 +83,9 @@ export const winograd: Kernel<WinogradSpec> = {
   entry: ({ part, activation, residual }, _buffers, { wide }) =>
     ["winograd", part, activationName(activation), residual && "add", wide && "wide"].filter(Boolean).join(" "),
   emit: (module, name, spec, _buffers, mode) => emitWinograd(module, name, spec, mode),
-  work: ({ part }, { reads, write: { width, left = 0, right = 0, channels } }) => {
+  work: ({ part }, { reads, write }) => {
     // Sums along both axes, of 16 values a tile.
-    const tiles = part === "input" ? width * reads[0]!.channels : ((width - left - right) / 2) * channels;
+    const tiles = part === "input" ? write.width * reads[0]!.channels : (pixelsOf(write) / 2) * write.channels;
     return { arithmetic: "depthwise", multiplications: 0, additions: tiles * 24, serialAdditions: 0 };
   },
   params: winogradParams,

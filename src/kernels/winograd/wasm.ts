@@ -12,23 +12,24 @@ import {
   op,
   set,
   store,
+  sum,
   whileLoop,
 } from "../../wasm/assembler.ts";
 import { activateLanes } from "../activation.ts";
-import type { CodeMode, StepBuffers } from "../kernel.ts";
+import { type CodeMode, pixelsOf, type StepBuffers } from "../kernel.ts";
+import { wordsOf } from "../words.ts";
 
-const words = [
-  ...["tiles", "inStep", "inOffset", "inPixel", "outStep", "outOffset", "outPixel"],
-  ...["channels", "addStep", "addOffset", "addPixel"],
-] as const;
-type Word = (typeof words)[number];
+const words = wordsOf(
+  ...(["tiles", "inStep", "inOffset", "inPixel", "outStep", "outOffset", "outPixel"] as const),
+  ...(["channels", "addStep", "addOffset", "addPixel"] as const),
+);
 
 export function winogradParams(spec: WinogradSpec, { reads, write }: StepBuffers): Uint8Array {
   const [x, added] = [reads[0]!, reads[1] ?? write];
   const isInput = spec.part === "input";
-  const pixels = write.width - (write.left ?? 0) - (write.right ?? 0);
+  const pixels = pixelsOf(write);
   const [from, to, more] = [x.channels * 4, write.channels * 4, added.channels * 4];
-  const values: Record<Word, number> = {
+  return words.pack({
     tiles: isInput ? pixels : pixels / 2,
     // Tiles of the input overlap by two pixels; what is transformed is a pixel a tile.
     ...{ inStep: isInput ? 2 * from : from, inPixel: isInput ? from : from / 16 },
@@ -36,8 +37,7 @@ export function winogradParams(spec: WinogradSpec, { reads, write }: StepBuffers
     ...{ outStep: isInput ? to : 2 * to, outPixel: isInput ? to / 16 : to, outOffset: (write.left ?? 0) * to },
     channels: isInput ? from : to,
     ...{ addStep: 2 * more, addPixel: more, addOffset: (added.left ?? 0) * more },
-  };
-  return new Uint8Array(Int32Array.from(words, (word) => values[word]).buffer);
+  });
 }
 
 /** Which of four neighbours a sum takes, and with which sign. */
@@ -59,7 +59,7 @@ const inputLine: Line = [
     [1, 1],
     [3, -1],
   ],
-]; // prettier-ignore
+];
 const outputLine: Line = [
   [
     [0, 1],
@@ -71,7 +71,7 @@ const outputLine: Line = [
     [2, -1],
     [3, -1],
   ],
-]; // prettier-ignore
+];
 
 /** Stored channels are multiples of 4, or of 8 where there are more. */
 export function emitWinograd(module: ModuleBuilder, name: string, spec: WinogradSpec, mode: CodeMode): void {
@@ -80,24 +80,22 @@ export function emitWinograd(module: ModuleBuilder, name: string, spec: Winograd
     const [rows, params, source] = f.params as [Local, Local, Local];
     const target = f.params.at(-1)!;
     const added = spec.residual ? f.params[3]! : undefined;
-    const locals = (type: "i32" | "v128", count: number): Local[] => Array.from({ length: count }, () => f.local(type));
     const { tiles, inAt, outAt, addAt, channel, end, step } = f.locals(
       "i32",
       ...(["tiles", "inAt", "outAt", "addAt", "channel", "end", "step"] as const),
     );
     const vectors = mode.wide ? 2 : 1;
-    const p = (word: Word): Code => load("i32.load", get(params), words.indexOf(word) * 4);
-    const sum = (...terms: Code[]): Code => terms.reduce((a, b) => op("i32.add", a, b));
+    const p = words.reader(params);
     const line = isInput ? inputLine : outputLine;
     const count = line.length;
     // Of the input, four rows; of the products, four lines of four groups: 16 addresses in both cases.
-    const ins = locals("i32", 4);
-    const pixels = locals("i32", 4);
-    const outs = locals("i32", isInput ? 16 : 4);
-    const adds = locals("i32", added ? 4 : 0);
-    const between = Array.from({ length: 4 }, () => locals("v128", vectors));
-    const results = Array.from({ length: count }, () => locals("v128", vectors));
-    const spares = locals("v128", 2 * count * vectors);
+    const ins = f.array("i32", 4);
+    const pixels = f.array("i32", 4);
+    const outs = f.array("i32", isInput ? 16 : 4);
+    const adds = f.array("i32", added ? 4 : 0);
+    const between = Array.from({ length: 4 }, () => f.array("v128", vectors));
+    const results = Array.from({ length: count }, () => f.array("v128", vectors));
+    const spares = f.array("v128", 2 * count * vectors);
     const rowAt = (table: Local, row: number): Code => load("i32.load", get(table), row * 4);
     const plus = (a: Code, b: Code, sign: 1 | -1): Code => op(sign > 0 ? "f32x4.add" : "f32x4.sub", a, b);
     const at = (i: number, j: number): Code => sum(get(ins[i]!), get(pixels[j]!));
@@ -105,7 +103,7 @@ export function emitWinograd(module: ModuleBuilder, name: string, spec: Winograd
       terms.slice(1).reduce((all, [index, sign]) => plus(all, value(index), sign), value(terms[0]![0]));
 
     // V8 joins only loads and stores that it sees to be neighbours: at one address in a local.
-    const addresses = locals("i32", 3);
+    const addresses = f.array("i32", 3);
     const termOf = (terms: Line[number], row: number): number => terms.findIndex(([index]) => index === row);
 
     const sumLine = (i: number): Code[] => [
