@@ -4,7 +4,7 @@ import { generator } from "../random.ts";
 import type { LayerCase } from "./cases.ts";
 import type { LayerData } from "./data.ts";
 
-/** Winograd's algorithm, which some use for 3×3 windows, loses some units more than plain sums do. */
+/** Room for every order of summation, and for Winograd's algorithm, which some use for 3×3 windows. */
 export const allowed = 16;
 const epsilon = 2 ** -24;
 const samples = 12;

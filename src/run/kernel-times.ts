@@ -52,7 +52,8 @@ export async function timeKernels(plan: Plan, { wide, verdicts, signal }: Kernel
       for (const [index, step] of steps.entries()) {
         const work = workOf(step, buffers);
         const { multiplications } = work;
-        const arithmetic = work.arithmetic as Arithmetic; // layers have others
+        // Transforms multiply in f32; layers, which have rates of their own, are not timed here.
+        const arithmetic = work.arithmetic === "fft" ? "f32" : (work.arithmetic as Arithmetic);
         const additions = work.additions + work.serialAdditions;
         const [reads, write] = [step.reads.map((id) => buffers.get(id)!), buffers.get(step.writes)!];
         const [kernel, mode] = [kernelOf(step.kernel), { relaxed, wide }];
