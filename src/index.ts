@@ -1,7 +1,7 @@
 // The public face of filters and layers: exports only.
 export type { CallOptions } from "./engine/calls.ts";
-export type { LayerCallOptions, LayerTensors, PreparedLayer } from "./engine/layers.ts";
-export type { EngineOptions, Limits } from "./engine/options.ts";
+export type { LayerCallOptions, LayerRunOptions, LayerTensors, PreparedLayer } from "./engine/layers.ts";
+export type { EngineOptions, Limits, Planning } from "./engine/options.ts";
 export {
   createEngine,
   type Engine,
@@ -14,10 +14,11 @@ export { type FilterFactors, factorize } from "./factor/factorize.ts";
 export type { Filter } from "./factor/filter.ts";
 export { type FilterInfo, filters, namedFilters } from "./factor/filters.ts";
 export { gradientNames, gradientPair, isGradientName } from "./factor/gradients.ts";
+export type { WeightFactors, WeightOptions } from "./factor/weights.ts";
 export { explain } from "./plan/explain.ts";
 export type { FilterOptions, PictureSpec } from "./plan/filter-problem.ts";
 export { type LayerCost, type LayerSpec, layerCost, type StageCost } from "./plan/layer-cost.ts";
 export type { DataFormat, LayerKind, LayerOptions, LayerShapes, Pads } from "./plan/layer-problem.ts";
 export type { Activation, Alpha, Border, Cost, LayerProblem, Plan, Problem } from "./plan/types.ts";
 export { type Verdict, verdictNames } from "./run/wasm.ts";
-export type { DType, Image, ImageDType, ImageLike, Tensor, TensorLike } from "./tensor.ts";
+export type { DType, F32Tensor, Image, ImageDType, ImageLike, Tensor, TensorLike } from "./tensor.ts";

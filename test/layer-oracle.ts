@@ -21,7 +21,7 @@ export function outSide({ height, width, size, strides, dilations, pads }: Layer
 export function act(activation: Activation, value: number): number {
   if (typeof activation === "object")
     return "clip" in activation
-      ? Math.min(activation.clip[1], Math.max(activation.clip[0], value))
+      ? Math.min(activation.clip[1] ?? Infinity, Math.max(activation.clip[0] ?? -Infinity, value))
       : value < 0
         ? activation.leakyRelu * value
         : value;

@@ -1,6 +1,6 @@
 // rank1 bench: how fast this machine's kernels are, how near to what it can do at most, and how good predictions are.
 import { availableParallelism, cpus } from "node:os";
-import { type Command, InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import type { EngineInfo } from "../index.ts";
 import { writeStdout } from "../node/files.ts";
 import { wisdomFile, writeVerdicts } from "../node/wisdom.ts";
@@ -46,7 +46,11 @@ export function addBench(program: Command, signal: AbortSignal): void {
     .option("--size <WxH>", "size of the pictures (default: 1920x1080)", parseArea, { width: 1920, height: 1080 })
     .option("--threads <count>", "threads that work on whole calls (default: 1)", parseCount, 1)
     .option("--why", "show multiplications, additions and loads per value, and the kernels' names")
-    .option("--calibrate", "learn what there is to learn about this machine, and keep it");
+    .addOption(
+      new Option("--calibrate", "learn what there is to learn about this machine, and keep it").conflicts([
+        ...["size", "threads", "why"],
+      ]),
+    );
   addEngineOptions(command)
     .option("--json", "print JSON")
     .addHelpText("after", notes)

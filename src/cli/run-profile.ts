@@ -22,8 +22,7 @@ export async function profileModel(
   signal: AbortSignal,
 ): Promise<Profile> {
   const { explainModel } = await import("../onnx/index.ts");
-  const shapes = Object.fromEntries(Object.entries(inputs).map(([name, { shape }]) => [name, [...shape]]));
-  const { parts } = await explainModel(model, { shapes });
+  const { parts } = await explainModel(model, { inputs });
   const works = parts.flatMap((part) => part.works);
   const times: number[][] = works.map(() => []);
   const whole: number[] = [];

@@ -1,8 +1,9 @@
 // Layers of an engine: weights are checked, put into one order, packed into a network of one layer, and kept by the arrays
 // that hold them.
-import { checkOptions, describe, InvalidArgumentError, Rank1Error } from "../errors.ts";
+import { checkOptions, describe, InvalidArgumentError } from "../errors.ts";
 import { splitDepthwise } from "../factor/depthwise.ts";
 import type { LayerWeights } from "../kernels/kernel.ts";
+import { transposedWeights } from "../kernels/transposed/solver.ts";
 import {
   type LayerKind,
   type LayerOptions,
@@ -95,6 +96,9 @@ export function weightsOf(problem: LayerProblem, weights: LayerTensors): Map<str
 
 /** What the weights show of a problem's structure, which more plans then apply to; they get what those need. */
 export function findStructure(problem: LayerProblem, weights: Map<string, LayerWeights>): LayerProblem {
+  if (problem.kind === "transposed") {
+    for (const [id, phase] of transposedWeights(problem, weights.get("weight")!)) weights.set(id, phase);
+  }
   if (problem.kind !== "depthwise" || problem.depthMultiplier > 1) return problem;
   const [kh, kw] = problem.window.size;
   const { weight, bias } = weights.get("weight")!;
@@ -167,7 +171,6 @@ export class PreparedLayer {
   readonly plan: Plan;
   private readonly network: Network;
   private readonly enqueue: Enqueue;
-  private disposed = false;
 
   /** @internal Use `engine.prepare`. */
   constructor(plan: Plan, network: Network, enqueue: Enqueue) {
@@ -194,21 +197,12 @@ export class PreparedLayer {
       throw new InvalidArgumentError({ parameter: "x", expected, received });
     }
     const target = checkLayerOut(problem, x, out);
-    return this.enqueue(signal, async (signal) => {
-      if (this.disposed) {
-        const [expected, received] = ["a layer in use", "a disposed one"];
-        throw new Rank1Error("DISPOSED", { parameter: "layer", expected, received });
-      }
-      return runLayer(problem, this.network, x, target, { signal, onProgress });
-    });
+    return this.enqueue(signal, (signal) => runLayer(problem, this.network, x, target, { signal, onProgress }));
   }
 
   /** Frees its memory, after the calls that wait; later calls are rejected. */
   dispose(): void {
-    this.enqueue(undefined, async () => {
-      if (!this.disposed) this.network.dispose();
-      this.disposed = true;
-    }).catch(() => {});
+    this.enqueue(undefined, async () => this.network.dispose()).catch(() => {});
   }
 }
 

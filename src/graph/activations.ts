@@ -1,4 +1,5 @@
 // Functions of one number that may end a convolution: operators of their own, and what passes fuse into the node before.
+import type { Activation as KernelActivation } from "../plan/types.ts";
 import { numberOf, textOf } from "./nodes.ts";
 import type { GraphNode, Spec, Value } from "./types.ts";
 import { elementsOf } from "./values.ts";
@@ -6,6 +7,8 @@ import { elementsOf } from "./values.ts";
 export interface Activation {
   /** Names and defaults of up to two attributes, in the order in which `apply` takes them. */
   readonly parameters: Readonly<Record<string, number>>;
+  /** The same at the end of a generated kernel, where there is such a one. */
+  readonly kernel?: (a: number, b: number) => KernelActivation;
   apply(x: number, a: number, b: number): number;
 }
 
@@ -21,18 +24,26 @@ export function erf(x: number): number {
   return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum;
 }
 
-const plain = (apply: (x: number) => number): Activation => ({ parameters: {}, apply });
+const plain = (apply: (x: number) => number, kernel?: KernelActivation): Activation => ({
+  ...{ parameters: {}, apply },
+  ...(kernel && { kernel: () => kernel }),
+});
+const bound = (value: number): number | null => (Number.isFinite(value) ? value : null);
 
 /** By the names and with the defaults of ONNX. `Clip` has no attributes in new files: see its operator. */
 export const activations: Readonly<Record<string, Activation>> = {
-  Relu: plain((x) => Math.max(0, x)),
-  Sigmoid: plain(sigmoid),
+  Relu: plain((x) => Math.max(0, x), "relu"),
+  Sigmoid: plain(sigmoid, "sigmoid"),
   Tanh: plain(Math.tanh),
   Softplus: plain(softplus),
   Softsign: plain((x) => x / (1 + Math.abs(x))),
-  HardSwish: plain((x) => x * between(x / 6 + 0.5, 0, 1)),
+  HardSwish: plain((x) => x * between(x / 6 + 0.5, 0, 1), "hard-swish"),
   Mish: plain((x) => x * Math.tanh(softplus(x))),
-  LeakyRelu: { parameters: { alpha: 0.01 }, apply: (x, alpha) => (x < 0 ? alpha * x : x) },
+  LeakyRelu: {
+    parameters: { alpha: 0.01 },
+    apply: (x, alpha) => (x < 0 ? alpha * x : x),
+    kernel: (leakyRelu) => ({ leakyRelu }),
+  },
   Elu: { parameters: { alpha: 1 }, apply: (x, alpha) => (x < 0 ? alpha * Math.expm1(x) : x) },
   Celu: { parameters: { alpha: 1 }, apply: (x, alpha) => (x < 0 ? alpha * Math.expm1(x / alpha) : x) },
   Selu: {
@@ -43,7 +54,11 @@ export const activations: Readonly<Record<string, Activation>> = {
   ThresholdedRelu: { parameters: { alpha: 1 }, apply: (x, alpha) => (x > alpha || Number.isNaN(x) ? x : 0) },
   Gelu: plain((x) => 0.5 * x * (1 + erf(x * Math.SQRT1_2))),
   GeluTanh: plain((x) => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)))),
-  Clip: { parameters: { min: -Infinity, max: Infinity }, apply: between },
+  Clip: {
+    parameters: { min: -Infinity, max: Infinity },
+    apply: between,
+    kernel: (least, most) => ({ clip: [bound(least), bound(most)] }),
+  },
 };
 
 /** What a node computes of each element, if it is such a function: its name in the table and its parameters. */

@@ -17,7 +17,7 @@ import type {
   Window,
 } from "../plan/types.ts";
 import type { Tensor } from "../tensor.ts";
-import { activationOf } from "./activations.ts";
+import { activationOf, activations } from "./activations.ts";
 import { listOf, numberOf } from "./nodes.ts";
 import { halvesOf } from "./passes/separable.ts";
 import type { GraphNode, Spec } from "./types.ts";
@@ -56,17 +56,12 @@ function constantOf(name: string | undefined, { constants }: LoweringContext): T
   return tensor && toValue(tensor)?.dtype === "f32" ? tensor : undefined;
 }
 
-const kernelActivations: Readonly<Record<string, (a: number, b: number) => Activation>> = {
-  ...{ Relu: () => "relu", Sigmoid: () => "sigmoid", HardSwish: () => "hard-swish" },
-  ...{ LeakyRelu: (leakyRelu) => ({ leakyRelu }), Clip: (least, most) => ({ clip: [least, most] }) },
-};
-
 /** What a node's results go through, by the attributes that a pass has given it; undefined where no kernel can. */
 function fusedActivation(node: GraphNode, prefix = "activation"): Activation | undefined {
   const name = node.attributes[prefix];
   if (name === undefined) return "none";
   const [a = 0, b = 0] = listOf(node, `${prefix}Parameters`) ?? [];
-  return typeof name === "string" ? kernelActivations[name]?.(a, b) : undefined;
+  return typeof name === "string" ? activations[name]?.kernel?.(a, b) : undefined;
 }
 
 const windowFrom = ([, y, x]: readonly Axis[]): Window => ({
@@ -110,8 +105,13 @@ function layer(
 /** A weight [outputs, inputs, kh, kw] in TensorFlow's order. */
 function weightOf({ data, shape }: Tensor, bias: Tensor | undefined): LayerWeights {
   const [outputs, inputs, kh, kw] = shape as [number, number, number, number];
-  const weight = planesLast(data as Float32Array, outputs, inputs, kh * kw);
-  return { weight, bias: bias?.data as Float32Array | undefined };
+  return {
+    // Only while it is packed: one copy at a time.
+    get weight() {
+      return planesLast(data as Float32Array, outputs, inputs, kh * kw);
+    },
+    bias: bias?.data as Float32Array | undefined,
+  };
 }
 
 /** A grouped weight as one without groups, zeros where groups do not meet. */
@@ -151,7 +151,9 @@ const conv: Rule = (node, context) => {
   }
   // Groups that do not fill whole vectors cost as much as none.
   const whole = groups > 1 && (y[3]! / groups) % 8 === 0 && (x[3]! / groups) % 4 === 0 && !added;
-  const weights = new Map([["weight", weightOf(whole ? weight : ungrouped(weight, groups), bias.bias)]]);
+  const weights = new Map([
+    ["weight", weightOf(groups === 1 || whole ? weight : ungrouped(weight, groups), bias.bias)],
+  ]);
   const residual = added !== undefined;
   return layer(
     node,
@@ -239,7 +241,7 @@ const activation: Rule = (node, context) => {
     bounds.map((tensor) => tensor && toValue(tensor)),
   );
   const [a = 0, b = 0] = found?.parameters ?? [];
-  const known = found && kernelActivations[found.name]?.(a, b);
+  const known = found && activations[found.name]!.kernel?.(a, b);
   if (!x || !y || !known) return undefined;
   const [from, to] = [node.inputs[0]!, node.outputs[0]!];
   const kernel = elementwiseSpec("copy", x[3]!, { activation: known });
@@ -397,7 +399,7 @@ export const layerRules: Readonly<Record<string, Rule>> = {
   ...{ Conv: conv, SeparableConv: separable, ConvTranspose: convTranspose },
 };
 export const joiningRules: Readonly<Record<string, Rule>> = {
-  ...Object.fromEntries(["Relu", "Sigmoid", "HardSwish", "LeakyRelu", "Clip"].map((name) => [name, activation])),
+  ...Object.fromEntries(Object.keys(activations).map((name) => [name, activation])),
   ...{ Add: pairwise("add"), Sub: pairwise("sub"), Mul: pairwise("mul"), PRelu: pairwise("prelu") },
   ...{ BatchNormalization: batchNorm, Concat: concat, Slice: slice, Pad: pad },
   ...{ MaxPool: pool("max", false), AveragePool: pool("average", false) },

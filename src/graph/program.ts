@@ -25,6 +25,10 @@ export class GraphProgram {
   private readonly networks: ReadonlyMap<MachinePart, PreparedNetwork>;
   /** Results of parts that no caller sees: written again at each run. */
   private readonly kept = new Map<string, Value>();
+  private readonly constants: ReadonlyMap<string, Value>;
+  private readonly outputs: ReadonlySet<string>;
+  /** One run at a time: kept results are everyone's. */
+  private queue: Promise<unknown> = Promise.resolve();
 
   private constructor(
     graph: Graph,
@@ -38,6 +42,8 @@ export class GraphProgram {
     this.operators = operators;
     this.parts = parts;
     this.networks = networks;
+    this.constants = new Map([...graph.constants].map(([name, tensor]) => [name, toValue(tensor)!]));
+    this.outputs = new Set(graph.outputs.map(({ name }) => name));
   }
 
   /** Compiles for inputs of these types and shapes. */
@@ -53,7 +59,10 @@ export class GraphProgram {
     const networks = new Map<MachinePart, PreparedNetwork>();
     try {
       for (const part of parts) {
-        if (part.kind === "machine") networks.set(part, await engine.prepareNetwork(part.plan, part.weights));
+        if (part.kind !== "machine") continue;
+        networks.set(part, await engine.prepareNetwork(part.plan, part.weights));
+        // They are packed now, and would only be held twice.
+        part.weights.clear();
       }
     } catch (error) {
       for (const network of networks.values()) network.dispose();
@@ -72,14 +81,24 @@ export class GraphProgram {
     return [...this.networks.values()].reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
+  /** Gives the engine's memory back, after the runs that have begun. */
   dispose(): void {
+    this.queue.then(() => this.free());
+  }
+
+  private free(): void {
     for (const network of this.networks.values()) network.dispose();
   }
 
   /** Runs on checked inputs by name; the outputs are fresh arrays. */
-  async run(inputs: ReadonlyMap<string, Value>, options: RunOptions = {}): Promise<Record<string, Tensor>> {
-    const values = new Map<string, Value>(inputs);
-    for (const [name, tensor] of this.graph.constants) values.set(name, toValue(tensor)!);
+  run(inputs: ReadonlyMap<string, Value>, options: RunOptions = {}): Promise<Record<string, Tensor>> {
+    const run = this.queue.then(() => this.execute(inputs, options));
+    this.queue = run.catch(() => {});
+    return run;
+  }
+
+  private async execute(inputs: ReadonlyMap<string, Value>, options: RunOptions): Promise<Record<string, Tensor>> {
+    const values = new Map<string, Value>([...this.constants, ...inputs]);
     const { onProgress, onWork } = options;
     const watch = onWork && stopwatch(onWork);
     const total = this.parts.reduce((sum, part) => sum + timeOf(part), 0);
@@ -92,7 +111,7 @@ export class GraphProgram {
       before += time;
     }
     const taken = new Set([...inputs.values(), ...this.kept.values()].map(({ data }) => data));
-    for (const { data } of this.graph.constants.values()) taken.add(data);
+    for (const { data } of this.constants.values()) taken.add(data);
     return Object.fromEntries(
       this.graph.outputs.map(({ name }) => {
         const value = values.get(name)!;
@@ -109,8 +128,7 @@ export class GraphProgram {
     { signal, onProgress }: RunOptions,
     onStage?: () => void,
   ): Promise<void> {
-    const outputs = new Set(this.graph.outputs.map(({ name }) => name));
-    for (const name of part.writes) values.set(name, outputs.has(name) ? this.fresh(name) : this.keep(name));
+    for (const name of part.writes) values.set(name, this.outputs.has(name) ? this.fresh(name) : this.keep(name));
     const byName = (names: readonly string[]): Map<string, CallerValue> =>
       new Map(names.map((name) => [name, callerValue(values.get(name)!)]));
     const options = { signal, onProgress, onStage };

@@ -4,7 +4,8 @@ import { type Code, get, i32, type Local, op, set, splat } from "../wasm/assembl
 import type { CodeMode } from "./kernel.ts";
 import { multiplyAdd } from "./lanes.ts";
 
-const clip = (value: number, least: number, most: number): number => Math.min(most, Math.max(least, value));
+const clip = (value: number, least: number | null, most: number | null): number =>
+  Math.min(most ?? Infinity, Math.max(least ?? -Infinity, value));
 const sigmoid = (value: number): number => 1 / (1 + Math.exp(-value));
 
 export function activate(activation: Activation, value: number): number {
@@ -44,9 +45,9 @@ export function activateLanes(
 ): Code[] {
   const each = (step: (x: Local, spare: Local) => Code): Code[] => values.map((x, i) => step(x, spares[i]!));
   const constant = (value: number): Code => splat("f32x4", value);
-  const clipped = (x: Code, [least, most]: readonly [number, number]): Code => {
-    const low = least === -Infinity ? x : op("f32x4.max", x, constant(least));
-    return most === Infinity ? low : op("f32x4.min", low, constant(most));
+  const clipped = (x: Code, [least, most]: readonly [number | null, number | null]): Code => {
+    const low = least === null ? x : op("f32x4.max", x, constant(least));
+    return most === null ? low : op("f32x4.min", low, constant(most));
   };
   if (typeof activation === "object") {
     if ("clip" in activation) return each((x) => set(x, clipped(get(x), activation.clip)));
@@ -66,7 +67,7 @@ export function activateLanes(
     case "none":
       return [];
     case "relu":
-      return each((x) => set(x, clipped(get(x), [0, Infinity])));
+      return each((x) => set(x, clipped(get(x), [0, null])));
     case "relu6":
       return each((x) => set(x, clipped(get(x), [0, 6])));
     case "hard-swish": {

@@ -110,15 +110,21 @@ function layerGrain(touched: readonly BufferSpec[], extent: number, profile: Pro
   return weights > cache && whole < Math.ceil(extent / grain) * weights ? extent : grain;
 }
 
-/** `extent`: rows of the grid, where they are not those of what is written. */
+interface DraftOptions {
+  /** Rows of the grid, where they are not those of what is written. */
+  extent?: number;
+  variant?: string;
+}
+
 export function draftOf(
   profile: Profile,
   summary: string,
   buffers: BufferSpec[],
   stages: Step[][],
-  extent?: number,
+  { extent, variant }: DraftOptions = {},
 ): Draft {
   return {
+    ...(variant && { variant }),
     summary,
     stages: stages.map((steps): Stage => {
       const touched = buffers.filter(({ id }) =>

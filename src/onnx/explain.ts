@@ -1,8 +1,17 @@
 // How a model is computed: its parts, and what each of them does.
 import { checkOptions } from "../errors.ts";
 import { inputSpecs } from "../graph/infer.ts";
+import { checkInputs } from "../graph/run.ts";
 import type { Work } from "../graph/works.ts";
+import type { Tensor } from "../tensor.ts";
 import type { Model } from "./model.ts";
+
+export interface ExplainModelOptions {
+  /** Shapes of inputs by name, where the model leaves sides open. */
+  shapes?: Readonly<Record<string, readonly number[]>>;
+  /** Or the inputs themselves: a model whose inputs say sizes is compiled for those. */
+  inputs?: Readonly<Record<string, Tensor>>;
+}
 
 export interface ModelPlan {
   /** The machine and the host take turns; {@link RunOptions.onWork} counts through the works of all parts. */
@@ -14,17 +23,15 @@ export interface ModelPlan {
 }
 
 /**
- * Compiles a model for inputs of some shapes, as a run does, and says how it will be computed. An open batch is 1 unless
+ * Compiles a model for some inputs, as a run does, and says how it will be computed. An open batch is 1 unless
  * given.
  *
  * @throws InvalidArgumentError where a shape is not known or does not fit, UnsupportedOpError for unknown operators.
  */
-export async function explainModel(
-  model: Model,
-  options: { shapes?: Readonly<Record<string, readonly number[]>> } = {},
-): Promise<ModelPlan> {
-  const { shapes } = checkOptions<{ shapes: Record<string, number[]> }>("options", options, ["shapes"]);
-  const program = await model.programFor(inputSpecs(model.graph, shapes));
+export async function explainModel(model: Model, options?: ExplainModelOptions): Promise<ModelPlan> {
+  const { shapes, inputs } = checkOptions<ExplainModelOptions>("options", options, ["shapes", "inputs"]);
+  const { graph } = model;
+  const program = await model.programFor(inputs ? checkInputs(graph, inputs) : inputSpecs(graph, shapes));
   const parts = program.works.map((works, i) => ({ place: program.parts[i]!.kind, works }));
   const kernels = new Set(parts.flatMap(({ works }) => works.flatMap((work) => work.kernels)));
   return { parts, kernels: [...kernels], bytes: program.bytes };

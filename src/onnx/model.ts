@@ -44,6 +44,8 @@ export class Model {
   /** Some operator has to know the elements of an input before the network runs: lists of sizes, axes or scales. */
   private takesSizes = false;
   private readonly programs = new Map<string, Promise<GraphProgram>>();
+  /** Runs that have begun: what they use is freed after them. */
+  private readonly running = new Set<Promise<unknown>>();
 
   constructor(proto: ModelProto, graph: Graph, engine?: Engine) {
     this.proto = proto;
@@ -64,7 +66,9 @@ export class Model {
     checkRunOptions({ signal, onProgress });
     if (onWork !== undefined) checkFunction("onWork", onWork);
     const values = checkInputs(this.graph, inputs);
-    return (await this.programFor(values)).run(values, { signal, onProgress, onWork });
+    const run = this.programFor(values).then((program) => program.run(values, { signal, onProgress, onWork }));
+    this.running.add(run);
+    return run.finally(() => this.running.delete(run));
   }
 
   /** The compiled network for inputs of these types and shapes; where some say sizes, for their elements, too. */
@@ -88,11 +92,16 @@ export class Model {
       [...specs].map(([name, { dtype, shape, data }]) => [name, dtype, shape, data && Array.from(numbersOf({ data }))]),
     );
     const known = this.programs.get(key);
-    if (known) return known;
+    if (known) {
+      // What was used last is the last to go.
+      this.programs.delete(key);
+      this.programs.set(key, known);
+      return known;
+    }
     if (this.programs.size >= mostPrograms) {
       const [oldest, program] = this.programs.entries().next().value!;
       this.programs.delete(oldest);
-      program.then((old) => old.dispose()).catch(() => {});
+      this.free([program]);
     }
     const program = this.engine().then((engine) => GraphProgram.create(this.graph, operators, specs, engine));
     this.programs.set(key, program);
@@ -103,10 +112,18 @@ export class Model {
 
   /** Frees what runs have made; a later run makes it anew. */
   dispose(): void {
-    for (const program of this.programs.values()) program.then((one) => one.dispose()).catch(() => {});
+    const own = this.ownEngine;
+    this.free([...this.programs.values()], () => own?.then((engine) => engine.dispose()).catch(() => {}));
     this.programs.clear();
-    this.ownEngine?.then((engine) => engine.dispose()).catch(() => {});
     this.ownEngine = undefined;
+  }
+
+  /** Disposes of programs, and then of more, when the runs that have begun are over. */
+  private async free(programs: readonly Promise<GraphProgram>[], more?: () => void): Promise<void> {
+    await Promise.allSettled(this.running);
+    for (const program of await Promise.allSettled(programs))
+      if (program.status === "fulfilled") program.value.dispose();
+    more?.();
   }
 
   private engine(): Promise<Engine> {

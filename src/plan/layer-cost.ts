@@ -1,5 +1,5 @@
 // What a layer costs, as it stands and in the stages that its weights factor into: shapes, parameters, multiplications
-// and bytes. The one place for planner, command line and documentation.
+// and bytes, for the command line and the documentation. (Planners count what a plan does, padding included.)
 import { checkInteger, checkOneOf, describe, InvalidArgumentError } from "../errors.ts";
 import { type LayerOptions, windowFor } from "./layer-problem.ts";
 

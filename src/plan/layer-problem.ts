@@ -107,7 +107,8 @@ export function checkActivation(parameter: string, value: unknown = "none"): Act
   if (given.leakyRelu !== undefined) return { leakyRelu: checkNumber(`${parameter}.leakyRelu`, given.leakyRelu) };
   const clip = Array.isArray(given.clip) ? given.clip : [];
   if (clip.length === 2 && clip.every((v) => typeof v === "number") && clip[0]! <= clip[1]!) {
-    return { clip: [clip[0]!, clip[1]!] };
+    const [least, most] = clip.map((bound) => (Number.isFinite(bound) ? bound : null));
+    return { clip: [least!, most!] };
   }
   const expected = "{ leakyRelu: slope } or { clip: [least, most] }";
   throw new InvalidArgumentError({ parameter, expected, received: describe(value) });

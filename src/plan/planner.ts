@@ -28,7 +28,12 @@ export function candidates(
     if (solver.kind !== problem.kind) continue;
     const drafts = solver.propose(problem, profile);
     if (Array.isArray(drafts)) {
-      for (const draft of drafts) found.push({ solver: solver.name, ...draft, cost: costOf(draft, profile, workOf) });
+      for (const draft of drafts)
+        found.push({
+          ...draft,
+          solver: [solver.name, draft.variant].filter(Boolean).join(" "),
+          cost: costOf(draft, profile, workOf),
+        });
     } else {
       refused.push({ solver: solver.name, summary: "", why: `does not apply: ${drafts.why}` });
     }
@@ -40,9 +45,9 @@ export function candidates(
 /** The cheapest plan, or the cheapest of one solver where `strategy` names it. */
 export function plan(problem: Problem, planner: Planner, strategy?: string): Plan {
   const { found, refused } = candidates(problem, planner);
-  const chosen = strategy === undefined ? found[0] : found.find(({ solver }) => solver === strategy);
+  const chosen = strategy === undefined ? found[0] : found.find(({ solver }) => isOf(solver, strategy));
   if (!chosen) {
-    const why = refused.find(({ solver }) => solver === strategy)?.why;
+    const why = refused.find(({ solver }) => isOf(solver, strategy!))?.why;
     throw new InvalidArgumentError({
       parameter: "strategy",
       expected: `one of ${[...new Set(found.map(({ solver }) => solver))].join(", ")}`,
@@ -65,6 +70,9 @@ function planOf(problem: Problem, chosen: Candidate, found: readonly Candidate[]
     .map(({ solver, summary, cost }) => ({ solver, summary, cost, why: compare(cost.time / chosen.cost.time) }));
   return { version: planVersion, problem, ...chosen, beaten: [...beaten, ...refused] };
 }
+
+/** A strategy is a solver, then the cheapest of its ways is meant, or one way of it. */
+const isOf = (solver: string, strategy: string): boolean => solver === strategy || solver.startsWith(`${strategy} `);
 
 const compare = (ratio: number): string =>
   ratio < 1

@@ -42,7 +42,10 @@ export interface Factors {
   approximations: { terms: Term[]; error: number }[];
 }
 
-/** What a layer's outputs go through at the end. `clip` is [least, most]; `leakyRelu` the slope below zero. */
+/**
+ * What a layer's outputs go through at the end. `clip` is [least, most], null where there is none (JSON has
+ * no infinity); `leakyRelu` the slope below zero.
+ */
 export type Activation =
   | "none"
   | "relu"
@@ -51,7 +54,7 @@ export type Activation =
   | "silu"
   | "sigmoid"
   | { leakyRelu: number }
-  | { clip: readonly [number, number] };
+  | { clip: readonly [number | null, number | null] };
 
 export interface FilterProblem {
   kind: "filter";
@@ -310,6 +313,8 @@ export interface Cost {
 
 /** What a solver proposes; the planner adds the cost. */
 export interface Draft {
+  /** Which of several ways of one solver: its name goes on by it. */
+  variant?: string;
   /** In what the plan consists: "column pass, row pass". */
   summary: string;
   stages: Stage[];

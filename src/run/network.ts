@@ -1,5 +1,6 @@
 // A network on a machine: a plan whose values lie whole in the machine's memory, with its weights packed once. A single
 // layer is a network of one.
+import { Rank1Error } from "../errors.ts";
 import type { LayerWeights } from "../kernels/kernel.ts";
 import { kernelOf } from "../kernels/table.ts";
 import type { Plan } from "../plan/types.ts";
@@ -21,6 +22,7 @@ export class Network {
   private readonly block: Block;
   private readonly layout: ArenaLayout;
   private readonly prepared: PreparedSweep;
+  private disposed = false;
 
   private constructor(plan: NetworkPlan, machine: Machine, block: Block, layout: ArenaLayout, prepared: PreparedSweep) {
     this.plan = plan;
@@ -51,8 +53,10 @@ export class Network {
     return this.block.bytes;
   }
 
+  /** Gives its memory back, once; later runs are refused. */
   dispose(): void {
-    this.machine.release(this.block);
+    if (!this.disposed) this.machine.release(this.block);
+    this.disposed = true;
   }
 
   /** Runs on the caller's data: by id, each in the sides that the plan was made for. */
@@ -61,6 +65,10 @@ export class Network {
     outputs: ReadonlyMap<string, CallerValue>,
     options: SweepOptions = {},
   ): Promise<void> {
+    if (this.disposed) {
+      const [expected, received] = ["one in use", "a disposed one"];
+      throw new Rank1Error("DISPOSED", { parameter: "layer", expected, received });
+    }
     const { offset } = this.block;
     const before = new Float32Array(this.machine.buffer());
     for (const [id, value] of inputs) copyIn(value, this.place(id), before, offset);
@@ -78,8 +86,9 @@ export class Network {
     for (const step of this.plan.stages.flatMap(({ steps }) => steps)) {
       const { reads } = buffersOf(step, this.plan.buffers);
       const constant = reads.find(({ scope }) => scope === "constant");
-      const given = constant && weights.get(constant.id);
-      if (!constant || !given) continue;
+      if (!constant) continue;
+      const given = weights.get(constant.id);
+      if (!given) throw new Error(`network: no weights for ${constant.id}`);
       const packed = kernelOf(step.kernel).pack!(step.kernel, reads[0]!, given);
       new Float32Array(buffer, this.block.offset + this.place(constant.id).data, packed.length).set(packed);
     }

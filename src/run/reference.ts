@@ -99,7 +99,7 @@ export class ReferenceMachine implements Machine {
 }
 
 function rowsAt(buffer: ArrayBuffer, table: number, spec: BufferSpec): Rows {
-  const pointers = new Uint32Array(buffer, table);
+  const pointers = new Uint32Array(buffer, table >>> 0);
   const elements = spec.width * spec.channels;
   return { spec, row: (index) => viewOf(spec.dtype, buffer, pointers[index]!, elements) };
 }

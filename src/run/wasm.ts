@@ -3,7 +3,7 @@
 import type { CodeMode } from "../kernels/kernel.ts";
 import { kernelOf } from "../kernels/table.ts";
 import { rowBytes, stripRows } from "../plan/cost.ts";
-import type { BufferSpec } from "../plan/types.ts";
+import type { BufferSpec, KernelSpec } from "../plan/types.ts";
 import type { ViewDType } from "../tensor.ts";
 import { ModuleBuilder } from "../wasm/assembler.ts";
 import { Allocator, type Block, pageBytes } from "../wasm/memory.ts";
@@ -138,7 +138,10 @@ export class WasmMachine implements Machine {
   /** Makes the kernels of these calls ready: one new module for all that are missing. */
   private async load(calls: readonly KernelUse[]): Promise<LoadedKernel[]> {
     const { mode } = this;
-    const missing = calls.filter((call) => !this.kernels.has(nameOf(call, mode)));
+    const names = calls.map((call) => nameOf(call, mode));
+    // Many calls use few kernels: one call stands for all that use the same.
+    const uses = new Map(calls.map((call, i) => [names[i]!, call]));
+    const missing = [...uses].filter(([name]) => !this.kernels.has(name)).map(([, call]) => call);
     if (missing.length > 0) {
       const code = build(missing, mode);
       const narrow = { ...mode, wide: false };
@@ -157,7 +160,7 @@ export class WasmMachine implements Machine {
         this.kernels.set(nameOf(call, mode), { ...kernel, key: keys.get(call) ?? "" });
       }
     }
-    return calls.map((call) => this.kernels.get(nameOf(call, mode))!);
+    return names.map((name) => this.kernels.get(name)!);
   }
 
   /** Compiles a module and readies the functions that these calls want of it. */
@@ -191,8 +194,13 @@ export class WasmMachine implements Machine {
 
   /** Runs a kernel as wide code and as its twin, and keeps the twin where the results differ in a single bit. */
   private tryKernel(kernel: LoadedKernel, args: [number, ...number[]], write: BufferSpec, count: number): void {
-    const table = args.at(-1)! / 4;
-    const written = [...new Int32Array(this.memory.buffer).subarray(table, table + count)].map(
+    const { code, twin } = kernel;
+    if (!twin) {
+      code.run(...args);
+      return;
+    }
+    const table = (args.at(-1)! >>> 0) / 4;
+    const written = [...new Uint32Array(this.memory.buffer).subarray(table, table + count)].map(
       (at) => new Uint8Array(this.memory.buffer, at, rowBytes(write)),
     );
     // A sum that goes on reads the rows that it writes: both runs start from the same.
@@ -202,9 +210,7 @@ export class WasmMachine implements Machine {
       code.run(...args);
       return written.map((row) => row.slice());
     };
-    const { code, twin } = kernel;
     const result = run(code);
-    if (!twin) return;
     const equal = run(twin).every((row, i) => row.every((byte, j) => byte === result[i]![j]));
     if (!equal) kernel.code = twin;
     kernel.twin = undefined;
@@ -221,7 +227,8 @@ export class WasmMachine implements Machine {
         const words = new Int32Array(this.memory.buffer);
         for (const [index, { script, calls }] of sweep.stages.entries()) {
           stripCalls(words, script, calls, sweep.scratch[0]!, (args, call) => {
-            if (args[0] > 0) this.tryKernel(kernels[index]![call]!, args, calls[call]!.buffers.write, args[0]);
+            const { spec, buffers } = calls[call]!;
+            if (args[0] > 0) this.tryKernel(kernels[index]![call]!, args, buffers.write, rowsWritten(spec, args[0]));
           });
         }
       },
@@ -273,4 +280,11 @@ function build(calls: readonly KernelUse[], mode: CodeMode): ModuleBuilder {
 function hash(bytes: Uint8Array): string {
   const value = bytes.reduce((state, byte) => Math.imul(state ^ byte, 0x01000193), 0x811c9dc5);
   return (value >>> 0).toString(16).padStart(8, "0");
+}
+
+/** From the first to the last row that a call writes for so many rows of the grid. */
+function rowsWritten(spec: KernelSpec, rows: number): number {
+  const { rowsOut = 1 } = spec as { rowsOut?: number };
+  const each = spec.family === "conv" && spec.phase ? 1 : rowsOut;
+  return (rows - 1) * rowsOut + each;
 }

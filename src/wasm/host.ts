@@ -7,7 +7,8 @@ export interface Thread {
   onFailure(listener: (error: Error) => void): void;
   /** Whether this thread keeps the process alive (Node). */
   hold(alive: boolean): void;
-  terminate(): void;
+  /** Resolves when the thread runs no more. */
+  terminate(): Promise<unknown>;
 }
 
 interface NodeWorker {
@@ -58,7 +59,7 @@ function nodeThread(worker: NodeWorker): Thread {
       worker.on("exit", (code) => listener(new Error(`a worker thread ended with exit code ${code}`)));
     },
     hold: (alive) => (alive ? worker.ref() : worker.unref()),
-    terminate: () => void worker.terminate(),
+    terminate: () => worker.terminate(),
   };
 }
 
@@ -71,7 +72,7 @@ function webThread(worker: Worker): Thread {
       );
     },
     hold: () => {},
-    terminate: () => worker.terminate(),
+    terminate: async () => worker.terminate(),
   };
 }
 

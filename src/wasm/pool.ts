@@ -109,15 +109,19 @@ export class WorkerPool {
           await Promise.race([changed(words, controlWords.finished, seen), broken.catch(() => {})]);
         }
         for (const thread of this.threads) thread.hold(false);
-        if (this.failure) throw this.failure;
+        if (!this.failure) return;
+        // The others may still be writing: nobody may have the memory before they have ended.
+        await this.dispose();
+        throw this.failure;
       },
     };
   }
 
   /** Ends the workers; the next job would start new ones. */
-  dispose(): void {
-    for (const thread of this.threads) thread.terminate();
+  async dispose(): Promise<void> {
+    const { threads } = this;
     this.threads = [];
+    await Promise.all(threads.map((thread) => thread.terminate()));
   }
 
   private startThreads(): void {

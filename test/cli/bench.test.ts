@@ -132,6 +132,7 @@ it.each([
   [["--size", "12x9x3"], /^rank1: option '--size <WxH>' argument '12x9x3' is invalid\./],
   [["--threads", "0"], /^rank1: option '--threads <count>' argument '0' is invalid\./],
   [["--threads", "65"], /^rank1: threads: expected an integer from 1 to 64, got 65$/],
+  [["--calibrate", "--threads", "2"], /^rank1: option '--calibrate' cannot be used with option '--threads <count>'/],
   [["--calibrate", "--no-wide"], /^rank1: --calibrate: expected an engine with 256-bit vectors, got --no-wide$/],
 ])("%o is wrong usage", async (flags, message) => {
   const { code, stdout, stderr } = await rank1("bench", ...flags);

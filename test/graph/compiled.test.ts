@@ -2,6 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Part } from "../../src/graph/compile.ts";
+import { inputSpecs } from "../../src/graph/infer.ts";
 import { GraphProgram } from "../../src/graph/program.ts";
 import { checkInputs, runGraph } from "../../src/graph/run.ts";
 import type { Spec } from "../../src/graph/types.ts";
@@ -49,7 +50,8 @@ test("a value that others read and the caller asks for is not written over", asy
   const graph = graphOf({ x: [1, 4, 3, 3] }, nodes, ["a", "b", "c", "d", "e"], { w });
   const [, engine] = testEngines()[1]!;
   const x = new Random(1).tensor([1, 4, 3, 3]);
-  const program = await GraphProgram.create(graph, operators, checkInputs(graph, { x }), await engine);
+  const program = await GraphProgram.create(graph, operators, inputSpecs(graph), await engine);
+  expect(onMachine(program.parts)).toHaveLength(5);
   const [found, expected] = [await program.run(checkInputs(graph, { x })), runGraph(graph, operators, { x })];
   for (const name of Object.keys(expected)) expectClose(found[name]!, expected[name]!, 1e-4);
 });

@@ -1,24 +1,26 @@
 // What follows a convolution goes into its node: a residual that is added as its fourth input, then an activation as the
 // attributes `activation` and `activationParameters`.
-import { activationOf } from "../activations.ts";
+import { activationOf, activations } from "../activations.ts";
+import { numberOf } from "../nodes.ts";
 import type { Graph, Spec } from "../types.ts";
 import { toValue } from "../values.ts";
 import { mergePairs } from "./merge.ts";
 
-/** Conv and Add, where the shapes of both terms are known to be equal. */
+/** Conv and Add, where both terms are computed and of shapes that are known to be equal. Groups stay as they are. */
 export function fuseResidual(graph: Graph, specs: ReadonlyMap<string, Spec>): Graph {
   return mergePairs(graph, (first, second, index) => {
-    const isPlain = first.op === "Conv" && !first.inputs[3] && first.attributes.activation === undefined;
+    const isWhole = first.op === "Conv" && numberOf(first, "group", 1) === 1;
+    const isPlain = isWhole && !first.inputs[3] && first.attributes.activation === undefined;
     const other = second.inputs[1 - index]!;
     const [own, added] = [specs.get(first.outputs[0]!), specs.get(other)];
-    const same = own && added && own.dtype === added.dtype && `${own.shape}` === `${added.shape}`;
+    const same = own && added && !added.data && own.dtype === added.dtype && `${own.shape}` === `${added.shape}`;
     if (second.op !== "Add" || !isPlain || !same) return undefined;
     const [x = "", weight = "", bias = ""] = first.inputs;
     return { node: { ...first, inputs: [x, weight, bias, other], outputs: second.outputs } };
   });
 }
 
-/** Conv, ConvTranspose or Gemm and an activation of known parameters. */
+/** Conv or ConvTranspose and an activation that kernels have, or Gemm and any; of known parameters. */
 export function fuseActivation(graph: Graph): Graph {
   return mergePairs(graph, (first, second, index, constants) => {
     const canTake = ["Conv", "ConvTranspose", "Gemm"].includes(first.op) && first.attributes.activation === undefined;
@@ -28,7 +30,7 @@ export function fuseActivation(graph: Graph): Graph {
       second,
       bounds.map((tensor) => tensor && toValue(tensor)),
     );
-    if (!found) return undefined;
+    if (!found || (first.op !== "Gemm" && !activations[found.name]!.kernel)) return undefined;
     const attributes = { ...first.attributes, activation: found.name, activationParameters: found.parameters };
     return { node: { ...first, attributes, outputs: second.outputs } };
   });

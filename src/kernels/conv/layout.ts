@@ -100,18 +100,25 @@ export function convIndex(shape: ConvShape, group: number, output: number, eleme
   return start + (element + 1) * side + output - panel * panelOutputs;
 }
 
-/** Packs a weight [kh, kw, inputs / groups, outputs] and a bias [outputs]. */
+/** Packs a weight [kh, kw, inputs / groups, outputs] and a bias [outputs]: neighbouring outputs are copied together. */
 export function packConv(spec: ConvSpec, weight: ArrayLike<number>, bias?: ArrayLike<number>): Float32Array {
   const shape = convShape(spec);
   const [each, outputs] = [spec.inputs / spec.groups, spec.outputs / spec.groups];
   const packed = new Float32Array(convWeights(spec));
-  for (let o = 0; o < spec.outputs; o++) {
-    const [group, output] = [Math.floor(o / outputs), o % outputs];
-    packed[convIndex(shape, group, output, -1)] = bias?.[o] ?? 0;
-    for (let tap = 0; tap < spec.size[0] * spec.size[1]; tap++) {
-      for (let c = 0; c < each; c++) {
-        packed[convIndex(shape, group, output, tap * shape.inputs + storedInput(spec, c))] =
-          weight[(tap * each + c) * spec.outputs + o]!;
+  const stored = Array.from({ length: each }, (_, c) => storedInput(spec, c));
+  for (let group = 0; group < spec.groups; group++) {
+    for (let first = 0; first < outputs; first += panelOutputs) {
+      const count = Math.min(panelOutputs, outputs - first);
+      const copy = (element: number, from: ArrayLike<number>, at: number): void => {
+        const to = convIndex(shape, group, first, element);
+        for (let o = 0; o < count; o++) packed[to + o] = from[at + o]!;
+      };
+      const start = group * outputs + first;
+      if (bias) copy(-1, bias, start);
+      for (let tap = 0; tap < spec.size[0] * spec.size[1]; tap++) {
+        for (let c = 0; c < each; c++) {
+          copy(tap * shape.inputs + stored[c]!, weight, (tap * each + c) * spec.outputs + start);
+        }
       }
     }
   }

@@ -29,12 +29,14 @@ export const depthwisePointwise: Solver<SeparableProblem> = {
         "depthwise, then pointwise, strip by strip",
         [...buffers, stripOf("middle", between)],
         [[depthwise, pointwise]],
+        { variant: "fused" },
       ),
       draftOf(
         profile,
         "depthwise, then pointwise, one after the other",
         [...buffers, arena("middle", between)],
         [[depthwise], [pointwise]],
+        { variant: "apart" },
       ),
     ];
   },

@@ -11,7 +11,7 @@ export const direct: Solver<FilterProblem> = {
   propose(problem, profile) {
     const { factors, window } = problem;
     const [kh, kw] = window.size;
-    if (kh * kw > mostTaps) return { why: `${kh} x ${kw} taps are more than ${mostTaps}` };
+    if (kh * kw > mostTaps && factors.terms.length > 0) return { why: `${kh} x ${kw} taps are more than ${mostTaps}` };
     const values = factors.values ?? valuesOf(factors.terms, kh, kw);
     const { input, output } = filterBuffers(problem);
     const all = values.map((tap, index) => ({ dy: Math.floor(index / kw), dx: index % kw, tap }));

@@ -38,18 +38,21 @@ export const pointwiseDepthwisePointwise: Solver<InvertedProblem> = {
         "expand, filter and project, strip by strip",
         [...buffers, stripOf("expanded", expanded, reader), stripOf("filtered", filtered)],
         [steps],
+        { variant: "fused" },
       ),
       draftOf(
         profile,
         "expand, then filter and project, strip by strip",
         [...buffers, arena("expanded", expanded, reader), stripOf("filtered", filtered)],
         [steps.slice(0, 1), steps.slice(1)],
+        { variant: "half fused" },
       ),
       draftOf(
         profile,
         "expand, filter, project, one after the other",
         [...buffers, arena("expanded", expanded, reader), arena("filtered", filtered)],
         steps.map((step) => [step]),
+        { variant: "apart" },
       ),
     ];
   },

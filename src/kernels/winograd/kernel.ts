@@ -10,9 +10,6 @@ import { emitWinograd, winogradParams } from "./wasm.ts";
 const before = ([a, b, c, d]: number[]): number[] => [a! - c!, b! + c!, c! - b!, b! - d!];
 /** Of four products in a line: two outputs. */
 const after = ([a, b, c, d]: number[]): number[] => [a! + b! + c!, b! - c! - d!];
-/** Of three taps in a line: four factors. */
-const factors = ([a, b, c]: number[]): number[] => [a!, (a! + b! + c!) / 2, (a! - b! + c!) / 2, c!];
-
 const range = (count: number): number[] => [...Array(count).keys()];
 
 /** Along both axes of a matrix. */
@@ -67,10 +64,23 @@ export function transformWeights(
   [outputs, padded]: readonly [outputs: number, padded: number],
 ): Required<LayerWeights> {
   const result = new Float32Array(stored * 16 * padded);
+  const between = new Float64Array(12);
+  /** Of three taps in a line: four factors. */
+  const factors = (source: ArrayLike<number>, from: number, step: number, put: (k: number, value: number) => void) => {
+    const [a, b, c] = [source[from]!, source[from + step]!, source[from + 2 * step]!];
+    put(0, a);
+    put(1, (a + b + c) / 2);
+    put(2, (a - b + c) / 2);
+    put(3, c);
+  };
+  const row = inputs * outputs;
   for (let c = 0; c < inputs; c++)
     for (let o = 0; o < outputs; o++) {
-      const taps = range(3).map((i) => range(3).map((j) => weight[((i * 3 + j) * inputs + c) * outputs + o]!));
-      for (const [i, value] of both(factors, taps).flat().entries()) result[(c * 16 + i) * padded + o] = value;
+      const at = c * outputs + o;
+      for (let i = 0; i < 3; i++) factors(weight, i * 3 * row + at, row, (k, value) => (between[i * 4 + k] = value));
+      for (let j = 0; j < 4; j++) {
+        factors(between, j, 4, (k, value) => (result[(c * 16 + k * 4 + j) * padded + o] = value));
+      }
     }
   const biases = new Float32Array(16 * padded);
   for (let o = 0; o < outputs; o++) biases[5 * padded + o] = bias?.[o] ?? 0;

@@ -51,6 +51,8 @@ export const winogradTiles: Solver<ConvProblem> = {
       { name: "products", kernel: product, reads: ["tiles", "weight"], writes: "products" },
       { name: "back", kernel: output, reads: ["products", ...(residual ? ["added"] : [])], writes: "y" },
     ];
-    return [draftOf(profile, "Winograd's algorithm on tiles of 2 x 2, strip by strip", buffers, [steps], rows)];
+    return [
+      draftOf(profile, "Winograd's algorithm on tiles of 2 x 2, strip by strip", buffers, [steps], { extent: rows }),
+    ];
   },
 };
