@@ -30,27 +30,25 @@ function fold(conv: GraphNode, norm: GraphNode, constants: ReadonlyMap<string, T
   const factors = Float64Array.from(scale, (value, c) => value / Math.sqrt(variance[c]! + epsilon));
   const biases = bias && numbersOf(bias);
   const offsets = factors.map((factor, c) => ((biases?.[c] ?? 0) - mean[c]!) * factor + shift[c]!);
-  const channelOf = channels(conv, weight!);
   const { dtype, shape } = toValue(weight!)!;
   const [newWeight, newBias] = [newValue(dtype, shape), newValue(dtype, [factors.length])];
-  write(
-    newWeight,
-    Float64Array.from(numbersOf(weight!), (value, i) => value * factors[channelOf(i)]!),
-  );
+  write(newWeight, scaled(conv, weight!, factors));
   write(newBias, offsets);
   const names = ["weight", "bias"].map((what) => `${norm.outputs[0]}: folded ${what}`) as [string, string];
   const node = { ...conv, inputs: [conv.inputs[0]!, ...names], outputs: norm.outputs };
   return { node, constants: { [names[0]]: newWeight, [names[1]]: newBias } };
 }
 
-/** The output channel of an element of the weight, which is [out, in / groups, ...] or, transposed, [in, out / groups, ...]. */
-function channels(conv: GraphNode, { shape }: Tensor): (element: number) => number {
-  const [first = 1, second = 1, ...size] = shape;
+/** The weight times its output channel's factor. It is [out, in / groups, ...] or, transposed, [in, out / groups, ...]. */
+function scaled(conv: GraphNode, weight: Tensor, factors: Float64Array): Float64Array {
+  const [first = 1, second = 1, ...size] = weight.shape;
   const taps = sizeOf(size);
-  if (conv.op === "Conv") return (element) => Math.floor(element / (second * taps));
+  const numbers = Float64Array.from(numbersOf(weight));
   const perGroup = first / numberOf(conv, "group", 1);
-  return (element) => {
-    const row = Math.floor(element / taps);
-    return Math.floor(row / second / perGroup) * second + (row % second);
-  };
+  for (let row = 0, at = 0; row < first * second; row++) {
+    const [a, b] = [Math.floor(row / second), row % second];
+    const factor = factors[conv.op === "Conv" ? a : Math.floor(a / perGroup) * second + b]!;
+    for (const end = at + taps; at < end; at++) numbers[at]! *= factor;
+  }
+  return numbers;
 }
