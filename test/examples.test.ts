@@ -1,10 +1,11 @@
 // The examples run, and say what their comments and the README say.
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import sharp from "sharp";
 import { describe, expect, it } from "vitest";
+import { dataPath, withoutData } from "./data.ts";
 import { temporaryFolder } from "./node/folder.ts";
 
 const root = new URL("../", import.meta.url);
@@ -38,9 +39,8 @@ function shown(example: string): string {
   return `\`\`\`js\n${text.split("\n").slice(1).join("\n")}\`\`\``;
 }
 
-const data = resolve(fileURLToPath(root), process.env.RANK1_DATA ?? "../shared/data");
-const model = (name: string): string => join(data, "models", `${name}.onnx`);
-const missing = existsSync(data) ? "" : `: skipped, ${data} is missing`;
+const model = (name: string): string => dataPath("models", `${name}.onnx`);
+const missing = withoutData();
 
 it("examples/classify.ts stands in the README", () => {
   expect(textOf("README.md")).toContain(shown("examples/classify.ts"));
@@ -50,12 +50,12 @@ describe.skipIf(missing)(`examples of models${missing}`, () => {
   const folder = temporaryFolder();
 
   it("examples/classify.ts knows a horse", () => {
-    const horse = join(data, "cifar10/test/horse", readdirSync(join(data, "cifar10/test/horse"))[0]!);
+    const horse = dataPath("cifar10/test/horse", readdirSync(dataPath("cifar10/test/horse"))[0]!);
     expect(run("examples/classify.ts", model("resnet20-cifar10"), horse)).toBe("horse\n");
   });
 
   it("examples/faces.ts draws the faces of a group", async () => {
-    const [photo, output] = [join(data, "images/faces-1.jpg"), join(folder, "faces.png")];
+    const [photo, output] = [dataPath("images/faces-1.jpg"), join(folder, "faces.png")];
     const found = Number.parseInt(run("examples/faces.ts", model("ultraface-rfb-320"), photo, output), 10);
     expect(found).toBeGreaterThan(5);
     const pixels = (path: string): Promise<Buffer> => sharp(path).removeAlpha().raw().toBuffer();
@@ -69,7 +69,7 @@ describe.skipIf(missing)(`examples of models${missing}`, () => {
   it("examples/upscale.ts doubles a photograph", async () => {
     const [small, output] = [join(folder, "small.png"), join(folder, "doubled.png")];
     const crop = { left: 300, top: 200, width: 150, height: 40 };
-    await sharp(join(data, "images/kodak-23.png")).extract(crop).toFile(small);
+    await sharp(dataPath("images/kodak-23.png")).extract(crop).toFile(small);
     expect(run("examples/upscale.ts", model("waifu2x-scale2"), small, output)).toBe("150 x 40 -> 300 x 80\n");
     // Halved again it is what it was; a seam between tiles (142 pixels wide) or a shift would show.
     const halved = await sharp(output).resize(150, 40, { kernel: "linear" }).raw().toBuffer();

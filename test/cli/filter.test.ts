@@ -1,9 +1,10 @@
 // rank1 filter on real files: right pixels, type, alpha and profile; streams; several pictures; Ctrl-C.
-import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import sharp from "sharp";
 import { describe, expect, test } from "vitest";
 import { encodePicture, type Picture, readPicture, writePicture } from "../../src/node/pictures.ts";
+import { dataPath, withoutData } from "../data.ts";
 import { temporaryFolder } from "../node/folder.ts";
 import { rank1, rank1With, spawnRank1 } from "./run.ts";
 
@@ -214,24 +215,22 @@ test("Ctrl-C ends with 130 and leaves nothing", async () => {
   expect(readdirSync(out)).toEqual([]);
 });
 
-const suite = join(process.env.RANK1_DATA ?? "../shared/data", "images/pngsuite");
-test.skipIf(!existsSync(suite))(
-  "PngSuite: sound files filter, broken ones fail (skipped without the data)",
-  async () => {
-    const out = path("suite");
-    mkdirSync(out);
-    const names = readdirSync(suite).filter((name) => name.endsWith(".png"));
-    const inputs = names.map((name) => join(suite, name));
-    const { code, stdout } = await rank1("filter", ...inputs, "--out-dir", out, "--filter", "gaussian", "--json");
-    const { pictures, failures } = JSON.parse(stdout);
-    const sound = names.filter((name) => !name.startsWith("x"));
-    expect(code).toBe(1);
-    expect(readdirSync(out).sort()).toEqual(sound.sort());
-    expect([pictures.length, failures.length]).toEqual([sound.length, names.length - sound.length]);
-    const before = await readPicture(join(suite, "basn2c16.png"));
-    const after = await readPicture(join(out, "basn2c16.png"));
-    expect([after.width, after.height, after.channels, after.data.constructor]).toEqual([32, 32, 3, Uint16Array]);
-    expect(after.data).not.toEqual(before.data);
-    expect(readFileSync(join(out, "basn2c16.png")).subarray(1, 4).toString()).toBe("PNG");
-  },
-);
+const suite = dataPath("images/pngsuite");
+const missing = withoutData("images/pngsuite");
+test.skipIf(missing)(`PngSuite: sound files filter, broken ones fail${missing}`, async () => {
+  const out = path("suite");
+  mkdirSync(out);
+  const names = readdirSync(suite).filter((name) => name.endsWith(".png"));
+  const inputs = names.map((name) => join(suite, name));
+  const { code, stdout } = await rank1("filter", ...inputs, "--out-dir", out, "--filter", "gaussian", "--json");
+  const { pictures, failures } = JSON.parse(stdout);
+  const sound = names.filter((name) => !name.startsWith("x"));
+  expect(code).toBe(1);
+  expect(readdirSync(out).sort()).toEqual(sound.sort());
+  expect([pictures.length, failures.length]).toEqual([sound.length, names.length - sound.length]);
+  const before = await readPicture(join(suite, "basn2c16.png"));
+  const after = await readPicture(join(out, "basn2c16.png"));
+  expect([after.width, after.height, after.channels, after.data.constructor]).toEqual([32, 32, 3, Uint16Array]);
+  expect(after.data).not.toEqual(before.data);
+  expect(readFileSync(join(out, "basn2c16.png")).subarray(1, 4).toString()).toBe("PNG");
+});

@@ -1,7 +1,8 @@
 // rank1 inspect: the table, the page, JSON, and what is said of bad input.
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { dataPath, withoutData } from "../data.ts";
 import { temporaryFolder } from "../node/folder.ts";
 import { model, node, tensor, value } from "../onnx/build.ts";
 import { rank1, spawnRank1 } from "./run.ts";
@@ -120,9 +121,9 @@ test("bad files and wrong usage", async () => {
   }
 });
 
-const real = join(process.env.RANK1_DATA ?? "../shared/data", "models/resnet20-cifar10.onnx");
-test.skipIf(!existsSync(real))("ResNet-20", async () => {
-  const { stdout } = await rank1("inspect", real);
+const missing = withoutData("models/resnet20-cifar10.onnx");
+test.skipIf(missing)(`ResNet-20${missing}`, async () => {
+  const { stdout } = await rank1("inspect", dataPath("models/resnet20-cifar10.onnx"));
   expect(stdout).toContain("57 layers, 269.0 k parameters, 40.55 M multiplications");
   expect(stdout).toMatch(/\n…?\S*layer3\.2\/conv2\/Conv +conv 3 × 3 +1 × 64 × 8 × 8 +36\.93 k +2\.359 M +5\.8 % █+ +23\.8 % spatial\n/);
 }); // biome-ignore format: one line

@@ -1,9 +1,10 @@
 // rank1 run and rank1 explain of models: pictures and arrays in, answers and arrays out, and what is said of bad input.
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import sharp from "sharp";
 import { beforeAll, expect, test } from "vitest";
 import { readNpy, writeNpy } from "../../src/node/npy.ts";
+import { dataPath, withoutData } from "../data.ts";
 import { temporaryFolder } from "../node/folder.ts";
 import { model, node, tensor, value } from "../onnx/build.ts";
 import { rank1, rank1With, spawnRank1 } from "./run.ts";
@@ -164,9 +165,9 @@ test("an interruption ends a run", async () => {
   expect([result.code, result.stderr]).toEqual([130, "rank1: interrupted\n"]);
 });
 
-const data = process.env.RANK1_DATA ?? "../shared/data";
-test.skipIf(!existsSync(data))("ResNet-20 knows a horse", async () => {
-  const horses = join(data, "cifar10/test/horse");
+const missing = withoutData();
+test.skipIf(missing)(`ResNet-20 knows a horse${missing}`, async () => {
+  const horses = dataPath("cifar10/test/horse");
   const args = [
     "--image",
     join(horses, readdirSync(horses)[0]!),
@@ -175,6 +176,6 @@ test.skipIf(!existsSync(data))("ResNet-20 knows a horse", async () => {
     "--std",
     "0.229,0.224,0.225",
   ];
-  const { stdout } = await rank1("run", join(data, "models/resnet20-cifar10.onnx"), ...args);
+  const { stdout } = await rank1("run", dataPath("models/resnet20-cifar10.onnx"), ...args);
   expect(stdout).toMatch(/\n {4}7 .* %/);
 });

@@ -1,10 +1,10 @@
 // Results equal those of SciPy and OpenCV, which golden/filters.py and golden/pictures.py wrote down.
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 import { crc32 } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { createEngine, type Filter, type FilterOptions, type Image, type ImageDType } from "../../src/index.ts";
 import { readPicture } from "../../src/node/pictures.ts";
+import { dataPath, withoutData } from "../data.ts";
 import { everyPlan, floatBound, largestOf, testEngines, worst } from "./engines.ts";
 
 const golden = (name: string) => JSON.parse(readFileSync(new URL(`../golden/${name}.json`, import.meta.url), "utf8"));
@@ -59,13 +59,12 @@ interface Photograph {
   gaussian: { mean: number; variance: number; samples: [index: number, value: number][] };
 }
 
-const folder = join(process.env.RANK1_DATA ?? "../shared/data", "images");
+const missing = withoutData("images");
 const checksum = ({ data }: Image): number => crc32(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
 
-describe("photographs", () => {
+describe.skipIf(missing)(`photographs${missing}`, () => {
   it.for(golden("pictures").pictures as Photograph[])("$name", async (expected, { skip }) => {
-    skip(!existsSync(folder), `no pictures in ${folder}`);
-    const { width, height, channels, data } = await readPicture(join(folder, expected.name));
+    const { width, height, channels, data } = await readPicture(dataPath("images", expected.name));
     const image: Image = { width, height, channels, data };
     skip(checksum(image) !== expected.pixels, "this decoder reads other pixels than the golden values are of");
     const engine = await createEngine({ backend: "wasm" });

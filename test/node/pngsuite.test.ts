@@ -1,15 +1,16 @@
 // PngSuite (Willem van Schaik): every kind of PNG reads, every broken one is a typed error, and the pixels are right:
 // against a small decoder written here from the specification, and where the suite stores one picture in several ways.
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { inflateSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { InvalidArgumentError } from "../../src/errors.ts";
 import { readPicture } from "../../src/node/pictures.ts";
+import { dataPath, withoutData } from "../data.ts";
 
-const folder = join(process.env.RANK1_DATA ?? "../shared/data", "images/pngsuite");
-const present = existsSync(folder);
-const names = present ? readdirSync(folder).filter((name) => name.endsWith(".png")) : [];
+const folder = dataPath("images/pngsuite");
+const missing = withoutData("images/pngsuite");
+const names = missing ? [] : readdirSync(folder).filter((name) => name.endsWith(".png"));
 const read = (name: string) => readPicture(join(folder, `${name}.png`));
 
 /** Decodes grey and RGB pictures of 8 and 16 bits, with or without alpha, that are not interlaced; else undefined. */
@@ -49,7 +50,7 @@ function decodePlain(png: Buffer): number[] | undefined {
   );
 }
 
-describe.skipIf(!present)("PngSuite (skipped where the data folder is missing)", () => {
+describe.skipIf(missing)(`PngSuite${missing}`, () => {
   test("every sound file reads, in its own type, channels and pixels", async () => {
     let decoded = 0;
     for (const name of names.filter((n) => !n.startsWith("x"))) {

@@ -1,20 +1,20 @@
 // Compiled models against ONNX's own tests of operators, on each kind of engine.
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { loadModel } from "../../src/onnx/index.ts";
 import { testEngines } from "../engine/engines.ts";
 import { expectClose } from "./close.ts";
-import { casesOf, conformanceFolder as folder, reportOf, skipped, suites, testsOf } from "./conformance.ts";
+import { casesOf, conformanceTest, noConformance, reportOf, skipped, suites, testsOf } from "./conformance.ts";
 
 const engines = testEngines().filter(([name]) => name !== "wasm, 1 thread");
 
-describe.skipIf(!existsSync(folder))(`conformance of compiled models (skipped if ${folder} is missing)`, () => {
+describe.skipIf(noConformance)(`conformance of compiled models${noConformance}`, () => {
   describe.each(suites)("%s", (suite) => {
     const names = testsOf(suite);
     const passed = new Map(engines.map(([name]) => [name, 0]));
     test.each(names.filter((name) => !(name in skipped)))("%s", async (name) => {
-      const path = join(folder, suite, name);
+      const path = conformanceTest(suite, name);
       const bytes = readFileSync(join(path, "model.onnx"));
       for (const [title, engine] of engines) {
         const model = await loadModel(bytes, { engine: await engine });

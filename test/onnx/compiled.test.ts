@@ -6,6 +6,7 @@ import { createEngine, InvalidArgumentError, Rank1Error } from "../../src/index.
 import { readPicture } from "../../src/node/pictures.ts";
 import { explainModel, imageToTensor, loadModel } from "../../src/onnx/index.ts";
 import type { Tensor } from "../../src/tensor.ts";
+import { dataPath } from "../data.ts";
 import { bits, testEngines } from "../engine/engines.ts";
 import { model, node, tensor, value } from "./build.ts";
 import { expectClose } from "./close.ts";
@@ -261,7 +262,7 @@ describe("disposing", () => {
 });
 
 const classes = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
-const pictures = join(process.env.RANK1_DATA ?? "../shared/data", "cifar10/test");
+const pictures = dataPath("cifar10/test");
 
 describe.skipIf(noModels || !runtime)(`ResNet-20 on CIFAR-10${noModels}`, () => {
   test("is right about four of five pictures, and with ONNX Runtime about all", async () => {

@@ -1,5 +1,5 @@
 // Operators against ONNX's own tests: each a model, inputs and outputs in files, run as it is and after all passes.
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { infer } from "../../src/graph/infer.ts";
@@ -11,7 +11,7 @@ import { loadModel } from "../../src/onnx/index.ts";
 import { operators } from "../../src/onnx/ops/index.ts";
 import type { Tensor } from "../../src/tensor.ts";
 import { expectClose } from "./close.ts";
-import { casesOf, conformanceFolder as folder, reportOf, skipped, suites, testsOf } from "./conformance.ts";
+import { casesOf, conformanceTest, noConformance, reportOf, skipped, suites, testsOf } from "./conformance.ts";
 
 /** The network for these shapes. A first input of floats is what it works on; others may say sizes. */
 function forShapes(graph: Graph, inputs: Record<string, Tensor>): Graph {
@@ -21,12 +21,12 @@ function forShapes(graph: Graph, inputs: Record<string, Tensor>): Graph {
   return optimize(graph, operators, new Map(specs));
 }
 
-describe.skipIf(!existsSync(folder))(`conformance (skipped if ${folder} is missing)`, () => {
+describe.skipIf(noConformance)(`conformance${noConformance}`, () => {
   describe.each(suites)("%s", (suite) => {
     let passed = 0;
     const names = testsOf(suite);
     test.each(names.filter((name) => !(name in skipped)))("%s", async (name) => {
-      const path = join(folder, suite, name);
+      const path = conformanceTest(suite, name);
       const { graph } = await loadModel(readFileSync(join(path, "model.onnx")));
       const cases = casesOf(path, graph);
       expect(cases.length).toBeGreaterThan(0);

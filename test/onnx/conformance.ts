@@ -1,11 +1,16 @@
 // ONNX's own tests of operators, as files: each a model, inputs and outputs.
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Graph } from "../../src/graph/types.ts";
 import { readTensor } from "../../src/onnx/tensors.ts";
 import type { Tensor } from "../../src/tensor.ts";
+import { dataPath, withoutData } from "../data.ts";
 
-export const conformanceFolder = join(process.env.RANK1_DATA ?? "../shared/data", "conformance");
+/** Why these tests do not run here; empty where they do. */
+export const noConformance = withoutData("conformance");
+
+/** The folder of one test. */
+export const conformanceTest = (suite: string, name: string): string => dataPath("conformance", suite, name);
 
 /** Not of tensors, of which alone the networks of images are made. */
 export const skipped: Readonly<Record<string, string>> = {
@@ -22,7 +27,7 @@ export const suites = ["onnx", "onnx-pytorch"];
 
 /** The names of a suite's tests; none where the folder is missing. */
 export function testsOf(suite: string): string[] {
-  return existsSync(conformanceFolder) ? readdirSync(join(conformanceFolder, suite)) : [];
+  return noConformance ? [] : readdirSync(dataPath("conformance", suite));
 }
 
 /** The files of a test by the names that the graph gives them, in its order. */

@@ -1,10 +1,9 @@
 // What models are said to consist of: formulas on small ones, known figures of real ones.
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { inspectModel } from "../../src/onnx/inspect.ts";
 import { loadModel } from "../../src/onnx/model.ts";
 import type { TensorProto } from "../../src/onnx/schema.ts";
+import { dataPath, withoutData } from "../data.ts";
 import { attribute, big, model, node, tensor, value } from "./build.ts";
 
 const ints = (name: string, list: number[]) => attribute(name, { ints: big(list), type: 7n });
@@ -127,8 +126,8 @@ describe("sides that the model leaves open", () => {
   });
 });
 
-const data = join(process.env.RANK1_DATA ?? "../shared/data", "models");
-describe.skipIf(!existsSync(data))(`the models in ${data}`, () => {
+const missing = withoutData("models");
+describe.skipIf(missing)(`real models${missing}`, () => {
   test.each([
     ["resnet20-cifar10", 40_551_040, 269_034, { conv: 19, dense: 1 }],
     ["ultraface-slim-320", 81_410_560, 257_916, { conv: 3, "depthwise conv": 19, "pointwise conv": 20 }],
@@ -136,13 +135,13 @@ describe.skipIf(!existsSync(data))(`the models in ${data}`, () => {
     ["waifu2x-scale2", 11_659_637_952, 552_483, { conv: 6, "transposed conv": 1 }],
     ["mnist", 4_516_480, 26_450, { conv: 2, "pointwise conv": 1, dense: 1 }],
   ])("%s: %i multiplications, %i parameters", async (name, multiplications, parameters, kinds) => {
-    const { layers, totals, outputs } = inspectModel(await loadModel(join(data, `${name}.onnx`)));
+    const { layers, totals, outputs } = inspectModel(await loadModel(dataPath("models", `${name}.onnx`)));
     expect(totals).toEqual({ multiplications, parameters });
     const counts: Record<string, number> = {};
     for (const layer of layers) if (layer.multiplications > 0) counts[layer.kind] = (counts[layer.kind] ?? 0) + 1;
     expect(counts).toEqual(kinds);
     // What the file declares of its outputs is what follows from its inputs
-    const { graph } = await loadModel(join(data, `${name}.onnx`));
+    const { graph } = await loadModel(dataPath("models", `${name}.onnx`));
     for (const [i, { shape }] of graph.outputs.entries())
       expect(outputs[i]!.shape).toEqual(shape!.map((side) => (typeof side === "string" ? 1 : side)));
   });

@@ -1,11 +1,12 @@
 // Models: what the graph says, and that what is saved is what was loaded.
-import { existsSync, globSync, readFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { globSync, readFileSync } from "node:fs";
+import { basename } from "node:path";
 import { describe, expect, test } from "vitest";
 import { loadModel, Model, saveModel } from "../../src/onnx/model.ts";
 import { ModelProto, NodeProto, TensorProto } from "../../src/onnx/schema.ts";
 import { readTensor } from "../../src/onnx/tensors.ts";
 import { decode, encode } from "../../src/onnx/wire.ts";
+import { dataPath, withoutData } from "../data.ts";
 import { attribute, big, model, node, tensor, value } from "./build.ts";
 
 const x = value("x", ["N", 3, "height", 8]);
@@ -122,14 +123,15 @@ describe("saving", () => {
   });
 });
 
-const data = process.env.RANK1_DATA ?? "../shared/data";
-describe.skipIf(!existsSync(data))(`the files in ${data}`, () => {
+const missing = withoutData();
+describe.skipIf(missing)(`real files${missing}`, () => {
+  const data = dataPath();
   const files = globSync("{models,conformance/*/*}/*.onnx", { cwd: data });
 
   test("load, and are saved as the same bytes", async () => {
     const others: string[] = [];
     for (const file of files) {
-      const bytes = new Uint8Array(readFileSync(join(data, file)));
+      const bytes = new Uint8Array(readFileSync(dataPath(file)));
       const loaded = await loadModel(bytes).catch((error: Error) => void others.push(error.message));
       if (loaded) expect(Buffer.compare(saveModel(loaded), bytes), file).toBe(0);
     }
@@ -142,14 +144,14 @@ describe.skipIf(!existsSync(data))(`the files in ${data}`, () => {
       (file) => !/identity_(opt|seq)/.test(file),
     );
     for (const file of tensors) {
-      const { shape, data: elements } = readTensor(readFileSync(join(data, file)), basename(file));
+      const { shape, data: elements } = readTensor(readFileSync(dataPath(file)), basename(file));
       expect(elements.length).toBe(shape.reduce((a, b) => a * b, 1));
     }
     expect(tensors.length).toBeGreaterThan(600);
   });
 
   test("initializers of the UltraFace models, which are inputs as well, are constants", async () => {
-    const { graph, proto } = await loadModel(readFileSync(join(data, "models/ultraface-slim-320.onnx")));
+    const { graph, proto } = await loadModel(readFileSync(dataPath("models/ultraface-slim-320.onnx")));
     expect(graph.inputs).toEqual([{ name: "input", dtype: "f32", shape: [1, 3, 240, 320] }]);
     expect(graph.outputs.map(({ name, shape }) => [name, shape])).toEqual([["scores", [1, 4420, 2]], ["boxes", [1, 4420, 4]]]); // biome-ignore format: one line
     expect(proto.graph!.input.length).toBeGreaterThan(50);

@@ -1,18 +1,16 @@
 // The real networks that tests run, and noise to run them on.
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 import type { Tensor } from "../../src/tensor.ts";
-
-const folder = join(process.env.RANK1_DATA ?? "../shared/data", "models");
+import { dataPath, withoutData } from "../data.ts";
 
 /** Why tests of real networks do not run here; empty where they do. */
-export const noModels = existsSync(folder) ? "" : `: skipped, ${folder} is missing`;
+export const noModels = withoutData("models");
 
 /** Files without their ending. */
 export type ModelName = "mnist" | "resnet20-cifar10" | "ultraface-slim-320" | "ultraface-rfb-320" | "waifu2x-scale2";
 
 export const modelBytes = (name: ModelName): Uint8Array =>
-  noModels ? new Uint8Array() : readFileSync(join(folder, `${name}.onnx`));
+  noModels ? new Uint8Array() : readFileSync(dataPath("models", `${name}.onnx`));
 
 /** Reproducible noise in 0..1. */
 export function noise(shape: readonly number[], seed = 1): Tensor & { data: Float32Array } {
