@@ -2,6 +2,7 @@
 // and plain test data are imported.
 import type { Engine, Filter, FilterOptions, Image, ImageDType } from "../../src/index.ts";
 import { type Border, random, randomImage } from "../oracle.ts";
+import { strategiesOf } from "../strategies.ts";
 
 export interface Case {
   name: string;
@@ -56,9 +57,8 @@ export interface Result {
 export async function runCases(engine: Engine): Promise<Result[]> {
   const results: Result[] = [];
   for (const [index, { image, dtype, filter, options }] of cases.entries()) {
-    const best = engine.plan(engine.filterProblem({ ...image, dtype }, filter, options));
-    const solvers = new Set([best.solver, ...best.beaten.filter(({ cost }) => cost).map(({ solver }) => solver)]);
-    for (const strategy of solvers) {
+    const plan = engine.plan(engine.filterProblem({ ...image, dtype }, filter, options));
+    for (const strategy of strategiesOf(plan)) {
       const { data } = await engine.filter(image, filter, { ...options, strategy });
       results.push({ index, solver: strategy, data: Array.from(data) });
     }

@@ -11,6 +11,7 @@ import {
   type Plan,
 } from "../../src/index.ts";
 import { imageDTypeOf } from "../../src/tensor.ts";
+import { strategiesOf } from "../strategies.ts";
 
 /** Engines by name, for `describe.each`; disposed after the file's last test. */
 export function testEngines(): [name: string, engine: Promise<Engine>][] {
@@ -26,13 +27,10 @@ export function testEngines(): [name: string, engine: Promise<Engine>][] {
   return engines;
 }
 
-/** The plan of each solver that applies. */
+/** A plan by every way that applies, the planner's own choice first. */
 export function everyPlan(engine: Engine, image: Image, filter: Filter, options?: FilterOptions): Plan[] {
   const problem = engine.filterProblem({ ...image, dtype: imageDTypeOf(image.data)! }, filter, options);
-  const first = engine.plan(problem);
-  const others = first.beaten.filter(({ cost, solver }) => cost && solver !== first.solver);
-  const names = new Set(others.map(({ solver }) => solver));
-  return [first, ...[...names].map((strategy) => engine.plan(problem, { strategy }))];
+  return strategiesOf(engine.plan(problem)).map((strategy) => engine.plan(problem, { strategy }));
 }
 
 /** A filter as rows of the numbers that it multiplies by, gain included. */

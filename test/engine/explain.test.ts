@@ -11,6 +11,7 @@ import {
   type Plan,
 } from "../../src/index.ts";
 import { random, randomImage } from "../oracle.ts";
+import { strategiesOf } from "../strategies.ts";
 import { bits, rowsOf } from "./engines.ts";
 
 const engine = await createEngine({ backend: "wasm", threads: 2 });
@@ -269,8 +270,7 @@ describe("a plan that went through JSON", () => {
     const image = randomImage(31, 23, 2, dtype, 4);
     const problem = engine.filterProblem({ ...image, dtype }, filter, options);
     const first = engine.plan(problem);
-    const strategies = first.beaten.filter(({ cost }) => cost).map(({ solver }) => solver);
-    for (const plan of [first, ...strategies.map((strategy) => engine.plan(problem, { strategy }))]) {
+    for (const plan of strategiesOf(first).map((strategy) => engine.plan(problem, { strategy }))) {
       const stored: Plan = JSON.parse(JSON.stringify(plan));
       expect(explain(stored)).toBe(explain(plan));
       expect(JSON.stringify(stored)).toBe(JSON.stringify(plan));

@@ -16,6 +16,7 @@ import type { F32Tensor } from "../../src/tensor.ts";
 import { conv, depthwise, type Layer, outSide, pointwiseAfter, worstError } from "../layer-oracle.ts";
 import { permute, type Shape4 } from "../layers/permute.ts";
 import { random } from "../oracle.ts";
+import { strategiesOf } from "../strategies.ts";
 import { testEngines } from "./engines.ts";
 
 const next = random(11);
@@ -306,9 +307,8 @@ describe.each(testEngines())("%s, given what is no number", (_name, created) => 
   it.each(all)("%s spreads it to the outputs that see it, until the next call", async (_kind, sample) => {
     const engine = await created;
     const first = await prepare(engine, sample);
-    const others = first.plan.beaten.filter(({ cost }) => cost).map(({ solver }) => solver);
     first.dispose();
-    for (const strategy of new Set([first.plan.solver, ...others])) {
+    for (const strategy of strategiesOf(first.plan)) {
       const prepared = await prepare(engine, sample, { strategy });
       const clean = bits((await prepared.run(sample.x)).data);
       for (const [i, value] of [NaN, Infinity, -Infinity].entries()) {

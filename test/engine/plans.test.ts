@@ -1,8 +1,10 @@
+// Random filters of every rank on random pictures: every plan gives what the sum over the whole window gives.
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import { createEngine, type Engine } from "../../src/index.ts";
 import type { Image, ImageDType } from "../../src/tensor.ts";
 import { type Border, correlate, random, randomImage, toType } from "../oracle.ts";
+import { strategiesOf } from "../strategies.ts";
 
 const engines: [string, Promise<Engine>][] = [
   ["reference", createEngine({ backend: "reference" })],
@@ -94,9 +96,7 @@ describe.each(engines)("every candidate plan, on %s", (_name, promise) => {
         );
         const { width, height, channels } = c.image;
         const problem = engine.filterProblem({ width, height, channels, dtype: c.dtype }, c.filter, c.options);
-        const first = engine.plan(problem);
-        const strategies = new Set([first.solver, ...first.beaten.filter((b) => b.cost).map((b) => b.solver)]);
-        for (const strategy of strategies) {
+        for (const strategy of strategiesOf(engine.plan(problem))) {
           const plan = engine.plan(problem, { strategy });
           const float = plan.stages.some((stage) =>
             stage.steps.some((s) => "arithmetic" in s.kernel && /f32|fixed/.test(s.kernel.arithmetic)),

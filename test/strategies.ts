@@ -1,0 +1,7 @@
+// The ways to compute a problem that its plan knows of. Pages bundle this too: only types of src/ are imported.
+import type { Plan } from "../src/index.ts";
+
+/** The names of the plan's solver and of every other that applies. Some have several ways, each with a name of its own. */
+export function strategiesOf({ solver, beaten }: Pick<Plan, "solver" | "beaten">): string[] {
+  return [...new Set([solver, ...beaten.filter(({ cost }) => cost).map((other) => other.solver)])];
+}
