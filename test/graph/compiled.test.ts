@@ -8,8 +8,8 @@ import { checkInputs, runGraph } from "../../src/graph/run.ts";
 import type { Spec } from "../../src/graph/types.ts";
 import { operators } from "../../src/onnx/ops/index.ts";
 import { testEngines } from "../engine/engines.ts";
-import { Random } from "../onnx/cases.ts";
 import { expectClose } from "../onnx/close.ts";
+import { Random } from "../random-tensors.ts";
 import { floats, graphOf, node } from "./graphs.ts";
 import { randomNetwork } from "./random.ts";
 

@@ -5,8 +5,8 @@ import { GraphProgram } from "../../src/graph/program.ts";
 import { checkInputs, runGraph } from "../../src/graph/run.ts";
 import { operators } from "../../src/onnx/ops/index.ts";
 import { testEngines } from "../engine/engines.ts";
-import { Random } from "../onnx/cases.ts";
 import { expectClose } from "../onnx/close.ts";
+import { Random } from "../random-tensors.ts";
 import { floats, graphOf, node } from "./graphs.ts";
 
 // What the first layer leaves is read by the host and, after it, by the machine once more: two parts share a value.

@@ -10,8 +10,8 @@ import { runGraph } from "../../src/graph/run.ts";
 import type { Graph, GraphNode } from "../../src/graph/types.ts";
 import { operators } from "../../src/onnx/ops/index.ts";
 import type { Tensor } from "../../src/tensor.ts";
-import { Random } from "../onnx/cases.ts";
 import { expectClose } from "../onnx/close.ts";
+import { Random } from "../random-tensors.ts";
 import { floats, graphOf, integers, node } from "./graphs.ts";
 
 const ops = ({ nodes }: Graph): string[] => nodes.map(({ op }) => op);

@@ -1,7 +1,7 @@
 // Random small networks of the layers that the machine computes and of what joins them.
 import type { Graph, GraphNode } from "../../src/graph/types.ts";
 import type { Tensor } from "../../src/tensor.ts";
-import { Random } from "../onnx/cases.ts";
+import { Random } from "../random-tensors.ts";
 import { graphOf, node } from "./graphs.ts";
 
 type Shape = [images: number, channels: number, height: number, width: number];

@@ -6,7 +6,9 @@ import type { GraphNode } from "../../src/graph/types.ts";
 import { sizeOf, toValue } from "../../src/graph/values.ts";
 import { operators } from "../../src/onnx/ops/index.ts";
 import type { DType, Tensor } from "../../src/tensor.ts";
-import { cases, type OperatorCase, Random } from "./cases.ts";
+import { Random } from "../random-tensors.ts";
+import type { OperatorCase } from "./cases/use.ts";
+import { cases } from "./cases.ts";
 
 const types: readonly DType[] = ["f32", "f64", "u8", "i8", "i32", "i64", "bool", "u16", "u64"];
 const odd = [

@@ -6,8 +6,10 @@ import { loadModel } from "../../src/onnx/index.ts";
 import { operators } from "../../src/onnx/ops/index.ts";
 import type { AttributeProto } from "../../src/onnx/schema.ts";
 import type { DType, Tensor } from "../../src/tensor.ts";
+import { Random } from "../random-tensors.ts";
 import { attribute, big, model, node, value } from "./build.ts";
-import { cases, type OperatorCase, Random } from "./cases.ts";
+import type { OperatorCase } from "./cases/use.ts";
+import { cases } from "./cases.ts";
 import { expectClose } from "./close.ts";
 import { runRuntime, runtime } from "./runtime.ts";
 
