@@ -4,6 +4,7 @@ import { checkFilter, denseValues } from "../../src/factor/filter.ts";
 import {
   createEngine,
   type Engine,
+  type EngineOptions,
   type Filter,
   type FilterOptions,
   factorize,
@@ -25,6 +26,19 @@ export function testEngines(): [name: string, engine: Promise<Engine>][] {
     for (const [, engine] of engines) (await engine).dispose();
   });
   return engines;
+}
+
+/** Makes engines that are disposed of after the file's last test. */
+export function engineMaker(defaults: EngineOptions = {}): (options?: EngineOptions) => Promise<Engine> {
+  const made: Engine[] = [];
+  afterAll(() => {
+    for (const engine of made) engine.dispose();
+  });
+  return async (options) => {
+    const engine = await createEngine({ ...defaults, ...options });
+    made.push(engine);
+    return engine;
+  };
 }
 
 /** A plan by every way that applies, the planner's own choice first. */
@@ -62,5 +76,5 @@ export const worst = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
   a.length === b.length ? largestOf(Array.from(a, (v, i) => v - b[i]!)) : Infinity;
 
 /** The same bits, for `toBe` and short messages. */
-export const bits = ({ data }: Image): string =>
+export const bits = ({ data }: { readonly data: ArrayBufferView }): string =>
   Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString("hex");

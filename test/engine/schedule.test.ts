@@ -1,8 +1,8 @@
 // Threads and strips decide when a result is computed, never what it is: equal bits whatever the schedule.
-import { afterAll, describe, expect, it } from "vitest";
-import { createEngine, type Engine, type EngineOptions, type Filter, type Image } from "../../src/index.ts";
+import { describe, expect, it } from "vitest";
+import type { EngineOptions, Filter, Image } from "../../src/index.ts";
 import { randomImage } from "../oracle.ts";
-import { bits, everyPlan } from "./engines.ts";
+import { bits, engineMaker, everyPlan } from "./engines.ts";
 
 const filters: Filter[] = ["sobel-x", "gaussian:1.7", "box:size=9x4", "emboss", "unsharp", "motion:length=7,angle=25"];
 const pictures: [string, Image][] = [
@@ -11,15 +11,7 @@ const pictures: [string, Image][] = [
   ["f32", randomImage(19, 33, 4, "f32", 3)],
 ];
 
-const open: Engine[] = [];
-async function engineOf(options: EngineOptions): Promise<Engine> {
-  const engine = await createEngine(options);
-  open.push(engine);
-  return engine;
-}
-afterAll(() => {
-  for (const engine of open) engine.dispose();
-});
+const engineOf = engineMaker();
 
 describe.each(pictures)("on a picture of %s", (_dtype, image) => {
   it.each([false, true])("1, 2 and 3 threads give equal bits, deterministic: %s", async (deterministic) => {

@@ -3,10 +3,9 @@
 import { spawnSync } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import {
   createEngine,
-  type Engine,
   type EngineOptions,
   InvalidArgumentError,
   type LayerKind,
@@ -15,7 +14,7 @@ import {
 } from "../../src/index.ts";
 import type { ImageDType } from "../../src/tensor.ts";
 import { wideSupport } from "../../src/wasm/wide.ts";
-import { bits, everyPlan } from "../engine/engines.ts";
+import { bits, engineMaker, everyPlan } from "../engine/engines.ts";
 import { temporaryFolder } from "../node/folder.ts";
 import { random, randomImage } from "../oracle.ts";
 
@@ -23,15 +22,7 @@ const { supported, reason } = wideSupport();
 const where = supported ? reason : `skipped: ${reason}`;
 
 const folder = temporaryFolder();
-const open: Engine[] = [];
-async function engineOf(options: EngineOptions): Promise<Engine> {
-  const engine = await createEngine({ backend: "wasm", threads: 1, ...options });
-  open.push(engine);
-  return engine;
-}
-afterAll(() => {
-  for (const engine of open) engine.dispose();
-});
+const engineOf = engineMaker({ backend: "wasm", threads: 1 });
 
 interface FilterCase {
   dtype: ImageDType;
