@@ -109,18 +109,21 @@ function reachedBy(entry: string, graph: ReadonlyMap<string, Import[]>): string[
   });
 }
 
-function shapes(sources: Sources): string[] {
-  const long = [...sources].flatMap(([path, text]) => {
+function tooLong(sources: Sources): string[] {
+  return [...sources].flatMap(([path, text]) => {
     const lines = text.trimEnd().split("\n").length;
     return lines > longest ? [`${path} has ${lines} lines, more than ${longest}`] : [];
   });
+}
+
+function shapes(sources: Sources): string[] {
   const busy = ["index.ts", "onnx/index.ts"].flatMap((entry) => {
     const rest = withoutComments(sources.get(entry) ?? "")
       .replaceAll(/^export (?:type )?(?:\*|\{[^}]*\}) from "[^"]+";/gm, "")
       .trim();
     return rest ? [`${entry} does more than export: ${rest.split("\n")[0]}`] : [];
   });
-  return [...long, ...busy];
+  return [...tooLong(sources), ...busy];
 }
 
 describe("the checker", () => {
@@ -201,10 +204,16 @@ describe("the checker", () => {
   });
 });
 
+/** What is written in a folder of the project; packages that are installed there are not. */
+function read(folder: string): Sources {
+  const root = fileURLToPath(new URL(`../${folder}/`, import.meta.url));
+  const paths = globSync("**/*.{ts,js,py}", { cwd: root, exclude: (path) => path.includes("node_modules") });
+  return new Map(paths.map((path) => [path, readFileSync(join(root, path), "utf8")]));
+}
+
 describe("src/", () => {
-  const root = fileURLToPath(new URL("../src/", import.meta.url));
-  const paths = globSync("**/*.{ts,js}", { cwd: root });
-  const sources = new Map(paths.map((path) => [path, readFileSync(join(root, path), "utf8")]));
+  const sources = read("src");
+  const paths = [...sources.keys()];
 
   it("was read", () => {
     expect(paths).toEqual(expect.arrayContaining(["index.ts", "engine.ts", "wasm/worker.js", "kernels/table.ts"]));
@@ -213,4 +222,14 @@ describe("src/", () => {
   });
 
   it("keeps every rule", () => expect(violations(sources)).toEqual([]));
+});
+
+it.each([
+  ["test", "engine/layers.test.ts"],
+  ["bench", "layers/rivals/list.ts"],
+  ["scripts", "build.ts"],
+])("%s/ has no file that is too long", (folder, one) => {
+  const sources = read(folder);
+  expect(sources.has(one)).toBe(true);
+  expect(tooLong(sources)).toEqual([]);
 });
