@@ -46,6 +46,8 @@ export class Model {
   private readonly programs = new Map<string, Promise<GraphProgram>>();
   /** Runs that have begun: what they use is freed after them. */
   private readonly running = new Set<Promise<unknown>>();
+  /** What was freed last: new programs take its memory. */
+  private freed: Promise<void> = Promise.resolve();
 
   constructor(proto: ModelProto, graph: Graph, engine?: Engine) {
     this.proto = proto;
@@ -101,9 +103,10 @@ export class Model {
     if (this.programs.size >= mostPrograms) {
       const [oldest, program] = this.programs.entries().next().value!;
       this.programs.delete(oldest);
-      this.free([program]);
+      this.freed = this.free([program]);
     }
-    const program = this.engine().then((engine) => GraphProgram.create(this.graph, operators, specs, engine));
+    const ready = this.freed.then(() => this.engine());
+    const program = ready.then((engine) => GraphProgram.create(this.graph, operators, specs, engine));
     this.programs.set(key, program);
     // What failed is tried again at the next run.
     program.catch(() => this.programs.delete(key));
@@ -113,7 +116,8 @@ export class Model {
   /** Frees what runs have made; a later run makes it anew. */
   dispose(): void {
     const own = this.ownEngine;
-    this.free([...this.programs.values()], () => own?.then((engine) => engine.dispose()).catch(() => {}));
+    const dispose = () => own?.then((engine) => engine.dispose()).catch(() => {});
+    this.freed = this.free([...this.programs.values()], dispose);
     this.programs.clear();
     this.ownEngine = undefined;
   }
