@@ -1,0 +1,239 @@
+// Ways to write the weight of a convolution as two or three smaller convolutions. The last of them is a linear fit; what
+// stands before it turns a patch of the input into features, and depends on parameters. A row of features belongs to an
+// entry (inChannel, ky, kx) of the patch, a column to an input of the last convolution.
+import { type Matrix, type Multiply, matrix, transpose } from "./matrix.ts";
+import { addScaled, dot } from "./svd.ts";
+
+export interface Sizes {
+  inChannels: number;
+  outChannels: number;
+  kh: number;
+  kw: number;
+}
+
+/** What the fit is to approximate: `target` [patch, outChannels] for inputs of second moments `gram`, outputs by `metric`. */
+export interface FitProblem extends Sizes {
+  /** [patch, patch], positive definite; an entry of the patch is (inChannel, ky, kx). */
+  gram: Matrix;
+  target: Matrix;
+  /** [outChannels, outChannels], positive definite: what an error of the outputs costs. */
+  metric: Matrix;
+}
+
+export interface Form {
+  /** Features of a patch for parameters. */
+  features(sizes: Sizes, rank: number, parameters: Float64Array): Matrix;
+  /** The derivative by the parameters, from that by the features; undefined where they are not to be changed. */
+  gradient?(sizes: Sizes, rank: number, parameters: Float64Array, byFeatures: Matrix): Float64Array;
+  start(problem: FitProblem, rank: number, tools: Tools): Float64Array;
+  /** Shapes of the convolutions before the last one, whose weights are the parameters in this order, and of the last. */
+  shapes(sizes: Sizes, rank: number): { before: Shape[]; last: Shape };
+  /** The largest rank that is of use. */
+  mostRank(sizes: Sizes): number;
+}
+
+export interface Tools {
+  multiply: Multiply;
+  /** Standard normal numbers. */
+  random: () => number;
+}
+
+/** [outChannels, inChannels / groups, kh, kw] */
+export type Shape = readonly [number, number, number, number];
+
+const patchOf = ({ inChannels, kh, kw }: Sizes): number => inChannels * kh * kw;
+
+/** A mix to `rank` channels, a filter for each, and a mix of the results: the CP form. */
+const cp: Form = {
+  features({ inChannels, kh, kw }, rank, parameters) {
+    const taps = kh * kw;
+    const out = matrix(inChannels * taps, rank);
+    const filters = parameters.subarray(rank * inChannels);
+    for (let k = 0; k < rank; k++)
+      for (let c = 0; c < inChannels; c++)
+        for (let t = 0; t < taps; t++)
+          out.data[(c * taps + t) * rank + k] = parameters[k * inChannels + c]! * filters[k * taps + t]!;
+    return out;
+  },
+  gradient({ inChannels, kh, kw }, rank, parameters, { data }) {
+    const taps = kh * kw;
+    const out = new Float64Array(parameters.length);
+    const filters = rank * inChannels;
+    for (let k = 0; k < rank; k++)
+      for (let c = 0; c < inChannels; c++)
+        for (let t = 0; t < taps; t++) {
+          const g = data[(c * taps + t) * rank + k]!;
+          out[k * inChannels + c]! += g * parameters[filters + k * taps + t]!;
+          out[filters + k * taps + t]! += g * parameters[k * inChannels + c]!;
+        }
+    return out;
+  },
+  start: ({ inChannels, kh, kw }, rank, { random }) =>
+    Float64Array.from({ length: rank * (inChannels + kh * kw) }, (_, i) =>
+      i < rank * inChannels ? random() / Math.sqrt(inChannels) : random() / Math.sqrt(kh * kw),
+    ),
+  shapes: ({ inChannels, outChannels, kh, kw }, rank) => ({
+    before: [
+      [rank, inChannels, 1, 1],
+      [rank, 1, kh, kw],
+    ],
+    last: [outChannels, rank, 1, 1],
+  }),
+  mostRank: ({ inChannels, outChannels, kh, kw }) =>
+    Math.min(inChannels * outChannels, kh * kw * Math.min(inChannels, outChannels)),
+};
+
+/** `rank` filters for each input channel, and a mix: depthwise, pointwise. */
+const depthwise: Form = {
+  features(sizes, rank, parameters) {
+    const { inChannels, kh, kw } = sizes;
+    const taps = kh * kw;
+    const out = matrix(patchOf(sizes), inChannels * rank);
+    for (let k = 0; k < out.cols; k++)
+      for (let t = 0; t < taps; t++)
+        out.data[(Math.floor(k / rank) * taps + t) * out.cols + k] = parameters[k * taps + t]!;
+    return out;
+  },
+  gradient({ kh, kw }, rank, parameters, { data, cols }) {
+    const taps = kh * kw;
+    return Float64Array.from(parameters, (_, i) => {
+      const k = Math.floor(i / taps);
+      return data[(Math.floor(k / rank) * taps + (i % taps)) * cols + k]!;
+    });
+  },
+  start({ inChannels, kh, kw, gram, target, metric }, rank, { multiply, random }) {
+    const taps = kh * kw;
+    const weighted = multiply(target, metric);
+    const filters = Array.from({ length: inChannels }, (_, c) => {
+      const rows = ({ data, cols }: Matrix): Matrix => ({
+        ...{ rows: taps, cols, data: data.subarray(c * taps * cols, (c + 1) * taps * cols) },
+      });
+      const square = multiply(rows(weighted), transpose(rows(target)));
+      const own = matrix(taps, taps, (r, k) => gram.data[(c * taps + r) * gram.cols + c * taps + k]!);
+      return dominant((x) => multiply(square, multiply(own, x)), taps, rank, random);
+    });
+    return Float64Array.from(filters.flatMap((rows) => [...rows.data]));
+  },
+  shapes: ({ inChannels, outChannels, kh, kw }, rank) => ({
+    before: [[inChannels * rank, 1, kh, kw]],
+    last: [outChannels, inChannels * rank, 1, 1],
+  }),
+  mostRank: ({ outChannels, kh, kw }) => Math.min(kh * kw, outChannels),
+};
+
+/** kh × 1 to `rank` channels, then 1 × kw. */
+const spatial: Form = {
+  features({ inChannels, kh, kw }, rank, parameters) {
+    const out = matrix(inChannels * kh * kw, rank * kw);
+    for (let k = 0, at = 0; k < rank; k++)
+      for (let row = 0; row < inChannels * kh; row++, at++)
+        for (let x = 0; x < kw; x++) out.data[(row * kw + x) * out.cols + k * kw + x] = parameters[at]!;
+    return out;
+  },
+  gradient({ inChannels, kh, kw }, rank, parameters, { data, cols }) {
+    const out = new Float64Array(parameters.length);
+    for (let k = 0, at = 0; k < rank; k++)
+      for (let row = 0; row < inChannels * kh; row++, at++)
+        for (let x = 0; x < kw; x++) out[at]! += data[(row * kw + x) * cols + k * kw + x]!;
+    return out;
+  },
+  start({ inChannels, kh, kw, gram, target, metric }, rank, { multiply, random }) {
+    const rows = inChannels * kh;
+    const square = bySide(rows, target, metric, multiply);
+    const mean = matrix(rows, rows, (a, b) => meanOf(kw, (x) => gram.data[(a * kw + x) * gram.cols + b * kw + x]!));
+    return dominant((x) => multiply(square, multiply(mean, x)), rows, rank, random).data;
+  },
+  shapes: ({ inChannels, outChannels, kh, kw }, rank) => ({
+    before: [[rank, inChannels, kh, 1]],
+    last: [outChannels, rank, 1, kw],
+  }),
+  mostRank: ({ inChannels, outChannels, kh, kw }) => Math.min(inChannels * kh, outChannels * kw),
+};
+
+/** kh × kw to `rank` channels, then a mix. The features follow from the target: nothing is left to change. */
+const bottleneck: Form = {
+  features: (sizes, rank, parameters) => transpose({ rows: rank, cols: patchOf(sizes), data: parameters }),
+  start({ gram, target, metric }, rank, { multiply, random }) {
+    const [weighted, transposed] = [multiply(target, metric), transpose(target)];
+    const image = (x: Matrix): Matrix => multiply(weighted, multiply(transposed, multiply(gram, x)));
+    return dominant(image, gram.rows, rank, random).data;
+  },
+  shapes: ({ inChannels, outChannels, kh, kw }, rank) => ({
+    before: [[rank, inChannels, kh, kw]],
+    last: [outChannels, rank, 1, 1],
+  }),
+  mostRank: ({ outChannels, ...sizes }) => Math.min(outChannels, patchOf({ outChannels, ...sizes })),
+};
+
+/** A mix to `rank` channels, then kh × kw. */
+const narrow: Form = {
+  features({ inChannels, kh, kw }, rank, parameters) {
+    const taps = kh * kw;
+    const out = matrix(inChannels * taps, rank * taps);
+    for (let k = 0, at = 0; k < rank; k++)
+      for (let c = 0; c < inChannels; c++, at++)
+        for (let t = 0; t < taps; t++) out.data[(c * taps + t) * out.cols + k * taps + t] = parameters[at]!;
+    return out;
+  },
+  gradient({ inChannels, kh, kw }, rank, parameters, { data, cols }) {
+    const taps = kh * kw;
+    const out = new Float64Array(parameters.length);
+    for (let k = 0, at = 0; k < rank; k++)
+      for (let c = 0; c < inChannels; c++, at++)
+        for (let t = 0; t < taps; t++) out[at]! += data[(c * taps + t) * cols + k * taps + t]!;
+    return out;
+  },
+  start({ inChannels, kh, kw, gram, target, metric }, rank, { multiply, random }) {
+    const taps = kh * kw;
+    const square = bySide(inChannels, target, metric, multiply);
+    const mean = matrix(inChannels, inChannels, (a, b) =>
+      meanOf(taps, (t) => gram.data[(a * taps + t) * gram.cols + b * taps + t]!),
+    );
+    return dominant((x) => multiply(square, multiply(mean, x)), inChannels, rank, random).data;
+  },
+  shapes: ({ inChannels, outChannels, kh, kw }, rank) => ({
+    before: [[rank, inChannels, 1, 1]],
+    last: [outChannels, rank, kh, kw],
+  }),
+  mostRank: ({ inChannels, outChannels, kh, kw }) => Math.min(inChannels, outChannels * kh * kw),
+};
+
+/** All forms by the name of their split; `narrow` is a bottleneck before the filters instead of after. */
+export const forms = { cp, depthwise, spatial, bottleneck, narrow } as const satisfies Record<string, Form>;
+export type FormName = keyof typeof forms;
+
+/** Of the target as a matrix of so many rows: its product with its transpose, weighed by the metric. */
+function bySide(rows: number, target: Matrix, metric: Matrix, multiply: Multiply): Matrix {
+  const shape = ({ data }: Matrix): Matrix => ({ rows, cols: data.length / rows, data });
+  return multiply(shape(multiply(target, metric)), transpose(shape(target)));
+}
+
+function meanOf(count: number, value: (i: number) => number): number {
+  let sum = 0;
+  for (let i = 0; i < count; i++) sum += value(i);
+  return sum / count;
+}
+
+const turns = 30;
+
+/**
+ * Rows that span, nearly, the subspace that a linear map of columns enlarges most, by repeating it on random ones (subspace
+ * iteration). Which rows span it makes no difference to a fit.
+ */
+function dominant(map: (x: Matrix) => Matrix, size: number, rank: number, random: () => number): Matrix {
+  let rows = orthonormal(matrix(rank, size, random));
+  for (let i = 0; i < turns; i++) rows = orthonormal(transpose(map(transpose(rows))));
+  return rows;
+}
+
+/** Rows made orthonormal, one after the other; those that depend on others become 0. */
+function orthonormal({ rows, cols, data }: Matrix): Matrix {
+  const lines = Array.from({ length: rows }, (_, r) => data.slice(r * cols, (r + 1) * cols));
+  for (const [r, line] of lines.entries()) {
+    const before = Math.sqrt(dot(line, line, 0));
+    for (const earlier of lines.slice(0, r)) addScaled(line, earlier, -dot(line, earlier, 0), 0);
+    const size = Math.sqrt(dot(line, line, 0));
+    for (let i = 0; i < cols; i++) line[i] = size > 1e-12 * before ? line[i]! / size : 0;
+  }
+  return { rows, cols, data: Float64Array.from(lines.flatMap((line) => [...line])) };
+}
