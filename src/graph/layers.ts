@@ -30,9 +30,10 @@ export interface Layer {
 
 /**
  * The layers of a network in the order in which they run, by what is known of its values. Nodes that only compute with
- * sizes are none. `share` is that of the multiplications, 0 to 1, for which splits are estimated.
+ * sizes are none. `share` is that of the multiplications, 0 to 1, for which splits are estimated;
+ * without it none are.
  */
-export function layersOf(graph: Graph, specs: ReadonlyMap<string, Spec>, share: number): Layer[] {
+export function layersOf(graph: Graph, specs: ReadonlyMap<string, Spec>, share?: number): Layer[] {
   const counted = new Set<string>();
   const constant = (name: string): Spec | undefined => (specs.get(name)?.data ? specs.get(name) : undefined);
   const runs = graph.nodes.filter(({ outputs }) => !outputs.every((name) => name === "" || constant(name)));
@@ -51,7 +52,7 @@ export function layersOf(graph: Graph, specs: ReadonlyMap<string, Spec>, share: 
       parameters: held.reduce((sum, name) => sum + sizeOf(specs.get(name)!.shape), 0),
       multiplications: multiplicationsOf(node, specs, weight),
     };
-    return { ...layer, splits: layer.kind === "conv" ? splitsOf(weight!, share) : [] };
+    return { ...layer, splits: layer.kind === "conv" && share !== undefined ? splitsOf(weight!, share) : [] };
   });
 }
 

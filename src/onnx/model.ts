@@ -10,7 +10,7 @@ import type { Tensor } from "../tensor.ts";
 import { importGraph } from "./import.ts";
 import { operators } from "./ops/index.ts";
 import { ModelProto, TensorProto } from "./schema.ts";
-import { externalLocation } from "./tensors.ts";
+import { type ExternalFiles, externalLocation } from "./tensors.ts";
 import { decode, encode } from "./wire.ts";
 
 /** Files outside the model by the names that it gives them, or a way to get one. */
@@ -39,7 +39,10 @@ export class Model {
   readonly proto: ModelProto;
   readonly graph: Graph;
 
-  private readonly givenEngine: Engine | undefined;
+  /** The caller's engine, if there is one. */
+  readonly givenEngine: Engine | undefined;
+  /** Weights that lie outside the file. */
+  readonly externalFiles: ExternalFiles;
   private ownEngine: Promise<Engine> | undefined;
   /** Some operator has to know the elements of an input before the network runs: lists of sizes, axes or scales. */
   private takesSizes = false;
@@ -49,10 +52,11 @@ export class Model {
   /** What was freed last: new programs take its memory. */
   private freed: Promise<void> = Promise.resolve();
 
-  constructor(proto: ModelProto, graph: Graph, engine?: Engine) {
+  constructor(proto: ModelProto, graph: Graph, engine?: Engine, externalFiles: ExternalFiles = new Map()) {
     this.proto = proto;
     this.graph = graph;
     this.givenEngine = engine;
+    this.externalFiles = externalFiles;
   }
 
   /**
@@ -130,7 +134,8 @@ export class Model {
     more?.();
   }
 
-  private engine(): Promise<Engine> {
+  /** What runs the model; made at the first call where the caller gave none. */
+  engine(): Promise<Engine> {
     if (this.givenEngine) return Promise.resolve(this.givenEngine);
     this.ownEngine ??= createEngine();
     return this.ownEngine;
@@ -154,10 +159,11 @@ export async function loadModel(model: Uint8Array | ArrayBuffer | string, option
     throw new InvalidArgumentError({ parameter: "model", expected: "the bytes of an ONNX file", received });
   }
   const proto = decode(ModelProto, data, "model");
-  const graph = importGraph(proto, await externalFiles(proto, externalData));
+  const files = await externalFiles(proto, externalData);
+  const graph = importGraph(proto, files);
   const names = graph.inputs.map(({ name }) => name);
   checkOptions<Record<string, unknown>>("shapes", shapes, names);
-  return new Model(proto, withInputShapes(graph, shapes), engine);
+  return new Model(proto, withInputShapes(graph, shapes), engine, files);
 }
 
 interface Files {

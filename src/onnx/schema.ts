@@ -35,6 +35,7 @@ export const ModelProto = schema({
   docString: [6, "string"],
   graph: [7, GraphProto],
   opsetImport: [8, schema({ domain: [1, "string"], version: [2, "int"] }), "list"],
+  metadataProps: [14, schema({ key: [1, "string"], value: [2, "string"] }), "list"],
 });
 
 export const AttributeProto = schema({

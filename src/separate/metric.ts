@@ -1,0 +1,152 @@
+// What an error of a convolution's result costs at the network's outputs: second moments of gradients, over random
+// directions of the outputs. For scores of classes a direction is the gradient of the logarithm of the probability of a
+// class that is drawn by these probabilities at temperature 3 (their Fisher information); else it is standard normal.
+import type { Engine } from "../engine.ts";
+import { diagonal, identity, type Matrix, matrix, withDiagonal } from "../factor/matrix.ts";
+import { infer } from "../graph/infer.ts";
+import { GraphProgram } from "../graph/program.ts";
+import type { Graph, Spec, Value } from "../graph/types.ts";
+import { newValue, numbersOf, write } from "../graph/values.ts";
+import { operators } from "../onnx/ops/index.ts";
+import { logProbabilities, measureOf } from "./damage.ts";
+import { gradientGraph, gradientOperators } from "./gradients.ts";
+import type { Values } from "./network.ts";
+import type { Products } from "./products.ts";
+import type { Random } from "./random.ts";
+import type { Target } from "./targets.ts";
+
+const temperature = 3;
+/** Of the mean energy of a channel, what is added to each. */
+const ridge = 0.1;
+/** Directions for each picture. */
+const draws = 2;
+
+/** The metric of each target's outputs; the identity where the reverse pass does not reach. */
+export async function metricsOf(
+  graph: Graph,
+  engine: Engine,
+  targets: readonly Target[],
+  batches: AsyncIterable<Values>,
+  { products, random, signal }: { products: Products; random: Random; signal?: AbortSignal },
+): Promise<Map<Target, Matrix>> {
+  const totals = new Map<Target, Matrix>();
+  let program: Compiled | undefined;
+  let key = "";
+  try {
+    for await (const inputs of batches) {
+      const specs = specsOf(inputs);
+      if (!program || JSON.stringify([...specs]) !== key) {
+        program?.dispose();
+        program = await compiled(graph, engine, targets, specs);
+        key = JSON.stringify([...specs]);
+      }
+      if (program.gradients.size === 0) break;
+      const outputs = await program.forward(inputs, signal);
+      for (let draw = 0; draw < draws; draw++) {
+        signal?.throwIfAborted();
+        const found = await program.backward(inputs, directionsOf(outputs, random), signal);
+        for (const [target, gradient] of found) {
+          const total = totals.get(target) ?? matrix(target.outChannels, target.outChannels);
+          totals.set(target, total);
+          addOuter(total, gradient, products);
+        }
+      }
+    }
+  } finally {
+    program?.dispose();
+  }
+  return new Map(targets.map((target) => [target, damped(totals.get(target), target.outChannels)]));
+}
+
+const specsOf = (inputs: Values): Map<string, Spec> =>
+  new Map([...inputs].map(([name, { dtype, shape }]) => [name, { dtype, shape }]));
+
+interface Compiled {
+  gradients: ReadonlyMap<string, string>;
+  forward(inputs: Values, signal?: AbortSignal): Promise<Values>;
+  backward(inputs: Values, directions: Values, signal?: AbortSignal): Promise<Map<Target, Value>>;
+  dispose(): void;
+}
+
+async function compiled(
+  graph: Graph,
+  engine: Engine,
+  targets: readonly Target[],
+  specs: ReadonlyMap<string, Spec>,
+): Promise<Compiled> {
+  const values = targets.map(({ y }) => y);
+  const { graph: reverse, directions, gradients } = gradientGraph(graph, infer(graph, operators, specs), values);
+  const outputs = infer(graph, operators, specs);
+  const all = new Map([...specs, ...[...directions].map(([name, own]) => [own, plain(outputs.get(name)!)] as const)]);
+  const forward = await GraphProgram.create(graph, operators, specs, engine);
+  const backward = await GraphProgram.create(reverse, gradientOperators, all, engine);
+  return {
+    gradients,
+    forward: async (inputs, signal) => new Map(Object.entries(await forward.run(inputs, { signal }))) as Values,
+    backward: async (inputs, given, signal) => {
+      const named = [...directions].map(([name, own]) => [own, given.get(name)!] as const);
+      const found = await backward.run(new Map([...inputs, ...named]), { signal });
+      return new Map(
+        targets.flatMap((target) => {
+          const name = gradients.get(target.y);
+          return name === undefined ? [] : [[target, found[name] as Value] as const];
+        }),
+      );
+    },
+    dispose: () => {
+      forward.dispose();
+      backward.dispose();
+    },
+  };
+}
+
+const plain = ({ dtype, shape }: Spec): Spec => ({ dtype, shape });
+
+/** A random direction of each output. */
+function directionsOf(outputs: Values, random: Random): Map<string, Value> {
+  return new Map(
+    [...outputs].map(([name, value]) => {
+      const direction = newValue(value.dtype, value.shape);
+      const numbers = numbersOf(value);
+      if (measureOf(value) === "divergence") {
+        const classes = value.shape[1]!;
+        for (let at = 0; at < numbers.length; at += classes) {
+          const logs = logProbabilities(numbers.subarray(at, at + classes), temperature);
+          const drawn = drawFrom(logs, random.uniform());
+          const own = logs.map((log, i) => ((i === drawn ? 1 : 0) - Math.exp(log)) / temperature);
+          write(direction, own, at);
+        }
+      } else {
+        write(direction, Float64Array.from(numbers, random.normal));
+      }
+      return [name, direction];
+    }),
+  );
+}
+
+function drawFrom(logs: Float64Array, at: number): number {
+  let sum = 0;
+  const found = logs.findIndex((log) => {
+    sum += Math.exp(log);
+    return at < sum;
+  });
+  return found < 0 ? logs.length - 1 : found;
+}
+
+/** Adds Σ g gᵀ over all places of a gradient [n, channels, h, w]. */
+function addOuter(total: Matrix, { shape, data }: Value, products: Products): void {
+  const [images = 1, channels = 1, ...sides] = shape;
+  const places = sides.reduce((a, b) => a * b, 1);
+  for (let n = 0; n < images; n++) {
+    const rows = matrix(places, channels, (p, c) => data[(n * channels + c) * places + p] as number);
+    products.addGram(total, rows);
+  }
+}
+
+/** The whole of a lower triangle, scaled to a mean diagonal of 1. */
+function damped(total: Matrix | undefined, channels: number): Matrix {
+  const mean = total ? diagonal(total).reduce((sum, entry) => sum + entry, 0) / channels : 0;
+  if (!total || !(mean > 0)) return identity(channels);
+  const whole = matrix(channels, channels, (a, b) => total.data[Math.max(a, b) * channels + Math.min(a, b)]! / mean);
+  return withDiagonal(whole, () => ridge);
+}

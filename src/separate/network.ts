@@ -1,0 +1,85 @@
+// A network as separating sees it: convolutions with their batch norms folded in, run on an engine up to any of its values.
+import type { Engine } from "../engine.ts";
+import { infer } from "../graph/infer.ts";
+import { foldBatchNorm } from "../graph/passes/batch-norm.ts";
+import { dropIdentities, foldConstants, removeUnused } from "../graph/passes/index.ts";
+import { GraphProgram } from "../graph/program.ts";
+import type { Graph, GraphNode, Spec, Value } from "../graph/types.ts";
+import { toValue } from "../graph/values.ts";
+import { operators } from "../onnx/ops/index.ts";
+import type { Tensor } from "../tensor.ts";
+
+export type Values = ReadonlyMap<string, Value>;
+
+/** The network with what is constant computed, and batch norms in the convolutions before them. */
+export function prepareGraph(graph: Graph): Graph {
+  const folded = dropIdentities(foldConstants(graph, infer(graph, operators, new Map())));
+  return removeUnused(foldBatchNorm(folded));
+}
+
+/** The network of which other values are the results. */
+export function withOutputs(graph: Graph, names: Iterable<string>): Graph {
+  return removeUnused({ ...graph, outputs: [...new Set(names)].map((name) => ({ name })) });
+}
+
+/** The network with nodes in place of the one that computes a value, and constants that they read. */
+export function replaceNode(
+  graph: Graph,
+  output: string,
+  nodes: readonly GraphNode[],
+  constants: ReadonlyMap<string, Tensor>,
+): Graph {
+  const replaced = graph.nodes.flatMap((node) => (node.outputs[0] === output ? nodes : [node]));
+  return removeUnused({ ...graph, nodes: replaced, constants: new Map([...graph.constants, ...constants]) });
+}
+
+/** A network compiled for inputs of one shape, and again where another comes. */
+export class Runner {
+  private readonly graph: Graph;
+  private readonly engine: Engine;
+  private program: Promise<GraphProgram> | undefined;
+  private key = "";
+
+  constructor(graph: Graph, engine: Engine) {
+    this.graph = graph;
+    this.engine = engine;
+  }
+
+  async run(inputs: Values, signal?: AbortSignal): Promise<Map<string, Value>> {
+    const own = new Map(this.graph.inputs.map(({ name }) => [name, inputs.get(name)!]));
+    const specs = new Map([...own].map(([name, { dtype, shape }]): [string, Spec] => [name, { dtype, shape }]));
+    const key = JSON.stringify([...specs]);
+    if (key !== this.key) {
+      await this.dispose();
+      this.key = key;
+      this.program = GraphProgram.create(this.graph, operators, specs, this.engine);
+    }
+    const found = await (await this.program!).run(own, { signal });
+    return new Map(Object.entries(found).map(([name, tensor]) => [name, toValue(tensor)!]));
+  }
+
+  async dispose(): Promise<void> {
+    (await this.program)?.dispose();
+    this.program = undefined;
+    this.key = "";
+  }
+}
+
+/** Runs a network once for each of some inputs, and gives up its memory. */
+export async function forEachRun(
+  graph: Graph,
+  engine: Engine,
+  batches: Iterable<Values> | AsyncIterable<Values>,
+  use: (outputs: Values, inputs: Values) => void | Promise<void>,
+  signal?: AbortSignal,
+): Promise<void> {
+  const runner = new Runner(graph, engine);
+  try {
+    for await (const inputs of batches) {
+      signal?.throwIfAborted();
+      await use(await runner.run(inputs, signal), inputs);
+    }
+  } finally {
+    await runner.dispose();
+  }
+}

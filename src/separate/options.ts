@@ -1,0 +1,76 @@
+// What a caller asks of a separation, checked.
+import { checkRunOptions } from "../engine/calls.ts";
+import { checkFunction, checkInteger, checkNumber, checkOptions, describe, InvalidArgumentError } from "../errors.ts";
+import type { Sample } from "./samples.ts";
+
+export interface SeparateOptions {
+  /**
+   * Inputs of the network, a few hundred where there are so many: the fits preserve what these give. They are read several
+   * times; what can be read only once is kept in memory. Without any, the weights alone are approximated.
+   */
+  calibration?: Iterable<Sample> | AsyncIterable<Sample>;
+  /** Exactly one of these four. Divide the multiplications of the whole network by this. */
+  reduce?: number;
+  /** Divide the measured time of a run on one thread by this. */
+  speedup?: number;
+  /** Bound the damage at the outputs (see {@link Report}); 0: only what is exact. */
+  tolerance?: number;
+  /** Give every convolution a depthwise separable form with this depth multiplier. */
+  rank?: number;
+  /** Which layers: a name in which * stands for anything, or a regular expression. All unless given. */
+  layers?: string | RegExp;
+  /** Of all that is random: 0 unless given. */
+  seed?: number;
+  /** Called with the share of the work that is done, 0 to 1, and what is being done. */
+  onProgress?: (done: number, what: string) => void;
+  signal?: AbortSignal;
+}
+
+export type Goal = { kind: "reduce" | "speedup" | "tolerance" | "rank"; value: number };
+
+const goals = ["reduce", "speedup", "tolerance", "rank"] as const;
+
+export interface CheckedOptions {
+  goal: Goal;
+  calibration?: Iterable<Sample> | AsyncIterable<Sample>;
+  takes: (layer: string) => boolean;
+  seed: number;
+  onProgress: (done: number, what: string) => void;
+  signal?: AbortSignal;
+}
+
+/** Throws {@link InvalidArgumentError} that names what is wrong. */
+export function checkSeparateOptions(given: SeparateOptions): CheckedOptions {
+  const known = [...goals, "calibration", "layers", "seed", "onProgress", "signal"] as const;
+  const options = checkOptions<SeparateOptions>("options", given, known);
+  const { calibration, layers, seed = 0, onProgress = () => {}, signal } = options;
+  checkInteger("seed", seed, { min: -(2 ** 31), max: 2 ** 31 });
+  checkFunction("onProgress", onProgress);
+  checkRunOptions({ signal });
+  return { goal: checkGoal(options), calibration, takes: matcher(layers), seed, onProgress, signal };
+}
+
+function checkGoal(options: SeparateOptions): Goal {
+  const named = goals.filter((name) => options[name] !== undefined);
+  const [kind] = named;
+  if (!kind || named.length > 1) {
+    const received = named.join(" and ") || "none of them";
+    throw new InvalidArgumentError({ parameter: "options", expected: `exactly one of ${goals.join(", ")}`, received });
+  }
+  const ranges = { reduce: { min: 1 }, speedup: { min: 1 }, tolerance: { min: 0 } };
+  const value =
+    kind === "rank" ? checkInteger(kind, options.rank, { min: 1 }) : checkNumber(kind, options[kind], ranges[kind]);
+  return { kind, value };
+}
+
+function matcher(pattern: string | RegExp | undefined): (name: string) => boolean {
+  if (pattern === undefined) return () => true;
+  if (pattern instanceof RegExp) return (name) => name.search(pattern) >= 0;
+  if (typeof pattern !== "string") {
+    const expected = "a name with * or a regular expression";
+    throw new InvalidArgumentError({ parameter: "layers", expected, received: describe(pattern) });
+  }
+  const parts = pattern.split("*").map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+  const whole = new RegExp(`^${parts.join(".*")}$`, "s");
+  return (name) => whole.test(name);
+}

@@ -1,0 +1,106 @@
+// Calibration data: inputs of a network, read again for each pass over them, several at a time where the network allows it.
+import { describe, InvalidArgumentError } from "../errors.ts";
+import { checkInputs } from "../graph/run.ts";
+import type { Graph, Value } from "../graph/types.ts";
+import { newValue, sizeOf } from "../graph/values.ts";
+import type { Tensor } from "../tensor.ts";
+import type { Values } from "./network.ts";
+
+export type Sample = Readonly<Record<string, Tensor>>;
+
+/** Elements of an input in one batch, and samples. */
+const [mostElements, mostSamples] = [2 ** 18, 64];
+
+export class Samples {
+  readonly count: number;
+  /** The first one; shapes of others may differ. */
+  readonly first: Values;
+  private readonly graph: Graph;
+  private readonly source: Iterable<Sample> | AsyncIterable<Sample>;
+
+  private constructor(graph: Graph, source: Iterable<Sample> | AsyncIterable<Sample>, count: number, first: Values) {
+    this.graph = graph;
+    this.source = source;
+    this.count = count;
+    this.first = first;
+  }
+
+  /**
+   * Reads all samples once. What can be iterated over only once (a generator) is kept in memory.
+   *
+   * @throws InvalidArgumentError for no samples, or those that are no inputs of the network.
+   */
+  static async read(
+    graph: Graph,
+    given: Iterable<Sample> | AsyncIterable<Sample>,
+    signal?: AbortSignal,
+  ): Promise<Samples> {
+    const source = isOneShot(given) ? await collect(given) : given;
+    let count = 0;
+    let first: Values | undefined;
+    for await (const sample of source) {
+      signal?.throwIfAborted();
+      const values = checkInputs(graph, sample);
+      first ??= values;
+      count++;
+    }
+    if (first) return new Samples(graph, source, count, first);
+    throw new InvalidArgumentError({ parameter: "calibration", expected: "at least one input", received: "none" });
+  }
+
+  /** Those samples whose index is taken, several with equal shapes joined along their first axis where that is open. */
+  async *batches(takes: (index: number) => boolean = () => true): AsyncGenerator<Values> {
+    let waiting: Values[] = [];
+    let index = 0;
+    for await (const sample of this.source) {
+      if (!takes(index++)) continue;
+      const values = checkInputs(this.graph, sample);
+      if (waiting.length > 0 && (waiting.length === this.mostJoined(waiting[0]!) || !agree(waiting[0]!, values))) {
+        yield join(waiting);
+        waiting = [];
+      }
+      waiting.push(values);
+    }
+    if (waiting.length > 0) yield join(waiting);
+  }
+
+  private mostJoined(values: Values): number {
+    const open = this.graph.inputs.every(({ shape }) => shape && shape.length > 0 && typeof shape[0] !== "number");
+    const elements = Math.max(...[...values.values()].map(({ shape }) => sizeOf(shape)));
+    return open ? Math.min(mostSamples, Math.max(1, Math.floor(mostElements / elements))) : 1;
+  }
+}
+
+function isOneShot(source: Iterable<Sample> | AsyncIterable<Sample>): boolean {
+  if (typeof source !== "object" || source === null || !(Symbol.iterator in source || Symbol.asyncIterator in source)) {
+    const expected = "an iterable of inputs by name";
+    throw new InvalidArgumentError({ parameter: "calibration", expected, received: describe(source) });
+  }
+  return "next" in source;
+}
+
+async function collect(source: Iterable<Sample> | AsyncIterable<Sample>): Promise<Sample[]> {
+  const all: Sample[] = [];
+  for await (const sample of source) all.push(sample);
+  return all;
+}
+
+const agree = (a: Values, b: Values): boolean =>
+  [...a].every(([name, { shape }]) => `${shape.slice(1)}` === `${b.get(name)!.shape.slice(1)}`);
+
+function join(all: readonly Values[]): Values {
+  const [first] = all;
+  if (all.length === 1) return first!;
+  return new Map(
+    [...first!].map(([name, { dtype, shape }]): [string, Value] => {
+      const parts = all.map((values) => values.get(name)!);
+      const whole = newValue(dtype, [parts.reduce((sum, part) => sum + part.shape[0]!, 0), ...shape.slice(1)]);
+      let at = 0;
+      for (const { data } of parts) {
+        (whole.data as Float32Array).set(data as Float32Array, at);
+        at += data.length;
+      }
+      return [name, whole];
+    }),
+  );
+}

@@ -1,0 +1,218 @@
+// Separates a trained network: measures a curve of damage against cost for each convolution, spends one budget on all of
+// them, then fits them in their order, each from what the layers before it now give.
+import { InvalidArgumentError } from "../errors.ts";
+import { infer, inputSpecs } from "../graph/infer.ts";
+import type { Graph, Spec } from "../graph/types.ts";
+import { newValue } from "../graph/values.ts";
+import type { Model } from "../onnx/model.ts";
+import { operators } from "../onnx/ops/index.ts";
+import { type Chain, chainOf, networkCost, targetCost } from "./chain.ts";
+import { type Curves, choose, measureCurves, tradeOff, uniform } from "./choose.ts";
+import { Damage } from "./damage.ts";
+import { exactForm } from "./exact.ts";
+import { fitAll, type Rewritten } from "./fits.ts";
+import { metricsOf } from "./metric.ts";
+import { prepareGraph, Runner, replaceNode, type Values } from "./network.ts";
+import { checkSeparateOptions, type SeparateOptions } from "./options.ts";
+import { Products } from "./products.ts";
+import { seeded } from "./random.ts";
+import type { LayerReport, Report } from "./report.ts";
+import { Samples } from "./samples.ts";
+import { type Target, targetsOf } from "./targets.ts";
+import { compareTimes } from "./timing.ts";
+import { type Choice, type Metrics, someOf, type Work } from "./work.ts";
+import { rewriteModel } from "./write.ts";
+
+/** Samples that the metric is made of, and those that the damage of the whole is measured on. */
+const most = { metric: 100, damage: 300 };
+/** How often a goal that was missed is aimed at again. */
+const attempts = 4;
+
+/**
+ * A model with separable convolutions in place of regular ones, and what became of each layer. The model given stays as it
+ * is; what comes back is a model of its own: run it, save it, dispose of it.
+ *
+ * @throws InvalidArgumentError for wrong options, a model without convolutions that could be separated, and a goal out of
+ * reach (the error says what is in reach).
+ */
+export async function separateModel(model: Model, given: SeparateOptions): Promise<{ model: Model; report: Report }> {
+  const start = performance.now();
+  const work = await prepare(model, given);
+  const { goal, onProgress } = work.options;
+  const blind = goal.kind === "tolerance" && goal.value === 0;
+  const metrics = blind ? new Map() : await measureMetrics(work);
+  const found = blind
+    ? exactly(work)
+    : goal.kind === "rank"
+      ? await uniformly(work, metrics)
+      : await search(work, metrics);
+  onProgress(0.96, "measuring the result");
+  const report = await reportOf(work, found);
+  report.seconds = (performance.now() - start) / 1000;
+  const chains = new Map([...found.rewritten.chains].map(([target, chain]) => [target.y, chain]));
+  const rewritten = rewriteModel(model, chains, { "rank1.separate": JSON.stringify(said(report)) });
+  onProgress(1, "done");
+  return { model: rewritten, report };
+}
+
+interface Found {
+  choices: readonly Choice[];
+  rewritten: Rewritten;
+  curves: Curves;
+}
+
+async function prepare(model: Model, given: SeparateOptions): Promise<Work> {
+  const options = checkSeparateOptions(given);
+  const { calibration, goal, signal } = options;
+  const graph = prepareGraph(model.graph);
+  options.onProgress(0, "reading the calibration data");
+  const samples = calibration && (await Samples.read(model.graph, calibration, signal));
+  if (!samples && goal.kind === "tolerance" && goal.value > 0) {
+    const [parameter, expected] = ["calibration", "inputs, to measure the damage by"];
+    throw new InvalidArgumentError({ parameter, expected, received: "none" });
+  }
+  const inputs = samples ? specsOf(samples.first) : inputSpecs(graph);
+  const specs = infer(graph, operators, inputs);
+  const targets = targetsOf(graph, specs).filter(({ node }) => options.takes(node.name));
+  if (targets.length === 0) {
+    const expected = "a convolution that could be separated: of one group, with a window and constant weights";
+    throw new InvalidArgumentError({ parameter: "model", expected, received: "none" });
+  }
+  const engine = await model.engine();
+  const costs = new Map(targets.map((target) => [target, targetCost(graph, target, specs.get(target.x)!, engine)]));
+  const whole = networkCost(graph, inputs, engine);
+  return { model, engine, graph, specs, targets, costs, whole, samples, products: new Products(), options };
+}
+
+const specsOf = (values: Values): Map<string, Spec> =>
+  new Map([...values].map(([name, { dtype, shape }]) => [name, { dtype, shape }]));
+
+async function measureMetrics(work: Work): Promise<Metrics> {
+  const { graph, engine, targets, samples, products, options } = work;
+  if (!samples) return new Map();
+  options.onProgress(0.02, "measuring what errors cost");
+  const random = seeded(options.seed);
+  return metricsOf(graph, engine, targets, someOf(samples, most.metric), { products, random, signal: options.signal });
+}
+
+async function search(work: Work, metrics: Metrics): Promise<Found> {
+  const { goal, onProgress } = work.options;
+  const curves = await measureCurves(work, metrics, (done) => onProgress(0.05 + 0.5 * done, "measuring curves"));
+  let correction = 1;
+  for (let attempt = 1; ; attempt++) {
+    const { choices } = choose(work, curves, correction);
+    const from = 0.55 + 0.4 * (1 - 0.5 ** (attempt - 1));
+    const rewritten = await fitAll(work, choices, metrics, (done) => {
+      onProgress(from + 0.4 * 0.5 ** attempt * done, "fitting layers");
+    });
+    const found = { choices, rewritten, curves };
+    const reached = goal.kind === "reduce" || attempt === attempts ? undefined : await reach(work, rewritten);
+    if (reached === undefined || reached.met) return found;
+    correction *= reached.correction;
+  }
+}
+
+/** Whether a goal of damage or time is met, and by what to multiply it for another attempt. */
+async function reach(work: Work, { graph }: Rewritten): Promise<{ met: boolean; correction: number }> {
+  const { goal } = work.options;
+  if (goal.kind === "tolerance") {
+    const damage = await damageOf(work, graph);
+    return { met: damage <= goal.value, correction: (0.9 * goal.value) / damage };
+  }
+  const { before, after } = await timesOf(work, graph);
+  const speedup = before / after;
+  return { met: speedup >= goal.value, correction: (1.02 * goal.value) / speedup };
+}
+
+async function uniformly(work: Work, metrics: Metrics): Promise<Found> {
+  const choices = uniform(work);
+  const progress = (done: number): void => work.options.onProgress(0.1 + 0.8 * done, "fitting layers");
+  return { choices, rewritten: await fitAll(work, choices, metrics, progress), curves: new Map() };
+}
+
+function exactly({ targets, specs, costs, engine, graph }: Work): Found {
+  const forms = targets.map((target) => exactForm(target, specs.get(target.x)!, costs.get(target)!, engine));
+  const chains = new Map<Target, Chain>();
+  let rewritten: Graph = graph;
+  for (const [i, target] of targets.entries()) {
+    const exact = forms[i];
+    if (!exact) continue;
+    const chain = chainOf(target, exact.form, exact.weights, target.bias);
+    chains.set(target, chain);
+    rewritten = replaceNode(rewritten, target.y, chain.nodes, chain.constants);
+  }
+  const choices = forms.map((exact) => exact && { form: exact.form, rank: exact.rank });
+  return { choices, rewritten: { graph: rewritten, chains }, curves: new Map() };
+}
+
+async function damageOf({ graph, engine, samples, options }: Work, rewritten: Graph): Promise<number> {
+  const [before, after] = [new Runner(graph, engine), new Runner(rewritten, engine)];
+  const damage = new Damage();
+  try {
+    for await (const inputs of someOf(samples!, most.damage, 0.5)) {
+      options.signal?.throwIfAborted();
+      damage.add(await before.run(inputs, options.signal), await after.run(inputs, options.signal));
+    }
+  } finally {
+    await before.dispose();
+    await after.dispose();
+  }
+  return damage.value;
+}
+
+function timesOf({ graph, engine, samples, specs, options }: Work, rewritten: Graph) {
+  const made = graph.inputs.map(
+    ({ name }) => [name, newValue(specs.get(name)!.dtype, specs.get(name)!.shape)] as const,
+  );
+  return compareTimes(graph, rewritten, samples?.first ?? new Map(made), engine, options.signal);
+}
+
+async function reportOf(work: Work, { choices, rewritten, curves }: Found): Promise<Report> {
+  const { targets, costs, whole, graph, engine, specs, samples, options } = work;
+  const inputs = new Map(graph.inputs.map(({ name }) => [name, specs.get(name)!]));
+  const after = networkCost(rewritten.graph, inputs, engine);
+  const layers = targets.map((target, i): LayerReport => {
+    const choice = choices[i];
+    const before = costs.get(target)!;
+    const point = curves.get(target)?.find(({ form, rank }) => form === choice?.form && rank === choice?.rank);
+    const cost = point?.cost ?? chainCost(work, rewritten.chains.get(target), target) ?? before;
+    const { multiplications, parameters } = cost;
+    const weight = graph.constants.get(target.node.inputs[1]!)!.shape;
+    return {
+      ...{ name: target.node.name, weight, ...choice, damage: point?.damage },
+      multiplications: { before: before.multiplications, after: multiplications },
+      parameters: { before: before.parameters, after: parameters },
+    };
+  });
+  const changed = rewritten.chains.size > 0;
+  const milliseconds = await timesOf(work, rewritten.graph);
+  const damage = samples && (changed ? await damageOf(work, rewritten.graph) : 0);
+  const reached = {
+    ...{ reduction: whole.multiplications / after.multiplications, milliseconds, damage },
+    speedup: milliseconds.before / milliseconds.after,
+  };
+  const { goal } = options;
+  const value = { reduce: reached.reduction, speedup: reached.speedup, tolerance: -(damage ?? 0), rank: goal.value };
+  const met = goal.kind === "tolerance" ? -value.tolerance <= goal.value : value[goal.kind] >= goal.value;
+  return {
+    ...{ layers, goal, samples: samples?.count ?? 0, curve: tradeOff(work, curves), seconds: 0 },
+    totals: {
+      multiplications: { before: whole.multiplications, after: after.multiplications },
+      parameters: { before: whole.parameters, after: after.parameters },
+    },
+    reached: { ...reached, met },
+  };
+}
+
+function chainCost({ engine, specs }: Work, chain: Chain | undefined, { x, y }: Target) {
+  if (!chain) return undefined;
+  const { dtype, shape } = specs.get(x)!;
+  const graph = { inputs: [{ name: x, dtype, shape }], outputs: [{ name: y }], ...chain };
+  return networkCost(graph, new Map([[x, { dtype, shape }]]), engine);
+}
+
+/** What the file says of how it was made: nothing that differs from run to run. */
+function said({ goal, layers, totals, samples }: Report) {
+  const changes = layers.flatMap(({ name, form, rank }) => (form ? [{ name, form, rank }] : []));
+  return { version: 1, [goal.kind]: goal.value, samples, multiplications: totals.multiplications, layers: changes };
+}

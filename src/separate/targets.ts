@@ -1,0 +1,73 @@
+// The convolutions of a network that may become separable ones.
+import type { Sizes } from "../factor/forms.ts";
+import { numberOf } from "../graph/nodes.ts";
+import type { Graph, GraphNode, Spec } from "../graph/types.ts";
+import { numbersOf, toValue } from "../graph/values.ts";
+import { transposedWindow, type Window, windowOf } from "../graph/window.ts";
+
+/** A convolution of one group, or a transposed one, with a window of more than one tap and constant f32 weights. */
+export interface Target {
+  node: GraphNode;
+  /** Names of the values before and after it. */
+  x: string;
+  y: string;
+  transposed: boolean;
+  outChannels: number;
+  /** [out, in, kh, kw]; of a transposed one [in, out, kh, kw]. */
+  weight: Float64Array;
+  bias: Float64Array;
+  window: Window;
+  /** The matrix of the weight for fits: a transposed convolution gives out · kh · kw numbers for each place of its input. */
+  sizes: Sizes;
+  /** The places at which that matrix is applied. */
+  places: Window;
+  /** What is added to its result, and nothing else reads that: a shortcut whose error it can make up for. */
+  added?: string;
+}
+
+export function targetsOf(graph: Graph, specs: ReadonlyMap<string, Spec>): Target[] {
+  return graph.nodes.flatMap((node) => {
+    const found = targetOf(node, graph, specs);
+    return found ? [{ ...found, added: addedTo(found.y, graph, specs) }] : [];
+  });
+}
+
+function targetOf(node: GraphNode, graph: Graph, specs: ReadonlyMap<string, Spec>): Target | undefined {
+  const transposed = node.op === "ConvTranspose";
+  if (!transposed && node.op !== "Conv") return undefined;
+  const [x = "", weightName = "", biasName = ""] = node.inputs;
+  const [weight, bias, spec] = [graph.constants.get(weightName), graph.constants.get(biasName), specs.get(x)];
+  const isPlain = numberOf(node, "group", 1) === 1 && node.attributes.activation === undefined && !node.inputs[3];
+  if (!weight || !spec || (biasName && !bias) || !isPlain) return undefined;
+  if (spec.shape.length !== 4 || spec.dtype !== "f32" || toValue(weight)?.dtype !== "f32") return undefined;
+  const [first = 1, second = 1, kh = 1, kw = 1] = weight.shape;
+  const numbers = Float64Array.from(numbersOf(weight));
+  if (kh * kw === 1 || !numbers.every(Number.isFinite)) return undefined;
+  const [inChannels, outChannels] = transposed ? [first, second] : [second, first];
+  const window = (transposed ? transposedWindow : windowOf)(node, spec.shape, [kh, kw]);
+  return {
+    ...{ node, x, y: node.outputs[0]!, transposed, outChannels, weight: numbers, window },
+    bias: bias ? Float64Array.from(numbersOf(bias)) : new Float64Array(outChannels),
+    sizes: transposed
+      ? { inChannels, outChannels: outChannels * kh * kw, kh: 1, kw: 1 }
+      : { inChannels, outChannels, kh, kw },
+    places: transposed ? pointwisePlaces(window) : window,
+  };
+}
+
+/** The window that looks at each place of a transposed convolution's input alone. */
+function pointwisePlaces(window: Window): Window {
+  return window.map(({ output }) => ({
+    ...{ input: output, output, size: 1, stride: 1, dilation: 1, before: 0, after: 0 },
+  })) as unknown as Window;
+}
+
+function addedTo(value: string, graph: Graph, specs: ReadonlyMap<string, Spec>): string | undefined {
+  const readers = graph.nodes.filter(({ inputs }) => inputs.includes(value));
+  const [reader] = readers;
+  if (readers.length !== 1 || reader!.op !== "Add" || graph.outputs.some(({ name }) => name === value))
+    return undefined;
+  const other = reader!.inputs[reader!.inputs[0] === value ? 1 : 0]!;
+  const [own, added] = [specs.get(value), specs.get(other)];
+  return other !== value && added && !added.data && `${own?.shape}` === `${added.shape}` ? other : undefined;
+}

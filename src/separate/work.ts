@@ -1,0 +1,46 @@
+// What the steps of a separation share.
+import type { Engine } from "../engine.ts";
+import type { FormName } from "../factor/forms.ts";
+import type { Matrix } from "../factor/matrix.ts";
+import type { Graph, Spec } from "../graph/types.ts";
+import type { Model } from "../onnx/model.ts";
+import type { ChainCost } from "./chain.ts";
+import type { Values } from "./network.ts";
+import type { CheckedOptions } from "./options.ts";
+import type { Products } from "./products.ts";
+import type { Samples } from "./samples.ts";
+import type { Target } from "./targets.ts";
+
+export interface Work {
+  model: Model;
+  engine: Engine;
+  /** The network that is to be separated, and what is known of its values for one sample. */
+  graph: Graph;
+  specs: ReadonlyMap<string, Spec>;
+  targets: readonly Target[];
+  /** What each target costs as it is. */
+  costs: ReadonlyMap<Target, ChainCost>;
+  /** What the whole network costs. */
+  whole: ChainCost;
+  samples?: Samples;
+  products: Products;
+  options: CheckedOptions;
+}
+
+/** What a layer becomes; undefined: it stays. */
+export type Choice = { form: FormName; rank: number } | undefined;
+
+/** What errors of each target's outputs cost. */
+export type Metrics = ReadonlyMap<Target, Matrix>;
+
+/** So many of all samples, evenly spread; `phase` shifts which. */
+export function someOf(samples: Samples, most: number, phase = 0): AsyncIterable<Values> {
+  const step = Math.max(1, samples.count / Math.max(1, most));
+  const taken = new Set(
+    Array.from({ length: Math.min(most, samples.count) }, (_, i) => Math.floor(((i + phase) * step) % samples.count)),
+  );
+  return samples.batches((index) => taken.has(index));
+}
+
+/** Lets timers and signals have their turn. */
+export const breathe = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));

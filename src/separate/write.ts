@@ -1,0 +1,109 @@
+// The rewritten network as an ONNX file: nodes and weights take the place of others, and all else stays byte for byte.
+import type { GraphNode } from "../graph/types.ts";
+import { importGraph } from "../onnx/import.ts";
+import { Model } from "../onnx/model.ts";
+import { attributeTypes, type ModelProto, NodeProto, TensorProto } from "../onnx/schema.ts";
+import { decode, encode } from "../onnx/wire.ts";
+import type { Tensor } from "../tensor.ts";
+import type { Chain } from "./chain.ts";
+
+/** Before version 4 of the format every initializer is listed as an input, too. */
+const inputsNoLonger = 4n;
+
+/**
+ * The model with chains in place of the nodes that compute values. What only those read is left out; `metadata` is added to
+ * what the file says of itself.
+ */
+export function rewriteModel(
+  model: Model,
+  chains: ReadonlyMap<string, Chain>,
+  metadata: Record<string, string>,
+): Model {
+  const graph = model.proto.graph!;
+  const nodes = graph.node.map((bytes, i) => ({ bytes, proto: decode(NodeProto, bytes, `node ${i}`) }));
+  const unusedBefore = unused(nodes, model);
+  const replaced = nodes.flatMap((node) => {
+    const chain = chains.get(node.proto.output[0] ?? "");
+    return chain ? chain.nodes.map((own) => newNode(own)) : [node];
+  });
+  const kept = withoutUnused(replaced, model, unusedBefore);
+  const read = new Set(kept.flatMap(({ proto }) => proto.input));
+  const wasRead = new Set(nodes.flatMap(({ proto }) => proto.input));
+  const isGone = (name: string): boolean => wasRead.has(name) && !read.has(name);
+  const constants = [...chains.values()].flatMap((chain) => [...chain.constants]);
+  const isOld = (model.proto.irVersion ?? inputsNoLonger) < inputsNoLonger;
+  const initializers = graph.initializer.map((bytes, i) => ({
+    bytes,
+    name: decode(TensorProto, bytes, `initializer ${i}`).name ?? "",
+  }));
+  const held = new Set(initializers.map(({ name }) => name));
+  const proto: ModelProto = {
+    ...model.proto,
+    metadataProps: [
+      ...model.proto.metadataProps.filter(({ key }) => !(key !== undefined && key in metadata)),
+      ...Object.entries(metadata).map(([key, value]) => ({ key, value })),
+    ],
+    graph: {
+      ...graph,
+      node: kept.map(({ bytes }) => bytes),
+      initializer: [
+        ...initializers.filter(({ name }) => !isGone(name)).map(({ bytes }) => bytes),
+        ...constants.map(([name, tensor]) => tensorBytes(name, tensor)),
+      ],
+      input: [
+        ...graph.input.filter(({ name = "" }) => !(held.has(name) && isGone(name))),
+        ...(isOld ? constants.map(([name, { shape }]) => valueInfo(name, shape)) : []),
+      ],
+    },
+  };
+  const rewritten = { ...importGraph(proto, model.externalFiles), inputs: model.graph.inputs };
+  return new Model(proto, rewritten, model.givenEngine, model.externalFiles);
+}
+
+interface Node {
+  bytes: Uint8Array;
+  proto: NodeProto;
+}
+
+/** Nodes of whose results nobody reads any. */
+function unused(nodes: readonly Node[], { proto: { graph } }: Model): Set<Node> {
+  const read = new Set([...nodes.flatMap(({ proto }) => proto.input), ...graph!.output.map(({ name = "" }) => name)]);
+  return new Set(nodes.filter(({ proto }) => !proto.output.some((name) => read.has(name))));
+}
+
+/** Without the nodes that nobody reads any more; what nobody has read before stays. */
+function withoutUnused(nodes: readonly Node[], model: Model, before: ReadonlySet<Node>): Node[] {
+  for (let kept = [...nodes]; ; ) {
+    const gone = unused(kept, model);
+    const rest = kept.filter((node) => !gone.has(node) || before.has(node));
+    if (rest.length === kept.length) return rest;
+    kept = rest;
+  }
+}
+
+function newNode({ name, op, inputs, outputs, attributes }: GraphNode): Node {
+  const proto: NodeProto = {
+    ...{ name, opType: op, input: [...inputs], output: [...outputs] },
+    attribute: Object.entries(attributes).map(([key, value]) => {
+      const common = { name: key, floats: [], ints: [], strings: [] };
+      if (typeof value === "number") return { ...common, i: BigInt(value), type: BigInt(attributeTypes.i) };
+      if (typeof value === "string") {
+        return { ...common, s: new TextEncoder().encode(value), type: BigInt(attributeTypes.s) };
+      }
+      return { ...common, ints: (value as readonly number[]).map(BigInt), type: BigInt(attributeTypes.ints) };
+    }),
+  };
+  return { proto, bytes: encode(NodeProto, proto) };
+}
+
+const f32 = 1n;
+
+function tensorBytes(name: string, { shape, data }: Tensor): Uint8Array {
+  const rawData = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  return encode(TensorProto, { name, dims: shape.map(BigInt), dataType: f32, rawData });
+}
+
+function valueInfo(name: string, shape: readonly number[]): NonNullable<ModelProto["graph"]>["input"][number] {
+  const dim = shape.map((side) => ({ dimValue: BigInt(side) }));
+  return { name, type: { tensorType: { elemType: f32, shape: { dim } } } };
+}
