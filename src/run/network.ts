@@ -61,8 +61,8 @@ export class Network {
 
   /** Runs on the caller's data: by id, each in the sides that the plan was made for. */
   async run(
-    inputs: ReadonlyMap<string, CallerValue>,
-    outputs: ReadonlyMap<string, CallerValue>,
+    inputs: Iterable<readonly [id: string, value: CallerValue]>,
+    outputs: Iterable<readonly [id: string, value: CallerValue]>,
     options: SweepOptions = {},
   ): Promise<void> {
     if (this.disposed) {
