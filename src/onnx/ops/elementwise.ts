@@ -47,27 +47,25 @@ interface Function2 {
   logical?: boolean;
 }
 
-const addRows: Row = (out, at, count, a, b) => {
-  for (let i = 0; i < count; i++) out[at + i] = a.data[a.from + i * a.step]! + b.data[b.from + i * b.step]!;
-};
-const subtractRows: Row = (out, at, count, a, b) => {
-  for (let i = 0; i < count; i++) out[at + i] = a.data[a.from + i * a.step]! - b.data[b.from + i * b.step]!;
-};
-const multiplyRows: Row = (out, at, count, a, b) => {
-  for (let i = 0; i < count; i++) out[at + i] = a.data[a.from + i * a.step]! * b.data[b.from + i * b.step]!;
-};
-const divideRows: Row = (out, at, count, a, b) => {
-  for (let i = 0; i < count; i++) out[at + i] = a.data[a.from + i * a.step]! / b.data[b.from + i * b.step]!;
-};
+/** All four in one loop: the branches are foreseen. */
+const rowsOf =
+  (op: "+" | "-" | "*" | "/"): Row =>
+  (out, at, count, a, b) => {
+    for (let i = 0; i < count; i++) {
+      const x = a.data[a.from + i * a.step]!;
+      const y = b.data[b.from + i * b.step]!;
+      out[at + i] = op === "+" ? x + y : op === "-" ? x - y : op === "*" ? x * y : x / y;
+    }
+  };
 
 const zero = toBig(0);
 
 const binary: Readonly<Record<string, Function2>> = {
-  Add: { f: (a, b) => a + b, row: addRows },
-  Sub: { f: (a, b) => a - b, row: subtractRows },
-  Mul: { f: (a, b) => a * b, row: multiplyRows, integer: Math.imul, big: (a, b) => a * b },
+  Add: { f: (a, b) => a + b, row: rowsOf("+") },
+  Sub: { f: (a, b) => a - b, row: rowsOf("-") },
+  Mul: { f: (a, b) => a * b, row: rowsOf("*"), integer: Math.imul, big: (a, b) => a * b },
   Div: {
-    ...{ f: (a, b) => a / b, row: divideRows },
+    ...{ f: (a, b) => a / b, row: rowsOf("/") },
     ...{ integer: (a, b) => Math.trunc(a / b), big: (a, b) => (b === zero ? zero : a / b) },
   },
   Pow: { f: (a, b) => a ** b, big: (a, b) => toBig(Number(a) ** Number(b)) },
