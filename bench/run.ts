@@ -1,10 +1,11 @@
-// Runs a benchmark: `node run.ts [filters|layers] [--quick] [--only <name>] [--rounds <n>]`. See README.md.
+// Runs a benchmark: `node run.ts [filters|layers|models] [--quick] [--only <name>] [--rounds <n>]`. See README.md.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import * as filters from "./filters/measure.ts";
 import * as layers from "./layers/measure.ts";
 import { commitOf, describeMachine, machineName } from "./machine.ts";
+import * as models from "./models/measure.ts";
 import type { Request } from "./request.ts";
 import { format, type Measured, type Results, rounded } from "./results.ts";
 
@@ -17,6 +18,7 @@ interface Contest {
 const contests: Record<string, Contest> = {
   filters: { ...filters, suffix: "" },
   layers: { ...layers, suffix: "-layers" },
+  models: { ...models, suffix: "-models" },
 };
 
 const { values, positionals } = parseArgs({

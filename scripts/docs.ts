@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { type FilterFactors, factorize } from "../src/factor/factorize.ts";
 import { checkFilter } from "../src/factor/filter.ts";
 import { namedFilters } from "../src/factor/filters.ts";
-import { joiningRules, layerRules } from "../src/graph/lower.ts";
+import { joiningRules } from "../src/graph/joining.ts";
+import { layerRules } from "../src/graph/lower.ts";
 import { operators } from "../src/onnx/ops/index.ts";
 
 const docs = join(import.meta.dirname, "..", "docs");

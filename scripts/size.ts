@@ -5,7 +5,7 @@ import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 
 /** Bytes of all parts together, gzipped: of filters and layers, and of models as well. */
-export const budgets = { filters: 66_000, models: 96_000 };
+export const budgets = { filters: 66_000, models: 97_000 };
 
 export interface Part {
   name: string;

@@ -79,8 +79,8 @@ export interface EngineInfo {
 export interface PreparedNetwork {
   readonly bytes: number;
   run(
-    inputs: ReadonlyMap<string, CallerValue>,
-    outputs: ReadonlyMap<string, CallerValue>,
+    inputs: Iterable<readonly [id: string, value: CallerValue]>,
+    outputs: Iterable<readonly [id: string, value: CallerValue]>,
     options?: SweepOptions,
   ): Promise<void>;
   dispose(): void;

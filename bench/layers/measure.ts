@@ -1,17 +1,21 @@
 // Measures layers: every library computes the same chain of convolutions, each on each number of threads in a process of
 // its own.
+import { join } from "node:path";
 import { measurePeaks } from "../../src/run/peaks.ts";
 import { wideSupport } from "../../src/wasm/wide.ts";
 import { type Contestant, contest, type Settings } from "../contest.ts";
+import { differenceOf } from "../difference.ts";
+import { Remote } from "../remote.ts";
 import type { Request } from "../request.ts";
 import { type Entry, rounded } from "../results.ts";
 import { summary } from "../tables.ts";
 import { cases, type LayerCase, multiplicationsOf } from "./cases.ts";
-import { allowed, checker, differenceOf } from "./check.ts";
+import { allowed, checker } from "./check.ts";
 import { makeData } from "./data.ts";
-import { Remote } from "./remote.ts";
 import type { LayerCaseResult, LayerCheck, LayerMeasured } from "./results.ts";
 import { type Entrant, entrants } from "./rivals/list.ts";
+
+const script = join(import.meta.dirname, "child.ts");
 
 export const names = cases.map(({ name }) => name);
 
@@ -19,12 +23,12 @@ export const names = cases.map(({ name }) => name);
 interface Player {
   entrant: Entrant;
   threads: number;
-  remote: Remote;
+  remote: Remote<LayerCase, Float32Array>;
 }
 
 interface LayerContestant extends Contestant {
   entry: Entry<LayerCheck>;
-  remote: Remote;
+  remote: Remote<LayerCase, Float32Array>;
 }
 
 export async function measure({ wanted, quick, rounds, say }: Request): Promise<LayerMeasured> {
@@ -34,9 +38,11 @@ export async function measure({ wanted, quick, rounds, say }: Request): Promise<
   const players: Player[] = [];
   for (const entrant of entrants) {
     for (const threads of entrant.threads) {
-      const remote = await Remote.start(entrant.name, threads).catch((error: Error) => {
-        say(`${entrant.name}, ${threads} threads, does not take part: ${error.message}`);
-      });
+      const remote = await Remote.start<LayerCase, Float32Array>(script, entrant.name, threads).catch(
+        (error: Error) => {
+          say(`${entrant.name}, ${threads} threads, does not take part: ${error.message}`);
+        },
+      );
       if (remote) players.push({ entrant, threads, remote });
     }
   }

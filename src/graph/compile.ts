@@ -3,7 +3,10 @@
 import type { Engine } from "../engine.ts";
 import type { LayerWeights } from "../kernels/kernel.ts";
 import type { BufferSpec, Cost, Stage } from "../plan/types.ts";
-import { joiningRules, type Lowered, type LoweringContext, layerRules } from "./lower.ts";
+import type { DataFormat } from "../run/values.ts";
+import { joiningRules } from "./joining.ts";
+import { layerRules } from "./lower.ts";
+import type { Lowered, LoweringContext } from "./lowering.ts";
 import type { Graph, GraphNode, Spec } from "./types.ts";
 
 /** Stages over values in the machine's memory; `reads` and `writes` are the values that it shares with the host. */
@@ -12,9 +15,16 @@ export interface MachinePart {
   plan: { stages: Stage[]; buffers: BufferSpec[]; cost: Cost; ends: string[] };
   weights: Map<string, LayerWeights>;
   reads: string[];
-  writes: string[];
+  writes: Write[];
   /** Of each stage, the node that it comes from. */
   nodes: GraphNode[];
+}
+
+/** A value for the host: from which of the machine's, and in what order of its axes. */
+export interface Write {
+  name: string;
+  id: string;
+  format: DataFormat;
 }
 
 export interface HostPart {
@@ -46,7 +56,8 @@ export function compile(graph: Graph, specs: ReadonlyMap<string, Spec>, engine: 
     const ready = inputs.map(({ turn, onMachine }) => turn + (found && !onMachine ? 1 : 0));
     const turn = Math.max(0, ...ready);
     turnOf.set(node, turn);
-    for (const name of node.outputs) turns.set(name, { turn, onMachine: found !== undefined });
+    const onMachine = found !== undefined && !found.leaves;
+    for (const name of node.outputs) turns.set(name, { turn, onMachine });
   }
   const last = Math.max(0, ...turnOf.values());
   return Array.from({ length: last + 1 }, (_, turn) => graph.nodes.filter((node) => turnOf.get(node) === turn)).flatMap(
@@ -76,16 +87,24 @@ function machinePart(nodes: GraphNode[], lowered: ReadonlyMap<GraphNode, Lowered
     additions: 0,
     bytes: 0,
   };
-  const writes = values.filter((id) => computed.has(id) && needed.has(id));
+  const writes: Write[] = [
+    ...values
+      .filter((id) => computed.has(id) && needed.has(id))
+      .map((id) => ({ name: id, id, format: "NCHW" as const })),
+    ...nodes.filter((node) => lowered.get(node)!.leaves).map(leaving),
+  ];
   return {
     kind: "machine",
-    plan: { stages: all.flatMap(({ stages }) => stages), buffers, cost, ends: writes },
+    plan: { stages: all.flatMap(({ stages }) => stages), buffers, cost, ends: writes.map(({ id }) => id) },
     weights: new Map(all.flatMap(({ weights }) => [...weights])),
     reads: values.filter((id) => known.has(id) && !computed.has(id)),
     writes,
     nodes: nodes.flatMap((node) => lowered.get(node)!.stages.map(() => node)),
   };
 }
+
+/** The machine's pixels as they lie: what the node, a transpose, wants of its input. */
+const leaving = ({ inputs, outputs }: GraphNode): Write => ({ name: outputs[0]!, id: inputs[0]!, format: "NHWC" });
 
 /** One buffer a value, with room for all who read it. */
 function mergeBuffers(buffers: readonly BufferSpec[]): BufferSpec[] {

@@ -29,14 +29,15 @@ export function outputsOf(node: GraphNode, operators: Operators, inputs: readonl
   return specs;
 }
 
-/** The outputs with their elements. */
+/** The outputs with their elements, in zeroed values that `make` gives for the specs of those that need one. */
 export function compute(
   node: GraphNode,
   operators: Operators,
   inputs: readonly (Value | undefined)[],
   specs: readonly Spec[],
+  make: (spec: Spec, index: number) => Value = ({ dtype, shape }) => newValue(dtype, shape),
 ): Value[] {
-  const values = specs.map(({ dtype, shape, data }): Value => (data ? { dtype, shape, data } : newValue(dtype, shape)));
+  const values = specs.map((spec, i): Value => (spec.data ? (spec as Value) : make(spec, i)));
   if (specs.some(({ data }) => !data)) operators.get(node.op)!.run!(node, inputs, values);
   return values;
 }

@@ -2,7 +2,7 @@
 
 import type { CallOptions } from "../engine/calls.ts";
 import type { Engine, PreparedNetwork } from "../engine.ts";
-import type { CallerValue } from "../run/values.ts";
+import type { CallerValue, DataFormat } from "../run/values.ts";
 import type { Tensor } from "../tensor.ts";
 import { compile, type MachinePart, type Part } from "./compile.ts";
 import { compute, outputsOf } from "./evaluate.ts";
@@ -23,7 +23,7 @@ export class GraphProgram {
   private readonly specs: ReadonlyMap<string, Spec>;
   private readonly operators: Operators;
   private readonly networks: ReadonlyMap<MachinePart, PreparedNetwork>;
-  /** Results of parts that no caller sees: written again at each run. */
+  /** Results that no caller sees: written again at each run, since fresh memory takes longer than most host nodes. */
   private readonly kept = new Map<string, Value>();
   private readonly constants: ReadonlyMap<string, Value>;
   private readonly outputs: ReadonlySet<string>;
@@ -128,11 +128,10 @@ export class GraphProgram {
     { signal, onProgress }: RunOptions,
     onStage?: () => void,
   ): Promise<void> {
-    for (const name of part.writes) values.set(name, this.outputs.has(name) ? this.fresh(name) : this.keep(name));
-    const byName = (names: readonly string[]): Map<string, CallerValue> =>
-      new Map(names.map((name) => [name, callerValue(values.get(name)!)]));
-    const options = { signal, onProgress, onStage };
-    await this.networks.get(part)!.run(byName(part.reads), byName(part.writes), options);
+    for (const { name } of part.writes) values.set(name, this.room(name, this.specs.get(name)!));
+    const reads = part.reads.map((name) => [name, callerValue(values.get(name)!, "NCHW")] as const);
+    const writes = part.writes.map(({ name, id, format }) => [id, callerValue(values.get(name)!, format)] as const);
+    await this.networks.get(part)!.run(reads, writes, { signal, onProgress, onStage });
     onStage?.();
   }
 
@@ -145,21 +144,23 @@ export class GraphProgram {
     for (const node of nodes) {
       signal?.throwIfAborted();
       const read = node.inputs.map((name) => values.get(name));
-      const results = compute(node, this.operators, read, outputsOf(node, this.operators, read));
+      const room = (spec: Spec, i: number): Value => this.room(node.outputs[i]!, spec);
+      const results = compute(node, this.operators, read, outputsOf(node, this.operators, read), room);
       for (const [i, name] of node.outputs.entries()) if (name !== "") values.set(name, results[i]!);
       onNode?.();
     }
   }
 
-  private fresh(name: string): Value {
-    const { dtype, shape } = this.specs.get(name)!;
-    return newValue(dtype, shape);
-  }
-
-  private keep(name: string): Value {
-    const known = this.kept.get(name) ?? this.fresh(name);
-    this.kept.set(name, known);
-    return known;
+  /** Zeros for a result: fresh for the network's outputs, for others those of the last run again. */
+  private room(name: string, { dtype, shape }: Spec): Value {
+    const known = this.kept.get(name);
+    if (known) {
+      known.data.fill(0 as never);
+      return known;
+    }
+    const made = newValue(dtype, shape);
+    if (name !== "" && !this.outputs.has(name)) this.kept.set(name, made);
+    return made;
   }
 }
 
@@ -176,7 +177,8 @@ function stopwatch(tell: (milliseconds: number, index: number) => void): () => v
   };
 }
 
-function callerValue({ shape, data }: Value): CallerValue {
-  const [images, channels, height, width] = shape as [number, number, number, number];
-  return { data: data as Float32Array, format: "NCHW", images, height, width, channels };
+function callerValue({ shape, data }: Value, format: DataFormat): CallerValue {
+  const [images, ...sides] = shape as [number, number, number, number];
+  const [height, width, channels] = format === "NHWC" ? sides : [sides[1], sides[2], sides[0]];
+  return { data: data as Float32Array, format, images, height, width, channels };
 }

@@ -38,6 +38,9 @@ export function worksOf(part: Part, specs: ReadonlyMap<string, Spec>): Work[] {
       const said = steps.map(({ kernel }) => `${kernel.family} ${describeKernel(kernel)}`);
       return { ...of(part.nodes[i]!), place: "machine", steps: said, kernels: steps.map(entry) };
     }),
-    copy("copy out", part.writes),
+    copy(
+      "copy out",
+      part.writes.map(({ name }) => name),
+    ),
   ];
 }

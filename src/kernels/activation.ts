@@ -23,7 +23,8 @@ export function activate(activation: Activation, value: number): number {
     case "hard-swish":
       return (value * clip(value + 3, 0, 6)) / 6;
     case "silu":
-      return value * sigmoid(value);
+      // At negative infinity its limit, where the product is not a number.
+      return value === -Infinity ? 0 : value * sigmoid(value);
     case "sigmoid":
       return sigmoid(value);
   }
@@ -75,8 +76,10 @@ export function activateLanes(
       return each((x) => set(x, op("f32x4.mul", op("f32x4.mul", get(x), gate(x)), constant(1 / 6))));
     }
     default: {
+      // Below, the exponential stays what it is.
+      const least = (x: Code): Code => op("f32x4.max", x, constant(-88));
       const gate = (x: Local, e: Local): Code =>
-        op("f32x4.div", activation === "silu" ? get(x) : constant(1), op("f32x4.add", get(e), constant(1)));
+        op("f32x4.div", activation === "silu" ? least(get(x)) : constant(1), op("f32x4.add", get(e), constant(1)));
       return [
         ...each((x, e) => set(e, op("f32x4.neg", get(x)))),
         ...exponential(spares.slice(0, values.length), spares.slice(values.length), mode),

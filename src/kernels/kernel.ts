@@ -43,8 +43,8 @@ export interface Kernel<S extends KernelSpec = KernelSpec> {
   loads?(spec: S, buffers: StepBuffers, mode: CodeMode): number;
   /** The parameter block that the generated code reads: sizes and taps. */
   params(spec: S, buffers: StepBuffers): Uint8Array;
-  /** A layer's weights in the order that the kernel reads, for a given input. */
-  pack?(spec: S, input: BufferSpec, weights: LayerWeights): Float32Array;
+  /** Puts a layer's weights in the order that the kernel reads, for a given input, into zeros. */
+  pack?(spec: S, input: BufferSpec, weights: LayerWeights, packed: Float32Array): void;
   /** Bytes of scratch that the code needs for so many rows: it gets their address before the table of results. */
   scratch?(spec: S, write: BufferSpec, rows: number): number;
   /** The code is told the first row of the output, after the tables that it reads (doubled: odd words are addresses). */

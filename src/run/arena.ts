@@ -69,12 +69,12 @@ export function layoutArena(plan: Plan, machine: Machine, threads: number): Aren
   const cursor = new Cursor();
   const zeros = cursor.take(Math.max(...specs.map(pitchOf)));
   const places = new Map<string, Place>();
-  const homes = new Homes(cursor);
+  const homes = placeValues(plan, specs, cursor);
   for (const spec of specs) {
     if (spec.scope === "strip") continue;
     const { images = 1, height = 1, above, below } = spec;
     const pitch = pitchOf(spec);
-    const data = spec.scope === "arena" ? homes.of(spec, plan, pitch) : cursor.take(pitch);
+    const data = homes.get(spec.id) ?? cursor.take(pitch);
     const table = cursor.take(images * (above + height + below) * 4);
     places.set(spec.id, { spec, data, pitch, rows: height, table });
   }
@@ -150,30 +150,30 @@ export const buffersOf = ({ reads, writes }: Step, specs: readonly BufferSpec[])
 });
 
 /**
- * Memory of whole values. Values of equal sides share it where one is no longer read when the other is written; only then
- * do the zeros around them stay what they are.
+ * Where whole values stand: two share memory where one is no longer read when the other is written. The largest are placed
+ * first, each as low as it can. Those with zeros around them share with values of equal sides alone: only then do the zeros
+ * stay what they are.
  */
-class Homes {
-  private readonly cursor: Cursor;
-  private readonly taken: { key: string; data: number; free: number }[] = [];
-
-  constructor(cursor: Cursor) {
-    this.cursor = cursor;
-  }
-
-  of(spec: BufferSpec, plan: Plan, pitch: number): number {
-    const { width, channels, left, right, height, images } = spec;
-    const key = [width, channels, left, right, height, images, spec.dtype].join();
-    const [first, last] = lifetime(spec, plan);
-    const home = this.taken.find((home) => home.key === key && home.free < first);
-    if (home) {
-      home.free = last;
-      return home.data;
-    }
-    const data = this.cursor.take(images! * height! * pitch);
-    this.taken.push({ key, data, free: last });
-    return data;
-  }
+function placeValues(plan: Plan, specs: readonly BufferSpec[], cursor: Cursor): Map<string, number> {
+  const homes = specs
+    .filter(({ scope }) => scope === "arena")
+    .map((spec) => {
+      const { id, width, channels, left, right, height, images, dtype } = spec;
+      const key = left || right ? [width, channels, left, right, height, images, dtype].join() : "";
+      const [first, last] = lifetime(spec, plan);
+      return { id, key, first, last, bytes: images! * height! * pitchOf(spec), at: 0 };
+    })
+    .sort((a, b) => b.bytes - a.bytes);
+  const base = cursor.end;
+  homes.forEach((home, index) => {
+    const taken = homes
+      .slice(0, index)
+      .filter((other) => other.key !== home.key || (other.first <= home.last && home.first <= other.last))
+      .sort((a, b) => a.at - b.at);
+    for (const { at, bytes } of taken) if (home.at + home.bytes > at) home.at = Math.max(home.at, at + bytes);
+    cursor.end = Math.max(cursor.end, base + align(home.at + home.bytes));
+  });
+  return new Map(homes.map(({ id, at }) => [id, base + at]));
 }
 
 /** The first stage that writes a value, and the last that reads it; the ends of a plan live throughout. */

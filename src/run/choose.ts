@@ -64,10 +64,8 @@ export function chooseMachine(options: MachineOptions): Choice {
   const wanted = threads ?? Math.min(mostThreads, hardwareThreads());
   const single = features.threads ? "" : "one thread works: memory cannot be shared on this page";
   if (single && wanted > 1) console.warn(`rank1: ${single}; ${advice}`);
-  const support = wideSupport();
-  const wide = options.wide
-    ? { enabled: support.supported, reason: support.reason }
-    : { enabled: false, reason: "not asked for" };
+  const support = options.wide ? wideSupport() : { supported: false, reason: "not asked for" };
+  const wide = { enabled: support.supported, reason: support.reason };
   const mode = { relaxed: features.relaxed && !deterministic, wide: wide.enabled };
   const machine = new WasmMachine({
     threads: single ? 1 : wanted,

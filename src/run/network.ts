@@ -61,8 +61,8 @@ export class Network {
 
   /** Runs on the caller's data: by id, each in the sides that the plan was made for. */
   async run(
-    inputs: ReadonlyMap<string, CallerValue>,
-    outputs: ReadonlyMap<string, CallerValue>,
+    inputs: Iterable<readonly [id: string, value: CallerValue]>,
+    outputs: Iterable<readonly [id: string, value: CallerValue]>,
     options: SweepOptions = {},
   ): Promise<void> {
     if (this.disposed) {
@@ -81,6 +81,7 @@ export class Network {
     return this.layout.places.get(id)!;
   }
 
+  /** Into the machine's memory at once: fresh memory between would take longer than the packing. */
   private pack(weights: WeightsById): void {
     const buffer = this.machine.buffer();
     for (const step of this.plan.stages.flatMap(({ steps }) => steps)) {
@@ -89,8 +90,9 @@ export class Network {
       if (!constant) continue;
       const given = weights.get(constant.id);
       if (!given) throw new Error(`network: no weights for ${constant.id}`);
-      const packed = kernelOf(step.kernel).pack!(step.kernel, reads[0]!, given);
-      new Float32Array(buffer, this.block.offset + this.place(constant.id).data, packed.length).set(packed);
+      const { data, spec } = this.place(constant.id);
+      const packed = new Float32Array(buffer, this.block.offset + data, spec.width * spec.channels);
+      kernelOf(step.kernel).pack!(step.kernel, reads[0]!, given, packed);
     }
   }
 

@@ -12,7 +12,8 @@ interface NodeProcess {
 }
 
 const host = (globalThis as { process?: NodeProcess }).process;
-const v8 = host?.getBuiltinModule?.("node:v8") as V8Module | undefined;
+/** Asked for only where wide code is wanted: it takes a while to load. */
+const v8 = (): V8Module | undefined => host?.getBuiltinModule?.("node:v8") as V8Module | undefined;
 
 /** The first V8 whose pass is known to serve (Node 24). */
 const firstVersion = 13;
@@ -20,7 +21,7 @@ const firstVersion = 13;
 /** Whether wide code can be generated here; if not, why. */
 export function wideSupport(): { supported: boolean; reason: string } {
   const version = host?.versions?.v8 ?? "";
-  if (!v8) return { supported: false, reason: "this engine has no flag for it" };
+  if (!v8()) return { supported: false, reason: "this engine has no flag for it" };
   if (host?.arch !== "x64") return { supported: false, reason: `it needs x64, this is ${host?.arch}` };
   if (Number.parseInt(version, 10) < firstVersion) return { supported: false, reason: `V8 ${version} lacks the pass` };
   return { supported: true, reason: `V8 ${version} on x64` };
@@ -29,7 +30,8 @@ export function wideSupport(): { supported: boolean; reason: string } {
 /** Compiles with the optimising compiler only, at the first call; wide or not. */
 export function compileOptimised<T>(wide: boolean, compile: () => T): T {
   const flags = wide ? ["liftoff", "experimental-wasm-revectorize"] : ["liftoff"];
-  const set = (name: string, on: boolean): void => v8?.setFlagsFromString(`--${on ? "" : "no-"}${name}`);
+  const engine = v8();
+  const set = (name: string, on: boolean): void => engine?.setFlagsFromString(`--${on ? "" : "no-"}${name}`);
   for (const name of flags) set(name, name !== "liftoff");
   try {
     return compile();

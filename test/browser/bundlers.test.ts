@@ -2,12 +2,12 @@
 // a browser; and required by CommonJS in Node.
 import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { type BuildOptions, build } from "esbuild";
 import type { InlineConfig } from "vite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { buildPackage } from "../../scripts/build.ts";
 import { createEngine, type EngineInfo } from "../../src/index.ts";
 import { browserTest, type OpenPage } from "./chromium.ts";
 import { documented, isolation, pageOf, serve } from "./site.ts";
@@ -16,12 +16,10 @@ const root = join(import.meta.dirname, "..", "..");
 const app = mkdtempSync(join(tmpdir(), "rank1-app-"));
 const installed = join(app, "node_modules", "rank1");
 
-beforeAll(() => {
+beforeAll(async () => {
   mkdirSync(installed, { recursive: true });
   copyFileSync(join(root, "package.json"), join(installed, "package.json"));
-  const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin", "tsc");
-  const project = ["-p", join(root, "tsconfig.build.json"), "--outDir", join(installed, "dist")];
-  execFileSync(process.execPath, [tsc, ...project], { stdio: "inherit" });
+  await buildPackage(join(installed, "dist"));
   writeFileSync(join(app, "package.json"), '{ "type": "module" }');
   writeFileSync(join(app, "main.js"), 'import { createEngine } from "rank1";\nglobalThis.rank1 = { createEngine };\n');
   writeFileSync(join(app, "index.html"), pageOf("/main.js"));

@@ -96,6 +96,15 @@ describe.each(testEngines())("%s", (_name, created) => {
     }, 0);
     expect(worst).toBeLessThan(2 ** -21);
   });
+
+  it("has silu's limits, and keeps what is no number", async () => {
+    const data = Float32Array.from([-Infinity, -1e30, Infinity, Number.NaN]);
+    const weight = { shape: [1, 1, 1, 1], data: new Float32Array([1]) };
+    const y = await (await created).depthwiseConv2d({ shape: [1, 1, 4, 1], data }, weight, { activation: "silu" });
+    expect(y.data[0]).toBeCloseTo(0, 30);
+    expect(y.data[1]).toBeCloseTo(0, 30);
+    expect([...y.data.subarray(2)]).toEqual([Infinity, Number.NaN]);
+  });
 });
 
 describe("plans of prepared layers", () => {

@@ -55,3 +55,28 @@ test("a value that others read and the caller asks for is not written over", asy
   const [found, expected] = [await program.run(checkInputs(graph, { x })), runGraph(graph, operators, { x })];
   for (const name of Object.keys(expected)) expectClose(found[name]!, expected[name]!, 1e-4);
 });
+
+test("channels last go to the host as the machine holds them, whoever else reads them", async () => {
+  const perm = [0, 2, 3, 1];
+  const nodes = [
+    node("Conv", ["x", "w"], ["a"]),
+    node("Conv", ["a", "w"], ["b"]),
+    // One is read by the host and by a layer, one is asked for, one is computed with; and another order of axes.
+    ...[node("Transpose", ["a"], ["c"], { perm }), node("Transpose", ["b"], ["d"], { perm })],
+    ...[node("Relu", ["c"], ["e"]), node("Transpose", ["b"], ["f"], { perm: [0, 3, 1, 2] })],
+    node("Conv", ["d", "v"], ["g"]),
+  ];
+  const constants = { w: new Random(2).tensor([6, 6, 1, 1]), v: new Random(3).tensor([2, 3, 1, 1]) };
+  const graph = graphOf({ x: [1, 6, 3, 5] }, nodes, ["b", "d", "e", "f", "g"], constants);
+  const x = new Random(1).tensor([1, 6, 3, 5]);
+  const expected = runGraph(graph, operators, { x });
+  for (const [, engine] of testEngines()) {
+    const program = await GraphProgram.create(graph, operators, inputSpecs(graph), await engine);
+    const copied = program.works.flat().filter(({ op }) => op === "copy out");
+    expect(copied[0]!.name.split(", ").sort()).toEqual(["b", "c", "d"]);
+    for (let run = 0; run < 2; run++) {
+      const found = await program.run(checkInputs(graph, { x }));
+      for (const name of Object.keys(expected)) expectClose(found[name]!, expected[name]!, 1e-4);
+    }
+  }
+});

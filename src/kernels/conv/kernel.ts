@@ -56,11 +56,12 @@ export const conv: Kernel<ConvSpec> = {
     return { arithmetic: "matrix", multiplications, additions: 0, serialAdditions: 0 };
   },
   params: convParams,
-  pack(spec, _input, given) {
+  pack(spec, _input, given, packed) {
     const { winograd, inputs, outputs } = spec;
-    if (!winograd) return packConv(spec, given.weight, given.bias);
-    const groups = transformWeights(given, [winograd.inputs, inputs / 16], [winograd.outputs, outputs / 16]);
-    return packConv(spec, groups.weight, groups.bias);
+    const weights = winograd
+      ? transformWeights(given, [winograd.inputs, inputs / 16], [winograd.outputs, outputs / 16])
+      : given;
+    packConv(spec, weights, packed);
   },
   scratch: (spec, write, rows) => (rows * pixelsOf(write) + spec.tile) * (spec.size[0] + 2) * 4,
   overrun: { elements: 0, rows: 0 },

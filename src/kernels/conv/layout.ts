@@ -1,6 +1,6 @@
 // How the conv family holds what it reads besides pixels: the parameter block, and weights in panels of outputs.
 import type { ConvSpec } from "../../plan/types.ts";
-import { pixelsOf, type StepBuffers } from "../kernel.ts";
+import { type LayerWeights, pixelsOf, type StepBuffers } from "../kernel.ts";
 import { wordsOf } from "../words.ts";
 
 /** Outputs of a whole panel; what is left over stands in a panel of 8 or 4. */
@@ -101,26 +101,25 @@ export function convIndex(shape: ConvShape, group: number, output: number, eleme
 }
 
 /** Packs a weight [kh, kw, inputs / groups, outputs] and a bias [outputs]: neighbouring outputs are copied together. */
-export function packConv(spec: ConvSpec, weight: ArrayLike<number>, bias?: ArrayLike<number>): Float32Array {
+export function packConv(spec: ConvSpec, { weight, bias }: LayerWeights, packed: Float32Array): void {
   const shape = convShape(spec);
   const [each, outputs] = [spec.inputs / spec.groups, spec.outputs / spec.groups];
-  const packed = new Float32Array(convWeights(spec));
   const stored = Array.from({ length: each }, (_, c) => storedInput(spec, c));
+  const taps = spec.size[0] * spec.size[1];
   for (let group = 0; group < spec.groups; group++) {
     for (let first = 0; first < outputs; first += panelOutputs) {
       const count = Math.min(panelOutputs, outputs - first);
-      const copy = (element: number, from: ArrayLike<number>, at: number): void => {
-        const to = convIndex(shape, group, first, element);
-        for (let o = 0; o < count; o++) packed[to + o] = from[at + o]!;
-      };
       const start = group * outputs + first;
-      if (bias) copy(-1, bias, start);
-      for (let tap = 0; tap < spec.size[0] * spec.size[1]; tap++) {
+      const base = convIndex(shape, group, first, 0);
+      const side = base - convIndex(shape, group, first, -1);
+      if (bias) for (let o = 0; o < count; o++) packed[base - side + o] = bias[start + o]!;
+      for (let tap = 0; tap < taps; tap++) {
         for (let c = 0; c < each; c++) {
-          copy(tap * shape.inputs + stored[c]!, weight, (tap * each + c) * spec.outputs + start);
+          const to = base + (tap * shape.inputs + stored[c]!) * side;
+          const from = (tap * each + c) * spec.outputs + start;
+          for (let o = 0; o < count; o++) packed[to + o] = weight[from + o]!;
         }
       }
     }
   }
-  return packed;
 }

@@ -50,6 +50,6 @@ export const depthwise: Kernel<DepthwiseSpec> = {
     return { arithmetic: "depthwise", multiplications, additions: 0, serialAdditions: 0 };
   },
   params: depthwiseParams,
-  pack: (spec, input, { weight, bias }) => packDepthwise(spec, input.channels, weight, bias),
+  pack: (spec, input, weights, packed) => packDepthwise(spec, input.channels, weights, packed),
   overrun: { elements: 0, rows: 0 },
 };

@@ -1,7 +1,7 @@
 // How the depthwise family holds its parameters and weights: blocks of 8 channels (4 where no more are stored), of each
 // the bias and then the taps in the order of rows.
 import type { DepthwiseSpec } from "../../plan/types.ts";
-import { pixelsOf, type StepBuffers } from "../kernel.ts";
+import { type LayerWeights, pixelsOf, type StepBuffers } from "../kernel.ts";
 import { wordsOf } from "../words.ts";
 
 export const depthwiseWords = wordsOf(
@@ -44,11 +44,10 @@ export function depthwiseParams(spec: DepthwiseSpec, { reads, write }: StepBuffe
 export function packDepthwise(
   spec: DepthwiseSpec,
   stored: number,
-  weight: ArrayLike<number>,
-  bias?: ArrayLike<number>,
-): Float32Array {
-  const { weights, index } = depthwiseShape(spec, stored);
-  const packed = new Float32Array(weights);
+  { weight, bias }: LayerWeights,
+  packed: Float32Array,
+): void {
+  const { index } = depthwiseShape(spec, stored);
   const { depthMultiplier, size, channels } = spec;
   for (let c = 0; c < channels; c++) {
     for (let m = 0; m < depthMultiplier; m++) {
@@ -59,5 +58,4 @@ export function packDepthwise(
       }
     }
   }
-  return packed;
 }

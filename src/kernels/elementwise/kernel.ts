@@ -130,6 +130,6 @@ export const elementwise: Kernel<ElementwiseSpec> = {
   }),
   params,
   // Constants of channels, one after the other.
-  pack: (_spec, _input, { weight }) => Float32Array.from(weight),
+  pack: (_spec, _input, { weight }, packed) => packed.set(weight),
   overrun: { elements: 0, rows: 0 },
 };

@@ -65,23 +65,32 @@ export function transformWeights(
 ): Required<LayerWeights> {
   const result = new Float32Array(stored * 16 * padded);
   const between = new Float64Array(12);
-  /** Of three taps in a line: four factors. */
-  const factors = (source: ArrayLike<number>, from: number, step: number, put: (k: number, value: number) => void) => {
-    const [a, b, c] = [source[from]!, source[from + step]!, source[from + 2 * step]!];
-    put(0, a);
-    put(1, (a + b + c) / 2);
-    put(2, (a - b + c) / 2);
-    put(3, c);
-  };
   const row = inputs * outputs;
-  for (let c = 0; c < inputs; c++)
+  for (let c = 0; c < inputs; c++) {
     for (let o = 0; o < outputs; o++) {
-      const at = c * outputs + o;
-      for (let i = 0; i < 3; i++) factors(weight, i * 3 * row + at, row, (k, value) => (between[i * 4 + k] = value));
+      // Three taps in a line become four factors: along x, then along y.
+      for (let i = 0; i < 3; i++) {
+        const at = i * 3 * row + c * outputs + o;
+        const first = weight[at]!;
+        const second = weight[at + row]!;
+        const third = weight[at + 2 * row]!;
+        between[i * 4] = first;
+        between[i * 4 + 1] = (first + second + third) / 2;
+        between[i * 4 + 2] = (first - second + third) / 2;
+        between[i * 4 + 3] = third;
+      }
       for (let j = 0; j < 4; j++) {
-        factors(between, j, 4, (k, value) => (result[(c * 16 + k * 4 + j) * padded + o] = value));
+        const at = (c * 16 + j) * padded + o;
+        const first = between[j]!;
+        const second = between[4 + j]!;
+        const third = between[8 + j]!;
+        result[at] = first;
+        result[at + 4 * padded] = (first + second + third) / 2;
+        result[at + 8 * padded] = (first - second + third) / 2;
+        result[at + 12 * padded] = third;
       }
     }
+  }
   const biases = new Float32Array(16 * padded);
   for (let o = 0; o < outputs; o++) biases[5 * padded + o] = bias?.[o] ?? 0;
   return { weight: result, bias: biases };

@@ -45,7 +45,7 @@ export function forRows(
 }
 
 /** Neighbouring axes that all strides walk through as through one become one: the fewer rows, the better. */
-function joinAxes(
+export function joinAxes(
   shape: readonly number[],
   strides: readonly (readonly number[])[],
 ): { shape: number[]; strides: number[][] } {
@@ -63,20 +63,47 @@ function joinAxes(
   return joined;
 }
 
-/** to = f(inputs[0], inputs[1], inputs[2]), element by element, as far as there are inputs. */
+/** Elements of an input that a row reads: from `from` on, `step` apart. */
+interface Reads {
+  data: Float64Array;
+  from: number;
+  step: number;
+}
+
+/** Computes `count` neighbouring elements of `out`, from `at` on. */
+export type Row = (out: Float64Array, at: number, count: number, a: Reads, b: Reads, c: Reads) => void;
+
+const rowOf =
+  (f: (a: number, b: number, c: number) => number | boolean): Row =>
+  (out, at, count, a, b, c) => {
+    for (let i = 0; i < count; i++) {
+      const third = c.data[c.from + i * c.step]!;
+      out[at + i] = f(a.data[a.from + i * a.step]!, b.data[b.from + i * b.step]!, third) as number;
+    }
+  };
+
+/**
+ * to = f(inputs[0], inputs[1], inputs[2]), element by element, as far as there are inputs. `row` is the loop, where `f` has
+ * one of its own.
+ */
 export function combine(
   to: Value,
   inputs: readonly Value[],
   f: (a: number, b: number, c: number) => number | boolean,
+  row = rowOf(f),
 ): void {
   const [first, second = first, third = first] = inputs as [Value, Value?, Value?];
-  const all = [first, second, third].map((input) => broadcastStrides(input.shape, to.shape));
-  const { shape, strides } = joinAxes(to.shape, all);
-  const [a, b, c] = [elementsOf(first), elementsOf(second), elementsOf(third)];
-  const [da, db, dc] = strides.map((one) => one.at(-1) ?? 0) as [number, number, number];
+  const all = [first, second, third];
+  const { shape, strides } = joinAxes(
+    to.shape,
+    all.map((input) => broadcastStrides(input.shape, to.shape)),
+  );
+  const reads = all.map((input, i): Reads => ({ data: elementsOf(input), from: 0, step: strides[i]!.at(-1) ?? 0 }));
+  const [a, b, c] = reads as [Reads, Reads, Reads];
   const out = elementsOf(to);
   const length = shape.at(-1) ?? 1;
-  forRows(shape, strides, (at, [oa, ob, oc]) => {
-    for (let i = 0; i < length; i++) out[at + i] = f(a[oa! + i * da]!, b[ob! + i * db]!, c[oc! + i * dc]!) as number;
+  forRows(shape, strides, (at, offsets) => {
+    [a.from, b.from, c.from] = offsets as [number, number, number];
+    row(out, at, length, a, b, c);
   });
 }

@@ -1,7 +1,8 @@
 // Expand: a tensor repeated along sides of 1 until it has a shape.
 import { integersOf, refuse, required } from "../../graph/nodes.ts";
 import type { Operator } from "../../graph/types.ts";
-import { broadcastShape, combine } from "./broadcast.ts";
+import { broadcastShape, broadcastStrides } from "./broadcast.ts";
+import { copyStrided } from "./pick.ts";
 
 export const expand: Operator = {
   name: "Expand",
@@ -11,5 +12,5 @@ export const expand: Operator = {
     if (shape.some((side) => side < 0)) refuse(node, "sides of at least 0", shape);
     return [{ dtype: x.dtype, shape: broadcastShape(node, [x, { dtype: x.dtype, shape }]) }];
   },
-  run: (_node, [x], [y]) => combine(y!, [x!], (value) => value),
+  run: (_node, [x], [y]) => copyStrided(y!, x!, y!.shape, broadcastStrides(x!.shape, y!.shape)),
 };

@@ -1,7 +1,7 @@
 // Rearranging without arithmetic: what Slice, Pad, Tile, Gather and nearest Resize share, and what Transpose and its kin do.
 import type { Value } from "../../graph/types.ts";
 import { elementsOf, stridesOf } from "../../graph/values.ts";
-import { forRows } from "./broadcast.ts";
+import { forRows, joinAxes } from "./broadcast.ts";
 
 /**
  * For each axis of `from` a list of positions: to[i, j, ...] = from[lists[0][i], lists[1][j], ...], and `fill` where one of
@@ -34,12 +34,32 @@ export function positions(length: number, at: (i: number) => number = (i) => i):
 
 /** The axes of `from`, read as `shape`, in another order: axis i of the result is axis order[i]. */
 export function permute(to: Value, from: Value, shape: readonly number[], order: readonly number[]): void {
-  const [source, target] = [elementsOf(from), elementsOf(to)];
   const strides = stridesOf(shape);
-  const sides = order.map((axis) => shape[axis]!);
-  const step = strides[order.at(-1) ?? 0] ?? 1;
-  const length = sides.at(-1) ?? 1;
-  forRows(sides, [order.map((axis) => strides[axis]!)], (at, [offset]) => {
-    for (let i = 0; i < length; i++) target[at + i] = source[offset! + i * step]!;
+  copyStrided(
+    to,
+    from,
+    order.map((axis) => shape[axis]!),
+    order.map((axis) => strides[axis]!),
+  );
+}
+
+/** to[i, j, ...] = from[start + i · steps[0] + j · steps[1] + ...]; `to` is read as of these sides. */
+export function copyStrided(
+  to: Value,
+  from: Value,
+  sides: readonly number[],
+  steps: readonly number[],
+  start = 0,
+): void {
+  const [source, target] = [elementsOf(from), elementsOf(to)];
+  const { shape, strides } = joinAxes(sides, [steps]);
+  const [columns = 1, rows = 1] = shape.slice(-2).reverse();
+  const [step = 1, rowStep = 0] = strides[0]!.slice(-2).reverse();
+  // Both inner axes in one visit: rows may be as short as two elements.
+  const outer = [...shape.slice(0, -2), rows * columns];
+  forRows(outer, strides, (at, [offset]) => {
+    for (let row = 0, first = start + offset!; row < rows; row++, first += rowStep) {
+      for (let i = 0, next = first; i < columns; i++, next += step) target[at++] = source[next]!;
+    }
   });
 }

@@ -1,7 +1,8 @@
 // Slice: every step-th element from start to end along some axes; attributes before operator set 10, then inputs.
 import { axesOf, listFrom, refuse, required } from "../../graph/nodes.ts";
 import type { GraphNode, Operator, Spec } from "../../graph/types.ts";
-import { pick, positions } from "./pick.ts";
+import { stridesOf } from "../../graph/values.ts";
+import { copyStrided } from "./pick.ts";
 
 interface Range {
   start: number;
@@ -42,9 +43,10 @@ export const slice: Operator = {
     return [{ dtype: x.dtype, shape: rangesOf(node, x, inputs).map(({ count }) => count) }];
   },
   run: (node, inputs, [y]) => {
-    const lists = rangesOf(node, inputs[0]!, inputs).map(({ start, step, count }) =>
-      positions(count, (i) => start + i * step),
-    );
-    pick(y!, inputs[0]!, lists);
+    const x = inputs[0]!;
+    const [ranges, strides] = [rangesOf(node, x, inputs), stridesOf(x.shape)];
+    const first = ranges.reduce((sum, { start }, axis) => sum + start * strides[axis]!, 0);
+    const steps = ranges.map(({ step }, axis) => step * strides[axis]!);
+    copyStrided(y!, x, y!.shape, steps, first);
   },
 };

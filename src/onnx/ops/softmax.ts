@@ -21,14 +21,16 @@ function softmax(name: string, log: boolean): Operator {
     run: (node, [x], [y]) => {
       const lines = linesIn(node, x!);
       const [data, out] = [elementsOf(x!), elementsOf(y!)];
+      const terms = new Float64Array(lines.length);
       forLines(lines, data.length, (start) => {
         const end = start + lines.length * lines.inner;
         let most = Number.NEGATIVE_INFINITY;
         for (let i = start; i < end; i += lines.inner) most = Math.max(most, data[i]!);
         let sum = 0;
-        for (let i = start; i < end; i += lines.inner) sum += Math.exp(data[i]! - most);
-        for (let i = start; i < end; i += lines.inner) {
-          out[i] = log ? data[i]! - most - Math.log(sum) : Math.exp(data[i]! - most) / sum;
+        for (let i = start, k = 0; i < end; i += lines.inner) sum += terms[k++] = Math.exp(data[i]! - most);
+        const logSum = log ? Math.log(sum) : 0;
+        for (let i = start, k = 0; i < end; i += lines.inner) {
+          out[i] = log ? data[i]! - most - logSum : terms[k++]! / sum;
         }
       });
     },

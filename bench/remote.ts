@@ -1,25 +1,25 @@
-// The near side of a rival's process: see child.ts.
+// The near side of a rival's process: see serve.ts.
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import { join } from "node:path";
-import type { Turn } from "../contest.ts";
-import type { LayerCase } from "./cases.ts";
+import type { Turn } from "./contest.ts";
 
-export type Question =
+/** `P` is what is prepared for. */
+export type Question<P> =
   /** `warmUp`: milliseconds of runs before anything is timed. */
-  | { operation: "prepare"; problem: LayerCase; warmUp: number }
+  | { operation: "prepare"; problem: P; warmUp: number }
   | { operation: "turn"; milliseconds: number }
   | { operation: "result" }
   | { operation: "dispose" };
 
-export interface Answers {
+/** `R` is what a run makes. */
+export interface Answers<R> {
   prepare: { plans: string[] };
   turn: Turn;
-  result: Float32Array;
+  result: R;
   dispose: void;
 }
 
-export class Remote {
+export class Remote<P, R> {
   readonly version: string;
   private readonly child: ChildProcess;
 
@@ -28,18 +28,17 @@ export class Remote {
     this.version = version;
   }
 
-  /** Starts a rival by its name; rejects with the reason where it cannot start. */
-  static async start(name: string, threads: number): Promise<Remote> {
-    const script = join(import.meta.dirname, "child.ts");
+  /** Starts a rival by its name in `script`, which serves it; rejects with the reason where it cannot start. */
+  static async start<P, R>(script: string, name: string, threads: number): Promise<Remote<P, R>> {
     const child = fork(script, [name, `${threads}`], {
       serialization: "advanced",
       stdio: ["ignore", 2, "ignore", "ipc"],
     });
-    return new Remote(child, await answerOf(child));
+    return new Remote<P, R>(child, await answerOf(child));
   }
 
-  ask<K extends keyof Answers>(question: Question & { operation: K }): Promise<Answers[K]> {
-    const answer = answerOf<Answers[K]>(this.child);
+  ask<K extends keyof Answers<R>>(question: Question<P> & { operation: K }): Promise<Answers<R>[K]> {
+    const answer = answerOf<Answers<R>[K]>(this.child);
     this.child.send(question);
     return answer;
   }

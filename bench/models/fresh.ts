@@ -1,0 +1,37 @@
+// From nothing to the first result, in a process of its own: `node fresh.ts <rival> <threads> <case> [<verdicts>]` prints
+// milliseconds as JSON, the bytes by which the process has grown after 20 further runs, and what it learnt of wide kernels.
+import { readFileSync } from "node:fs";
+import { cases, inputOf, pathOf } from "./cases.ts";
+import { entrants } from "./rivals/list.ts";
+
+export interface Fresh {
+  /** Milliseconds until the library is there; then until the model's first result is, and those of all its processors' work. */
+  library: number;
+  first: number;
+  processor: number;
+  /** Bytes of the peak over the state before the model was loaded. */
+  growth: number;
+  verdicts: Record<string, string>;
+}
+
+const [name, threads, problem, known = "{}"] = process.argv.slice(2);
+const { start } = entrants.find((entrant) => entrant.name === name)!;
+const chosen = cases.find((one) => one.name === problem)!;
+const [file, x] = [readFileSync(pathOf(chosen)), inputOf(chosen)];
+const verdicts = JSON.parse(known);
+
+const begun = performance.now();
+const rival = await start(Number(threads), verdicts);
+const loaded = performance.now();
+const [before, processor] = [process.memoryUsage.rss(), process.cpuUsage()];
+const job = await rival.load(file, chosen.shape, x);
+await job.run();
+const done = performance.now();
+const { user, system } = process.cpuUsage(processor);
+for (let i = 0; i < 20; i++) await job.run();
+const fresh: Fresh = {
+  ...{ library: loaded - begun, first: done - loaded, processor: (user + system) / 1000 },
+  ...{ growth: process.resourceUsage().maxRSS * 1024 - before, verdicts: rival.verdicts?.() ?? {} },
+};
+// What it started may keep it alive for ever.
+process.stdout.write(JSON.stringify(fresh), () => process.exit());

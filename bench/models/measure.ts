@@ -1,0 +1,144 @@
+// Measures models: how long a run takes, and how long it takes, and how much memory, until a new process has the first result.
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { buildPackage } from "../../scripts/build.ts";
+import { measure as measureSizes } from "../../scripts/size.ts";
+import { type Contestant, contest, type Settings } from "../contest.ts";
+import { differenceOf } from "../difference.ts";
+import { Remote } from "../remote.ts";
+import type { Request } from "../request.ts";
+import { type Entry, rounded, timesOf } from "../results.ts";
+import { summary } from "../tables.ts";
+import { cases, type ModelCase } from "./cases.ts";
+import type { Fresh } from "./fresh.ts";
+import type { FreshResult, ModelCaseResult, ModelCheck, ModelMeasured } from "./results.ts";
+import { entrants, judge } from "./rivals/list.ts";
+import type { ModelResult } from "./rivals/rival.ts";
+
+export const names = [...cases.map(({ name }) => name), "fresh"];
+
+/** Of a result from the judge's, over the largest value. */
+const mostDifference = 1e-4;
+
+interface Player {
+  name: string;
+  threads: number;
+  remote: Remote<ModelCase, ModelResult>;
+}
+
+interface ModelContestant extends Contestant {
+  entry: Entry<ModelCheck>;
+  remote: Player["remote"];
+}
+
+export async function measure({ wanted, quick, rounds, say }: Request): Promise<ModelMeasured> {
+  say("building the package");
+  await buildPackage(join(import.meta.dirname, "..", "..", "dist"));
+  const fresh = wanted("fresh") ? await measureFresh(quick ? 1 : Math.ceil(rounds / 3), say) : [];
+  const settings = quick
+    ? { rounds, budget: 0, leastRuns: 1, longestRace: 0, turn: 0, warmUp: 0 }
+    : { rounds, budget: 2500, leastRuns: 3, longestRace: 20_000, turn: 20, warmUp: 400 };
+  const players: Player[] = [];
+  for (const { name } of entrants) {
+    for (const threads of [1, 2]) {
+      const script = join(import.meta.dirname, "child.ts");
+      const remote = await Remote.start<ModelCase, ModelResult>(script, name, threads).catch((error: Error) => {
+        say(`${name}, ${threads} threads, does not take part: ${error.message}`);
+      });
+      if (remote) players.push({ name, threads, remote });
+    }
+  }
+  const done: ModelCaseResult[] = [];
+  for (const problem of cases.filter(({ name }) => wanted(name))) {
+    const result = await modelContest(problem, players, settings, say);
+    done.push(result);
+    say(summary(result));
+  }
+  for (const { remote } of players) remote.close();
+  const rivals = entrants.flatMap(({ name, note }) => {
+    const version = players.find((player) => player.name === name)?.remote.version;
+    return version === undefined ? [] : [{ name, version, note }];
+  });
+  return { rivals, cases: done, fresh, bundle: (await measureSizes()).models };
+}
+
+async function modelContest(
+  problem: ModelCase,
+  players: readonly Player[],
+  settings: Settings & { warmUp: number },
+  say: Request["say"],
+): Promise<ModelCaseResult> {
+  const pairs = players.map((rival) => {
+    const entry: Entry<ModelCheck> = { rival: rival.name, threads: rival.threads };
+    return { rival, entry };
+  });
+  const referee = {
+    async prepare({ remote }: Player, entry: Entry<ModelCheck>): Promise<ModelContestant> {
+      await remote.ask({ operation: "prepare", problem, warmUp: settings.warmUp });
+      const turn = (milliseconds: number) => remote.ask({ operation: "turn", milliseconds });
+      return { entry, remote, turn, scale: 1, plans: [], dispose: () => remote.ask({ operation: "dispose" }) };
+    },
+    check,
+  };
+  await contest(problem.name, pairs, referee, settings, say);
+  const { name, title } = problem;
+  return { name, title, entries: pairs.map(({ entry }) => entry) };
+}
+
+/** Everyone's outputs against the judge's; where it does not take part, against the first one's. */
+async function check(contestants: readonly ModelContestant[]): Promise<void> {
+  const results: ModelResult[] = [];
+  for (const { remote } of contestants) results.push(await remote.ask({ operation: "result" }));
+  const right =
+    results[
+      Math.max(
+        0,
+        contestants.findIndex(({ entry }) => entry.rival === judge),
+      )
+    ];
+  for (const [i, { entry }] of contestants.entries()) {
+    const differences = results[i]!.map((output, at) => differenceOf(output, right![at]!));
+    entry.check = { difference: rounded(Math.max(...differences)), allowed: mostDifference };
+    if (!(entry.check.difference <= mostDifference)) entry.leftOut = `wrong: ${entry.check.difference} from ${judge}`;
+  }
+}
+
+const execute = promisify(execFile);
+
+async function inNewProcess(...args: string[]): Promise<Fresh> {
+  const { stdout } = await execute(process.execPath, [join(import.meta.dirname, "fresh.ts"), ...args]);
+  return JSON.parse(stdout);
+}
+
+/** One picture for each model: what takes part takes turns. */
+async function measureFresh(repetitions: number, say: Request["say"]): Promise<FreshResult[]> {
+  const all: FreshResult[] = [];
+  for (const { name, title } of cases.filter(({ shape: [images] }) => images === 1)) {
+    const { verdicts } = await inNewProcess("rank1 wide", "1", name).catch(() => ({ verdicts: {} }));
+    const variants = entrants.flatMap(({ name: rival }) =>
+      (rival === "rank1 wide" ? [false, true] : [false]).flatMap((cached) =>
+        [1, 2].map((threads) => ({ name, title, rival, cached, threads, seen: [] as Fresh[] })),
+      ),
+    );
+    for (let i = 0; i < repetitions; i++) {
+      say(`fresh: ${name}, ${i + 1} of ${repetitions}`);
+      for (const { rival, threads, cached, seen } of variants) {
+        const known = JSON.stringify(cached ? verdicts : {});
+        const found = await inNewProcess(rival, `${threads}`, name, known).catch((error: Error) => {
+          say(`fresh: ${rival}, ${threads} threads, ${name}: ${error.message.split("\n")[0]}`);
+        });
+        if (found) seen.push(found);
+      }
+    }
+    for (const { seen, ...variant } of variants.filter(({ seen }) => seen.length > 0)) {
+      const times = (of: (one: Fresh) => number) => timesOf(seen.map(of));
+      all.push({
+        ...variant,
+        ...{ library: times((one) => one.library), first: times((one) => one.first) },
+        ...{ processor: times((one) => one.processor), growth: times((one) => one.growth / 1e6) },
+      });
+    }
+  }
+  return all;
+}

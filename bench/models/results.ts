@@ -1,0 +1,34 @@
+// What the contest of models measures.
+import type { CaseResult, Measured, Results, Times } from "../results.ts";
+
+/** Largest difference from native ONNX Runtime's result, over its largest value, and what was allowed. */
+export interface ModelCheck {
+  difference: number;
+  allowed: number;
+}
+
+export type ModelCaseResult = CaseResult<ModelCheck>;
+
+/** Processes that load a library, then a model, and run it once on one picture. */
+export interface FreshResult {
+  name: string;
+  title: string;
+  rival: string;
+  threads: number;
+  /** Wide: what an earlier process has learnt of the kernels was given, as the command line keeps it. */
+  cached: boolean;
+  library: Times;
+  first: Times;
+  /** Of all threads, for what `first` covers. */
+  processor: Times;
+  /** Megabytes of the peak over the state before the model was loaded, after 20 further runs. */
+  growth: Times;
+}
+
+export interface ModelMeasured extends Measured<ModelCaseResult> {
+  fresh: FreshResult[];
+  /** Bytes of the library with models, minified and gzipped. */
+  bundle: number;
+}
+
+export type ModelResults = Results<ModelCaseResult> & ModelMeasured;

@@ -1,0 +1,29 @@
+// rank1 as its users get it: the built package in dist/.
+import { rank1Version, timed } from "../../rival.ts";
+import { byName, type ModelResult, type ModelRival } from "./rival.ts";
+
+type Verdicts = NonNullable<NonNullable<Parameters<Face["createEngine"]>[0]>["verdicts"]>;
+type Face = typeof import("../../../src/index.ts");
+type Models = typeof import("../../../src/onnx/index.ts");
+
+export async function rank1(threads: number, wide: boolean, verdicts: Verdicts = {}): Promise<ModelRival> {
+  const built = (path: string) => import(new URL(`../../../dist/${path}`, import.meta.url).href);
+  const { createEngine }: Face = await built("index.js");
+  const { loadModel }: Models = await built("onnx/index.js");
+  const engine = await createEngine({ threads, wide, verdicts, backend: "wasm" });
+  const { enabled, reason } = engine.info().wide;
+  if (wide && !enabled) throw new Error(`no wide mode here: ${reason}`);
+  return {
+    version: rank1Version,
+    async load(file, shape, data) {
+      const model = await loadModel(file, { engine });
+      const [{ name }] = model.graph.inputs as [{ name: string }];
+      let last: ModelResult = [];
+      const run = async (): Promise<void> => {
+        last = byName(await model.run({ [name]: { shape, data } }));
+      };
+      return { run: () => timed(run), result: () => last, dispose: () => model.dispose() };
+    },
+    verdicts: () => engine.info().wide.verdicts,
+  };
+}
