@@ -1,0 +1,3 @@
+export function LayerView() {
+  return <p>…</p>;
+}

@@ -1,0 +1,3 @@
+export function ModelView() {
+  return <p>…</p>;
+}
