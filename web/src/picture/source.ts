@@ -45,9 +45,13 @@ export async function takeFile(file: Blob & { name?: string }): Promise<void> {
   }
 }
 
-/** Bundled pictures follow the shared state, from the first time that one is looked at. */
-export function followPicture(): () => void {
-  return effect(() => {
+let following = false;
+
+/** Bundled pictures follow the shared state, from the first time that a picture is needed. */
+export function followPicture(): void {
+  if (following) return;
+  following = true;
+  effect(() => {
     const name = picture.value;
     if (name === own) return;
     stopCamera();
