@@ -11,7 +11,7 @@ interface Map {
 }
 
 const light: Map = { negative: [96, 162, 232], zero: [244, 245, 245], positive: [242, 142, 74] };
-const dark: Map = { negative: [36, 100, 176], zero: [38, 42, 46], positive: [176, 82, 22] };
+const dark: Map = { negative: [36, 100, 176], zero: [38, 42, 46], positive: [166, 77, 20] };
 
 const query = globalThis.matchMedia?.("(prefers-color-scheme: dark)");
 

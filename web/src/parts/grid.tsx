@@ -33,7 +33,10 @@ export function Grid(props: Props) {
 
   const focus = (index: number): void => {
     onActive(index);
-    requestAnimationFrame(() => table.current?.querySelector<HTMLElement>(`[data-index="${index}"]`)?.focus());
+    // A double click has opened the cell's input by then
+    requestAnimationFrame(() =>
+      table.current?.querySelector<HTMLElement>(`[data-index="${index}"]:not(:has(input))`)?.focus(),
+    );
   };
   const commit = (text: string): void => {
     const value = Number(text.replace("−", "-").replace(",", "."));
@@ -102,7 +105,7 @@ export function Grid(props: Props) {
                 role="gridcell"
                 data-index={index}
                 tabIndex={index === active && !editing ? 0 : -1}
-                aria-label={`row ${y + 1}, column ${x + 1}: ${number(value)}`}
+                aria-label={`row ${y + 1}, column ${x + 1}: ${number(value, withNumbers ? 2 : 3)}`}
                 class={index === active ? "active" : ""}
                 style={{ background: cssColour(value / most, dark) }}
               >

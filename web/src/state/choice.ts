@@ -47,9 +47,9 @@ function outer(column: readonly number[], row: readonly number[], gain: number):
   return { kh: column.length, kw: row.length, values: column.flatMap((c) => row.map((r) => c * r)), gain };
 }
 
-/** The same values with other sides: cut, or filled up with zeros, on both ends alike. */
+/** The same values with other sides, around the same middle: cut, or filled up with zeros. */
 export function resized({ kh, kw, values, gain }: Weights, height: number, width: number): Weights {
-  const [top, left] = [Math.floor((height - kh) / 2), Math.floor((width - kw) / 2)];
+  const [top, left] = [(height >> 1) - (kh >> 1), (width >> 1) - (kw >> 1)];
   const at = (y: number, x: number): number => (y >= 0 && y < kh && x >= 0 && x < kw ? values[y * kw + x]! : 0);
   return {
     kh: height,
