@@ -35,9 +35,9 @@ export function PlanTable({ plan, caption, measured }: Props) {
                 <b>{solver}</b> <span>{summary}</span>
                 {cost && <Bar share={(measured[solver] ?? cost.time / 1e6) / slowest} quiet={i > 0} />}
               </th>
-              <td>{cost ? number(cost.multiplications / outputs) : "–"}</td>
-              <td>{cost ? milliseconds(cost.time / 1e6) : "–"}</td>
-              <td>{measured[solver] === undefined ? "–" : milliseconds(measured[solver])}</td>
+              <td data-what="a value">{cost ? number(cost.multiplications / outputs) : "–"}</td>
+              <td data-what="predicted">{cost ? milliseconds(cost.time / 1e6) : "–"}</td>
+              <td data-what="measured">{measured[solver] === undefined ? "–" : milliseconds(measured[solver])}</td>
               <td class="why">{why}</td>
             </tr>
           ))}

@@ -1,5 +1,5 @@
 // The result as the worker computes it: asked for whenever anything that it depends on changes, the latest input first.
-import { computed, effect, signal } from "@preact/signals";
+import { batch, computed, effect, signal } from "@preact/signals";
 import type { Plan } from "rank1";
 import { isDark } from "../colour.ts";
 import { call, Latest } from "../engine/client.ts";
@@ -56,7 +56,7 @@ export function followResult(canvas: HTMLCanvasElement, painted: () => void): ()
         if (signal.aborted) throw error;
         tell(messageOf(error));
       } finally {
-        progress.value = undefined;
+        if (progress.peek() !== undefined) progress.value = undefined;
       }
     });
   });
@@ -66,13 +66,22 @@ export function followResult(canvas: HTMLCanvasElement, painted: () => void): ()
   };
 }
 
+let saying: ReturnType<typeof setTimeout> | undefined;
+const sayMilliseconds = 90;
+
+/** The picture at once; what is said of it when no other follows, for a page that is laid out anew is a frame late. */
 function paint(canvas: HTMLCanvasElement, context: CanvasRenderingContext2D, result: Filtered): void {
   draw(canvas, context, result);
   spare = result.data;
-  if (result.plan.solver !== plan.peek()?.solver) measured.value = {};
-  plan.value = result.plan;
-  milliseconds.value = result.milliseconds;
-  largest.value = result.largest;
+  clearTimeout(saying);
+  saying = setTimeout(() => {
+    batch(() => {
+      if (result.plan.solver !== plan.peek()?.solver) measured.value = {};
+      plan.value = result.plan;
+      milliseconds.value = result.milliseconds;
+      largest.value = result.largest;
+    });
+  }, sayMilliseconds);
 }
 
 function draw(canvas: HTMLCanvasElement, context: CanvasRenderingContext2D, { width, height, data }: Pixels): void {
