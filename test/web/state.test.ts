@@ -17,6 +17,7 @@ import {
   rank,
   restore,
   shownRank,
+  sumOf,
   weights,
 } from "../../web/src/state/state.ts";
 
@@ -115,6 +116,16 @@ describe("copies", () => {
       image,
     );
     expect(made.data).toEqual((await engine.filter(image, choice, options)).data);
+  });
+
+  it("say a filter of lower rank", () => {
+    const factors = factorize("disk:radius=6", { rank: 2 });
+    const { javascript, command } = filterSnippets("disk:radius=6", {}, factors);
+    const body = javascript.slice(javascript.indexOf("const"), javascript.indexOf("const engine"));
+    const filter = new Function("factorize", `${body} return filter;`)(factorize);
+    expect(filter.values).toEqual(sumOf(factors, 1));
+    const tolerance = Number(/--tolerance ([\d.]+)$/.exec(command)![1]);
+    expect(factorize("disk:radius=6", { tolerance }).rank).toBe(2);
   });
 
   it("say a layer and a model", () => {

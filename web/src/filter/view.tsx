@@ -3,13 +3,13 @@ import { computed } from "@preact/signals";
 import { Copy } from "../parts/copy.tsx";
 import { filterOptions } from "../picture/call.ts";
 import { filterSnippets } from "../snippets.ts";
-import { applied, factors } from "../state/state.ts";
+import { chosen, factors } from "../state/state.ts";
 import { Editor } from "./editor.tsx";
 import { Parameters, Presets } from "./presets.tsx";
 import { Rank } from "./rank.tsx";
 import { Terms } from "./terms.tsx";
 
-const snippets = computed(() => filterSnippets(applied.value, filterOptions.value, factors.value));
+const snippets = computed(() => filterSnippets(chosen.value, filterOptions.value, factors.value));
 
 export function FilterView() {
   return (

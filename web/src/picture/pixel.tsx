@@ -80,7 +80,7 @@ interface NumbersProps {
   values: readonly number[];
   columns: number;
   label: string;
-  /** Grey: no sign to be shown. */
+  /** Values of pixels: greys, not the colours of signs. */
   plain?: boolean;
 }
 
@@ -92,6 +92,11 @@ function Numbers({ values, columns, label, plain }: NumbersProps) {
   const rows = values.length / columns;
   const withText = Math.max(columns, rows) <= mostColumns;
   const dark = isDark.value;
+  const styleOf = (share: number) => {
+    if (!plain) return { background: cssColour(share, dark) };
+    const grey = Math.round(255 * Math.max(0, share));
+    return withText ? {} : { background: `rgb(${grey} ${grey} ${grey})` };
+  };
   return (
     <figure class={withText ? "numbers" : "numbers small"}>
       <div
@@ -103,7 +108,7 @@ function Numbers({ values, columns, label, plain }: NumbersProps) {
         style={{ "--columns": columns }}
       >
         {values.map((value, i) => (
-          <span key={i} style={plain ? {} : { background: cssColour(value / most, dark) }}>
+          <span key={i} style={styleOf(value / most)}>
             {withText && number(value, 3)}
           </span>
         ))}
