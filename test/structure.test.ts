@@ -208,7 +208,7 @@ describe("the checker", () => {
 /** What is written in a folder of the project; packages that are installed there are not. */
 function read(folder: string): Sources {
   const root = fileURLToPath(new URL(`../${folder}/`, import.meta.url));
-  const paths = globSync("**/*.{ts,js,py}", { cwd: root, exclude: (path) => path.includes("node_modules") });
+  const paths = globSync("**/*.{ts,tsx,js,py}", { cwd: root, exclude: (path) => path.includes("node_modules") });
   return new Map(paths.map((path) => [path, readFileSync(join(root, path), "utf8")]));
 }
 
@@ -225,7 +225,27 @@ describe("src/", () => {
   it("keeps every rule", () => expect(violations(sources)).toEqual([]));
 });
 
+describe("web/", () => {
+  const sources = read("web/src");
+  /** What pages of users have, too; everything else of the studio is its own. */
+  const packages = ["rank1", "rank1/onnx", "preact", "preact/hooks", "@preact/signals"];
+
+  it("imports rank1 by its public names only, and nothing else but its view library", () => {
+    const imports = [...sources].flatMap(([path, text]) => importsOf(path, text).map((one) => ({ path, ...one })));
+    expect(imports.length).toBeGreaterThan(sources.size);
+    const wrong = imports.filter(({ external, target }) =>
+      external ? !packages.includes(target) : !sources.has(target),
+    );
+    expect(wrong.map(({ path, target }) => `${path} imports ${target}`)).toEqual([]);
+  });
+
+  it("has no circles", () => {
+    expect(circles(new Map([...sources].map(([path, text]) => [path, importsOf(path, text)])))).toEqual([]);
+  });
+});
+
 it.each([
+  ["web/src", "picture/stage.tsx"],
   ["test", "engine/layers.test.ts"],
   ["bench", "layers/rivals/list.ts"],
   ["scripts", "build.ts"],

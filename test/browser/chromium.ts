@@ -1,6 +1,6 @@
 // A real browser for tests: Chromium where the machine has one. Its tests are skipped, with the reason, where it has none.
 import { existsSync } from "node:fs";
-import { type BrowserContext, chromium, type Page } from "playwright-core";
+import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 import { afterAll, test } from "vitest";
 import type { createEngine } from "../../src/index.ts";
 import type { runCases } from "./cases.ts";
@@ -35,8 +35,13 @@ afterAll(async () => {
   await context?.browser()?.close();
 });
 
-async function launch(): Promise<BrowserContext> {
-  return (await chromium.launch({ executablePath, args })).newContext();
+export const launchBrowser = (): Promise<Browser> => chromium.launch({ executablePath, args });
+
+const launch = async (): Promise<BrowserContext> => (await launchBrowser()).newContext();
+
+/** Skips a test where there is no browser. */
+export function needBrowser(skip: (condition: boolean, note: string) => void): void {
+  skip(executablePath === undefined, missing);
 }
 
 async function load(url: string): Promise<OpenPage> {
@@ -54,7 +59,7 @@ async function load(url: string): Promise<OpenPage> {
 /** A test with `open`, which gives the page at an address; tests of one file share it. */
 export const browserTest = test.extend<{ open: (url: string) => Promise<OpenPage> }>({
   open: async ({ skip }, use) => {
-    skip(executablePath === undefined, missing);
+    needBrowser(skip);
     await use((url) => {
       const page = pages.get(url) ?? load(url);
       pages.set(url, page);

@@ -27,7 +27,13 @@ export const isolation = headersIn(documented("`_headers`"));
 /** The policy that allows what rank1 needs and no more. */
 export const permission = headersIn(documented("## Content security policy"));
 
-const types: Readonly<Record<string, string>> = { ".html": "text/html", ".js": "text/javascript" };
+const types: Readonly<Record<string, string>> = {
+  ".html": "text/html",
+  ".js": "text/javascript",
+  ".css": "text/css",
+  ".svg": "image/svg+xml",
+  ".webp": "image/webp",
+};
 
 const servers: (() => void)[] = [];
 afterAll(() => {

@@ -1,0 +1,340 @@
+// The studio's four views, each at its job, in a real browser: as people use it, by pointer and by keys alone.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Page } from "playwright-core";
+import { describe, expect } from "vitest";
+import { createEngine, type Filter, type FilterOptions, factorize } from "../../src/index.ts";
+import { sumOf } from "../../web/src/state/state.ts";
+import { attribute, big, model, node, tensor, value } from "../onnx/build.ts";
+import { isolation, permission } from "./site.ts";
+import { inside, painted, pixelsOf, type Setting, settled, studioTest } from "./studio.ts";
+
+const grid = (page: Page) => page.getByRole("grid", { name: /values of the filter/ });
+const valuesIn = async (page: Page): Promise<string[]> => grid(page).getByRole("gridcell").allInnerTexts();
+
+describe("the filter view", () => {
+  studioTest("factors what is chosen, typed, pasted and dragged", async ({ visit }) => {
+    const page = await visit();
+    await page.getByRole("button", { name: /^sobel-x/ }).click();
+    expect(await valuesIn(page)).toEqual(["−1", "0", "1", "−2", "0", "2", "−1", "0", "1"]);
+    const column = page.getByRole("grid", { name: "taps of the column" });
+    expect(await column.getByRole("gridcell").allInnerTexts()).toEqual(["1", "2", "1"]);
+    await column.getByRole("gridcell").nth(1).dblclick();
+    await page.getByLabel("new value").fill("4");
+    await page.keyboard.press("Enter");
+    expect((await valuesIn(page)).slice(3, 6)).toEqual(["−4", "0", "4"]);
+    await grid(page).getByRole("gridcell").nth(4).click();
+    await page.keyboard.type("3");
+    await page.keyboard.press("Enter");
+    await page.getByText("is the rank of this 3 × 3 filter").waitFor();
+    await expect.poll(() => page.locator(".rank .figure.strong b").textContent()).toBe("2");
+
+    const cell = (await grid(page).getByRole("gridcell").nth(0).boundingBox())!;
+    await page.mouse.move(cell.x + 20, cell.y + 20);
+    await page.mouse.down();
+    await page.mouse.move(cell.x + 20 + 5 * 8 + 2, cell.y + 20, { steps: 4 });
+    await page.mouse.up();
+    expect((await valuesIn(page))[0]).toBe("4");
+
+    await grid(page).evaluate((element) => {
+      const clipboardData = new DataTransfer();
+      clipboardData.setData("text", "1\t2\n3\t4");
+      element.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true }));
+    });
+    expect(await valuesIn(page)).toEqual(["1", "2", "3", "4"]);
+  });
+
+  studioTest("cuts the rank, with the library's error, and says so to screen readers", async ({ visit }) => {
+    const page = await visit("#v=1&tab=filter&filter=disk:radius=6");
+    const { exactRank } = factorize("disk:radius=6");
+    const { error, multiplications } = factorize("disk:radius=6", { rank: 2 });
+    await page.getByLabel("Terms that are kept").fill("2");
+    const said = page.getByRole("status").filter({ hasText: "Rank" });
+    await said.filter({ hasText: `Rank 2 of ${exactRank}` }).waitFor({ state: "attached" });
+    const text = (await said.textContent())!;
+    expect(text).toContain(
+      `${multiplications.direct} multiplications as it stands, ${multiplications.separable} in passes`,
+    );
+    expect(Number(/error ([\d.]+) %/.exec(text)![1])).toBeCloseTo(100 * error, 1);
+    expect(await page.locator(".equation .term").count()).toBe(2);
+  });
+});
+
+describe("the picture view", () => {
+  const engine = createEngine({ threads: 1 });
+  const signed = { output: "u8", gain: 0.25, offset: 128 } as const;
+  const low = factorize("disk:radius=4", { rank: 2 });
+  const cases: [hash: string, filter: Filter, options: FilterOptions][] = [
+    ["filter=sobel-x", "sobel-x", signed],
+    ["filter=gaussian:sigma=2.4&border=edge", "gaussian:sigma=2.4", { border: "edge" }],
+    ["filter=emboss&flip=1&border=wrap&picture=chart", "emboss", { border: "wrap", flip: true }],
+    ["filter=sobel-y&type=u8&border=constant", "sobel-y", { output: "u8", border: "constant" }],
+    ["filter=disk:radius=4&rank=2", { kh: low.kh, kw: low.kw, gain: low.gain, values: sumOf(low, 1) }, {}],
+  ];
+
+  studioTest("filters as Node does", async ({ visit }) => {
+    const page = await visit("#v=1&tab=picture");
+    await painted(page);
+    for (const [hash, filter, options] of cases) {
+      await page.evaluate((hash) => {
+        location.hash = hash;
+      }, `#v=1&tab=picture&${hash}`);
+      await page.getByText(new RegExp(`^${hash.includes("chart") ? "A test chart" : "A painted"}`)).waitFor();
+      await settled(page);
+      // Sums of real taps may round either way after the studio has summed its terms
+      await expectSame(page, filter, options, typeof filter === "string" ? 0 : 1);
+    }
+  });
+
+  async function expectSame(page: Page, filter: Filter, options: FilterOptions, off: number): Promise<void> {
+    const result = await pixelsOf(page, "canvas.result");
+    const data = inside(await pixelsOf(page, ".frame > canvas"), result);
+    const { width, height } = result;
+    const expected = await (await engine).filter({ width, height, channels: 4, data }, filter, {
+      alpha: "keep",
+      ...options,
+    });
+    expect(width * height).toBe(768 * 512);
+    let worst = 0;
+    for (let i = 0; i < data.length; i++) worst = Math.max(worst, Math.abs(result.data[i]! - expected.data[i]!));
+    expect(worst).toBeLessThanOrEqual(off);
+  }
+
+  studioTest("takes a picture from a file and refuses what is none", async ({ visit }) => {
+    const page = await visit("#v=1&tab=picture&filter=box:size=3");
+    await painted(page);
+    const file = page.locator("input[type=file]");
+    await file.setInputFiles({ name: "notes.png", mimeType: "image/png", buffer: Buffer.from("no picture") });
+    await page.getByRole("alert").filter({ hasText: "could not be read as a picture" }).waitFor();
+    await file.setInputFiles(join(import.meta.dirname, "..", "..", "docs", "images", "sobel.png"));
+    await page.getByText(/^sobel\.png, /).waitFor();
+    expect(await page.evaluate(() => location.hash)).not.toContain("picture=own");
+  });
+
+  studioTest("puts one pixel's sums side by side, by the arrow keys", async ({ visit }) => {
+    const page = await visit("#v=1&tab=picture&filter=binomial:size=5&pixel=100,50");
+    await painted(page);
+    const sums = page.locator(".pixel .sum b");
+    const before = await sums.allInnerTexts();
+    expect(before[0]).toBe(before[1]);
+    await page.getByRole("group", { name: /^Pixel 100, 50/ }).focus();
+    await page.keyboard.press("ArrowRight");
+    await page.keyboard.press("Shift+ArrowDown");
+    await page.getByRole("heading", { name: "Pixel 101, 60" }).waitFor();
+    const { width, data } = await pixelsOf(page, "canvas.result");
+    expect(Math.round(Number((await sums.allInnerTexts())[0]))).toBe(data[4 * (60 * width + 101) + 1]);
+  });
+
+  studioTest("shows differences with a legend, and times every plan", async ({ visit }) => {
+    const page = await visit("#v=1&tab=picture&filter=box:size=5");
+    await painted(page);
+    await page.getByText("Difference", { exact: true }).click();
+    await page.locator(".legend").waitFor();
+    await page.getByRole("button", { name: "Time all plans" }).click();
+    const measured = page.locator(".plan tbody tr:not(.out) td:nth-child(4)");
+    await expect.poll(async () => (await measured.allInnerTexts()).every((text) => text.endsWith(" ms")), { timeout: 10_000 }).toBe(true); // biome-ignore format: one line
+    expect(await measured.count()).toBeGreaterThan(1);
+  });
+
+  studioTest("says that the camera was refused", async ({ visit }) => {
+    const page = await visit("#v=1&tab=picture", { permissions: [] });
+    await painted(page);
+    await page.getByRole("button", { name: "Camera" }).click();
+    await page
+      .getByRole("alert")
+      .filter({ hasText: /camera/i })
+      .waitFor();
+  });
+});
+
+studioTest("the layer view counts the textbook's example, and steps through it", async ({ visit }) => {
+  const page = await visit("#v=1&tab=layer");
+  const sums = page.getByRole("region", { name: "Multiplications" });
+  expect(await sums.textContent()).toMatch(/1,228,800[\s\S]*53,952[\s\S]*4,800 \+ 49,152/);
+  await page.getByRole("button", { name: "1. Depthwise" }).click();
+  await page.getByText("3 filters of 5 × 5: each channel is filtered alone.").waitFor();
+  await page.getByLabel("Depth multiplier").fill("2");
+  await expect.poll(() => sums.textContent()).toContain("9,600 + 98,304");
+  await page.getByLabel("Filters (kernels), height and width").fill("11");
+  await page.getByLabel("Dilation").fill("4");
+  await page.getByText("These sizes do not fit").waitFor();
+  await page.getByRole("button", { name: "The textbook’s example" }).click();
+  await page.getByText(/^Measured here: .* as it stands/).waitFor();
+  await page.getByRole("button", { name: "Play" }).click();
+  const place = page.getByRole("slider", { name: "Place" });
+  const before = await place.inputValue();
+  await expect.poll(() => place.inputValue()).not.toBe(before);
+});
+
+describe("the model view", () => {
+  const weights = new Uint8Array(Float32Array.from({ length: 8 * 3 * 9 }, (_, i) => Math.sin(i * i)).buffer);
+  const bytes = model({
+    nodes: [
+      node("Conv", ["x", "w"], ["h"], { attribute: [attribute("pads", { ints: big([1, 1, 1, 1]), type: 7n })] }),
+      node("Relu", ["h"], ["y"]),
+    ],
+    initializers: [tensor("w", [8, 3, 3, 3], { rawData: weights })],
+    inputs: [value("x", [1, 3, 16, 16])],
+    outputs: [value("y", [1, 8, 16, 16])],
+  });
+  const open = (page: Page, name: string, buffer: Uint8Array) =>
+    page
+      .locator("input[type=file]")
+      .setInputFiles({ name, mimeType: "application/octet-stream", buffer: Buffer.from(buffer) });
+
+  studioTest("lists layers, draws their losses, and runs on a picture", async ({ visit }) => {
+    const page = await visit("#v=1&tab=model");
+    await open(page, "small.onnx", bytes);
+    await page.getByRole("heading", { name: "small.onnx" }).waitFor();
+    expect(await page.locator(".summary").textContent()).toContain("55.3 k");
+    await page.getByRole("button", { name: /conv 3 × 3/ }).click();
+    const chart = page.getByRole("img", { name: /^Error of the weights/ });
+    await chart.waitFor();
+    const said = await chart.getAttribute("aria-label");
+    for (const split of ["depthwise", "spatial", "bottleneck"]) expect(said).toContain(`${split}: `);
+    await page.getByRole("button", { name: "Run and time it" }).click();
+    await page.getByText(/a run \(median of \d+/).waitFor();
+    await page.getByText(/y, 1 × 8 × 16 × 16: from 0 to/).waitFor();
+  });
+
+  studioTest("gives a message for hostile files, and stays usable", async ({ visit }) => {
+    const page = await visit("#v=1&tab=model");
+    const alert = page.getByRole("alert");
+    const hostile: [string, Uint8Array][] = [
+      ["text.onnx", new TextEncoder().encode("this is no model")],
+      ["cut.onnx", bytes.subarray(0, bytes.length >> 1)],
+      ["empty.onnx", new Uint8Array()],
+      ["unknown.onnx", model({ nodes: [node("Evil", ["x"], ["y"])], inputs: [value("x", [1])], outputs: [value("y", [1])] })],
+      ["huge.onnx", model({ nodes: [node("Relu", ["x"], ["y"])], initializers: [tensor("w", [2 ** 30, 2 ** 20], { rawData: new Uint8Array(4) })], inputs: [value("x", [1])], outputs: [value("y", [1])] })],
+    ]; // biome-ignore format: a table
+    for (const [name, buffer] of hostile) {
+      await open(page, name, buffer);
+      await alert.filter({ hasText: `${name} could not be opened` }).waitFor();
+    }
+    await open(page, "small.onnx", bytes);
+    await page.getByRole("heading", { name: "small.onnx" }).waitFor();
+  });
+});
+
+describe("addresses", () => {
+  studioTest("hold what is shown, through Back and a reload", async ({ visit }) => {
+    const page = await visit();
+    const hash = () => page.evaluate(() => location.hash);
+    await page.getByRole("button", { name: /^sobel-x/ }).click();
+    await expect.poll(hash).toBe("#v=1&tab=filter&filter=sobel-x");
+    await page.getByRole("tab", { name: "Picture" }).click();
+    await expect.poll(hash).toBe("#v=1&tab=picture&filter=sobel-x");
+    await page.getByLabel("Border", { exact: true }).selectOption("wrap");
+    await expect.poll(hash).toBe("#v=1&tab=picture&filter=sobel-x&border=wrap");
+    await page.reload();
+    await painted(page);
+    expect(await page.getByLabel("Border", { exact: true }).inputValue()).toBe("wrap");
+    await page.goBack();
+    await expect.poll(() => page.getByLabel("Border", { exact: true }).inputValue()).toBe("reflect");
+    await page.goBack();
+    await expect.poll(() => page.getByRole("tab", { selected: true }).textContent()).toBe("Filter");
+    await page.goForward();
+    await expect.poll(() => page.getByRole("tab", { selected: true }).textContent()).toBe("Picture");
+  });
+
+  studioTest("that cannot be read give the start and a notice", async ({ visit }) => {
+    const page = await visit("#v=1&filter=nothing");
+    await page.getByRole("alert").filter({ hasText: "there is no filter named nothing" }).waitFor();
+    expect(await valuesIn(page)).toHaveLength(25);
+  });
+});
+
+describe("settings", () => {
+  const settings: [string, Record<string, string>, RegExp][] = [
+    ["an isolated page under the documented policy", { ...isolation, ...permission }, /^WebAssembly, \d+ threads?$/],
+    ["a page that is not isolated", {}, /^WebAssembly, 1 thread$/],
+    [
+      "a policy without WebAssembly",
+      { "content-security-policy": "script-src 'self'; worker-src 'self'" },
+      /^JavaScript$/,
+    ],
+  ];
+  studioTest.for(settings)("%s", async ([, headers, engine], { visit }) => {
+    const page = await visit("#v=1&tab=picture&filter=sobel-x", { headers } satisfies Setting);
+    await painted(page);
+    expect(await page.locator(".engine").textContent()).toMatch(engine);
+    const slow = engine.test("JavaScript");
+    expect(await page.getByRole("alert").textContent()).toMatch(slow ? /may not compile WebAssembly/ : /^$/);
+  });
+});
+
+interface Axe {
+  axe: {
+    run(options: {
+      resultTypes: string[];
+    }): Promise<{ violations: { id: string; impact: string; nodes: { html: string; failureSummary: string }[] }[] }>;
+  };
+}
+
+describe("access", () => {
+  const axe = readFileSync(new URL(import.meta.resolve("axe-core/axe.min.js")), "utf8");
+  const looks = [["light", 1280], ["dark", 360]] as const; // biome-ignore format: one line
+  studioTest.for(looks)("axe finds nothing serious: %s, %i pixels", async ([colorScheme, width], { visit }) => {
+    const page = await visit("#v=1&tab=filter&filter=laplacian-of-gaussian&rank=1", {
+      ...{ colorScheme, viewport: { width, height: 800 }, reducedMotion: "reduce" },
+    });
+    await page.evaluate(axe);
+    for (const tab of ["Filter", "Picture", "Layer", "Model"]) {
+      await page.getByRole("tab", { name: tab }).click();
+      if (tab === "Picture") await painted(page);
+      if (tab === "Layer") await page.getByText(/^Measured here/).waitFor();
+      const { scrollWidth, clientWidth } = await page.evaluate(() => {
+        const { scrollWidth, clientWidth } = document.documentElement;
+        return { scrollWidth, clientWidth };
+      });
+      expect(scrollWidth).toBeLessThanOrEqual(clientWidth);
+      const { violations } = await page.evaluate(() =>
+        (globalThis as unknown as Axe).axe.run({ resultTypes: ["violations"] }),
+      );
+      const serious = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
+      const said = serious.map(({ id, nodes }) => [
+        id,
+        ...nodes.map(({ html, failureSummary }) => html + failureSummary),
+      ]);
+      expect(said).toEqual([]);
+    }
+  });
+
+  studioTest("everything is done by keys alone", async ({ visit }) => {
+    const page = await visit();
+    const press = async (...keys: string[]) => {
+      for (const key of keys) await page.keyboard.press(key);
+    };
+    const focused = () => page.evaluate(() => document.activeElement?.getAttribute("aria-label") ?? document.activeElement?.textContent ?? ""); // biome-ignore format: one line
+    const tabTo = async (label: RegExp): Promise<void> => {
+      for (let i = 0; i < 80; i++) {
+        if (label.test(await focused())) return;
+        await press("Tab");
+      }
+      throw new Error(`no ${label} within 80 stops`);
+    };
+    await tabTo(/^row 1, column 1: 1$/);
+    await tabTo(/^Filter$|row 1, column 1: 1$/);
+    await press("Tab", "Tab");
+    await page
+      .getByRole("grid", { name: /values of the filter/ })
+      .getByRole("gridcell")
+      .first()
+      .focus();
+    await press("ArrowDown", "ArrowRight", "Enter", "Control+A");
+    await page.keyboard.type("-7.5");
+    await press("Enter");
+    expect(await valuesIn(page)).toContain("−7.5");
+    await page.keyboard.press("Delete");
+    expect(await valuesIn(page)).not.toContain("−7.5");
+    await page.getByRole("tab", { name: "Filter" }).focus();
+    await press("ArrowRight");
+    await painted(page);
+    expect(await focused()).toBe("Picture");
+    await tabTo(/^Pixel \d+, \d+/);
+    await press("ArrowDown");
+    await page.getByRole("heading", { name: "Pixel 384, 257" }).waitFor();
+    await press("ArrowLeft");
+    await page.getByRole("heading", { name: "Pixel 383, 257" }).waitFor();
+  });
+});

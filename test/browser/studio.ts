@@ -1,0 +1,123 @@
+// The studio as a browser gets it: built once for a file of tests, served with the headers under test, one page for each visit.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playwright-core";
+import { build } from "vite";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { launchBrowser, needBrowser } from "./chromium.ts";
+import { isolation, serve } from "./site.ts";
+
+export const folder = mkdtempSync(join(tmpdir(), "rank1-studio-"));
+
+beforeAll(async () => {
+  const root = join(import.meta.dirname, "..", "..", "web");
+  // Under a test's own mode the bundler would keep what is for development
+  process.env.NODE_ENV = "production";
+  await build({ root, configFile: join(root, "vite.config.ts"), logLevel: "error", build: { outDir: folder, reportCompressedSize: false } }); // biome-ignore format: one call
+}, 120_000);
+
+let browser: Promise<Browser> | undefined;
+const sites = new Map<string, Promise<string>>();
+
+afterAll(async () => {
+  await (await browser)?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+export interface Setting extends BrowserContextOptions {
+  headers?: Record<string, string>;
+}
+
+export interface Visit {
+  page: Page;
+  /** Errors that nobody caught, and those on the console. */
+  errors: string[];
+}
+
+async function visit(
+  hash: string,
+  { headers = isolation, ...options }: Setting,
+): Promise<Visit & { context: BrowserContext }> {
+  browser ??= launchBrowser();
+  const key = JSON.stringify(headers);
+  const site = sites.get(key) ?? serve(folder, headers);
+  sites.set(key, site);
+  const context = await (await browser).newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  const page = await context.newPage();
+  page.setDefaultTimeout(15_000);
+  const errors: string[] = [];
+  page.on("pageerror", (error) => errors.push(error.message));
+  page.on("console", (message) => {
+    if (message.type() === "error") errors.push(message.text());
+  });
+  await page.goto(`${await site}${hash}`);
+  return { page, errors, context };
+}
+
+/** A test with `visit`, which opens the studio at a hash; its pages close with the test, and none may have had an error. */
+export const studioTest = test.extend<{ visit: (hash?: string, setting?: Setting) => Promise<Page> }>({
+  visit: async ({ skip }, use) => {
+    needBrowser(skip);
+    const visits: Awaited<ReturnType<typeof visit>>[] = [];
+    await use(async (hash = "", setting = {}) => {
+      const one = await visit(hash, setting);
+      visits.push(one);
+      return one.page;
+    });
+    const errors = visits.flatMap((one) => one.errors);
+    for (const { context } of visits) await context.close();
+    expect(errors).toEqual([]);
+  },
+});
+
+/** Waits until the picture view has a result. */
+export async function painted(page: Page): Promise<void> {
+  await page.waitForSelector("canvas.result:not(.waiting)");
+}
+
+/** Waits until nothing new has been painted for a while. */
+export async function settled(page: Page): Promise<void> {
+  await page.evaluate(async () => {
+    const canvas = document.querySelector("canvas.result") as HTMLCanvasElement;
+    const context = canvas.getContext("2d")!;
+    let last = performance.now();
+    const put = context.putImageData.bind(context);
+    context.putImageData = (image: ImageData, x: number, y: number) => {
+      last = performance.now();
+      put(image, x, y);
+    };
+    while (performance.now() - last < 400) await new Promise((resolve) => setTimeout(resolve, 50));
+    context.putImageData = put;
+  });
+}
+
+export interface Pixels {
+  width: number;
+  height: number;
+  data: Uint8ClampedArray;
+}
+
+/** What a canvas shows. */
+export async function pixelsOf(page: Page, selector: string): Promise<Pixels> {
+  const { width, height, text } = await page.evaluate((selector) => {
+    const canvas = document.querySelector(selector) as HTMLCanvasElement;
+    const { width, height } = canvas;
+    const { data } = canvas.getContext("2d")!.getImageData(0, 0, width, height);
+    let text = "";
+    for (let i = 0; i < data.length; i += 8192) text += String.fromCharCode(...data.subarray(i, i + 8192));
+    return { width, height, text: btoa(text) };
+  }, selector);
+  return { width, height, data: new Uint8ClampedArray(Buffer.from(text, "base64")) };
+}
+
+/** Of a framed picture the inside. */
+export function inside({ width, height, data }: Pixels, inner: { width: number; height: number }): Uint8Array {
+  const [left, top] = [(width - inner.width) / 2, (height - inner.height) / 2];
+  const out = new Uint8Array(4 * inner.width * inner.height);
+  for (let y = 0; y < inner.height; y++) {
+    const start = 4 * ((y + top) * width + left);
+    out.set(data.subarray(start, start + 4 * inner.width), 4 * y * inner.width);
+  }
+  return out;
+}

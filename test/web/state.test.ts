@@ -1,0 +1,138 @@
+// The studio's shared state and what follows from edits; the texts that it offers to copy.
+import { beforeEach, describe, expect, it } from "vitest";
+import { createEngine, factorize } from "../../src/index.ts";
+import { editCell, editGain, editSides, editTap, takeTable, taps } from "../../web/src/filter/edit.ts";
+import { parseTable, stepOf } from "../../web/src/parts/grid.tsx";
+import { filterSnippets, layerSnippets, literal, modelSnippets } from "../../web/src/snippets.ts";
+import { type Choice, choiceOf, named } from "../../web/src/state/choice.ts";
+import { initial } from "../../web/src/state/hash.ts";
+import {
+  applied,
+  choose,
+  exact,
+  factors,
+  filter,
+  kept,
+  notice,
+  rank,
+  restore,
+  shownRank,
+  sumOf,
+  weights,
+} from "../../web/src/state/state.ts";
+
+beforeEach(() => {
+  restore(initial);
+  notice.value = undefined;
+});
+
+describe("the filter", () => {
+  it("follows a tap, and is factored again after a cell", () => {
+    choose(named("sobel-x"));
+    expect(taps.value).toMatchObject({ column: [1, 2, 1], row: [-1, 0, 1] });
+    editTap("column", 1, 5);
+    expect(weights.value.values).toEqual([-1, 0, 1, -5, 0, 5, -1, 0, 1]);
+    expect(exact.value.rank).toBe(1);
+    editTap("row", 0, 0.5);
+    expect(taps.value.row).toEqual([0.5, 0, 1]);
+    editCell(4, 3);
+    expect(filter.value.kind).toBe("values");
+    expect(exact.value.rank).toBe(2);
+  });
+
+  it("follows a tap of one term of several", () => {
+    choose(named("laplacian-4"));
+    const { column, row } = taps.value;
+    editTap("column", 0, column[0]! + 1);
+    const expected = [0, 1, 0, 1, -4, 1, 0, 1, 0].map((value, i) => value + (i < 3 ? row[i]! : 0));
+    expect(weights.value.values).toEqual(expected);
+  });
+
+  it("is cut to a rank, with the error of the library", () => {
+    choose(named("disk", { radius: 6 }));
+    rank.value = 2;
+    const { error, exactRank } = factorize("disk:radius=6", { rank: 2 });
+    expect(shownRank.value).toBe(2);
+    expect(exactRank).toBeGreaterThan(2);
+    expect(factors.value.error).toBe(error);
+    expect(factorize(applied.value).exactRank).toBe(2);
+    const off = kept.value.reduce((sum, one, i) => sum + (one - weights.value.values[i]!) ** 2, 0);
+    const size = weights.value.values.reduce((sum, one) => sum + one * one, 0);
+    expect(Math.sqrt(off / size)).toBeCloseTo(error, 10);
+  });
+
+  it("takes a gain, other sides, and tables", () => {
+    editGain(0.5);
+    expect(weights.value).toMatchObject({ kh: 5, gain: 0.5 });
+    editSides(3, 3);
+    expect(weights.value.values).toEqual([16, 24, 16, 24, 36, 24, 16, 24, 16]);
+    takeTable([[1, 2], [3, 4]]); // biome-ignore format: a matrix
+    expect(weights.value).toMatchObject({ kh: 2, kw: 2, values: [1, 2, 3, 4] });
+    takeTable([Array(40).fill(1)]);
+    expect(weights.value.kw).toBe(2);
+    expect(notice.value?.text).toContain("at most 31");
+  });
+
+  it("stays where a new one cannot be built, and says why", () => {
+    choose(named("gaussian", { sigma: 9 }));
+    expect(filter.value).toEqual(initial.filter);
+    expect(notice.value?.text).toContain("at most 31");
+  });
+});
+
+it.each([
+  ["1\t2\n3\t4", [[1, 2], [3, 4]]],
+  ["[[1, −2], [0.5, 1e3]]", [[1, -2], [0.5, 1000]]],
+  [" 7 ", [[7]]],
+  ["1 2\n3", undefined],
+  ["one", undefined],
+  ["", undefined],
+])("reads the table %j", (text, rows) => expect(parseTable(text)).toEqual(rows)); // biome-ignore format: matrices
+
+it("steps by 1 among whole numbers, and finely among others", () => {
+  expect(stepOf([1, -4, 0])).toBe(1);
+  expect(stepOf([0.5, 0.25])).toBe(0.1);
+  expect(stepOf([0, 0])).toBe(1);
+});
+
+describe("copies", () => {
+  it("say a filter so that the library and the command line take it", async () => {
+    const choice = choiceOf("1,2,1*-1,0,1@0.5") as Extract<Choice, { kind: "taps" }>;
+    const options = { border: "edge", flip: true, gain: 0.25 } as const;
+    const { javascript, command, json } = filterSnippets(choice, options, factorize(choice));
+    expect(javascript).toContain("const filter = { column: [1, 2, 1], row: [-1, 0, 1], gain: 0.5 };");
+    expect(javascript).toContain('filter, { border: "edge", flip: true, gain: 0.25 })');
+    expect(command).toContain(
+      `--filter '{"column":[1,2,1],"row":[-1,0,1],"gain":0.5}' --border edge --flip --gain 0.25`,
+    );
+    expect(JSON.parse(json)).toMatchObject({ rank: 1, options, multiplications: { direct: 9, separable: 6 } });
+    const engine = await createEngine({ backend: "reference" });
+    const image = { width: 4, height: 4, channels: 1, data: new Uint8Array(16).map((_, i) => 9 * i) };
+    const AsyncFunction = (async () => {}).constructor as FunctionConstructor;
+    const body = `${javascript.replace(/^import.*$/m, "")}\nreturn result;`;
+    const made = await new AsyncFunction("createEngine", "factorize", "image", body)(
+      async () => engine,
+      factorize,
+      image,
+    );
+    expect(made.data).toEqual((await engine.filter(image, choice, options)).data);
+  });
+
+  it("say a filter of lower rank", () => {
+    const factors = factorize("disk:radius=6", { rank: 2 });
+    const { javascript, command } = filterSnippets("disk:radius=6", {}, factors);
+    const body = javascript.slice(javascript.indexOf("const"), javascript.indexOf("const engine"));
+    const filter = new Function("factorize", `${body} return filter;`)(factorize);
+    expect(filter.values).toEqual(sumOf(factors, 1));
+    const tolerance = Number(/--tolerance ([\d.]+)$/.exec(command)![1]);
+    expect(factorize("disk:radius=6", { tolerance }).rank).toBe(2);
+  });
+
+  it("say a layer and a model", () => {
+    const { javascript, command } = layerSnippets({ ...initial.layer, multiplier: 2, stride: 2 });
+    expect(command).toBe("npx rank1 explain --layer 12x12x3 --kernel 5x5 --out 256 --depth-multiplier 2 --strides 2x2");
+    expect(javascript).toContain('pointwise, { pads: "valid", strides: 2 })');
+    expect(modelSnippets("it's.onnx", "x", [1, 3, "h", undefined]).command).toContain("inspect 'it'\\''s.onnx'");
+    expect(literal({ "a-b": [1, { c: "d" }] })).toBe('{ "a-b": [1, { c: "d" }] }');
+  });
+});

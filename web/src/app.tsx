@@ -1,0 +1,146 @@
+// The frame around the four views: tabs, the engine's state, notices, and what screen readers are told.
+import { useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import type { EngineInfo } from "rank1";
+import { call } from "./engine/client.ts";
+import { FilterView } from "./filter/view.tsx";
+import { LayerView } from "./layer/view.tsx";
+import { ModelView } from "./model/view.tsx";
+import { PictureView } from "./picture/view.tsx";
+import { type Tab, tabs } from "./state/hash.ts";
+import { exact, factors, messageOf, notice, shownRank, tab, tell } from "./state/state.ts";
+import { count, percent } from "./text.ts";
+
+const titles: Record<Tab, string> = { filter: "Filter", picture: "Picture", layer: "Layer", model: "Model" };
+const views = { filter: FilterView, picture: PictureView, layer: LayerView, model: ModelView };
+
+export function App() {
+  const View = views[tab.value];
+  return (
+    <>
+      <header class="top">
+        <p class="mark">
+          <Mark />
+          rank1 <span>studio</span>
+        </p>
+        <Tabs />
+        <Engine />
+      </header>
+      <Notice />
+      <main id="view" role="tabpanel" aria-labelledby={`tab-${tab.value}`}>
+        <View />
+      </main>
+      <footer>
+        <p>
+          Pictures and models stay on this machine: nothing is sent anywhere. One multiplication is one
+          multiply-accumulate, 2 FLOP.
+        </p>
+      </footer>
+      <Announcer />
+    </>
+  );
+}
+
+function Mark() {
+  return (
+    <svg viewBox="0 0 20 20" width="22" height="22" aria-hidden="true">
+      <rect x="0" y="6" width="4" height="14" rx="1" />
+      <rect x="6" y="0" width="14" height="4" rx="1" />
+      <rect x="6" y="6" width="14" height="14" rx="1" opacity=".35" />
+    </svg>
+  );
+}
+
+function Tabs() {
+  const onKeyDown = (event: KeyboardEvent): void => {
+    const by = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
+    if (by === 0) return;
+    tab.value = tabs[(tabs.indexOf(tab.value) + by + tabs.length) % tabs.length]!;
+    requestAnimationFrame(() => document.getElementById(`tab-${tab.value}`)?.focus());
+  };
+  return (
+    <div role="tablist" aria-label="Views" class="tabs" onKeyDown={onKeyDown}>
+      {tabs.map((one) => (
+        <button
+          key={one}
+          type="button"
+          role="tab"
+          id={`tab-${one}`}
+          aria-controls="view"
+          aria-selected={one === tab.value}
+          tabIndex={one === tab.value ? 0 : -1}
+          onClick={() => {
+            tab.value = one;
+          }}
+        >
+          {titles[one]}
+        </button>
+      ))}
+    </div>
+  );
+}
+
+/** What computes, in a few words; and once, as a notice, that it could be faster. */
+function Engine() {
+  const info = useSignal<EngineInfo | undefined>(undefined);
+  useEffect(() => {
+    const slow = "This page may not compile WebAssembly, so plain loops in JavaScript run: the same results, slowly.";
+    call("info", undefined).then(
+      (found) => {
+        info.value = found;
+        if (found.backend === "reference") tell(slow);
+      },
+      (error) => tell(messageOf(error)),
+    );
+  }, [info]);
+  if (!info.value) return <p class="engine">starting…</p>;
+  const { backend, threads, reason } = info.value;
+  const what = backend === "wasm" ? `WebAssembly, ${threads === 1 ? "1 thread" : `${threads} threads`}` : "JavaScript";
+  return (
+    <p class="engine" title={reason}>
+      {what}
+    </p>
+  );
+}
+
+function Notice() {
+  const current = notice.value;
+  return (
+    <div class="notices" role="alert">
+      {current && (
+        <p key={current.id}>
+          {current.text}
+          <button
+            type="button"
+            onClick={() => {
+              notice.value = undefined;
+            }}
+          >
+            Close
+          </button>
+        </p>
+      )}
+    </div>
+  );
+}
+
+const settleMilliseconds = 700;
+
+/** Says rank, error and cost once they have settled. */
+function Announcer() {
+  const { error, multiplications } = factors.value;
+  const { direct, separable } = multiplications;
+  const text = `Rank ${shownRank.value} of ${exact.value.exactRank}, error ${percent(error)}, ${count(direct)} multiplications as it stands, ${count(separable)} in passes.`;
+  const said = useSignal("");
+  useEffect(() => {
+    const timer = setTimeout(() => {
+      said.value = text;
+    }, settleMilliseconds);
+    return () => clearTimeout(timer);
+  }, [text, said]);
+  return (
+    <p class="hidden" role="status">
+      {said.value}
+    </p>
+  );
+}

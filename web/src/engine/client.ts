@@ -1,0 +1,93 @@
+// The page's end of the worker: calls as promises, and queues of length one, where the latest input wins.
+import type { Calls, Kind, Reply, ToWorker } from "./protocol.ts";
+
+interface Waiting {
+  resolve(answer: unknown): void;
+  reject(error: Error): void;
+  progress?(done: number): void;
+}
+
+export interface CallHooks {
+  transfer?: Transferable[];
+  signal?: AbortSignal;
+  onProgress?(done: number): void;
+}
+
+const waiting = new Map<number, Waiting>();
+let worker: Worker | undefined;
+let calls = 0;
+
+function start(): Worker {
+  const started = new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: "rank1 studio" });
+  started.onmessage = ({ data }: MessageEvent<Reply>) => {
+    const call = waiting.get(data.id);
+    if ("progress" in data) {
+      call?.progress?.(data.progress);
+      return;
+    }
+    waiting.delete(data.id);
+    if ("answer" in data) call?.resolve(data.answer);
+    else call?.reject(data.aborted ? new DOMException(data.error, "AbortError") : new Error(data.error));
+  };
+  started.onerror = (event) => {
+    const error = new Error(event.message || "the studio's worker could not be started");
+    for (const call of waiting.values()) call.reject(error);
+    waiting.clear();
+  };
+  return started;
+}
+
+/** Asks the worker; an AbortError where the signal ended the call. */
+export function call<K extends Kind>(kind: K, args: Calls[K]["args"], hooks: CallHooks = {}) {
+  worker ??= start();
+  const id = ++calls;
+  const post = (message: ToWorker, transfer: Transferable[] = []): void => worker!.postMessage(message, transfer);
+  return new Promise<Calls[K]["answer"]>((resolve, reject) => {
+    const { onProgress: progress, signal, transfer } = hooks;
+    waiting.set(id, { resolve: resolve as (answer: unknown) => void, reject, progress });
+    signal?.addEventListener("abort", () => post({ abort: id }), { once: true });
+    post({ id, kind, args } as ToWorker, transfer);
+  });
+}
+
+export const isAbort = (error: unknown): boolean => error instanceof DOMException && error.name === "AbortError";
+
+/** A call that has run this long gives way to a newer one; a shorter one may finish, so that a drag shows something. */
+const patienceMilliseconds = 100;
+
+/**
+ * Runs one job at a time; of those that come meanwhile only the last is kept. A job gets a signal that ends it where a newer
+ * one waits and it takes long.
+ */
+export class Latest {
+  private running = false;
+  private since = 0;
+  private next: ((signal: AbortSignal) => Promise<void>) | undefined;
+  private controller = new AbortController();
+
+  run(job: (signal: AbortSignal) => Promise<void>): void {
+    this.next = job;
+    if (!this.running) void this.drain();
+    else if (performance.now() - this.since > patienceMilliseconds) this.controller.abort();
+  }
+
+  /** Ends what runs, and forgets what waits. */
+  stop(): void {
+    this.next = undefined;
+    this.controller.abort();
+  }
+
+  private async drain(): Promise<void> {
+    this.running = true;
+    while (this.next) {
+      const job = this.next;
+      this.next = undefined;
+      this.controller = new AbortController();
+      this.since = performance.now();
+      await job(this.controller.signal).catch((error) => {
+        if (!isAbort(error)) reportError(error);
+      });
+    }
+    this.running = false;
+  }
+}

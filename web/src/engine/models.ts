@@ -1,0 +1,102 @@
+// The worker's part for models: one model at a time, read, judged and run.
+import type { Image, Tensor } from "rank1";
+import { explainModel, type Inspection, imageToTensor, inspectModel, loadModel, type Model } from "rank1/onnx";
+import { engine } from "./pictures.ts";
+import type { Calls, Context, Curves, ModelRun } from "./protocol.ts";
+
+interface Opened {
+  model: Model;
+  /** Of its inputs, by name: sides that the file leaves open are chosen here. */
+  shapes: Record<string, number[]>;
+  inspection: Inspection;
+}
+
+let opened: Opened | undefined;
+
+/** The side of pictures where a model takes any. */
+const openSide = 128;
+
+export async function open({ bytes }: Calls["open"]["args"]): Promise<Inspection> {
+  const model = await loadModel(new Uint8Array(bytes), { engine: await engine() });
+  const shapes = Object.fromEntries(
+    model.graph.inputs.map(({ name, shape = [] }) => [
+      name,
+      shape.map((side, axis) => (typeof side === "number" ? side : axis === 0 ? 1 : openSide)),
+    ]),
+  );
+  const inspection = inspectModel(model, { shapes });
+  opened?.model.dispose();
+  opened = { model, shapes, inspection };
+  return inspection;
+}
+
+function current(): Opened {
+  if (!opened) throw new Error("there is no model yet");
+  return opened;
+}
+
+const shares = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
+
+/** What each split of each layer loses at shares of its multiplications. */
+export async function curves(_: undefined, { signal, progress }: Context): Promise<Curves> {
+  const { model, shapes, inspection } = current();
+  const all: Curves = inspection.layers.map(() => ({}));
+  for (const [i, share] of shares.entries()) {
+    inspectModel(model, { shapes, share }).layers.forEach(({ splits }, layer) => {
+      for (const { split, error, rank } of splits) (all[layer]![split] ??= []).push({ share, error, rank });
+    });
+    progress((i + 1) / shares.length);
+    // An abort that came meanwhile gets its turn
+    await new Promise((resolve) => setTimeout(resolve));
+    signal.throwIfAborted();
+  }
+  return all;
+}
+
+const runMilliseconds = 1000;
+const mostRuns = 30;
+
+export async function run({ picture, scaling }: Calls["run"]["args"], { signal }: Context): Promise<ModelRun> {
+  const { model, shapes } = current();
+  const { name, layout, width, height, channels } = pictureInput(shapes);
+  const image: Image = { ...picture, channels: 4, data: new Uint8Array(picture.data) };
+  const perChannel = (list: readonly number[]) => (channels === 1 ? [list[0]!] : list);
+  const [mean, std] = [perChannel(scaling.mean), perChannel(scaling.std)];
+  const inputs: Record<string, Tensor> = {
+    [name]: imageToTensor(image, { size: { width, height }, channels, layout, mean, std }),
+  };
+  for (const [other, shape] of Object.entries(shapes)) {
+    if (other !== name) throw new Error(`the model also wants ${other} (${shape.join(" x ")}), which is no picture`);
+  }
+  const begin = performance.now();
+  let result = await model.run(inputs, { signal });
+  const first = performance.now() - begin;
+  const times: number[] = [];
+  const end = performance.now() + runMilliseconds;
+  while (times.length < 3 || (times.length < mostRuns && performance.now() < end)) {
+    const start = performance.now();
+    result = await model.run(inputs, { signal });
+    times.push(performance.now() - start);
+  }
+  times.sort((a, b) => a - b);
+  return {
+    input: name,
+    shape: shapes[name]!,
+    outputs: Object.entries(result).map(([name, { shape, data }]) => ({ name, shape, data: Float32Array.from(data as Float32Array, Number) })), // biome-ignore format: one record
+    milliseconds: { first, median: times[times.length >> 1]!, runs: times.length },
+    plan: await explainModel(model, { inputs }),
+  };
+}
+
+/** The input that a picture fits: four sides, of which the second or the last are channels. */
+function pictureInput(shapes: Record<string, number[]>) {
+  const isColours = (n: number | undefined): n is 1 | 3 => n === 1 || n === 3;
+  for (const [name, shape] of Object.entries(shapes)) {
+    const [, second, third, last] = shape;
+    if (shape.length !== 4) continue;
+    if (isColours(second)) return { name, layout: "NCHW" as const, channels: second, height: third!, width: last! };
+    if (isColours(last)) return { name, layout: "NHWC" as const, channels: last, height: second!, width: third! };
+  }
+  const [expected] = Object.values(shapes).map((shape) => shape.join(" x "));
+  throw new Error(`the model takes no picture: its input is ${expected ?? "missing"}`);
+}

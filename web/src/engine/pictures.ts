@@ -1,0 +1,163 @@
+// The worker's part for pictures: filters the picture that is held, as a whole, as a difference, or pass by pass.
+import {
+  createEngine,
+  type Engine,
+  type EngineInfo,
+  type Filter,
+  type Image,
+  type PictureSpec,
+  type Plan,
+} from "rank1";
+import { colourOf } from "../colour.ts";
+import { type Display, displayOf } from "../picture/display.ts";
+import type { Weights } from "../state/choice.ts";
+import type { Calls, Context, FilterCall, Filtered, Pixels, StagesCall } from "./protocol.ts";
+
+let making: Promise<Engine> | undefined;
+
+/** The one engine, for pictures, layers and models alike. */
+export function engine(): Promise<Engine> {
+  making ??= createEngine();
+  return making;
+}
+
+export const info = async (): Promise<EngineInfo> => (await engine()).info();
+
+interface Held extends Image {
+  readonly data: Uint8Array;
+  /** What becomes of its alpha. */
+  readonly alpha: "keep" | "premultiply";
+}
+
+let held: Held | undefined;
+/** Results of other types than bytes, before they are shown, by type: used again. */
+const scratch: { i16?: Int16Array; f32?: Float32Array; u8?: Uint8Array } = {};
+
+/** Larger pictures would not fit a page with all that is made of them. */
+const mostPixels = 40e6;
+
+export async function decode({ from }: Calls["decode"]["args"]): Promise<Pixels> {
+  const bitmap = from instanceof Blob ? await createImageBitmap(from) : from;
+  const { width, height } = bitmap;
+  if (width * height > mostPixels) throw new Error(`it has ${width} × ${height} pixels, more than 40 million`);
+  const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true })!;
+  context.drawImage(bitmap, 0, 0);
+  bitmap.close();
+  const data = new Uint8Array(context.getImageData(0, 0, width, height).data.buffer);
+  let opaque = true;
+  for (let i = 3; opaque && i < data.length; i += 4) opaque = data[i] === 255;
+  held = { width, height, channels: 4, data, alpha: opaque ? "keep" : "premultiply" };
+  for (const key of Object.keys(scratch) as (keyof typeof scratch)[]) delete scratch[key];
+  return { width, height, data: data.slice().buffer };
+}
+
+function source(): Held {
+  if (!held) throw new Error("there is no picture yet");
+  return held;
+}
+
+const specOf = ({ width, height, channels }: Held): PictureSpec => ({ width, height, channels, dtype: "u8" });
+
+export async function filter(call: FilterCall, { signal, progress }: Context): Promise<Filtered> {
+  const image = source();
+  const { width, height } = image;
+  const length = image.data.length;
+  const data = call.spare?.byteLength === length ? call.spare : new ArrayBuffer(length);
+  const shown = new Uint8Array(data);
+  const large = length > 1 << 24;
+  const onProgress = large ? progress : undefined;
+  const { plan, milliseconds } = await apply(image, call.filter, call, shown, { signal, onProgress });
+  if (call.against === undefined) return { width, height, data, plan, milliseconds };
+  let other = image.data;
+  if (call.against !== "input") {
+    scratch.u8 ??= new Uint8Array(length);
+    other = scratch.u8;
+    await apply(image, call.against.filter, call, other, { signal });
+  }
+  return { width, height, data, plan, milliseconds, largest: paintDifference(shown, other, call.dark) };
+}
+
+/** Filters into `shown`: bytes at once, other types by way of an array of theirs. */
+async function apply(
+  image: Held,
+  wanted: Filter,
+  { options: given, display }: FilterCall,
+  shown: Uint8Array,
+  hooks: { signal: AbortSignal; onProgress?: (done: number) => void },
+): Promise<{ plan: Plan; milliseconds: number }> {
+  const running = await engine();
+  const { output } = given;
+  const options = { alpha: image.alpha, ...given };
+  const plan = running.plan(running.filterProblem(specOf(image), wanted, options));
+  const wide = output === "i16" || output === "f32";
+  const out = wide ? wideArray(output, shown.length) : shown;
+  const begin = performance.now();
+  await running.filter(image, wanted, { ...options, out, ...hooks });
+  const milliseconds = performance.now() - begin;
+  if (wide) showWide(out, display, image.data, shown);
+  return { plan, milliseconds };
+}
+
+function wideArray(output: "i16" | "f32", length: number): Int16Array | Float32Array {
+  if (output === "i16") return (scratch.i16 ??= new Int16Array(length));
+  return (scratch.f32 ??= new Float32Array(length));
+}
+
+function showWide(values: ArrayLike<number>, { gain, offset }: Display, original: Uint8Array, shown: Uint8Array): void {
+  const clamped = new Uint8ClampedArray(shown.buffer);
+  for (let i = 0; i < shown.length; i++) clamped[i] = i % 4 === 3 ? original[i]! : gain * values[i]! + offset;
+}
+
+/** Puts the signed difference of two pictures in the place of the first, in colours; returns the largest. */
+function paintDifference(shown: Uint8Array, other: Uint8Array, dark: boolean): number {
+  let largest = 0;
+  const at = (i: number): number =>
+    shown[i]! + shown[i + 1]! + shown[i + 2]! - other[i]! - other[i + 1]! - other[i + 2]!;
+  for (let i = 0; i < shown.length; i += 4) largest = Math.max(largest, Math.abs(at(i)));
+  const colours = Array.from({ length: 511 }, (_, i) => colourOf((i - 255) / 255, dark));
+  for (let i = 0; i < shown.length; i += 4) {
+    const colour = colours[255 + Math.round((255 * at(i)) / (largest || 1))]!;
+    for (let c = 0; c < 3; c++) shown[i + c] = colour[c]!;
+    shown[i + 3] = 255;
+  }
+  return largest / 3;
+}
+
+/** What the column pass leaves, and what the row pass makes of it, each as bright as fits. */
+export async function stages({ term, options }: StagesCall, { signal }: Context): Promise<Pixels[]> {
+  const image = source();
+  const { width, height, alpha } = image;
+  const { column, row } = term;
+  const passes: Weights[] = [
+    { kh: column.length, kw: 1, values: column, gain: 1 },
+    { kh: column.length, kw: row.length, values: column.flatMap((c) => row.map((r) => c * r)), gain: 1 },
+  ];
+  const pictures: Pixels[] = [];
+  for (const weights of passes) {
+    const out = new Uint8Array(image.data.length);
+    const { gain, offset } = displayOf(weights, true);
+    await (await engine()).filter(image, weights, { alpha, ...options, output: "u8", gain, offset, out, signal });
+    pictures.push({ width, height, data: out.buffer });
+  }
+  return pictures;
+}
+
+/** Runs of each plan; the fastest counts. */
+const trials = 5;
+
+export async function measure({ filter, options }: FilterCall, { signal }: Context): Promise<Record<string, number>> {
+  const [image, running] = [source(), await engine()];
+  const given = { alpha: image.alpha, ...options };
+  const plan = running.plan(running.filterProblem(specOf(image), filter, given));
+  const solvers = [plan.solver, ...plan.beaten.filter(({ cost }) => cost !== undefined).map(({ solver }) => solver)];
+  const times: Record<string, number> = {};
+  // In turn, so that a busy moment of the machine meets all of them
+  for (let trial = 0; trial < trials; trial++) {
+    for (const strategy of new Set(solvers)) {
+      const begin = performance.now();
+      await running.filter(image, filter, { ...given, strategy, signal });
+      times[strategy] = Math.min(times[strategy] ?? Infinity, performance.now() - begin);
+    }
+  }
+  return times;
+}

@@ -1,0 +1,92 @@
+// What the page and its worker say to each other: calls by name, each with an answer, an error, or word of progress.
+import type { EngineInfo, Filter, FilterFactors, FilterOptions, Plan } from "rank1";
+import type { Inspection, ModelPlan } from "rank1/onnx";
+import type { Display } from "../picture/display.ts";
+import type { LayerChoice } from "../state/hash.ts";
+
+/** Pixels as the page holds them: RGBA, 8 bits. The bytes move from one side to the other, and are not copied. */
+export interface Pixels {
+  width: number;
+  height: number;
+  data: ArrayBuffer;
+}
+
+export type Against = "input" | { filter: Filter };
+
+export interface FilterCall {
+  filter: Filter;
+  options: FilterOptions;
+  /** How results of other types than bytes are shown. */
+  display: Display;
+  /** Against what the result is shown as a difference: the picture itself, or what another filter makes of it. */
+  against?: Against;
+  /** Colours of differences. */
+  dark: boolean;
+  /** Bytes that are free again: an earlier answer's. */
+  spare?: ArrayBuffer;
+}
+
+export interface Filtered extends Pixels {
+  plan: Plan;
+  milliseconds: number;
+  /** Of differences: the largest, in grey levels. */
+  largest?: number;
+}
+
+/** One term of a filter, to be applied pass by pass. */
+export interface StagesCall {
+  term: FilterFactors["terms"][number];
+  options: FilterOptions;
+}
+
+export interface LayerPlans {
+  conv: Plan;
+  separable: Plan;
+  milliseconds: { conv: number; separable: number };
+}
+
+/** How values of a picture go into a network: (value − mean) / std, value from 0 to 1. */
+export interface Scaling {
+  mean: readonly number[];
+  std: readonly number[];
+}
+
+export interface ModelRun {
+  /** The network's input that takes the picture, and its shape. */
+  input: string;
+  shape: readonly number[];
+  outputs: { name: string; shape: readonly number[]; data: Float32Array }[];
+  milliseconds: { first: number; median: number; runs: number };
+  plan: ModelPlan;
+}
+
+/** Errors of a layer's splits at shares of its multiplications, one list a layer; empty where it has none. */
+export type Curves = Record<string, { share: number; error: number; rank: number }[]>[];
+
+export interface Calls {
+  info: { args: undefined; answer: EngineInfo };
+  /** Decodes a picture, holds it, and gives a copy back. */
+  decode: { args: { from: Blob | ImageBitmap }; answer: Pixels };
+  filter: { args: FilterCall; answer: Filtered };
+  stages: { args: StagesCall; answer: Pixels[] };
+  /** Milliseconds of each plan, by the names of their solvers. */
+  measure: { args: FilterCall; answer: Record<string, number> };
+  layer: { args: LayerChoice; answer: LayerPlans };
+  open: { args: { bytes: ArrayBuffer }; answer: Inspection };
+  curves: { args: undefined; answer: Curves };
+  run: { args: { picture: Pixels; scaling: Scaling }; answer: ModelRun };
+}
+
+export type Kind = keyof Calls;
+export type Request = { [K in Kind]: { id: number; kind: K; args: Calls[K]["args"] } }[Kind];
+export type ToWorker = Request | { abort: number };
+export type Reply =
+  | { id: number; answer: unknown }
+  | { id: number; error: string; aborted: boolean }
+  | { id: number; progress: number };
+
+/** What a call of the worker may use. */
+export interface Context {
+  signal: AbortSignal;
+  progress(done: number): void;
+}

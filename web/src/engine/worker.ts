@@ -1,0 +1,40 @@
+// The worker: one engine, the picture and the model that are looked at. Pages stay free while it computes.
+import { layer } from "./layers.ts";
+import { curves, open, run } from "./models.ts";
+import { decode, filter, info, measure, stages } from "./pictures.ts";
+import type { Calls, Context, Kind, Reply, Request, ToWorker } from "./protocol.ts";
+
+type Answers = { [K in Kind]: (args: Calls[K]["args"], context: Context) => Promise<Calls[K]["answer"]> };
+
+const answers: Answers = { info, decode, filter, stages, measure, layer, open, curves, run };
+const running = new Map<number, AbortController>();
+const scope = self as unknown as {
+  onmessage: (event: MessageEvent<ToWorker>) => void;
+  postMessage(reply: Reply, transfer?: Transferable[]): void;
+};
+
+scope.onmessage = ({ data }) => {
+  if ("abort" in data) running.get(data.abort)?.abort();
+  else void answer(data);
+};
+
+async function answer({ id, kind, args }: Request): Promise<void> {
+  const controller = new AbortController();
+  running.set(id, controller);
+  try {
+    const progress = (done: number): void => scope.postMessage({ id, progress: done });
+    const found = await (answers[kind] as Answers[Kind])(args as never, { signal: controller.signal, progress });
+    scope.postMessage({ id, answer: found }, buffersOf(found));
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    scope.postMessage({ id, error: message, aborted: controller.signal.aborted });
+  } finally {
+    running.delete(id);
+  }
+}
+
+/** The bytes of pictures in an answer: they move. */
+function buffersOf(answer: unknown): ArrayBuffer[] {
+  const all = Array.isArray(answer) ? answer : [answer];
+  return all.flatMap((one) => (one?.data instanceof ArrayBuffer ? [one.data] : []));
+}

@@ -1,0 +1,62 @@
+// The layers of a model as bars of their multiplications; each opens to what its weights lose when it is split.
+import { useSignal } from "@preact/signals";
+import type { Inspection } from "rank1/onnx";
+import { Bar } from "../parts/controls.tsx";
+import { percent, quantity, times } from "../text.ts";
+import { Losses } from "./losses.tsx";
+import { curves } from "./state.ts";
+
+type Layer = Inspection["layers"][number];
+
+/** "conv 3 × 3 / 2". */
+function kindText({ kind, window, strides = [] }: Layer): string {
+  const sides = window && kind !== "pointwise conv" ? ` ${times(window)}` : "";
+  const step = strides.every((one) => one === 1) ? "" : ` / ${[...new Set(strides)].join(" × ")}`;
+  return kind + sides + step;
+}
+
+export function Layers({ inspection: { layers, totals } }: { inspection: Inspection }) {
+  const opened = useSignal<number | undefined>(undefined);
+  const listed = layers.map((layer, index) => ({ layer, index })).filter(({ layer }) => layer.multiplications > 0);
+  const most = Math.max(1, ...listed.map(({ layer }) => layer.multiplications));
+  const others = layers.length - listed.length;
+  return (
+    <section class="panel layers" aria-label="Layers">
+      <h2>Where the multiplications are</h2>
+      <ol>
+        {listed.map(({ layer, index }) => {
+          const isOpen = opened.value === index;
+          const curve = curves.value?.[index];
+          const [best] = layer.splits;
+          return (
+            <li key={index}>
+              <button
+                type="button"
+                aria-expanded={isOpen}
+                disabled={layer.splits.length === 0}
+                onClick={() => {
+                  opened.value = isOpen ? undefined : index;
+                }}
+              >
+                <span class="kind">
+                  <b>{kindText(layer)}</b> <small>{layer.name || layer.op}</small>
+                </span>
+                <span class="shape">{layer.outputs.map(times).join(", ")}</span>
+                <span class="amount">{quantity(layer.multiplications)}</span>
+                <span class="amount">{percent(layer.multiplications / totals.multiplications)}</span>
+                <span class="loss">{best ? `${best.split} loses ${percent(best.error)}` : ""}</span>
+                <Bar share={layer.multiplications / most} quiet={!best} />
+              </button>
+              {isOpen && (curve ? <Losses curve={curve} /> : <p class="hint">Decomposing the weights…</p>)}
+            </li>
+          );
+        })}
+      </ol>
+      <p class="hint">
+        The loss is the relative error of a layer’s weights when two layers with half its multiplications take its
+        place, by the split that loses least. Open a layer for all splits.
+        {others > 0 && ` ${others} layers without multiplications are not listed.`}
+      </p>
+    </section>
+  );
+}

@@ -1,0 +1,109 @@
+// The fourth view: an ONNX model of one's own, its layers, what splitting them would lose, and what it makes of a picture.
+
+import { Figure } from "../parts/controls.tsx";
+import { Copy } from "../parts/copy.tsx";
+import { modelSnippets } from "../snippets.ts";
+import { plural, quantity, times } from "../text.ts";
+import { Layers } from "./layers.tsx";
+import { Run } from "./run.tsx";
+import { busy, model, type OpenModel, openModel } from "./state.ts";
+
+export function ModelView() {
+  const open = model.value;
+  return (
+    <section
+      class="model-view"
+      aria-label="A model of your own"
+      onDragOver={(event) => event.preventDefault()}
+      onDrop={(event) => {
+        event.preventDefault();
+        const [file] = event.dataTransfer?.files ?? [];
+        if (file) void openModel(file);
+      }}
+    >
+      <header class="lead">
+        <h1>{open ? open.file : "A trained model, layer by layer."}</h1>
+        {!open && (
+          <p>
+            Where are its multiplications, and how well could each layer be separated? Models that take pictures can be
+            run and timed here, too.
+          </p>
+        )}
+      </header>
+      {open ? <Summary open={open} /> : <Empty />}
+      <p class="busy hint" role="status">
+        {busy.value}
+      </p>
+      {open && (
+        <>
+          <Layers inspection={open.inspection} />
+          <Run />
+          <Copy snippets={snippetsOf(open)} />
+        </>
+      )}
+    </section>
+  );
+}
+
+function snippetsOf({ file, inspection: { inputs } }: OpenModel) {
+  return modelSnippets(file, inputs[0]?.name ?? "x", inputs[0]?.shape ?? []);
+}
+
+function Empty() {
+  return (
+    <div class="drop">
+      <svg viewBox="0 0 48 48" width="56" height="56" aria-hidden="true">
+        <path d="M24 6v24M14 20l10 10 10-10M8 34v8h32v-8" />
+      </svg>
+      <h2>Drop an ONNX file</h2>
+      <OpenButton primary />
+      <p class="hint">
+        It is read in this browser, and sent nowhere. Upscalers such as waifu2x and detectors such as UltraFace work
+        well.
+      </p>
+    </div>
+  );
+}
+
+function OpenButton({ primary }: { primary?: boolean }) {
+  return (
+    <label class={primary ? "button primary" : "button"}>
+      {primary ? "Open a model…" : "Another model…"}
+      <input
+        type="file"
+        accept=".onnx"
+        onChange={(event) => {
+          const [file] = event.currentTarget.files ?? [];
+          if (file) void openModel(file);
+          event.currentTarget.value = "";
+        }}
+      />
+    </label>
+  );
+}
+
+function Summary({ open: { inspection, bytes } }: { open: OpenModel }) {
+  const { inputs, outputs, totals, layers, producer, opset } = inspection;
+  const list = (values: typeof inputs): string =>
+    values.map(({ name, shape }) => `${name} ${shape ? times(shape.map((side) => side ?? "?")) : ""}`).join(", ");
+  return (
+    <div class="panel summary">
+      <div class="figures">
+        <Figure value={quantity(totals.multiplications)} strong>
+          multiplications a run
+        </Figure>
+        <Figure value={quantity(totals.parameters)}>parameters</Figure>
+        <Figure value={String(layers.length)}>layers</Figure>
+        <Figure value={`${quantity(bytes)}B`}>file</Figure>
+      </div>
+      <div class="row spread">
+        <p class="hint">
+          {plural(inputs.length, "input")}: {list(inputs)}. {plural(outputs.length, "output")}: {list(outputs)}.
+          Operator set {opset}
+          {producer && `, made by ${producer}`}.
+        </p>
+        <OpenButton />
+      </div>
+    </div>
+  );
+}

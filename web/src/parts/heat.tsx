@@ -1,0 +1,47 @@
+// A filter, or a part of one, as a small picture in the colours of signed numbers.
+import { useEffect, useRef } from "preact/hooks";
+import { colourOf, isDark, largest } from "../colour.ts";
+
+interface Props {
+  values: readonly number[];
+  width: number;
+  height: number;
+  /** The size that takes the full colour: the largest of the values unless given. */
+  most?: number;
+  label?: string;
+  class?: string;
+}
+
+export function Heat({ values, width, height, most = largest(values), label, class: name = "" }: Props) {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const dark = isDark.value;
+  useEffect(() => {
+    const context = canvas.current!.getContext("2d")!;
+    const image = context.createImageData(width, height);
+    values.forEach((value, i) => {
+      image.data.set([...colourOf(value / (most || 1), dark), 255], 4 * i);
+    });
+    context.putImageData(image, 0, 0);
+  }, [values, width, height, most, dark]);
+  const role = label === undefined ? { "aria-hidden": true as const } : { role: "img" as const, "aria-label": label };
+  return <canvas ref={canvas} width={width} height={height} class={`heat ${name}`} {...role} />;
+}
+
+/** The legend of the colours: what the ends and the middle mean. */
+export function Legend({ most, unit = "" }: { most: string; unit?: string }) {
+  return (
+    <p class="legend">
+      <span>
+        −{most}
+        {unit}
+      </span>
+      <Heat values={ramp} width={ramp.length} height={1} />
+      <span>
+        {most}
+        {unit}
+      </span>
+    </p>
+  );
+}
+
+const ramp = Array.from({ length: 65 }, (_, i) => (i - 32) / 32);

@@ -1,0 +1,60 @@
+// The way from the picture to the result, pass by pass.
+import { useEffect, useRef } from "preact/hooks";
+import { applied, factors } from "../state/state.ts";
+import { number, plural } from "../text.ts";
+import { displayOf } from "./display.ts";
+import { followStages, mostStagedPixels, shownTerm } from "./result.ts";
+import type { Source } from "./source.ts";
+
+export function Passes({ source: { image } }: { source: Source }) {
+  const original = useRef<HTMLCanvasElement>(null);
+  const column = useRef<HTMLCanvasElement>(null);
+  const row = useRef<HTMLCanvasElement>(null);
+  const term = shownTerm.value;
+  const large = image.width * image.height > mostStagedPixels;
+  useEffect(() => followStages([column.current!, row.current!]), []);
+  useEffect(() => {
+    if (large) return;
+    Object.assign(original.current!, { width: image.width, height: image.height });
+    original.current!.getContext("2d")!.putImageData(image, 0, 0);
+  }, [image, large]);
+  const { rank, terms } = factors.value;
+  const which = rank > 1 && term ? ` of term ${terms.indexOf(term) + 1} of ${rank}` : "";
+  const signed = (values: readonly number[] = []): boolean =>
+    displayOf({ kh: values.length, kw: 1, values, gain: 1 }, true).signed;
+  const middle = "; grey is zero";
+  return (
+    <section class="passes" aria-label="Pass by pass" hidden={large || !term || applied.value === undefined}>
+      <h2>Pass by pass</h2>
+      <ol>
+        <li>
+          <canvas ref={original} role="img" aria-label="The picture" />
+          <h3>The picture</h3>
+        </li>
+        <li>
+          <canvas ref={column} role="img" aria-label={`After the column pass${which}`} />
+          <h3>Column pass{which}</h3>
+          <p class="hint">
+            {tapsText(term?.column)}: {plural(term?.column.length ?? 0, "multiplication")} a value
+            {signed(term?.column) && middle}
+          </p>
+        </li>
+        <li>
+          <canvas ref={row} role="img" aria-label={`After the row pass${which}`} />
+          <h3>Row pass: {rank > 1 ? "one of the terms that are added" : "the result"}</h3>
+          <p class="hint">
+            {tapsText(term?.row)}: {plural(term?.row.length ?? 0, "multiplication")} a value
+            {(signed(term?.row) || signed(term?.column)) && middle}
+          </p>
+        </li>
+      </ol>
+    </section>
+  );
+}
+
+const mostTaps = 7;
+
+function tapsText(taps: readonly number[] = []): string {
+  const text = taps.slice(0, mostTaps).map((tap) => number(tap, 2));
+  return `[${text.join(", ")}${taps.length > mostTaps ? ", …" : ""}]`;
+}

@@ -1,0 +1,133 @@
+// The result as the worker computes it: asked for whenever anything that it depends on changes, the latest input first.
+import { batch, computed, effect, signal } from "@preact/signals";
+import type { Plan } from "rank1";
+import { isDark } from "../colour.ts";
+import { call, Latest } from "../engine/client.ts";
+import type { Against, Filtered, Pixels } from "../engine/protocol.ts";
+import { term } from "../filter/edit.ts";
+import { applied, chosen, exact, factors, messageOf, shownRank, tell } from "../state/state.ts";
+import { display, filterOptions } from "./call.ts";
+import { source } from "./source.ts";
+
+/** What the stage shows: both pictures beside a divider, the result alone, or what has changed. */
+export type StageMode = "divider" | "result" | "difference";
+export const mode = signal<StageMode>("divider");
+
+/** Differences are to the picture, or to what the whole filter would give. */
+export const toWhole = signal(false);
+const against = computed((): Against | undefined => {
+  if (mode.value !== "difference") return undefined;
+  return toWhole.value && shownRank.value < exact.value.exactRank ? { filter: chosen.value } : "input";
+});
+
+export const plan = signal<Plan | undefined>(undefined);
+export const milliseconds = signal(0);
+/** Of differences: the largest, in grey levels. */
+export const largest = signal<number | undefined>(undefined);
+/** How much of a large picture is done; undefined where nothing takes long. */
+export const progress = signal<number | undefined>(undefined);
+/** Measured times of plans, by solver. */
+export const measured = signal<Record<string, number>>({});
+
+const latest = new Latest();
+/** The bytes of the last result go to the worker and come back with the next. */
+let spare: ArrayBuffer | undefined;
+
+/** Keeps a canvas up to date; `painted` hears of every result. */
+export function followResult(canvas: HTMLCanvasElement, painted: () => void): () => void {
+  const context = canvas.getContext("2d")!;
+  const stop = effect(() => {
+    const shown = source.value;
+    const request = { filter: applied.value, options: filterOptions.value, display: display.value };
+    const difference = { against: against.value, dark: isDark.value };
+    if (!shown) return;
+    latest.run(async (signal) => {
+      const transfer = spare ? [spare] : [];
+      const args = { ...request, ...difference, spare };
+      spare = undefined;
+      const onProgress = (done: number): void => {
+        progress.value = done;
+      };
+      try {
+        const result = await call("filter", args, { transfer, signal, onProgress });
+        paint(canvas, context, result);
+        painted();
+      } catch (error) {
+        if (signal.aborted) throw error;
+        tell(messageOf(error));
+      } finally {
+        if (progress.peek() !== undefined) progress.value = undefined;
+      }
+    });
+  });
+  return () => {
+    stop();
+    latest.stop();
+  };
+}
+
+let saying: ReturnType<typeof setTimeout> | undefined;
+const sayMilliseconds = 90;
+
+/** The picture at once; what is said of it when no other follows, for a page that is laid out anew is a frame late. */
+function paint(canvas: HTMLCanvasElement, context: CanvasRenderingContext2D, result: Filtered): void {
+  draw(canvas, context, result);
+  spare = result.data;
+  clearTimeout(saying);
+  saying = setTimeout(() => {
+    batch(() => {
+      if (result.plan.solver !== plan.peek()?.solver) measured.value = {};
+      plan.value = result.plan;
+      milliseconds.value = result.milliseconds;
+      largest.value = result.largest;
+    });
+  }, sayMilliseconds);
+}
+
+function draw(canvas: HTMLCanvasElement, context: CanvasRenderingContext2D, { width, height, data }: Pixels): void {
+  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+  context.putImageData(new ImageData(new Uint8ClampedArray(data), width, height), 0, 0);
+}
+
+// ── Pass by pass ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Larger pictures are shown as a whole only. */
+export const mostStagedPixels = 1 << 22;
+const idleMilliseconds = 180;
+
+/** The term whose passes are shown. */
+export const shownTerm = computed(() => factors.value.terms[term.value] ?? factors.value.terms[0]);
+
+/** Keeps the pictures of both passes up to date, once the result is. */
+export function followStages(canvases: readonly HTMLCanvasElement[]): () => void {
+  const passes = new Latest();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const stop = effect(() => {
+    const [shown, one] = [source.value, shownTerm.value];
+    const { border, flip } = filterOptions.value;
+    clearTimeout(timer);
+    if (!shown || !one || shown.image.width * shown.image.height > mostStagedPixels) return;
+    const options = { ...(border && { border }), ...(flip && { flip }) };
+    timer = setTimeout(() => {
+      passes.run(async (signal) => {
+        const pictures = await call("stages", { term: one, options }, { signal });
+        for (const [i, canvas] of canvases.entries()) draw(canvas, canvas.getContext("2d")!, pictures[i]!);
+      });
+    }, idleMilliseconds);
+  });
+  return () => {
+    clearTimeout(timer);
+    stop();
+    passes.stop();
+  };
+}
+
+/** Runs all plans in turn. */
+export async function measureAll(): Promise<void> {
+  const request = { filter: applied.value, options: filterOptions.value, display: display.value };
+  try {
+    measured.value = await call("measure", { ...request, dark: false });
+  } catch (error) {
+    tell(messageOf(error));
+  }
+}

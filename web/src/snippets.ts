@@ -1,0 +1,109 @@
+// What the studio shows, to be used elsewhere: as JavaScript, as a command, as JSON. Plain text from plain data.
+import type { Filter, FilterFactors, FilterOptions } from "rank1";
+import type { LayerChoice } from "./state/hash.ts";
+
+/** The same thing in three languages. */
+export interface Snippets {
+  javascript: string;
+  command: string;
+  json: string;
+}
+
+/** Of a filter as it was chosen, and the factors that are kept of it: all of them, or those of a lower rank. */
+export function filterSnippets(filter: Filter, given: FilterOptions, factors: FilterFactors): Snippets {
+  const options = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  const { rank, exactRank, error, terms, gain, multiplications } = factors;
+  const argument = Object.keys(options).length > 0 ? `, ${literal(options)}` : "";
+  const cut = rank < exactRank;
+  const sum = [
+    `const { kh, kw, gain, terms } = factorize(${literal(filter)}, { rank: ${rank} });`,
+    "const sumAt = (y, x) => terms.reduce((sum, { column, row }) => sum + column[y] * row[x], 0);",
+    "const values = Array.from({ length: kh * kw }, (_, i) => sumAt(Math.floor(i / kw), i % kw));",
+    "const filter = { kh, kw, gain, values };",
+  ];
+  const whole = [`const filter = ${literal(filter)};`, "const { rank, terms } = factorize(filter);"];
+  // A little more than the error, lest rounding leave this rank out
+  const tolerance = cut ? [`--tolerance ${(1.001 * error).toPrecision(4)}`] : [];
+  return {
+    javascript: [
+      'import { createEngine, factorize } from "rank1";',
+      "",
+      ...(cut ? sum : whole),
+      "",
+      "const engine = await createEngine();",
+      `const result = await engine.filter(image, filter${argument});`,
+    ].join("\n"),
+    command: [
+      ["npx rank1 factor", quoted(filter), ...(cut ? [`--rank ${rank}`] : [])].join(" "),
+      ["npx rank1 filter in.png out.png --filter", quoted(filter), ...tolerance, ...flags(options)].join(" "),
+    ].join("\n"),
+    json: JSON.stringify({ filter, options, rank, exactRank, error, gain, terms, multiplications }, undefined, 2),
+  };
+}
+
+export function layerSnippets({ size, inputs, kernel, multiplier, outputs, stride, dilation }: LayerChoice): Snippets {
+  const shapes = {
+    x: [1, size, size, inputs],
+    depthwise: [kernel, kernel, inputs, multiplier],
+    pointwise: [1, 1, inputs * multiplier, outputs],
+  };
+  const options = {
+    pads: "valid",
+    ...(stride > 1 && { strides: stride }),
+    ...(dilation > 1 && { dilations: dilation }),
+  };
+  const extra = [
+    ...(multiplier > 1 ? [`--depth-multiplier ${multiplier}`] : []),
+    ...(stride > 1 ? [`--strides ${stride}x${stride}`] : []),
+    ...(dilation > 1 ? [`--dilations ${dilation}x${dilation}`] : []),
+  ];
+  const layer = `--layer ${size}x${size}x${inputs} --kernel ${kernel}x${kernel} --out ${outputs}`;
+  return {
+    javascript: [
+      'import { createEngine, explain } from "rank1";',
+      "",
+      "const engine = await createEngine();",
+      `// x [${shapes.x}], depthwise [${shapes.depthwise}], pointwise [${shapes.pointwise}]`,
+      `const y = await engine.separableConv2d(x, depthwise, pointwise, ${literal(options)});`,
+    ].join("\n"),
+    command: ["npx rank1 explain", layer, ...extra].join(" "),
+    json: JSON.stringify({ kind: "separableConv2d", shapes, options }, undefined, 2),
+  };
+}
+
+export function modelSnippets(file: string, input: string, shape: readonly (number | string | undefined)[]): Snippets {
+  return {
+    javascript: [
+      'import { imageToTensor, loadModel } from "rank1/onnx";',
+      "",
+      `const model = await loadModel(await (await fetch(${JSON.stringify(file)})).arrayBuffer());`,
+      `const x = imageToTensor(image); // [${shape.map((side) => side ?? "?").join(", ")}]`,
+      `const outputs = await model.run({ ${key(input)}: x });`,
+    ].join("\n"),
+    command: `npx rank1 inspect ${shellQuoted(file)}\nnpx rank1 run ${shellQuoted(file)} --image photo.jpg`,
+    json: JSON.stringify({ model: file, input: { name: input, shape } }, undefined, 2),
+  };
+}
+
+/** A value as JavaScript, on one line, keys without quotes. */
+export function literal(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(literal).join(", ")}]`;
+  if (typeof value !== "object" || value === null) return JSON.stringify(value);
+  const entries = Object.entries(value).filter(([name]) => name !== "kind");
+  return `{ ${entries.map(([name, one]) => `${key(name)}: ${literal(one)}`).join(", ")} }`;
+}
+
+const key = (name: string): string => (/^[A-Za-z_$][\w$]*$/.test(name) ? name : JSON.stringify(name));
+
+const shellQuoted = (text: string): string => (/^[\w.:=,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
+
+function quoted(filter: Filter): string {
+  if (typeof filter === "string") return shellQuoted(filter);
+  return shellQuoted(JSON.stringify(filter, (name, value) => (name === "kind" ? undefined : value)));
+}
+
+const flags = (options: Record<string, unknown>): string[] =>
+  Object.entries(options).map(([name, value]) => {
+    const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+    return value === true ? flag : `${flag} ${value}`;
+  });

@@ -1,0 +1,87 @@
+// What the four views share: a few signals, and what follows from them. Every change goes through here.
+import { computed, type Signal, signal } from "@preact/signals";
+import { type Filter, type FilterFactors, factorize } from "rank1";
+import { type Choice, textOf, type Weights, weightsOf } from "./choice.ts";
+import { initial, type Shared } from "./hash.ts";
+
+type Signals = { [K in keyof Shared]: Signal<Shared[K]> };
+
+const signals = Object.fromEntries(
+  Object.entries(initial).map(([key, value]) => [key, signal(value)]),
+) as unknown as Signals;
+
+export const { tab, filter, rank, border, flip, type, picture, pixel, layer } = signals;
+
+/** All of it, as addresses hold it. */
+export const shared = computed(
+  (): Shared => Object.fromEntries(Object.entries(signals).map(([key, one]) => [key, one.value])) as unknown as Shared,
+);
+
+export function restore(state: Shared): void {
+  for (const key of Object.keys(signals) as (keyof Shared)[]) (signals[key] as { value: unknown }).value = state[key];
+}
+
+/** A sentence for the user: what went wrong, or what is slower than it could be. */
+export const notice = signal<{ text: string; id: number } | undefined>(undefined);
+
+let notices = 0;
+export function tell(text: string): void {
+  notice.value = { text, id: ++notices };
+}
+
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** Takes a filter, unless it cannot be built: then the old one stays, and the reason is told. */
+export function choose(choice: Choice, keepRank = false): void {
+  try {
+    weightsOf(choice);
+  } catch (error) {
+    tell(messageOf(error));
+    return;
+  }
+  filter.value = choice;
+  if (!keepRank) rank.value = undefined;
+}
+
+export const weights = computed((): Weights => weightsOf(filter.value));
+
+/** The filter at its own rank, in integers where it has them. */
+export const exact = computed((): FilterFactors => factorize(weights.value));
+
+export const shownRank = computed(() => Math.min(rank.value ?? exact.value.exactRank, exact.value.exactRank));
+
+/** The filter at the rank that is shown. */
+export const factors = computed(
+  (): FilterFactors =>
+    shownRank.value === exact.value.exactRank ? exact.value : factorize(weights.value, { rank: shownRank.value }),
+);
+
+/** What the terms that are kept sum to, in the units of the grid; rounding around zero is zero. */
+export const kept = computed((): readonly number[] => {
+  if (shownRank.value === exact.value.exactRank) return weights.value.values;
+  return sumOf(factors.value, unit.value);
+});
+
+/** How much of the grid's numbers one unit of the factors is: factoring takes common divisors into the gain. */
+export const unit = computed(() => exact.value.gain / weights.value.gain || 1);
+
+export function sumOf({ kh, kw, terms }: FilterFactors, scale: number): number[] {
+  const sums = Array.from({ length: kh * kw }, (_, i) =>
+    terms.reduce((sum, { column, row }) => sum + column[Math.floor(i / kw)]! * row[i % kw]!, 0),
+  );
+  const most = sums.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);
+  return sums.map((value) => (Math.abs(value) <= 1e-13 * most ? 0 : scale * value));
+}
+
+/** The filter that pictures are filtered with, in the form that says most: as chosen, or cut to the rank that is shown. */
+export const applied = computed((): Filter => {
+  const { terms, gain } = factors.value;
+  if (shownRank.value === exact.value.exactRank) return chosen.value;
+  return terms.length === 1 ? { ...terms[0]!, gain } : { ...weights.value, values: kept.value };
+});
+
+/** The filter as it was chosen. */
+export const chosen = computed((): Filter => {
+  const choice = filter.value;
+  return choice.kind === "named" ? textOf(choice) : choice;
+});

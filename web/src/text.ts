@@ -1,0 +1,36 @@
+// Numbers as the studio prints them: short, with a real minus sign, and never with more digits than they deserve.
+
+const minus = (text: string): string => text.replace("-", "−");
+
+/** Three significant digits unless asked otherwise: "−0.125", "12", "1.5e−7". */
+export function number(value: number, digits = 3): string {
+  if (value === 0 || !Number.isFinite(value)) return minus(String(value === 0 ? 0 : value));
+  const size = Math.abs(value);
+  if (size < 1e-4 || size >= 1e7) return minus(value.toExponential(Math.max(0, digits - 1)).replace("e+", "e"));
+  return minus(String(Number(value.toPrecision(Math.max(digits, size >= 1 ? Math.floor(Math.log10(size)) + 1 : 0)))));
+}
+
+/** A whole number with separators: "1,228,800". */
+export const count = (value: number): string => minus(Math.round(value).toLocaleString("en-US"));
+
+/** "40.6 M": for parameters and multiplications of networks. */
+export function quantity(value: number): string {
+  const units: [number, string][] = [
+    [1e9, " G"],
+    [1e6, " M"],
+    [1e3, " k"],
+  ];
+  const [size, unit] = units.find(([size]) => value >= size) ?? [1, ""];
+  return `${Number((value / size).toPrecision(3))}${unit}`;
+}
+
+export const milliseconds = (value: number): string =>
+  `${value >= 100 ? Math.round(value) : Number(value.toPrecision(value < 1 ? 2 : 3))} ms`;
+
+/** A share as percent: "3.1 %". */
+export const percent = (share: number): string => `${number(100 * share, share < 0.1 ? 2 : 3)} %`;
+
+export const times = (sides: readonly (number | string)[]): string => sides.join(" × ");
+
+/** "1 tap", "3 taps". */
+export const plural = (n: number, one: string, many = `${one}s`): string => `${count(n)} ${n === 1 ? one : many}`;
