@@ -249,6 +249,7 @@ it.each([
   ["test", "engine/layers.test.ts"],
   ["bench", "layers/rivals/list.ts"],
   ["scripts", "build.ts"],
+  ["training", "shapes/train.py"],
 ])("%s/ has no file that is too long", (folder, one) => {
   const sources = read(folder);
   expect(sources.has(one)).toBe(true);
