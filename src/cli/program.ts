@@ -10,6 +10,7 @@ import { addFilter } from "./filter.ts";
 import { addFilters } from "./filters.ts";
 import { addInspect } from "./inspect.ts";
 import { addRun } from "./run.ts";
+import { addSeparate } from "./separate.ts";
 import { say } from "./text.ts";
 
 const ending = `
@@ -29,6 +30,7 @@ function createProgram(signal: AbortSignal): Command {
   addExplain(program);
   addInspect(program);
   addRun(program, signal);
+  addSeparate(program, signal);
   addBench(program, signal);
   addDemo(program, signal);
   return program;

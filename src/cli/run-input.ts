@@ -1,7 +1,7 @@
 // What rank1 run feeds a model: pictures in the size, range and layout that it wants, or arrays from .npy files; and the
 // settings for pictures that are remembered beside the model.
 import { type Command, InvalidArgumentError as CommanderError } from "commander";
-import type { Tensor } from "../index.ts";
+import type { Image, Tensor } from "../index.ts";
 import { readBytes } from "../node/files.ts";
 import { readNpy } from "../node/npy.ts";
 import { readSidecar, type Sidecar, writeSidecar } from "../node/sidecar.ts";
@@ -23,14 +23,18 @@ export interface Job {
 }
 
 export function addInputOptions(command: Command): Command {
-  return command
-    .option("--image <files...>", "pictures, each a run of its own")
-    .option("--size <WxH>", "of pictures: resize to this (default: what the model declares)", parseSides)
-    .option("--mean <numbers>", "of pictures: one number, or one a channel, of 0 to 1 (default: 0)", parseNumbers)
-    .option("--std <numbers>", "of pictures: what is divided by after that (default: 1)", parseNumbers)
+  return addPictureOptions(command.option("--image <files...>", "pictures, each a run of its own"))
     .option("--labels <file>", "names of classes: one a line, or a list in JSON")
     .option("--save", "remember size, mean, std and labels beside the model")
     .option("--input <name=file>", "an input from a .npy file; repeatable", addInput);
+}
+
+/** How pictures become a model's input. */
+export function addPictureOptions(command: Command): Command {
+  return command
+    .option("--size <WxH>", "of pictures: resize to this (default: what the model declares)", parseSides)
+    .option("--mean <numbers>", "of pictures: one number, or one a channel, of 0 to 1 (default: 0)", parseNumbers)
+    .option("--std <numbers>", "of pictures: what is divided by after that (default: 1)", parseNumbers);
 }
 
 function parseSides(text: string): { width: number; height: number } {
@@ -101,11 +105,26 @@ async function arrays({ graph }: Model, files: ReadonlyMap<string, string>): Pro
 
 /** A picture as a model's only input, in the layout, channels and size that it declares. */
 async function pictureInput(
+  model: Model,
+  file: string,
+  settings: Sidecar,
+  signal: AbortSignal,
+): Promise<Record<string, Tensor>> {
+  const [input] = await pictureInputs(model, file, settings, signal);
+  return input!;
+}
+
+/** Takes pieces of a picture in place of the whole; `wanted` is the size that the model gets. */
+export type Pieces = <P extends Image>(picture: P, wanted: { width: number; height: number }) => Image[];
+
+/** Pieces of a picture, each as a model's only input. */
+export async function pictureInputs(
   { graph }: Model,
   file: string,
   { size, mean, std }: Sidecar,
   signal: AbortSignal,
-): Promise<Record<string, Tensor>> {
+  pieces: Pieces = (picture) => [picture],
+): Promise<Record<string, Tensor>[]> {
   const [first, ...others] = graph.inputs;
   const { name, dtype = "f32", shape = [1, 3, undefined, undefined] } = first ?? { name: "" };
   const colours = (axis: number): boolean => shape[axis] === 1 || shape[axis] === 3;
@@ -122,5 +141,5 @@ async function pictureInput(
   const known = (side: unknown, own: number): number => (typeof side === "number" ? side : own);
   const wanted = size ?? { width: known(width, picture.width), height: known(height, picture.height) };
   const options = { size: wanted, channels: channels === 1 ? 1 : 3, mean, std, layout } as const;
-  return { [name]: await usage(() => imageToTensor(picture, options)) };
+  return usage(() => pieces(picture, wanted).map((piece) => ({ [name]: imageToTensor(piece, options) })));
 }

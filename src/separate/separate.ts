@@ -116,7 +116,7 @@ async function search(work: Work, metrics: Metrics): Promise<Found> {
 async function reach(work: Work, { graph }: Rewritten): Promise<{ met: boolean; correction: number }> {
   const { goal } = work.options;
   if (goal.kind === "tolerance") {
-    const damage = await damageOf(work, graph);
+    const { value: damage } = await damageOf(work, graph);
     return { met: damage <= goal.value, correction: (0.9 * goal.value) / damage };
   }
   const { before, after } = await timesOf(work, graph);
@@ -145,7 +145,7 @@ function exactly({ targets, specs, costs, engine, graph }: Work): Found {
   return { choices, rewritten: { graph: rewritten, chains }, curves: new Map() };
 }
 
-async function damageOf({ graph, engine, samples, options }: Work, rewritten: Graph): Promise<number> {
+async function damageOf({ graph, engine, samples, options }: Work, rewritten: Graph): Promise<Damage> {
   const [before, after] = [new Runner(graph, engine), new Runner(rewritten, engine)];
   const damage = new Damage();
   try {
@@ -157,7 +157,7 @@ async function damageOf({ graph, engine, samples, options }: Work, rewritten: Gr
     await before.dispose();
     await after.dispose();
   }
-  return damage.value;
+  return damage;
 }
 
 function timesOf({ graph, engine, samples, specs, options }: Work, rewritten: Graph) {
@@ -184,9 +184,9 @@ async function reportOf(work: Work, { choices, rewritten, curves }: Found): Prom
       parameters: { before: before.parameters, after: parameters },
     };
   });
-  const changed = rewritten.chains.size > 0;
   const milliseconds = await timesOf(work, rewritten.graph);
-  const damage = samples && (changed ? await damageOf(work, rewritten.graph) : 0);
+  const measured = samples && (await damageOf(work, rewritten.graph));
+  const damage = measured?.value;
   const reached = {
     ...{ reduction: whole.multiplications / after.multiplications, milliseconds, damage },
     speedup: milliseconds.before / milliseconds.after,
@@ -200,6 +200,7 @@ async function reportOf(work: Work, { choices, rewritten, curves }: Found): Prom
       multiplications: { before: whole.multiplications, after: after.multiplications },
       parameters: { before: whole.parameters, after: after.parameters },
     },
+    measure: measured?.measure,
     reached: { ...reached, met },
   };
 }

@@ -1,0 +1,66 @@
+// Of labelled pictures, how many a model and its rewritten form are right about, and how often both say the same.
+import { relative, sep } from "node:path";
+import type { Tensor } from "../index.ts";
+import type { Model } from "../onnx/index.ts";
+import { UsageError } from "./arguments.ts";
+import type { InputFolder } from "./calibration.ts";
+import { count } from "./text.ts";
+
+export interface Evaluation {
+  pictures: number;
+  /** Shares of right answers, and of equal ones. */
+  before: number;
+  after: number;
+  agreement: number;
+  /** Half the width of the 95 % interval of the difference: the pictures are the same for both. */
+  interval: number;
+}
+
+/** Labels are the first folders below `folder`, in alphabetical order; answers are the largest of the first output. */
+export async function evaluate(before: Model, after: Model, inputs: InputFolder, folder: string): Promise<Evaluation> {
+  const labelOf = (file: string): string | undefined => {
+    const [first, ...rest] = relative(folder, file).split(sep);
+    return rest.length > 0 ? first : undefined;
+  };
+  const labels = [...new Set(inputs.files.flatMap((file) => labelOf(file) ?? []))].sort();
+  const tally = { pictures: 0, before: 0, after: 0, agreement: 0, gained: 0, lost: 0 };
+  for (const [i, file] of inputs.files.entries()) {
+    const label = labels.indexOf(labelOf(file) ?? "");
+    if (label < 0) continue;
+    for (const input of await inputs.inputsOf(file, i)) {
+      const [a, b] = [answerOf(await before.run(input), labels), answerOf(await after.run(input), labels)];
+      tally.pictures++;
+      tally.before += Number(a === label);
+      tally.after += Number(b === label);
+      tally.agreement += Number(a === b);
+      tally.gained += Number(a !== label && b === label);
+      tally.lost += Number(a === label && b !== label);
+    }
+  }
+  const { pictures, gained, lost } = tally;
+  if (pictures === 0) throw new UsageError("--eval: expected pictures in subfolders, one a class, got none");
+  const variance = (gained + lost - (gained - lost) ** 2 / pictures) / pictures ** 2;
+  return {
+    ...{ pictures, before: tally.before / pictures, after: tally.after / pictures },
+    ...{ agreement: tally.agreement / pictures, interval: 1.96 * Math.sqrt(variance) },
+  };
+}
+
+function answerOf(outputs: Record<string, Tensor>, labels: readonly string[]): number {
+  const [{ shape, data } = { shape: [], data: new Float32Array() }] = Object.values(outputs);
+  if (data.length !== labels.length) {
+    const received = `[${shape.join(", ")}]`;
+    throw new UsageError(
+      `--eval: expected a model with ${labels.length} classes, as there are subfolders, got ${received}`,
+    );
+  }
+  let best = 0;
+  for (let i = 1; i < data.length; i++) if (data[i]! > data[best]!) best = i;
+  return best;
+}
+
+export function evaluationText({ pictures, before, after, agreement, interval }: Evaluation): string {
+  const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+  const points = (100 * interval).toFixed(1);
+  return `right answers    ${percent(before)} → ${percent(after)} of ${count(pictures)} pictures (difference ± ${points}), the same answer for ${percent(agreement)}`;
+}

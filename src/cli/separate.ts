@@ -1,0 +1,165 @@
+// rank1 separate: a trained model comes back with separable convolutions. Folders of inputs are in calibration.ts, what a
+// model is right about in evaluation.ts, the page in separate-page.ts.
+import { basename } from "node:path";
+import type { Command } from "commander";
+import { checkOutput, writeAtomic, writeStdout } from "../node/files.ts";
+import { writeSidecar } from "../node/sidecar.ts";
+import type { Model, Report, SeparateOptions } from "../onnx/index.ts";
+import { parseCount, parseNumber, UsageError, usage } from "./arguments.ts";
+import { InputFolder } from "./calibration.ts";
+import { addEngineOptions, type EngineFlags, withEngine } from "./engine.ts";
+import { type Evaluation, evaluate, evaluationText } from "./evaluation.ts";
+import { addModelOptions, type ModelFlags, withModel } from "./model.ts";
+import { addPictureOptions, type InputFlags, settingsOf } from "./run-input.ts";
+import { formText, separatePage } from "./separate-page.ts";
+import { count, milliseconds, number, progressBar, quantity, say, shortName, styled, table } from "./text.ts";
+
+interface Flags extends ModelFlags, EngineFlags, Pick<InputFlags, "size" | "mean" | "std"> {
+  output: string;
+  calibrate?: string;
+  crops?: number;
+  reduce?: number;
+  speedup?: number;
+  tolerance?: number;
+  rank?: number;
+  layers?: string;
+  eval?: string;
+  report?: string;
+  seed?: number;
+  threads?: number;
+  quiet?: boolean;
+  json?: boolean;
+}
+
+const examples = `
+Exactly one of --reduce, --speedup, --tolerance and --rank says how far to go. With a folder of a few hundred typical
+pictures (or .npy arrays; subfolders count) the outputs of the model are what is preserved; without, only its weights are.
+No labels are needed: --eval alone reads them, from the names of its subfolders, in alphabetical order.
+Settings of pictures are those of "rank1 run", also those that it remembers beside the model.
+
+Examples:
+  rank1 separate model.onnx -o small.onnx --calibrate photos/ --reduce 2.5 --report report.html
+  rank1 separate model.onnx -o fast.onnx --calibrate photos/ --speedup 1.6
+  rank1 separate model.onnx -o same.onnx --tolerance 0
+  rank1 separate upscale.onnx -o small.onnx --calibrate photos/ --crops 4 --reduce 3`;
+
+export function addSeparate(program: Command, signal: AbortSignal): void {
+  const command = program
+    .command("separate")
+    .description("rewrite a model's convolutions as separable ones")
+    .argument("<model>", "an ONNX file, or - for one on the standard input")
+    .requiredOption("-o, --output <file>", "the ONNX file to write")
+    .option("--calibrate <folder>", "pictures or .npy arrays that are typical of what the model sees")
+    .option("--reduce <factor>", "divide the multiplications by this", parseNumber)
+    .option("--speedup <factor>", "divide the time of a run by this, as measured here on one thread", parseNumber)
+    .option("--tolerance <damage>", "bound what the outputs lose; 0: only what is exact", parseNumber)
+    .option("--rank <count>", "depthwise separable layers of this depth multiplier", parseCount)
+    .option("--layers <pattern>", "only layers of such names; * stands for anything")
+    .option("--crops <count>", "take so many pieces of larger pictures instead of resizing them", parseCount)
+    .option("--eval <folder>", "labelled pictures, one subfolder a class: prints accuracy before and after")
+    .option("--report <file>", "write a page about what was done")
+    .option("--seed <number>", "of all that is random (default: 0)", parseNumber);
+  addEngineOptions(addModelOptions(addPictureOptions(command), "the shape of an input in place of the model's"))
+    .option("--threads <count>", "threads that work (default: what the machine has)", parseCount)
+    .option("--quiet", "print nothing but errors")
+    .option("--json", "print JSON")
+    .addHelpText("after", examples)
+    .action((file: string, flags: Flags) => separate(file, flags, signal));
+}
+
+async function separate(file: string, flags: Flags, signal: AbortSignal): Promise<void> {
+  const { output, report: page, threads, wide, json, quiet } = flags;
+  await checkOutput(output, [file]);
+  if (page !== undefined) await checkOutput(page, [file, output]);
+  if (flags.crops !== undefined && flags.calibrate === undefined) {
+    throw new UsageError("--crops: expected pictures by --calibrate, of which it is an option, got none");
+  }
+  const settings = await settingsOf(file, flags);
+  await withEngine({ threads, wide }, (engine) =>
+    withModel(
+      file,
+      flags,
+      async (model) => {
+        const open = (folder: string, option: string, crops?: number) =>
+          InputFolder.open(model, folder, option, { settings, crops, signal });
+        const calibration =
+          flags.calibrate === undefined ? undefined : await open(flags.calibrate, "--calibrate", flags.crops);
+        const judged = flags.eval === undefined ? undefined : await open(flags.eval, "--eval");
+        const found = await run(model, calibration, flags, signal);
+        try {
+          const { saveModel } = await import("../onnx/index.ts");
+          const evaluation = judged && (await evaluate(model, found.model, judged, flags.eval!));
+          await writeAtomic(output, saveModel(found.model), signal);
+          if (Object.values(settings).some((value) => value !== undefined)) await writeSidecar(output, settings);
+          if (page !== undefined)
+            await writeAtomic(page, separatePage(basename(file), found.report, evaluation), signal);
+          for (const [name, why] of [...(calibration?.skipped ?? []), ...(judged?.skipped ?? [])])
+            say(`left out: ${name}: ${why}`);
+          if (json) await writeStdout(`${JSON.stringify({ version: 1, ...found.report, evaluation }, undefined, 2)}\n`);
+          else if (!quiet) await writeStdout(`${reportText(basename(file), output, found.report, evaluation)}\n`);
+        } finally {
+          found.model.dispose();
+        }
+      },
+      { engine, shapes: flags.shape },
+    ),
+  );
+}
+
+async function run(
+  model: Model,
+  calibration: InputFolder | undefined,
+  { reduce, speedup, tolerance, rank, layers, seed, quiet }: Flags,
+  signal: AbortSignal,
+): Promise<{ model: Model; report: Report }> {
+  const { separateModel } = await import("../onnx/index.ts");
+  const start = performance.now();
+  let [progress, said] = [progressBar("", false), ""];
+  const onProgress = (done: number, what: string): void => {
+    const left =
+      done > 0.05 ? `, about ${Math.ceil(((performance.now() - start) / 1000) * (1 / done - 1))} s left` : "";
+    if (what + left !== said) progress = progressBar(what + left, !quiet);
+    said = what + left;
+    progress.update(done);
+  };
+  const options: SeparateOptions = { calibration, reduce, speedup, tolerance, rank, layers, seed, onProgress, signal };
+  try {
+    return await usage(() => separateModel(model, options));
+  } finally {
+    progress.clear();
+  }
+}
+
+const right = ["multiplications", "after", "÷", "damage alone"];
+
+function reportText(name: string, output: string, report: Report, evaluation: Evaluation | undefined): string {
+  const { layers, totals, reached, goal, samples, seconds } = report;
+  const rows = layers.map(({ name: layer, weight, form, rank, multiplications: { before, after }, damage }) => [
+    ...[shortName(layer), weight.join(" × "), form ? formText(form, rank!) : "as it is"],
+    ...[quantity(before), form ? quantity(after) : "", form ? number(before / after, 3) : ""],
+    damage === undefined ? "" : number(damage, 2),
+  ]);
+  const { multiplications, parameters } = totals;
+  const { milliseconds: times, speedup, damage } = reached;
+  const missed = `the goal of --${goal.kind} ${goal.value} was missed: this is the nearest found`;
+  return [
+    `${styled("bold", name)} → ${output}${samples ? `, fitted to ${count(samples)} inputs` : ", by its weights alone"}, in ${number(seconds, 3)} s`,
+    "",
+    table(["layer", "weight", "becomes", ...right], rows, right),
+    "",
+    `multiplications  ${quantity(multiplications.before)} → ${quantity(multiplications.after)} (${number(reached.reduction, 3)} × fewer)`,
+    `parameters       ${quantity(parameters.before)} → ${quantity(parameters.after)}`,
+    ...(times && speedup
+      ? [
+          `time, 1 thread   ${milliseconds(times.before)} → ${milliseconds(times.after)} (${number(speedup, 3)} × faster)`,
+        ]
+      : []),
+    ...(damage === undefined
+      ? []
+      : [
+          `damage           ${number(damage, 3)}: ${report.measure === "divergence" ? "divergence of the classes' probabilities, nats an input" : "square error over the variance of the outputs"}`,
+        ]),
+    ...(evaluation ? [evaluationText(evaluation)] : []),
+    ...(reached.met ? [] : ["", missed]),
+  ].join("\n");
+}
