@@ -16,7 +16,7 @@ import {
   windowFrom,
 } from "./lowering.ts";
 import { numberOf } from "./nodes.ts";
-import { halvesOf } from "./passes/separable.ts";
+import { partsOf } from "./passes/separable.ts";
 import { transposedWindow, windowOf } from "./window.ts";
 
 /** A weight [outputs, inputs, kh, kw] in TensorFlow's order. */
@@ -89,16 +89,23 @@ const separable: Rule = (node, context) => {
   const added = node.inputs[5] || undefined;
   if (!x || !y || !depthwise || !pointwise || !first || !second || !middle || !activation) return undefined;
   if (added && shapeOf(added, context)?.join() !== y.join()) return undefined;
-  const shape = context.specs.get(node.inputs[0]!)!.shape;
-  const window = windowFrom(windowOf(halvesOf(node)[0], shape, depthwise.shape.slice(2)));
-  const depthMultiplier = depthwise.shape[0]! / x[3]!;
-  const weights = new Map([
-    ["depthwise", weightOf(depthwise, first.bias)],
-    ["pointwise", weightOf(pointwise, second.bias)],
-  ]);
+  const [images, channels, ...sides] = context.specs.get(node.inputs[0]!)!.shape;
+  const groups = node.inputs[6] ? depthwise.shape[0]! : channels!;
+  const axes = windowOf(partsOf(node).depthwise, [images!, groups, ...sides], depthwise.shape.slice(2));
+  const common = { ...base(x, y, windowFrom(axes), activation), middle };
   const residual = added !== undefined;
-  const problem = { kind: "separable", ...base(x, y, window, activation), depthMultiplier, middle, residual } as const;
-  return layer(node, context, problem, weights, added);
+  const weights = new Map([["depthwise", weightOf(depthwise, first.bias)]]);
+  if (!node.inputs[6]) {
+    const depthMultiplier = depthwise.shape[0]! / x[3]!;
+    weights.set("pointwise", weightOf(pointwise, second.bias));
+    return layer(node, context, { kind: "separable", ...common, depthMultiplier, residual }, weights, added);
+  }
+  const [weight, bias] = [constantOf(node.inputs[6], context), biasOf(node.inputs[7], context)];
+  const expand = fusedActivation(node, "expand");
+  if (!weight || !bias || !expand) return undefined;
+  weights.set("expand", weightOf(weight, bias.bias)).set("project", weightOf(pointwise, second.bias));
+  const problem = { kind: "inverted", ...common, middleChannels: groups, expand, residual: false } as const;
+  return layer(node, context, { ...problem, added: residual }, weights, added);
 };
 
 const convTranspose: Rule = (node, context) => {

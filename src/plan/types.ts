@@ -120,6 +120,8 @@ export interface InvertedProblem extends LayerBase {
   expand: Activation;
   middle: Activation;
   residual: boolean;
+  /** In a network: adds another value of the result's shape, as of a convolution; not with `residual`. */
+  added?: boolean;
 }
 
 export type LayerProblem = ConvProblem | TransposedProblem | DepthwiseProblem | SeparableProblem | InvertedProblem;

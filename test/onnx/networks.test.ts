@@ -51,7 +51,7 @@ const networks: readonly Network[] = [
   {
     file: "ultraface-rfb-320",
     shape: [1, 3, 240, 320],
-    left: { SeparableConv: 18, Conv: 16, Relu: 0, BatchNormalization: 0, Shape: 0 },
+    left: { SeparableConv: 18, Conv: 15, Relu: 0, BatchNormalization: 0, Shape: 0 },
   },
   {
     ...{

@@ -7,7 +7,8 @@ export const pointwiseDepthwisePointwise: Solver<InvertedProblem> = {
   name: "pointwise-depthwise-pointwise",
   kind: "inverted",
   propose(problem, profile) {
-    const { window, middleChannels, residual } = problem;
+    const { window, middleChannels, added } = problem;
+    const residual = problem.residual || added;
     const [x, y] = [sidesOf(problem.x.shape), sidesOf(problem.y.shape)];
     const [inputs, outputs] = [problem.x.shape[3]!, problem.y.shape[3]!];
     const [wide, tall] = [y.width * y.height, x.width * x.height];
@@ -17,7 +18,12 @@ export const pointwiseDepthwisePointwise: Solver<InvertedProblem> = {
     const steps = [
       { name: "expand", kernel: expand, reads: ["x", "expand"], writes: "expanded" },
       { name: "depthwise", kernel: depthwise, reads: ["expanded", "depthwise"], writes: "filtered" },
-      { name: "project", kernel: project, reads: ["filtered", "project", ...(residual ? ["x"] : [])], writes: "y" },
+      {
+        name: "project",
+        kernel: project,
+        reads: ["filtered", "project", ...(residual ? [added ? "added" : "x"] : [])],
+        writes: "y",
+      },
     ];
     const { channels } = sidesOf([1, 1, 1, middleChannels]);
     const [expanded, filtered] = [
@@ -30,6 +36,7 @@ export const pointwiseDepthwisePointwise: Solver<InvertedProblem> = {
       depthwiseWeight("depthwise", depthwise),
       convWeight("project", project),
       arena("y", y),
+      ...(added ? [arena("added", y)] : []),
     ];
     const reader = { window, y };
     return [
