@@ -13,7 +13,8 @@ import { summary } from "../tables.ts";
 import { cases, type ModelCase } from "./cases.ts";
 import type { Fresh } from "./fresh.ts";
 import type { FreshResult, ModelCaseResult, ModelCheck, ModelMeasured } from "./results.ts";
-import { entrants, judge } from "./rivals/list.ts";
+import { judge } from "./judge.ts";
+import { entrants } from "./rivals/list.ts";
 import type { ModelResult } from "./rivals/rival.ts";
 
 export const names = [...cases.map(({ name }) => name), "fresh"];

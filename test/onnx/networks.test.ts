@@ -47,7 +47,7 @@ const networks: readonly Network[] = [
     left: { Conv: 19, Relu: 0, Add: 0, Shape: 0, Cast: 0 },
     small: true,
   },
-  { file: "ultraface-slim-320", shape: [1, 3, 240, 320], left: { SeparableConv: 19, Conv: 4, Relu: 0 } },
+  { file: "ultraface-slim-320", shape: [1, 3, 240, 320], left: { SeparableConv: 19, Conv: 3, Relu: 0 } },
   {
     file: "ultraface-rfb-320",
     shape: [1, 3, 240, 320],

@@ -1,4 +1,5 @@
 // Everyone who takes part: data for the page and the contest. A library is loaded in the process that works with it.
+import { judge } from "../judge.ts";
 import type { ModelRival } from "./rival.ts";
 
 export interface Entrant {
@@ -13,8 +14,6 @@ const rank1 = (name: string, wide: boolean, note: string): Entrant => ({
   ...{ name, note },
   start: async (threads, verdicts) => (await import("./rank1.ts")).rank1(threads, wide, verdicts),
 });
-
-export const judge = "ONNX Runtime";
 
 export const entrants: readonly Entrant[] = [
   rank1("rank1", false, "128-bit code, the library's default; the built package"),

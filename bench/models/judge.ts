@@ -1,0 +1,2 @@
+// Whose results count as right. Pages name it without loading anyone who takes part.
+export const judge = "ONNX Runtime";
