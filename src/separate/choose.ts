@@ -9,12 +9,14 @@ import { curveOf, filledIn, Judge, type Point } from "./curves.ts";
 import { biasOf, blindFitting, type Fitting, Moments, patchSize } from "./moments.ts";
 import { forEachRun, withOutputs } from "./network.ts";
 import type { Target } from "./targets.ts";
-import { breathe, type Choice, type Metrics, someOf, type Work } from "./work.ts";
+import { affordable, breathe, type Choice, type Metrics, someOf, type Work } from "./work.ts";
 
 /** Multiply-accumulates for the second moments of one layer: places are left out beyond that. */
 const mostMomentWork = 4e9;
-/** Samples that curves are fitted to, and others that judge them. */
+/** Samples that curves are fitted to, and others that judge them: at most, and fewer of large networks. */
 const most = { fitted: 300, judged: 120 };
+const fittedOf = (work: Work): number => affordable(work, 2e11, 8, most.fitted);
+const judgedOf = (work: Work): number => affordable(work, 5e9, 2, most.judged);
 
 /** Of each target, the options that it has. */
 export type Curves = ReadonlyMap<Target, readonly Point[]>;
@@ -32,7 +34,7 @@ export async function measureCurves(work: Work, metrics: Metrics, onProgress: (d
     const fitting = fittings.get(target)!;
     const judge = samples && new Judge(graph, target, engine);
     try {
-      await judge?.prepare(graph, someOf(samples!, most.judged, 0.5), signal);
+      await judge?.prepare(graph, someOf(samples!, judgedOf(work), 0.5), signal);
       const damage = async ({ weight, error }: Fit): Promise<number> =>
         judge ? judge.judge(weight, biasOf(fitting, weight), signal) : error;
       const points = await curveOf(target, fitting, x, costs.get(target)!, damage, { engine, products, seed, signal });
@@ -63,7 +65,7 @@ function costBetween(work: Work, target: Target): (form: FormName, rank: number)
 async function curveFittings(work: Work, metrics: Metrics): Promise<Map<Target, Fitting>> {
   const { targets, graph, engine, samples, products, options } = work;
   if (!samples) return new Map(targets.map((target) => [target, blindFitting(target)]));
-  const count = Math.min(most.fitted, samples.count);
+  const count = Math.min(fittedOf(work), samples.count);
   const moments = new Map(
     targets.map((target) => [target, new Moments(target, products, shareOf(target, count, mostMomentWork), false)]),
   );
@@ -74,7 +76,7 @@ async function curveFittings(work: Work, metrics: Metrics): Promise<Map<Target, 
   await forEachRun(
     inputs,
     engine,
-    someOf(samples, most.fitted),
+    someOf(samples, count),
     (values) => {
       for (const [target, own] of moments) own.add(values.get(target.x)!);
     },

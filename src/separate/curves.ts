@@ -29,11 +29,11 @@ export interface CurveTools {
 }
 
 /** By how much the multiplications of a layer are divided at the ranks that are tried. */
-const reductions = [1.4, 1.8, 2.3, 3, 4, 5.5, 7.5, 10, 16];
+const reductions = [1.5, 2, 2.7, 3.7, 5, 7.5, 12];
 /** At this one all forms are compared, and those that are much worse than the best are given up. */
 const comparedAt = 3;
 const muchWorse = 1.6;
-const iterations = { compare: 20, curve: 50 };
+const iterations = { compare: 20, curve: 40 };
 
 /** The points of a target's curve, and of its whole cost. */
 export async function curveOf(

@@ -20,7 +20,7 @@ import type { LayerReport, Report } from "./report.ts";
 import { Samples } from "./samples.ts";
 import { type Target, targetsOf } from "./targets.ts";
 import { compareTimes } from "./timing.ts";
-import { type Choice, type Metrics, someOf, type Work } from "./work.ts";
+import { affordable, type Choice, type Metrics, someOf, type Work } from "./work.ts";
 import { rewriteModel } from "./write.ts";
 
 /** Samples that the metric is made of, and those that the damage of the whole is measured on. */
@@ -92,7 +92,11 @@ async function measureMetrics(work: Work): Promise<Metrics> {
   if (!samples) return new Map();
   options.onProgress(0.02, "measuring what errors cost");
   const random = seeded(options.seed);
-  return metricsOf(graph, engine, targets, someOf(samples, most.metric), { products, random, signal: options.signal });
+  return metricsOf(graph, engine, targets, someOf(samples, affordable(work, 4e9, 2, most.metric)), {
+    products,
+    random,
+    signal: options.signal,
+  });
 }
 
 async function search(work: Work, metrics: Metrics): Promise<Found> {
@@ -145,11 +149,12 @@ function exactly({ targets, specs, costs, engine, graph }: Work): Found {
   return { choices, rewritten: { graph: rewritten, chains }, curves: new Map() };
 }
 
-async function damageOf({ graph, engine, samples, options }: Work, rewritten: Graph): Promise<Damage> {
+async function damageOf(work: Work, rewritten: Graph): Promise<Damage> {
+  const { graph, engine, samples, options } = work;
   const [before, after] = [new Runner(graph, engine), new Runner(rewritten, engine)];
   const damage = new Damage();
   try {
-    for await (const inputs of someOf(samples!, most.damage, 0.5)) {
+    for await (const inputs of someOf(samples!, affordable(work, 1e11, 4, most.damage), 0.5)) {
       options.signal?.throwIfAborted();
       damage.add(await before.run(inputs, options.signal), await after.run(inputs, options.signal));
     }

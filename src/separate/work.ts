@@ -42,5 +42,10 @@ export function someOf(samples: Samples, most: number, phase = 0): AsyncIterable
   return samples.batches((index) => taken.has(index));
 }
 
+/** As many samples as so many multiplications of the whole network allow, from `least` to `most`. */
+export function affordable({ whole }: Work, multiplications: number, least: number, most: number): number {
+  return Math.max(least, Math.min(most, Math.floor(multiplications / whole.multiplications)));
+}
+
 /** Lets timers and signals have their turn. */
 export const breathe = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
