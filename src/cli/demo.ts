@@ -9,6 +9,7 @@ import { checkFolder, checkOutput, writeAtomic, writeStdout } from "../node/file
 import { encodePicture } from "../node/pictures.ts";
 import { type Inputs, inputFiles, readInputs, renderInputs, type Shot } from "./demo/inputs.ts";
 import { layerExample, layerLines } from "./demo/layer.ts";
+import { type ModelExample, modelFiles, modelLines, separateExample } from "./demo/model.ts";
 import { type Chapter, demoPage, type EmbeddedShot } from "./demo/page.ts";
 import { stops } from "./demo/stops.ts";
 import { type Trial, visit } from "./demo/tour.ts";
@@ -18,6 +19,7 @@ import { milliseconds, progressBar, styled } from "./text.ts";
 interface Flags extends EngineFlags {
   image?: string;
   outDir: string;
+  model?: boolean;
   json?: boolean;
   quiet?: boolean;
 }
@@ -29,20 +31,24 @@ export function addDemo(program: Command, signal: AbortSignal): void {
     .command("demo")
     .description("take a tour of filters and a layer: factors, plans, times and pictures, as text and as a page")
     .option("--image <file>", "your own picture in place of the rendered ones (made 768 pixels a side at most)")
-    .option("--out-dir <folder>", "where the pictures and index.html go", "rank1-demo");
+    .option("--out-dir <folder>", "where the pictures and index.html go", "rank1-demo")
+    .option("--model", "also separate a bundled network: about a minute");
   addEngineOptions(command)
     .option("--quiet", "print nothing but errors")
     .option("--json", "print the tour as JSON")
-    .addHelpText("after", "\nExamples:\n  rank1 demo\n  rank1 demo --image photo.jpg --out-dir photo-demo")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  rank1 demo\n  rank1 demo --model\n  rank1 demo --image photo.jpg --out-dir photo-demo",
+    )
     .action((flags: Flags) => demo(flags, signal));
 }
 
 async function demo(flags: Flags, signal: AbortSignal): Promise<void> {
-  await checkTargets(flags.outDir, flags.image);
+  await checkTargets(flags);
   await withEngine({ wide: flags.wide }, (engine) => tour(engine, flags, signal));
 }
 
-async function tour(engine: Engine, { image, outDir, json, quiet }: Flags, signal: AbortSignal): Promise<void> {
+async function tour(engine: Engine, { image, outDir, model, json, quiet }: Flags, signal: AbortSignal): Promise<void> {
   const print = async (lines: string[]): Promise<void> => {
     if (!quiet && !json) await writeStdout(`${lines.join("\n")}\n`);
   };
@@ -64,21 +70,26 @@ async function tour(engine: Engine, { image, outDir, json, quiet }: Flags, signa
       await print(lines(chapter));
     }
     await print(layerLines());
+    const separated = model
+      ? await separateExample(engine, outDir, progressBar("separating", !quiet), signal)
+      : undefined;
+    await print(separated ? modelLines(separated) : ["", "rank1 demo --model also separates a bundled network."]);
     const page = join(outDir, pageFile);
     await writeAtomic(page, demoPage(chapters, machineOf(engine.info()), image), signal);
     await print(["", `Open ${styled("bold", page)} in a browser to see it all.`]);
-    if (json && !quiet) await writeStdout(`${asJson(page, engine.info(), chapters)}\n`);
+    if (json && !quiet) await writeStdout(`${asJson(page, engine.info(), chapters, separated)}\n`);
   } finally {
     progress.clear();
   }
 }
 
 /** Everything that can be known to fail before work begins. */
-async function checkTargets(folder: string, image: string | undefined): Promise<void> {
+async function checkTargets({ outDir: folder, image, model }: Flags): Promise<void> {
   if (!existsSync(folder)) return checkFolder(dirname(folder), "--out-dir");
   await checkFolder(folder, "--out-dir");
   const inputs = image === undefined ? [inputFiles.scene, inputFiles.chart] : [inputFiles.given];
   const files = [...inputs, ...stops.flatMap(({ views }) => views.map(({ file }) => file)), pageFile];
+  if (model) files.push(modelFiles.before, modelFiles.after);
   for (const file of files) await checkOutput(join(folder, file), image === undefined ? [] : [image]);
 }
 
@@ -128,7 +139,12 @@ function lines({ stop, exact, factors, chosen, beaten, after }: Chapter): string
 const timed = ({ plan: { solver, error }, milliseconds: ms }: Trial): string =>
   `${solver}${error.relative > 0 ? ", approximate," : ""} ${ms === undefined ? "not timed" : milliseconds(ms)}`;
 
-function asJson(page: string, engine: EngineInfo, chapters: readonly Chapter[]): string {
+function asJson(
+  page: string,
+  engine: EngineInfo,
+  chapters: readonly Chapter[],
+  model: ModelExample | undefined,
+): string {
   const trial = ({ plan, milliseconds: ms }: Trial) => {
     const values = plan.problem.y.shape.reduce((product, side) => product * side, 1);
     const { solver, summary, cost, error } = plan;
@@ -143,5 +159,5 @@ function asJson(page: string, engine: EngineInfo, chapters: readonly Chapter[]):
     ...{ plan: trial(chosen), beaten: beaten.map(trial) },
     ...{ before: before.file, after: after.map(({ file }) => file) },
   }));
-  return JSON.stringify({ version: 1, page, engine, filters, layer: layerExample }, undefined, 2);
+  return JSON.stringify({ version: 1, page, engine, filters, layer: layerExample, model }, undefined, 2);
 }

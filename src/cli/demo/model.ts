@@ -6,7 +6,7 @@ import { writeAtomic } from "../../node/files.ts";
 import { exampleModel } from "../../node/package.ts";
 import { drawShapes } from "../../node/shapes/draw.ts";
 import type { Model, Report } from "../../onnx/index.ts";
-import { count, milliseconds, number, quantity, styled } from "../text.ts";
+import { count, milliseconds, number, type Progress, quantity, styled } from "../text.ts";
 
 /** Pictures that the fits are made for, those that are judged, and by how much multiplications are divided. */
 const [calibrated, judged, reduction] = [120, 500, 2.5];
@@ -26,7 +26,7 @@ export interface ModelExample {
 export async function separateExample(
   engine: Engine,
   folder: string,
-  onProgress: (done: number) => void,
+  progress: Progress,
   signal: AbortSignal,
 ): Promise<ModelExample> {
   const { imageToTensor, loadModel, saveModel, separateModel } = await import("../../onnx/index.ts");
@@ -36,9 +36,10 @@ export async function separateExample(
   const { model: separated, report } = await separateModel(model, {
     calibration,
     reduce: reduction,
-    onProgress,
+    onProgress: progress.update,
     signal,
   });
+  progress.clear();
   const pictures = drawShapes(judged);
   const right = async (one: Model): Promise<number> => {
     let sum = 0;
