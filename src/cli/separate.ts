@@ -11,7 +11,7 @@ import { addEngineOptions, type EngineFlags, withEngine } from "./engine.ts";
 import { type Evaluation, evaluate, evaluationText } from "./evaluation.ts";
 import { addModelOptions, type ModelFlags, withModel } from "./model.ts";
 import { addPictureOptions, type InputFlags, settingsOf } from "./run-input.ts";
-import { formText, separatePage } from "./separate-page.ts";
+import { damageText, formText, separatePage } from "./separate-page.ts";
 import { count, milliseconds, number, progressBar, quantity, say, shortName, styled, table } from "./text.ts";
 
 interface Flags extends ModelFlags, EngineFlags, Pick<InputFlags, "size" | "mean" | "std"> {
@@ -154,11 +154,7 @@ function reportText(name: string, output: string, report: Report, evaluation: Ev
           `time, 1 thread   ${milliseconds(times.before)} → ${milliseconds(times.after)} (${number(speedup, 3)} × faster)`,
         ]
       : []),
-    ...(damage === undefined
-      ? []
-      : [
-          `damage           ${number(damage, 3)}: ${report.measure === "divergence" ? "divergence of the classes' probabilities, nats an input" : "square error over the variance of the outputs"}`,
-        ]),
+    ...(damage === undefined ? [] : [`damage           ${number(damage, 3)}: ${damageText(report)}`]),
     ...(evaluation ? [evaluationText(evaluation)] : []),
     ...(reached.met ? [] : ["", missed]),
   ].join("\n");

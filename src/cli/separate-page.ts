@@ -1,0 +1,119 @@
+// The page about a separation: totals, the curve of damage against reduction, and what each layer became.
+import type { LayerReport, Report } from "../onnx/index.ts";
+import { type Evaluation, evaluationText } from "./evaluation.ts";
+import { escapeHtml, htmlPage } from "./html.ts";
+import { count, milliseconds, number, quantity } from "./text.ts";
+
+type Form = NonNullable<LayerReport["form"]>;
+
+const forms: Readonly<Record<Form, (rank: number) => string>> = {
+  cp: (rank) => `pointwise, depthwise, pointwise (rank ${rank})`,
+  depthwise: (rank) => `depthwise × ${rank}, pointwise`,
+  spatial: (rank) => `column, row (rank ${rank})`,
+  bottleneck: (rank) => `to ${rank} channels, pointwise`,
+  narrow: (rank) => `pointwise to ${rank} channels, window`,
+};
+
+/** "column, row (rank 16)" */
+export const formText = (form: Form, rank: number): string => forms[form](rank);
+
+/** What a number of damage means. */
+export const damageText = ({ measure }: Report): string =>
+  measure === "divergence"
+    ? "divergence of the classes' probabilities, nats an input"
+    : "square error over the variance of the outputs";
+
+/** The whole page. */
+export function separatePage(name: string, report: Report, evaluation?: Evaluation): string {
+  const { totals, reached, samples, goal } = report;
+  const { multiplications, parameters } = totals;
+  const { milliseconds: times, speedup, damage } = reached;
+  const facts = [
+    ["multiplications", `${quantity(multiplications.before)} → ${quantity(multiplications.after)}`],
+    ["parameters", `${quantity(parameters.before)} → ${quantity(parameters.after)}`],
+    ...(times && speedup
+      ? [
+          [
+            "time, 1 thread",
+            `${milliseconds(times.before)} → ${milliseconds(times.after)}, ${number(speedup, 3)} × faster`,
+          ],
+        ]
+      : []),
+    ...(damage === undefined ? [] : [["damage", `${number(damage, 3)}: ${damageText(report)}`]]),
+    ["wanted", `${goal.kind} ${goal.value}${reached.met ? "" : ", missed"}`],
+  ];
+  const beside = facts.map(([what, text]) => `<div><dt>${what}</dt><dd>${escapeHtml(text!)}</dd></div>`).join("\n");
+  const judged = evaluation ? `<p>${escapeHtml(evaluationText(evaluation))}</p>` : "";
+  return htmlPage({
+    title: `${name}: separated`,
+    heading: name,
+    lead: `${number(reached.reduction, 3)} × fewer multiplications, ${samples ? `fitted to ${count(samples)} inputs` : "by the weights alone"}. One
+multiplication is one multiply-accumulate: 2 FLOP.`,
+    beside: `<dl>${beside}</dl>${judged}`,
+    sections: [
+      ...(report.curve.length > 1
+        ? [{ id: "curve", title: "What other budgets would lose", html: curve(report) }]
+        : []),
+      { id: "layers", title: "Layer by layer", html: table(report.layers) },
+    ],
+    footer: "Written by <code>rank1 separate</code>.",
+  });
+}
+
+/** Damage, on a logarithmic axis, against the reduction; the point that was reached is a ring. */
+function curve({ curve: points, reached }: Report): string {
+  const [width, height, left, bottom] = [640, 300, 56, 36];
+  const shown = points.filter(({ damage }) => damage > 0 && Number.isFinite(damage));
+  if (shown.length < 2) return "<p>No layer loses anything.</p>";
+  const own = reached.damage && reached.damage > 0 ? [{ reduction: reached.reduction, damage: reached.damage }] : [];
+  const all = [...shown, ...own];
+  const decades = all.map(({ damage }) => Math.log10(damage));
+  const [low, high] = [Math.floor(Math.min(...decades)), Math.ceil(Math.max(...decades))];
+  const most = Math.ceil(Math.max(...all.map(({ reduction }) => reduction)));
+  const x = (reduction: number): number => left + ((reduction - 1) / (most - 1 || 1)) * (width - left - 12);
+  const y = (damage: number): number => 12 + ((high - Math.log10(damage)) / (high - low || 1)) * (height - bottom - 12);
+  const place = ({ reduction, damage }: (typeof shown)[number]): string =>
+    `${x(reduction).toFixed(1)},${y(damage).toFixed(1)}`;
+  const rows = Array.from({ length: high - low + 1 }, (_, i) => low + i);
+  const step = Math.max(1, Math.ceil((most - 1) / 8));
+  const columns = Array.from({ length: Math.floor((most - 1) / step) + 1 }, (_, i) => 1 + i * step);
+  const lines = [
+    ...rows.map((decade) => {
+      const at = y(10 ** decade);
+      return `<path d="M${left} ${at}H${width - 12}" stroke-opacity=".2"/><text x="${left - 8}" y="${at + 4}" text-anchor="end">10<tspan dy="-5" font-size="9">${decade}</tspan></text>`;
+    }),
+    ...columns.map((one) => `<text x="${x(one)}" y="${height - 14}" text-anchor="middle">÷ ${one}</text>`),
+  ];
+  const ring = own.map((point) => {
+    const [cx, cy] = place(point).split(",");
+    return `<circle cx="${cx}" cy="${cy}" r="6" stroke-width="2.5"/>`;
+  });
+  return `<figure><svg viewBox="0 0 ${width} ${height}" role="img" style="max-width:100%;height:auto" fill="none" stroke="currentColor"
+aria-label="Damage against reduction: ${shown.map((p) => `÷ ${p.reduction.toFixed(1)}: ${number(p.damage, 2)}`).join(", ")}">
+<g font-size="12" style="font-family:inherit"><g stroke="none" fill="currentColor">${lines.filter((l) => l.startsWith("<text")).join("")}</g>
+${lines
+  .filter((l) => l.startsWith("<path"))
+  .map((l) => l.replace(/<text/, '<text stroke="none" fill="currentColor"'))
+  .join("")}</g>
+<polyline points="${shown.map(place).join(" ")}" stroke-width="2"/>${ring.join("")}</svg>
+<figcaption>Damage of the outputs if the layers' own damages add up, against how often fewer the multiplications are. The ring is
+what was measured of the result.</figcaption></figure>`;
+}
+
+function table(layers: readonly LayerReport[]): string {
+  const rows = layers.map(({ name, weight, form, rank, multiplications, parameters, damage }) => {
+    const { before, after } = multiplications;
+    const cells = [
+      weight.join(" × "),
+      form ? formText(form, rank!) : "as it is",
+      form ? `${quantity(before)} → ${quantity(after)}` : quantity(before),
+      form ? number(before / after, 3) : "",
+      form ? `${quantity(parameters.before)} → ${quantity(parameters.after)}` : quantity(parameters.before),
+      damage === undefined ? "" : number(damage, 2),
+    ];
+    return `<tr><th scope="row">${escapeHtml(name)}</th>${cells.map((cell) => `<td>${escapeHtml(cell)}</td>`).join("")}</tr>`;
+  });
+  const heads = ["layer", "weight", "becomes", "multiplications", "÷", "parameters", "damage alone"];
+  return `<div class="scroll"><table class="layers"><thead><tr>${heads.map((head) => `<th scope="col">${head}</th>`).join("")}</tr></thead>
+<tbody>${rows.join("\n")}</tbody></table></div>`;
+}
