@@ -1,0 +1,58 @@
+// rank1 separate on the bundled network: files, table, page, and wrong usage.
+import { existsSync, mkdtempSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+import { separatePage } from "../../src/cli/separate-page.ts";
+import { exampleModel } from "../../src/node/package.ts";
+import { loadModel, type Report } from "../../src/onnx/index.ts";
+import { rank1 } from "./run.ts";
+
+const model = fileURLToPath(exampleModel);
+const folder = mkdtempSync(join(tmpdir(), "rank1-separate-"));
+
+test("writes a model, its settings and a page, and says what it did", async () => {
+  const [output, report] = [join(folder, "out.onnx"), join(folder, "report.html")];
+  const { stdout, code } = await rank1("separate", model, "-o", output, "--rank", "2", "--report", report, "--no-wide");
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/depthwise × 2, pointwise/);
+  expect(stdout).toMatch(/multiplications +19\.83 M → /);
+  const loaded = await loadModel(new Uint8Array(readFileSync(output)));
+  expect(loaded.graph.nodes.filter(({ op }) => op === "Conv")).toHaveLength(12);
+  expect(JSON.parse(readFileSync(`${output}.json`, "utf8")).labels).toContain("star");
+  const html = readFileSync(report, "utf8");
+  expect(html).toMatch(/<th scope="row">\/conv6\/Conv<\/th>/);
+  expect(html).not.toMatch(/undefined|NaN/);
+});
+
+test.each([
+  ["no goal", [], /exactly one of/],
+  ["an empty folder", ["--reduce", "2", "--calibrate", mkdtempSync(join(tmpdir(), "rank1-empty-"))], /empty folder/],
+  ["a folder that does not exist", ["--reduce", "2", "--calibrate", "nowhere"], /does not exist/],
+  ["crops of nothing", ["--reduce", "2", "--crops", "2"], /--crops/],
+  ["too much", ["--reduce", "1000", "--layers", "/conv1/*"], /best that is in reach/],
+])("%s is wrong usage, and nothing is written", async (title, flags, message) => {
+  const output = join(folder, `${title}.onnx`);
+  const { stderr, code } = await rank1("separate", model, "-o", output, ...flags);
+  expect(code).toBeGreaterThan(0);
+  expect(stderr).toMatch(message);
+  expect(existsSync(output)).toBe(false);
+});
+
+test("a page escapes names, draws the curve and does without what is not known", () => {
+  const change = { before: 10, after: 5 };
+  const report: Report = {
+    layers: [{ name: "<b>", weight: [1, 2, 3, 3], form: "cp", rank: 4, multiplications: change, parameters: change }],
+    totals: { multiplications: change, parameters: change },
+    goal: { kind: "reduce", value: 2 },
+    reached: { reduction: 2, damage: 0.02, met: true },
+    curve: [1, 2, 3].map((reduction) => ({ reduction, damage: 0.01 * reduction ** 2 })),
+    ...{ samples: 12, seconds: 1 },
+  };
+  const html = separatePage("a & b", report);
+  expect(html).toContain("&#60;b&#62;");
+  expect(html).toContain("<polyline");
+  expect(html).not.toMatch(/undefined|NaN|<b>/);
+  expect(separatePage("a", { ...report, curve: [] })).not.toContain("<polyline");
+});

@@ -1,0 +1,128 @@
+// Fits of forms: what they amount to, what they lose, and the tools they are made with.
+import { describe, expect, test } from "vitest";
+import { fitForm } from "../../src/factor/fit.ts";
+import { type FitProblem, type FormName, forms } from "../../src/factor/forms.ts";
+import {
+  type Matrix,
+  matrix,
+  multiplyPlainly,
+  solvePositive,
+  transpose,
+  withDiagonal,
+} from "../../src/factor/matrix.ts";
+import { minimize } from "../../src/factor/minimize.ts";
+import { Products } from "../../src/separate/products.ts";
+import { seeded } from "../../src/separate/random.ts";
+
+const { normal } = seeded(7);
+const noise = (rows: number, cols: number): Matrix => matrix(rows, cols, normal);
+const largest = (a: Matrix, b: Matrix): number => Math.max(...a.data.map((value, i) => Math.abs(value - b.data[i]!)));
+const tools = { multiply: multiplyPlainly, random: normal };
+
+describe("products by generated code", () => {
+  const products = new Products();
+  test.each([
+    [1, 1, 1],
+    [6, 8, 4],
+    [7, 5, 3],
+    [13, 300, 9],
+    [5, 513, 6],
+  ])("%i × %i × %i", (m, k, n) => {
+    const [a, b] = [noise(m, k), noise(k, n)];
+    expect(largest(products.multiply(a, b), multiplyPlainly(a, b))).toBeLessThan(1e-12 * k);
+  });
+
+  test("of a matrix with itself, added up", () => {
+    const total = matrix(11, 11);
+    const [a, b] = [noise(17, 11), noise(300, 11)];
+    products.addGram(total, a);
+    products.addGram(total, b);
+    const [x, y] = [multiplyPlainly(transpose(a), a), multiplyPlainly(transpose(b), b)];
+    for (let r = 0; r < 11; r++)
+      for (let c = 0; c <= r; c++)
+        expect(total.data[r * 11 + c]).toBeCloseTo(x.data[r * 11 + c]! + y.data[r * 11 + c]!, 9);
+  });
+});
+
+test("a positive definite system is solved", () => {
+  const root = noise(20, 9);
+  const a = withDiagonal(multiplyPlainly(transpose(root), root), () => 0.1);
+  const b = noise(9, 4);
+  expect(largest(multiplyPlainly(a, solvePositive(a, b)), b)).toBeLessThan(1e-10);
+});
+
+test("Rosenbrock's valley is followed to its end", () => {
+  const evaluate = ([x = 0, y = 0]: Float64Array) => ({
+    value: (1 - x) ** 2 + 100 * (y - x * x) ** 2,
+    gradient: Float64Array.of(-2 * (1 - x) - 400 * x * (y - x * x), 200 * (y - x * x)),
+  });
+  const { x } = minimize(evaluate, Float64Array.of(-1.2, 1), { iterations: 200, leastGain: 0 });
+  expect(x[0]).toBeCloseTo(1, 5);
+  expect(x[1]).toBeCloseTo(1, 5);
+});
+
+const sizes = { inChannels: 3, outChannels: 5, kh: 3, kw: 2 };
+const patch = 18;
+
+function problem(): FitProblem {
+  const [x, y] = [noise(100, patch), noise(40, sizes.outChannels)];
+  const gram = multiplyPlainly(transpose(x), x);
+  const metric = multiplyPlainly(transpose(y), y);
+  return { ...sizes, gram, metric, target: noise(patch, sizes.outChannels) };
+}
+
+/** The weight [patch, out] that convolutions amount to: how each input tap reaches each output. */
+function composed(form: FormName, weights: ReturnType<typeof fitForm>["weights"]): Matrix {
+  const { inChannels, outChannels, kh, kw } = sizes;
+  return matrix(patch, outChannels, (at, o) => {
+    const [c, ky, kx] = [Math.floor(at / (kh * kw)), Math.floor(at / kw) % kh, at % kw];
+    let image = new Map<string, number>([[`${c},${ky},${kx}`, 1]]);
+    for (const { shape, data } of weights) {
+      const [outputs, each, h, w] = shape;
+      const groups = (image === undefined ? 1 : form === "cp" || form === "depthwise") && each === 1 && h * w > 1;
+      const next = new Map<string, number>();
+      for (const [place, value] of image) {
+        const [channel, y, x] = place.split(",").map(Number) as [number, number, number];
+        for (let out = 0; out < outputs; out++) {
+          const perInput = groups ? outputs / (form === "cp" ? outputs : inChannels) : 1;
+          if (groups && Math.floor(out / perInput) !== channel) continue;
+          for (let ty = 0; ty < h; ty++)
+            for (let tx = 0; tx < w; tx++) {
+              if (y < ty || x < tx) continue;
+              const key = `${out},${y - ty},${x - tx}`;
+              const weight = data[((out * each + (groups ? 0 : channel)) * h + ty) * w + tx]!;
+              next.set(key, (next.get(key) ?? 0) + value * weight);
+            }
+        }
+      }
+      image = next;
+    }
+    return image.get(`${o},0,0`) ?? 0;
+  });
+}
+
+describe.each(Object.keys(forms) as FormName[])("%s", (name) => {
+  const given = problem();
+  const full = forms[name].mostRank(sizes);
+
+  test("its convolutions amount to the weight that it says", () => {
+    for (const rank of [1, 2]) {
+      const { weights, weight } = fitForm(name, given, rank, tools, 20);
+      expect(largest(composed(name, weights), weight)).toBeLessThan(1e-5);
+    }
+  });
+
+  test("it loses less with each rank, and next to nothing at the full one", () => {
+    const errors = [1, Math.ceil(full / 2), full].map((rank) => fitForm(name, given, rank, tools, 200).error);
+    expect(errors[1]).toBeLessThan(errors[0]!);
+    expect(errors[2]).toBeLessThan(errors[1]!);
+    expect(errors[2]).toBeLessThan(1e-3);
+  });
+
+  test.runIf(forms[name].gradient)("its search finds better than its start", () => {
+    const [start, found] = [0, 100].map((steps) => {
+      return fitForm(name, given, 1, { multiply: multiplyPlainly, random: seeded(3).normal }, steps!).error;
+    });
+    expect(found).toBeLessThan(start!);
+  });
+});
