@@ -146,6 +146,8 @@ const one = (gradient: string): Record<number, string> => ({ 0: gradient });
 function moved(node: GraphNode, gradient: string, tape: Tape): Record<number, string> {
   const specs = node.inputs.map((name) => (name === "" ? undefined : tape.spec(name)));
   const isData = (spec: Spec | undefined, i: number) => spec && (i === 0 || node.op === "Concat");
+  // The number that an old Pad puts around is an attribute, and comes from nowhere.
+  const still = node.op === "Pad" ? { ...node, attributes: { ...node.attributes, value: 0 } } : node;
   return Object.fromEntries(
     specs.flatMap((spec, index) => {
       if (!spec || !isData(spec, index)) return [];
@@ -157,7 +159,7 @@ function moved(node: GraphNode, gradient: string, tape: Tape): Record<number, st
       const fits = inputs.map((input, i) =>
         node.op === "Pad" && i === 2 && input ? newValue("f64", input.shape) : input,
       );
-      const [places] = compute(node, operators, fits, outputsOf(node, operators, fits));
+      const [places] = compute(still, operators, fits, outputsOf(still, operators, fits));
       return [[index, tape.emit(scatterAdd.name, [gradient, tape.constant(places!)], { shape: spec.shape })]];
     }),
   );
@@ -235,6 +237,11 @@ const convTranspose: Rule = (node, gradient, tape) => {
   const weight = tape.graph.constants.get(name);
   if (!weight || shape.length !== 4) return {};
   const axes = transposedWindow(node, shape, weight.shape.slice(2)).slice(1);
+  // More at an end than a stride: a convolution would have more results than there are inputs.
+  const fits = axes.every(({ input, output, size, stride, dilation, before, after }) => {
+    return input + before + after - (size - 1) * dilation - 1 < output * stride;
+  });
+  if (!fits) return {};
   const pads = ["before", "after"].flatMap((side) => axes.map((axis) => axis[side as "before"]));
   const strides = axes.map(({ stride }) => stride);
   const dilations = axes.map(({ dilation }) => dilation);
@@ -258,8 +265,8 @@ const averagePool: Rule = (node, gradient, tape) => {
   const { shape } = tape.spec(node.inputs[0]!);
   const size = node.attributes.kernel_shape as readonly number[];
   const axes = windowOf(node, shape, size, numberOf(node, "ceil_mode", 0) !== 0);
-  const whole = axes.every(({ before, after, input, output, stride, size }) => {
-    return before === 0 && after === 0 && (output - 1) * stride + size <= input;
+  const whole = axes.every(({ before, after, input, output, stride, size, dilation }) => {
+    return before === 0 && after === 0 && dilation === 1 && (output - 1) * stride + size <= input;
   });
   if (!whole || shape.length !== 4) return {};
   const channels = shape[1]!;
