@@ -49,58 +49,77 @@ export function separatePage(name: string, report: Report, evaluation?: Evaluati
     heading: name,
     lead: `${number(reached.reduction, 3)} × fewer multiplications, ${samples ? `fitted to ${count(samples)} inputs` : "by the weights alone"}. One
 multiplication is one multiply-accumulate: 2 FLOP.`,
-    beside: `<dl>${beside}</dl>${judged}`,
+    beside: `<div><dl>${beside}</dl>${judged}</div>`,
     sections: [
       ...(report.curve.length > 1
         ? [{ id: "curve", title: "What other budgets would lose", html: curve(report) }]
         : []),
-      { id: "layers", title: "Layer by layer", html: table(report.layers) },
+      { id: "layers", title: "Layer by layer", html: table(report) },
     ],
     footer: "Written by <code>rank1 separate</code>.",
   });
 }
 
+/** What the curve's axes are, and where the result is on it. Without calibration data only errors of weights are known. */
+function axesOf({ goal, measure, reached, samples }: Report) {
+  const timed = goal.kind === "speedup";
+  const unit = measure === "divergence" ? "nats an input" : "relative square error";
+  const at = timed ? reached.speedup : reached.reduction;
+  return {
+    across: timed ? "planned time, before / after" : "multiplications, before / after",
+    up: samples ? `damage, ${unit}` : "relative square error of the weights",
+    own: [{ reduction: at ?? Number.NaN, damage: reached.damage ?? 0 }].filter(isDrawn),
+  };
+}
+
+type Place = Report["curve"][number];
+
+const isDrawn = ({ reduction, damage }: Place): boolean =>
+  Number.isFinite(reduction) && damage > 0 && Number.isFinite(damage);
+
 /** Damage, on a logarithmic axis, against the reduction; the point that was reached is a ring. */
-function curve({ curve: points, reached }: Report): string {
-  const [width, height, left, bottom] = [640, 300, 56, 36];
-  const shown = points.filter(({ damage }) => damage > 0 && Number.isFinite(damage));
+function curve(report: Report): string {
+  const [width, height, left, bottom] = [640, 320, 76, 56];
+  const shown = report.curve.filter(isDrawn);
   if (shown.length < 2) return "<p>No layer loses anything.</p>";
-  const own = reached.damage && reached.damage > 0 ? [{ reduction: reached.reduction, damage: reached.damage }] : [];
+  const { across, up, own } = axesOf(report);
   const all = [...shown, ...own];
   const decades = all.map(({ damage }) => Math.log10(damage));
   const [low, high] = [Math.floor(Math.min(...decades)), Math.ceil(Math.max(...decades))];
   const most = Math.ceil(Math.max(...all.map(({ reduction }) => reduction)));
-  const x = (reduction: number): number => left + ((reduction - 1) / (most - 1 || 1)) * (width - left - 12);
+  const x = (reduction: number): number => left + ((reduction - 1) / (most - 1 || 1)) * (width - left - 16);
   const y = (damage: number): number => 12 + ((high - Math.log10(damage)) / (high - low || 1)) * (height - bottom - 12);
-  const place = ({ reduction, damage }: (typeof shown)[number]): string =>
-    `${x(reduction).toFixed(1)},${y(damage).toFixed(1)}`;
+  const place = ({ reduction, damage }: Place): string => `${x(reduction).toFixed(1)},${y(damage).toFixed(1)}`;
   const rows = Array.from({ length: high - low + 1 }, (_, i) => low + i);
   const step = Math.max(1, Math.ceil((most - 1) / 8));
   const columns = Array.from({ length: Math.floor((most - 1) / step) + 1 }, (_, i) => 1 + i * step);
-  const lines = [
-    ...rows.map((decade) => {
-      const at = y(10 ** decade);
-      return `<path d="M${left} ${at}H${width - 12}" stroke-opacity=".2"/><text x="${left - 8}" y="${at + 4}" text-anchor="end">10<tspan dy="-5" font-size="9">${decade}</tspan></text>`;
-    }),
-    ...columns.map((one) => `<text x="${x(one)}" y="${height - 14}" text-anchor="middle">÷ ${one}</text>`),
+  const middle = (height - bottom + 12) / 2;
+  const texts = [
+    ...rows.map(
+      (decade) =>
+        `<text x="${left - 8}" y="${y(10 ** decade) + 4}" text-anchor="end">10<tspan dy="-5" font-size="9">${decade}</tspan></text>`,
+    ),
+    ...columns.map((one) => `<text x="${x(one)}" y="${height - 34}" text-anchor="middle">÷ ${one}</text>`),
+    `<text x="${(width + left) / 2}" y="${height - 10}" text-anchor="middle">${across}</text>`,
+    `<text x="14" y="${middle}" text-anchor="middle" transform="rotate(-90 14 ${middle})">${up}</text>`,
   ];
-  const ring = own.map((point) => {
+  const lines = rows.map((decade) => `<path d="M${left} ${y(10 ** decade)}H${width - 16}" stroke-opacity=".2"/>`);
+  const rings = own.map((point) => {
     const [cx, cy] = place(point).split(",");
     return `<circle cx="${cx}" cy="${cy}" r="6" stroke-width="2.5"/>`;
   });
+  const said = (points: readonly Place[]): string =>
+    points.map((p) => `÷ ${p.reduction.toFixed(1)}: ${number(p.damage, 2)}`).join(", ");
+  const label = `${up} against ${across}: ${said(shown)}${own.length ? `; reached, ${said(own)}` : ""}`;
+  const ring = own.length ? "The ring is what was measured of the result." : "";
   return `<figure><svg viewBox="0 0 ${width} ${height}" role="img" style="max-width:100%;height:auto" fill="none" stroke="currentColor"
-aria-label="Damage against reduction: ${shown.map((p) => `÷ ${p.reduction.toFixed(1)}: ${number(p.damage, 2)}`).join(", ")}">
-<g font-size="12" style="font-family:inherit"><g stroke="none" fill="currentColor">${lines.filter((l) => l.startsWith("<text")).join("")}</g>
-${lines
-  .filter((l) => l.startsWith("<path"))
-  .map((l) => l.replace(/<text/, '<text stroke="none" fill="currentColor"'))
-  .join("")}</g>
-<polyline points="${shown.map(place).join(" ")}" stroke-width="2"/>${ring.join("")}</svg>
-<figcaption>Damage of the outputs if the layers' own damages add up, against how often fewer the multiplications are. The ring is
-what was measured of the result.</figcaption></figure>`;
+aria-label="${label}">
+<g font-size="12" style="font-family:inherit" stroke="none" fill="currentColor">${texts.join("")}</g>
+${lines.join("")}<polyline points="${shown.map(place).join(" ")}" stroke-width="2"/>${rings.join("")}</svg>
+<figcaption>What other budgets would lose, if what the layers lose adds up. ${ring}</figcaption></figure>`;
 }
 
-function table(layers: readonly LayerReport[]): string {
+function table({ layers, samples }: Report): string {
   const rows = layers.map(({ name, weight, form, rank, multiplications, parameters, damage }) => {
     const { before, after } = multiplications;
     const cells = [
@@ -113,7 +132,15 @@ function table(layers: readonly LayerReport[]): string {
     ];
     return `<tr><th scope="row">${escapeHtml(name)}</th>${cells.map((cell) => `<td>${escapeHtml(cell)}</td>`).join("")}</tr>`;
   });
-  const heads = ["layer", "weight", "becomes", "multiplications", "÷", "parameters", "damage alone"];
+  const heads = [
+    "layer",
+    "weight",
+    "becomes",
+    "multiplications",
+    "÷",
+    "parameters",
+    samples ? "damage alone" : "error of the weight",
+  ];
   return `<div class="scroll"><table class="layers"><thead><tr>${heads.map((head) => `<th scope="col">${head}</th>`).join("")}</tr></thead>
 <tbody>${rows.join("\n")}</tbody></table></div>`;
 }
