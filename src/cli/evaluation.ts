@@ -62,5 +62,5 @@ function answerOf(outputs: Record<string, Tensor>, labels: readonly string[]): n
 export function evaluationText({ pictures, before, after, agreement, interval }: Evaluation): string {
   const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
   const points = (100 * interval).toFixed(1);
-  return `right answers    ${percent(before)} → ${percent(after)} of ${count(pictures)} pictures (difference ± ${points}), the same answer for ${percent(agreement)}`;
+  return `right answers    ${percent(before)} → ${percent(after)} of ${count(pictures)} pictures (difference ± ${points} points), the same answer for ${percent(agreement)}`;
 }

@@ -2,7 +2,7 @@
 // others it is the solution of normal equations, so that the search goes over those alone (variable projection, Golub and
 // Pereyra 1973).
 import { type FitProblem, type FormName, forms, type Shape, type Tools } from "./forms.ts";
-import { combine, diagonal, inner, type Matrix, solvePositive, transpose, withDiagonal } from "./matrix.ts";
+import { combine, inner, type Matrix, meanDiagonal, solvePositive, transpose, withDiagonal } from "./matrix.ts";
 import { type Evaluation, minimize } from "./minimize.ts";
 
 export interface Fit {
@@ -31,7 +31,7 @@ export function fitForm(name: FormName, problem: FitProblem, rank: number, tools
     const image = multiply(gram, f);
     const transposed = transpose(f);
     const square = multiply(transposed, image);
-    const least = 1e-9 * (diagonal(square).reduce((sum, entry) => sum + entry, 0) / square.rows);
+    const least = 1e-9 * meanDiagonal(square);
     const right = multiply(transposed, imageOfTarget);
     const last = solvePositive(
       withDiagonal(square, (entry) => damping * entry + least),

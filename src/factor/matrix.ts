@@ -39,6 +39,10 @@ export const inner = (a: Matrix, b: Matrix): number => dot(a.data, b.data, 0);
 export const diagonal = ({ rows, cols, data }: Matrix): Float64Array =>
   Float64Array.from({ length: rows }, (_, i) => data[i * cols + i]!);
 
+export function meanDiagonal(a: Matrix): number {
+  return diagonal(a).reduce((sum, entry) => sum + entry, 0) / a.rows;
+}
+
 /** The matrix with something added to each entry of its diagonal. */
 export function withDiagonal(a: Matrix, added: (entry: number) => number): Matrix {
   const data = a.data.slice();

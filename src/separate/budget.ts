@@ -24,35 +24,29 @@ function allocate<T>(layers: readonly (readonly Option<T>[])[], price: number): 
   };
 }
 
-/** The lowest price at which `fits` holds, as an allocation; undefined where it holds at none. */
-function cheapest<T>(
+/** Two prices next to each other: up to the first one an allocation is wanted, from the second one on it is not. */
+function turningPoint<T>(
   layers: readonly (readonly Option<T>[])[],
-  fits: (allocation: Allocation<T>) => boolean,
-): Allocation<T> | undefined {
+  wanted: (allocation: Allocation<T>) => boolean,
+): [last: Allocation<T>, first: Allocation<T>] {
   let [low, high] = [1e-30, 1e30];
-  if (!fits(allocate(layers, high))) return undefined;
   for (let i = 0; i < 200; i++) {
     const middle = Math.sqrt(low * high);
-    if (fits(allocate(layers, middle))) high = middle;
-    else low = middle;
+    if (wanted(allocate(layers, middle))) low = middle;
+    else high = middle;
   }
-  return allocate(layers, high);
+  return [allocate(layers, low), allocate(layers, high)];
 }
 
 /** The least damage for at most this cost; undefined where there is nothing as cheap. Each layer has at least one option. */
 export function withinCost<T>(layers: readonly (readonly Option<T>[])[], most: number): Allocation<T> | undefined {
-  return cheapest(layers, ({ cost }) => cost <= most);
+  const [, first] = turningPoint(layers, ({ cost }) => cost > most);
+  return first.cost <= most ? first : undefined;
 }
 
-/** The least cost for at most this damage. */
+/** The least cost for at most this damage, which is at least that of layers as they are. */
 export function withinDamage<T>(layers: readonly (readonly Option<T>[])[], most: number): Allocation<T> {
-  let [low, high] = [1e-30, 1e30];
-  for (let i = 0; i < 200; i++) {
-    const middle = Math.sqrt(low * high);
-    if (allocate(layers, middle).damage <= most) low = middle;
-    else high = middle;
-  }
-  return allocate(layers, low);
+  return turningPoint(layers, ({ damage }) => damage <= most)[0];
 }
 
 /** Damage against cost over all prices, cheapest first: the curve that budgets move on. */

@@ -42,9 +42,9 @@ const roles: Readonly<Record<FormName, readonly (readonly [name: string, axes: "
     ],
   };
 
-/** The forms that a convolution can take; a transposed one only a mix before it, which for its matrix is a bottleneck. */
+/** The forms that a convolution can take; a transposed one only a mix before it. */
 export function formsOf({ transposed, sizes: { kh, kw } }: Target): FormName[] {
-  if (transposed) return ["bottleneck"];
+  if (transposed) return ["narrow"];
   return kh === 1 || kw === 1
     ? ["cp", "depthwise", "bottleneck", "narrow"]
     : ["cp", "depthwise", "spatial", "bottleneck", "narrow"];

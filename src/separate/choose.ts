@@ -1,22 +1,19 @@
 // Chooses what each layer becomes: curves of damage against cost, and one budget over all of them.
-import { InvalidArgumentError } from "../errors.ts";
 import type { Fit } from "../factor/fit.ts";
 import { type FormName, forms } from "../factor/forms.ts";
 import { identity } from "../factor/matrix.ts";
-import { type Allocation, frontier, type Option, withinCost, withinDamage } from "./budget.ts";
+import { frontier, type Option, withinCost, withinDamage } from "./budget.ts";
 import { type ChainCost, formCost } from "./chain.ts";
 import { curveOf, filledIn, Judge, type Point } from "./curves.ts";
 import { biasOf, blindFitting, type Fitting, Moments, patchSize } from "./moments.ts";
 import { forEachRun, withOutputs } from "./network.ts";
 import type { Target } from "./targets.ts";
-import { affordable, breathe, type Choice, type Metrics, someOf, type Work } from "./work.ts";
+import { affordable, breathe, type Choice, type Metrics, type Work } from "./work.ts";
 
 /** Multiply-accumulates for the second moments of one layer: places are left out beyond that. */
 const mostMomentWork = 4e9;
 /** Samples that curves are fitted to, and others that judge them: at most, and fewer of large networks. */
 const most = { fitted: 300, judged: 120 };
-const fittedOf = (work: Work): number => affordable(work, 2e11, 8, most.fitted);
-const judgedOf = (work: Work): number => affordable(work, 5e9, 2, most.judged);
 
 /** Of each target, the options that it has. */
 export type Curves = ReadonlyMap<Target, readonly Point[]>;
@@ -26,15 +23,16 @@ export async function measureCurves(work: Work, metrics: Metrics, onProgress: (d
   const { targets, specs, costs, graph, engine, samples, products, options } = work;
   const { signal, seed } = options;
   const fittings = await curveFittings(work, metrics);
+  const judging = samples?.some("judge", affordable(work, 5e9, 2, most.judged));
   const curves = new Map<Target, readonly Point[]>();
   for (const [i, target] of targets.entries()) {
     onProgress(i / targets.length);
     await breathe();
     const x = specs.get(target.x)!;
     const fitting = fittings.get(target)!;
-    const judge = samples && new Judge(graph, target, engine);
+    const judge = judging && new Judge(graph, target, engine);
     try {
-      await judge?.prepare(graph, someOf(samples!, judgedOf(work), 0.5), signal);
+      await judge?.prepare(graph, judging!, signal);
       const damage = async ({ weight, error }: Fit): Promise<number> =>
         judge ? judge.judge(weight, biasOf(fitting, weight), signal) : error;
       const points = await curveOf(target, fitting, x, costs.get(target)!, damage, { engine, products, seed, signal });
@@ -65,9 +63,12 @@ function costBetween(work: Work, target: Target): (form: FormName, rank: number)
 async function curveFittings(work: Work, metrics: Metrics): Promise<Map<Target, Fitting>> {
   const { targets, graph, engine, samples, products, options } = work;
   if (!samples) return new Map(targets.map((target) => [target, blindFitting(target)]));
-  const count = Math.min(fittedOf(work), samples.count);
+  const fitted = samples.some("fit", affordable(work, 2e11, 8, most.fitted));
   const moments = new Map(
-    targets.map((target) => [target, new Moments(target, products, shareOf(target, count, mostMomentWork), false)]),
+    targets.map((target) => [
+      target,
+      new Moments(target, products, shareOf(target, fitted.count, mostMomentWork), false),
+    ]),
   );
   const inputs = withOutputs(
     graph,
@@ -76,7 +77,7 @@ async function curveFittings(work: Work, metrics: Metrics): Promise<Map<Target, 
   await forEachRun(
     inputs,
     engine,
-    someOf(samples, count),
+    fitted,
     (values) => {
       for (const [target, own] of moments) own.add(values.get(target.x)!);
     },
@@ -94,34 +95,48 @@ export function shareOf(target: Target, samples: number, mostWork: number): numb
   return Math.min(1, mostWork / ((size * size) / 2) / (samples * rows.output * cols.output));
 }
 
-/** What each layer becomes to meet the goal, and what is said of it; `correction` makes up for what was missed before. */
-export function choose(work: Work, curves: Curves, correction = 1): Allocation<Choice> {
+/** What the curves leave to choose from: options of each layer, and what all that is not chosen costs. */
+interface Budget {
+  layers: Option<Choice>[][];
+  fixed: number;
+  /** The cost of the network as it is. */
+  whole: number;
+}
+
+function budgetOf(work: Work, curves: Curves): Budget {
+  const { targets, costs, options } = work;
+  const costOf = (cost: ChainCost): number => (options.goal.kind === "speedup" ? cost.time : cost.multiplications);
+  const layers = targets.map((target): Option<Choice>[] => {
+    const stay = { cost: costOf(costs.get(target)!), damage: 0, choice: undefined };
+    const others = (curves.get(target) ?? []).map(({ form, rank, cost, damage }) => {
+      return { cost: costOf(cost), damage, choice: { form, rank } };
+    });
+    return [stay, ...others.filter(({ cost }) => cost < stay.cost)];
+  });
+  const whole = costOf(work.whole);
+  return { layers, whole, fixed: whole - layers.reduce((sum, [stay]) => sum + stay!.cost, 0) };
+}
+
+/** What each layer becomes to meet the goal, times what was missed before; undefined if that is out of reach. */
+export function choose(work: Work, curves: Curves, correction: number): readonly Choice[] | undefined {
   const { kind, value } = work.options.goal;
-  const layers = work.targets.map((target) => optionsOf(work, target, curves.get(target) ?? []));
-  if (kind === "tolerance") return withinDamage(layers, value * correction);
-  const fixed = fixedCost(work);
-  const whole = fixed + layers.reduce((sum, [stay]) => sum + stay!.cost, 0);
-  const found = withinCost(layers, whole / (value * correction) - fixed);
-  if (found) return found;
-  const best = whole / (fixed + withinDamage(layers, Infinity).cost);
-  const expected = `at most ${best.toFixed(2)}, the best that is in reach`;
-  throw new InvalidArgumentError({ parameter: kind, expected, received: `${value}` });
+  const { layers, fixed, whole } = budgetOf(work, curves);
+  return kind === "tolerance"
+    ? withinDamage(layers, value * correction).choices
+    : withinCost(layers, whole / (value * correction) - fixed)?.choices;
 }
 
-/** First to stay as it is, then all else. */
-export function optionsOf({ costs, options }: Work, target: Target, points: readonly Point[]): Option<Choice>[] {
-  const cost = (of: ChainCost): number => (options.goal.kind === "speedup" ? of.time : of.multiplications);
-  const stay = { cost: cost(costs.get(target)!), damage: 0, choice: undefined };
-  const others = points
-    .filter((point) => cost(point.cost) < stay.cost)
-    .map(({ form, rank, cost: own, damage }) => ({ cost: cost(own), damage, choice: { form, rank } }));
-  return [stay, ...others];
+/** The largest factor by which the cost can be divided. */
+export function bestReduction(work: Work, curves: Curves): number {
+  const { layers, fixed, whole } = budgetOf(work, curves);
+  return whole / (fixed + withinDamage(layers, Infinity).cost);
 }
 
-/** What the rest of the network costs. */
-export function fixedCost({ targets, costs, whole, options }: Work): number {
-  const of = (cost: ChainCost): number => (options.goal.kind === "speedup" ? cost.time : cost.multiplications);
-  return of(whole) - targets.reduce((sum, target) => sum + of(costs.get(target)!), 0);
+/** Damage against reduction as the curves have it, if the damages of layers add up. */
+export function tradeOff(work: Work, curves: Curves): { reduction: number; damage: number }[] {
+  if (curves.size === 0) return [];
+  const { layers, fixed, whole } = budgetOf(work, curves);
+  return frontier(layers, 24).map(({ cost, damage }) => ({ reduction: whole / (fixed + cost), damage }));
 }
 
 /** The same form for all: depthwise, pointwise with one depth multiplier. */
@@ -132,13 +147,4 @@ export function uniform({ targets, costs, specs, engine, options }: Work): Choic
     const cost = formCost(target, "depthwise", rank, specs.get(target.x)!, engine);
     return cost.multiplications < costs.get(target)!.multiplications ? { form: "depthwise", rank } : undefined;
   });
-}
-
-/** Damage against reduction as the curves have it, if the damages of layers add up. */
-export function tradeOff(work: Work, curves: Curves): { reduction: number; damage: number }[] {
-  if (curves.size === 0) return [];
-  const layers = work.targets.map((target) => optionsOf(work, target, curves.get(target) ?? []));
-  const fixed = fixedCost(work);
-  const whole = fixed + layers.reduce((sum, [stay]) => sum + stay!.cost, 0);
-  return frontier(layers, 24).map(({ cost, damage }) => ({ reduction: whole / (fixed + cost), damage }));
 }

@@ -31,8 +31,9 @@ export function exactForm(target: Target, x: Spec, whole: ChainCost, engine: Eng
       const { rank, vertical, horizontal } = factorize(weight, { split: form });
       return [{ form, rank, weights: inOrder(vertical, horizontal) }];
     }
-    if (form !== "bottleneck") return [];
-    const { rank, first, second } = factorize(weight, { split: form });
+    // Of a single tap the two are the same.
+    if (form !== "bottleneck" && !target.transposed) return [];
+    const { rank, first, second } = factorize(weight, { split: "bottleneck" });
     return [{ form, rank, weights: inOrder(first, second) }];
   });
   const costs = new Map(found.map((one) => [one, formCost(target, one.form, one.rank, x, engine).multiplications]));

@@ -10,7 +10,7 @@ import { biasOf, blindFitting, type Fitting, Moments } from "./moments.ts";
 import { Runner, replaceNode, withOutputs } from "./network.ts";
 import { seeded } from "./random.ts";
 import type { Target } from "./targets.ts";
-import { affordable, breathe, type Choice, type Metrics, someOf, type Work } from "./work.ts";
+import { affordable, breathe, type Choice, type Metrics, type Work } from "./work.ts";
 
 /** Multiply-accumulates for the second moments of one layer: places are left out beyond that. */
 const mostMomentWork = 1.2e10;
@@ -52,13 +52,13 @@ async function fittingOf(work: Work, graph: Graph, target: Target, metrics: Metr
   const { samples, products, engine, options } = work;
   if (!samples) return blindFitting(target);
   const { x, y, added, transposed } = target;
-  const count = Math.min(samples.count, affordable(work, 3e11, 20, samples.count));
-  const moments = new Moments(target, products, shareOf(target, count, mostMomentWork), !transposed);
+  const fitted = samples.some("fit", affordable(work, 3e11, 20, samples.count));
+  const moments = new Moments(target, products, shareOf(target, fitted.count, mostMomentWork), !transposed);
   const names = added === undefined ? [] : [added];
   const before = new Runner(withOutputs(work.graph, transposed ? [x] : [y, ...names]), engine);
   const after = new Runner(withOutputs(graph, [x, ...names]), engine);
   try {
-    for await (const inputs of someOf(samples, count)) {
+    for await (const inputs of fitted) {
       options.signal?.throwIfAborted();
       const now = await after.run(inputs, options.signal);
       if (transposed) moments.add(now.get(x)!);

@@ -2,7 +2,7 @@
 // directions of the outputs. For scores of classes a direction is the gradient of the logarithm of the probability of a
 // class that is drawn by these probabilities at temperature 3 (their Fisher information); else it is standard normal.
 import type { Engine } from "../engine.ts";
-import { diagonal, identity, type Matrix, matrix, withDiagonal } from "../factor/matrix.ts";
+import { identity, type Matrix, matrix, meanDiagonal, withDiagonal } from "../factor/matrix.ts";
 import { infer } from "../graph/infer.ts";
 import { GraphProgram } from "../graph/program.ts";
 import type { Graph, Spec, Value } from "../graph/types.ts";
@@ -145,7 +145,7 @@ function addOuter(total: Matrix, { shape, data }: Value, products: Products): vo
 
 /** The whole of a lower triangle, scaled to a mean diagonal of 1. */
 function damped(total: Matrix | undefined, channels: number): Matrix {
-  const mean = total ? diagonal(total).reduce((sum, entry) => sum + entry, 0) / channels : 0;
+  const mean = total ? meanDiagonal(total) : 0;
   if (!total || !(mean > 0)) return identity(channels);
   const whole = matrix(channels, channels, (a, b) => total.data[Math.max(a, b) * channels + Math.min(a, b)]! / mean);
   return withDiagonal(whole, () => ridge);

@@ -2,10 +2,10 @@
 // know of the data. A row is a patch of the padded input, the wanted outputs, and 1; their products are summed in f64.
 import type { FitProblem } from "../factor/forms.ts";
 import {
-  diagonal,
   identity,
   type Matrix,
   matrix,
+  meanDiagonal,
   multiplyPlainly,
   solvePositive,
   withDiagonal,
@@ -135,7 +135,7 @@ export function weightMatrix(target: Target): Matrix {
 }
 
 function withRidge(gram: Matrix): Matrix {
-  const least = (ridge * diagonal(gram).reduce((sum, entry) => sum + entry, 0)) / gram.rows || 1;
+  const least = ridge * meanDiagonal(gram) || 1;
   return withDiagonal(gram, () => least);
 }
 

@@ -1,4 +1,5 @@
-// Products of matrices in f64 by generated code: 6 rows and 4 columns of a result at a time, in registers. It rounds as a
+// Products of matrices in f64 by generated code: 4 rows and 4 columns of a result at a time, which with what they are made of
+// fill the registers. It rounds as a
 // plain loop does (no fused multiply-add), so what follows from it is the same on every machine.
 import type { Matrix } from "../factor/matrix.ts";
 import {
@@ -17,15 +18,15 @@ import {
   sum,
 } from "../wasm/assembler.ts";
 
-const [tileRows, tileCols] = [6, 4];
+const [tileRows, tileCols] = [4, 4];
 /** Products of the inner dimension in one go: what a tile reads fits the first cache. */
 const depth = 256;
 const bytes = 8;
 const page = 65536;
 
 /**
- * Defines panel(a, b, c, depth, tiles, cStride): c += a · b for 6 rows of c and so many tiles of 4 columns. `a` is packed
- * [depth][6], b [tiles][depth][4]; c is row-major, its rows `cStride` bytes apart.
+ * Defines panel(a, b, c, depth, tiles, cStride): c += a · b for 4 rows of c and so many tiles of 4 columns. `a` is packed
+ * [depth][4], b [tiles][depth][4]; c is row-major, its rows `cStride` bytes apart.
  */
 function panel(f: FunctionBuilder): void {
   const [a, b, c, steps, tiles, stride] = f.params as [Local, Local, Local, Local, Local, Local];

@@ -8,6 +8,14 @@ import type { Values } from "./network.ts";
 
 export type Sample = Readonly<Record<string, Tensor>>;
 
+/** Every fifth sample judges what the others were fitted to; of fewer than this many all do both. */
+const [everyFifth, fewest] = [5, 10];
+
+/** Some of all samples, to be read as often as needed. */
+export interface Selection extends AsyncIterable<Values> {
+  count: number;
+}
+
 /** Elements of an input in one batch, and samples. */
 const [mostElements, mostSamples] = [2 ** 18, 64];
 
@@ -48,8 +56,18 @@ export class Samples {
     throw new InvalidArgumentError({ parameter: "calibration", expected: "at least one input", received: "none" });
   }
 
+  /** At most so many of the samples for a purpose, evenly spread. What judges has not been fitted to. */
+  some(purpose: "fit" | "judge", most: number): Selection {
+    const judges = (index: number): boolean => index % everyFifth === everyFifth - 1;
+    const all = Array.from({ length: this.count }, (_, index) => index);
+    const own = this.count < fewest ? all : all.filter((index) => judges(index) === (purpose === "judge"));
+    const count = Math.min(most, own.length);
+    const taken = new Set(Array.from({ length: count }, (_, i) => own[Math.floor((i * own.length) / count)]!));
+    return { count, [Symbol.asyncIterator]: () => this.batches((index) => taken.has(index)) };
+  }
+
   /** Those samples whose index is taken, several with equal shapes joined along their first axis where that is open. */
-  async *batches(takes: (index: number) => boolean = () => true): AsyncGenerator<Values> {
+  private async *batches(takes: (index: number) => boolean): AsyncGenerator<Values> {
     let waiting: Values[] = [];
     let index = 0;
     for await (const sample of this.source) {

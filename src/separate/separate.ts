@@ -7,7 +7,7 @@ import { newValue } from "../graph/values.ts";
 import type { Model } from "../onnx/model.ts";
 import { operators } from "../onnx/ops/index.ts";
 import { type Chain, chainOf, networkCost, targetCost } from "./chain.ts";
-import { type Curves, choose, measureCurves, tradeOff, uniform } from "./choose.ts";
+import { bestReduction, type Curves, choose, measureCurves, tradeOff, uniform } from "./choose.ts";
 import { Damage } from "./damage.ts";
 import { exactForm } from "./exact.ts";
 import { fitAll, type Rewritten } from "./fits.ts";
@@ -20,7 +20,7 @@ import type { LayerReport, Report } from "./report.ts";
 import { Samples } from "./samples.ts";
 import { type Target, targetsOf } from "./targets.ts";
 import { compareTimes } from "./timing.ts";
-import { affordable, type Choice, type Metrics, someOf, type Work } from "./work.ts";
+import { affordable, type Choice, type Metrics, type Work } from "./work.ts";
 import { rewriteModel } from "./write.ts";
 
 /** Samples that the metric is made of, and those that the damage of the whole is measured on. */
@@ -92,7 +92,7 @@ async function measureMetrics(work: Work): Promise<Metrics> {
   if (!samples) return new Map();
   options.onProgress(0.02, "measuring what errors cost");
   const random = seeded(options.seed);
-  return metricsOf(graph, engine, targets, someOf(samples, affordable(work, 4e9, 2, most.metric)), {
+  return metricsOf(graph, engine, targets, samples.some("fit", affordable(work, 4e9, 2, most.metric)), {
     products,
     random,
     signal: options.signal,
@@ -102,18 +102,25 @@ async function measureMetrics(work: Work): Promise<Metrics> {
 async function search(work: Work, metrics: Metrics): Promise<Found> {
   const { goal, onProgress } = work.options;
   const curves = await measureCurves(work, metrics, (done) => onProgress(0.05 + 0.5 * done, "measuring curves"));
+  let found: Found | undefined;
   let correction = 1;
-  for (let attempt = 1; ; attempt++) {
-    const { choices } = choose(work, curves, correction);
+  for (let attempt = 1; attempt <= attempts; attempt++) {
+    const choices = choose(work, curves, correction);
+    if (!choices) break;
     const from = 0.55 + 0.4 * (1 - 0.5 ** (attempt - 1));
     const rewritten = await fitAll(work, choices, metrics, (done) => {
       onProgress(from + 0.4 * 0.5 ** attempt * done, "fitting layers");
     });
-    const found = { choices, rewritten, curves };
-    const reached = goal.kind === "reduce" || attempt === attempts ? undefined : await reach(work, rewritten);
-    if (reached === undefined || reached.met) return found;
-    correction *= reached.correction;
+    found = { choices, rewritten, curves };
+    if (goal.kind === "reduce") return found;
+    const reached = await reach(work, rewritten);
+    if (reached.met) return found;
+    // A bound on damage is kept at last by leaving all as it is.
+    correction = goal.kind === "tolerance" && attempt === attempts - 1 ? 0 : correction * reached.correction;
   }
+  if (found) return found;
+  const expected = `at most ${bestReduction(work, curves).toFixed(2)}, the best that is in reach`;
+  throw new InvalidArgumentError({ parameter: goal.kind, expected, received: `${goal.value}` });
 }
 
 /** Whether a goal of damage or time is met, and by what to multiply it for another attempt. */
@@ -154,7 +161,7 @@ async function damageOf(work: Work, rewritten: Graph): Promise<Damage> {
   const [before, after] = [new Runner(graph, engine), new Runner(rewritten, engine)];
   const damage = new Damage();
   try {
-    for await (const inputs of someOf(samples!, affordable(work, 1e11, 4, most.damage), 0.5)) {
+    for await (const inputs of samples!.some("judge", affordable(work, 1e11, 4, most.damage))) {
       options.signal?.throwIfAborted();
       damage.add(await before.run(inputs, options.signal), await after.run(inputs, options.signal));
     }
@@ -189,16 +196,16 @@ async function reportOf(work: Work, { choices, rewritten, curves }: Found): Prom
       parameters: { before: before.parameters, after: parameters },
     };
   });
-  const milliseconds = await timesOf(work, rewritten.graph);
+  const milliseconds = rewritten.chains.size > 0 ? await timesOf(work, rewritten.graph) : undefined;
   const measured = samples && (await damageOf(work, rewritten.graph));
   const damage = measured?.value;
   const reached = {
     ...{ reduction: whole.multiplications / after.multiplications, milliseconds, damage },
-    speedup: milliseconds.before / milliseconds.after,
+    speedup: milliseconds ? milliseconds.before / milliseconds.after : 1,
   };
   const { goal } = options;
-  const value = { reduce: reached.reduction, speedup: reached.speedup, tolerance: -(damage ?? 0), rank: goal.value };
-  const met = goal.kind === "tolerance" ? -value.tolerance <= goal.value : value[goal.kind] >= goal.value;
+  const achieved = { reduce: reached.reduction, speedup: reached.speedup, rank: goal.value };
+  const met = goal.kind === "tolerance" ? (damage ?? 0) <= goal.value : achieved[goal.kind] >= goal.value;
   return {
     ...{ layers, goal, samples: samples?.count ?? 0, curve: tradeOff(work, curves), seconds: 0 },
     totals: {

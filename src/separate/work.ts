@@ -5,7 +5,6 @@ import type { Matrix } from "../factor/matrix.ts";
 import type { Graph, Spec } from "../graph/types.ts";
 import type { Model } from "../onnx/model.ts";
 import type { ChainCost } from "./chain.ts";
-import type { Values } from "./network.ts";
 import type { CheckedOptions } from "./options.ts";
 import type { Products } from "./products.ts";
 import type { Samples } from "./samples.ts";
@@ -32,15 +31,6 @@ export type Choice = { form: FormName; rank: number } | undefined;
 
 /** What errors of each target's outputs cost. */
 export type Metrics = ReadonlyMap<Target, Matrix>;
-
-/** So many of all samples, evenly spread; `phase` shifts which. */
-export function someOf(samples: Samples, most: number, phase = 0): AsyncIterable<Values> {
-  const step = Math.max(1, samples.count / Math.max(1, most));
-  const taken = new Set(
-    Array.from({ length: Math.min(most, samples.count) }, (_, i) => Math.floor(((i + phase) * step) % samples.count)),
-  );
-  return samples.batches((index) => taken.has(index));
-}
 
 /** As many samples as so many multiplications of the whole network allow, from `least` to `most`. */
 export function affordable({ whole }: Work, multiplications: number, least: number, most: number): number {
