@@ -3,7 +3,7 @@
 // Pereyra 1973).
 import { type FitProblem, type FormName, forms, type Shape, type Tools } from "./forms.ts";
 import { combine, inner, type Matrix, meanDiagonal, solvePositive, transpose, withDiagonal } from "./matrix.ts";
-import { type Evaluation, minimize } from "./minimize.ts";
+import { type Evaluation, type MinimizeOptions, minimize } from "./minimize.ts";
 
 export interface Fit {
   form: FormName;
@@ -19,8 +19,8 @@ export interface Fit {
 /** Damping of the last convolution: a share of the energy of each feature. Keeps features from cancelling each other. */
 const damping = 1e-4;
 
-/** The best fit found within so many steps of a search. Random only by `tools`. */
-export function fitForm(name: FormName, problem: FitProblem, rank: number, tools: Tools, iterations: number): Fit {
+/** The best fit that a search finds. Random only by `tools`. */
+export function fitForm(name: FormName, problem: FitProblem, rank: number, tools: Tools, search: MinimizeOptions): Fit {
   const { features, gradient, start, shapes } = forms[name];
   const { multiply } = tools;
   const { gram, target, metric } = problem;
@@ -53,7 +53,7 @@ export function fitForm(name: FormName, problem: FitProblem, rank: number, tools
     };
   };
   const first = start(problem, rank, tools);
-  const parameters = gradient && iterations > 0 ? minimize(evaluate, first, { iterations }).x : first;
+  const parameters = gradient ? minimize(evaluate, first, search).x : first;
   const { f, last } = eliminated(parameters);
   const weight = multiply(f, last);
   const miss = combine(weight, target, (a, b) => a - b);

@@ -4,6 +4,7 @@ import type { Engine } from "../engine.ts";
 import { type Fit, fitForm } from "../factor/fit.ts";
 import { type FormName, forms } from "../factor/forms.ts";
 import type { Matrix } from "../factor/matrix.ts";
+import type { MinimizeOptions } from "../factor/minimize.ts";
 import type { Graph, GraphNode, Spec } from "../graph/types.ts";
 import type { Tensor } from "../tensor.ts";
 import { type ChainCost, formCost, formsOf } from "./chain.ts";
@@ -33,7 +34,7 @@ const reductions = [1.5, 2, 2.7, 3.7, 5, 7.5, 12];
 /** At this one all forms are compared, and those that are much worse than the best are given up. */
 const comparedAt = 3;
 const muchWorse = 1.6;
-const iterations = { compare: 20, curve: 40 };
+const [comparing, searching] = [{ iterations: 20 }, { iterations: 40 }];
 
 /** The points of a target's curve, and of its whole cost. */
 export async function curveOf(
@@ -44,16 +45,16 @@ export async function curveOf(
   judge: (fit: Fit) => Promise<number>,
   { engine, products, seed, signal }: CurveTools,
 ): Promise<Point[]> {
-  const fitted = (form: FormName, rank: number, steps: number) => {
+  const fitted = (form: FormName, rank: number, search: MinimizeOptions) => {
     const tools = { multiply: products.multiply, random: seeded(seed).normal };
-    return fitForm(form, fitting, rank, tools, steps);
+    return fitForm(form, fitting, rank, tools, search);
   };
   const units = new Map(formsOf(target).map((form) => [form, formCost(target, form, 1, x, engine).multiplications]));
   const rankAt = (form: FormName, reduction: number): number =>
     Math.min(forms[form].mostRank(target.sizes), Math.round(whole.multiplications / reduction / units.get(form)!));
   const compared = [...units.keys()].flatMap((form) => {
     const rank = rankAt(form, comparedAt);
-    return rank < 1 ? [] : [{ form, error: fitted(form, rank, iterations.compare).error }];
+    return rank < 1 ? [] : [{ form, error: fitted(form, rank, comparing).error }];
   });
   const least = Math.min(...compared.map(({ error }) => error));
   const points: Point[] = [];
@@ -64,7 +65,7 @@ export async function curveOf(
       signal?.throwIfAborted();
       const cost = formCost(target, form, rank, x, engine);
       if (cost.multiplications >= whole.multiplications) continue;
-      points.push({ form, rank, cost, damage: await judge(fitted(form, rank, iterations.curve)) });
+      points.push({ form, rank, cost, damage: await judge(fitted(form, rank, searching)) });
     }
   }
   return points;

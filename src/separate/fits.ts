@@ -14,7 +14,8 @@ import { affordable, breathe, type Choice, type Metrics, type Work } from "./wor
 
 /** Multiply-accumulates for the second moments of one layer: places are left out beyond that. */
 const mostMomentWork = 1.2e10;
-const iterations = 200;
+/** All steps are taken: late ones still gain. */
+const search = { iterations: 200, leastGain: 0 };
 
 export interface Rewritten {
   graph: Graph;
@@ -39,7 +40,7 @@ export async function fitAll(
     if (!choice) continue;
     const fitting = await fittingOf(work, graph, target, metrics);
     const tools = { multiply: products.multiply, random: seeded(options.seed).normal };
-    const fit: Fit = fitForm(choice.form, fitting, choice.rank, tools, iterations);
+    const fit: Fit = fitForm(choice.form, fitting, choice.rank, tools, search);
     const chain = chainOf(target, choice.form, fit.weights, biasOf(fitting, fit.weight));
     chains.set(target, chain);
     graph = replaceNode(graph, target.y, chain.nodes, chain.constants);

@@ -107,13 +107,15 @@ describe.each(Object.keys(forms) as FormName[])("%s", (name) => {
 
   test("its convolutions amount to the weight that it says", () => {
     for (const rank of [1, 2]) {
-      const { weights, weight } = fitForm(name, given, rank, tools, 20);
+      const { weights, weight } = fitForm(name, given, rank, tools, { iterations: 20 });
       expect(largest(composed(name, weights), weight)).toBeLessThan(1e-5);
     }
   });
 
   test("it loses less with each rank, and next to nothing at the full one", () => {
-    const errors = [1, Math.ceil(full / 2), full].map((rank) => fitForm(name, given, rank, tools, 200).error);
+    const errors = [1, Math.ceil(full / 2), full].map(
+      (rank) => fitForm(name, given, rank, tools, { iterations: 200 }).error,
+    );
     expect(errors[1]).toBeLessThan(errors[0]!);
     expect(errors[2]).toBeLessThan(errors[1]!);
     expect(errors[2]).toBeLessThan(1e-3);
@@ -121,7 +123,8 @@ describe.each(Object.keys(forms) as FormName[])("%s", (name) => {
 
   test.runIf(forms[name].gradient)("its search finds better than its start", () => {
     const [start, found] = [0, 100].map((steps) => {
-      return fitForm(name, given, 1, { multiply: multiplyPlainly, random: seeded(3).normal }, steps!).error;
+      return fitForm(name, given, 1, { multiply: multiplyPlainly, random: seeded(3).normal }, { iterations: steps! })
+        .error;
     });
     expect(found).toBeLessThan(start!);
   });
