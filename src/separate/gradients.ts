@@ -4,7 +4,7 @@ import { compute, outputsOf } from "../graph/evaluate.ts";
 import { numberOf } from "../graph/nodes.ts";
 import { removeUnused } from "../graph/passes/index.ts";
 import type { Attribute, Graph, GraphNode, Operator, Operators, Spec, Value } from "../graph/types.ts";
-import { newValue, numbersOf, sizeOf } from "../graph/values.ts";
+import { isFloat, newValue, numbersOf, sizeOf } from "../graph/values.ts";
 import { transposedWindow, windowOf } from "../graph/window.ts";
 import { operators } from "../onnx/ops/index.ts";
 import type { Tensor } from "../tensor.ts";
@@ -42,7 +42,9 @@ export function gradientGraph(
 ): GradientGraph {
   const reached = new Set(values);
   for (const { inputs, outputs } of graph.nodes) {
-    if (inputs.some((name) => reached.has(name))) for (const name of outputs) reached.add(name);
+    if (!inputs.some((name) => reached.has(name))) continue;
+    // Sizes and places depend on a value, too, but do not change with it.
+    for (const name of outputs) if (name !== "" && isFloat(specs.get(name)!.dtype)) reached.add(name);
   }
   const tape = new Tape(graph, specs);
   const outputs = graph.outputs.filter(({ name }) => reached.has(name));

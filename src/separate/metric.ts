@@ -19,7 +19,7 @@ const temperature = 3;
 /** Of the mean energy of a channel, what is added to each. */
 const ridge = 0.1;
 /** Directions for each picture. */
-const draws = 2;
+const draws = 4;
 
 /** The metric of each target's outputs; the identity where the reverse pass does not reach. */
 export async function metricsOf(

@@ -24,7 +24,7 @@ import { affordable, type Choice, type Metrics, type Work } from "./work.ts";
 import { rewriteModel } from "./write.ts";
 
 /** Samples that the metric is made of, and those that the damage of the whole is measured on. */
-const most = { metric: 100, damage: 300 };
+const most = { metric: 300, damage: 300 };
 /** How often a goal that was missed is aimed at again. */
 const attempts = 4;
 
@@ -92,7 +92,7 @@ async function measureMetrics(work: Work): Promise<Metrics> {
   if (!samples) return new Map();
   options.onProgress(0.02, "measuring what errors cost");
   const random = seeded(options.seed);
-  return metricsOf(graph, engine, targets, samples.some("fit", affordable(work, 4e9, 2, most.metric)), {
+  return metricsOf(graph, engine, targets, samples.some("fit", affordable(work, 1.2e10, 2, most.metric)), {
     products,
     random,
     signal: options.signal,

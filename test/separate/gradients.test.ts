@@ -64,6 +64,16 @@ const cases: Record<string, Case> = {
     nodes: [node("Flatten", ["x"], {}, "f"), node("Gemm", ["f", "w"], { transB: 1, alpha: 0.5 })],
     constants: { w: tensorOf([7, 4 * 9 * 8], 8) },
   },
+  "Reshape to a computed shape": {
+    nodes: [
+      node("Shape", ["x"], {}, "s"),
+      node("Gather", ["s", "first"], {}, "n"),
+      node("Concat", ["n", "rest"], { axis: 0 }, "to"),
+      node("Sigmoid", ["x"], {}, "z"),
+      node("Reshape", ["z", "to"]),
+    ],
+    constants: { first: list(0), rest: list(-1) },
+  },
   MatMul: { nodes: [node("MatMul", ["x", "w"])], constants: { w: tensorOf([8, 3], 8) } },
   Softmax: { nodes: [node("Softmax", ["x"], { axis: 1 })] },
 };
