@@ -1,8 +1,8 @@
-// Fits a form's convolutions to a layer by what its outputs lose. The last convolution is eliminated: for each choice of the
-// others it is the solution of normal equations, so that the search goes over those alone (variable projection, Golub and
-// Pereyra 1973).
+// Fits a form's convolutions to a layer by what its outputs lose: a search over all but the last of them, which follows from
+// the others (eliminate.ts).
+import { Elimination } from "./eliminate.ts";
 import { type FitProblem, type FormName, forms, type Shape, type Tools } from "./forms.ts";
-import { combine, inner, type Matrix, meanDiagonal, solvePositive, transpose, withDiagonal } from "./matrix.ts";
+import { type Matrix, transpose } from "./matrix.ts";
 import { type Evaluation, type MinimizeOptions, minimize } from "./minimize.ts";
 
 export interface Fit {
@@ -16,50 +16,19 @@ export interface Fit {
   error: number;
 }
 
-/** Damping of the last convolution: a share of the energy of each feature. Keeps features from cancelling each other. */
-const damping = 1e-4;
-
 /** The best fit that a search finds. Random only by `tools`. */
 export function fitForm(name: FormName, problem: FitProblem, rank: number, tools: Tools, search: MinimizeOptions): Fit {
-  const { features, gradient, start, shapes } = forms[name];
-  const { multiply } = tools;
-  const { gram, target, metric } = problem;
-  const imageOfTarget = multiply(gram, target);
-  const energy = inner(multiply(target, metric), imageOfTarget) || 1;
-  const eliminated = (parameters: Float64Array) => {
-    const f = features(problem, rank, parameters);
-    const image = multiply(gram, f);
-    const transposed = transpose(f);
-    const square = multiply(transposed, image);
-    const least = 1e-9 * meanDiagonal(square);
-    const right = multiply(transposed, imageOfTarget);
-    const last = solvePositive(
-      withDiagonal(square, (entry) => damping * entry + least),
-      right,
-    );
-    return { f, image, square, right, last, weighted: multiply(last, metric) };
-  };
+  const { blocks, features, gradient, start, shapes } = forms[name];
+  const elimination = new Elimination(problem, blocks(problem), tools.multiply);
   const evaluate = (parameters: Float64Array): Evaluation => {
-    const { image, right, last, weighted } = eliminated(parameters);
-    const products = multiply(weighted, transpose(last));
-    const pulled = multiply(
-      image,
-      withDiagonal(products, (entry) => damping * entry),
-    );
-    const byFeatures = combine(pulled, multiply(imageOfTarget, transpose(weighted)), (a, b) => (2 * (a - b)) / energy);
-    return {
-      value: (energy - inner(weighted, right)) / energy,
-      gradient: gradient!(problem, rank, parameters, byFeatures),
-    };
+    const { value, byFeatures } = elimination.evaluate(features(problem, rank, parameters));
+    return { value, gradient: gradient!(problem, rank, parameters, byFeatures) };
   };
   const first = start(problem, rank, tools);
   const parameters = gradient ? minimize(evaluate, first, search).x : first;
-  const { f, last } = eliminated(parameters);
-  const weight = multiply(f, last);
-  const miss = combine(weight, target, (a, b) => a - b);
-  const error = Math.max(0, inner(multiply(miss, metric), multiply(gram, miss)) / energy);
-  const { before, last: lastShape } = shapes(problem, rank);
-  return { form: name, rank, weights: [...split(parameters, before), lastWeights(last, lastShape)], weight, error };
+  const { last, weight, error } = elimination.solve(features(problem, rank, parameters));
+  const { before, last: shape } = shapes(problem, rank);
+  return { form: name, rank, weights: [...split(parameters, before), lastWeight(last, shape)], weight, error };
 }
 
 function split(parameters: Float64Array, shapes: readonly Shape[]): Fit["weights"] {
@@ -71,7 +40,14 @@ function split(parameters: Float64Array, shapes: readonly Shape[]): Fit["weights
   });
 }
 
-const lastWeights = (last: Matrix, shape: Shape): Fit["weights"][number] => ({
-  shape,
-  data: Float32Array.from(transpose(last).data),
-});
+/** From [features, outChannels]: where the last convolution has taps, the blocks of features are these. */
+function lastWeight(last: Matrix, shape: Shape): Fit["weights"][number] {
+  const [, channels, kh, kw] = shape;
+  const taps = kh * kw;
+  const { data } = transpose(last);
+  const feature = (i: number): number => (i % taps) * channels + (Math.floor(i / taps) % channels);
+  return {
+    shape,
+    data: new Float32Array(data.length).map((_, i) => data[i - (i % last.rows) + feature(i)]!),
+  };
+}

@@ -1,7 +1,7 @@
 // Ways to write the weight of a convolution as two or three smaller convolutions. The last of them is a linear fit; what
-// stands before it turns a patch of the input into features, and depends on parameters. A row of features belongs to an
-// entry (inChannel, ky, kx) of the patch, a column to an input of the last convolution.
-import { type Matrix, type Multiply, matrix, transpose } from "./matrix.ts";
+// stands before it turns a patch of the input into features, and depends on parameters. Features fall into blocks, each
+// made of some entries of the patch alone: most of the work of a fit is saved by that.
+import { combine, type Matrix, type Multiply, matrix, rowsFrom, stack, transpose } from "./matrix.ts";
 import { addScaled, dot } from "./svd.ts";
 
 export interface Sizes {
@@ -21,10 +21,12 @@ export interface FitProblem extends Sizes {
 }
 
 export interface Form {
-  /** Features of a patch for parameters. */
-  features(sizes: Sizes, rank: number, parameters: Float64Array): Matrix;
-  /** The derivative by the parameters, from that by the features; undefined where they are not to be changed. */
-  gradient?(sizes: Sizes, rank: number, parameters: Float64Array, byFeatures: Matrix): Float64Array;
+  /** Of each block of features the entries (inChannel, ky, kx) of the patch that it is made of; together all of them. */
+  blocks(sizes: Sizes): number[][];
+  /** Of each block [its features, its entries]. */
+  features(sizes: Sizes, rank: number, parameters: Float64Array): Matrix[];
+  /** The derivative by the parameters, from those by the features; undefined where they are not to be changed. */
+  gradient?(sizes: Sizes, rank: number, parameters: Float64Array, byFeatures: Matrix[]): Float64Array;
   start(problem: FitProblem, rank: number, tools: Tools): Float64Array;
   /** Shapes of the convolutions before the last one, whose weights are the parameters in this order, and of the last. */
   shapes(sizes: Sizes, rank: number): { before: Shape[]; last: Shape };
@@ -43,26 +45,34 @@ export type Shape = readonly [number, number, number, number];
 
 const patchOf = ({ inChannels, kh, kw }: Sizes): number => inChannels * kh * kw;
 
+const blocksOf = (blocks: number, entries: number, entry: (block: number, i: number) => number): number[][] =>
+  Array.from({ length: blocks }, (_, b) => Array.from({ length: entries }, (__, i) => entry(b, i)));
+const oneBlock = (sizes: Sizes): number[][] => blocksOf(1, patchOf(sizes), (_, entry) => entry);
+
+/** The derivative by features that are the same in each block. */
+const total = (byFeatures: Matrix[]): Float64Array =>
+  byFeatures.reduce((sum, one) => combine(sum, one, (a, b) => a + b)).data;
+
 /** A mix to `rank` channels, a filter for each, and a mix of the results: the CP form. */
 const cp: Form = {
+  blocks: oneBlock,
   features({ inChannels, kh, kw }, rank, parameters) {
     const taps = kh * kw;
-    const out = matrix(inChannels * taps, rank);
     const filters = parameters.subarray(rank * inChannels);
-    for (let k = 0; k < rank; k++)
+    const out = new Float64Array(rank * inChannels * taps);
+    for (let k = 0, at = 0; k < rank; k++)
       for (let c = 0; c < inChannels; c++)
-        for (let t = 0; t < taps; t++)
-          out.data[(c * taps + t) * rank + k] = parameters[k * inChannels + c]! * filters[k * taps + t]!;
-    return out;
+        for (let t = 0; t < taps; t++, at++) out[at] = parameters[k * inChannels + c]! * filters[k * taps + t]!;
+    return [{ rows: rank, cols: inChannels * taps, data: out }];
   },
-  gradient({ inChannels, kh, kw }, rank, parameters, { data }) {
+  gradient({ inChannels, kh, kw }, rank, parameters, [byFeatures]) {
     const taps = kh * kw;
     const out = new Float64Array(parameters.length);
     const filters = rank * inChannels;
-    for (let k = 0; k < rank; k++)
+    for (let k = 0, at = 0; k < rank; k++)
       for (let c = 0; c < inChannels; c++)
-        for (let t = 0; t < taps; t++) {
-          const g = data[(c * taps + t) * rank + k]!;
+        for (let t = 0; t < taps; t++, at++) {
+          const g = byFeatures!.data[at]!;
           out[k * inChannels + c]! += g * parameters[filters + k * taps + t]!;
           out[filters + k * taps + t]! += g * parameters[k * inChannels + c]!;
         }
@@ -85,34 +95,22 @@ const cp: Form = {
 
 /** `rank` filters for each input channel, and a mix: depthwise, pointwise. */
 const depthwise: Form = {
-  features(sizes, rank, parameters) {
-    const { inChannels, kh, kw } = sizes;
-    const taps = kh * kw;
-    const out = matrix(patchOf(sizes), inChannels * rank);
-    for (let k = 0; k < out.cols; k++)
-      for (let t = 0; t < taps; t++)
-        out.data[(Math.floor(k / rank) * taps + t) * out.cols + k] = parameters[k * taps + t]!;
-    return out;
-  },
-  gradient({ kh, kw }, rank, parameters, { data, cols }) {
-    const taps = kh * kw;
-    return Float64Array.from(parameters, (_, i) => {
-      const k = Math.floor(i / taps);
-      return data[(Math.floor(k / rank) * taps + (i % taps)) * cols + k]!;
-    });
-  },
+  blocks: (sizes) => blocksOf(sizes.inChannels, sizes.kh * sizes.kw, (c, t) => c * sizes.kh * sizes.kw + t),
+  features: ({ inChannels, kh, kw }, rank, parameters) =>
+    Array.from({ length: inChannels }, (_, c) =>
+      rowsFrom({ rows: inChannels * rank, cols: kh * kw, data: parameters }, c * rank, rank),
+    ),
+  gradient: (_sizes, _rank, _parameters, byFeatures) => stack(byFeatures).data,
   start({ inChannels, kh, kw, gram, target, metric }, rank, { multiply, random }) {
     const taps = kh * kw;
     const weighted = multiply(target, metric);
     const filters = Array.from({ length: inChannels }, (_, c) => {
-      const rows = ({ data, cols }: Matrix): Matrix => ({
-        ...{ rows: taps, cols, data: data.subarray(c * taps * cols, (c + 1) * taps * cols) },
-      });
-      const square = multiply(rows(weighted), transpose(rows(target)));
+      const [left, right] = [weighted, target].map((whole) => rowsFrom(whole, c * taps, taps));
+      const square = multiply(left!, transpose(right!));
       const own = matrix(taps, taps, (r, k) => gram.data[(c * taps + r) * gram.cols + c * taps + k]!);
       return dominant((x) => multiply(square, multiply(own, x)), taps, rank, random);
     });
-    return Float64Array.from(filters.flatMap((rows) => [...rows.data]));
+    return stack(filters).data;
   },
   shapes: ({ inChannels, outChannels, kh, kw }, rank) => ({
     before: [[inChannels * rank, 1, kh, kw]],
@@ -123,20 +121,10 @@ const depthwise: Form = {
 
 /** kh × 1 to `rank` channels, then 1 × kw. */
 const spatial: Form = {
-  features({ inChannels, kh, kw }, rank, parameters) {
-    const out = matrix(inChannels * kh * kw, rank * kw);
-    for (let k = 0, at = 0; k < rank; k++)
-      for (let row = 0; row < inChannels * kh; row++, at++)
-        for (let x = 0; x < kw; x++) out.data[(row * kw + x) * out.cols + k * kw + x] = parameters[at]!;
-    return out;
-  },
-  gradient({ inChannels, kh, kw }, rank, parameters, { data, cols }) {
-    const out = new Float64Array(parameters.length);
-    for (let k = 0, at = 0; k < rank; k++)
-      for (let row = 0; row < inChannels * kh; row++, at++)
-        for (let x = 0; x < kw; x++) out[at]! += data[(row * kw + x) * cols + k * kw + x]!;
-    return out;
-  },
+  blocks: ({ inChannels, kh, kw }) => blocksOf(kw, inChannels * kh, (x, row) => row * kw + x),
+  features: ({ inChannels, kh, kw }, rank, parameters) =>
+    new Array<Matrix>(kw).fill({ rows: rank, cols: inChannels * kh, data: parameters }),
+  gradient: (_sizes, _rank, _parameters, byFeatures) => total(byFeatures),
   start({ inChannels, kh, kw, gram, target, metric }, rank, { multiply, random }) {
     const rows = inChannels * kh;
     const square = bySide(rows, target, metric, multiply);
@@ -152,7 +140,8 @@ const spatial: Form = {
 
 /** kh × kw to `rank` channels, then a mix. The features follow from the target: nothing is left to change. */
 const bottleneck: Form = {
-  features: (sizes, rank, parameters) => transpose({ rows: rank, cols: patchOf(sizes), data: parameters }),
+  blocks: oneBlock,
+  features: (sizes, rank, parameters) => [{ rows: rank, cols: patchOf(sizes), data: parameters }],
   start({ gram, target, metric }, rank, { multiply, random }) {
     const [weighted, transposed] = [multiply(target, metric), transpose(target)];
     const image = (x: Matrix): Matrix => multiply(weighted, multiply(transposed, multiply(gram, x)));
@@ -167,22 +156,10 @@ const bottleneck: Form = {
 
 /** A mix to `rank` channels, then kh × kw. */
 const narrow: Form = {
-  features({ inChannels, kh, kw }, rank, parameters) {
-    const taps = kh * kw;
-    const out = matrix(inChannels * taps, rank * taps);
-    for (let k = 0, at = 0; k < rank; k++)
-      for (let c = 0; c < inChannels; c++, at++)
-        for (let t = 0; t < taps; t++) out.data[(c * taps + t) * out.cols + k * taps + t] = parameters[at]!;
-    return out;
-  },
-  gradient({ inChannels, kh, kw }, rank, parameters, { data, cols }) {
-    const taps = kh * kw;
-    const out = new Float64Array(parameters.length);
-    for (let k = 0, at = 0; k < rank; k++)
-      for (let c = 0; c < inChannels; c++, at++)
-        for (let t = 0; t < taps; t++) out[at]! += data[(c * taps + t) * cols + k * taps + t]!;
-    return out;
-  },
+  blocks: ({ inChannels, kh, kw }) => blocksOf(kh * kw, inChannels, (t, c) => c * kh * kw + t),
+  features: ({ inChannels, kh, kw }, rank, parameters) =>
+    new Array<Matrix>(kh * kw).fill({ rows: rank, cols: inChannels, data: parameters }),
+  gradient: (_sizes, _rank, _parameters, byFeatures) => total(byFeatures),
   start({ inChannels, kh, kw, gram, target, metric }, rank, { multiply, random }) {
     const taps = kh * kw;
     const square = bySide(inChannels, target, metric, multiply);
@@ -235,5 +212,5 @@ function orthonormal({ rows, cols, data }: Matrix): Matrix {
     const size = Math.sqrt(dot(line, line, 0));
     for (let i = 0; i < cols; i++) line[i] = size > 1e-12 * before ? line[i]! / size : 0;
   }
-  return { rows, cols, data: Float64Array.from(lines.flatMap((line) => [...line])) };
+  return stack(lines.map((line) => ({ rows: 1, cols, data: line })));
 }

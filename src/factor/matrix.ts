@@ -1,6 +1,6 @@
 // Dense matrices in f64, and the few things that fits need of them. Products are left to the caller: they are most of the
 // work, and a machine does them faster than a loop.
-import { dot } from "./svd.ts";
+import { addScaled, dot } from "./svd.ts";
 
 /** Row-major. */
 export interface Matrix {
@@ -55,50 +55,31 @@ export function rowsOf(a: Matrix, rows: readonly number[]): Matrix {
   return matrix(rows.length, a.cols, (r, c) => a.data[rows[r]! * a.cols + c]!);
 }
 
-/**
- * Solves a · x = b for a symmetric positive definite matrix by Cholesky's decomposition. Where rounding leaves a pivot that
- * is not positive, its unknown is 0.
- */
-export function solvePositive(a: Matrix, b: Matrix): Matrix {
-  const n = a.rows;
-  const rows: Float64Array[] = [];
-  for (let i = 0; i < n; i++) {
-    const row = a.data.slice(i * n, i * n + i + 1);
-    for (let k = 0; k < i; k++) row[k] = (row[k]! - partialDot(rows[k]!, row, k)) / (rows[k]![k]! || Infinity);
-    const pivot = row[i]! - partialDot(row, row, i);
-    row[i] = pivot > 0 ? Math.sqrt(pivot) : 0;
-    rows.push(row);
-  }
-  const { cols } = b;
-  const x = b.data.slice();
-  const line = (i: number): Float64Array => x.subarray(i * cols, (i + 1) * cols);
-  for (let i = 0; i < n; i++) {
-    for (let k = 0; k < i; k++) subtract(line(i), line(k), rows[i]![k]!);
-    divide(line(i), rows[i]![i]!);
-  }
-  for (let i = n - 1; i >= 0; i--) {
-    divide(line(i), rows[i]![i]!);
-    for (let k = 0; k < i; k++) subtract(line(k), line(i), rows[i]![k]!);
-  }
-  return { rows: n, cols, data: x };
+/** So many rows of a matrix from one on: a view of its numbers. */
+export function rowsFrom({ cols, data }: Matrix, first: number, rows: number): Matrix {
+  return { rows, cols, data: data.subarray(first * cols, (first + rows) * cols) };
 }
 
-function partialDot(a: Float64Array, b: Float64Array, end: number): number {
-  let [even, odd] = [0, 0];
-  let k = 0;
-  for (; k + 1 < end; k += 2) {
-    even += a[k]! * b[k]!;
-    odd += a[k + 1]! * b[k + 1]!;
+/** So many columns of a matrix from one on: a copy. */
+export function columnsFrom(a: Matrix, first: number, cols: number): Matrix {
+  const data = new Float64Array(a.rows * cols);
+  for (let r = 0; r < a.rows; r++) {
+    data.set(a.data.subarray(r * a.cols + first, r * a.cols + first + cols), r * cols);
   }
-  return even + odd + (k < end ? a[k]! * b[k]! : 0);
+  return { rows: a.rows, cols, data };
 }
 
-function subtract(a: Float64Array, b: Float64Array, factor: number): void {
-  for (let i = 0; i < a.length; i++) a[i]! -= factor * b[i]!;
-}
-
-function divide(a: Float64Array, by: number): void {
-  for (let i = 0; i < a.length; i++) a[i] = by === 0 ? 0 : a[i]! / by;
+/** Matrices of equal width, one below the other. */
+export function stack(parts: readonly Matrix[]): Matrix {
+  const rows = parts.reduce((sum, part) => sum + part.rows, 0);
+  const { cols } = parts[0]!;
+  const data = new Float64Array(rows * cols);
+  let at = 0;
+  for (const part of parts) {
+    data.set(part.data, at);
+    at += part.data.length;
+  }
+  return { rows, cols, data };
 }
 
 /** A plain product; what faster ones are tested against. */
@@ -107,7 +88,7 @@ export const multiplyPlainly: Multiply = (a, b) => {
   for (let r = 0; r < a.rows; r++) {
     const row = out.subarray(r * b.cols, (r + 1) * b.cols);
     for (let k = 0; k < a.cols; k++) {
-      subtract(row, b.data.subarray(k * b.cols, (k + 1) * b.cols), -a.data[r * a.cols + k]!);
+      addScaled(row, b.data.subarray(k * b.cols, (k + 1) * b.cols), a.data[r * a.cols + k]!, 0);
     }
   }
   return { rows: a.rows, cols: b.cols, data: out };

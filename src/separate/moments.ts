@@ -1,15 +1,8 @@
 // Second moments of what goes into a convolution and of what should come out, over places of pictures: what a fit needs to
 // know of the data. A row is a patch of the padded input, the wanted outputs, and 1; their products are summed in f64.
+import { solvePositive } from "../factor/cholesky.ts";
 import type { FitProblem } from "../factor/forms.ts";
-import {
-  identity,
-  type Matrix,
-  matrix,
-  meanDiagonal,
-  multiplyPlainly,
-  solvePositive,
-  withDiagonal,
-} from "../factor/matrix.ts";
+import { identity, type Matrix, matrix, meanDiagonal, multiplyPlainly, withDiagonal } from "../factor/matrix.ts";
 import type { Value } from "../graph/types.ts";
 import type { Products } from "./products.ts";
 import type { Target } from "./targets.ts";
@@ -87,6 +80,7 @@ export class Moments {
       ? solvePositive(
           gram,
           matrix(patch, sizes.outChannels, (a, o) => covariance(a, patch + o)),
+          this.products.multiply,
         )
       : weightMatrix(this.target);
     const inputs = matrix(1, patch, (_, a) => mean(a));

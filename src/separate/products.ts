@@ -1,105 +1,60 @@
-// Products of matrices in f64 by generated code: 4 rows and 4 columns of a result at a time, which with what they are made of
-// fill the registers. It rounds as a
-// plain loop does (no fused multiply-add), so what follows from it is the same on every machine.
+// Products of matrices in f64 by generated code, on as many threads as there are. Unlike runs of an engine they happen at
+// once: this thread takes parts of a product as the others do, and at the end waits for them.
+import type { Engine } from "../engine.ts";
 import type { Matrix } from "../factor/matrix.ts";
-import {
-  bump,
-  type Code,
-  doWhile,
-  type FunctionBuilder,
-  get,
-  i32,
-  type Local,
-  load,
-  ModuleBuilder,
-  op,
-  set,
-  store,
-  sum,
-} from "../wasm/assembler.ts";
+import { align, pageBytes } from "../wasm/memory.ts";
+import { controlBytes, type PoolRun, WorkerPool } from "../wasm/pool.ts";
+import { compileOptimised } from "../wasm/wide.ts";
+import { depth, panelCode, partWords, tileRows } from "./panels.ts";
 
-const [tileRows, tileCols] = [4, 4];
-/** Products of the inner dimension in one go: what a tile reads fits the first cache. */
-const depth = 256;
 const bytes = 8;
-const page = 65536;
+/** Parts of a product at most, and their place; matrices stand behind them. */
+const [mostParts, partBytes] = [32, 64];
+const partsOffset = align(controlBytes);
+const matricesOffset = partsOffset + mostParts * partBytes;
+const [filled, running, done] = [1, 2, 3];
+/** Multiplications that repay waking other threads. */
+const largeWork = 4e5;
+/** 2 GiB: a memory that is shared has to say. */
+const mostPages = 2 ** 31 / pageBytes;
 
-/**
- * Defines panel(a, b, c, depth, tiles, cStride): c += a · b for 4 rows of c and so many tiles of 4 columns. `a` is packed
- * [depth][4], b [tiles][depth][4]; c is row-major, its rows `cStride` bytes apart.
- */
-function panel(f: FunctionBuilder): void {
-  const [a, b, c, steps, tiles, stride] = f.params as [Local, Local, Local, Local, Local, Local];
-  const { at, end, row } = f.locals("i32", "at", "end", "row");
-  const sums = f.array("v128", (tileRows * tileCols) / 2);
-  const [left, right, value] = [...f.array("v128", 2), f.local("v128")] as [Local, Local, Local];
-  const each = (r: number): Code[] => [
-    set(value, load("v128.load64_splat", get(at), r * bytes)),
-    ...[left, right].map((one, i) => {
-      const total = sums[2 * r + i]!;
-      return set(total, op("f64x2.add", get(total), op("f64x2.mul", get(value), get(one))));
-    }),
-  ];
-  const rows = Array.from({ length: tileRows }, (_, r) => r);
-  f.emit(
-    doWhile(
-      get(tiles),
-      set(at, get(a)),
-      set(end, sum(get(a), op("i32.mul", get(steps), i32(tileRows * bytes)))),
-      set(row, get(c)),
-      rows.flatMap((r) => [
-        set(sums[2 * r]!, load("v128.load", get(row))),
-        set(sums[2 * r + 1]!, load("v128.load", get(row), 16)),
-        bump(row, get(stride)),
-      ]),
-      doWhile(
-        op("i32.lt_u", get(at), get(end)),
-        set(left, load("v128.load", get(b))),
-        set(right, load("v128.load", get(b), 16)),
-        rows.flatMap(each),
-        bump(at, tileRows * bytes),
-        bump(b, tileCols * bytes),
-      ),
-      set(row, get(c)),
-      rows.flatMap((r) => [
-        store("v128.store", get(row), get(sums[2 * r]!)),
-        store("v128.store", get(row), get(sums[2 * r + 1]!), 16),
-        bump(row, get(stride)),
-      ]),
-      bump(c, tileCols * bytes),
-      bump(tiles, -1),
-    ),
-  );
-}
-
-type Panel = (a: number, b: number, c: number, depth: number, tiles: number, stride: number) => void;
-
-/** One of two matrices of a product as the panels that the code reads: [inner blocks][panels][depth][panel]. */
-interface Packed {
+/** A matrix as one of two factors: entry (k, i) stands at k · perInner + i · perOuter, k along the inner dimension. */
+interface Factor {
   data: Float64Array;
-  panels: number;
+  outer: number;
+  perInner: number;
+  perOuter: number;
 }
+
+type Part = (panels: number, none: number, part: number) => void;
 
 /** Multiplies matrices in its own memory, which grows to what the largest product needs. */
 export class Products {
   private readonly memory: WebAssembly.Memory;
-  private readonly panel: Panel;
+  private readonly module: WebAssembly.Module;
+  private readonly part: Part;
+  private readonly columns: number;
+  private readonly pool: WorkerPool | undefined;
+  private job: PoolRun | undefined;
 
-  /** Throws where a page's policy forbids generated code. */
-  constructor() {
-    const builder = new ModuleBuilder();
-    builder.define("panel", ["i32", "i32", "i32", "i32", "i32", "i32"], panel);
-    this.memory = new WebAssembly.Memory({ initial: 1 });
-    const module = new WebAssembly.Module(builder.encode({ shared: false, maximum: 0 }));
-    this.panel = new WebAssembly.Instance(module, { env: { memory: this.memory } }).exports.panel as Panel;
+  /** With threads and wide code as that engine has them. Throws where a page's policy forbids generated code. */
+  constructor(like?: Engine) {
+    const { threads = 1, wide } = like?.info() ?? {};
+    const shared = threads > 1;
+    this.columns = wide?.enabled ? 8 : 4;
+    this.memory = new WebAssembly.Memory({ initial: 1, ...(shared && { maximum: mostPages, shared }) });
+    const code = panelCode(this.columns, shared, mostPages);
+    this.module = compileOptimised(wide?.enabled === true, () => new WebAssembly.Module(code));
+    const { exports } = new WebAssembly.Instance(this.module, { env: { memory: this.memory } });
+    this.part = exports.part as Part;
+    if (shared) this.pool = new WorkerPool(this.memory, 0, threads - 1);
   }
 
   /** a · b */
   readonly multiply = (a: Matrix, b: Matrix): Matrix => {
-    const left = pack(a.cols, a.rows, tileRows, a.data, 1, a.cols);
-    const right = pack(a.cols, b.cols, tileCols, b.data, b.cols, 1);
-    const out = this.product(left, right, a.cols);
-    const stride = right.panels * tileCols;
+    const left = { data: a.data, outer: a.rows, perInner: 1, perOuter: a.cols };
+    const right = { data: b.data, outer: b.cols, perInner: b.cols, perOuter: 1 };
+    const { out, stride } = this.product(left, right, a.cols);
     const data = new Float64Array(a.rows * b.cols);
     for (let r = 0; r < a.rows; r++) data.set(out.subarray(r * stride, r * stride + b.cols), r * b.cols);
     return { rows: a.rows, cols: b.cols, data };
@@ -107,60 +62,99 @@ export class Products {
 
   /** Adds xᵀ · x to the lower triangle of `total`; above it anything may stand. */
   addGram(total: Matrix, x: Matrix): void {
-    const left = pack(x.rows, x.cols, tileRows, x.data, x.cols, 1);
-    const right = pack(x.rows, x.cols, tileCols, x.data, x.cols, 1);
-    const out = this.product(left, right, x.rows, (row) => Math.ceil(((row + 1) * tileRows) / tileCols));
-    const stride = right.panels * tileCols;
+    const own = { data: x.data, outer: x.cols, perInner: x.cols, perOuter: 1 };
+    const { out, stride } = this.product(own, own, x.rows, (rows) => Math.ceil(rows / this.columns));
     for (let r = 0; r < x.cols; r++) for (let c = 0; c <= r; c++) total.data[r * x.cols + c]! += out[r * stride + c]!;
   }
 
-  /** A view of the result, rows as long as all panels of `right`; only so many of these are computed for a panel of rows. */
-  private product(left: Packed, right: Packed, inner: number, panels = (_row: number) => right.panels): Float64Array {
-    const aBytes = left.data.length * bytes;
-    const bBytes = right.data.length * bytes;
-    const stride = right.panels * tileCols * bytes;
-    const c = aBytes + bBytes;
-    const needed = c + left.panels * tileRows * stride;
-    const missing = needed - this.memory.buffer.byteLength;
-    if (missing > 0) this.memory.grow(Math.ceil(missing / page));
+  /** Ends the threads. */
+  async dispose(): Promise<void> {
+    await this.job?.end();
+    this.job = undefined;
+    await this.pool?.dispose();
+  }
+
+  /**
+   * A view of the result, rows `stride` numbers apart, good until the next product. `tiles`: how many tiles of a row are
+   * wanted of the first so many rows; all unless given.
+   */
+  private product(
+    left: Factor,
+    right: Factor,
+    inner: number,
+    tiles: (rows: number) => number = () => Infinity,
+  ): { out: Float64Array; stride: number } {
+    const { columns } = this;
+    const [aPanels, bPanels] = [Math.ceil(left.outer / tileRows), Math.ceil(right.outer / columns)];
+    const stride = bPanels * columns;
+    const a = matricesOffset;
+    const b = a + inner * aPanels * tileRows * bytes;
+    const c = b + inner * stride * bytes;
+    const end = c + aPanels * tileRows * stride * bytes;
+    const missing = end - this.memory.buffer.byteLength;
+    if (missing > 0) this.memory.grow(Math.ceil(missing / pageBytes));
     const all = new Float64Array(this.memory.buffer);
-    all.set(left.data);
-    all.set(right.data, left.data.length);
-    all.fill(0, c / bytes, needed / bytes);
-    for (let from = 0; from < inner; from += depth) {
-      const steps = Math.min(depth, inner - from);
-      for (let row = 0; row < left.panels; row++) {
-        const a = (from * left.panels + row * steps) * tileRows * bytes;
-        const b = aBytes + from * right.panels * tileCols * bytes;
-        const tiles = Math.min(right.panels, panels(row));
-        this.panel(a, b, c + row * tileRows * stride, steps, tiles, stride);
-      }
+    pack(left, inner, tileRows, all, a / bytes);
+    pack(right, inner, columns, all, b / bytes);
+    all.fill(0, c / bytes, end / bytes);
+    const each = Math.ceil(aPanels / mostParts);
+    const parts = Array.from({ length: inner > 0 ? Math.ceil(aPanels / each) : 0 }, (_, i) => {
+      const panels = Math.min(each, aPanels - i * each);
+      const wanted = Math.min(bPanels, tiles((i * each + panels) * tileRows));
+      return { panels, first: i * each, a, b, c, inner, aPanels, bPanels, tiles: wanted };
+    });
+    this.compute(parts, inner * aPanels * tileRows * stride);
+    return { out: all.subarray(c / bytes, end / bytes), stride };
+  }
+
+  private compute(parts: readonly Omit<Record<keyof typeof partWords, number>, "state">[], work: number): void {
+    const words = new Int32Array(this.memory.buffer);
+    const places = parts.map((_, i) => partsOffset + i * partBytes);
+    for (const [i, part] of parts.entries()) {
+      const at = places[i]! / 4;
+      for (const [name, value] of Object.entries(part)) words[at + partWords[name as keyof typeof part]] = value;
+      Atomics.store(words, at, filled);
     }
-    return all.subarray(c / bytes, needed / bytes);
+    if (work > largeWork) this.wake();
+    for (const [i, { panels }] of parts.entries()) {
+      const at = places[i]! / 4;
+      if (Atomics.compareExchange(words, at, filled, running) !== filled) continue;
+      this.part(panels, 0, places[i]!);
+      Atomics.store(words, at, done);
+    }
+    for (const place of places) while (Atomics.load(words, place / 4) !== done);
+  }
+
+  private wake(): void {
+    if (!this.pool) return;
+    if (!this.job) {
+      this.pool.addModule(0, this.module);
+      const call = { module: 0, entry: "part", params: 0, operands: [{ base: "slot" as const, offset: 0 }] };
+      const slots = Array.from({ length: mostParts }, (_, i) => partsOffset + i * partBytes);
+      this.job = this.pool.start({ calls: [call], slots, scratch: slots.map(() => 0) });
+    }
+    this.job.wake();
   }
 }
 
-/** Entry (k, i) of the matrix stands at k · perInner + i · perOuter of the source. */
+/** Puts a factor where the code reads it: [inner blocks][panels][depth][panel], zeros beyond its end. */
 function pack(
+  { data, outer, perInner, perOuter }: Factor,
   inner: number,
-  outer: number,
   width: number,
-  source: Float64Array,
-  perInner: number,
-  perOuter: number,
-): Packed {
-  const panels = Math.ceil(outer / width);
-  const data = new Float64Array(inner * panels * width);
-  let out = 0;
+  to: Float64Array,
+  start: number,
+): void {
+  let out = start;
   for (let from = 0; from < inner; from += depth) {
     const end = Math.min(inner, from + depth);
     for (let first = 0; first < outer; first += width) {
       const count = Math.min(width, outer - first);
       for (let k = from; k < end; k++, out += width) {
         let at = k * perInner + first * perOuter;
-        for (let i = 0; i < count; i++, at += perOuter) data[out + i] = source[at]!;
+        for (let i = 0; i < count; i++, at += perOuter) to[out + i] = data[at]!;
+        for (let i = count; i < width; i++) to[out + i] = 0;
       }
     }
   }
-  return { data, panels };
 }

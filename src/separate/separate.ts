@@ -38,6 +38,15 @@ const attempts = 4;
 export async function separateModel(model: Model, given: SeparateOptions): Promise<{ model: Model; report: Report }> {
   const start = performance.now();
   const work = await prepare(model, given);
+  try {
+    return await separate(work, start);
+  } finally {
+    await work.products.dispose();
+  }
+}
+
+async function separate(work: Work, start: number): Promise<{ model: Model; report: Report }> {
+  const { model } = work;
   const { goal, onProgress } = work.options;
   const blind = goal.kind === "tolerance" && goal.value === 0;
   const metrics = blind ? new Map() : await measureMetrics(work);
@@ -81,7 +90,7 @@ async function prepare(model: Model, given: SeparateOptions): Promise<Work> {
   const engine = await model.engine();
   const costs = new Map(targets.map((target) => [target, targetCost(graph, target, specs.get(target.x)!, engine)]));
   const whole = networkCost(graph, inputs, engine);
-  return { model, engine, graph, specs, targets, costs, whole, samples, products: new Products(), options };
+  return { model, engine, graph, specs, targets, costs, whole, samples, products: new Products(engine), options };
 }
 
 const specsOf = (values: Values): Map<string, Spec> =>

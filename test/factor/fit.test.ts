@@ -1,15 +1,9 @@
 // Fits of forms: what they amount to, what they lose, and the tools they are made with.
 import { describe, expect, test } from "vitest";
+import { solvePositive } from "../../src/factor/cholesky.ts";
 import { fitForm } from "../../src/factor/fit.ts";
 import { type FitProblem, type FormName, forms } from "../../src/factor/forms.ts";
-import {
-  type Matrix,
-  matrix,
-  multiplyPlainly,
-  solvePositive,
-  transpose,
-  withDiagonal,
-} from "../../src/factor/matrix.ts";
+import { type Matrix, matrix, multiplyPlainly, transpose, withDiagonal } from "../../src/factor/matrix.ts";
 import { minimize } from "../../src/factor/minimize.ts";
 import { Products } from "../../src/separate/products.ts";
 import { seeded } from "../../src/separate/random.ts";
@@ -48,7 +42,7 @@ test("a positive definite system is solved", () => {
   const root = noise(20, 9);
   const a = withDiagonal(multiplyPlainly(transpose(root), root), () => 0.1);
   const b = noise(9, 4);
-  expect(largest(multiplyPlainly(a, solvePositive(a, b)), b)).toBeLessThan(1e-10);
+  expect(largest(multiplyPlainly(a, solvePositive(a, b, multiplyPlainly)), b)).toBeLessThan(1e-10);
 });
 
 test("Rosenbrock's valley is followed to its end", () => {
