@@ -28,7 +28,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   graph: ["errors", "tensor", "factor", "plan", "kernels", "run", "engine"],
   onnx: ["errors", "tensor", "factor", "plan", "kernels", "run", "engine", "graph", "@bufbuild/protobuf/wire"],
   "onnx/index.ts": ["errors", "tensor", "factor", "graph", "onnx", "separate"],
-  separate: ["errors", "tensor", "factor", "wasm/assembler.ts", "engine", "graph", "onnx"],
+  separate: ["errors", "tensor", "factor", "wasm", "engine", "graph", "onnx"],
   node: ["errors", "tensor", "npm"],
   cli: ["errors", "index", "onnx/index.ts", "run/peaks.ts", "run/kernel-times.ts", "node", "npm"],
 };
