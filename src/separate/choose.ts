@@ -11,7 +11,7 @@ import type { Target } from "./targets.ts";
 import { affordable, breathe, type Choice, type Metrics, type Work } from "./work.ts";
 
 /** Multiply-accumulates for the second moments of one layer: places are left out beyond that. */
-const mostMomentWork = 4e9;
+const mostMomentWork = 8e9;
 /** Samples that curves are fitted to, and others that judge them: at most, and fewer of large networks. */
 const most = { fitted: 300, judged: 120 };
 

@@ -13,7 +13,7 @@ import type { Target } from "./targets.ts";
 import { affordable, breathe, type Choice, type Metrics, type Work } from "./work.ts";
 
 /** Multiply-accumulates for the second moments of one layer: places are left out beyond that. */
-const mostMomentWork = 1.2e10;
+const mostMomentWork = 3e10;
 /** Nearly all steps are taken: late ones still gain. */
 const search = { iterations: 200, leastGain: 1e-5 };
 

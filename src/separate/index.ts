@@ -1,4 +1,20 @@
-// What the outside may use of separating: exports only.
+// What the outside may use of separating. Its code is loaded when it is first called for: most of those who run models never
+// separate one.
+import type { Model } from "../onnx/model.ts";
+import type { SeparateOptions } from "./options.ts";
+import type { Report } from "./report.ts";
+
 export type { SeparateOptions } from "./options.ts";
 export type { LayerReport, Report } from "./report.ts";
-export { separateModel } from "./separate.ts";
+
+/**
+ * A model with separable convolutions in place of regular ones, and what became of each layer. The model given stays as it
+ * is; what comes back is a model of its own: run it, save it, dispose of it.
+ *
+ * @throws InvalidArgumentError for wrong options, a model without convolutions that could be separated, and a goal out of
+ * reach (the error says what is in reach).
+ */
+export async function separateModel(model: Model, options: SeparateOptions): Promise<{ model: Model; report: Report }> {
+  const { separate } = await import("./separate.ts");
+  return separate(model, options);
+}

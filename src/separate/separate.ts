@@ -28,24 +28,18 @@ const most = { metric: 300, damage: 300 };
 /** How often a goal that was missed is aimed at again. */
 const attempts = 4;
 
-/**
- * A model with separable convolutions in place of regular ones, and what became of each layer. The model given stays as it
- * is; what comes back is a model of its own: run it, save it, dispose of it.
- *
- * @throws InvalidArgumentError for wrong options, a model without convolutions that could be separated, and a goal out of
- * reach (the error says what is in reach).
- */
-export async function separateModel(model: Model, given: SeparateOptions): Promise<{ model: Model; report: Report }> {
+/** See index.ts. */
+export async function separate(model: Model, given: SeparateOptions): Promise<{ model: Model; report: Report }> {
   const start = performance.now();
   const work = await prepare(model, given);
   try {
-    return await separate(work, start);
+    return await separateWork(work, start);
   } finally {
     await work.products.dispose();
   }
 }
 
-async function separate(work: Work, start: number): Promise<{ model: Model; report: Report }> {
+async function separateWork(work: Work, start: number): Promise<{ model: Model; report: Report }> {
   const { model } = work;
   const { goal, onProgress } = work.options;
   const blind = goal.kind === "tolerance" && goal.value === 0;

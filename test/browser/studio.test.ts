@@ -1,13 +1,11 @@
 // The studio's four views, each at its job, in a real browser: as people use it, by pointer and by keys alone.
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { describe, expect } from "vitest";
 import { createEngine, type Filter, type FilterOptions, factorize } from "../../src/index.ts";
 import { sumOf } from "../../web/src/state/state.ts";
-import { attribute, big, model, node, tensor, value } from "../onnx/build.ts";
 import { isolation, permission } from "./site.ts";
-import { inside, painted, pixelsOf, type Setting, settled, studioTest } from "./studio.ts";
+import { inside, painted, pixelsOf, type Setting, seriousFindings, settled, studioTest } from "./studio.ts";
 
 const grid = (page: Page) => page.getByRole("grid", { name: /values of the filter/ });
 const valuesIn = async (page: Page): Promise<string[]> => grid(page).getByRole("gridcell").allInnerTexts();
@@ -166,56 +164,6 @@ studioTest("the layer view counts the textbook's example, and steps through it",
   await expect.poll(() => place.inputValue()).not.toBe(before);
 });
 
-describe("the model view", () => {
-  const weights = new Uint8Array(Float32Array.from({ length: 8 * 3 * 9 }, (_, i) => Math.sin(i * i)).buffer);
-  const bytes = model({
-    nodes: [
-      node("Conv", ["x", "w"], ["h"], { attribute: [attribute("pads", { ints: big([1, 1, 1, 1]), type: 7n })] }),
-      node("Relu", ["h"], ["y"]),
-    ],
-    initializers: [tensor("w", [8, 3, 3, 3], { rawData: weights })],
-    inputs: [value("x", [1, 3, 16, 16])],
-    outputs: [value("y", [1, 8, 16, 16])],
-  });
-  const open = (page: Page, name: string, buffer: Uint8Array) =>
-    page
-      .locator("input[type=file]")
-      .setInputFiles({ name, mimeType: "application/octet-stream", buffer: Buffer.from(buffer) });
-
-  studioTest("lists layers, draws their losses, and runs on a picture", async ({ visit }) => {
-    const page = await visit("#v=1&tab=model");
-    await open(page, "small.onnx", bytes);
-    await page.getByRole("heading", { name: "small.onnx" }).waitFor();
-    expect(await page.locator(".summary").textContent()).toContain("55.3 k");
-    await page.getByRole("button", { name: /conv 3 × 3/ }).click();
-    const chart = page.getByRole("img", { name: /^Error of the weights/ });
-    await chart.waitFor();
-    const said = await chart.getAttribute("aria-label");
-    for (const split of ["depthwise", "spatial", "bottleneck"]) expect(said).toContain(`${split}: `);
-    await page.getByRole("button", { name: "Run and time it" }).click();
-    await page.getByText(/a run \(median of \d+/).waitFor();
-    await page.getByText(/y, 1 × 8 × 16 × 16: from 0 to/).waitFor();
-  });
-
-  studioTest("gives a message for hostile files, and stays usable", async ({ visit }) => {
-    const page = await visit("#v=1&tab=model");
-    const alert = page.getByRole("alert");
-    const hostile: [string, Uint8Array][] = [
-      ["text.onnx", new TextEncoder().encode("this is no model")],
-      ["cut.onnx", bytes.subarray(0, bytes.length >> 1)],
-      ["empty.onnx", new Uint8Array()],
-      ["unknown.onnx", model({ nodes: [node("Evil", ["x"], ["y"])], inputs: [value("x", [1])], outputs: [value("y", [1])] })],
-      ["huge.onnx", model({ nodes: [node("Relu", ["x"], ["y"])], initializers: [tensor("w", [2 ** 30, 2 ** 20], { rawData: new Uint8Array(4) })], inputs: [value("x", [1])], outputs: [value("y", [1])] })],
-    ]; // biome-ignore format: a table
-    for (const [name, buffer] of hostile) {
-      await open(page, name, buffer);
-      await alert.filter({ hasText: `${name} could not be opened` }).waitFor();
-    }
-    await open(page, "small.onnx", bytes);
-    await page.getByRole("heading", { name: "small.onnx" }).waitFor();
-  });
-});
-
 describe("addresses", () => {
   studioTest("hold what is shown, through Back and a reload", async ({ visit }) => {
     const page = await visit();
@@ -263,22 +211,12 @@ describe("settings", () => {
   });
 });
 
-interface Axe {
-  axe: {
-    run(options: {
-      resultTypes: string[];
-    }): Promise<{ violations: { id: string; impact: string; nodes: { html: string; failureSummary: string }[] }[] }>;
-  };
-}
-
 describe("access", () => {
-  const axe = readFileSync(new URL(import.meta.resolve("axe-core/axe.min.js")), "utf8");
   const looks = [["light", 1280], ["dark", 360]] as const; // biome-ignore format: one line
   studioTest.for(looks)("axe finds nothing serious: %s, %i pixels", async ([colorScheme, width], { visit }) => {
     const page = await visit("#v=1&tab=filter&filter=laplacian-of-gaussian&rank=1", {
       ...{ colorScheme, viewport: { width, height: 800 }, reducedMotion: "reduce" },
     });
-    await page.evaluate(axe);
     for (const tab of ["Filter", "Picture", "Layer", "Model"]) {
       await page.getByRole("tab", { name: tab }).click();
       if (tab === "Picture") await painted(page);
@@ -288,15 +226,7 @@ describe("access", () => {
         return { scrollWidth, clientWidth };
       });
       expect(scrollWidth).toBeLessThanOrEqual(clientWidth);
-      const { violations } = await page.evaluate(() =>
-        (globalThis as unknown as Axe).axe.run({ resultTypes: ["violations"] }),
-      );
-      const serious = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
-      const said = serious.map(({ id, nodes }) => [
-        id,
-        ...nodes.map(({ html, failureSummary }) => html + failureSummary),
-      ]);
-      expect(said).toEqual([]);
+      expect(await seriousFindings(page)).toEqual([]);
     }
   });
 

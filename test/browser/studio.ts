@@ -1,5 +1,5 @@
 // The studio as a browser gets it: built once for a file of tests, served with the headers under test, one page for each visit.
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playwright-core";
@@ -120,4 +120,22 @@ export function inside({ width, height, data }: Pixels, inner: { width: number; 
     out.set(data.subarray(start, start + 4 * inner.width), 4 * y * inner.width);
   }
   return out;
+}
+
+interface Axe {
+  axe: {
+    run(options: {
+      resultTypes: string[];
+    }): Promise<{ violations: { id: string; impact: string; nodes: { html: string; failureSummary: string }[] }[] }>;
+  };
+}
+
+/** What axe finds on a page that is serious: rules, each with where and why. */
+export async function seriousFindings(page: Page): Promise<string[][]> {
+  await page.evaluate(readFileSync(new URL(import.meta.resolve("axe-core/axe.min.js")), "utf8"));
+  const { violations } = await page.evaluate(() =>
+    (globalThis as unknown as Axe).axe.run({ resultTypes: ["violations"] }),
+  );
+  const serious = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
+  return serious.map(({ id, nodes }) => [id, ...nodes.map(({ html, failureSummary }) => html + failureSummary)]);
 }

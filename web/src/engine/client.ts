@@ -4,13 +4,13 @@ import type { Calls, Kind, Reply, ToWorker } from "./protocol.ts";
 interface Waiting {
   resolve(answer: unknown): void;
   reject(error: Error): void;
-  progress?(done: number): void;
+  progress?(done: number, what?: string): void;
 }
 
 export interface CallHooks {
   transfer?: Transferable[];
   signal?: AbortSignal;
-  onProgress?(done: number): void;
+  onProgress?(done: number, what?: string): void;
 }
 
 const waiting = new Map<number, Waiting>();
@@ -22,7 +22,7 @@ function start(): Worker {
   started.onmessage = ({ data }: MessageEvent<Reply>) => {
     const call = waiting.get(data.id);
     if ("progress" in data) {
-      call?.progress?.(data.progress);
+      call?.progress?.(data.progress, data.what);
       return;
     }
     waiting.delete(data.id);

@@ -2,10 +2,12 @@
 import type { Image, Tensor } from "rank1";
 import { explainModel, type Inspection, imageToTensor, inspectModel, loadModel, type Model } from "rank1/onnx";
 import { engine } from "./pictures.ts";
-import type { Calls, Context, Curves, ModelRun } from "./protocol.ts";
+import type { Calls, Context, Curves, ModelRun, Scaling } from "./protocol.ts";
 
 interface Opened {
   model: Model;
+  /** What it became, if it was separated. */
+  separated?: Model;
   /** Of its inputs, by name: sides that the file leaves open are chosen here. */
   shapes: Record<string, number[]>;
   inspection: Inspection;
@@ -26,11 +28,12 @@ export async function open({ bytes }: Calls["open"]["args"]): Promise<Inspection
   );
   const inspection = inspectModel(model, { shapes });
   opened?.model.dispose();
+  opened?.separated?.dispose();
   opened = { model, shapes, inspection };
   return inspection;
 }
 
-function current(): Opened {
+export function current(): Opened {
   if (!opened) throw new Error("there is no model yet");
   return opened;
 }
@@ -56,18 +59,15 @@ export async function curves(_: undefined, { signal, progress }: Context): Promi
 const runMilliseconds = 1000;
 const mostRuns = 30;
 
-export async function run({ picture, scaling }: Calls["run"]["args"], { signal }: Context): Promise<ModelRun> {
-  const { model, shapes } = current();
-  const { name, layout, width, height, channels } = pictureInput(shapes);
-  const image: Image = { ...picture, channels: 4, data: new Uint8Array(picture.data) };
-  const perChannel = (list: readonly number[]) => (channels === 1 ? [list[0]!] : list);
-  const [mean, std] = [perChannel(scaling.mean), perChannel(scaling.std)];
-  const inputs: Record<string, Tensor> = {
-    [name]: imageToTensor(image, { size: { width, height }, channels, layout, mean, std }),
-  };
-  for (const [other, shape] of Object.entries(shapes)) {
-    if (other !== name) throw new Error(`the model also wants ${other} (${shape.join(" x ")}), which is no picture`);
-  }
+export async function run(
+  { picture, scaling, separated }: Calls["run"]["args"],
+  { signal }: Context,
+): Promise<ModelRun> {
+  const opened = current();
+  const { shapes } = opened;
+  const model = separated ? opened.separated! : opened.model;
+  const { name } = pictureInput(shapes);
+  const inputs = inputsOf({ ...picture, channels: 4, data: new Uint8Array(picture.data) }, scaling);
   const begin = performance.now();
   let result = await model.run(inputs, { signal });
   const first = performance.now() - begin;
@@ -88,8 +88,20 @@ export async function run({ picture, scaling }: Calls["run"]["args"], { signal }
   };
 }
 
+/** The inputs of the model that is open for a picture. */
+export function inputsOf(picture: Image, scaling: Scaling): Record<string, Tensor> {
+  const { shapes } = current();
+  const { name, layout, width, height, channels } = pictureInput(shapes);
+  const perChannel = (list: readonly number[]) => (channels === 1 ? [list[0]!] : list);
+  const [mean, std] = [perChannel(scaling.mean), perChannel(scaling.std)];
+  for (const [other, shape] of Object.entries(shapes)) {
+    if (other !== name) throw new Error(`the model also wants ${other} (${shape.join(" x ")}), which is no picture`);
+  }
+  return { [name]: imageToTensor(picture, { size: { width, height }, channels, layout, mean, std }) };
+}
+
 /** The input that a picture fits: four sides, of which the second or the last are channels. */
-function pictureInput(shapes: Record<string, number[]>) {
+export function pictureInput(shapes: Record<string, number[]>) {
   const isColours = (n: number | undefined): n is 1 | 3 => n === 1 || n === 3;
   for (const [name, shape] of Object.entries(shapes)) {
     const [, second, third, last] = shape;

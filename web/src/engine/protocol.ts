@@ -1,6 +1,6 @@
 // What the page and its worker say to each other: calls by name, each with an answer, an error, or word of progress.
 import type { EngineInfo, Filter, FilterFactors, FilterOptions, Plan } from "rank1";
-import type { Inspection, ModelPlan } from "rank1/onnx";
+import type { Inspection, ModelPlan, Report } from "rank1/onnx";
 import type { Display } from "../picture/display.ts";
 import type { LayerChoice } from "../state/hash.ts";
 
@@ -60,6 +60,26 @@ export interface ModelRun {
   plan: ModelPlan;
 }
 
+/** How a model is to be separated, and by which pictures: "drawn" are those that the bundled network knows. */
+export interface SeparateCall {
+  pictures: readonly File[] | "drawn";
+  /** Whether pieces of larger pictures are taken instead of making these smaller. */
+  pieces: boolean;
+  scaling: Scaling;
+  /** A reduction of the multiplications; without pictures a depth multiplier. */
+  goal: { reduce: number } | { rank: number };
+}
+
+export interface Separation {
+  report: Report;
+  /** The new ONNX file. */
+  file: Uint8Array<ArrayBuffer>;
+  /** Names of files that are no pictures. */
+  skipped: string[];
+  /** Of drawn pictures that nothing was fitted to: how many were named right. */
+  right?: { before: number; after: number; of: number };
+}
+
 /** Errors of a layer's splits at shares of its multiplications, one list a layer; empty where it has none. */
 export type Curves = Record<string, { share: number; error: number; rank: number }[]>[];
 
@@ -74,7 +94,9 @@ export interface Calls {
   layer: { args: LayerChoice; answer: LayerPlans };
   open: { args: { bytes: ArrayBuffer }; answer: Inspection };
   curves: { args: undefined; answer: Curves };
-  run: { args: { picture: Pixels; scaling: Scaling }; answer: ModelRun };
+  /** Runs the model that is open, or what separating has made of it. */
+  run: { args: { picture: Pixels; scaling: Scaling; separated?: boolean }; answer: ModelRun };
+  separate: { args: SeparateCall; answer: Separation };
 }
 
 export type Kind = keyof Calls;
@@ -83,10 +105,10 @@ export type ToWorker = Request | { abort: number };
 export type Reply =
   | { id: number; answer: unknown }
   | { id: number; error: string; aborted: boolean }
-  | { id: number; progress: number };
+  | { id: number; progress: number; what?: string };
 
 /** What a call of the worker may use. */
 export interface Context {
   signal: AbortSignal;
-  progress(done: number): void;
+  progress(done: number, what?: string): void;
 }

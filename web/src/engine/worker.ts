@@ -1,12 +1,19 @@
 // The worker: one engine, the picture and the model that are looked at. Pages stay free while it computes.
 import { layer } from "./layers.ts";
-import { curves, open, run } from "./models.ts";
 import { decode, filter, info, measure, stages } from "./pictures.ts";
 import type { Calls, Context, Kind, Reply, Request, ToWorker } from "./protocol.ts";
 
 type Answers = { [K in Kind]: (args: Calls[K]["args"], context: Context) => Promise<Calls[K]["answer"]> };
 
-const answers: Answers = { info, decode, filter, stages, measure, layer, open, curves, run };
+/** Models are read, run and separated by code that is loaded when the first one is opened. */
+const models = () => import("./models.ts");
+const answers: Answers = {
+  ...{ info, decode, filter, stages, measure, layer },
+  open: async (args) => (await models()).open(args),
+  curves: async (args, context) => (await models()).curves(args, context),
+  run: async (args, context) => (await models()).run(args, context),
+  separate: async (args, context) => (await import("./separation.ts")).separate(args, context),
+};
 const running = new Map<number, AbortController>();
 const scope = self as unknown as {
   onmessage: (event: MessageEvent<ToWorker>) => void;
@@ -22,7 +29,7 @@ async function answer({ id, kind, args }: Request): Promise<void> {
   const controller = new AbortController();
   running.set(id, controller);
   try {
-    const progress = (done: number): void => scope.postMessage({ id, progress: done });
+    const progress = (done: number, what?: string): void => scope.postMessage({ id, progress: done, what });
     const found = await (answers[kind] as Answers[Kind])(args as never, { signal: controller.signal, progress });
     scope.postMessage({ id, answer: found }, buffersOf(found));
   } catch (error) {

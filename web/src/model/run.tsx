@@ -1,14 +1,13 @@
 // The model on the picture of the second view: its outputs, the time of a run in this browser, and how it is computed.
-import { useSignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect } from "preact/hooks";
 import type { ModelRun } from "../engine/protocol.ts";
-import { Bar, Select } from "../parts/controls.tsx";
+import { Select } from "../parts/controls.tsx";
 import { followPicture, source } from "../picture/source.ts";
-import { milliseconds, number, percent, plural, times } from "../text.ts";
-import { busy, run, runModel, scalings } from "./state.ts";
+import { milliseconds, plural, times } from "../text.ts";
+import { Outputs } from "./outputs.tsx";
+import { busy, cancel, run, runModel, scaling, scalings } from "./state.ts";
 
 export function Run() {
-  const scaling = useSignal("0 to 1");
   useEffect(followPicture, []);
   const result = run.value;
   return (
@@ -27,10 +26,15 @@ export function Run() {
           type="button"
           class="primary"
           disabled={busy.value !== "" || !source.value}
-          onClick={() => runModel(scalings[scaling.value]!)}
+          onClick={() => void runModel()}
         >
           Run and time it
         </button>
+        {busy.value !== "" && (
+          <button type="button" onClick={cancel}>
+            Cancel
+          </button>
+        )}
         <p class="hint">
           {source.value ? `On “${source.value.name}”, the picture of the Picture view.` : "The picture is on its way."}
         </p>
@@ -47,11 +51,7 @@ function Result({ result: { outputs, milliseconds: ms, shape, input, plan } }: {
         <b>{milliseconds(ms.median)}</b> a run (median of {ms.runs}; the first, with compiling, {milliseconds(ms.first)}
         ), on {input} {times(shape)}.
       </p>
-      <div class="outputs">
-        {outputs.map((output) => (
-          <Output key={output.name} output={output} />
-        ))}
-      </div>
+      <Outputs outputs={outputs} />
       <details>
         <summary>
           The plan: {plural(plan.parts.length, "part")}, {plural(plan.kernels.length, "kernel")}
@@ -91,67 +91,5 @@ function Works({ plan }: { plan: ModelRun["plan"] }) {
         </tbody>
       </table>
     </section>
-  );
-}
-
-type ModelOutput = ModelRun["outputs"][number];
-
-/** What an output looks like: a picture, scores, or numbers. */
-function Output({ output }: { output: ModelOutput }) {
-  const { name, shape, data } = output;
-  const channels = shape.length === 4 ? shape[1]! : 0;
-  const isPicture = (channels === 1 || channels === 3) && shape[2]! > 8 && shape[3]! > 8;
-  return (
-    <figure>
-      {isPicture ? <Picture output={output} /> : data.length <= 1000 ? <Scores values={data} /> : null}
-      <figcaption>
-        {name}, {times(shape)}: from {number(Math.min(...extremes(data)))} to {number(Math.max(...extremes(data)))}
-      </figcaption>
-    </figure>
-  );
-}
-
-function extremes(data: Float32Array): [number, number] {
-  let [least, most] = [Infinity, -Infinity];
-  for (const value of data) [least, most] = [Math.min(least, value), Math.max(most, value)];
-  return [least, most];
-}
-
-function Picture({ output: { name, shape, data } }: { output: ModelOutput }) {
-  const canvas = useRef<HTMLCanvasElement>(null);
-  const [, channels, height, width] = shape as [number, number, number, number];
-  useEffect(() => {
-    const image = new ImageData(width, height);
-    const scale = extremes(data)[1] > 2 ? 1 : 255;
-    for (let i = 0; i < width * height; i++) {
-      for (let c = 0; c < 3; c++) image.data[4 * i + c] = scale * data[(c % channels) * width * height + i]!;
-      image.data[4 * i + 3] = 255;
-    }
-    canvas.current!.getContext("2d")!.putImageData(image, 0, 0);
-  }, [data, width, height, channels]);
-  return (
-    <canvas ref={canvas} width={width} height={height} role="img" aria-label={`The output ${name} as a picture`} />
-  );
-}
-
-const mostScores = 5;
-
-/** The largest of a list of scores; as shares where they are logits. */
-function Scores({ values }: { values: Float32Array }) {
-  const [least, most] = extremes(values);
-  const sum = values.reduce((total, value) => total + Math.exp(value - most), 0);
-  const areShares = least >= 0 && Math.abs(values.reduce((total, value) => total + value, 0) - 1) < 1e-3;
-  const share = (value: number): number => (areShares ? value : Math.exp(value - most) / sum);
-  const best = Array.from(values, (value, index) => ({ value, index })).sort((a, b) => b.value - a.value);
-  return (
-    <ol class="scores">
-      {best.slice(0, mostScores).map(({ value, index }) => (
-        <li key={index}>
-          <span>class {index}</span>
-          <Bar share={share(value)} />
-          <span>{percent(share(value))}</span>
-        </li>
-      ))}
-    </ol>
   );
 }

@@ -6,7 +6,8 @@ import { modelSnippets } from "../snippets.ts";
 import { plural, quantity, times } from "../text.ts";
 import { Layers } from "./layers.tsx";
 import { Run } from "./run.tsx";
-import { busy, model, type OpenModel, openModel } from "./state.ts";
+import { Separate } from "./separation.tsx";
+import { busy, model, type OpenModel, openExample, openModel } from "./state.ts";
 
 export function ModelView() {
   const open = model.value;
@@ -26,7 +27,7 @@ export function ModelView() {
         {!open && (
           <p>
             Where are its multiplications, and how well could each layer be separated? Models that take pictures can be
-            run and timed here, too.
+            run, timed and separated here.
           </p>
         )}
       </header>
@@ -38,6 +39,7 @@ export function ModelView() {
         <>
           <Layers inspection={open.inspection} />
           <Run />
+          <Separate open={open} />
           <Copy snippets={snippetsOf(open)} />
         </>
       )}
@@ -56,7 +58,12 @@ function Empty() {
         <path d="M24 6v24M14 20l10 10 10-10M8 34v8h32v-8" />
       </svg>
       <h2>Drop an ONNX file</h2>
-      <OpenButton primary />
+      <div class="row">
+        <OpenButton primary />
+        <button type="button" onClick={() => void openExample()}>
+          Try the bundled one
+        </button>
+      </div>
       <p class="hint">
         It is read in this browser, and sent nowhere. Upscalers such as waifu2x and detectors such as UltraFace work
         well.
