@@ -70,7 +70,9 @@ describe.skipIf(missing)(`examples of models${missing}`, () => {
     const [small, output] = [join(folder, "small.png"), join(folder, "doubled.png")];
     const crop = { left: 300, top: 200, width: 150, height: 40 };
     await sharp(dataPath("images/kodak-23.png")).extract(crop).toFile(small);
-    expect(run("examples/upscale.ts", model("waifu2x-scale2"), small, output)).toBe("150 x 40 -> 300 x 80\n");
+    expect(run("examples/upscale.ts", model("waifu2x-scale2"), small, output)).toMatch(
+      /^150 x 40 -> 300 x 80 in [\d.]+ s\n$/,
+    );
     // Halved again it is what it was; a seam between tiles (142 pixels wide) or a shift would show.
     const halved = await sharp(output).resize(150, 40, { kernel: "linear" }).raw().toBuffer();
     const original = await sharp(small).raw().toBuffer();
@@ -83,5 +85,11 @@ describe.skipIf(missing)(`examples of models${missing}`, () => {
     };
     expect(error(0, 150)).toBeLessThan(6);
     expect(error(140, 144)).toBeLessThan(10);
+
+    const said = run("examples/compare.ts", model("waifu2x-scale2"), model("waifu2x-scale2"), small, output);
+    expect(said).toMatch(/^original: [\d.]+ s\nseparated: [\d.]+ s\nthey agree to Infinity dB/);
+    expect(said).toMatch(/against the truth: Infinity dB and Infinity dB\n$/);
+    const difference = await sharp(join(folder, "small-difference.png")).raw().toBuffer();
+    expect(difference.every((value) => value === 128)).toBe(true);
   });
 });

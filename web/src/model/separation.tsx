@@ -118,11 +118,11 @@ function Result({ open }: { open: OpenModel }) {
         )}
         {reached.damage !== undefined && <Figure value={number(reached.damage, 2)}>{measure} of its outputs</Figure>}
         {right && (
-          <Figure value={`${percent(right.before / right.of)} → ${percent(right.after / right.of)}`}>
-            of {right.of} other drawn shapes named right
+          <Figure value={percent(right.after / right.of)}>
+            of {right.of} other drawn shapes named right; {percent(right.before / right.of)} before
           </Figure>
         )}
-        <Figure value={`${quantity(parameters.before)} → ${quantity(parameters.after)}`}>parameters</Figure>
+        <Figure value={quantity(parameters.after)}>parameters, of {quantity(parameters.before)}</Figure>
       </div>
       {!reached.met && <p>The goal of {goal.value} was missed: this is the nearest found.</p>}
       {skipped.length > 0 && <p class="hint">Left out, no pictures: {skipped.join(", ")}.</p>}
