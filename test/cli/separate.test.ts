@@ -1,11 +1,13 @@
 // rank1 separate on the bundled network: files, table, page, and wrong usage.
-import { existsSync, mkdtempSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import sharp from "sharp";
 import { expect, test } from "vitest";
 import { separatePage } from "../../src/cli/separate-page.ts";
 import { exampleModel } from "../../src/node/package.ts";
+import { drawShapes } from "../../src/node/shapes/draw.ts";
 import { loadModel, type Report } from "../../src/onnx/index.ts";
 import { rank1 } from "./run.ts";
 
@@ -24,6 +26,21 @@ test("writes a model, its settings and a page, and says what it did", async () =
   const html = readFileSync(report, "utf8");
   expect(html).toMatch(/<th scope="row">\/conv6\/Conv<\/th>/);
   expect(html).not.toMatch(/undefined|NaN/);
+});
+
+test("names what is no picture among the pictures, and goes on without it", async () => {
+  const pictures = mkdtempSync(join(tmpdir(), "rank1-pictures-"));
+  for (const [i, { picture }] of drawShapes(6, 9).entries()) {
+    const { width, height, data } = picture;
+    await sharp(data, { raw: { width, height, channels: 3 } }).toFile(join(pictures, `${i}.png`));
+  }
+  writeFileSync(join(pictures, "broken.png"), "no picture");
+  const output = join(folder, "fitted.onnx");
+  const flags = ["--reduce", "1.01", "--layers", "/conv1/*", "--calibrate", pictures, "--json"];
+  const { stdout, stderr, code } = await rank1("separate", model, "-o", output, ...flags);
+  expect(code).toBe(0);
+  expect(stderr).toMatch(/left out: .*broken\.png: /);
+  expect(JSON.parse(stdout)).toMatchObject({ version: 1, samples: 6, reached: { met: true } });
 });
 
 test.each([
