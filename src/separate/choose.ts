@@ -23,7 +23,7 @@ export async function measureCurves(work: Work, metrics: Metrics, onProgress: (d
   const { targets, specs, costs, graph, engine, samples, products, options } = work;
   const { signal, seed } = options;
   const fittings = await curveFittings(work, metrics);
-  const judging = samples?.some("judge", affordable(work, 5e9, 2, most.judged));
+  const judging = samples?.some("judge", affordable(work, 5e9, 6, most.judged));
   const curves = new Map<Target, readonly Point[]>();
   for (const [i, target] of targets.entries()) {
     onProgress(i / targets.length);
@@ -63,7 +63,7 @@ function costBetween(work: Work, target: Target): (form: FormName, rank: number)
 async function curveFittings(work: Work, metrics: Metrics): Promise<Map<Target, Fitting>> {
   const { targets, graph, engine, samples, products, options } = work;
   if (!samples) return new Map(targets.map((target) => [target, blindFitting(target)]));
-  const fitted = samples.some("fit", affordable(work, 2e11, 8, most.fitted));
+  const fitted = samples.some("fit", affordable(work, 4e11, 8, most.fitted));
   const moments = new Map(
     targets.map((target) => [
       target,

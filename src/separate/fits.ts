@@ -53,7 +53,7 @@ async function fittingOf(work: Work, graph: Graph, target: Target, metrics: Metr
   const { samples, products, engine, options } = work;
   if (!samples) return blindFitting(target);
   const { x, y, added, transposed } = target;
-  const fitted = samples.some("fit", affordable(work, 3e11, 20, samples.count));
+  const fitted = samples.some("fit", affordable(work, 6e11, 20, samples.count));
   const moments = new Moments(target, products, shareOf(target, fitted.count, mostMomentWork), !transposed);
   const names = added === undefined ? [] : [added];
   const before = new Runner(withOutputs(work.graph, transposed ? [x] : [y, ...names]), engine);

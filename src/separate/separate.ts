@@ -95,7 +95,7 @@ async function measureMetrics(work: Work): Promise<Metrics> {
   if (!samples) return new Map();
   options.onProgress(0.02, "measuring what errors cost");
   const random = seeded(options.seed);
-  return metricsOf(graph, engine, targets, samples.some("fit", affordable(work, 1.2e10, 2, most.metric)), {
+  return metricsOf(graph, engine, targets, samples.some("fit", affordable(work, 1.2e10, 4, most.metric)), {
     products,
     random,
     signal: options.signal,

@@ -48,7 +48,8 @@ a picture number by number. Here are ${chapters.length} of them on ${inputs}: wh
 and how long each way takes on this machine.`,
     beside: halves(chapters[0]!),
     sections,
-    footer: "Written by <code>rank1 demo</code>. The pictures in full quality are in the folder of this page.",
+    footer:
+      "Written by <code>rank1 demo</code>. The pictures in full quality are in the folder of this page. To try filters by hand: the studio, <code>npm run studio</code> in rank1’s repository.",
   });
 }
 
