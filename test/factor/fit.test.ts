@@ -1,10 +1,11 @@
 // Fits of forms: what they amount to, what they lose, and the tools they are made with.
-import { describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { solvePositive } from "../../src/factor/cholesky.ts";
 import { fitForm } from "../../src/factor/fit.ts";
 import { type FitProblem, type FormName, forms } from "../../src/factor/forms.ts";
 import { type Matrix, matrix, multiplyPlainly, transpose, withDiagonal } from "../../src/factor/matrix.ts";
 import { minimize } from "../../src/factor/minimize.ts";
+import { createEngine, type Engine } from "../../src/index.ts";
 import { Products } from "../../src/separate/products.ts";
 import { seeded } from "../../src/separate/random.ts";
 
@@ -13,17 +14,36 @@ const noise = (rows: number, cols: number): Matrix => matrix(rows, cols, normal)
 const largest = (a: Matrix, b: Matrix): number => Math.max(...a.data.map((value, i) => Math.abs(value - b.data[i]!)));
 const tools = { multiply: multiplyPlainly, random: normal };
 
-describe("products by generated code", () => {
-  const products = new Products();
+describe.each([
+  [1, false],
+  [2, false],
+  [1, true],
+  [2, true],
+])("products by generated code, %i threads, wide: %s", (threads, wide) => {
+  let [engine, products] = [undefined as Engine | undefined, new Products()];
+  beforeAll(async () => {
+    engine = await createEngine({ threads, wide });
+    products = new Products(engine);
+    return async () => {
+      await products.dispose();
+      engine!.dispose();
+    };
+  });
+
   test.each([
     [1, 1, 1],
     [6, 8, 4],
     [7, 5, 3],
     [13, 300, 9],
     [5, 513, 6],
+    [3, 0, 2],
+    [130, 257, 33],
   ])("%i × %i × %i", (m, k, n) => {
     const [a, b] = [noise(m, k), noise(k, n)];
-    expect(largest(products.multiply(a, b), multiplyPlainly(a, b))).toBeLessThan(1e-12 * k);
+    const found = products.multiply(a, b);
+    expect(largest(found, multiplyPlainly(a, b))).toBeLessThan(1e-12 * (k + 1));
+    // The same sums in the same order, whatever computes them.
+    expect(found).toEqual(new Products().multiply(a, b));
   });
 
   test("of a matrix with itself, added up", () => {
@@ -38,11 +58,17 @@ describe("products by generated code", () => {
   });
 });
 
-test("a positive definite system is solved", () => {
-  const root = noise(20, 9);
+test.each([1, 9, 32, 33, 100])("a positive definite system of %i unknowns is solved", (size) => {
+  const root = noise(size + 11, size);
   const a = withDiagonal(multiplyPlainly(transpose(root), root), () => 0.1);
-  const b = noise(9, 4);
-  expect(largest(multiplyPlainly(a, solvePositive(a, b, multiplyPlainly)), b)).toBeLessThan(1e-10);
+  const b = noise(size, 4);
+  expect(largest(multiplyPlainly(a, solvePositive(a, b, multiplyPlainly)), b)).toBeLessThan(1e-9);
+});
+
+test("an unknown that nothing depends on is 0", () => {
+  const a = { rows: 3, cols: 3, data: Float64Array.of(2, 0, 1, 0, 0, 0, 1, 0, 2) };
+  const x = solvePositive(a, { rows: 3, cols: 1, data: Float64Array.of(3, 0, 3) }, multiplyPlainly);
+  expect(largest(x, { rows: 3, cols: 1, data: Float64Array.of(1, 0, 1) })).toBeLessThan(1e-15);
 });
 
 test("Rosenbrock's valley is followed to its end", () => {
