@@ -11,7 +11,7 @@ const [fitted, judged] = [160, 300];
 /** Pieces of a larger picture. */
 const piecesEach = 4;
 
-const shapes = () => import("../../../src/node/shapes/draw.ts");
+const shapes = () => import("../../../src/drawing/shapes/draw.ts");
 
 export async function separate(
   { pictures, pieces, scaling, goal }: SeparateCall,
