@@ -1,7 +1,8 @@
 // The studio: a static page from relative addresses, so that any host and any folder serves it. It imports rank1 by its
 // public names, which stand for the sources here.
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { defineConfig } from "vite";
+import { defineConfig, type Plugin } from "vite";
 
 const source = (path: string): string => fileURLToPath(new URL(`../src/${path}`, import.meta.url));
 
@@ -11,8 +12,23 @@ const headers = {
   "Cross-Origin-Embedder-Policy": "require-corp",
 };
 
+const worker = 'new URL("./worker.ts", import.meta.url)';
+
+/** Makes the studio's worker part of the page's own build, so that both load what they share, and only once. */
+const sharedWorker: Plugin = {
+  name: "shared-worker",
+  apply: "build",
+  enforce: "pre",
+  transform(code, id) {
+    if (!code.includes(worker)) return undefined;
+    const file = this.emitFile({ type: "chunk", id: join(dirname(id), "worker.ts"), name: "worker" });
+    return code.replace(worker, `import.meta.ROLLUP_FILE_URL_${file}`);
+  },
+};
+
 export default defineConfig({
   base: "./",
+  plugins: [sharedWorker],
   resolve: {
     alias: [
       { find: /^rank1$/, replacement: source("index.ts") },
