@@ -39,6 +39,14 @@ export default defineConfig({
   worker: { format: "es" },
   server: { headers, fs: { allow: [".."] } },
   preview: { headers },
-  // No data: addresses, which a strict policy forbids, and no script of Vite's own in the page.
-  build: { target: "es2022", assetsInlineLimit: 0, modulePreload: { polyfill: false }, emptyOutDir: true },
+  build: {
+    ...{ target: "es2022", emptyOutDir: true },
+    // No data: addresses, which a strict policy forbids, and no script of Vite's own in the page.
+    assetsInlineLimit: 0,
+    // Where scripts import scripts they may be the worker's, which has no document to preload by.
+    modulePreload: {
+      polyfill: false,
+      resolveDependencies: (_, paths, { hostType }) => (hostType === "html" ? paths : []),
+    },
+  },
 });
