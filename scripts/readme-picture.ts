@@ -3,10 +3,10 @@
 import { join } from "node:path";
 import sharp from "sharp";
 import { drawFactors } from "../src/cli/draw.ts";
+import { renderScene } from "../src/drawing/scene.ts";
 import { createEngine, factorize, type Image } from "../src/index.ts";
 import { writeAtomic } from "../src/node/files.ts";
 import { encodePicture } from "../src/node/pictures.ts";
-import { renderScene } from "../src/node/scene.ts";
 
 const [width, height] = [1200, 332];
 const [margin, photoWidth, photoHeight] = [20, 384, 256];

@@ -1,7 +1,8 @@
 // The studio: a static page from relative addresses, so that any host and any folder serves it. It imports rank1 by its
 // public names, which stand for the sources here.
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { defineConfig } from "vite";
+import { defineConfig, type Plugin } from "vite";
 
 const source = (path: string): string => fileURLToPath(new URL(`../src/${path}`, import.meta.url));
 
@@ -11,8 +12,23 @@ const headers = {
   "Cross-Origin-Embedder-Policy": "require-corp",
 };
 
+const worker = 'new URL("./worker.ts", import.meta.url)';
+
+/** Makes the studio's worker part of the page's own build, so that both load what they share, and only once. */
+const sharedWorker: Plugin = {
+  name: "shared-worker",
+  apply: "build",
+  enforce: "pre",
+  transform(code, id) {
+    if (!code.includes(worker)) return undefined;
+    const file = this.emitFile({ type: "chunk", id: join(dirname(id), "worker.ts"), name: "worker" });
+    return code.replace(worker, `import.meta.ROLLUP_FILE_URL_${file}`);
+  },
+};
+
 export default defineConfig({
   base: "./",
+  plugins: [sharedWorker],
   resolve: {
     alias: [
       { find: /^rank1$/, replacement: source("index.ts") },
@@ -23,6 +39,14 @@ export default defineConfig({
   worker: { format: "es" },
   server: { headers, fs: { allow: [".."] } },
   preview: { headers },
-  // No data: addresses, which a strict policy forbids, and no script of Vite's own in the page.
-  build: { target: "es2022", assetsInlineLimit: 0, modulePreload: { polyfill: false }, emptyOutDir: true },
+  build: {
+    ...{ target: "es2022", emptyOutDir: true },
+    // No data: addresses, which a strict policy forbids, and no script of Vite's own in the page.
+    assetsInlineLimit: 0,
+    // Where scripts import scripts they may be the worker's, which has no document to preload by.
+    modulePreload: {
+      polyfill: false,
+      resolveDependencies: (_, paths, { hostType }) => (hostType === "html" ? paths : []),
+    },
+  },
 });

@@ -6,8 +6,8 @@ import { fileURLToPath } from "node:url";
 import sharp from "sharp";
 import { expect, test } from "vitest";
 import { separatePage } from "../../src/cli/separate-page.ts";
+import { drawShapes } from "../../src/drawing/shapes/draw.ts";
 import { exampleModel } from "../../src/node/package.ts";
-import { drawShapes } from "../../src/node/shapes/draw.ts";
 import { loadModel, type Report } from "../../src/onnx/index.ts";
 import { rank1 } from "./run.ts";
 

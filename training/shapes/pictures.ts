@@ -3,11 +3,11 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { drawShapes, shapeSide } from "../../src/drawing/shapes/draw.ts";
+import { shapeNames } from "../../src/drawing/shapes/outlines.ts";
 import { writeAtomic } from "../../src/node/files.ts";
 import { writeNpy } from "../../src/node/npy.ts";
 import { exampleModel } from "../../src/node/package.ts";
-import { drawShapes, shapeSide } from "../../src/node/shapes/draw.ts";
-import { shapeNames } from "../../src/node/shapes/outlines.ts";
 import { writeSidecar } from "../../src/node/sidecar.ts";
 
 const folder = join(import.meta.dirname, "data");

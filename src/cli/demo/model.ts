@@ -1,10 +1,10 @@
 // The demo's model: the bundled network that tells shapes apart, before and after its convolutions become separable.
 import { copyFile, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { drawShapes } from "../../drawing/shapes/draw.ts";
 import type { Engine, Image, Tensor } from "../../index.ts";
 import { writeAtomic } from "../../node/files.ts";
 import { exampleModel } from "../../node/package.ts";
-import { drawShapes } from "../../node/shapes/draw.ts";
 import type { Model, Report } from "../../onnx/index.ts";
 import { count, milliseconds, number, type Progress, quantity, styled } from "../text.ts";
 

@@ -18,7 +18,7 @@ let opened: Opened | undefined;
 /** The side of pictures where a model takes any. */
 const openSide = 128;
 
-export async function open({ bytes }: Calls["open"]["args"]): Promise<Inspection> {
+export async function open({ bytes }: Calls["open"]["args"]): Promise<Calls["open"]["answer"]> {
   const model = await loadModel(new Uint8Array(bytes), { engine: await engine() });
   const shapes = Object.fromEntries(
     model.graph.inputs.map(({ name, shape = [] }) => [
@@ -30,7 +30,8 @@ export async function open({ bytes }: Calls["open"]["args"]): Promise<Inspection
   opened?.model.dispose();
   opened?.separated?.dispose();
   opened = { model, shapes, inspection };
-  return inspection;
+  const anySize = model.graph.inputs.some(({ shape }) => shape?.slice(1).some((side) => typeof side !== "number"));
+  return { inspection, anySize };
 }
 
 export function current(): Opened {
@@ -49,11 +50,15 @@ export async function curves(_: undefined, { signal, progress }: Context): Promi
       for (const { split, error, rank } of splits) (all[layer]![split] ??= []).push({ share, error, rank });
     });
     progress((i + 1) / shares.length);
-    // An abort that came meanwhile gets its turn
-    await new Promise((resolve) => setTimeout(resolve));
-    signal.throwIfAborted();
+    await breathe(signal);
   }
   return all;
+}
+
+/** An abort that came meanwhile gets its turn. */
+export async function breathe(signal: AbortSignal): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve));
+  signal.throwIfAborted();
 }
 
 const runMilliseconds = 1000;
@@ -100,8 +105,11 @@ export function inputsOf(picture: Image, scaling: Scaling): Record<string, Tenso
   return { [name]: imageToTensor(picture, { size: { width, height }, channels, layout, mean, std }) };
 }
 
+/** Of the pictures that the model that is open takes. */
+export const pictureSize = (): { width: number; height: number } => pictureInput(current().shapes);
+
 /** The input that a picture fits: four sides, of which the second or the last are channels. */
-export function pictureInput(shapes: Record<string, number[]>) {
+function pictureInput(shapes: Record<string, number[]>) {
   const isColours = (n: number | undefined): n is 1 | 3 => n === 1 || n === 3;
   for (const [name, shape] of Object.entries(shapes)) {
     const [, second, third, last] = shape;

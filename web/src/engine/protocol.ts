@@ -60,14 +60,15 @@ export interface ModelRun {
   plan: ModelPlan;
 }
 
-/** How a model is to be separated, and by which pictures: "drawn" are those that the bundled network knows. */
+/** How a model is to be separated. */
 export interface SeparateCall {
-  pictures: readonly File[] | "drawn";
-  /** Whether pieces of larger pictures are taken instead of making these smaller. */
-  pieces: boolean;
+  /** What its inputs are like: pictures of the user, or some that are drawn for the bundled network. Without any, its weights alone count. */
+  pictures?: { files: readonly File[]; pieces: boolean } | { drawn: number };
   scaling: Scaling;
   /** A reduction of the multiplications; without pictures a depth multiplier. */
   goal: { reduce: number } | { rank: number };
+  /** Whether drawn pictures judge the result: the model is the bundled one. */
+  judged: boolean;
 }
 
 export interface Separation {
@@ -76,8 +77,18 @@ export interface Separation {
   file: Uint8Array<ArrayBuffer>;
   /** Names of files that are no pictures. */
   skipped: string[];
-  /** Of drawn pictures that nothing was fitted to: how many were named right. */
-  right?: { before: number; after: number; of: number };
+  judgement?: Judgement;
+}
+
+/** What both models say of drawn pictures that nothing was fitted to. */
+export interface Judgement {
+  pictures: number;
+  /** How many were named right, and how many the same by both. */
+  before: number;
+  after: number;
+  same: number;
+  /** A few of them, those first that are no longer named as they were. */
+  examples: { picture: Pixels; is: string; before: string; after: string }[];
 }
 
 /** Errors of a layer's splits at shares of its multiplications, one list a layer; empty where it has none. */
@@ -92,7 +103,8 @@ export interface Calls {
   /** Milliseconds of each plan, by the names of their solvers. */
   measure: { args: FilterCall; answer: Record<string, number> };
   layer: { args: LayerChoice; answer: LayerPlans };
-  open: { args: { bytes: ArrayBuffer }; answer: Inspection };
+  /** `anySize`: the file leaves sides of the input open. */
+  open: { args: { bytes: ArrayBuffer }; answer: { inspection: Inspection; anySize: boolean } };
   curves: { args: undefined; answer: Curves };
   /** Runs the model that is open, or what separating has made of it. */
   run: { args: { picture: Pixels; scaling: Scaling; separated?: boolean }; answer: ModelRun };

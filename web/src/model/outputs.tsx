@@ -16,28 +16,37 @@ export function Outputs({ outputs }: { outputs: readonly ModelOutput[] }) {
   );
 }
 
+/** It has one channel or three, and enough pixels to be looked at. */
+export function isPicture({ shape }: ModelOutput): boolean {
+  const [, channels, height, width] = shape;
+  return shape.length === 4 && (channels === 1 || channels === 3) && height! > 8 && width! > 8;
+}
+
 /** What an output looks like: a picture, scores, or numbers. */
-function Output({ output }: { output: ModelOutput }) {
+export function Output({ output }: { output: ModelOutput }) {
   const { name, shape, data } = output;
-  const channels = shape.length === 4 ? shape[1]! : 0;
-  const isPicture = (channels === 1 || channels === 3) && shape[2]! > 8 && shape[3]! > 8;
+  const [least, most] = extremes(data);
   return (
     <figure>
-      {isPicture ? <Picture output={output} /> : data.length <= 1000 ? <Scores values={data} /> : null}
+      {isPicture(output) ? (
+        <OutputPicture output={output} label={`The output ${name} as a picture`} />
+      ) : data.length <= 1000 ? (
+        <Scores values={data} />
+      ) : null}
       <figcaption>
-        {name}, {times(shape)}: from {number(Math.min(...extremes(data)))} to {number(Math.max(...extremes(data)))}
+        {name}, {times(shape)}: from {number(least)} to {number(most)}
       </figcaption>
     </figure>
   );
 }
 
-function extremes(data: Float32Array): [number, number] {
+export function extremes(data: Float32Array): [least: number, most: number] {
   let [least, most] = [Infinity, -Infinity];
   for (const value of data) [least, most] = [Math.min(least, value), Math.max(most, value)];
   return [least, most];
 }
 
-function Picture({ output: { name, shape, data } }: { output: ModelOutput }) {
+export function OutputPicture({ output: { shape, data }, label }: { output: ModelOutput; label: string }) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const [, channels, height, width] = shape as [number, number, number, number];
   useEffect(() => {
@@ -49,9 +58,7 @@ function Picture({ output: { name, shape, data } }: { output: ModelOutput }) {
     }
     canvas.current!.getContext("2d")!.putImageData(image, 0, 0);
   }, [data, width, height, channels]);
-  return (
-    <canvas ref={canvas} width={width} height={height} role="img" aria-label={`The output ${name} as a picture`} />
-  );
+  return <canvas ref={canvas} width={width} height={height} role="img" aria-label={label} />;
 }
 
 const mostScores = 5;

@@ -2,10 +2,11 @@
 import { useEffect } from "preact/hooks";
 import type { ModelRun } from "../engine/protocol.ts";
 import { Select } from "../parts/controls.tsx";
-import { followPicture, source } from "../picture/source.ts";
+import { followPicture, source, takeFile } from "../picture/source.ts";
 import { milliseconds, plural, times } from "../text.ts";
 import { Outputs } from "./outputs.tsx";
-import { busy, cancel, run, runModel, scaling, scalings } from "./state.ts";
+import { run, runModel, scaling, scalings } from "./state.ts";
+import { Progress, Start } from "./working.tsx";
 
 export function Run() {
   useEffect(followPicture, []);
@@ -22,19 +23,22 @@ export function Run() {
             scaling.value = name;
           }}
         />
-        <button
-          type="button"
-          class="primary"
-          disabled={busy.value !== "" || !source.value}
-          onClick={() => void runModel()}
-        >
+        <label class="button">
+          Another picture…
+          <input
+            type="file"
+            accept="image/*"
+            onChange={(event) => {
+              const [file] = event.currentTarget.files ?? [];
+              if (file) void takeFile(file);
+              event.currentTarget.value = "";
+            }}
+          />
+        </label>
+        <Start kind="run" primary ready={source.value !== undefined} onStart={() => void runModel()}>
           Run and time it
-        </button>
-        {busy.value !== "" && (
-          <button type="button" onClick={cancel}>
-            Cancel
-          </button>
-        )}
+        </Start>
+        <Progress kind="run" />
         <p class="hint">
           {source.value ? `On “${source.value.name}”, the picture of the Picture view.` : "The picture is on its way."}
         </p>

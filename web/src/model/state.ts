@@ -1,58 +1,58 @@
-// The model that is looked at: what its file holds, what splitting its layers would lose, what it makes of a
-// picture, and what separating makes of it.
+// The model that is looked at: what its file holds, what splitting its layers would lose, what it makes of a picture,
+// and what separating makes of it.
 import { signal } from "@preact/signals";
 import type { Inspection } from "rank1/onnx";
 import shapes from "../../../assets/shapes.onnx?url";
-import { call, isAbort } from "../engine/client.ts";
+import { type CallHooks, call, isAbort } from "../engine/client.ts";
 import type { Curves, ModelRun, Scaling, SeparateCall, Separation } from "../engine/protocol.ts";
 import { source } from "../picture/source.ts";
-import { messageOf, tell } from "../state/state.ts";
+import { tell } from "../state/state.ts";
+import { begin } from "./job.ts";
 
 export interface OpenModel {
   file: string;
   bytes: number;
-  drawn: boolean;
+  /** It is the bundled network, for which pictures can be drawn. */
+  bundled: boolean;
   inspection: Inspection;
 }
 
 export const model = signal<OpenModel | undefined>(undefined);
 export const curves = signal<Curves | undefined>(undefined);
 export const run = signal<ModelRun | undefined>(undefined);
-/** What takes a while, in words. */
-export const busy = signal("");
+export const separation = signal<Separation | undefined>(undefined);
+/** Both models on one picture. */
+export const comparison = signal<{ before: ModelRun; after: ModelRun } | undefined>(undefined);
 
-let controller = new AbortController();
+let measuring = new AbortController();
 
-/** Ends what runs. */
-export function cancel(): void {
-  controller.abort();
-  controller = new AbortController();
-  busy.value = "";
-}
-
-/** Opens a model; `drawn` says that it is the bundled one, for which pictures can be drawn. */
-export async function openModel(file: File, drawn = false): Promise<void> {
-  cancel();
-  const { signal } = controller;
-  busy.value = `Reading ${file.name}…`;
-  try {
+export const openModel = (file: File, bundled = false): Promise<void> =>
+  begin({ kind: "open", text: `Reading ${file.name}…` }, `${file.name} could not be opened`, async ({ signal }) => {
     const bytes = await file.arrayBuffer();
-    const inspection = await call("open", { bytes }, { transfer: [bytes], signal });
-    model.value = { file: file.name, bytes: file.size, drawn, inspection };
+    const { inspection, anySize } = await call("open", { bytes }, { transfer: [bytes], signal });
     for (const known of [curves, run, separation, comparison]) known.value = undefined;
-    busy.value = "";
+    model.value = { file: file.name, bytes: file.size, bundled, inspection };
+    choice.basis.value = bundled ? "drawn" : "pictures";
+    choice.pieces.value = anySize;
+    measuring.abort();
+    measuring = new AbortController();
+    void measureCurves(measuring.signal);
+  });
+
+/** Goes on beside other jobs, until another model is opened. */
+async function measureCurves(signal: AbortSignal): Promise<void> {
+  try {
     curves.value = await call("curves", undefined, { signal });
   } catch (error) {
-    if (isAbort(error)) return;
-    busy.value = "";
-    tell(`${file.name} could not be opened: ${messageOf(error)}`);
+    if (!isAbort(error)) reportError(error);
   }
 }
 
 /** Opens the network that comes with rank1: it tells shapes apart. */
-export async function openExample(): Promise<void> {
-  const response = await fetch(shapes);
-  await openModel(new File([await response.blob()], "shapes.onnx"), true);
+export async function openBundled(): Promise<void> {
+  const response = await fetch(shapes).catch(() => undefined);
+  if (response?.ok) await openModel(new File([await response.blob()], "shapes.onnx"), true);
+  else tell("The bundled network could not be loaded.");
 }
 
 export const scalings: Readonly<Record<string, Scaling>> = {
@@ -65,47 +65,53 @@ export const scalings: Readonly<Record<string, Scaling>> = {
 /** How values of a picture go in, by its name among the scalings. */
 export const scaling = signal("0 to 1");
 
-/** Does something that takes a while; its errors are told, unless it was cancelled. */
-async function work(what: string, failed: string, job: (signal: AbortSignal) => Promise<void>): Promise<void> {
-  const { signal } = controller;
-  busy.value = what;
-  try {
-    await job(signal);
-  } catch (error) {
-    if (!isAbort(error)) tell(`${failed}: ${messageOf(error)}`);
-  } finally {
-    if (!signal.aborted) busy.value = "";
-  }
-}
-
-async function runOnce(signal: AbortSignal, separated = false): Promise<ModelRun | undefined> {
-  const image = source.value?.image;
-  if (!image) return undefined;
+function runOnce(separated: boolean, { signal }: CallHooks): Promise<ModelRun> {
+  const image = source.value!.image;
   const picture = { width: image.width, height: image.height, data: image.data.slice().buffer };
   const args = { picture, scaling: scalings[scaling.value]!, separated };
   return call("run", args, { transfer: [picture.data], signal });
 }
 
 export const runModel = (): Promise<void> =>
-  work("Compiling and timing the model…", "The model could not be run", async (signal) => {
-    run.value = await runOnce(signal);
-  });
-
-export const separation = signal<Separation | undefined>(undefined);
-/** Both models on one picture. */
-export const comparison = signal<{ before: ModelRun; after: ModelRun } | undefined>(undefined);
-
-export const separateModel = (how: Omit<SeparateCall, "scaling">): Promise<void> =>
-  work("Separating…", "The model could not be separated", async (signal) => {
-    const onProgress = (done: number, what = ""): void => {
-      if (!signal.aborted) busy.value = `Separating: ${what}, ${Math.round(100 * done)} %`;
-    };
-    comparison.value = undefined;
-    separation.value = await call("separate", { ...how, scaling: scalings[scaling.value]! }, { signal, onProgress });
+  begin({ kind: "run", text: "Compiling and timing the model…" }, "The model could not be run", async (hooks) => {
+    run.value = await runOnce(false, hooks);
   });
 
 export const compareModels = (): Promise<void> =>
-  work("Running both…", "The models could not be run", async (signal) => {
-    const [before, after] = [await runOnce(signal), await runOnce(signal, true)];
-    if (before && after) comparison.value = { before, after };
+  begin({ kind: "compare", text: "Running both…" }, "The models could not be run", async (hooks) => {
+    const before = await runOnce(false, hooks);
+    comparison.value = { before, after: await runOnce(true, hooks) };
+  });
+
+// ── Separating ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** By what losses are judged. */
+export type Basis = "drawn" | "pictures" | "weights";
+
+/** What was chosen. A model that takes pictures of any size begins with pieces of larger ones. */
+export const choice = {
+  basis: signal<Basis>("pictures"),
+  files: signal<readonly File[]>([]),
+  pieces: signal(false),
+  drawn: signal(120),
+  reduce: signal(2.5),
+  rank: signal(3),
+};
+
+/** The choice as the worker takes it; undefined where pictures are still to be chosen. */
+export function chosenCall(): SeparateCall | undefined {
+  const { basis, files, pieces, drawn, reduce, rank } = choice;
+  const shared = { scaling: scalings[scaling.value]!, judged: model.value!.bundled };
+  if (basis.value === "weights") return { ...shared, goal: { rank: rank.value } };
+  const goal = { reduce: reduce.value };
+  if (basis.value === "drawn") return { ...shared, goal, pictures: { drawn: drawn.value } };
+  if (files.value.length === 0) return undefined;
+  return { ...shared, goal, pictures: { files: files.value, pieces: pieces.value } };
+}
+
+export const separateModel = (how: SeparateCall): Promise<void> =>
+  begin({ kind: "separate", text: "Separating…" }, "The model could not be separated", async (hooks) => {
+    const found = await call("separate", how, hooks);
+    comparison.value = undefined;
+    separation.value = found;
   });

@@ -5,21 +5,24 @@ import { number } from "../text.ts";
 const [width, height] = [560, 240];
 const [left, right, top, bottom] = [72, 24, 14, 40];
 
-export function TradeOff({ curve, reached }: { curve: Report["curve"]; reached: Report["reached"] }) {
+export function TradeOff({ report: { curve, reached } }: { report: Report }) {
   const points = curve.filter(({ damage }) => damage > 0);
   if (points.length < 2) return null;
   const here = reached.damage ? [{ reduction: reached.reduction, damage: reached.damage }] : [];
   const logs = [...points, ...here].map(({ damage }) => Math.log10(damage));
   const [low, high] = [Math.floor(Math.min(...logs)), Math.ceil(Math.max(...logs))];
-  const most = Math.max(...points.map(({ reduction }) => reduction));
+  const most = Math.max(...[...points, ...here].map(({ reduction }) => reduction));
   const x = (reduction: number): number => left + ((reduction - 1) / (most - 1)) * (width - left - right);
   const y = (damage: number): number =>
     top + ((high - Math.log10(damage)) / Math.max(1, high - low)) * (height - top - bottom);
   const decades = Array.from({ length: high - low + 1 }, (_, i) => 10 ** (low + i));
-  const steps = Array.from({ length: Math.floor(most) }, (_, i) => i + 1).filter((n) => most < 12 || n % 4 === 1);
-  const text = points.map(({ reduction, damage }) => `${number(damage, 2)} at ${number(reduction)}`).join(", ");
+  const step = Math.ceil((most - 1) / 8);
+  const steps = Array.from({ length: Math.floor((most - 1) / step) + 1 }, (_, i) => 1 + i * step);
+  const say = (places: Report["curve"]): string =>
+    places.map(({ reduction, damage }) => `${number(damage, 2)} at ÷ ${number(reduction)}`).join(", ");
+  const text = say(points) + (here.length > 0 ? `; measured: ${say(here)}` : "");
   return (
-    <figure class="losses">
+    <figure class="losses trade-off">
       <svg viewBox={`0 0 ${width} ${height}`} role="img" aria-label={`Damage by reduction: ${text}`}>
         {decades.map((damage) => (
           <g key={damage}>
@@ -31,18 +34,16 @@ export function TradeOff({ curve, reached }: { curve: Report["curve"]; reached: 
         ))}
         {steps.map((step) => (
           <text key={step} x={x(step)} y={height - bottom + 20} text-anchor="middle">
-            {step} ×
+            ÷ {step}
           </text>
         ))}
         <g class="line">
           <path
             d={points.map(({ reduction, damage }, k) => `${k === 0 ? "M" : "L"}${x(reduction)} ${y(damage)}`).join("")}
           />
-          {here
-            .filter(({ reduction }) => reduction <= most)
-            .map(({ reduction, damage }) => (
-              <circle key={reduction} cx={x(reduction)} cy={y(damage)} r="5" />
-            ))}
+          {here.map(({ reduction, damage }) => (
+            <circle key={reduction} cx={x(reduction)} cy={y(damage)} r="5" />
+          ))}
         </g>
       </svg>
       <figcaption>

@@ -6,8 +6,9 @@ import { modelSnippets } from "../snippets.ts";
 import { plural, quantity, times } from "../text.ts";
 import { Layers } from "./layers.tsx";
 import { Run } from "./run.tsx";
-import { Separate } from "./separation.tsx";
-import { busy, model, type OpenModel, openExample, openModel } from "./state.ts";
+import { Separation } from "./separation.tsx";
+import { model, type OpenModel, openBundled, openModel } from "./state.ts";
+import { Progress } from "./working.tsx";
 
 export function ModelView() {
   const open = model.value;
@@ -32,14 +33,12 @@ export function ModelView() {
         )}
       </header>
       {open ? <Summary open={open} /> : <Empty />}
-      <p class="busy hint" role="status">
-        {busy.value}
-      </p>
+      <Progress kind="open" />
       {open && (
         <>
           <Layers inspection={open.inspection} />
           <Run />
-          <Separate open={open} />
+          <Separation open={open} />
           <Copy snippets={snippetsOf(open)} />
         </>
       )}
@@ -60,8 +59,8 @@ function Empty() {
       <h2>Drop an ONNX file</h2>
       <div class="row">
         <OpenButton primary />
-        <button type="button" onClick={() => void openExample()}>
-          Try the bundled one
+        <button type="button" onClick={() => void openBundled()}>
+          Try it with the bundled network
         </button>
       </div>
       <p class="hint">

@@ -90,7 +90,7 @@ export function Stage({ zoom }: { zoom: Zoom }) {
 }
 
 /** The line between the two pictures, to be dragged; the slider below does the same for keys. */
-function Handle({ at, onMove }: { at: number; onMove(at: number): void }) {
+export function Handle({ at, onMove }: { at: number; onMove(at: number): void }) {
   return (
     <span
       class="handle"

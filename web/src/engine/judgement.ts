@@ -1,0 +1,55 @@
+// Both models before drawn pictures that nothing was fitted to: how many shapes they name right.
+import type { Image } from "rank1";
+import type { Model } from "rank1/onnx";
+import { drawShape } from "../../../src/drawing/shapes/draw.ts";
+import { shapeNames } from "../../../src/drawing/shapes/outlines.ts";
+import type { Inputs } from "./calibration.ts";
+import { breathe, inputsOf } from "./models.ts";
+import type { Judgement, Pixels, Scaling } from "./protocol.ts";
+
+const [judged, shown] = [300, 8];
+/** Pictures between two looks at what else is to be done. */
+const atOnce = 20;
+
+export async function judge(
+  before: Model,
+  after: Model,
+  scaling: Scaling,
+  signal: AbortSignal,
+  progress: (done: number) => void,
+): Promise<Judgement> {
+  const tally = { before: 0, after: 0, same: 0 };
+  const changed: Judgement["examples"] = [];
+  const kept: Judgement["examples"] = [];
+  for (let i = 0; i < judged; i++) {
+    const is = shapeNames[i % shapeNames.length]!;
+    const picture = drawShape(is, Math.floor(i / shapeNames.length));
+    const inputs = inputsOf(picture, scaling);
+    const example = {
+      ...{ picture: pixelsOf(picture), is },
+      ...{ before: await nameBy(before, inputs, signal), after: await nameBy(after, inputs, signal) },
+    };
+    const same = example.before === example.after;
+    tally.before += Number(example.before === is);
+    tally.after += Number(example.after === is);
+    tally.same += Number(same);
+    (same ? kept : changed).push(example);
+    if (i % atOnce !== 0) continue;
+    progress(i / judged);
+    await breathe(signal);
+  }
+  return { pictures: judged, ...tally, examples: [...changed, ...kept].slice(0, shown) };
+}
+
+async function nameBy(model: Model, inputs: Inputs, signal: AbortSignal): Promise<string> {
+  const [scores] = Object.values(await model.run(inputs, { signal }));
+  const list = Array.from(scores!.data as Float32Array);
+  return shapeNames[list.indexOf(Math.max(...list))]!;
+}
+
+/** As the page shows it. */
+function pixelsOf({ width, height, data }: Image): Pixels {
+  const rgba = new Uint8Array(4 * width * height).fill(255);
+  for (let i = 0; i < width * height; i++) rgba.set((data as Uint8Array).subarray(3 * i, 3 * i + 3), 4 * i);
+  return { width, height, data: rgba.buffer };
+}

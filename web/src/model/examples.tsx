@@ -1,0 +1,38 @@
+// Some of the drawn pictures that judged the result: what each shows, and what both models call it.
+import { useEffect, useRef } from "preact/hooks";
+import type { Judgement } from "../engine/protocol.ts";
+import { percent } from "../text.ts";
+
+export function Examples({ judgement: { pictures, same, examples } }: { judgement: Judgement }) {
+  const changed = examples.filter(({ before, after }) => before !== after).length;
+  return (
+    <figure class="examples">
+      <ul>
+        {examples.map((example, i) => (
+          <li key={i}>
+            <Example {...example} />
+          </li>
+        ))}
+      </ul>
+      <figcaption>
+        Both say the same of {percent(same / pictures)} of these pictures.
+        {changed > 0 && " First come some of which they do not."}
+      </figcaption>
+    </figure>
+  );
+}
+
+function Example({ picture: { width, height, data }, is, before, after }: Judgement["examples"][number]) {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  useEffect(() => {
+    canvas.current!.getContext("2d")!.putImageData(new ImageData(new Uint8ClampedArray(data), width, height), 0, 0);
+  }, [data, width, height]);
+  const mark = (name: string): string => `${name} ${name === is ? "✓" : "✗"}`;
+  return (
+    <>
+      <canvas ref={canvas} width={width} height={height} role="img" aria-label={`A drawn ${is}`} />
+      <b>{is}</b>
+      <span>{before === after ? mark(after) : `${mark(before)} → ${mark(after)}`}</span>
+    </>
+  );
+}

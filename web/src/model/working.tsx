@@ -1,0 +1,40 @@
+// A button that begins a job and ends it again, and how far the job is.
+import { cancel, type Job, job } from "./job.ts";
+
+interface StartProps {
+  kind: Job["kind"];
+  children: string;
+  primary?: boolean;
+  /** There is something to work on. */
+  ready?: boolean;
+  onStart(): void;
+}
+
+/** Stays one button throughout, so that keys keep their place. */
+export function Start({ kind, children, primary, ready = true, onStart }: StartProps) {
+  const runs = job.value?.kind === kind;
+  return (
+    <button
+      type="button"
+      class={primary && !runs ? "primary" : ""}
+      disabled={!runs && (job.value !== undefined || !ready)}
+      onClick={runs ? cancel : onStart}
+    >
+      {runs ? "Cancel" : children}
+    </button>
+  );
+}
+
+/** What a job does and how far it is; after that, what came of it. */
+export function Progress({ kind, done = "" }: { kind: Job["kind"]; done?: string }) {
+  const current = job.value?.kind === kind ? job.value : undefined;
+  const known = current?.done !== undefined;
+  return (
+    <div class="working">
+      <p class="hint">
+        <span role="status">{current?.text ?? done}</span> {known && `${Math.round(100 * current.done!)} %`}
+      </p>
+      {known && <progress max={1} value={current.done} aria-label={current.text} />}
+    </div>
+  );
+}
