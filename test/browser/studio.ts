@@ -25,6 +25,30 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+declare global {
+  /** The calls that the page waits for, and when the last of them began or ended. */
+  var calls: { open: Set<number>; since: number };
+}
+
+/** Runs in the page before its scripts: keeps an account of what the worker is asked. */
+function countCalls(): void {
+  globalThis.calls = { open: new Set(), since: 0 };
+  globalThis.Worker = class extends Worker {
+    constructor(url: string | URL, options?: WorkerOptions) {
+      super(url, options);
+      this.addEventListener("message", ({ data }) => {
+        if (!("progress" in data)) calls.open.delete(data.id);
+        calls.since = performance.now();
+      });
+    }
+    override postMessage(message: { id?: number }, rest?: object): void {
+      if (message.id !== undefined) calls.open.add(message.id);
+      calls.since = performance.now();
+      super.postMessage(message, rest as Transferable[]);
+    }
+  };
+}
+
 export interface Setting extends BrowserContextOptions {
   headers?: Record<string, string>;
 }
@@ -44,6 +68,7 @@ async function visit(
   const site = sites.get(key) ?? serve(folder, headers);
   sites.set(key, site);
   const context = await (await browser).newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  await context.addInitScript(countCalls);
   const page = await context.newPage();
   page.setDefaultTimeout(15_000);
   const errors: string[] = [];
@@ -76,20 +101,9 @@ export async function painted(page: Page): Promise<void> {
   await page.waitForSelector("canvas.result:not(.waiting)");
 }
 
-/** Waits until nothing new has been painted for a while. */
+/** Waits until the worker has had nothing to do for a while, and what it painted is on the page. */
 export async function settled(page: Page): Promise<void> {
-  await page.evaluate(async () => {
-    const canvas = document.querySelector("canvas.result") as HTMLCanvasElement;
-    const context = canvas.getContext("2d")!;
-    let last = performance.now();
-    const put = context.putImageData.bind(context);
-    context.putImageData = (image: ImageData, x: number, y: number) => {
-      last = performance.now();
-      put(image, x, y);
-    };
-    while (performance.now() - last < 400) await new Promise((resolve) => setTimeout(resolve, 50));
-    context.putImageData = put;
-  });
+  await page.waitForFunction(() => calls.open.size === 0 && performance.now() - calls.since > 400);
 }
 
 export interface Pixels {
@@ -98,12 +112,14 @@ export interface Pixels {
   data: Uint8ClampedArray;
 }
 
-/** What a canvas shows. */
+/** What a canvas shows. Workers paint some of them: their pixels are read from a copy. */
 export async function pixelsOf(page: Page, selector: string): Promise<Pixels> {
   const { width, height, text } = await page.evaluate((selector) => {
     const canvas = document.querySelector(selector) as HTMLCanvasElement;
     const { width, height } = canvas;
-    const { data } = canvas.getContext("2d")!.getImageData(0, 0, width, height);
+    const copy = new OffscreenCanvas(width, height).getContext("2d")!;
+    copy.drawImage(canvas, 0, 0);
+    const { data } = copy.getImageData(0, 0, width, height);
     let text = "";
     for (let i = 0; i < data.length; i += 8192) text += String.fromCharCode(...data.subarray(i, i + 8192));
     return { width, height, text: btoa(text) };

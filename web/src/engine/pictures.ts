@@ -30,8 +30,8 @@ interface Held extends Image {
 }
 
 let held: Held | undefined;
-/** Results of other types than bytes, before they are shown, by type: used again. */
-const scratch: { i16?: Int16Array; f32?: Float32Array; u8?: Uint8Array } = {};
+/** Results before they are painted, and those of other types before they are shown: used again. */
+const scratch: { shown?: ImageData; i16?: Int16Array; f32?: Float32Array; u8?: Uint8Array } = {};
 
 /** Larger pictures would not fit a page with all that is made of them. */
 const mostPixels = 40e6;
@@ -58,23 +58,36 @@ function source(): Held {
 
 const specOf = ({ width, height, channels }: Held): PictureSpec => ({ width, height, channels, dtype: "u8" });
 
+let painter: OffscreenCanvasRenderingContext2D | undefined;
+
+export async function stage({ canvas }: Calls["stage"]["args"]): Promise<undefined> {
+  painter = canvas.getContext("2d")!;
+}
+
+function paint(image: ImageData): void {
+  const { width, height } = image;
+  const { canvas } = painter!;
+  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+  painter!.putImageData(image, 0, 0);
+}
+
 export async function filter(call: FilterCall, { signal, progress }: Context): Promise<Filtered> {
   const image = source();
-  const { width, height } = image;
-  const length = image.data.length;
-  const data = call.spare?.byteLength === length ? call.spare : new ArrayBuffer(length);
-  const shown = new Uint8Array(data);
-  const large = length > 1 << 24;
-  const onProgress = large ? progress : undefined;
-  const { plan, milliseconds } = await apply(image, call.filter, call, shown, { signal, onProgress });
-  if (call.against === undefined) return { width, height, data, plan, milliseconds };
-  let other = image.data;
-  if (call.against !== "input") {
-    scratch.u8 ??= new Uint8Array(length);
-    other = scratch.u8;
-    await apply(image, call.against.filter, call, other, { signal });
+  const { length } = image.data;
+  const picture = (scratch.shown ??= new ImageData(image.width, image.height));
+  const shown = new Uint8Array(picture.data.buffer);
+  const onProgress = length > 1 << 24 ? progress : undefined;
+  const answer: Filtered = await apply(image, call.filter, call, shown, { signal, onProgress });
+  if (call.against !== undefined) {
+    let other = image.data;
+    if (call.against !== "input") {
+      other = scratch.u8 ??= new Uint8Array(length);
+      await apply(image, call.against.filter, call, other, { signal });
+    }
+    answer.largest = paintDifference(shown, other, call.dark);
   }
-  return { width, height, data, plan, milliseconds, largest: paintDifference(shown, other, call.dark) };
+  paint(picture);
+  return answer;
 }
 
 /** Filters into `shown`: bytes at once, other types by way of an array of theirs. */
@@ -87,12 +100,11 @@ async function apply(
 ): Promise<{ plan: Plan; milliseconds: number }> {
   const running = await engine();
   const { output } = given;
-  const options = { alpha: image.alpha, ...given };
-  const plan = running.plan(running.filterProblem(specOf(image), wanted, options));
+  const plan = running.plan(running.filterProblem(specOf(image), wanted, { alpha: image.alpha, ...given }));
   const wide = output === "i16" || output === "f32";
   const out = wide ? wideArray(output, shown.length) : shown;
   const begin = performance.now();
-  await running.filter(image, wanted, { ...options, out, ...hooks });
+  await running.run(plan, image, { out, ...hooks });
   const milliseconds = performance.now() - begin;
   if (wide) showWide(out, display, image.data, shown);
   return { plan, milliseconds };

@@ -22,11 +22,10 @@ export interface FilterCall {
   against?: Against;
   /** Colours of differences. */
   dark: boolean;
-  /** Bytes that are free again: an earlier answer's. */
-  spare?: ArrayBuffer;
 }
 
-export interface Filtered extends Pixels {
+/** What is said of a result, which stands on the stage by then. */
+export interface Filtered {
   plan: Plan;
   milliseconds: number;
   /** Of differences: the largest, in grey levels. */
@@ -87,6 +86,8 @@ export interface Calls {
   info: { args: undefined; answer: EngineInfo };
   /** Decodes a picture, holds it, and gives a copy back. */
   decode: { args: { from: Blob | ImageBitmap }; answer: Pixels };
+  /** Takes the canvas that results are painted on from now on: their pixels never pass through the page. */
+  stage: { args: { canvas: OffscreenCanvas }; answer: undefined };
   filter: { args: FilterCall; answer: Filtered };
   stages: { args: StagesCall; answer: Pixels[] };
   /** Milliseconds of each plan, by the names of their solvers. */

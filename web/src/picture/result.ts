@@ -30,27 +30,22 @@ export const progress = signal<number | undefined>(undefined);
 export const measured = signal<Record<string, number>>({});
 
 const latest = new Latest();
-/** The bytes of the last result go to the worker and come back with the next. */
-let spare: ArrayBuffer | undefined;
 
-/** Keeps a canvas up to date; `painted` hears of every result. */
-export function followResult(canvas: HTMLCanvasElement, painted: () => void): () => void {
-  const context = canvas.getContext("2d")!;
+/** Has the worker keep a canvas up to date; `painted` hears of every result. */
+export function followResult(element: HTMLCanvasElement, painted: () => void): () => void {
+  const canvas = element.transferControlToOffscreen();
+  void call("stage", { canvas }, { transfer: [canvas] });
   const stop = effect(() => {
     const shown = source.value;
     const request = { filter: applied.value, options: filterOptions.value, display: display.value };
     const difference = { against: against.value, dark: isDark.value };
     if (!shown) return;
     latest.run(async (signal) => {
-      const transfer = spare ? [spare] : [];
-      const args = { ...request, ...difference, spare };
-      spare = undefined;
       const onProgress = (done: number): void => {
         progress.value = done;
       };
       try {
-        const result = await call("filter", args, { transfer, signal, onProgress });
-        paint(canvas, context, result);
+        say(await call("filter", { ...request, ...difference }, { signal, onProgress }));
         painted();
       } catch (error) {
         if (signal.aborted) throw error;
@@ -69,10 +64,8 @@ export function followResult(canvas: HTMLCanvasElement, painted: () => void): ()
 let saying: ReturnType<typeof setTimeout> | undefined;
 const sayMilliseconds = 90;
 
-/** The picture at once; what is said of it when no other follows, for a page that is laid out anew is a frame late. */
-function paint(canvas: HTMLCanvasElement, context: CanvasRenderingContext2D, result: Filtered): void {
-  draw(canvas, context, result);
-  spare = result.data;
+/** The picture stands at once; what is said of it comes when no other follows, for a page that is laid out anew takes time. */
+function say(result: Filtered): void {
   clearTimeout(saying);
   saying = setTimeout(() => {
     batch(() => {

@@ -8,6 +8,7 @@ import { Legend } from "../parts/heat.tsx";
 import { PlanTable } from "../parts/plan.tsx";
 import { filterSnippets } from "../snippets.ts";
 import { borders, pictures, types } from "../state/hash.ts";
+import { atRest } from "../state/rest.ts";
 import { border, chosen, exact, factors, flip, picture, rank, shownRank, type } from "../state/state.ts";
 import { milliseconds as asTime, count, number } from "../text.ts";
 import { display, filterOptions } from "./call.ts";
@@ -17,7 +18,7 @@ import { largest, measureAll, measured, milliseconds, mode, plan, toWhole } from
 import { camera, followPicture, own, source, startCamera, stopCamera, takeFile } from "./source.ts";
 import { Stage, type Zoom } from "./stage.tsx";
 
-const snippets = computed(() => filterSnippets(chosen.value, filterOptions.value, factors.value));
+const snippets = atRest(computed(() => filterSnippets(chosen.value, filterOptions.value, factors.value)));
 
 const modes = [
   ["divider", "Before | after"],
