@@ -2,10 +2,10 @@
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { describe, expect } from "vitest";
-import { createEngine, type Filter, type FilterOptions, factorize } from "../../src/index.ts";
+import { type Filter, type FilterOptions, factorize } from "../../src/index.ts";
 import { sumOf } from "../../web/src/state/state.ts";
 import { isolation, permission } from "./site.ts";
-import { inside, painted, pixelsOf, type Setting, seriousFindings, settled, studioTest } from "./studio.ts";
+import { expectFiltered, painted, pixelsOf, type Setting, seriousFindings, settled, studioTest } from "./studio.ts";
 
 const grid = (page: Page) => page.getByRole("grid", { name: /values of the filter/ });
 const valuesIn = async (page: Page): Promise<string[]> => grid(page).getByRole("gridcell").allInnerTexts();
@@ -59,7 +59,6 @@ describe("the filter view", () => {
 });
 
 describe("the picture view", () => {
-  const engine = createEngine({ threads: 1 });
   const signed = { output: "u8", gain: 0.25, offset: 128 } as const;
   const low = factorize("disk:radius=4", { rank: 2 });
   const cases: [hash: string, filter: Filter, options: FilterOptions][] = [
@@ -80,23 +79,10 @@ describe("the picture view", () => {
       await page.getByText(new RegExp(`^${hash.includes("chart") ? "A test chart" : "A painted"}`)).waitFor();
       await settled(page);
       // Sums of real taps may round either way after the studio has summed its terms
-      await expectSame(page, filter, options, typeof filter === "string" ? 0 : 1);
+      const [result, framed] = [await pixelsOf(page, "canvas.result"), await pixelsOf(page, ".frame > canvas")];
+      await expectFiltered(result, framed, filter, options, typeof filter === "string" ? 0 : 1);
     }
   });
-
-  async function expectSame(page: Page, filter: Filter, options: FilterOptions, off: number): Promise<void> {
-    const result = await pixelsOf(page, "canvas.result");
-    const data = inside(await pixelsOf(page, ".frame > canvas"), result);
-    const { width, height } = result;
-    const expected = await (await engine).filter({ width, height, channels: 4, data }, filter, {
-      alpha: "keep",
-      ...options,
-    });
-    expect(width * height).toBe(768 * 512);
-    let worst = 0;
-    for (let i = 0; i < data.length; i++) worst = Math.max(worst, Math.abs(result.data[i]! - expected.data[i]!));
-    expect(worst).toBeLessThanOrEqual(off);
-  }
 
   studioTest("takes a picture from a file and refuses what is none", async ({ visit }) => {
     const page = await visit("#v=1&tab=picture&filter=box:size=3");

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playwright-core";
 import { build } from "vite";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { createEngine, type Filter, type FilterOptions } from "../../src/index.ts";
 import { launchBrowser, needBrowser } from "./chromium.ts";
 import { isolation, serve } from "./site.ts";
 
@@ -112,23 +113,27 @@ export interface Pixels {
   data: Uint8ClampedArray;
 }
 
-/** What a canvas shows. Workers paint some of them: their pixels are read from a copy. */
-export async function pixelsOf(page: Page, selector: string): Promise<Pixels> {
-  const { width, height, text } = await page.evaluate((selector) => {
-    const canvas = document.querySelector(selector) as HTMLCanvasElement;
-    const { width, height } = canvas;
-    const copy = new OffscreenCanvas(width, height).getContext("2d")!;
-    copy.drawImage(canvas, 0, 0);
-    const { data } = copy.getImageData(0, 0, width, height);
-    let text = "";
-    for (let i = 0; i < data.length; i += 8192) text += String.fromCharCode(...data.subarray(i, i + 8192));
-    return { width, height, text: btoa(text) };
-  }, selector);
-  return { width, height, data: new Uint8ClampedArray(Buffer.from(text, "base64")) };
+/** Runs in a page: what a canvas shows, in base 64. Workers paint some of them, so that their pixels are read from a copy. */
+export function canvasText(selector: string): { width: number; height: number; text: string } {
+  const canvas = document.querySelector(selector) as HTMLCanvasElement;
+  const { width, height } = canvas;
+  const copy = new OffscreenCanvas(width, height).getContext("2d")!;
+  copy.drawImage(canvas, 0, 0);
+  const { data } = copy.getImageData(0, 0, width, height);
+  let text = "";
+  for (let i = 0; i < data.length; i += 8192) text += String.fromCharCode(...data.subarray(i, i + 8192));
+  return { width, height, text: btoa(text) };
 }
 
+export const pixelsIn = ({ width, height, text }: ReturnType<typeof canvasText>): Pixels => ({
+  ...{ width, height, data: new Uint8ClampedArray(Buffer.from(text, "base64")) },
+});
+
+export const pixelsOf = async (page: Page, selector: string): Promise<Pixels> =>
+  pixelsIn(await page.evaluate(canvasText, selector));
+
 /** Of a framed picture the inside. */
-export function inside({ width, height, data }: Pixels, inner: { width: number; height: number }): Uint8Array {
+function inside({ width, height, data }: Pixels, inner: { width: number; height: number }): Uint8Array {
   const [left, top] = [(width - inner.width) / 2, (height - inner.height) / 2];
   const out = new Uint8Array(4 * inner.width * inner.height);
   for (let y = 0; y < inner.height; y++) {
@@ -136,6 +141,25 @@ export function inside({ width, height, data }: Pixels, inner: { width: number; 
     out.set(data.subarray(start, start + 4 * inner.width), 4 * y * inner.width);
   }
   return out;
+}
+
+const engine = createEngine({ threads: 1 });
+
+/** Expects what Node makes of the inside of a framed picture, up to `off` grey levels. */
+export async function expectFiltered(
+  result: Pixels,
+  framed: Pixels,
+  filter: Filter,
+  options: FilterOptions,
+  off = 0,
+): Promise<void> {
+  const { width, height } = result;
+  const image = { width, height, channels: 4, data: inside(framed, result) } as const;
+  const { data } = await (await engine).filter(image, filter, { alpha: "keep", ...options });
+  expect(width * height).toBe(768 * 512);
+  let worst = 0;
+  for (let i = 0; i < data.length; i++) worst = Math.max(worst, Math.abs(result.data[i]! - data[i]!));
+  expect(worst).toBeLessThanOrEqual(off);
 }
 
 interface Axe {
