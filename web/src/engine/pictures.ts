@@ -9,6 +9,7 @@ import {
   type Plan,
 } from "rank1";
 import { colourOf } from "../colour.ts";
+import { framed } from "../picture/border.ts";
 import { type Display, displayOf } from "../picture/display.ts";
 import type { Weights } from "../state/choice.ts";
 import type { Calls, Context, FilterCall, Filtered, Pixels, StagesCall } from "./protocol.ts";
@@ -30,6 +31,7 @@ interface Held extends Image {
 }
 
 let held: Held | undefined;
+let decodes = 0;
 /** Results before they are painted, and those of other types before they are shown: used again. */
 const scratch: { shown?: ImageData; i16?: Int16Array; f32?: Float32Array; u8?: Uint8Array } = {};
 
@@ -37,6 +39,7 @@ const scratch: { shown?: ImageData; i16?: Int16Array; f32?: Float32Array; u8?: U
 const mostPixels = 40e6;
 
 export async function decode({ from }: Calls["decode"]["args"]): Promise<Pixels> {
+  const turn = ++decodes;
   const bitmap = from instanceof Blob ? await createImageBitmap(from) : from;
   const { width, height } = bitmap;
   if (width * height > mostPixels) throw new Error(`it has ${width} × ${height} pixels, more than 40 million`);
@@ -46,6 +49,8 @@ export async function decode({ from }: Calls["decode"]["args"]): Promise<Pixels>
   const data = new Uint8Array(context.getImageData(0, 0, width, height).data.buffer);
   let opaque = true;
   for (let i = 3; opaque && i < data.length; i += 4) opaque = data[i] === 255;
+  // A small picture may overtake a large one
+  if (turn !== decodes) return { width, height, data: data.buffer };
   held = { width, height, channels: 4, data, alpha: opaque ? "keep" : "premultiply" };
   for (const key of Object.keys(scratch) as (keyof typeof scratch)[]) delete scratch[key];
   return { width, height, data: data.slice().buffer };
@@ -58,17 +63,20 @@ function source(): Held {
 
 const specOf = ({ width, height, channels }: Held): PictureSpec => ({ width, height, channels, dtype: "u8" });
 
-let painter: OffscreenCanvasRenderingContext2D | undefined;
+let canvases: Calls["stage"]["args"];
 
-export async function stage({ canvas }: Calls["stage"]["args"]): Promise<undefined> {
-  painter = canvas.getContext("2d")!;
+export async function stage(given: Calls["stage"]["args"]): Promise<undefined> {
+  canvases = given;
 }
 
-function paint(image: ImageData): void {
+function paint(canvas: OffscreenCanvas, image: ImageData): void {
   const { width, height } = image;
-  const { canvas } = painter!;
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
-  painter!.putImageData(image, 0, 0);
+  canvas.getContext("2d")!.putImageData(image, 0, 0);
+}
+
+export async function frame({ border, frame }: Calls["frame"]["args"]): Promise<undefined> {
+  paint(canvases.original, framed(source(), border, frame));
 }
 
 export async function filter(call: FilterCall, { signal, progress }: Context): Promise<Filtered> {
@@ -86,7 +94,7 @@ export async function filter(call: FilterCall, { signal, progress }: Context): P
     }
     answer.largest = paintDifference(shown, other, call.dark);
   }
-  paint(picture);
+  paint(canvases.result, picture);
   return answer;
 }
 

@@ -2,7 +2,7 @@
 import type { EngineInfo, Filter, FilterFactors, FilterOptions, Plan } from "rank1";
 import type { Inspection, ModelPlan, Report } from "rank1/onnx";
 import type { Display } from "../picture/display.ts";
-import type { LayerChoice } from "../state/hash.ts";
+import type { BorderName, LayerChoice } from "../state/hash.ts";
 
 /** Pixels as the page holds them: RGBA, 8 bits. The bytes move from one side to the other, and are not copied. */
 export interface Pixels {
@@ -86,8 +86,10 @@ export interface Calls {
   info: { args: undefined; answer: EngineInfo };
   /** Decodes a picture, holds it, and gives a copy back. */
   decode: { args: { from: Blob | ImageBitmap }; answer: Pixels };
-  /** Takes the canvas that results are painted on from now on: their pixels never pass through the page. */
-  stage: { args: { canvas: OffscreenCanvas }; answer: undefined };
+  /** Takes the canvases that are painted on from now on: the pixels of large pictures never pass through the page. */
+  stage: { args: Record<"original" | "result", OffscreenCanvas>; answer: undefined };
+  /** Paints the picture that is held, with so many pixels of its border around it. */
+  frame: { args: { border: BorderName; frame: number }; answer: undefined };
   filter: { args: FilterCall; answer: Filtered };
   stages: { args: StagesCall; answer: Pixels[] };
   /** Milliseconds of each plan, by the names of their solvers. */

@@ -2,7 +2,7 @@
 import { batch, computed, effect, signal } from "@preact/signals";
 import type { Plan } from "rank1";
 import { isDark } from "../colour.ts";
-import { call, Latest } from "../engine/client.ts";
+import { call, isAbort, Latest } from "../engine/client.ts";
 import type { Against, Filtered, Pixels } from "../engine/protocol.ts";
 import { term } from "../filter/edit.ts";
 import { applied, chosen, exact, factors, messageOf, shownRank, tell } from "../state/state.ts";
@@ -31,10 +31,14 @@ export const measured = signal<Record<string, number>>({});
 
 const latest = new Latest();
 
-/** Has the worker keep a canvas up to date; `painted` hears of every result. */
-export function followResult(element: HTMLCanvasElement, painted: () => void): () => void {
-  const canvas = element.transferControlToOffscreen();
-  void call("stage", { canvas }, { transfer: [canvas] });
+/** Hands the stage's canvases to the worker, and has it keep the result up to date; `painted` hears of every one. */
+export function followResult(
+  originalOf: HTMLCanvasElement,
+  resultOf: HTMLCanvasElement,
+  painted: () => void,
+): () => void {
+  const [original, result] = [originalOf.transferControlToOffscreen(), resultOf.transferControlToOffscreen()];
+  void call("stage", { original, result }, { transfer: [original, result] });
   const stop = effect(() => {
     const shown = source.value;
     const request = { filter: applied.value, options: filterOptions.value, display: display.value };
@@ -115,12 +119,18 @@ export function followStages(canvases: readonly HTMLCanvasElement[]): () => void
   };
 }
 
+/** What ends the timing of plans, while it goes on. */
+export const measuring = signal<AbortController | undefined>(undefined);
+
 /** Runs all plans in turn. */
 export async function measureAll(): Promise<void> {
+  const { signal } = (measuring.value = new AbortController());
   const request = { filter: applied.value, options: filterOptions.value, display: display.value };
   try {
-    measured.value = await call("measure", { ...request, dark: false });
+    measured.value = await call("measure", { ...request, dark: false }, { signal });
   } catch (error) {
-    tell(messageOf(error));
+    if (!isAbort(error)) tell(messageOf(error));
+  } finally {
+    measuring.value = undefined;
   }
 }
