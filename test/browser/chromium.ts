@@ -16,7 +16,7 @@ const missing = `no browser in ${places.join(", ")} or $RANK1_CHROMIUM`;
 
 /** The sandbox needs rights that containers lack; the rest keeps the browser from calling home. */
 const args = [
-  ...["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"],
+  ...["--use-fake-device-for-media-stream", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"],
   ...["--disable-background-networking", "--disable-component-update", "--disable-sync"],
 ];
 

@@ -2,10 +2,24 @@
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { describe, expect } from "vitest";
-import { createEngine, type Filter, type FilterOptions, factorize } from "../../src/index.ts";
+import { type Filter, type FilterOptions, factorize } from "../../src/index.ts";
 import { sumOf } from "../../web/src/state/state.ts";
 import { isolation, permission } from "./site.ts";
-import { inside, painted, pixelsOf, type Setting, seriousFindings, settled, studioTest } from "./studio.ts";
+import {
+  canvasText,
+  expectFiltered,
+  painted,
+  pixelsOf,
+  type Setting,
+  seriousFindings,
+  settled,
+  studioTest,
+} from "./studio.ts";
+
+declare global {
+  /** Drops a picture on the stage. */
+  var drop: () => void;
+}
 
 const grid = (page: Page) => page.getByRole("grid", { name: /values of the filter/ });
 const valuesIn = async (page: Page): Promise<string[]> => grid(page).getByRole("gridcell").allInnerTexts();
@@ -59,7 +73,6 @@ describe("the filter view", () => {
 });
 
 describe("the picture view", () => {
-  const engine = createEngine({ threads: 1 });
   const signed = { output: "u8", gain: 0.25, offset: 128 } as const;
   const low = factorize("disk:radius=4", { rank: 2 });
   const cases: [hash: string, filter: Filter, options: FilterOptions][] = [
@@ -80,23 +93,10 @@ describe("the picture view", () => {
       await page.getByText(new RegExp(`^${hash.includes("chart") ? "A test chart" : "A painted"}`)).waitFor();
       await settled(page);
       // Sums of real taps may round either way after the studio has summed its terms
-      await expectSame(page, filter, options, typeof filter === "string" ? 0 : 1);
+      const [result, framed] = [await pixelsOf(page, "canvas.result"), await pixelsOf(page, ".frame > canvas")];
+      await expectFiltered(result, framed, filter, options, typeof filter === "string" ? 0 : 1);
     }
   });
-
-  async function expectSame(page: Page, filter: Filter, options: FilterOptions, off: number): Promise<void> {
-    const result = await pixelsOf(page, "canvas.result");
-    const data = inside(await pixelsOf(page, ".frame > canvas"), result);
-    const { width, height } = result;
-    const expected = await (await engine).filter({ width, height, channels: 4, data }, filter, {
-      alpha: "keep",
-      ...options,
-    });
-    expect(width * height).toBe(768 * 512);
-    let worst = 0;
-    for (let i = 0; i < data.length; i++) worst = Math.max(worst, Math.abs(result.data[i]! - expected.data[i]!));
-    expect(worst).toBeLessThanOrEqual(off);
-  }
 
   studioTest("takes a picture from a file and refuses what is none", async ({ visit }) => {
     const page = await visit("#v=1&tab=picture&filter=box:size=3");
@@ -107,6 +107,47 @@ describe("the picture view", () => {
     await file.setInputFiles(join(import.meta.dirname, "..", "..", "docs", "images", "sobel.png"));
     await page.getByText(/^sobel\.png, /).waitFor();
     expect(await page.evaluate(() => location.hash)).not.toContain("picture=own");
+  });
+
+  studioTest("takes a picture that is pasted or dropped", async ({ visit }) => {
+    const page = await visit("#v=1&tab=picture&filter=box:size=3");
+    await painted(page);
+    await page.evaluate(async () => {
+      const fileOf = async (side: number, name: string): Promise<DataTransfer> => {
+        const canvas = new OffscreenCanvas(side, side);
+        canvas.getContext("2d")!.fillRect(0, 0, side, side / 2);
+        const transfer = new DataTransfer();
+        transfer.items.add(new File([await canvas.convertToBlob()], name, { type: "image/png" }));
+        return transfer;
+      };
+      document.body.dispatchEvent(
+        new ClipboardEvent("paste", { clipboardData: await fileOf(48, "pasted.png"), bubbles: true }),
+      );
+      const dropped = { dataTransfer: await fileOf(64, "dropped.png"), bubbles: true, cancelable: true };
+      globalThis.drop = () => document.querySelector(".stage")!.dispatchEvent(new DragEvent("drop", dropped));
+    });
+    await page.getByText(/^pasted\.png, 48 × 48\./).waitFor();
+    await settled(page);
+    expect((await pixelsOf(page, "canvas.result")).width).toBe(48);
+    await page.evaluate(() => drop());
+    await page.getByText(/^dropped\.png, 64 × 64\./).waitFor();
+    await settled(page);
+    expect((await pixelsOf(page, "canvas.result")).width).toBe(64);
+  });
+
+  studioTest("shows what the camera sees until it is stopped", async ({ visit }) => {
+    const page = await visit("#v=1&tab=picture&filter=sobel-x", { permissions: ["camera"] });
+    await painted(page);
+    await page.getByRole("button", { name: "Camera" }).click();
+    await page.getByText(/^The camera, 640 × 480\./).waitFor();
+    const seen = async (): Promise<string> => (await page.evaluate(canvasText, "canvas.result")).text;
+    const before = await seen();
+    await expect.poll(seen).not.toBe(before);
+    await page.getByRole("button", { name: "Stop the camera" }).click();
+    await settled(page);
+    const last = await seen();
+    await page.waitForTimeout(300);
+    expect(await seen()).toBe(last);
   });
 
   studioTest("puts one pixel's sums side by side, by the arrow keys", async ({ visit }) => {
@@ -132,16 +173,20 @@ describe("the picture view", () => {
     const measured = page.locator(".plan tbody tr:not(.out) td:nth-child(4)");
     await expect.poll(async () => (await measured.allInnerTexts()).every((text) => text.endsWith(" ms")), { timeout: 10_000 }).toBe(true); // biome-ignore format: one line
     expect(await measured.count()).toBeGreaterThan(1);
+
+    await page.getByLabel("size").fill("31");
+    await expect.poll(async () => (await measured.allTextContents()).at(-1)).toBe("–");
+    await page.getByRole("button", { name: "Time all plans" }).click();
+    await page.getByRole("button", { name: "Stop timing" }).click();
+    await page.getByRole("button", { name: "Time all plans" }).waitFor();
+    expect((await measured.allTextContents()).at(-1)).toBe("–");
   });
 
   studioTest("says that the camera was refused", async ({ visit }) => {
     const page = await visit("#v=1&tab=picture", { permissions: [] });
     await painted(page);
     await page.getByRole("button", { name: "Camera" }).click();
-    await page
-      .getByRole("alert")
-      .filter({ hasText: /camera/i })
-      .waitFor();
+    await page.getByRole("alert").filter({ hasText: "The camera was refused" }).waitFor();
   });
 });
 

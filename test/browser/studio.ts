@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playwright-core";
 import { build } from "vite";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { createEngine, type Filter, type FilterOptions } from "../../src/index.ts";
 import { launchBrowser, needBrowser } from "./chromium.ts";
 import { isolation, serve } from "./site.ts";
 
@@ -25,6 +26,30 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+declare global {
+  /** The calls that the page waits for, and when the last of them began or ended. */
+  var calls: { open: Set<number>; since: number };
+}
+
+/** Runs in the page before its scripts: keeps an account of what the worker is asked. */
+function countCalls(): void {
+  globalThis.calls = { open: new Set(), since: 0 };
+  globalThis.Worker = class extends Worker {
+    constructor(url: string | URL, options?: WorkerOptions) {
+      super(url, options);
+      this.addEventListener("message", ({ data }) => {
+        if (!("progress" in data)) calls.open.delete(data.id);
+        calls.since = performance.now();
+      });
+    }
+    override postMessage(message: { id?: number }, rest?: object): void {
+      if (message.id !== undefined) calls.open.add(message.id);
+      calls.since = performance.now();
+      super.postMessage(message, rest as Transferable[]);
+    }
+  };
+}
+
 export interface Setting extends BrowserContextOptions {
   headers?: Record<string, string>;
 }
@@ -44,6 +69,7 @@ async function visit(
   const site = sites.get(key) ?? serve(folder, headers);
   sites.set(key, site);
   const context = await (await browser).newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  await context.addInitScript(countCalls);
   const page = await context.newPage();
   page.setDefaultTimeout(15_000);
   const errors: string[] = [];
@@ -76,20 +102,9 @@ export async function painted(page: Page): Promise<void> {
   await page.waitForSelector("canvas.result:not(.waiting)");
 }
 
-/** Waits until nothing new has been painted for a while. */
+/** Waits until the worker has had nothing to do for a while, and what it painted is on the page. */
 export async function settled(page: Page): Promise<void> {
-  await page.evaluate(async () => {
-    const canvas = document.querySelector("canvas.result") as HTMLCanvasElement;
-    const context = canvas.getContext("2d")!;
-    let last = performance.now();
-    const put = context.putImageData.bind(context);
-    context.putImageData = (image: ImageData, x: number, y: number) => {
-      last = performance.now();
-      put(image, x, y);
-    };
-    while (performance.now() - last < 400) await new Promise((resolve) => setTimeout(resolve, 50));
-    context.putImageData = put;
-  });
+  await page.waitForFunction(() => calls.open.size === 0 && performance.now() - calls.since > 400);
 }
 
 export interface Pixels {
@@ -98,21 +113,27 @@ export interface Pixels {
   data: Uint8ClampedArray;
 }
 
-/** What a canvas shows. */
-export async function pixelsOf(page: Page, selector: string): Promise<Pixels> {
-  const { width, height, text } = await page.evaluate((selector) => {
-    const canvas = document.querySelector(selector) as HTMLCanvasElement;
-    const { width, height } = canvas;
-    const { data } = canvas.getContext("2d")!.getImageData(0, 0, width, height);
-    let text = "";
-    for (let i = 0; i < data.length; i += 8192) text += String.fromCharCode(...data.subarray(i, i + 8192));
-    return { width, height, text: btoa(text) };
-  }, selector);
-  return { width, height, data: new Uint8ClampedArray(Buffer.from(text, "base64")) };
+/** Runs in a page: what a canvas shows, in base 64. Workers paint some of them, so that their pixels are read from a copy. */
+export function canvasText(selector: string): { width: number; height: number; text: string } {
+  const canvas = document.querySelector(selector) as HTMLCanvasElement;
+  const { width, height } = canvas;
+  const copy = new OffscreenCanvas(width, height).getContext("2d")!;
+  copy.drawImage(canvas, 0, 0);
+  const { data } = copy.getImageData(0, 0, width, height);
+  let text = "";
+  for (let i = 0; i < data.length; i += 8192) text += String.fromCharCode(...data.subarray(i, i + 8192));
+  return { width, height, text: btoa(text) };
 }
 
+export const pixelsIn = ({ width, height, text }: ReturnType<typeof canvasText>): Pixels => ({
+  ...{ width, height, data: new Uint8ClampedArray(Buffer.from(text, "base64")) },
+});
+
+export const pixelsOf = async (page: Page, selector: string): Promise<Pixels> =>
+  pixelsIn(await page.evaluate(canvasText, selector));
+
 /** Of a framed picture the inside. */
-export function inside({ width, height, data }: Pixels, inner: { width: number; height: number }): Uint8Array {
+function inside({ width, height, data }: Pixels, inner: { width: number; height: number }): Uint8Array {
   const [left, top] = [(width - inner.width) / 2, (height - inner.height) / 2];
   const out = new Uint8Array(4 * inner.width * inner.height);
   for (let y = 0; y < inner.height; y++) {
@@ -120,6 +141,25 @@ export function inside({ width, height, data }: Pixels, inner: { width: number; 
     out.set(data.subarray(start, start + 4 * inner.width), 4 * y * inner.width);
   }
   return out;
+}
+
+const engine = createEngine({ threads: 1 });
+
+/** Expects what Node makes of the inside of a framed picture, up to `off` grey levels. */
+export async function expectFiltered(
+  result: Pixels,
+  framed: Pixels,
+  filter: Filter,
+  options: FilterOptions,
+  off = 0,
+): Promise<void> {
+  const { width, height } = result;
+  const image = { width, height, channels: 4, data: inside(framed, result) } as const;
+  const { data } = await (await engine).filter(image, filter, { alpha: "keep", ...options });
+  expect(width * height).toBe(768 * 512);
+  let worst = 0;
+  for (let i = 0; i < data.length; i++) worst = Math.max(worst, Math.abs(result.data[i]! - data[i]!));
+  expect(worst).toBeLessThanOrEqual(off);
 }
 
 interface Axe {

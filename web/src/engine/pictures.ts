@@ -9,6 +9,7 @@ import {
   type Plan,
 } from "rank1";
 import { colourOf } from "../colour.ts";
+import { framed } from "../picture/border.ts";
 import { type Display, displayOf } from "../picture/display.ts";
 import type { Weights } from "../state/choice.ts";
 import type { Calls, Context, FilterCall, Filtered, Pixels, StagesCall } from "./protocol.ts";
@@ -30,13 +31,15 @@ interface Held extends Image {
 }
 
 let held: Held | undefined;
-/** Results of other types than bytes, before they are shown, by type: used again. */
-const scratch: { i16?: Int16Array; f32?: Float32Array; u8?: Uint8Array } = {};
+let decodes = 0;
+/** Results before they are painted, and those of other types before they are shown: used again. */
+const scratch: { shown?: ImageData; i16?: Int16Array; f32?: Float32Array; u8?: Uint8Array } = {};
 
 /** Larger pictures would not fit a page with all that is made of them. */
 const mostPixels = 40e6;
 
 export async function decode({ from }: Calls["decode"]["args"]): Promise<Pixels> {
+  const turn = ++decodes;
   const bitmap = from instanceof Blob ? await createImageBitmap(from) : from;
   const { width, height } = bitmap;
   if (width * height > mostPixels) throw new Error(`it has ${width} × ${height} pixels, more than 40 million`);
@@ -46,6 +49,8 @@ export async function decode({ from }: Calls["decode"]["args"]): Promise<Pixels>
   const data = new Uint8Array(context.getImageData(0, 0, width, height).data.buffer);
   let opaque = true;
   for (let i = 3; opaque && i < data.length; i += 4) opaque = data[i] === 255;
+  // A small picture may overtake a large one
+  if (turn !== decodes) return { width, height, data: data.buffer };
   held = { width, height, channels: 4, data, alpha: opaque ? "keep" : "premultiply" };
   for (const key of Object.keys(scratch) as (keyof typeof scratch)[]) delete scratch[key];
   return { width, height, data: data.slice().buffer };
@@ -58,23 +63,39 @@ function source(): Held {
 
 const specOf = ({ width, height, channels }: Held): PictureSpec => ({ width, height, channels, dtype: "u8" });
 
+let canvases: Calls["stage"]["args"];
+
+export async function stage(given: Calls["stage"]["args"]): Promise<undefined> {
+  canvases = given;
+}
+
+function paint(canvas: OffscreenCanvas, image: ImageData): void {
+  const { width, height } = image;
+  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+  canvas.getContext("2d")!.putImageData(image, 0, 0);
+}
+
+export async function frame({ border, frame }: Calls["frame"]["args"]): Promise<undefined> {
+  paint(canvases.original, framed(source(), border, frame));
+}
+
 export async function filter(call: FilterCall, { signal, progress }: Context): Promise<Filtered> {
   const image = source();
-  const { width, height } = image;
-  const length = image.data.length;
-  const data = call.spare?.byteLength === length ? call.spare : new ArrayBuffer(length);
-  const shown = new Uint8Array(data);
-  const large = length > 1 << 24;
-  const onProgress = large ? progress : undefined;
-  const { plan, milliseconds } = await apply(image, call.filter, call, shown, { signal, onProgress });
-  if (call.against === undefined) return { width, height, data, plan, milliseconds };
-  let other = image.data;
-  if (call.against !== "input") {
-    scratch.u8 ??= new Uint8Array(length);
-    other = scratch.u8;
-    await apply(image, call.against.filter, call, other, { signal });
+  const { length } = image.data;
+  const picture = (scratch.shown ??= new ImageData(image.width, image.height));
+  const shown = new Uint8Array(picture.data.buffer);
+  const onProgress = length > 1 << 24 ? progress : undefined;
+  const answer: Filtered = await apply(image, call.filter, call, shown, { signal, onProgress });
+  if (call.against !== undefined) {
+    let other = image.data;
+    if (call.against !== "input") {
+      other = scratch.u8 ??= new Uint8Array(length);
+      await apply(image, call.against.filter, call, other, { signal });
+    }
+    answer.largest = paintDifference(shown, other, call.dark);
   }
-  return { width, height, data, plan, milliseconds, largest: paintDifference(shown, other, call.dark) };
+  paint(canvases.result, picture);
+  return answer;
 }
 
 /** Filters into `shown`: bytes at once, other types by way of an array of theirs. */
@@ -87,12 +108,11 @@ async function apply(
 ): Promise<{ plan: Plan; milliseconds: number }> {
   const running = await engine();
   const { output } = given;
-  const options = { alpha: image.alpha, ...given };
-  const plan = running.plan(running.filterProblem(specOf(image), wanted, options));
+  const plan = running.plan(running.filterProblem(specOf(image), wanted, { alpha: image.alpha, ...given }));
   const wide = output === "i16" || output === "f32";
   const out = wide ? wideArray(output, shown.length) : shown;
   const begin = performance.now();
-  await running.filter(image, wanted, { ...options, out, ...hooks });
+  await running.run(plan, image, { out, ...hooks });
   const milliseconds = performance.now() - begin;
   if (wide) showWide(out, display, image.data, shown);
   return { plan, milliseconds };

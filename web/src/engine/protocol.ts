@@ -2,7 +2,7 @@
 import type { EngineInfo, Filter, FilterFactors, FilterOptions, Plan } from "rank1";
 import type { Inspection, ModelPlan, Report } from "rank1/onnx";
 import type { Display } from "../picture/display.ts";
-import type { LayerChoice } from "../state/hash.ts";
+import type { BorderName, LayerChoice } from "../state/hash.ts";
 
 /** Pixels as the page holds them: RGBA, 8 bits. The bytes move from one side to the other, and are not copied. */
 export interface Pixels {
@@ -22,11 +22,10 @@ export interface FilterCall {
   against?: Against;
   /** Colours of differences. */
   dark: boolean;
-  /** Bytes that are free again: an earlier answer's. */
-  spare?: ArrayBuffer;
 }
 
-export interface Filtered extends Pixels {
+/** What is said of a result, which stands on the stage by then. */
+export interface Filtered {
   plan: Plan;
   milliseconds: number;
   /** Of differences: the largest, in grey levels. */
@@ -98,6 +97,10 @@ export interface Calls {
   info: { args: undefined; answer: EngineInfo };
   /** Decodes a picture, holds it, and gives a copy back. */
   decode: { args: { from: Blob | ImageBitmap }; answer: Pixels };
+  /** Takes the canvases that are painted on from now on: the pixels of large pictures never pass through the page. */
+  stage: { args: Record<"original" | "result", OffscreenCanvas>; answer: undefined };
+  /** Paints the picture that is held, with so many pixels of its border around it. */
+  frame: { args: { border: BorderName; frame: number }; answer: undefined };
   filter: { args: FilterCall; answer: Filtered };
   stages: { args: StagesCall; answer: Pixels[] };
   /** Milliseconds of each plan, by the names of their solvers. */

@@ -14,8 +14,14 @@ export function placeFor(i: number, size: number, border: BorderName): number {
   return at < size ? at : border === "reflect" ? period - at : period - 1 - at;
 }
 
+interface RgbaImage {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Uint8Array;
+}
+
 /** The picture with a frame of so many pixels around it. */
-export function framed({ width, height, data }: ImageData, border: BorderName, frame: number): ImageData {
+export function framed({ width, height, data }: RgbaImage, border: BorderName, frame: number): ImageData {
   const out = new ImageData(width + 2 * frame, height + 2 * frame);
   const from = new Uint32Array(data.buffer, data.byteOffset, width * height);
   const to = new Uint32Array(out.data.buffer);

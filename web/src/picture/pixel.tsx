@@ -1,7 +1,8 @@
 // One pixel under the lens: what the filter multiplies there as it stands, what it multiplies in passes, and the same sum.
-import { useSignal } from "@preact/signals";
+import { computed, useSignal } from "@preact/signals";
 import { cssColour, isDark, largest } from "../colour.ts";
 import { Choices } from "../parts/controls.tsx";
+import { atRest } from "../state/rest.ts";
 import { border, factors, flip, kept, weights } from "../state/state.ts";
 import { number, plural } from "../text.ts";
 import { directly, inPasses, patchOf } from "./arithmetic.ts";
@@ -15,18 +16,27 @@ const channels = [
   ["2", "Blue"],
 ] as const;
 
+/** The filter under the lens: hundreds of numbers, which need not keep up with a slider. */
+const examined = atRest(
+  computed(() => ({
+    ...{ weights: weights.value, kept: kept.value, factors: factors.value, term: shownTerm.value },
+    ...{ border: border.value, flip: flip.value },
+  })),
+);
+
 export function Pixel({ source: { image } }: { source: Source }) {
   const channel = useSignal<"0" | "1" | "2">("1");
   const [x, y] = pixelWithin(image.width, image.height);
-  const { kh, kw, gain } = weights.value;
-  const place = { x, y, channel: Number(channel.value), border: border.value, flip: flip.value };
-  const patch = patchOf(image, kh, kw, place);
-  const direct = directly(patch, { kh, kw, gain, values: kept.value }, flip.value);
-  const { terms, gain: ownGain, rank } = factors.value;
-  const all = terms.map((term) => inPasses(patch, term, flip.value));
-  const passes = all[terms.indexOf(shownTerm.value!)];
+  const { weights, kept, factors, term, border, flip } = examined.value;
+  const { kh, kw, gain } = weights;
+  const { terms, gain: ownGain, rank } = factors;
+  const patch = patchOf(image, kh, kw, { x, y, channel: Number(channel.value), border, flip });
+  const direct = directly(patch, { kh, kw, gain, values: kept }, flip);
+  const all = terms.map((one) => inPasses(patch, one, flip));
+  const shown = terms.indexOf(term!);
+  const passes = all[shown];
   const sum = ownGain * all.reduce((total, one) => total + one.sum, 0);
-  const ofRank = rank > 1 ? ` for each of ${rank} terms; this is term ${terms.indexOf(shownTerm.value!) + 1}` : "";
+  const ofRank = rank > 1 ? ` for each of ${rank} terms; this is term ${shown + 1}` : "";
   return (
     <section class="pixel panel" aria-label="One pixel">
       <div class="row spread">

@@ -2,7 +2,7 @@
 import { batch, computed, effect, signal } from "@preact/signals";
 import type { Plan } from "rank1";
 import { isDark } from "../colour.ts";
-import { call, Latest } from "../engine/client.ts";
+import { call, isAbort, Latest } from "../engine/client.ts";
 import type { Against, Filtered, Pixels } from "../engine/protocol.ts";
 import { term } from "../filter/edit.ts";
 import { applied, chosen, exact, factors, messageOf, shownRank, tell } from "../state/state.ts";
@@ -30,27 +30,26 @@ export const progress = signal<number | undefined>(undefined);
 export const measured = signal<Record<string, number>>({});
 
 const latest = new Latest();
-/** The bytes of the last result go to the worker and come back with the next. */
-let spare: ArrayBuffer | undefined;
 
-/** Keeps a canvas up to date; `painted` hears of every result. */
-export function followResult(canvas: HTMLCanvasElement, painted: () => void): () => void {
-  const context = canvas.getContext("2d")!;
+/** Hands the stage's canvases to the worker, and has it keep the result up to date; `painted` hears of every one. */
+export function followResult(
+  originalOf: HTMLCanvasElement,
+  resultOf: HTMLCanvasElement,
+  painted: () => void,
+): () => void {
+  const [original, result] = [originalOf.transferControlToOffscreen(), resultOf.transferControlToOffscreen()];
+  void call("stage", { original, result }, { transfer: [original, result] });
   const stop = effect(() => {
     const shown = source.value;
     const request = { filter: applied.value, options: filterOptions.value, display: display.value };
     const difference = { against: against.value, dark: isDark.value };
     if (!shown) return;
     latest.run(async (signal) => {
-      const transfer = spare ? [spare] : [];
-      const args = { ...request, ...difference, spare };
-      spare = undefined;
       const onProgress = (done: number): void => {
         progress.value = done;
       };
       try {
-        const result = await call("filter", args, { transfer, signal, onProgress });
-        paint(canvas, context, result);
+        say(await call("filter", { ...request, ...difference }, { signal, onProgress }));
         painted();
       } catch (error) {
         if (signal.aborted) throw error;
@@ -69,10 +68,8 @@ export function followResult(canvas: HTMLCanvasElement, painted: () => void): ()
 let saying: ReturnType<typeof setTimeout> | undefined;
 const sayMilliseconds = 90;
 
-/** The picture at once; what is said of it when no other follows, for a page that is laid out anew is a frame late. */
-function paint(canvas: HTMLCanvasElement, context: CanvasRenderingContext2D, result: Filtered): void {
-  draw(canvas, context, result);
-  spare = result.data;
+/** The picture stands at once; what is said of it comes when no other follows, for a page that is laid out anew takes time. */
+function say(result: Filtered): void {
   clearTimeout(saying);
   saying = setTimeout(() => {
     batch(() => {
@@ -122,12 +119,18 @@ export function followStages(canvases: readonly HTMLCanvasElement[]): () => void
   };
 }
 
+/** What ends the timing of plans, while it goes on. */
+export const measuring = signal<AbortController | undefined>(undefined);
+
 /** Runs all plans in turn. */
 export async function measureAll(): Promise<void> {
+  const { signal } = (measuring.value = new AbortController());
   const request = { filter: applied.value, options: filterOptions.value, display: display.value };
   try {
-    measured.value = await call("measure", { ...request, dark: false });
+    measured.value = await call("measure", { ...request, dark: false }, { signal });
   } catch (error) {
-    tell(messageOf(error));
+    if (!isAbort(error)) tell(messageOf(error));
+  } finally {
+    measuring.value = undefined;
   }
 }

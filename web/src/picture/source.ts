@@ -63,8 +63,11 @@ export function followPicture(): void {
 
 export const camera = signal(false);
 let stream: MediaStream | undefined;
+/** Counts what was asked of the camera: people may have turned to something else before they allow it. */
+let asks = 0;
 
 export function stopCamera(): void {
+  asks++;
   for (const track of stream?.getTracks() ?? []) track.stop();
   stream = undefined;
   camera.value = false;
@@ -72,8 +75,10 @@ export function stopCamera(): void {
 
 /** Shows what the camera sees, picture by picture, until it is stopped; the last one stays. */
 export async function startCamera(): Promise<void> {
+  const ask = ++asks;
+  let allowed: MediaStream;
   try {
-    stream = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 640 } } });
+    allowed = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 640 } } });
   } catch (error) {
     const refused = error instanceof DOMException && error.name === "NotAllowedError";
     tell(
@@ -81,14 +86,20 @@ export async function startCamera(): Promise<void> {
     );
     return;
   }
+  if (ask !== asks) {
+    for (const track of allowed.getTracks()) track.stop();
+    return;
+  }
+  stream = allowed;
   camera.value = true;
   const video = document.createElement("video");
   video.muted = true;
   video.srcObject = stream;
   await video.play();
   picture.value = own;
-  while (camera.value) {
-    await load("The camera", await createImageBitmap(video));
+  while (ask === asks) {
+    const picture = await createImageBitmap(video);
+    if (ask === asks) await load("The camera", picture);
     await new Promise(requestAnimationFrame);
   }
 }

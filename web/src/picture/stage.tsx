@@ -2,9 +2,9 @@
 // or the arrow keys pick a pixel.
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
+import { call } from "../engine/client.ts";
 import { Slider } from "../parts/controls.tsx";
 import { border, pixel, weights } from "../state/state.ts";
-import { framed } from "./border.ts";
 import { followResult, mode, progress } from "./result.ts";
 import { source } from "./source.ts";
 
@@ -26,17 +26,14 @@ export function Stage({ zoom }: { zoom: Zoom }) {
 
   useEffect(
     () =>
-      followResult(result.current!, () => {
+      followResult(original.current!, result.current!, () => {
         ready.value = true;
       }),
     [ready],
   );
   const kind = border.value;
   useEffect(() => {
-    if (!shown) return;
-    const image = framed(shown, kind, frame);
-    Object.assign(original.current!, { width: image.width, height: image.height });
-    original.current!.getContext("2d")!.putImageData(image, 0, 0);
+    if (shown) void call("frame", { border: kind, frame });
   }, [shown, kind, frame]);
 
   const [width, height] = [shown?.width ?? 768, shown?.height ?? 512];

@@ -8,16 +8,17 @@ import { Legend } from "../parts/heat.tsx";
 import { PlanTable } from "../parts/plan.tsx";
 import { filterSnippets } from "../snippets.ts";
 import { borders, pictures, types } from "../state/hash.ts";
+import { atRest } from "../state/rest.ts";
 import { border, chosen, exact, factors, flip, picture, rank, shownRank, type } from "../state/state.ts";
 import { milliseconds as asTime, count, number } from "../text.ts";
 import { display, filterOptions } from "./call.ts";
 import { Passes } from "./passes.tsx";
 import { Pixel } from "./pixel.tsx";
-import { largest, measureAll, measured, milliseconds, mode, plan, toWhole } from "./result.ts";
+import { largest, measureAll, measured, measuring, milliseconds, mode, plan, toWhole } from "./result.ts";
 import { camera, followPicture, own, source, startCamera, stopCamera, takeFile } from "./source.ts";
 import { Stage, type Zoom } from "./stage.tsx";
 
-const snippets = computed(() => filterSnippets(chosen.value, filterOptions.value, factors.value));
+const snippets = atRest(computed(() => filterSnippets(chosen.value, filterOptions.value, factors.value)));
 
 const modes = [
   ["divider", "Before | after"],
@@ -39,6 +40,7 @@ export function PictureView() {
     return () => {
       removeEventListener("paste", paste);
       stopCamera();
+      measuring.value?.abort();
     };
   }, []);
   return (
@@ -188,20 +190,15 @@ function RankSlider() {
 }
 
 function Plans() {
-  const busy = useSignal(false);
   if (!plan.value) return null;
   const times = { [plan.value.solver]: milliseconds.value, ...measured.value };
-  const measure = async (): Promise<void> => {
-    busy.value = true;
-    await measureAll();
-    busy.value = false;
-  };
+  const busy = measuring.value;
   return (
     <section class="plans panel" aria-label="The plan">
       <div class="row spread">
         <h2>The plan, and what it beat</h2>
-        <button type="button" disabled={busy.value} onClick={measure}>
-          {busy.value ? "Timing…" : "Time all plans"}
+        <button type="button" onClick={() => (busy ? busy.abort() : void measureAll())}>
+          {busy ? "Stop timing" : "Time all plans"}
         </button>
       </div>
       <PlanTable

@@ -1,5 +1,5 @@
 // What the four views share: a few signals, and what follows from them. Every change goes through here.
-import { computed, type Signal, signal } from "@preact/signals";
+import { batch, computed, type Signal, signal } from "@preact/signals";
 import { type Filter, type FilterFactors, factorize } from "rank1";
 import { type Choice, textOf, type Weights, weightsOf } from "./choice.ts";
 import { initial, type Shared } from "./hash.ts";
@@ -18,7 +18,9 @@ export const shared = computed(
 );
 
 export function restore(state: Shared): void {
-  for (const key of Object.keys(signals) as (keyof Shared)[]) (signals[key] as { value: unknown }).value = state[key];
+  batch(() => {
+    for (const key of Object.keys(signals) as (keyof Shared)[]) (signals[key] as { value: unknown }).value = state[key];
+  });
 }
 
 /** A sentence for the user: what went wrong, or what is slower than it could be. */

@@ -1,0 +1,36 @@
+// The studio's picture view in Firefox: it starts without an error, and filters as Node does.
+import { afterAll, describe, expect, test } from "vitest";
+import { type Firefox, firefoxPath, launchFirefox, noFirefox } from "./firefox.ts";
+import { isolation, serve } from "./site.ts";
+import { canvasText, expectFiltered, folder, pixelsIn } from "./studio.ts";
+
+let browser: Promise<Firefox> | undefined;
+afterAll(async () => (await browser)?.close());
+
+const site = serve(folder, isolation);
+
+describe("in Firefox", () => {
+  test("the picture view filters as Node does", async ({ skip }) => {
+    skip(firefoxPath === undefined, noFirefox);
+    browser ??= launchFirefox();
+    const page = await browser;
+    await page.open(`${await site}#v=1&tab=picture&filter=gaussian:sigma=2.4&border=edge`);
+    const solver = (): string => /Filtered in .* by (.+?)\./.exec(document.body.textContent!)?.[1] ?? "";
+    await expect.poll(() => page.evaluate(solver)).not.toBe("");
+    const engine = () => document.querySelector(".engine")!.textContent;
+    expect(await page.evaluate(engine)).toMatch(/^WebAssembly, \d+ threads?$/);
+    const canvas = (selector: string) => page.evaluate(canvasText, selector);
+    const [result, framed] = [await canvas("canvas.result"), pixelsIn(await canvas(".frame > canvas"))];
+    await expectFiltered(pixelsIn(result), framed, "gaussian:sigma=2.4", { border: "edge" });
+
+    await page.evaluate(() => {
+      const slider = [...document.querySelectorAll("label")].find((label) => label.textContent === "sigma")!
+        .control as HTMLInputElement;
+      slider.value = "1";
+      slider.dispatchEvent(new Event("input", { bubbles: true }));
+    });
+    await expect.poll(async () => (await canvas("canvas.result")).text).not.toBe(result.text);
+    await expectFiltered(pixelsIn(await canvas("canvas.result")), framed, "gaussian:sigma=1", { border: "edge" });
+    expect(page.errors).toEqual([]);
+  });
+});
