@@ -224,6 +224,8 @@ describe("addresses", () => {
     expect(await page.getByLabel("Border", { exact: true }).inputValue()).toBe("wrap");
     await page.goBack();
     await expect.poll(() => page.getByLabel("Border", { exact: true }).inputValue()).toBe("reflect");
+    // Longer than the address takes to follow: what was gone back to must not be written as something new.
+    await page.waitForTimeout(400);
     await page.goBack();
     await expect.poll(() => page.getByRole("tab", { selected: true }).textContent()).toBe("Filter");
     await page.goForward();

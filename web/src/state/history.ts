@@ -9,7 +9,6 @@ export function followAddress(): void {
   let written = "";
   let timer: ReturnType<typeof setTimeout> | undefined;
   const read = (): void => {
-    clearTimeout(timer);
     try {
       restore(decode(location.hash));
     } catch (error) {
@@ -18,6 +17,8 @@ export function followAddress(): void {
     }
     // Read back, since packed values are rounded: what was just read must not be written as something new.
     written = encode(shared.value);
+    // What restoring has set off.
+    clearTimeout(timer);
   };
   read();
   addEventListener("popstate", read);
