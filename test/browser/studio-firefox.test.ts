@@ -9,14 +9,17 @@ afterAll(async () => (await browser)?.close());
 
 const site = serve(folder, isolation);
 
+/** It starts slowly where other tests run beside it. */
+const patient = { timeout: 90_000 };
+
 describe("in Firefox", () => {
-  test("the picture view filters as Node does", async ({ skip }) => {
+  test("the picture view filters as Node does", { timeout: 300_000 }, async ({ skip }) => {
     skip(firefoxPath === undefined, noFirefox);
     browser ??= launchFirefox();
     const page = await browser;
     await page.open(`${await site}#v=1&tab=picture&filter=gaussian:sigma=2.4&border=edge`);
     const solver = (): string => /Filtered in .* by (.+?)\./.exec(document.body.textContent!)?.[1] ?? "";
-    await expect.poll(() => page.evaluate(solver)).not.toBe("");
+    await expect.poll(() => page.evaluate(solver), patient).not.toBe("");
     const engine = () => document.querySelector(".engine")!.textContent;
     expect(await page.evaluate(engine)).toMatch(/^WebAssembly, \d+ threads?$/);
     const canvas = (selector: string) => page.evaluate(canvasText, selector);
@@ -29,7 +32,7 @@ describe("in Firefox", () => {
       slider.value = "1";
       slider.dispatchEvent(new Event("input", { bubbles: true }));
     });
-    await expect.poll(async () => (await canvas("canvas.result")).text).not.toBe(result.text);
+    await expect.poll(async () => (await canvas("canvas.result")).text, patient).not.toBe(result.text);
     await expectFiltered(pixelsIn(await canvas("canvas.result")), framed, "gaussian:sigma=1", { border: "edge" });
     expect(page.errors).toEqual([]);
   });
