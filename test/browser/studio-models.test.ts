@@ -72,23 +72,22 @@ describe("separating in the model view", () => {
     { timeout: 240_000 },
     async ({ visit }) => {
       const page = await openExample(visit);
-      await section(page).getByLabel("Pictures that are drawn").fill("40");
-      await section(page).getByLabel("Divide the multiplications by").fill("1.3");
+      await section(page).getByRole("radio", { name: "Its weights alone" }).check();
+      await section(page).getByLabel("Depth multiplier of each layer").fill("5");
       await section(page).getByRole("button", { name: "Separate", exact: true }).focus();
       await page.keyboard.press("Enter");
-      await section(page).getByRole("progressbar", { name: "measuring curves" }).waitFor();
+      await section(page).getByRole("progressbar").waitFor();
       const link = section(page).getByRole("link", { name: /Download the separated model/ });
       await link.waitFor({ timeout: 200_000 });
       const text = (await section(page).textContent())!;
-      expect(Number(/([\d.]+) ×fewer multiplications/.exec(text)![1])).toBeGreaterThanOrEqual(1.29);
+      expect(Number(/([\d.]+) ×fewer multiplications/.exec(text)![1])).toBeGreaterThan(1.05);
       const [, after, before] = /([\d.]+) %of 300 [^;]+; ([\d.]+) % before/.exec(text)!.map(Number) as [
         number,
         number,
         number,
       ];
       expect(before).toBeGreaterThan(88);
-      expect(after).toBeGreaterThan(before - 3);
-      await section(page).locator("figure.losses svg[role=img]").waitFor();
+      expect(after).toBeGreaterThan(before / 2);
       expect(await section(page).getByRole("row").count()).toBeGreaterThan(3);
       const download = page.waitForEvent("download");
       await link.click();
@@ -130,15 +129,20 @@ describe("separating in the model view", () => {
       await section(page).getByLabel("Divide the multiplications by").fill("1.5");
       await separate();
       await section(page).getByText("Left out, no pictures: broken.png.").waitFor({ timeout: 60_000 });
+      await section(page)
+        .getByRole("img", { name: /^Damage by reduction: / })
+        .waitFor();
     },
   );
 
-  studioTest("can be cancelled, and begun again", async ({ visit }) => {
+  studioTest("can be cancelled, and begun again", { timeout: 120_000 }, async ({ visit }) => {
     const page = await openExample(visit);
     await section(page).getByRole("button", { name: "Separate", exact: true }).click();
-    await section(page).getByRole("progressbar", { name: "measuring curves" }).waitFor();
+    await section(page).getByRole("progressbar").waitFor();
     await section(page).getByRole("button", { name: "Cancel" }).click();
-    await section(page).getByRole("button", { name: "Separate", exact: true, disabled: false }).waitFor();
+    await section(page)
+      .getByRole("button", { name: "Separate", exact: true, disabled: false })
+      .waitFor({ timeout: 60_000 });
     expect(await page.getByRole("alert").textContent()).toBe("");
     await page.getByRole("button", { name: "Run and time it" }).click();
     await page.getByText(/a run \(median of \d+/).waitFor();
