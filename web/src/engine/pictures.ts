@@ -63,16 +63,19 @@ function source(): Held {
 
 const specOf = ({ width, height, channels }: Held): PictureSpec => ({ width, height, channels, dtype: "u8" });
 
-let canvases: Calls["stage"]["args"];
+type Canvas = OffscreenCanvasRenderingContext2D;
+let canvases: { original: Canvas; result: Canvas };
 
-export async function stage(given: Calls["stage"]["args"]): Promise<undefined> {
-  canvases = given;
+export async function stage({ original, result }: Calls["stage"]["args"]): Promise<undefined> {
+  // Once: Firefox gives no context of a canvas that shows something already
+  canvases = { original: original.getContext("2d")!, result: result.getContext("2d")! };
 }
 
-function paint(canvas: OffscreenCanvas, image: ImageData): void {
+function paint(context: Canvas, image: ImageData): void {
+  const { canvas } = context;
   const { width, height } = image;
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
-  canvas.getContext("2d")!.putImageData(image, 0, 0);
+  context.putImageData(image, 0, 0);
 }
 
 export async function frame({ border, frame }: Calls["frame"]["args"]): Promise<undefined> {
