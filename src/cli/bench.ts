@@ -2,7 +2,8 @@
 import { availableParallelism, cpus } from "node:os";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { EngineInfo } from "../index.ts";
-import { writeStdout } from "../node/files.ts";
+import { checkOutput, writeStdout } from "../node/files.ts";
+import { writeSettings } from "../node/json.ts";
 import { wisdomFile, writeVerdicts } from "../node/wisdom.ts";
 import { parseCount, UsageError } from "./arguments.ts";
 import { calibrate } from "./bench/calibrate.ts";
@@ -15,6 +16,7 @@ interface Flags extends EngineFlags {
   threads: number;
   why?: boolean;
   calibrate?: boolean;
+  profile?: string;
   json?: boolean;
 }
 
@@ -32,12 +34,15 @@ measured / predicted: only how the predictions for several plans compare decides
 wisdom.json in the user's cache folder (RANK1_CACHE names another), for this version of rank1, runtime and processor.
 Every command does so for the kernels that it runs; known ones make its start quicker. Results never change.
 
+--profile writes what the layers of networks take on this machine, for "rank1 separate --speedup --profile" on another one.
+
 Examples:
   rank1 bench
   rank1 bench --why --no-wide
   rank1 bench --size 4000x3000 --threads 2
   rank1 bench --json | jq '.problems[] | [.filter, .milliseconds]'
-  rank1 bench --calibrate`;
+  rank1 bench --calibrate
+  rank1 bench --profile laptop.json`;
 
 export function addBench(program: Command, signal: AbortSignal): void {
   const command = program
@@ -49,6 +54,11 @@ export function addBench(program: Command, signal: AbortSignal): void {
     .addOption(
       new Option("--calibrate", "learn what there is to learn about this machine, and keep it").conflicts([
         ...["size", "threads", "why"],
+      ]),
+    )
+    .addOption(
+      new Option("--profile <file>", "write what layers of networks take here, for rank1 separate").conflicts([
+        ...["size", "threads", "why", "calibrate"],
       ]),
     );
   addEngineOptions(command)
@@ -66,10 +76,10 @@ function parseArea(text: string): { width: number; height: number } {
 
 async function bench(flags: Flags, signal: AbortSignal): Promise<void> {
   if (flags.calibrate) return keepVerdicts(flags, signal);
+  if (flags.profile !== undefined) return keepProfile(flags.profile, flags, signal);
   const report = await withEngine({ backend: "wasm", threads: flags.threads, wide: flags.wide }, async (engine) => {
     const measured = await withProgress("measuring", signal, (control) => measureAll(engine, flags.size, control));
-    const processor = { model: cpus()[0]?.model.trim() ?? "unknown", cores: availableParallelism() };
-    return { version: 1, processor, node: process.version, engine: engine.info(), ...measured };
+    return { version: 1, processor: processor(), node: process.version, engine: engine.info(), ...measured };
   });
   await writeStdout(`${flags.json ? JSON.stringify(report, undefined, 2) : textOf(report, flags.why === true)}\n`);
 }
@@ -91,6 +101,25 @@ async function keepVerdicts({ wide, json }: Flags, signal: AbortSignal): Promise
     : `nothing to learn: no 256-bit vectors here (${learnt.reason})`;
   await writeStdout(`${[text, ...narrow.map(([kernel, verdict]) => `  ${kernel}: ${verdict}`)].join("\n")}\n`);
 }
+
+async function keepProfile(file: string, { wide, json }: Flags, signal: AbortSignal): Promise<void> {
+  await checkOutput(file);
+  const { measureProfile } = await import("../onnx/index.ts");
+  const profile = await withEngine({ backend: "wasm", threads: 1, wide }, (engine) => {
+    const bits = engine.info().wide.enabled ? 256 : 128;
+    const name = `${processor().model}, Node ${process.version}, ${bits} bits`;
+    return withProgress("measuring", signal, (control) => measureProfile(engine, { name, ...control }));
+  });
+  await writeSettings(file, profile, signal);
+  const figures = Object.entries(profile).flatMap(([rate, figure]) => (rate === "name" ? [] : [`${rate} ${figure}`]));
+  await writeStdout(
+    json
+      ? `${JSON.stringify({ version: 1, file, ...profile }, undefined, 2)}\n`
+      : `${file}: nanoseconds: ${figures.join(", ")}\n`,
+  );
+}
+
+const processor = () => ({ model: cpus()[0]?.model.trim() ?? "unknown", cores: availableParallelism() });
 
 async function withProgress<T>(label: string, signal: AbortSignal, work: (control: Control) => Promise<T>): Promise<T> {
   const progress = progressBar(label, true);

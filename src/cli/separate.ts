@@ -3,8 +3,9 @@
 import { basename } from "node:path";
 import type { Command } from "commander";
 import { checkOutput, writeAtomic, writeStdout } from "../node/files.ts";
+import { readSettings } from "../node/json.ts";
 import { writeSidecar } from "../node/sidecar.ts";
-import type { Model, Report, SeparateOptions } from "../onnx/index.ts";
+import type { MachineProfile, Model, Report, SeparateOptions } from "../onnx/index.ts";
 import { parseCount, parseNumber, UsageError, usage } from "./arguments.ts";
 import { InputFolder } from "./calibration.ts";
 import { addEngineOptions, type EngineFlags, withEngine } from "./engine.ts";
@@ -20,6 +21,7 @@ interface Flags extends ModelFlags, EngineFlags, Pick<InputFlags, "size" | "mean
   crops?: number;
   reduce?: number;
   speedup?: number;
+  profile?: string;
   tolerance?: number;
   rank?: number;
   layers?: string;
@@ -40,6 +42,7 @@ Settings of pictures are those of "rank1 run", also those that it remembers besi
 Examples:
   rank1 separate model.onnx -o small.onnx --calibrate photos/ --reduce 2.5 --report report.html
   rank1 separate model.onnx -o fast.onnx --calibrate photos/ --speedup 1.6
+  rank1 separate model.onnx -o fast.onnx --calibrate photos/ --speedup 1.6 --profile phone.json
   rank1 separate model.onnx -o same.onnx --tolerance 0
   rank1 separate upscale.onnx -o small.onnx --calibrate photos/ --crops 4 --reduce 3`;
 
@@ -52,6 +55,7 @@ export function addSeparate(program: Command, signal: AbortSignal): void {
     .option("--calibrate <folder>", "pictures or .npy arrays that are typical of what the model sees")
     .option("--reduce <factor>", "divide the multiplications by this", parseNumber)
     .option("--speedup <factor>", "divide the time of a run by this, as measured here on one thread", parseNumber)
+    .option("--profile <file>", 'of another machine that --speedup is for, as "rank1 bench --profile" wrote it there')
     .option("--tolerance <damage>", "bound what the outputs lose; 0: only what is exact", parseNumber)
     .option("--rank <count>", "depthwise separable layers of this depth multiplier", parseCount)
     .option("--layers <pattern>", "only layers of such names; * stands for anything")
@@ -75,6 +79,8 @@ async function separate(file: string, flags: Flags, signal: AbortSignal): Promis
     throw new UsageError("--crops: expected pictures by --calibrate, of which it is an option, got none");
   }
   const settings = await settingsOf(file, flags);
+  const profile =
+    flags.profile === undefined ? undefined : ((await readSettings(flags.profile)) as unknown as MachineProfile);
   await withEngine({ threads, wide }, (engine) =>
     withModel(
       file,
@@ -85,7 +91,7 @@ async function separate(file: string, flags: Flags, signal: AbortSignal): Promis
         const calibration =
           flags.calibrate === undefined ? undefined : await open(flags.calibrate, "--calibrate", flags.crops);
         const judged = flags.eval === undefined ? undefined : await open(flags.eval, "--eval");
-        const found = await run(model, calibration, flags, signal);
+        const found = await run(model, { ...flags, calibration, profile, signal });
         try {
           const { saveModel } = await import("../onnx/index.ts");
           const evaluation = judged && (await evaluate(model, found.model, judged, flags.eval!));
@@ -108,9 +114,7 @@ async function separate(file: string, flags: Flags, signal: AbortSignal): Promis
 
 async function run(
   model: Model,
-  calibration: InputFolder | undefined,
-  { reduce, speedup, tolerance, rank, layers, seed, quiet }: Flags,
-  signal: AbortSignal,
+  { quiet, ...given }: Pick<Flags, "quiet"> & SeparateOptions,
 ): Promise<{ model: Model; report: Report }> {
   const { separateModel } = await import("../onnx/index.ts");
   const start = performance.now();
@@ -122,7 +126,8 @@ async function run(
     said = what + left;
     progress.update(done);
   };
-  const options: SeparateOptions = { calibration, reduce, speedup, tolerance, rank, layers, seed, onProgress, signal };
+  const { calibration, reduce, speedup, profile, tolerance, rank, layers, seed, signal } = given;
+  const options = { calibration, reduce, speedup, profile, tolerance, rank, layers, seed, onProgress, signal };
   try {
     return await usage(() => separateModel(model, options));
   } finally {
@@ -140,7 +145,7 @@ function reportText(name: string, output: string, report: Report, evaluation: Ev
     damage === undefined ? "" : number(damage, 2),
   ]);
   const { multiplications, parameters } = totals;
-  const { milliseconds: times, speedup, damage } = reached;
+  const { milliseconds: times, speedup, planned, damage } = reached;
   const missed = `the goal of --${goal.kind} ${goal.value} was missed: this is the nearest found`;
   return [
     `${styled("bold", name)} → ${output}${samples ? `, fitted to ${count(samples)} inputs` : ", by its weights alone"}, in ${number(seconds, 3)} s`,
@@ -154,6 +159,7 @@ function reportText(name: string, output: string, report: Report, evaluation: Ev
           `time, 1 thread   ${milliseconds(times.before)} → ${milliseconds(times.after)} (${number(speedup, 3)} × faster)`,
         ]
       : []),
+    ...(planned ? [`on ${planned.for}  ${number(planned.speedup, 3)} × faster, as planned`] : []),
     ...(damage === undefined ? [] : [`damage           ${number(damage, 3)}: ${damageText(report)}`]),
     ...(evaluation ? [evaluationText(evaluation)] : []),
     ...(reached.met ? [] : ["", missed]),

@@ -1,7 +1,7 @@
 // What a model does not say of itself, in a JSON file beside it (model.onnx.json): how pictures become its input, and what
 // its classes are called.
-import { checkNumber, checkOneOf, checkOptions, describe, InvalidArgumentError } from "../errors.ts";
-import { readBytes, writeAtomic } from "./files.ts";
+import { checkNumber, checkOptions, describe, InvalidArgumentError } from "../errors.ts";
+import { readSettings, writeSettings } from "./json.ts";
 
 export interface Sidecar {
   /** Width and height to which pictures are resized. */
@@ -18,33 +18,19 @@ export const sidecarOf = (model: string): string => `${model}.json`;
 /** The file beside a model, or nothing where there is none. Throws {@link InvalidArgumentError} that names what is wrong. */
 export async function readSidecar(model: string): Promise<Sidecar> {
   const path = sidecarOf(model);
-  let bytes: Uint8Array;
+  let sidecar: Record<string, unknown>;
   try {
-    bytes = await readBytes(path);
+    sidecar = await readSettings(path);
   } catch (error) {
     if (((error as Error).cause as NodeJS.ErrnoException | undefined)?.code === "ENOENT") return {};
     throw error;
   }
-  const { version, ...sidecar } = parse(path, bytes);
-  checkOneOf(`${path} version`, String(version), ["1"]);
   return checkSidecar(path, sidecar);
 }
 
 /** Writes the file beside a model. */
 export async function writeSidecar(model: string, sidecar: Sidecar): Promise<void> {
-  await writeAtomic(sidecarOf(model), `${JSON.stringify({ version: 1, ...sidecar }, undefined, 2)}\n`);
-}
-
-function parse(path: string, bytes: Uint8Array): Record<string, unknown> {
-  const expected = "an object in JSON";
-  try {
-    const value: unknown = JSON.parse(new TextDecoder().decode(bytes));
-    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-    throw new InvalidArgumentError({ parameter: path, expected, received: describe(value) });
-  } catch (cause) {
-    if (cause instanceof InvalidArgumentError) throw cause;
-    throw new InvalidArgumentError({ parameter: path, expected, received: (cause as Error).message, cause });
-  }
+  await writeSettings(sidecarOf(model), sidecar);
 }
 
 function checkSidecar(path: string, value: unknown): Sidecar {

@@ -5,7 +5,15 @@ export type { Layer } from "../graph/layers.ts";
 export type { RunOptions } from "../graph/program.ts";
 export type { Attribute, Dimension, Graph, GraphNode, ValueInfo } from "../graph/types.ts";
 export type { Work } from "../graph/works.ts";
-export { type LayerReport, type Report, type SeparateOptions, separateModel } from "../separate/index.ts";
+export {
+  type LayerReport,
+  type MachineProfile,
+  type MeasureProfileOptions,
+  measureProfile,
+  type Report,
+  type SeparateOptions,
+  separateModel,
+} from "../separate/index.ts";
 export { type ExplainModelOptions, explainModel, type ModelPlan } from "./explain.ts";
 export { type ImageTensorOptions, imageToTensor } from "./image.ts";
 export { type Inspection, type InspectOptions, inspectModel } from "./inspect.ts";

@@ -13,7 +13,7 @@ export const stripRows = ({ stride, above, below, scope }: BufferSpec, grain: nu
 export const rowsHeld = (buffer: BufferSpec, grain: number): number =>
   Math.min(buffer.height!, stripRows(buffer, grain));
 
-export function costOf(draft: Draft, profile: Profile, workOf: WorkOf): Cost {
+export function costOf(draft: Pick<Draft, "buffers" | "stages">, profile: Profile, workOf: WorkOf): Cost {
   const buffers = new Map(draft.buffers.map((buffer) => [buffer.id, buffer]));
   const cost: Cost = { multiplications: 0, additions: 0, bytes: 0, time: 0 };
   for (const { grid, steps } of draft.stages) {

@@ -1,10 +1,9 @@
 // The convolutions that take the place of one: as nodes and constants of a network, and what they cost.
 import type { Engine } from "../engine.ts";
 import { type FormName, forms, type Shape } from "../factor/forms.ts";
-import { compile } from "../graph/compile.ts";
 import { infer } from "../graph/infer.ts";
 import { layersOf } from "../graph/layers.ts";
-import { optimize } from "../graph/passes/index.ts";
+import { type MachineProfile, plannedTime } from "../graph/time.ts";
 import type { Graph, GraphNode, Spec } from "../graph/types.ts";
 import { sizeOf } from "../graph/values.ts";
 import { operators } from "../onnx/ops/index.ts";
@@ -107,36 +106,40 @@ function windowAttributes(
 export interface ChainCost {
   multiplications: number;
   parameters: number;
-  /** Nanoseconds on one thread, of what the machine computes, as the engine plans it. */
+  /** Nanoseconds on one thread, of what the machine computes, as the engine plans it, by the profile. */
   time: number;
 }
 
+/** Who plans, and for which machine; the built-in one unless said. */
+export interface Planning {
+  engine: Engine;
+  profile?: MachineProfile;
+}
+
 /** What a target costs as it is, for an input of this shape. */
-export function targetCost(graph: Graph, target: Target, x: Spec, engine: Engine): ChainCost {
-  return costOf({ nodes: [target.node], constants: new Map(graph.constants) }, target, x, engine);
+export function targetCost(graph: Graph, target: Target, x: Spec, planning: Planning): ChainCost {
+  return costOf({ nodes: [target.node], constants: new Map(graph.constants) }, target, x, planning);
 }
 
 /** What a target costs in a form of a rank. */
-export function formCost(target: Target, form: FormName, rank: number, x: Spec, engine: Engine): ChainCost {
+export function formCost(target: Target, form: FormName, rank: number, x: Spec, planning: Planning): ChainCost {
   const { before, last } = forms[form].shapes(target.sizes, rank);
   const weights = [...before, last].map((shape) => ({ shape, data: new Float32Array(sizeOf(shape)) }));
-  return costOf(chainOf(target, form, weights, target.bias), target, x, engine);
+  return costOf(chainOf(target, form, weights, target.bias), target, x, planning);
 }
 
-function costOf({ nodes, constants }: Chain, { x, y }: Target, { dtype, shape }: Spec, engine: Engine): ChainCost {
+function costOf({ nodes, constants }: Chain, { x, y }: Target, { dtype, shape }: Spec, planning: Planning): ChainCost {
   const graph = { inputs: [{ name: x, dtype, shape }], outputs: [{ name: y }], nodes, constants };
-  return networkCost(graph, new Map([[x, { dtype, shape }]]), engine);
+  return networkCost(graph, new Map([[x, { dtype, shape }]]), planning);
 }
 
 /** What a network costs for inputs of some shapes. */
-export function networkCost(graph: Graph, inputs: ReadonlyMap<string, Spec>, engine: Engine): ChainCost {
+export function networkCost(graph: Graph, inputs: ReadonlyMap<string, Spec>, { engine, profile }: Planning): ChainCost {
   const layers = layersOf(graph, infer(graph, operators, inputs));
   const sum = (of: (layer: (typeof layers)[number]) => number): number => layers.reduce((all, one) => all + of(one), 0);
-  const optimised = optimize(graph, operators, inputs);
-  const parts = compile(optimised, infer(optimised, operators, inputs), engine);
   return {
     multiplications: sum((layer) => layer.multiplications),
     parameters: sum((layer) => layer.parameters),
-    time: parts.reduce((time, part) => time + (part.kind === "machine" ? part.plan.cost.time : 0), 0),
+    time: plannedTime(graph, operators, inputs, engine, profile),
   };
 }

@@ -35,7 +35,9 @@ export async function measureCurves(work: Work, metrics: Metrics, onProgress: (d
       await judge?.prepare(graph, judging!, signal);
       const damage = async ({ weight, error }: Fit): Promise<number> =>
         judge ? judge.judge(weight, biasOf(fitting, weight), signal) : error;
-      const points = await curveOf(target, fitting, x, costs.get(target)!, damage, { engine, products, seed, signal });
+      const points = await curveOf(target, fitting, x, costs.get(target)!, damage, {
+        ...{ planning: work, products, seed, signal },
+      });
       curves.set(target, filledIn(points, costBetween(work, target)));
     } finally {
       await judge?.dispose();
@@ -46,12 +48,12 @@ export async function measureCurves(work: Work, metrics: Metrics, onProgress: (d
 
 /** Multiplications and parameters grow by the same with each rank; only the time has to be planned for each. */
 function costBetween(work: Work, target: Target): (form: FormName, rank: number) => ChainCost {
-  const { engine, specs, options } = work;
+  const { specs, options } = work;
   const x = specs.get(target.x)!;
   const units = new Map<FormName, ChainCost>();
   return (form, rank) => {
-    if (options.goal.kind === "speedup") return formCost(target, form, rank, x, engine);
-    const unit = units.get(form) ?? formCost(target, form, 1, x, engine);
+    if (options.goal.kind === "speedup") return formCost(target, form, rank, x, work);
+    const unit = units.get(form) ?? formCost(target, form, 1, x, work);
     units.set(form, unit);
     const { outChannels } = target;
     const parameters = (unit.parameters - outChannels) * rank + outChannels;
@@ -140,11 +142,12 @@ export function tradeOff(work: Work, curves: Curves): { reduction: number; damag
 }
 
 /** The same form for all: depthwise, pointwise with one depth multiplier. */
-export function uniform({ targets, costs, specs, engine, options }: Work): Choice[] {
+export function uniform(work: Work): Choice[] {
+  const { targets, costs, specs, options } = work;
   return targets.map((target) => {
     if (target.transposed) return undefined;
     const rank = Math.min(options.goal.value, forms.depthwise.mostRank(target.sizes));
-    const cost = formCost(target, "depthwise", rank, specs.get(target.x)!, engine);
+    const cost = formCost(target, "depthwise", rank, specs.get(target.x)!, work);
     return cost.multiplications < costs.get(target)!.multiplications ? { form: "depthwise", rank } : undefined;
   });
 }

@@ -7,7 +7,7 @@ import type { Matrix } from "../factor/matrix.ts";
 import type { MinimizeOptions } from "../factor/minimize.ts";
 import type { Graph, GraphNode, Spec } from "../graph/types.ts";
 import type { Tensor } from "../tensor.ts";
-import { type ChainCost, formCost, formsOf } from "./chain.ts";
+import { type ChainCost, formCost, formsOf, type Planning } from "./chain.ts";
 import { Damage } from "./damage.ts";
 import type { Fitting } from "./moments.ts";
 import { forEachRun, Runner, type Values, withOutputs } from "./network.ts";
@@ -23,7 +23,7 @@ export interface Point {
 }
 
 export interface CurveTools {
-  engine: Engine;
+  planning: Planning;
   products: Products;
   seed: number;
   signal?: AbortSignal;
@@ -43,13 +43,13 @@ export async function curveOf(
   x: Spec,
   whole: ChainCost,
   judge: (fit: Fit) => Promise<number>,
-  { engine, products, seed, signal }: CurveTools,
+  { planning, products, seed, signal }: CurveTools,
 ): Promise<Point[]> {
   const fitted = (form: FormName, rank: number, search: MinimizeOptions) => {
     const tools = { multiply: products.multiply, random: seeded(seed).normal };
     return fitForm(form, fitting, rank, tools, search);
   };
-  const units = new Map(formsOf(target).map((form) => [form, formCost(target, form, 1, x, engine).multiplications]));
+  const units = new Map(formsOf(target).map((form) => [form, formCost(target, form, 1, x, planning).multiplications]));
   const rankAt = (form: FormName, reduction: number): number =>
     Math.min(forms[form].mostRank(target.sizes), Math.round(whole.multiplications / reduction / units.get(form)!));
   const compared = [...units.keys()].flatMap((form) => {
@@ -63,7 +63,7 @@ export async function curveOf(
     const ranks = new Set(reductions.map((reduction) => rankAt(form, reduction)).filter((rank) => rank >= 1));
     for (const rank of [...ranks].sort((a, b) => b - a)) {
       signal?.throwIfAborted();
-      const cost = formCost(target, form, rank, x, engine);
+      const cost = formCost(target, form, rank, x, planning);
       if (cost.multiplications >= whole.multiplications) continue;
       points.push({ form, rank, cost, damage: await judge(fitted(form, rank, searching)) });
     }

@@ -1,11 +1,10 @@
 // Forms that lose nothing: where a weight itself is of low rank.
-import type { Engine } from "../engine.ts";
 import { factorize } from "../factor/factorize.ts";
 import type { FormName, Shape } from "../factor/forms.ts";
 import { transpose } from "../factor/matrix.ts";
 import type { Spec } from "../graph/types.ts";
 import type { F32Tensor } from "../tensor.ts";
-import { type ChainCost, formCost, formsOf } from "./chain.ts";
+import { type ChainCost, formCost, formsOf, type Planning } from "./chain.ts";
 import { weightMatrix } from "./moments.ts";
 import type { Target } from "./targets.ts";
 
@@ -16,7 +15,7 @@ export interface ExactForm {
 }
 
 /** The form of fewest multiplications that a weight has without error; undefined where none has fewer than the weight. */
-export function exactForm(target: Target, x: Spec, whole: ChainCost, engine: Engine): ExactForm | undefined {
+export function exactForm(target: Target, x: Spec, whole: ChainCost, planning: Planning): ExactForm | undefined {
   const { outChannels, inChannels, kh, kw } = target.sizes;
   const weight = {
     shape: [outChannels, inChannels, kh, kw],
@@ -36,7 +35,7 @@ export function exactForm(target: Target, x: Spec, whole: ChainCost, engine: Eng
     const { rank, first, second } = factorize(weight, { split: "bottleneck" });
     return [{ form, rank, weights: inOrder(first, second) }];
   });
-  const costs = new Map(found.map((one) => [one, formCost(target, one.form, one.rank, x, engine).multiplications]));
+  const costs = new Map(found.map((one) => [one, formCost(target, one.form, one.rank, x, planning).multiplications]));
   const [best] = found.sort((a, b) => costs.get(a)! - costs.get(b)!);
   return best && costs.get(best)! < whole.multiplications ? best : undefined;
 }

@@ -179,6 +179,12 @@ function gated(
   return one(tape.emit("Where", [condition, gradient, otherwise]));
 }
 
+/** The gradient where a value is above 0, and times a slope elsewhere: of operations that the machine has. */
+function sloped(tape: Tape, gradient: string, value: string, slope: number): Record<number, string> {
+  const steep = tape.emit("Mul", [value, tape.number(1e30)]);
+  return one(tape.emit("Mul", [gradient, tape.emit("Clip", [steep, tape.number(slope), tape.number(1)])]));
+}
+
 const times =
   (signs: readonly number[]): Rule =>
   ({ inputs, outputs }, gradient, tape) => {
@@ -288,12 +294,11 @@ const rules: Readonly<Record<string, Rule>> = {
   ...{ Slice: moved, Pad: moved, Concat: moved, Transpose: moved, DepthToSpace: moved, SpaceToDepth: moved },
   ...{ Add: times([1, 1]), Sub: times([1, -1]), Sum: times([]) },
   ...{ GlobalAveragePool: spread, ReduceMean: spread },
-  Relu: ({ outputs }, gradient, tape) => gated(tape, gradient, tape.emit("Greater", [outputs[0]!, tape.number(0)])),
+  Relu: ({ outputs }, gradient, tape) => sloped(tape, gradient, outputs[0]!, 0),
   Clip: ({ inputs, outputs }, gradient, tape) => gated(tape, gradient, tape.emit("Equal", [inputs[0]!, outputs[0]!])),
   LeakyRelu: (node, gradient, tape) => {
-    const slope = tape.number(numberOf(node, "alpha", 0.01));
-    const condition = tape.emit("Greater", [node.inputs[0]!, tape.number(0)]);
-    return gated(tape, gradient, condition, tape.emit("Mul", [gradient, slope]));
+    const slope = numberOf(node, "alpha", 0.01);
+    return slope <= 1 ? sloped(tape, gradient, node.inputs[0]!, slope) : {};
   },
   PRelu: ({ inputs: [x = "", slope = ""] }, gradient, tape) => {
     const condition = tape.emit("Greater", [x, tape.number(0)]);

@@ -1,10 +1,15 @@
 // What the outside may use of separating. Its code is loaded when it is first called for: most of those who run models never
 // separate one.
+import type { Engine } from "../engine.ts";
+import type { MachineProfile } from "../graph/time.ts";
 import type { Model } from "../onnx/model.ts";
 import type { SeparateOptions } from "./options.ts";
+import type { MeasureProfileOptions } from "./profile.ts";
 import type { Report } from "./report.ts";
 
+export type { MachineProfile } from "../graph/time.ts";
 export type { SeparateOptions } from "./options.ts";
+export type { MeasureProfileOptions } from "./profile.ts";
 export type { LayerReport, Report } from "./report.ts";
 
 /**
@@ -17,4 +22,13 @@ export type { LayerReport, Report } from "./report.ts";
 export async function separateModel(model: Model, options: SeparateOptions): Promise<{ model: Model; report: Report }> {
   const { separate } = await import("./separate.ts");
   return separate(model, options);
+}
+
+/**
+ * What networks take on this machine, on one thread of an engine like this one: for `separateModel` with `speedup` elsewhere.
+ * Measures for about three seconds; at its best on a machine that does nothing else.
+ */
+export async function measureProfile(engine: Engine, options: MeasureProfileOptions = {}): Promise<MachineProfile> {
+  const { measure } = await import("./profile.ts");
+  return measure(engine, options);
 }

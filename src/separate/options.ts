@@ -1,6 +1,8 @@
 // What a caller asks of a separation, checked.
 import { checkRunOptions } from "../engine/calls.ts";
 import { checkFunction, checkInteger, checkNumber, checkOptions, describe, InvalidArgumentError } from "../errors.ts";
+import type { MachineProfile } from "../graph/time.ts";
+import { checkProfile } from "./profile.ts";
 import type { Sample } from "./samples.ts";
 
 export interface SeparateOptions {
@@ -13,6 +15,8 @@ export interface SeparateOptions {
   reduce?: number;
   /** Divide the measured time of a run on one thread by this. */
   speedup?: number;
+  /** Of the machine that `speedup` is for: the time is planned by it then, and nothing is measured here for that. */
+  profile?: MachineProfile;
   /** Bound the damage at the outputs (see {@link Report}); 0: only what is exact. */
   tolerance?: number;
   /** Give every convolution a depthwise separable form with this depth multiplier. */
@@ -34,6 +38,7 @@ export interface CheckedOptions {
   goal: Goal;
   calibration?: Iterable<Sample> | AsyncIterable<Sample>;
   takes: (layer: string) => boolean;
+  profile?: MachineProfile;
   seed: number;
   onProgress: (done: number, what: string) => void;
   signal?: AbortSignal;
@@ -41,13 +46,18 @@ export interface CheckedOptions {
 
 /** Throws {@link InvalidArgumentError} that names what is wrong. */
 export function checkSeparateOptions(given: SeparateOptions): CheckedOptions {
-  const known = [...goals, "calibration", "layers", "seed", "onProgress", "signal"] as const;
+  const known = [...goals, "profile", "calibration", "layers", "seed", "onProgress", "signal"] as const;
   const options = checkOptions<SeparateOptions>("options", given, known);
   const { calibration, layers, seed = 0, onProgress = () => {}, signal } = options;
   checkInteger("seed", seed, { min: -(2 ** 31), max: 2 ** 31 });
   checkFunction("onProgress", onProgress);
   checkRunOptions({ signal });
-  return { goal: checkGoal(options), calibration, takes: matcher(layers), seed, onProgress, signal };
+  const goal = checkGoal(options);
+  const profile = options.profile && checkProfile(options.profile);
+  if (profile && goal.kind !== "speedup") {
+    throw new InvalidArgumentError({ parameter: "profile", expected: "speedup beside it", received: goal.kind });
+  }
+  return { goal, profile, calibration, takes: matcher(layers), seed, onProgress, signal };
 }
 
 function checkGoal(options: SeparateOptions): Goal {

@@ -31,6 +31,8 @@ export interface Report {
     reduction: number;
     /** Time before over time after, measured on this machine on one thread. */
     speedup?: number;
+    /** The same by the profile that was given. */
+    planned?: { for: string; speedup: number };
     /** Median milliseconds of a run, before and after. */
     milliseconds?: Change;
     /** What all changes together cost the outputs, measured on the calibration data. */

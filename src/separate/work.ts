@@ -2,6 +2,7 @@
 import type { Engine } from "../engine.ts";
 import type { FormName } from "../factor/forms.ts";
 import type { Matrix } from "../factor/matrix.ts";
+import type { MachineProfile } from "../graph/time.ts";
 import type { Graph, Spec } from "../graph/types.ts";
 import type { Model } from "../onnx/model.ts";
 import type { ChainCost } from "./chain.ts";
@@ -13,6 +14,8 @@ import type { Target } from "./targets.ts";
 export interface Work {
   model: Model;
   engine: Engine;
+  /** Of the machine that times are planned for. */
+  profile?: MachineProfile;
   /** The network that is to be separated, and what is known of its values for one sample. */
   graph: Graph;
   specs: ReadonlyMap<string, Spec>;

@@ -1,9 +1,11 @@
 // rank1 bench: its figures agree with one another and with the plans, and --calibrate keeps what it learns.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it, test } from "vitest";
 import { problems } from "../../src/cli/bench/measure.ts";
 import { createEngine, type Verdict } from "../../src/index.ts";
+import { exampleModel } from "../../src/node/package.ts";
 import { wideSupport } from "../../src/wasm/wide.ts";
 import { temporaryFolder } from "../node/folder.ts";
 import { type Result, rank1, rank1With } from "./run.ts";
@@ -23,6 +25,24 @@ interface Figures {
   bound: string;
   share: number;
 }
+
+test("rank1 bench --profile writes a profile that rank1 separate takes", async () => {
+  const [file, output] = [join(folder, "here.json"), join(folder, "fast.onnx")];
+  const { stdout, code } = await rank1("bench", "--profile", file, "--no-wide");
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/here\.json: nanoseconds: matrix 0\.\d+, depthwise /);
+  const profile = JSON.parse(readFileSync(file, "utf8"));
+  expect(profile).toMatchObject({ version: 1, name: expect.stringContaining("128 bits") });
+
+  const flags = ["--speedup", "1.01", "--layers", "*conv2*", "--profile", file, "--json", "--no-wide"];
+  const separated = await rank1("separate", fileURLToPath(exampleModel), "-o", output, ...flags);
+  expect(separated.code).toBe(0);
+  expect(JSON.parse(separated.stdout).reached.planned).toMatchObject({ for: profile.name });
+
+  writeFileSync(file, JSON.stringify({ ...profile, matrix: "fast" }));
+  const wrong = await rank1("separate", fileURLToPath(exampleModel), "-o", output, ...flags);
+  expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringMatching(/profile\.matrix/)]);
+}, 120_000);
 
 describe("rank1 bench --json", () => {
   let result: Result;

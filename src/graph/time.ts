@@ -1,0 +1,54 @@
+// How long a network takes on a machine, as the cost model has it: a network's work has five rates.
+import type { Engine } from "../engine.ts";
+import { workOf } from "../kernels/table.ts";
+import { costOf } from "../plan/cost.ts";
+import { builtInProfile } from "../plan/profile.ts";
+import type { Profile } from "../plan/types.ts";
+import { compile } from "./compile.ts";
+import { infer } from "./infer.ts";
+import { optimize } from "./passes/index.ts";
+import type { Graph, Operators, Spec } from "./types.ts";
+
+/** Nanoseconds on one thread. */
+export interface MachineProfile {
+  /** What the machine is called. */
+  name: string;
+  /** A multiply-accumulate of a product over channels, and one of a depthwise filter. */
+  matrix: number;
+  depthwise: number;
+  /** An addition, as Winograd's algorithm and pools make them. */
+  addition: number;
+  /** Moving a byte of a whole value. */
+  byte: number;
+  /** A kernel's call for one strip. */
+  call: number;
+}
+
+/** The cost model's profile with these rates. */
+function profileOf({ name, matrix, depthwise, addition, byte, call }: MachineProfile): Profile {
+  const multiplication = { ...builtInProfile.multiplication, matrix, depthwise };
+  return { ...builtInProfile, name, multiplication, addition, arenaByte: byte, call };
+}
+
+export const builtInRates: MachineProfile = {
+  name: builtInProfile.name,
+  matrix: builtInProfile.multiplication.matrix,
+  depthwise: builtInProfile.multiplication.depthwise,
+  addition: builtInProfile.addition,
+  byte: builtInProfile.arenaByte,
+  call: builtInProfile.call,
+};
+
+/** Nanoseconds that a network's work on the machine takes on one thread, as the engine plans it. */
+export function plannedTime(
+  graph: Graph,
+  operators: Operators,
+  inputs: ReadonlyMap<string, Spec>,
+  engine: Pick<Engine, "plan">,
+  profile: MachineProfile = builtInRates,
+): number {
+  const optimised = optimize(graph, operators, inputs);
+  const parts = compile(optimised, infer(optimised, operators, inputs), engine);
+  const model = profileOf(profile);
+  return parts.reduce((time, part) => time + (part.kind === "machine" ? costOf(part.plan, model, workOf).time : 0), 0);
+}
