@@ -24,6 +24,7 @@ interface Flags extends ModelFlags, EngineFlags, Pick<InputFlags, "size" | "mean
   profile?: string;
   tolerance?: number;
   rank?: number;
+  tune?: boolean;
   layers?: string;
   eval?: string;
   report?: string;
@@ -41,6 +42,7 @@ Settings of pictures are those of "rank1 run", also those that it remembers besi
 
 Examples:
   rank1 separate model.onnx -o small.onnx --calibrate photos/ --reduce 2.5 --report report.html
+  rank1 separate model.onnx -o small.onnx --calibrate photos/ --reduce 4 --tune
   rank1 separate model.onnx -o fast.onnx --calibrate photos/ --speedup 1.6
   rank1 separate model.onnx -o fast.onnx --calibrate photos/ --speedup 1.6 --profile phone.json
   rank1 separate model.onnx -o same.onnx --tolerance 0
@@ -58,6 +60,7 @@ export function addSeparate(program: Command, signal: AbortSignal): void {
     .option("--profile <file>", 'of another machine that --speedup is for, as "rank1 bench --profile" wrote it there')
     .option("--tolerance <damage>", "bound what the outputs lose; 0: only what is exact", parseNumber)
     .option("--rank <count>", "depthwise separable layers of this depth multiplier", parseCount)
+    .option("--tune", "then tune the new layers towards the original's outputs: takes longer, loses less")
     .option("--layers <pattern>", "only layers of such names; * stands for anything")
     .option("--crops <count>", "take so many pieces of larger pictures instead of resizing them", parseCount)
     .option("--eval <folder>", "labelled pictures, one subfolder a class: prints accuracy before and after")
@@ -126,8 +129,8 @@ async function run(
     said = what + left;
     progress.update(done);
   };
-  const { calibration, reduce, speedup, profile, tolerance, rank, layers, seed, signal } = given;
-  const options = { calibration, reduce, speedup, profile, tolerance, rank, layers, seed, onProgress, signal };
+  const { calibration, reduce, speedup, profile, tolerance, rank, tune, layers, seed, signal } = given;
+  const options = { calibration, reduce, speedup, profile, tolerance, rank, tune, layers, seed, onProgress, signal };
   try {
     return await usage(() => separateModel(model, options));
   } finally {
@@ -145,7 +148,7 @@ function reportText(name: string, output: string, report: Report, evaluation: Ev
     damage === undefined ? "" : number(damage, 2),
   ]);
   const { multiplications, parameters } = totals;
-  const { milliseconds: times, speedup, planned, damage } = reached;
+  const { milliseconds: times, speedup, planned, damage, tuned } = reached;
   const missed = `the goal of --${goal.kind} ${goal.value} was missed: this is the nearest found`;
   return [
     `${styled("bold", name)} → ${output}${samples ? `, fitted to ${count(samples)} inputs` : ", by its weights alone"}, in ${number(seconds, 3)} s`,
@@ -161,6 +164,7 @@ function reportText(name: string, output: string, report: Report, evaluation: Ev
       : []),
     ...(planned ? [`on ${planned.for}  ${number(planned.speedup, 3)} × faster, as planned`] : []),
     ...(damage === undefined ? [] : [`damage           ${number(damage, 3)}: ${damageText(report)}`]),
+    ...(tuned ? [`before tuning    ${number(tuned.before, 3)}`] : []),
     ...(evaluation ? [evaluationText(evaluation)] : []),
     ...(reached.met ? [] : ["", missed]),
   ].join("\n");

@@ -34,11 +34,15 @@ export interface GradientGraph {
   gradients: ReadonlyMap<string, string>;
 }
 
-/** The gradients of values for directions of the network's outputs, for inputs of the shapes that `specs` hold. */
+/**
+ * The gradients of values for directions of the network's outputs, for inputs of the shapes that `specs` hold. `kept`: other
+ * values that are outputs, too.
+ */
 export function gradientGraph(
   graph: Graph,
   specs: ReadonlyMap<string, Spec>,
   values: readonly string[],
+  kept: readonly string[] = [],
 ): GradientGraph {
   const reached = new Set(values);
   for (const { inputs, outputs } of graph.nodes) {
@@ -56,7 +60,7 @@ export function gradientGraph(
   return {
     graph: removeUnused({
       inputs: [...graph.inputs, ...inputs],
-      outputs: [...gradients.values()].map((name) => ({ name })),
+      outputs: [...new Set([...gradients.values(), ...kept])].map((name) => ({ name })),
       nodes: [...graph.nodes, ...tape.nodes],
       constants: new Map([...graph.constants, ...tape.constants]),
     }),
@@ -227,9 +231,9 @@ const conv: Rule = (node, gradient, tape) => {
   const turned = axes.flatMap(({ size, dilation, before }) => (size - 1) * dilation - before);
   const ends = axes.flatMap(({ size, dilation, after }) => (size - 1) * dilation - after);
   const common = { dilations: axes.map(({ dilation }) => dilation), kernel_shape: axes.map(({ size }) => size) };
-  if (group === 1 && axes.every(({ stride }) => stride === 1) && [...turned, ...ends].every((pad) => pad >= 0)) {
-    const flipped = tape.constant(turnedWeight(weight));
-    return one(tape.emit("Conv", [gradient, flipped], { ...common, pads: [...turned, ...ends] }));
+  if (axes.every(({ stride }) => stride === 1) && [...turned, ...ends].every((pad) => pad >= 0)) {
+    const flipped = tape.constant(turnedWeight(weight, group));
+    return one(tape.emit("Conv", [gradient, flipped], { ...common, pads: [...turned, ...ends], group }));
   }
   const strides = axes.map(({ stride }) => stride);
   const missing = axes.map(({ input, output, stride, size, dilation, before, after }) => {
@@ -257,16 +261,18 @@ const convTranspose: Rule = (node, gradient, tape) => {
   return one(tape.emit("Conv", [gradient, name], attributes));
 };
 
-/** [out, in, kh, kw] as [in, out, kh, kw], filters turned by half a turn. */
-function turnedWeight(weight: Tensor): Tensor {
+/** [out, in, kh, kw] of each group as [in, out, kh, kw], filters turned by half a turn. */
+function turnedWeight(weight: Tensor, groups: number): Tensor {
   const [outputs = 1, inputs = 1, kh = 1, kw = 1] = weight.shape;
-  const taps = kh * kw;
+  const [taps, each] = [kh * kw, outputs / groups];
   const from = numbersOf(weight);
   const data = new Float32Array(from.length);
   for (let o = 0; o < outputs; o++)
-    for (let i = 0; i < inputs; i++)
-      for (let t = 0; t < taps; t++) data[(i * outputs + o) * taps + taps - 1 - t] = from[(o * inputs + i) * taps + t]!;
-  return { shape: [inputs, outputs, kh, kw], data };
+    for (let i = 0; i < inputs; i++) {
+      const to = (Math.floor(o / each) * inputs + i) * each + (o % each);
+      for (let t = 0; t < taps; t++) data[to * taps + taps - 1 - t] = from[(o * inputs + i) * taps + t]!;
+    }
+  return { shape: [groups * inputs, each, kh, kw], data };
 }
 
 const averagePool: Rule = (node, gradient, tape) => {

@@ -1,6 +1,14 @@
 // What a caller asks of a separation, checked.
 import { checkRunOptions } from "../engine/calls.ts";
-import { checkFunction, checkInteger, checkNumber, checkOptions, describe, InvalidArgumentError } from "../errors.ts";
+import {
+  checkBoolean,
+  checkFunction,
+  checkInteger,
+  checkNumber,
+  checkOptions,
+  describe,
+  InvalidArgumentError,
+} from "../errors.ts";
 import type { MachineProfile } from "../graph/time.ts";
 import { checkProfile } from "./profile.ts";
 import type { Sample } from "./samples.ts";
@@ -21,6 +29,8 @@ export interface SeparateOptions {
   tolerance?: number;
   /** Give every convolution a depthwise separable form with this depth multiplier. */
   rank?: number;
+  /** Tune the new convolutions towards the original's outputs for the calibration inputs: takes longer, loses less. */
+  tune?: boolean;
   /** Which layers: a name in which * stands for anything, or a regular expression. All unless given. */
   layers?: string | RegExp;
   /** Of all that is random: 0 unless given. */
@@ -39,6 +49,7 @@ export interface CheckedOptions {
   calibration?: Iterable<Sample> | AsyncIterable<Sample>;
   takes: (layer: string) => boolean;
   profile?: MachineProfile;
+  tune: boolean;
   seed: number;
   onProgress: (done: number, what: string) => void;
   signal?: AbortSignal;
@@ -46,10 +57,11 @@ export interface CheckedOptions {
 
 /** Throws {@link InvalidArgumentError} that names what is wrong. */
 export function checkSeparateOptions(given: SeparateOptions): CheckedOptions {
-  const known = [...goals, "profile", "calibration", "layers", "seed", "onProgress", "signal"] as const;
+  const known = [...goals, "profile", "calibration", "tune", "layers", "seed", "onProgress", "signal"] as const;
   const options = checkOptions<SeparateOptions>("options", given, known);
-  const { calibration, layers, seed = 0, onProgress = () => {}, signal } = options;
+  const { calibration, tune = false, layers, seed = 0, onProgress = () => {}, signal } = options;
   checkInteger("seed", seed, { min: -(2 ** 31), max: 2 ** 31 });
+  checkBoolean("tune", tune);
   checkFunction("onProgress", onProgress);
   checkRunOptions({ signal });
   const goal = checkGoal(options);
@@ -57,7 +69,10 @@ export function checkSeparateOptions(given: SeparateOptions): CheckedOptions {
   if (profile && goal.kind !== "speedup") {
     throw new InvalidArgumentError({ parameter: "profile", expected: "speedup beside it", received: goal.kind });
   }
-  return { goal, profile, calibration, takes: matcher(layers), seed, onProgress, signal };
+  if (tune && calibration === undefined) {
+    throw new InvalidArgumentError({ parameter: "tune", expected: "calibration beside it", received: "none" });
+  }
+  return { goal, profile, calibration, tune, takes: matcher(layers), seed, onProgress, signal };
 }
 
 function checkGoal(options: SeparateOptions): Goal {

@@ -51,14 +51,21 @@ export class Products {
   }
 
   /** a · b */
-  readonly multiply = (a: Matrix, b: Matrix): Matrix => {
-    const left = { data: a.data, outer: a.rows, perInner: 1, perOuter: a.cols };
-    const right = { data: b.data, outer: b.cols, perInner: b.cols, perOuter: 1 };
-    const { out, stride } = this.product(left, right, a.cols);
-    const data = new Float64Array(a.rows * b.cols);
-    for (let r = 0; r < a.rows; r++) data.set(out.subarray(r * stride, r * stride + b.cols), r * b.cols);
-    return { rows: a.rows, cols: b.cols, data };
-  };
+  readonly multiply = (a: Matrix, b: Matrix): Matrix =>
+    this.times(a, { data: b.data, outer: b.cols, perInner: b.cols, perOuter: 1 });
+
+  /** a · bᵀ */
+  timesTransposed(a: Matrix, b: Matrix): Matrix {
+    return this.times(a, { data: b.data, outer: b.rows, perInner: 1, perOuter: b.cols });
+  }
+
+  private times(a: Matrix, right: Factor): Matrix {
+    const [rows, cols] = [a.rows, right.outer];
+    const { out, stride } = this.product({ data: a.data, outer: rows, perInner: 1, perOuter: a.cols }, right, a.cols);
+    const data = new Float64Array(rows * cols);
+    for (let r = 0; r < rows; r++) data.set(out.subarray(r * stride, r * stride + cols), r * cols);
+    return { rows, cols, data };
+  }
 
   /** Adds xᵀ · x to the lower triangle of `total`; above it anything may stand. */
   addGram(total: Matrix, x: Matrix): void {

@@ -37,6 +37,8 @@ export interface Report {
     milliseconds?: Change;
     /** What all changes together cost the outputs, measured on the calibration data. */
     damage?: number;
+    /** The same before and after tuning, where that has helped. */
+    tuned?: Change;
     met: boolean;
   };
   measure?: Measure;

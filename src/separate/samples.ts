@@ -58,12 +58,27 @@ export class Samples {
 
   /** At most so many of the samples for a purpose, evenly spread. What judges has not been fitted to. */
   some(purpose: "fit" | "judge", most: number): Selection {
+    const { count, taken } = this.choice(purpose, most);
+    return { count, [Symbol.asyncIterator]: () => this.batches((index) => taken.has(index)) };
+  }
+
+  private choice(purpose: "fit" | "judge", most: number): { count: number; taken: ReadonlySet<number> } {
     const judges = (index: number): boolean => index % everyFifth === everyFifth - 1;
     const all = Array.from({ length: this.count }, (_, index) => index);
     const own = this.count < fewest ? all : all.filter((index) => judges(index) === (purpose === "judge"));
     const count = Math.min(most, own.length);
     const taken = new Set(Array.from({ length: count }, (_, i) => own[Math.floor((i * own.length) / count)]!));
-    return { count, [Symbol.asyncIterator]: () => this.batches((index) => taken.has(index)) };
+    return { count, taken };
+  }
+
+  /** Samples for a purpose one by one, kept: evenly spread, and as many as so many bytes hold. */
+  async keep(purpose: "fit" | "judge", bytes: number): Promise<Values[]> {
+    const size = [...this.first.values()].reduce((sum, { data }) => sum + data.byteLength, 0);
+    const kept: Values[] = [];
+    const { taken } = this.choice(purpose, Math.max(1, Math.floor(bytes / size)));
+    let index = 0;
+    for await (const sample of this.source) if (taken.has(index++)) kept.push(checkInputs(this.graph, sample));
+    return kept;
   }
 
   /** Those samples whose index is taken, several with equal shapes joined along their first axis where that is open. */
@@ -73,7 +88,7 @@ export class Samples {
     for await (const sample of this.source) {
       if (!takes(index++)) continue;
       const values = checkInputs(this.graph, sample);
-      if (waiting.length > 0 && (waiting.length === this.mostJoined(waiting[0]!) || !agree(waiting[0]!, values))) {
+      if (waiting.length > 0 && (waiting.length === this.mostJoined(values) || !agree(waiting[0]!, values))) {
         yield join(waiting);
         waiting = [];
       }
@@ -82,7 +97,8 @@ export class Samples {
     if (waiting.length > 0) yield join(waiting);
   }
 
-  private mostJoined(values: Values): number {
+  /** How many samples like this one the network takes at once. */
+  mostJoined(values: Values): number {
     const open = this.graph.inputs.every(({ shape }) => shape && shape.length > 0 && typeof shape[0] !== "number");
     const elements = Math.max(...[...values.values()].map(({ shape }) => sizeOf(shape)));
     return open ? Math.min(mostSamples, Math.max(1, Math.floor(mostElements / elements))) : 1;
@@ -103,10 +119,12 @@ async function collect(source: Iterable<Sample> | AsyncIterable<Sample>): Promis
   return all;
 }
 
-const agree = (a: Values, b: Values): boolean =>
+/** Whether samples can be joined. */
+export const agree = (a: Values, b: Values): boolean =>
   [...a].every(([name, { shape }]) => `${shape.slice(1)}` === `${b.get(name)!.shape.slice(1)}`);
 
-function join(all: readonly Values[]): Values {
+/** Samples of equal shapes, one after the other along the first axis. */
+export function join(all: readonly Values[]): Values {
   const [first] = all;
   if (all.length === 1) return first!;
   return new Map(

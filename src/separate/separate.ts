@@ -16,10 +16,11 @@ import { prepareGraph, Runner, replaceNode, type Values } from "./network.ts";
 import { checkSeparateOptions, type SeparateOptions } from "./options.ts";
 import { Products } from "./products.ts";
 import { seeded } from "./random.ts";
-import type { LayerReport, Report } from "./report.ts";
+import type { Change, LayerReport, Report } from "./report.ts";
 import { Samples } from "./samples.ts";
 import { type Target, targetsOf } from "./targets.ts";
 import { compareTimes } from "./timing.ts";
+import { tune } from "./tune.ts";
 import { affordable, type Choice, type Metrics, type Work } from "./work.ts";
 import { rewriteModel } from "./write.ts";
 
@@ -27,6 +28,8 @@ import { rewriteModel } from "./write.ts";
 const most = { metric: 300, damage: 300 };
 /** How often a goal that was missed is aimed at again. */
 const attempts = 4;
+/** Of all progress, what comes before tuning. */
+const untuned = 0.7;
 
 /** See index.ts. */
 export async function separate(model: Model, given: SeparateOptions): Promise<{ model: Model; report: Report }> {
@@ -40,28 +43,45 @@ export async function separate(model: Model, given: SeparateOptions): Promise<{ 
 }
 
 async function separateWork(work: Work, start: number): Promise<{ model: Model; report: Report }> {
-  const { model } = work;
-  const { goal, onProgress } = work.options;
-  const blind = goal.kind === "tolerance" && goal.value === 0;
-  const metrics = blind ? new Map() : await measureMetrics(work);
-  const found = blind
-    ? exactly(work)
-    : goal.kind === "rank"
-      ? await uniformly(work, metrics)
-      : await search(work, metrics);
-  onProgress(0.96, "measuring the result");
-  const report = await reportOf(work, found);
+  const { model, options } = work;
+  const blind = options.goal.kind === "tolerance" && options.goal.value === 0;
+  const tuned = options.tune && !blind;
+  const onProgress = (done: number, what: string): void => options.onProgress(tuned ? untuned * done : done, what);
+  const found = await rewritten({ ...work, options: { ...options, onProgress } }, blind);
+  const better = tuned ? await tunedIfBetter(work, found) : found;
+  options.onProgress(0.96, "measuring the result");
+  const report = await reportOf(work, better);
   report.seconds = (performance.now() - start) / 1000;
-  const chains = new Map([...found.rewritten.chains].map(([target, chain]) => [target.y, chain]));
-  const rewritten = rewriteModel(model, chains, { "rank1.separate": JSON.stringify(said(report)) });
-  onProgress(1, "done");
-  return { model: rewritten, report };
+  const chains = new Map([...better.rewritten.chains].map(([target, chain]) => [target.y, chain]));
+  const written = rewriteModel(model, chains, { "rank1.separate": JSON.stringify(said(report)) });
+  options.onProgress(1, "done");
+  return { model: written, report };
+}
+
+async function rewritten(work: Work, blind: boolean): Promise<Found> {
+  if (blind) return exactly(work);
+  const metrics = await measureMetrics(work);
+  return work.options.goal.kind === "rank" ? uniformly(work, metrics) : search(work, metrics);
+}
+
+/** Tuned, unless inputs that it has not seen speak against it. */
+async function tunedIfBetter(work: Work, found: Found): Promise<Found> {
+  const { rewritten } = found;
+  if (rewritten.chains.size === 0) return found;
+  const better = await tune(work, rewritten, (done) =>
+    work.options.onProgress(untuned + (0.95 - untuned) * done, "tuning"),
+  );
+  const [before, after] = [await damageOf(work, rewritten.graph), await damageOf(work, better.graph)];
+  const change = { before: before.value, after: after.value };
+  return change.after < change.before ? { ...found, rewritten: better, tuned: change } : found;
 }
 
 interface Found {
   choices: readonly Choice[];
   rewritten: Rewritten;
   curves: Curves;
+  /** Damage before and after tuning. */
+  tuned?: Change;
 }
 
 async function prepare(model: Model, given: SeparateOptions): Promise<Work> {
@@ -196,7 +216,7 @@ function timesOf({ graph, engine, samples, specs, options }: Work, rewritten: Gr
   return compareTimes(graph, rewritten, samples?.first ?? new Map(made), engine, options.signal);
 }
 
-async function reportOf(work: Work, { choices, rewritten, curves }: Found): Promise<Report> {
+async function reportOf(work: Work, { choices, rewritten, curves, tuned }: Found): Promise<Report> {
   const { targets, costs, whole, graph, samples, options, profile } = work;
   const after = networkCost(rewritten.graph, inputsOf(work), work);
   const layers = targets.map((target, i): LayerReport => {
@@ -216,7 +236,7 @@ async function reportOf(work: Work, { choices, rewritten, curves }: Found): Prom
   const measured = samples && (await damageOf(work, rewritten.graph));
   const damage = measured?.value;
   const reached = {
-    ...{ reduction: whole.multiplications / after.multiplications, milliseconds, damage },
+    ...{ reduction: whole.multiplications / after.multiplications, milliseconds, damage, tuned },
     speedup: milliseconds ? milliseconds.before / milliseconds.after : 1,
     planned: profile && { for: profile.name, speedup: whole.time / after.time },
   };

@@ -1,0 +1,189 @@
+// Tunes the new convolutions of a rewritten network: Adam on all their weights at once, towards what the original gives for
+// calibration inputs and variants of them. No labels: the original is the teacher (Hinton et al. 2015, "Distilling the
+// Knowledge in a Neural Network").
+import type { Engine } from "../engine.ts";
+import { infer } from "../graph/infer.ts";
+import { GraphProgram } from "../graph/program.ts";
+import type { Graph, GraphNode, Spec, Value } from "../graph/types.ts";
+import { newValue, numbersOf, toValue, write } from "../graph/values.ts";
+import { operators } from "../onnx/ops/index.ts";
+import type { Tensor } from "../tensor.ts";
+import { logProbabilities, measureOf } from "./damage.ts";
+import type { Rewritten } from "./fits.ts";
+import { gradientGraph, gradientOperators } from "./gradients.ts";
+import { Lessons } from "./lessons.ts";
+import { Runner, type Values, withOutputs } from "./network.ts";
+import { seeded } from "./random.ts";
+import { addBiasGradient, addWeightGradient } from "./weight-gradients.ts";
+import { affordable, breathe, type Work } from "./work.ts";
+
+/** How often each input is used where the network is small; inputs for one step. */
+const [epochs, perStep] = [12, 50];
+/** A step's length at first, as a share of a tensor's root mean square, and the decays of Adam's means. */
+const [rate, meanDecay, squareDecay] = [5e-4, 0.9, 0.99];
+/** What square errors count, as shares of the outputs' variance, beside divergences. */
+const squareWeight = 0.3;
+
+/** The network with its new convolutions tuned. Progress runs from 0 to 1. */
+export async function tune(
+  work: Work,
+  { graph, chains }: Rewritten,
+  onProgress: (done: number) => void,
+): Promise<Rewritten> {
+  const { options, samples, engine } = work;
+  const parameters = [...chains.values()].flatMap(({ nodes, constants }) => parametersOf(nodes, constants));
+  const lessons = await Lessons.of(samples!, seeded(options.seed));
+  const judged = judgedOf(work.graph);
+  const teacher = new Runner(withOutputs(work.graph, judged), engine);
+  const steps = Math.round(affordable(work, 2e12, 4 * perStep, epochs * lessons.count) / perStep);
+  let tuned = { ...withOutputs(graph, judged), constants: new Map(graph.constants) };
+  try {
+    for (let step = 0; step < steps; step++) {
+      onProgress(step / steps);
+      await breathe();
+      for (const { gradient } of parameters) gradient.fill(0);
+      for (const inputs of lessons.next(perStep)) {
+        options.signal?.throwIfAborted();
+        const wanted = await teacher.run(inputs, options.signal);
+        await addGradients(work, tuned, inputs, wanted, parameters);
+      }
+      const cosine = 0.5 * (1 + Math.cos((Math.PI * step) / steps));
+      for (const parameter of parameters) advance(parameter, step + 1, cosine);
+      tuned = { ...tuned, constants: new Map([...tuned.constants, ...parameters.map(tensorOf)]) };
+    }
+  } finally {
+    await teacher.dispose();
+  }
+  return put({ graph, chains }, new Map(parameters.map(tensorOf)));
+}
+
+/** A network's outputs, and what scores are computed from. */
+function judgedOf(graph: Graph): string[] {
+  const outputs = graph.outputs.map(({ name }) => name);
+  const makers = graph.nodes.filter(
+    ({ op, outputs: [name] }) => ["Gemm", "MatMul"].includes(op) && outputs.includes(name!),
+  );
+  return [...outputs, ...makers.map(({ inputs }) => inputs[0]!).filter((name) => !graph.constants.has(name))];
+}
+
+// ── What is tuned ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** A weight or a bias of a new convolution, and what Adam knows of it. */
+interface Parameter {
+  name: string;
+  node: GraphNode;
+  isBias: boolean;
+  shape: readonly number[];
+  values: Float64Array;
+  gradient: Float64Array;
+  mean: Float64Array;
+  square: Float64Array;
+  rate: number;
+}
+
+function parametersOf(nodes: readonly GraphNode[], constants: ReadonlyMap<string, Tensor>): Parameter[] {
+  return nodes.flatMap((node) => {
+    // What a transposed convolution's weight is to its input, others' are to their outputs: it stays
+    const [, weight = "", bias = ""] = node.inputs;
+    const names = node.op === "Conv" ? [weight, bias] : [bias];
+    return names.filter(Boolean).map((name): Parameter => {
+      const { shape, data } = constants.get(name)!;
+      const values = Float64Array.from(data as Float32Array);
+      const energy = values.reduce((sum, value) => sum + value * value, 0) / values.length;
+      const zeros = (): Float64Array => new Float64Array(values.length);
+      return {
+        ...{ name, node, isBias: name === bias, shape, values, rate: rate * Math.sqrt(energy) },
+        ...{ gradient: zeros(), mean: zeros(), square: zeros() },
+      };
+    });
+  });
+}
+
+const tensorOf = ({ name, shape, values }: Parameter): [string, Tensor] => [
+  name,
+  { shape, data: Float32Array.from(values) },
+];
+
+/** One step of Adam (Kingma and Ba 2015). */
+function advance({ values, gradient, mean, square, rate }: Parameter, step: number, share: number): void {
+  const length = (rate * share) / (1 - meanDecay ** step);
+  const unbiased = 1 / (1 - squareDecay ** step);
+  for (let i = 0; i < values.length; i++) {
+    mean[i] = meanDecay * mean[i]! + (1 - meanDecay) * gradient[i]!;
+    square[i] = squareDecay * square[i]! + (1 - squareDecay) * gradient[i]! ** 2;
+    values[i]! -= (length * mean[i]!) / (Math.sqrt(square[i]! * unbiased) + 1e-12);
+  }
+}
+
+function put({ graph, chains }: Rewritten, tuned: ReadonlyMap<string, Tensor>): Rewritten {
+  const own = (constants: ReadonlyMap<string, Tensor>): Map<string, Tensor> =>
+    new Map([...constants].map(([name, tensor]) => [name, tuned.get(name) ?? tensor]));
+  return {
+    graph: { ...graph, constants: own(graph.constants) },
+    chains: new Map([...chains].map(([target, chain]) => [target, { ...chain, constants: own(chain.constants) }])),
+  };
+}
+
+// ── Gradients ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Adds to the parameters' gradients what a batch says. */
+async function addGradients(
+  { graph: original, engine, products, options: { signal } }: Work,
+  graph: Graph,
+  inputs: Values,
+  wanted: Values,
+  parameters: readonly Parameter[],
+): Promise<void> {
+  const nodes = [...new Set(parameters.map(({ node }) => node))];
+  const [read, made] = [nodes.map(({ inputs: [x] }) => x!), nodes.map(({ outputs: [y] }) => y!)];
+  const specs = infer(graph, operators, specsOf(inputs));
+  const reverse = gradientGraph(graph, specs, made, read);
+  const outputs = new Set(original.outputs.map(({ name }) => name));
+  const found = await once(graph, inputs, engine, signal);
+  const directions = [...reverse.directions].map(([name, own]): [string, Value] => {
+    return [own, directionOf(found.get(name)!, wanted.get(name)!, outputs.has(name))];
+  });
+  const values = await once(reverse.graph, new Map([...inputs, ...directions]), engine, signal);
+  for (const { node, isBias, shape, gradient } of parameters) {
+    const own = values.get(reverse.gradients.get(node.outputs[0]!) ?? "");
+    if (!own) continue;
+    if (isBias) addBiasGradient(gradient, own);
+    else addWeightGradient(gradient, node, shape.slice(2), values.get(node.inputs[0]!)!, own, products);
+  }
+}
+
+const specsOf = (values: Values): Map<string, Spec> =>
+  new Map([...values].map(([name, { dtype, shape }]) => [name, { dtype, shape }]));
+
+/** Runs a network that is another one at the next step. */
+async function once(graph: Graph, inputs: Values, engine: Engine, signal?: AbortSignal): Promise<Values> {
+  const own = new Map(graph.inputs.map(({ name }) => [name, inputs.get(name)!]));
+  const program = await GraphProgram.create(graph, gradientOperators, specsOf(own), engine);
+  try {
+    const found = await program.run(own, { signal });
+    return new Map(Object.entries(found).map(([name, tensor]) => [name, toValue(tensor)!]));
+  } finally {
+    program.dispose();
+  }
+}
+
+/**
+ * The gradient of a loss by an output. Of scores: the divergence of the probabilities, and a share of the square error; else the
+ * square error alone. `isOutput`: or else what scores are computed from, of which that share counts.
+ */
+function directionOf(found: Value, wanted: Value, isOutput: boolean): Value {
+  const direction = newValue(found.dtype, found.shape);
+  const [a, b] = [numbersOf(found), numbersOf(wanted)];
+  const areScores = isOutput && measureOf(wanted) === "divergence";
+  const mean = b.reduce((sum, value) => sum + value, 0) / b.length;
+  const energy = b.reduce((sum, value) => sum + (value - mean) ** 2, 0) || 1;
+  const share = (2 * (isOutput && !areScores ? 1 : squareWeight)) / energy;
+  const numbers = a.map((value, i) => share * (value - b[i]!));
+  const [count = 1, classes = 1] = found.shape;
+  for (let at = 0; areScores && at < a.length; at += classes) {
+    const [own, other] = [a, b].map((scores) => logProbabilities(scores.subarray(at, at + classes)));
+    for (let i = 0; i < classes; i++) numbers[at + i]! += (Math.exp(own![i]!) - Math.exp(other![i]!)) / count;
+  }
+  write(direction, numbers);
+  return direction;
+}
