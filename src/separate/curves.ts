@@ -51,7 +51,7 @@ export async function curveOf(
   };
   const units = new Map(formsOf(target).map((form) => [form, formCost(target, form, 1, x, planning).multiplications]));
   const rankAt = (form: FormName, reduction: number): number =>
-    Math.min(forms[form].mostRank(target.sizes), Math.round(whole.multiplications / reduction / units.get(form)!));
+    Math.min(forms[form].mostRank(target.sizes), filling(whole.multiplications / reduction / units.get(form)!));
   const compared = [...units.keys()].flatMap((form) => {
     const rank = rankAt(form, comparedAt);
     return rank < 1 ? [] : [{ form, error: fitted(form, rank, comparing).error }];
@@ -71,7 +71,14 @@ export async function curveOf(
   return points;
 }
 
-/** The damage is that of the best rank up to here, in the logarithm between two of them; ranks that fill tiles of 4. */
+/** Channels come in vectors of 4, and in tiles of two: a tile that is not full takes as long as one that is. */
+const [vector, tile] = [4, 8];
+const stepAt = (rank: number): number => (rank >= tile ? tile : rank >= vector ? vector : 1);
+
+/** The nearest rank that leaves no tile unfilled. */
+const filling = (rank: number): number => stepAt(rank) * Math.round(rank / stepAt(rank));
+
+/** The damage is that of the best rank up to here, in the logarithm between two of them; ranks that fill tiles. */
 export function filledIn(points: readonly Point[], costAt: (form: FormName, rank: number) => ChainCost): Point[] {
   const names = [...new Set(points.map(({ form }) => form))];
   return names.flatMap((form) => {
@@ -83,10 +90,9 @@ export function filledIn(points: readonly Point[], costAt: (form: FormName, rank
     });
     const between = falling.slice(1).flatMap((high, i) => {
       const low = falling[i]!;
-      const step = low.rank >= 8 ? 4 : 1;
       const ranks = Array.from({ length: high.rank - low.rank - 1 }, (_, k) => low.rank + k + 1);
       return ranks
-        .filter((rank) => rank % step === 0)
+        .filter((rank) => rank % stepAt(rank) === 0)
         .map((rank) => {
           const t = (rank - low.rank) / (high.rank - low.rank);
           const damage = Math.exp((1 - t) * Math.log(low.damage) + t * Math.log(high.damage));
