@@ -10,7 +10,7 @@ const models = () => import("./models.ts");
 const answers: Answers = {
   ...{ info, decode, stage, frame, filter, stages, measure, layer },
   open: async (args) => (await models()).open(args),
-  curves: async (args, context) => (await models()).curves(args, context),
+  openSeparated: async (args) => (await models()).openSeparated(args),
   run: async (args, context) => (await models()).run(args, context),
   separate: async (args, context) => (await import("./separation.ts")).separate(args, context),
 };

@@ -7,6 +7,7 @@ export function Examples({ judgement: { pictures, same, examples } }: { judgemen
   const changed = examples.filter(({ before, after }) => before !== after).length;
   return (
     <figure class="examples">
+      <h3>Shapes that nothing was fitted to, and what the network calls them: before → after</h3>
       <ul>
         {examples.map((example, i) => (
           <li key={i}>
@@ -15,8 +16,8 @@ export function Examples({ judgement: { pictures, same, examples } }: { judgemen
         ))}
       </ul>
       <figcaption>
-        Both say the same of {percent(same / pictures)} of these pictures.
-        {changed > 0 && " First come some of which they do not."}
+        Both say the same of {percent(same / pictures)} of {pictures} pictures.
+        {changed > 0 && " Shown first are some of which they do not."}
       </figcaption>
     </figure>
   );
