@@ -16,7 +16,9 @@ export function Boxes({ image, boxes }: { image: ImageData; boxes: readonly Box[
       bitmap.close();
     });
   }, [image, width, height]);
-  const text = `${plural(boxes.length, "box", "boxes")} found${boxes.length > 0 ? `, with scores of ${boxes.map(({ score }) => percent(score)).join(", ")}` : ""}.`;
+  const [most, least] = [boxes[0]?.score ?? 0, boxes.at(-1)?.score ?? 0];
+  const scores = boxes.length > 0 ? `, with scores from ${percent(least)} to ${percent(most)}` : "";
+  const text = `${plural(boxes.length, "box", "boxes")} found${scores}.`;
   return (
     <figure class="boxes">
       <div style={{ aspectRatio: `${width} / ${height}` }}>

@@ -14,8 +14,12 @@ function kindText({ kind, window, strides = [] }: Layer): string {
   return kind + sides + step;
 }
 
+/** Long networks would push all else out of sight. */
+const mostAtFirst = 16;
+
 export function Layers({ inspection: { layers, totals } }: { inspection: Inspection }) {
   const opened = useSignal<number | undefined>(undefined);
+  const all = useSignal(false);
   const listed = layers.map((layer, index) => ({ layer, index })).filter(({ layer }) => layer.multiplications > 0);
   const most = Math.max(1, ...listed.map(({ layer }) => layer.multiplications));
   const others = layers.length - listed.length;
@@ -29,7 +33,7 @@ export function Layers({ inspection: { layers, totals } }: { inspection: Inspect
         <span>best split, at half of them</span>
       </p>
       <ol>
-        {listed.map(({ layer, index }) => {
+        {listed.slice(0, all.value ? Infinity : mostAtFirst).map(({ layer, index }) => {
           const isOpen = opened.value === index;
           const [best] = layer.splits;
           return (
@@ -56,6 +60,13 @@ export function Layers({ inspection: { layers, totals } }: { inspection: Inspect
           );
         })}
       </ol>
+      {!all.value && listed.length > mostAtFirst && (
+        <div class="row">
+          <button type="button" onClick={() => (all.value = true)}>
+            Show the other {listed.length - mostAtFirst}
+          </button>
+        </div>
+      )}
       <p class="hint">
         What is lost is the relative error of a layer’s weights when two layers with half its multiplications take its
         place. Open a layer for all splits and their singular values.

@@ -117,7 +117,7 @@ export function Grid(props: Props) {
                     onLeave={() => focus(active)}
                   />
                 ) : (
-                  withNumbers && <span>{number(value, 2)}</span>
+                  withNumbers && <span>{short(value, most)}</span>
                 )}
               </div>
             );
@@ -159,6 +159,10 @@ function Draft({ text, onCommit, onCancel, onLeave }: DraftProps) {
     />
   );
 }
+
+/** Of numbers that are far smaller than the largest, no more than fits a cell. */
+const short = (value: number, most: number): string =>
+  value !== 0 && Math.abs(value) < 5e-4 * most ? "≈0" : number(value, Math.abs(value) < 0.1 ? 1 : 2);
 
 /** Where a key moves the active cell. */
 function moved(key: string, index: number, width: number, height: number): number | undefined {
