@@ -1,7 +1,7 @@
 // The worker's part for models: one model at a time, read, judged and run.
 import type { Image, Tensor } from "rank1";
 import { explainModel, imageToTensor, inspectModel, loadModel, type Model } from "rank1/onnx";
-import { engine } from "./pictures.ts";
+import { engine, source } from "./pictures.ts";
 import type { Calls, Context, ModelRun, Scaling } from "./protocol.ts";
 
 interface Opened {
@@ -53,16 +53,13 @@ export async function breathe(signal: AbortSignal): Promise<void> {
 const runMilliseconds = 1000;
 const mostRuns = 30;
 
-export async function run(
-  { picture, scaling, piece, separated }: Calls["run"]["args"],
-  { signal }: Context,
-): Promise<ModelRun> {
+export async function run({ scaling, piece, separated }: Calls["run"]["args"], { signal }: Context): Promise<ModelRun> {
   const opened = current();
   const { shapes } = opened;
   const model = separated ? opened.separated! : opened.model;
   const { name } = pictureInput(shapes);
-  const image = { ...picture, channels: 4, data: new Uint8Array(picture.data) };
-  const inputs = inputsOf(piece ? middleOf(image, pictureSize()) : image, scaling);
+  const picture = source();
+  const inputs = inputsOf(piece ? middleOf(picture, pictureSize()) : picture, scaling);
   const begin = performance.now();
   let result = await model.run(inputs, { signal });
   const first = performance.now() - begin;

@@ -56,7 +56,7 @@ export async function decode({ from }: Calls["decode"]["args"]): Promise<Pixels>
   return { width, height, data: data.slice().buffer };
 }
 
-function source(): Held {
+export function source(): Held {
   if (!held) throw new Error("there is no picture yet");
   return held;
 }

@@ -107,8 +107,8 @@ export interface Calls {
   open: { args: { bytes: ArrayBuffer }; answer: { inspection: Inspection; anySize: boolean } };
   /** Takes what separating has made of the model that is open, to be run beside it. */
   openSeparated: { args: { bytes: Uint8Array }; answer: undefined };
-  /** Runs the model that is open, or what separating has made of it; of a larger picture on the piece in its middle, if so wanted. */
-  run: { args: { picture: Pixels; scaling: Scaling; piece: boolean; separated: boolean }; answer: ModelRun };
+  /** Runs the model that is open, or what separating has made of it, on the picture that is held or the piece in its middle. */
+  run: { args: { scaling: Scaling; piece: boolean; separated: boolean }; answer: ModelRun };
   separate: { args: SeparateCall; answer: Separation };
 }
 

@@ -2,7 +2,7 @@
 import { useEffect } from "preact/hooks";
 import type { ModelRun } from "../engine/protocol.ts";
 import { Select } from "../parts/controls.tsx";
-import { followPicture, source, takeFile } from "../picture/source.ts";
+import { followPaste, followPicture, source, takeFile } from "../picture/source.ts";
 import { milliseconds, plural, times } from "../text.ts";
 import { Outputs } from "./outputs.tsx";
 import { type PictureRun, pieces, run, runModel, scaling, scalings } from "./state.ts";
@@ -10,6 +10,7 @@ import { Progress, Start } from "./working.tsx";
 
 export function Run() {
   useEffect(followPicture, []);
+  useEffect(followPaste, []);
   const result = run.value;
   return (
     <section class="panel run" aria-label="Run it">
@@ -55,7 +56,9 @@ export function Run() {
         </Start>
         <Progress kind="run" />
         <p class="hint">
-          {source.value ? `On “${source.value.name}”, the picture of the Picture view.` : "The picture is on its way."}
+          {source.value
+            ? `On “${source.value.name}”, the picture of the Picture view. Another one can be dropped or pasted here.`
+            : "The picture is on its way."}
         </p>
       </div>
       {result && <Result result={result} />}

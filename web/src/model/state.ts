@@ -67,9 +67,8 @@ export const pieces = signal(false);
 
 async function runOnce(separated: boolean, { signal }: CallHooks): Promise<PictureRun> {
   const { image } = source.value!;
-  const picture = { width: image.width, height: image.height, data: image.data.slice().buffer };
-  const args = { picture, scaling: scalings[scaling.value]!, piece: pieces.value, separated };
-  return { ...(await call("run", args, { transfer: [picture.data], signal })), image };
+  const args = { scaling: scalings[scaling.value]!, piece: pieces.value, separated };
+  return { ...(await call("run", args, { signal })), image };
 }
 
 export const runModel = (): Promise<void> =>

@@ -2,8 +2,10 @@
 
 import { Figure } from "../parts/controls.tsx";
 import { Copy } from "../parts/copy.tsx";
+import { takeFile } from "../picture/source.ts";
 import { modelSnippets } from "../snippets.ts";
 import { plural, quantity, times } from "../text.ts";
+import { isPictureFile } from "./files.ts";
 import { Layers } from "./layers.tsx";
 import { Run } from "./run.tsx";
 import { Separation } from "./separation.tsx";
@@ -31,7 +33,7 @@ export function ModelView() {
       onDrop={(event) => {
         event.preventDefault();
         const [file] = event.dataTransfer?.files ?? [];
-        if (file) void openModel(file);
+        if (file) void (isPictureFile(file) ? takeFile(file) : openModel(file));
       }}
     >
       <header class="lead">

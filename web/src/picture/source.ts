@@ -45,6 +45,16 @@ export async function takeFile(file: Blob & { name?: string }): Promise<void> {
   }
 }
 
+/** Takes pictures that are pasted, until it is called off. */
+export function followPaste(): () => void {
+  const paste = (event: ClipboardEvent): void => {
+    const file = [...(event.clipboardData?.files ?? [])].find((one) => one.type.startsWith("image/"));
+    if (file) void takeFile(file);
+  };
+  addEventListener("paste", paste);
+  return () => removeEventListener("paste", paste);
+}
+
 let following = false;
 
 /** Bundled pictures follow the shared state, from the first time that a picture is needed. */
