@@ -224,7 +224,7 @@ describe("separating in the model view", () => {
     const separate = section(page).getByRole("button", { name: "Separate", exact: true, disabled: false });
     await separate.click();
     await section(page)
-      .getByText(/fitting layers\s+4\d %/)
+      .getByText(/fitting layers\s+50 %/)
       .waitFor({ timeout: 60_000 });
     await section(page).getByRole("button", { name: "Cancel" }).click();
     await separate.waitFor({ timeout: 2500 });
