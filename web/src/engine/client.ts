@@ -77,14 +77,15 @@ const patienceMilliseconds = 100;
  * one waits and it takes long.
  */
 export class Latest {
-  private running = false;
+  /** Whether a job runs. */
+  busy = false;
   private since = 0;
   private next: ((signal: AbortSignal) => Promise<void>) | undefined;
   private controller = new AbortController();
 
   run(job: (signal: AbortSignal) => Promise<void>): void {
     this.next = job;
-    if (!this.running) void this.drain();
+    if (!this.busy) void this.drain();
     else if (performance.now() - this.since > patienceMilliseconds) this.controller.abort();
   }
 
@@ -95,7 +96,7 @@ export class Latest {
   }
 
   private async drain(): Promise<void> {
-    this.running = true;
+    this.busy = true;
     while (this.next) {
       const job = this.next;
       this.next = undefined;
@@ -105,6 +106,6 @@ export class Latest {
         if (!isAbort(error)) reportError(error);
       });
     }
-    this.running = false;
+    this.busy = false;
   }
 }

@@ -18,7 +18,7 @@ const explained: Readonly<Record<Basis, string>> = {
   drawn:
     "What the network makes of shapes that are drawn here is preserved; others judge the result. This takes a minute or two.",
   pictures:
-    "What the model makes of typical pictures is preserved: a few dozen of them, better a few hundred. No labels are needed. This takes minutes, for large models many: the command below is faster.",
+    "What the model makes of typical pictures is preserved: a few dozen of them, better a few hundred. No labels are needed. Small networks take minutes; for one of waifu2x’s size, which takes the better part of an hour here, the command below is the better place.",
   weights:
     "Only the weights are approximated, so more is lost. Every layer gets the same depth multiplier. This takes up to a minute.",
 };

@@ -105,7 +105,7 @@ export function Grid(props: Props) {
                 role="gridcell"
                 data-index={index}
                 tabIndex={index === active && !editing ? 0 : -1}
-                aria-label={`row ${y + 1}, column ${x + 1}: ${number(value, withNumbers ? 2 : 3)}`}
+                aria-label={`row ${y + 1}, column ${x + 1}: ${withNumbers ? short(value, most) : number(value)}`}
                 class={index === active ? "active" : ""}
                 style={{ background: cssColour(value / most, dark) }}
               >

@@ -44,16 +44,21 @@ export function followResult(
     const request = { filter: applied.value, options: filterOptions.value, display: display.value };
     const difference = { against: against.value, dark: isDark.value };
     if (!shown) return;
+    const onProgress = (done: number): void => {
+      progress.value = done;
+    };
+    const ask = (signal: AbortSignal) => call("filter", { ...request, ...difference }, { signal, onProgress });
+    /** The first time of new code tells of compiling it. */
+    const timeAgain = (): void => {
+      if (latest.busy || shown.image.width * shown.image.height > mostStagedPixels) return;
+      latest.run(async (signal) => {
+        milliseconds.value = (await ask(signal)).milliseconds;
+      });
+    };
     latest.run(async (signal) => {
-      const onProgress = (done: number): void => {
-        progress.value = done;
-      };
       try {
-        const again = () => call("filter", { ...request, ...difference }, { signal, onProgress });
-        let result = await again();
+        say(await ask(signal), timeAgain);
         painted();
-        if (isFirst(result, shown.image)) result = await again();
-        say(result);
       } catch (error) {
         if (signal.aborted) throw error;
         tell(messageOf(error));
@@ -68,20 +73,11 @@ export function followResult(
   };
 }
 
-let timed = "";
-
-/** Whether code may have been compiled for this result, which its time would tell of; not of pictures that take long. */
-function isFirst({ plan: { solver, summary } }: Filtered, { width, height }: ImageData): boolean {
-  const before = timed;
-  timed = `${solver} ${summary} ${width} ${height}`;
-  return timed !== before && width * height <= mostStagedPixels;
-}
-
 let saying: ReturnType<typeof setTimeout> | undefined;
 const sayMilliseconds = 90;
 
 /** The picture stands at once; what is said of it comes when no other follows, for a page that is laid out anew takes time. */
-function say(result: Filtered): void {
+function say(result: Filtered, afterwards: () => void): void {
   clearTimeout(saying);
   saying = setTimeout(() => {
     batch(() => {
@@ -90,6 +86,7 @@ function say(result: Filtered): void {
       milliseconds.value = result.milliseconds;
       largest.value = result.largest;
     });
+    afterwards();
   }, sayMilliseconds);
 }
 
