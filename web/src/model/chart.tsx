@@ -24,7 +24,7 @@ interface Props {
 }
 
 const [width, height] = [420, 270];
-const [left, right, top, bottom] = [58, 24, 34, 50];
+const [left, right, top, bottom] = [66, 24, 34, 50];
 /** Points that are so few are shown one by one. */
 const fewPoints = 16;
 

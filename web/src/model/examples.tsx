@@ -28,7 +28,7 @@ function Example({ picture: { width, height, data }, is, before, after }: Judgem
   useEffect(() => {
     canvas.current!.getContext("2d")!.putImageData(new ImageData(new Uint8ClampedArray(data), width, height), 0, 0);
   }, [data, width, height]);
-  const mark = (name: string): string => `${name} ${name === is ? "✓" : "✗"}`;
+  const mark = (name: string): string => `${name}\u00a0${name === is ? "✓" : "✗"}`;
   return (
     <>
       <canvas ref={canvas} width={width} height={height} role="img" aria-label={`A drawn ${is}`} />

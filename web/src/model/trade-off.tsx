@@ -19,7 +19,7 @@ export function TradeOff({ report: { curve, reached } }: { report: Report }) {
   return (
     <Chart
       text={`Damage by reduction: ${say(points)}${here.length > 0 ? `; measured: ${say(here)}` : ""}`}
-      caption="Line: as the curves of single layers tell. Large dot: this result, as measured."
+      caption="Line: what the layers’ own curves add up to. Large dot: this result, as measured."
       x={{ title: "multiplications divided by", from: 1, to: most, ticks: steps.map((n) => [n, `÷ ${n}`]) }}
       y={{ title: "damage", from: low, to: high, ticks: decades.map((n) => [n, number(10 ** n, 1)]) }}
       lines={[{ name: "expected", points: points.map(place) }]}
