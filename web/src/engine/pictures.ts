@@ -98,6 +98,13 @@ export async function filter(call: FilterCall, { signal, progress }: Context): P
   return answer;
 }
 
+/** Milliseconds of the same again, without painting it. */
+export async function time(call: FilterCall, { signal }: Context): Promise<number> {
+  const image = source();
+  const other = (scratch.u8 ??= new Uint8Array(image.data.length));
+  return (await apply(image, call.filter, call, other, { signal })).milliseconds;
+}
+
 /** Filters into `shown`: bytes at once, other types by way of an array of theirs. */
 async function apply(
   image: Held,

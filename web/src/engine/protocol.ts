@@ -99,6 +99,8 @@ export interface Calls {
   /** Paints the picture that is held, with so many pixels of its border around it. */
   frame: { args: { border: BorderName; frame: number }; answer: undefined };
   filter: { args: FilterCall; answer: Filtered };
+  /** Filters once more, to tell how long it takes when its code is compiled. */
+  time: { args: FilterCall; answer: number };
   stages: { args: StagesCall; answer: Pixels[] };
   /** Milliseconds of each plan, by the names of their solvers. */
   measure: { args: FilterCall; answer: Record<string, number> };

@@ -47,17 +47,17 @@ export function followResult(
     const onProgress = (done: number): void => {
       progress.value = done;
     };
-    const ask = (signal: AbortSignal) => call("filter", { ...request, ...difference }, { signal, onProgress });
+    const asked = { ...request, ...difference };
     /** The first time of new code tells of compiling it. */
     const timeAgain = (): void => {
       if (latest.busy || shown.image.width * shown.image.height > mostStagedPixels) return;
       latest.run(async (signal) => {
-        milliseconds.value = (await ask(signal)).milliseconds;
+        milliseconds.value = await call("time", asked, { signal });
       });
     };
     latest.run(async (signal) => {
       try {
-        say(await ask(signal), timeAgain);
+        say(await call("filter", asked, { signal, onProgress }), timeAgain);
         painted();
       } catch (error) {
         if (signal.aborted) throw error;
