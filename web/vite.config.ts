@@ -26,9 +26,20 @@ const sharedWorker: Plugin = {
   },
 };
 
+/**
+ * Nothing is loaded beforehand, and the worker's scripts import scripts, too, where there is no window: imports are left to
+ * the browser.
+ */
+const plainImports: Plugin = {
+  name: "plain-imports",
+  apply: "build",
+  enforce: "pre",
+  load: (id) => (id.endsWith("vite/preload-helper.js") ? "export const __vitePreload = (load) => load();" : undefined),
+};
+
 export default defineConfig({
   base: "./",
-  plugins: [sharedWorker],
+  plugins: [sharedWorker, plainImports],
   resolve: {
     alias: [
       { find: /^rank1$/, replacement: source("index.ts") },
@@ -43,7 +54,6 @@ export default defineConfig({
     ...{ target: "es2022", emptyOutDir: true },
     // No data: addresses, which a strict policy forbids, and no script of Vite's own in the page.
     assetsInlineLimit: 0,
-    // Where scripts import scripts they may be the worker's, which has no document to preload by.
     modulePreload: {
       polyfill: false,
       resolveDependencies: (_, paths, { hostType }) => (hostType === "html" ? paths : []),

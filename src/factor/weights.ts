@@ -199,7 +199,13 @@ function cpFactors(
 }
 
 /** What a weight loses when two layers with a share of its multiplications take its place. */
-export interface WeightEstimate extends Common<MatrixSplit> {}
+export interface WeightEstimate extends Common<MatrixSplit> {
+  /**
+   * Of the split's matrix, descending; of one matrix a channel the roots of the sums of their squares, value by value. The
+   * squares after the first r, over the sum of all, are the square of the error at rank r.
+   */
+  singularValues?: readonly number[];
+}
 
 /** Multiplications and additions that an estimate may take. */
 const mostWork = 3e8;
@@ -212,7 +218,7 @@ const mostWork = 3e8;
  */
 export function estimateWeight(
   given: Tensor,
-  options: { split: MatrixSplit; share: number },
+  options: { split: MatrixSplit; share: number; spectrum?: boolean },
 ): WeightEstimate | undefined {
   const split = checkOneOf("split", options.split, Object.keys(rules) as MatrixSplit[]);
   const share = checkNumber("share", options.share, { min: 0, max: 1 });
@@ -233,8 +239,16 @@ export function estimateWeight(
   const spectra = matrices.map(({ s }) => s);
   const rank = Math.min(most, Math.max(...spectra.map((values) => values.length)));
   const { error } = truncate(spectra, rank, { rank, tolerance: 0 });
-  return { split, rank, error, multiplications: { direct, separable: rules[split].multiplications(weight, rank) } };
+  return {
+    ...{ split, rank, error },
+    multiplications: { direct, separable: rules[split].multiplications(weight, rank) },
+    ...(options.spectrum && { singularValues: together(spectra) }),
+  };
 }
+
+/** The lists as one, that of all matrices side by side: the rank is the same for each. */
+const together = ([first, ...others]: readonly (readonly number[])[]): number[] =>
+  first!.map((value, i) => Math.hypot(value, ...others.map((values) => values[i]!)));
 
 function checkWeight({ shape, data }: Tensor): Weight {
   if (!Array.isArray(shape) || shape.length !== 4) {

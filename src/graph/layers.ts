@@ -31,9 +31,9 @@ export interface Layer {
 /**
  * The layers of a network in the order in which they run, by what is known of its values. Nodes that only compute with
  * sizes are none. `share` is that of the multiplications, 0 to 1, for which splits are estimated;
- * without it none are.
+ * without it none are. `spectra`: with their singular values.
  */
-export function layersOf(graph: Graph, specs: ReadonlyMap<string, Spec>, share?: number): Layer[] {
+export function layersOf(graph: Graph, specs: ReadonlyMap<string, Spec>, share?: number, spectra = false): Layer[] {
   const counted = new Set<string>();
   const constant = (name: string): Spec | undefined => (specs.get(name)?.data ? specs.get(name) : undefined);
   const runs = graph.nodes.filter(({ outputs }) => !outputs.every((name) => name === "" || constant(name)));
@@ -52,7 +52,7 @@ export function layersOf(graph: Graph, specs: ReadonlyMap<string, Spec>, share?:
       parameters: held.reduce((sum, name) => sum + sizeOf(specs.get(name)!.shape), 0),
       multiplications: multiplicationsOf(node, specs, weight),
     };
-    return { ...layer, splits: layer.kind === "conv" && share !== undefined ? splitsOf(weight!, share) : [] };
+    return { ...layer, splits: layer.kind === "conv" && share !== undefined ? splitsOf(weight!, share, spectra) : [] };
   });
 }
 
@@ -91,10 +91,10 @@ function multiplicationsOf(node: GraphNode, specs: ReadonlyMap<string, Spec>, we
 
 const splits = ["depthwise", "spatial", "bottleneck"] as const;
 
-function splitsOf({ shape, data }: Spec, share: number): WeightEstimate[] {
+function splitsOf({ shape, data }: Spec, share: number, spectrum: boolean): WeightEstimate[] {
   const isReal = data instanceof Float32Array || data instanceof Float64Array;
   if (shape.length !== 4 || !isReal || data.length === 0 || !data.every(Number.isFinite)) return [];
   return splits
-    .flatMap((split) => estimateWeight({ shape, data }, { split, share }) ?? [])
+    .flatMap((split) => estimateWeight({ shape, data }, { split, share, spectrum }) ?? [])
     .sort((a, b) => a.error - b.error);
 }

@@ -1,5 +1,5 @@
 // What is in a model: its layers, their sizes and costs.
-import { checkNumber, checkOptions } from "../errors.ts";
+import { checkBoolean, checkNumber, checkOptions } from "../errors.ts";
 import { infer, inputSpecs } from "../graph/infer.ts";
 import { type Layer, layersOf } from "../graph/layers.ts";
 import type { ValueInfo } from "../graph/types.ts";
@@ -11,6 +11,8 @@ export interface InspectOptions {
   shapes?: Readonly<Record<string, readonly number[]>>;
   /** The share of a layer's multiplications for which its splits are estimated: 0.5 unless given. */
   share?: number;
+  /** Whether splits come with their singular values. */
+  spectra?: boolean;
 }
 
 export interface Inspection {
@@ -30,16 +32,22 @@ export interface Inspection {
  * @throws InvalidArgumentError where a shape is not known or does not fit, UnsupportedOpError for unknown operators.
  */
 export function inspectModel({ graph, proto }: Model, options: InspectOptions = {}): Inspection {
-  const { shapes, share = 0.5 } = checkOptions<InspectOptions>("options", options, ["shapes", "share"]);
+  const known = ["shapes", "share", "spectra"] as const;
+  const { shapes, share = 0.5, spectra = false } = checkOptions<InspectOptions>("options", options, known);
   const specs = infer(graph, operators, inputSpecs(graph, shapes));
-  const layers = layersOf(graph, specs, checkNumber("share", share, { min: 0, max: 1 }));
-  const known = (info: ValueInfo): ValueInfo => ({ ...info, shape: specs.get(info.name)?.shape ?? info.shape });
+  const layers = layersOf(
+    graph,
+    specs,
+    checkNumber("share", share, { min: 0, max: 1 }),
+    checkBoolean("spectra", spectra),
+  );
+  const withShape = (info: ValueInfo): ValueInfo => ({ ...info, shape: specs.get(info.name)?.shape ?? info.shape });
   const sum = (of: (layer: Layer) => number): number => layers.reduce((total, layer) => total + of(layer), 0);
   return {
     producer: [proto.producerName, proto.producerVersion].filter(Boolean).join(" "),
     opset: Number(proto.opsetImport.find(({ domain }) => !domain || domain === "ai.onnx")?.version ?? 1n),
-    inputs: graph.inputs.map(known),
-    outputs: graph.outputs.map(known),
+    inputs: graph.inputs.map(withShape),
+    outputs: graph.outputs.map(withShape),
     layers,
     totals: { parameters: sum(({ parameters }) => parameters), multiplications: sum((l) => l.multiplications) },
   };

@@ -4,20 +4,30 @@ import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { describe, expect } from "vitest";
 import { loadModel } from "../../src/onnx/index.ts";
+import { dataPath, withoutData } from "../data.ts";
 import { attribute, big, model, node, tensor, value } from "../onnx/build.ts";
-import { painted, seriousFindings, studioTest } from "./studio.ts";
+import { painted, seriousFindings, settled, studioTest } from "./studio.ts";
 
-const weights = Float32Array.from({ length: 8 * 3 * 9 }, (_, i) => Math.sin(i * i));
-/** A network of one convolution, from 3 channels to 8. */
-const small = model({
-  nodes: [
-    node("Conv", ["x", "w"], ["h"], { attribute: [attribute("pads", { ints: big([1, 1, 1, 1]), type: 7n })] }),
-    node("Relu", ["h"], ["y"]),
-  ],
-  initializers: [tensor("w", [8, 3, 3, 3], { rawData: new Uint8Array(weights.buffer) })],
-  inputs: [value("x", [1, 3, 16, 16])],
-  outputs: [value("y", [1, 8, 16, 16])],
-});
+/** A network of one or two 3 × 3 convolutions: the channels of its picture, of what is between, and of the result. */
+function network(side: number, ...channels: number[]): Uint8Array {
+  const pads = { attribute: [attribute("pads", { ints: big([1, 1, 1, 1]), type: 7n })] };
+  const layers = channels
+    .slice(1)
+    .map((outputs, i) => ({ outputs, inputs: channels[i]!, from: `h${i}`, to: `h${i + 1}` }));
+  const weightsOf = (length: number): Uint8Array =>
+    new Uint8Array(Float32Array.from({ length }, (_, i) => Math.sin(i * i) / 5).buffer);
+  return model({
+    nodes: [
+      ...layers.map(({ from, to }) => node("Conv", [from, `w${to}`], [to], pads)),
+      node("Relu", [layers.at(-1)!.to], ["y"]),
+    ],
+    initializers: layers.map(({ inputs, outputs, to }) => tensor(`w${to}`, [outputs, inputs, 3, 3], { rawData: weightsOf(outputs * inputs * 9) })),
+    inputs: [value("h0", [1, channels[0]!, side, side])],
+    outputs: [value("y", [1, channels.at(-1)!, side, side])],
+  }); // biome-ignore format: one model
+}
+const small = network(16, 3, 8);
+
 const open = (page: Page, name: string, buffer: Uint8Array) =>
   page
     .locator("input[type=file][accept='.onnx']")
@@ -33,7 +43,11 @@ describe("the model view", () => {
     const chart = page.getByRole("img", { name: /^Error of the weights/ });
     await chart.waitFor();
     const said = await chart.getAttribute("aria-label");
-    for (const split of ["depthwise", "spatial", "bottleneck"]) expect(said).toContain(`${split}: `);
+    const spectra = await page.getByRole("img", { name: /^Singular values/ }).getAttribute("aria-label");
+    for (const split of ["depthwise, pointwise", "column, row", "bottleneck"]) {
+      expect(said).toMatch(new RegExp(`${split}: [\\d.]+ % at 25 %`));
+      expect(spectra).toMatch(new RegExp(`${split}: [\\d.]+ at 25 %`));
+    }
     await page.getByRole("button", { name: "Run and time it" }).click();
     await page.getByText(/a run \(median of \d+/).waitFor();
     await page.getByText(/y, 1 × 8 × 16 × 16: from 0 to/).waitFor();
@@ -56,6 +70,59 @@ describe("the model view", () => {
     await open(page, "small.onnx", small);
     await page.getByRole("heading", { name: "small.onnx" }).waitFor();
   });
+});
+
+studioTest("a run is cancelled at once, and leaves nothing", async ({ visit }) => {
+  const page = await visit("#v=1&tab=picture");
+  await painted(page);
+  await page.getByRole("tab", { name: "Model" }).click();
+  await open(page, "heavy.onnx", network(512, 3, 128, 128));
+  const run = page.getByRole("button", { name: "Run and time it", disabled: false });
+  await run.click();
+  await page.getByRole("region", { name: "Run it" }).getByRole("button", { name: "Cancel" }).click();
+  await run.waitFor();
+  await settled(page);
+  expect(await page.getByText(/a run \(median of \d+/).count()).toBe(0);
+  expect(await page.getByRole("alert").textContent()).toBe("");
+});
+
+studioTest("a model and a picture can be dropped, and be taken away as commands", async ({ visit }) => {
+  const page = await visit("#v=1&tab=model");
+  const dropped = (name: string, type: string, bytes: Uint8Array) =>
+    page.locator(".model-view").evaluate(
+      (element, { name, type, text }) => {
+        const dataTransfer = new DataTransfer();
+        const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+        dataTransfer.items.add(new File([bytes], name, { type }));
+        element.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }));
+      },
+      { name, type, text: Buffer.from(bytes).toString("base64") },
+    );
+  await dropped("small.onnx", "", small);
+  await page.getByRole("heading", { name: "small.onnx" }).waitFor();
+  await dropped("chart.webp", "image/webp", readFileSync(join(import.meta.dirname, "../../web/public/chart.webp")));
+  await page.getByText(/^On “chart\.webp”/).waitFor();
+  await page.getByLabel("Values go in as").selectOption("−1 to 1");
+  await page.getByRole("radio", { name: "Its weights alone" }).check();
+  await page.getByRole("radio", { name: "Command line" }).check();
+  const said = await page.getByRole("region", { name: "Copy" }).locator("pre").textContent();
+  expect(said).toContain("run small.onnx --image photo.jpg --mean 0.5,0.5,0.5 --std 0.5,0.5,0.5");
+  expect(said).toContain("separate small.onnx -o small-separated.onnx --rank 4");
+});
+
+const faces = ["models", "ultraface-slim-320.onnx"] as const;
+studioTest.skipIf(withoutData(...faces))(`UltraFace finds faces${withoutData(...faces)}`, async ({ visit }) => {
+  const page = await visit("#v=1&tab=model");
+  await open(page, "faces.onnx", readFileSync(dataPath(...faces)));
+  await page.getByRole("heading", { name: "faces.onnx" }).waitFor();
+  await page.getByText(/^On “A painted landscape”/).waitFor();
+  await page.getByLabel("Another picture…").first().setInputFiles(dataPath("images", "faces-1.jpg"));
+  await page.getByText(/^On “faces-1\.jpg”/).waitFor();
+  await page.getByRole("button", { name: "Run and time it" }).click();
+  const found = page.getByText(/^\d+ boxes found, with scores from/);
+  await found.waitFor();
+  expect(Number.parseInt((await found.textContent())!, 10)).toBeGreaterThan(35);
+  expect(await page.locator(".boxes rect").count()).toBe(Number.parseInt((await found.textContent())!, 10));
 });
 
 describe("separating in the model view", () => {
@@ -125,7 +192,7 @@ describe("separating in the model view", () => {
       await separate();
       await page.getByRole("alert").filter({ hasText: "none of the files is a picture" }).waitFor();
       await chooser.setInputFiles([{ name: "chart.webp", mimeType: "image/webp", buffer: picture }, broken]);
-      await section(page).getByLabel("Larger ones").selectOption("pieces");
+      await page.getByLabel("Larger pictures").selectOption("pieces");
       await section(page).getByLabel("Divide the multiplications by").fill("1.5");
       await separate();
       await section(page).getByText("Left out, no pictures: broken.png.").waitFor({ timeout: 60_000 });
@@ -134,6 +201,37 @@ describe("separating in the model view", () => {
         .waitFor();
     },
   );
+
+  studioTest("puts pictures that two models make on both sides of a divider", { timeout: 120_000 }, async ({ visit }) => {
+    const page = await visit("#v=1&tab=model");
+    await open(page, "same-size.onnx", network(24, 3, 3));
+    expect(await page.getByLabel("Larger pictures").inputValue()).toBe("pieces");
+    await section(page).getByRole("radio", { name: "Its weights alone" }).check();
+    await section(page).getByLabel("Depth multiplier of each layer").fill("1");
+    await section(page).getByRole("button", { name: "Separate", exact: true }).click();
+    await section(page).getByRole("button", { name: "Compare both on your picture" }).click({ timeout: 60_000 });
+    await section(page).getByText(/^y: the largest difference is .* a PSNR of [\d.]+ dB/).waitFor();
+    await section(page).getByLabel(/^Divider: the original/).fill("20");
+    const clip = section(page).locator(".two-up > div");
+    await expect.poll(() => clip.evaluate((element) => getComputedStyle(element).clipPath)).toBe("inset(0px 0px 0px 20%)");
+  }); // biome-ignore format: long lines
+
+  studioTest("ends in the middle of a long fit when it is cancelled", { timeout: 240_000 }, async ({ visit }) => {
+    const page = await visit("#v=1&tab=model");
+    // Its second layer takes many times as long to fit as is waited for below
+    await open(page, "wide.onnx", network(4, 3, 320, 64));
+    await section(page).getByRole("radio", { name: "Its weights alone" }).check();
+    const separate = section(page).getByRole("button", { name: "Separate", exact: true, disabled: false });
+    await separate.click();
+    await section(page)
+      .getByText(/fitting layers\s+50 %/)
+      .waitFor({ timeout: 60_000 });
+    await section(page).getByRole("button", { name: "Cancel" }).click();
+    await separate.waitFor({ timeout: 2500 });
+    expect(await page.getByRole("alert").textContent()).toBe("");
+    await page.getByRole("button", { name: "Run and time it" }).click();
+    await page.getByText(/a run \(median of \d+/).waitFor();
+  });
 
   studioTest("can be cancelled, and begun again", { timeout: 120_000 }, async ({ visit }) => {
     const page = await openExample(visit);

@@ -42,8 +42,14 @@ function countCalls(): void {
         calls.since = performance.now();
       });
     }
+    private readonly own = new Set<number>();
+    override terminate(): void {
+      for (const id of this.own) calls.open.delete(id);
+      super.terminate();
+    }
     override postMessage(message: { id?: number }, rest?: object): void {
       if (message.id !== undefined) calls.open.add(message.id);
+      if (message.id !== undefined) this.own.add(message.id);
       calls.since = performance.now();
       super.postMessage(message, rest as Transferable[]);
     }

@@ -79,6 +79,29 @@ test("what each split loses, the best first", async () => {
   for (const { multiplications } of other.splits) expect(multiplications.separable).toBeLessThanOrEqual(0.7 * 36);
 });
 
+test("singular values of each split, whose squares add up to what a rank loses", async () => {
+  const weights = {
+    rawData: new Uint8Array(Float32Array.from({ length: 4 * 3 * 9 }, (_, i) => Math.sin(i * i)).buffer),
+  };
+  const bytes = model({
+    nodes: [node("Conv", ["x", "w"], ["y"])],
+    initializers: [tensor("w", [4, 3, 3, 3], weights)],
+    inputs: [value("x", [1, 3, 9, 9])],
+    outputs: [value("y", [])],
+  }); // biome-ignore format: one model
+  const loaded = await loadModel(bytes);
+  expect(inspectModel(loaded).layers[0]!.splits[0]).not.toHaveProperty("singularValues");
+  const { splits } = inspectModel(loaded, { spectra: true }).layers[0]!;
+  expect(splits.map(({ split }) => split).sort()).toEqual(["bottleneck", "depthwise", "spatial"]);
+  const squares = (values: readonly number[]): number => values.reduce((sum, value) => sum + value ** 2, 0);
+  for (const { singularValues, rank, error } of splits) {
+    expect(singularValues!.length).toBeGreaterThan(rank);
+    expect(singularValues).toEqual(singularValues!.toSorted((a, b) => b - a));
+    const lost = Math.sqrt(squares(singularValues!.slice(rank)) / squares(singularValues!));
+    expect(lost).toBeCloseTo(error, 9);
+  }
+});
+
 test("constants are counted once, sizes and scalars are no parameters, and what computes them is no layer", async () => {
   const shape = { dataType: 7n, int64Data: [Uint8Array.of(1, 12)] };
   const bytes = model({

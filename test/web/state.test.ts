@@ -128,11 +128,44 @@ describe("copies", () => {
     expect(factorize("disk:radius=6", { tolerance }).rank).toBe(2);
   });
 
-  it("say a layer and a model", () => {
+  it("say how a model is run and separated", () => {
+    const use = {
+      ...{
+        file: "it's.onnx",
+        input: "x",
+        shape: [1, 3, 20, 30],
+        pieces: true,
+        calibrated: true,
+        goal: { reduce: 2.5 },
+      },
+      scaling: { mean: [0.5, 0.5, 0.5], std: [1 / 255, 1, 1] },
+    };
+    const { javascript, command, json } = modelSnippets(use);
+    expect(command.split("\n")).toEqual([
+      "npx rank1 inspect 'it'\\''s.onnx'",
+      "npx rank1 run 'it'\\''s.onnx' --image photo.jpg --mean 0.5,0.5,0.5 --std 0.00392157,1,1",
+      "npx rank1 separate 'it'\\''s.onnx' -o 'it'\\''s-separated.onnx' --reduce 2.5 --calibrate photos/ --crops 4 --mean 0.5,0.5,0.5 --std 0.00392157,1,1",
+    ]);
+    expect(javascript).toContain("x: imageToTensor(image, { size: { width: 30, height: 20 }, mean: [0.5, 0.5, 0.5]");
+    expect(javascript).toContain("separateModel(model, { calibration, reduce: 2.5 })");
+    expect(JSON.parse(json).separation).toEqual({ goal: { kind: "reduce", value: 2.5 } });
+    const scaling = { mean: [0, 0, 0], std: [1, 1, 1] };
+    const blind = modelSnippets({
+      ...use,
+      shape: [1, 3, "h", undefined],
+      scaling,
+      calibrated: false,
+      goal: { rank: 4 },
+    });
+    expect(blind.command).toMatch(/-separated\.onnx' --rank 4$/);
+    expect(blind.javascript).toContain("separateModel(model, { rank: 4 })");
+    expect(blind.javascript).toContain("imageToTensor(image)");
+  });
+
+  it("say a layer", () => {
     const { javascript, command } = layerSnippets({ ...initial.layer, multiplier: 2, stride: 2 });
     expect(command).toBe("npx rank1 explain --layer 12x12x3 --kernel 5x5 --out 256 --depth-multiplier 2 --strides 2x2");
     expect(javascript).toContain('pointwise, { pads: "valid", strides: 2 })');
-    expect(modelSnippets("it's.onnx", "x", [1, 3, "h", undefined]).command).toContain("inspect 'it'\\''s.onnx'");
     expect(literal({ "a-b": [1, { c: "d" }] })).toBe('{ "a-b": [1, { c: "d" }] }');
   });
 });

@@ -1,5 +1,6 @@
 // What the studio shows, to be used elsewhere: as JavaScript, as a command, as JSON. Plain text from plain data.
 import type { Filter, FilterFactors, FilterOptions } from "rank1";
+import type { Report } from "rank1/onnx";
 import type { LayerChoice } from "./state/hash.ts";
 
 /** The same thing in three languages. */
@@ -71,17 +72,51 @@ export function layerSnippets({ size, inputs, kernel, multiplier, outputs, strid
   };
 }
 
-export function modelSnippets(file: string, input: string, shape: readonly (number | string | undefined)[]): Snippets {
+/** A model, what goes into it, and how it is or was separated. */
+export interface ModelUse {
+  file: string;
+  input: string;
+  shape: readonly (number | string | undefined)[];
+  scaling: { mean: readonly number[]; std: readonly number[] };
+  /** Pieces of larger pictures, in place of whole ones that are made smaller. */
+  pieces: boolean;
+  goal: Readonly<Record<string, number>>;
+  /** By pictures, not by its weights alone. */
+  calibrated: boolean;
+  report?: Report;
+}
+
+export function modelSnippets({ file, input, shape, scaling, pieces, goal, calibrated, report }: ModelUse): Snippets {
+  const [width, height] = [shape[3], shape[2]];
+  const size = typeof width === "number" && typeof height === "number" ? { size: { width, height } } : {};
+  const { mean, std } = scaling;
+  const scaled = [...mean.map((value) => value !== 0), ...std.map((value) => value !== 1)].some(Boolean);
+  const options = literal({ ...size, ...(scaled && { mean, std }) });
+  const inputs = `{ ${key(input)}: imageToTensor(image${options === "{  }" ? "" : `, ${options}`}) }`;
+  const [[aim, value]] = Object.entries(goal) as [[string, number]];
+  const flags = scaled ? [`--mean ${mean.map((one) => decimals(one))} --std ${std.map((one) => decimals(one))}`] : [];
+  const calibration = calibrated ? ["--calibrate photos/", ...(pieces ? ["--crops 4"] : []), ...flags] : [];
+  const name = shellQuoted(file);
+  const output = shellQuoted(file.replace(/(\.onnx)?$/i, "-separated.onnx"));
+  const { curve: _, ...separation } = report ?? { goal: { kind: aim, value } };
   return {
     javascript: [
-      'import { imageToTensor, loadModel } from "rank1/onnx";',
+      'import { imageToTensor, loadModel, saveModel, separateModel } from "rank1/onnx";',
       "",
       `const model = await loadModel(await (await fetch(${JSON.stringify(file)})).arrayBuffer());`,
-      `const x = imageToTensor(image); // [${shape.map((side) => side ?? "?").join(", ")}]`,
-      `const outputs = await model.run({ ${key(input)}: x });`,
+      `const inputsOf = (image) => (${inputs});`,
+      "const outputs = await model.run(inputsOf(image));",
+      "",
+      ...(calibrated ? ["const calibration = images.map(inputsOf); // a few hundred that are typical"] : []),
+      `const { model: small, report } = await separateModel(model, { ${calibrated ? "calibration, " : ""}${aim}: ${value} });`,
+      "const bytes = saveModel(small); // a standard ONNX file",
     ].join("\n"),
-    command: `npx rank1 inspect ${shellQuoted(file)}\nnpx rank1 run ${shellQuoted(file)} --image photo.jpg`,
-    json: JSON.stringify({ model: file, input: { name: input, shape } }, undefined, 2),
+    command: [
+      `npx rank1 inspect ${name}`,
+      ["npx rank1 run", name, "--image photo.jpg", ...flags].join(" "),
+      ["npx rank1 separate", name, "-o", output, `--${aim} ${value}`, ...calibration].join(" "),
+    ].join("\n"),
+    json: JSON.stringify({ model: file, input: { name: input, shape, mean, std }, separation }, undefined, 2),
   };
 }
 
@@ -94,6 +129,9 @@ export function literal(value: unknown): string {
 }
 
 const key = (name: string): string => (/^[A-Za-z_$][\w$]*$/.test(name) ? name : JSON.stringify(name));
+
+/** Short enough to be read, and exact enough for pictures of 8 bits. */
+const decimals = (value: number): number => Number(value.toPrecision(6));
 
 const shellQuoted = (text: string): string => (/^[\w.:=,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
 

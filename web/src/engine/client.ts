@@ -13,42 +13,59 @@ export interface CallHooks {
   onProgress?(done: number, what?: string): void;
 }
 
-const waiting = new Map<number, Waiting>();
-let worker: Worker | undefined;
 let calls = 0;
 
-function start(): Worker {
-  const started = new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: "rank1 studio" });
-  started.onmessage = ({ data }: MessageEvent<Reply>) => {
-    const call = waiting.get(data.id);
-    if ("progress" in data) {
-      call?.progress?.(data.progress, data.what);
-      return;
-    }
-    waiting.delete(data.id);
-    if ("answer" in data) call?.resolve(data.answer);
-    else call?.reject(data.aborted ? new DOMException(data.error, "AbortError") : new Error(data.error));
-  };
-  started.onerror = (event) => {
-    const error = new Error(event.message || "the studio's worker could not be started");
-    for (const call of waiting.values()) call.reject(error);
-    waiting.clear();
-  };
-  return started;
+/** One worker, from the first call on, and the calls that it has not answered yet. */
+export class Client {
+  private readonly waiting = new Map<number, Waiting>();
+  private worker: Worker | undefined;
+
+  /** Asks the worker; an AbortError where the signal ended the call. */
+  call<K extends Kind>(kind: K, args: Calls[K]["args"], hooks: CallHooks = {}) {
+    this.worker ??= this.start();
+    const worker = this.worker;
+    const id = ++calls;
+    const post = (message: ToWorker, transfer: Transferable[] = []): void => worker.postMessage(message, transfer);
+    return new Promise<Calls[K]["answer"]>((resolve, reject) => {
+      const { onProgress: progress, signal, transfer } = hooks;
+      this.waiting.set(id, { resolve: resolve as (answer: unknown) => void, reject, progress });
+      signal?.addEventListener("abort", () => post({ abort: id }), { once: true });
+      post({ id, kind, args } as ToWorker, transfer);
+    });
+  }
+
+  /** Ends the worker at once, whatever it computes, and all that it holds. */
+  end(): void {
+    this.worker?.terminate();
+    this.fail(new DOMException("the worker was ended", "AbortError"));
+  }
+
+  private start(): Worker {
+    const started = new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: "rank1 studio" });
+    started.onmessage = ({ data }: MessageEvent<Reply>) => {
+      const call = this.waiting.get(data.id);
+      if ("progress" in data) {
+        call?.progress?.(data.progress, data.what);
+        return;
+      }
+      this.waiting.delete(data.id);
+      if ("answer" in data) call?.resolve(data.answer);
+      else call?.reject(data.aborted ? new DOMException(data.error, "AbortError") : new Error(data.error));
+    };
+    started.onerror = (event) => this.fail(new Error(event.message || "the studio's worker could not be started"));
+    return started;
+  }
+
+  private fail(error: Error): void {
+    for (const call of this.waiting.values()) call.reject(error);
+    this.waiting.clear();
+  }
 }
 
-/** Asks the worker; an AbortError where the signal ended the call. */
-export function call<K extends Kind>(kind: K, args: Calls[K]["args"], hooks: CallHooks = {}) {
-  worker ??= start();
-  const id = ++calls;
-  const post = (message: ToWorker, transfer: Transferable[] = []): void => worker!.postMessage(message, transfer);
-  return new Promise<Calls[K]["answer"]>((resolve, reject) => {
-    const { onProgress: progress, signal, transfer } = hooks;
-    waiting.set(id, { resolve: resolve as (answer: unknown) => void, reject, progress });
-    signal?.addEventListener("abort", () => post({ abort: id }), { once: true });
-    post({ id, kind, args } as ToWorker, transfer);
-  });
-}
+const studio = new Client();
+
+/** Asks the worker that holds the picture and the model that are looked at. */
+export const call: Client["call"] = (...args) => studio.call(...args);
 
 export const isAbort = (error: unknown): boolean => error instanceof DOMException && error.name === "AbortError";
 
@@ -60,14 +77,15 @@ const patienceMilliseconds = 100;
  * one waits and it takes long.
  */
 export class Latest {
-  private running = false;
+  /** Whether a job runs. */
+  busy = false;
   private since = 0;
   private next: ((signal: AbortSignal) => Promise<void>) | undefined;
   private controller = new AbortController();
 
   run(job: (signal: AbortSignal) => Promise<void>): void {
     this.next = job;
-    if (!this.running) void this.drain();
+    if (!this.busy) void this.drain();
     else if (performance.now() - this.since > patienceMilliseconds) this.controller.abort();
   }
 
@@ -78,7 +96,7 @@ export class Latest {
   }
 
   private async drain(): Promise<void> {
-    this.running = true;
+    this.busy = true;
     while (this.next) {
       const job = this.next;
       this.next = undefined;
@@ -88,6 +106,6 @@ export class Latest {
         if (!isAbort(error)) reportError(error);
       });
     }
-    this.running = false;
+    this.busy = false;
   }
 }

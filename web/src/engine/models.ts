@@ -1,8 +1,8 @@
 // The worker's part for models: one model at a time, read, judged and run.
 import type { Image, Tensor } from "rank1";
-import { explainModel, type Inspection, imageToTensor, inspectModel, loadModel, type Model } from "rank1/onnx";
-import { engine } from "./pictures.ts";
-import type { Calls, Context, Curves, ModelRun, Scaling } from "./protocol.ts";
+import { explainModel, imageToTensor, inspectModel, loadModel, type Model } from "rank1/onnx";
+import { engine, source } from "./pictures.ts";
+import type { Calls, Context, ModelRun, Scaling } from "./protocol.ts";
 
 interface Opened {
   model: Model;
@@ -10,7 +10,6 @@ interface Opened {
   separated?: Model;
   /** Of its inputs, by name: sides that the file leaves open are chosen here. */
   shapes: Record<string, number[]>;
-  inspection: Inspection;
 }
 
 let opened: Opened | undefined;
@@ -26,33 +25,23 @@ export async function open({ bytes }: Calls["open"]["args"]): Promise<Calls["ope
       shape.map((side, axis) => (typeof side === "number" ? side : axis === 0 ? 1 : openSide)),
     ]),
   );
-  const inspection = inspectModel(model, { shapes });
+  const inspection = inspectModel(model, { shapes, spectra: true });
   opened?.model.dispose();
   opened?.separated?.dispose();
-  opened = { model, shapes, inspection };
+  opened = { model, shapes };
   const anySize = model.graph.inputs.some(({ shape }) => shape?.slice(1).some((side) => typeof side !== "number"));
   return { inspection, anySize };
+}
+
+export async function openSeparated({ bytes }: Calls["openSeparated"]["args"]): Promise<undefined> {
+  const separated = await loadModel(bytes, { engine: await engine() });
+  current().separated?.dispose();
+  current().separated = separated;
 }
 
 export function current(): Opened {
   if (!opened) throw new Error("there is no model yet");
   return opened;
-}
-
-const shares = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
-
-/** What each split of each layer loses at shares of its multiplications. */
-export async function curves(_: undefined, { signal, progress }: Context): Promise<Curves> {
-  const { model, shapes, inspection } = current();
-  const all: Curves = inspection.layers.map(() => ({}));
-  for (const [i, share] of shares.entries()) {
-    inspectModel(model, { shapes, share }).layers.forEach(({ splits }, layer) => {
-      for (const { split, error, rank } of splits) (all[layer]![split] ??= []).push({ share, error, rank });
-    });
-    progress((i + 1) / shares.length);
-    await breathe(signal);
-  }
-  return all;
 }
 
 /** An abort that came meanwhile gets its turn. */
@@ -64,15 +53,13 @@ export async function breathe(signal: AbortSignal): Promise<void> {
 const runMilliseconds = 1000;
 const mostRuns = 30;
 
-export async function run(
-  { picture, scaling, separated }: Calls["run"]["args"],
-  { signal }: Context,
-): Promise<ModelRun> {
+export async function run({ scaling, piece, separated }: Calls["run"]["args"], { signal }: Context): Promise<ModelRun> {
   const opened = current();
   const { shapes } = opened;
   const model = separated ? opened.separated! : opened.model;
   const { name } = pictureInput(shapes);
-  const inputs = inputsOf({ ...picture, channels: 4, data: new Uint8Array(picture.data) }, scaling);
+  const picture = source();
+  const inputs = inputsOf(piece ? middleOf(picture, pictureSize()) : picture, scaling);
   const begin = performance.now();
   let result = await model.run(inputs, { signal });
   const first = performance.now() - begin;
@@ -91,6 +78,18 @@ export async function run(
     milliseconds: { first, median: times[times.length >> 1]!, runs: times.length },
     plan: await explainModel(model, { inputs }),
   };
+}
+
+/** The piece of some size in the middle of a picture, or a smaller one as it is. */
+function middleOf(image: Image, { width, height }: { width: number; height: number }): Image {
+  const [left, top] = [(image.width - width) >> 1, (image.height - height) >> 1];
+  if (left < 0 || top < 0) return image;
+  const data = new Uint8Array(4 * width * height);
+  for (let y = 0; y < height; y++) {
+    const start = 4 * ((y + top) * image.width + left);
+    data.set((image.data as Uint8Array).subarray(start, start + 4 * width), 4 * y * width);
+  }
+  return { width, height, channels: 4, data };
 }
 
 /** The inputs of the model that is open for a picture. */

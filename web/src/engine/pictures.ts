@@ -56,7 +56,7 @@ export async function decode({ from }: Calls["decode"]["args"]): Promise<Pixels>
   return { width, height, data: data.slice().buffer };
 }
 
-function source(): Held {
+export function source(): Held {
   if (!held) throw new Error("there is no picture yet");
   return held;
 }
@@ -99,6 +99,13 @@ export async function filter(call: FilterCall, { signal, progress }: Context): P
   }
   paint(canvases.result, picture);
   return answer;
+}
+
+/** Milliseconds of the same again, without painting it. */
+export async function time(call: FilterCall, { signal }: Context): Promise<number> {
+  const image = source();
+  const other = (scratch.u8 ??= new Uint8Array(image.data.length));
+  return (await apply(image, call.filter, call, other, { signal })).milliseconds;
 }
 
 /** Filters into `shown`: bytes at once, other types by way of an array of theirs. */

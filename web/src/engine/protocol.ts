@@ -90,9 +90,6 @@ export interface Judgement {
   examples: { picture: Pixels; is: string; before: string; after: string }[];
 }
 
-/** Errors of a layer's splits at shares of its multiplications, one list a layer; empty where it has none. */
-export type Curves = Record<string, { share: number; error: number; rank: number }[]>[];
-
 export interface Calls {
   info: { args: undefined; answer: EngineInfo };
   /** Decodes a picture, holds it, and gives a copy back. */
@@ -102,15 +99,18 @@ export interface Calls {
   /** Paints the picture that is held, with so many pixels of its border around it. */
   frame: { args: { border: BorderName; frame: number }; answer: undefined };
   filter: { args: FilterCall; answer: Filtered };
+  /** Filters once more, to tell how long it takes when its code is compiled. */
+  time: { args: FilterCall; answer: number };
   stages: { args: StagesCall; answer: Pixels[] };
   /** Milliseconds of each plan, by the names of their solvers. */
   measure: { args: FilterCall; answer: Record<string, number> };
   layer: { args: LayerChoice; answer: LayerPlans };
   /** `anySize`: the file leaves sides of the input open. */
   open: { args: { bytes: ArrayBuffer }; answer: { inspection: Inspection; anySize: boolean } };
-  curves: { args: undefined; answer: Curves };
-  /** Runs the model that is open, or what separating has made of it. */
-  run: { args: { picture: Pixels; scaling: Scaling; separated?: boolean }; answer: ModelRun };
+  /** Takes what separating has made of the model that is open, to be run beside it. */
+  openSeparated: { args: { bytes: Uint8Array }; answer: undefined };
+  /** Runs the model that is open, or what separating has made of it, on the picture that is held or the piece in its middle. */
+  run: { args: { scaling: Scaling; piece: boolean; separated: boolean }; answer: ModelRun };
   separate: { args: SeparateCall; answer: Separation };
 }
 

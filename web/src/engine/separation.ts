@@ -1,4 +1,5 @@
-// The worker's part for separating the model that is open: pictures become inputs, and the new model is kept to be run.
+// The worker's part for separating the model that is open. Fits do not stop halfway, so the page has a worker of its own for
+// this, which it ends.
 import { saveModel, separateModel } from "rank1/onnx";
 import { calibrationOf } from "./calibration.ts";
 import { judge } from "./judgement.ts";
@@ -20,16 +21,7 @@ export async function separate(
     signal,
     onProgress: (done, what) => progress((judged ? separated : 1) * done, what),
   });
-  try {
-    const judging = (done: number): void => progress(separated + (1 - separated) * done, "judging both");
-    const judgement = judged ? await judge(opened.model, model, scaling, signal, judging) : undefined;
-    const file = new Uint8Array(saveModel(model));
-    signal.throwIfAborted();
-    opened.separated?.dispose();
-    opened.separated = model;
-    return { report, file, skipped, judgement };
-  } catch (error) {
-    model.dispose();
-    throw error;
-  }
+  const judging = (done: number): void => progress(separated + (1 - separated) * done, "judging both");
+  const judgement = judged ? await judge(opened.model, model, scaling, signal, judging) : undefined;
+  return { report, file: new Uint8Array(saveModel(model)), skipped, judgement };
 }

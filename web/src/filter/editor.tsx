@@ -17,7 +17,7 @@ export function Editor() {
   const { rank } = factors.value;
   return (
     <div class="editor">
-      <div class="sheet" style={{ "--rows": kh, "--columns": kw }}>
+      <div class={Math.max(kh, kw) > 7 ? "sheet many" : "sheet"} style={{ "--rows": kh, "--columns": kw }}>
         <span class="corner" aria-hidden="true">
           ⊗
         </span>

@@ -1,22 +1,59 @@
 // The original and the separated model on one picture: output by output side by side, and by how much they differ.
 import { useSignal } from "@preact/signals";
-import type { ModelRun } from "../engine/protocol.ts";
+import type { ComponentChildren } from "preact";
 import { Slider } from "../parts/controls.tsx";
 import { Handle } from "../picture/stage.tsx";
-import { milliseconds, number, percent } from "../text.ts";
-import { extremes, isPicture, type ModelOutput, Output, OutputPicture } from "./outputs.tsx";
+import { milliseconds, number, percent, plural } from "../text.ts";
+import { Boxes } from "./boxes.tsx";
+import { boxesOf, inCommon } from "./detections.ts";
+import { extremes, type ModelOutput, Output, OutputPicture } from "./outputs.tsx";
+import { isPicture, type PictureRun } from "./state.ts";
 
-export function Comparison({ before, after }: { before: ModelRun; after: ModelRun }) {
+export function Comparison({ before, after }: { before: PictureRun; after: PictureRun }) {
   return (
     <section class="comparison" aria-label="Original against separated">
       <h3>
         {milliseconds(before.milliseconds.median)} a run before, {milliseconds(after.milliseconds.median)} after, with
         all threads
       </h3>
-      {before.outputs.map((output, i) => (
-        <Pair key={output.name} before={output} after={after.outputs[i]!} />
-      ))}
+      {boxesOf(before) ? (
+        <Found before={before} after={after} />
+      ) : (
+        before.outputs.map((output, i) => <Pair key={output.name} before={output} after={after.outputs[i]!} />)
+      )}
     </section>
+  );
+}
+
+function Sides({ children: [before, after] }: { children: [ComponentChildren, ComponentChildren] }) {
+  return (
+    <div class="two-ways">
+      <div>
+        <h4>Original</h4>
+        {before}
+      </div>
+      <div>
+        <h4>Separated</h4>
+        {after}
+      </div>
+    </div>
+  );
+}
+
+/** What both detectors have found. */
+function Found({ before, after }: { before: PictureRun; after: PictureRun }) {
+  const [own, others] = [boxesOf(before)!, boxesOf(after) ?? []];
+  return (
+    <>
+      <Sides>
+        <Boxes image={before.image} boxes={own} />
+        <Boxes image={after.image} boxes={others} />
+      </Sides>
+      <p>
+        The separated model finds {inCommon(own, others)} of the {plural(own.length, "box", "boxes")} that the original
+        finds, and {others.length - inCommon(others, own)} that it does not.
+      </p>
+    </>
   );
 }
 
@@ -25,16 +62,10 @@ function Pair({ before, after }: { before: ModelOutput; after: ModelOutput }) {
   if (isPicture(before)) return <TwoUp before={before} after={after} text={text} />;
   return (
     <>
-      <div class="two-ways">
-        <div>
-          <h4>Original</h4>
-          <Output output={before} />
-        </div>
-        <div>
-          <h4>Separated</h4>
-          <Output output={after} />
-        </div>
-      </div>
+      <Sides>
+        <Output output={before} />
+        <Output output={after} />
+      </Sides>
       <p>{text}</p>
     </>
   );
@@ -48,7 +79,7 @@ function TwoUp({ before, after, text }: { before: ModelOutput; after: ModelOutpu
     divider.value = at;
   };
   return (
-    <figure>
+    <figure class="compared">
       <div class="frame two-up" style={{ aspectRatio: `${width} / ${height}` }}>
         <OutputPicture output={before} label={`${before.name} of the original`} />
         <div style={{ clipPath: `inset(0 0 0 ${divider.value}%)` }}>

@@ -7,6 +7,7 @@ export function Examples({ judgement: { pictures, same, examples } }: { judgemen
   const changed = examples.filter(({ before, after }) => before !== after).length;
   return (
     <figure class="examples">
+      <h3>Shapes that nothing was fitted to, and what the network calls them: before → after</h3>
       <ul>
         {examples.map((example, i) => (
           <li key={i}>
@@ -15,8 +16,8 @@ export function Examples({ judgement: { pictures, same, examples } }: { judgemen
         ))}
       </ul>
       <figcaption>
-        Both say the same of {percent(same / pictures)} of these pictures.
-        {changed > 0 && " First come some of which they do not."}
+        Both say the same of {percent(same / pictures)} of {pictures} pictures.
+        {changed > 0 && " Shown first are some of which they do not."}
       </figcaption>
     </figure>
   );
@@ -27,7 +28,7 @@ function Example({ picture: { width, height, data }, is, before, after }: Judgem
   useEffect(() => {
     canvas.current!.getContext("2d")!.putImageData(new ImageData(new Uint8ClampedArray(data), width, height), 0, 0);
   }, [data, width, height]);
-  const mark = (name: string): string => `${name} ${name === is ? "✓" : "✗"}`;
+  const mark = (name: string): string => `${name}\u00a0${name === is ? "✓" : "✗"}`;
   return (
     <>
       <canvas ref={canvas} width={width} height={height} role="img" aria-label={`A drawn ${is}`} />

@@ -1,8 +1,8 @@
 // Pictures among files that were chosen or dropped, those in folders too.
 
-const isPicture = ({ type }: File): boolean => type.startsWith("image/");
+export const isPictureFile = ({ type }: File): boolean => type.startsWith("image/");
 
-export const picturesOf = (files: Iterable<File> | null): File[] => [...(files ?? [])].filter(isPicture);
+export const picturesOf = (files: Iterable<File> | null): File[] => [...(files ?? [])].filter(isPictureFile);
 
 /** Has to be called while the drop is handled: what is dropped can be asked for only then. */
 export async function droppedPictures({ items }: DataTransfer): Promise<File[]> {

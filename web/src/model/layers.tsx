@@ -3,8 +3,7 @@ import { useSignal } from "@preact/signals";
 import type { Inspection } from "rank1/onnx";
 import { Bar } from "../parts/controls.tsx";
 import { percent, quantity, times } from "../text.ts";
-import { Losses } from "./losses.tsx";
-import { curves } from "./state.ts";
+import { Losses, splitNames } from "./losses.tsx";
 
 type Layer = Inspection["layers"][number];
 
@@ -15,18 +14,27 @@ function kindText({ kind, window, strides = [] }: Layer): string {
   return kind + sides + step;
 }
 
+/** Long networks would push all else out of sight. */
+const mostAtFirst = 16;
+
 export function Layers({ inspection: { layers, totals } }: { inspection: Inspection }) {
   const opened = useSignal<number | undefined>(undefined);
+  const all = useSignal(false);
   const listed = layers.map((layer, index) => ({ layer, index })).filter(({ layer }) => layer.multiplications > 0);
   const most = Math.max(1, ...listed.map(({ layer }) => layer.multiplications));
   const others = layers.length - listed.length;
   return (
     <section class="panel layers" aria-label="Layers">
       <h2>Where the multiplications are</h2>
+      <p class="heads hint" aria-hidden="true">
+        <span>layer</span>
+        <span>result</span>
+        <span class="amount">multiplications</span>
+        <span>best split, at half of them</span>
+      </p>
       <ol>
-        {listed.map(({ layer, index }) => {
+        {listed.slice(0, all.value ? Infinity : mostAtFirst).map(({ layer, index }) => {
           const isOpen = opened.value === index;
-          const curve = curves.value?.[index];
           const [best] = layer.splits;
           return (
             <li key={index}>
@@ -44,17 +52,24 @@ export function Layers({ inspection: { layers, totals } }: { inspection: Inspect
                 <span class="shape">{layer.outputs.map(times).join(", ")}</span>
                 <span class="amount">{quantity(layer.multiplications)}</span>
                 <span class="amount">{percent(layer.multiplications / totals.multiplications)}</span>
-                <span class="loss">{best ? `${best.split} loses ${percent(best.error)}` : ""}</span>
+                <span class="loss">{best ? `${splitNames[best.split]}: ${percent(best.error)} lost` : ""}</span>
                 <Bar share={layer.multiplications / most} quiet={!best} />
               </button>
-              {isOpen && (curve ? <Losses curve={curve} /> : <p class="hint">Decomposing the weights…</p>)}
+              {isOpen && <Losses splits={layer.splits} />}
             </li>
           );
         })}
       </ol>
+      {!all.value && listed.length > mostAtFirst && (
+        <div class="row">
+          <button type="button" onClick={() => (all.value = true)}>
+            Show the other {listed.length - mostAtFirst}
+          </button>
+        </div>
+      )}
       <p class="hint">
-        The loss is the relative error of a layer’s weights when two layers with half its multiplications take its
-        place, by the split that loses least. Open a layer for all splits.
+        What is lost is the relative error of a layer’s weights when two layers with half its multiplications take its
+        place. Open a layer for all splits and their singular values.
         {others > 0 && ` ${others} layers without multiplications are not listed.`}
       </p>
     </section>

@@ -1,68 +1,63 @@
-// What a layer's weights lose by each split, against the share of the multiplications that is left.
-import type { Curves } from "../engine/protocol.ts";
-import { percent } from "../text.ts";
+// A layer's splits: their singular values, and what its weights lose as ranks are cut.
+import type { Inspection } from "rank1/onnx";
+import { number, percent } from "../text.ts";
+import { type Axis, Chart, type Line } from "./chart.tsx";
 
-const [width, height] = [560, 240];
-const [left, right, top, bottom] = [52, 108, 14, 36];
-const names: Readonly<Record<string, string>> = {
+type Split = Inspection["layers"][number]["splits"][number];
+
+export const splitNames: Readonly<Record<Split["split"], string>> = {
   depthwise: "depthwise, pointwise",
   spatial: "column, row",
   bottleneck: "bottleneck",
 };
-const ticks = [0, 0.25, 0.5, 0.75, 1];
 
-const x = (share: number): number => left + share * (width - left - right);
-const y = (error: number): number => top + (1 - Math.min(1, error)) * (height - top - bottom);
+const shares = (title: string): Axis => ({
+  ...{ title, from: 0, to: 1 },
+  ticks: [0, 0.25, 0.5, 0.75, 1].map((share) => [share, `${100 * share} %`] as const),
+});
 
-export function Losses({ curve }: { curve: Curves[number] }) {
-  const splits = Object.entries(curve);
-  const text = splits
-    .map(
-      ([split, points]) =>
-        `${split}: ${points.map(({ share, error }) => `${percent(error)} at ${percent(share)}`).join(", ")}`,
-    )
-    .join("; ");
-  // Names stand at the ends of their lines, and apart
-  const ends = splits
-    .map(([split, points], i) => ({ split, i, at: y(points.at(-1)?.error ?? 0) }))
-    .sort((a, b) => a.at - b.at);
-  for (const [k, end] of ends.entries()) if (k > 0) end.at = Math.max(end.at, ends[k - 1]!.at + 18);
-  const over = Math.max(0, (ends.at(-1)?.at ?? 0) - (height - bottom - 2));
+/** Each singular value over the largest, against its place among all. */
+function spectrumOf({ split, singularValues: values = [] }: Split): Line {
+  const last = Math.max(1, values.length - 1);
+  return { name: splitNames[split], points: values.map((value, i) => [i / last, value / (values[0]! || 1)]) };
+}
+
+/** What is lost at each rank, against the share of the multiplications that is left; ranks that would add to them are left out. */
+function lossOf({ split, rank, multiplications, singularValues: values = [] }: Split): Line {
+  const each = multiplications.separable / rank / multiplications.direct;
+  const dropped = [0];
+  for (const value of [...values].reverse()) dropped.unshift(dropped[0]! + value ** 2);
+  const errors = dropped.map((sum) => Math.sqrt(sum / (dropped[0]! || 1)));
+  const points = errors.map((error, r) => [r * each, error] as const).filter(([share]) => share <= 1);
+  return { name: splitNames[split], points };
+}
+
+export function Losses({ splits }: { splits: readonly Split[] }) {
+  const losses = splits.map(lossOf);
+  const spectra = splits.map(spectrumOf);
+  const tenths = [0.25, 0.5, 0.75];
+  /** The last point up to some place. */
+  const until = ({ points }: Line, share: number): number => points.findLast(([x]) => x <= share + 1e-9)![1];
+  const say = (lines: readonly Line[], form: (value: number) => string): string =>
+    lines
+      .map((line) => `${line.name}: ${tenths.map((share) => `${form(until(line, share))} at ${percent(share)}`).join(", ")}`)
+      .join("; "); // biome-ignore format: one chain
   return (
-    <figure class="losses">
-      <svg
-        viewBox={`0 0 ${width} ${height}`}
-        role="img"
-        aria-label={`Error of the weights by share of multiplications. ${text}`}
-      >
-        {ticks.map((tick) => (
-          <g key={tick}>
-            <path class="rule" d={`M${left} ${y(tick)}H${width - right}`} />
-            <text x={left - 8} y={y(tick) + 4} text-anchor="end">
-              {100 * tick} %
-            </text>
-            <text x={x(tick)} y={height - bottom + 20} text-anchor="middle">
-              {100 * tick} %
-            </text>
-          </g>
-        ))}
-        {splits.map(([split, points], i) => (
-          <g key={split} class={`line line${i}`}>
-            <path d={points.map(({ share, error }, k) => `${k === 0 ? "M" : "L"}${x(share)} ${y(error)}`).join("")} />
-            {points.map(({ share, error, rank }) => (
-              <circle key={share} cx={x(share)} cy={y(error)} r="3.5">
-                <title>{`${names[split]}, rank ${rank}: ${percent(error)} at ${percent(share)}`}</title>
-              </circle>
-            ))}
-          </g>
-        ))}
-        {ends.map(({ split, at }) => (
-          <text key={split} class="name" x={x(0.9) + 10} y={at + 4 - over}>
-            {names[split]}
-          </text>
-        ))}
-      </svg>
-      <figcaption>Error of the weights, by the share of the layer’s multiplications that is left</figcaption>
-    </figure>
+    <div class="charts">
+      <Chart
+        text={`Error of the weights by share of multiplications. ${say(losses, percent)}`}
+        caption="What the weights lose when fewer terms are kept"
+        x={shares("multiplications left")}
+        y={shares("error of the weights")}
+        lines={losses}
+      />
+      <Chart
+        text={`Singular values over the largest, by their place among all. ${say(spectra, number)}`}
+        caption={`${splits.map(({ split, singularValues }) => `${splitNames[split]}: ${singularValues?.length}`).join("; ")} singular values. Where a line falls fast, a low rank is enough.`}
+        x={shares("place among all, largest first")}
+        y={shares("singular value, of the largest")}
+        lines={spectra}
+      />
+    </div>
   );
 }

@@ -3,23 +3,22 @@ import { useEffect, useRef } from "preact/hooks";
 import type { ModelRun } from "../engine/protocol.ts";
 import { Bar } from "../parts/controls.tsx";
 import { number, percent, times } from "../text.ts";
+import { Boxes } from "./boxes.tsx";
+import { boxesOf } from "./detections.ts";
+import { isPicture, type PictureRun } from "./state.ts";
 
 export type ModelOutput = ModelRun["outputs"][number];
 
-export function Outputs({ outputs }: { outputs: readonly ModelOutput[] }) {
+export function Outputs({ run }: { run: PictureRun }) {
+  const boxes = boxesOf(run);
+  if (boxes) return <Boxes image={run.image} boxes={boxes} />;
   return (
     <div class="outputs">
-      {outputs.map((output) => (
+      {run.outputs.map((output) => (
         <Output key={output.name} output={output} />
       ))}
     </div>
   );
-}
-
-/** It has one channel or three, and enough pixels to be looked at. */
-export function isPicture({ shape }: ModelOutput): boolean {
-  const [, channels, height, width] = shape;
-  return shape.length === 4 && (channels === 1 || channels === 3) && height! > 8 && width! > 8;
 }
 
 /** What an output looks like: a picture, scores, or numbers. */

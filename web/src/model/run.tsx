@@ -2,18 +2,23 @@
 import { useEffect } from "preact/hooks";
 import type { ModelRun } from "../engine/protocol.ts";
 import { Select } from "../parts/controls.tsx";
-import { followPicture, source, takeFile } from "../picture/source.ts";
+import { followPaste, followPicture, source, takeFile } from "../picture/source.ts";
 import { milliseconds, plural, times } from "../text.ts";
 import { Outputs } from "./outputs.tsx";
-import { run, runModel, scaling, scalings } from "./state.ts";
+import { type PictureRun, pieces, run, runModel, scaling, scalings } from "./state.ts";
 import { Progress, Start } from "./working.tsx";
 
 export function Run() {
   useEffect(followPicture, []);
+  useEffect(followPaste, []);
   const result = run.value;
   return (
     <section class="panel run" aria-label="Run it">
       <h2>On your picture</h2>
+      <p class="hint">
+        Pictures have to go in as they did when the model was trained: waifu2x wants 0 to 1, UltraFace −1 to 1, most
+        classifiers ImageNet’s mean and deviation.
+      </p>
       <div class="row">
         <Select
           label="Values go in as"
@@ -21,6 +26,17 @@ export function Run() {
           options={Object.keys(scalings).map((name) => [name, name])}
           onChange={(name) => {
             scaling.value = name;
+          }}
+        />
+        <Select
+          label="Larger pictures"
+          value={pieces.value ? "pieces" : "whole"}
+          options={[
+            ["whole", "are made smaller"],
+            ["pieces", "are cut"],
+          ]}
+          onChange={(one) => {
+            pieces.value = one === "pieces";
           }}
         />
         <label class="button">
@@ -40,7 +56,9 @@ export function Run() {
         </Start>
         <Progress kind="run" />
         <p class="hint">
-          {source.value ? `On “${source.value.name}”, the picture of the Picture view.` : "The picture is on its way."}
+          {source.value
+            ? `On “${source.value.name}”, the picture of the Picture view. Another one can be dropped or pasted here.`
+            : "The picture is on its way."}
         </p>
       </div>
       {result && <Result result={result} />}
@@ -48,14 +66,15 @@ export function Run() {
   );
 }
 
-function Result({ result: { outputs, milliseconds: ms, shape, input, plan } }: { result: ModelRun }) {
+function Result({ result }: { result: PictureRun }) {
+  const { milliseconds: ms, shape, input, plan } = result;
   return (
     <>
       <p>
         <b>{milliseconds(ms.median)}</b> a run (median of {ms.runs}; the first, with compiling, {milliseconds(ms.first)}
         ), on {input} {times(shape)}.
       </p>
-      <Outputs outputs={outputs} />
+      <Outputs run={result} />
       <details>
         <summary>
           The plan: {plural(plan.parts.length, "part")}, {plural(plan.kernels.length, "kernel")}

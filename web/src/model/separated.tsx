@@ -50,7 +50,7 @@ export function Separated({
       {!reached.met && <p>The goal of {goal.value} was missed: this is the nearest found.</p>}
       {skipped.length > 0 && <p class="hint">Left out, no pictures: {skipped.join(", ")}.</p>}
       <div class="row">
-        <Download name={open.file} file={file} />
+        <Download name={open.file.name} file={file} />
       </div>
       <TradeOff report={report} />
       <Layers report={report} />
@@ -87,18 +87,22 @@ const forms: Readonly<Record<NonNullable<LayerReport["form"]>, (rank: number) =>
   narrow: (rank) => `pointwise to ${rank} channels, window`,
 };
 
-function Layers({ report: { layers, samples } }: { report: Report }) {
+function Layers({ report: { layers } }: { report: Report }) {
+  const judged = layers.some(({ damage }) => damage !== undefined);
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a wide table scrolls, by the keyboard too
     <section class="scroll" tabIndex={0} aria-label="What became of each layer">
       <table class="became">
-        <caption>What became of each layer. Damage is what the outputs lose if this layer alone is changed.</caption>
+        <caption>
+          What became of each layer.
+          {judged && " Damage is what the outputs lose if this layer alone is changed."}
+        </caption>
         <thead>
           <tr>
             <th scope="col">layer</th>
             <th scope="col">becomes</th>
             <th scope="col">multiplications</th>
-            <th scope="col">{samples > 0 ? "damage" : "error of the weight"}</th>
+            {judged && <th scope="col">damage</th>}
           </tr>
         </thead>
         <tbody>
@@ -109,7 +113,7 @@ function Layers({ report: { layers, samples } }: { report: Report }) {
               </th>
               <td>{form ? forms[form](rank!) : "stays as it is"}</td>
               <td>{form ? `${quantity(before)} → ${quantity(after)}` : quantity(before)}</td>
-              <td data-what={samples > 0 ? "damage" : "error"}>{damage === undefined ? "–" : number(damage, 2)}</td>
+              {judged && <td data-what="damage">{damage === undefined ? "–" : number(damage, 2)}</td>}
             </tr>
           ))}
         </tbody>

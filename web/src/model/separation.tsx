@@ -1,12 +1,12 @@
 // Separating the model: by what losses are judged, and how far it shall go. What came of it is in separated.tsx.
-import { Choices, Select, Slider } from "../parts/controls.tsx";
+import { Choices, Slider } from "../parts/controls.tsx";
 import { number, plural } from "../text.ts";
 import { droppedPictures, picturesOf } from "./files.ts";
 import { Separated } from "./separated.tsx";
-import { type Basis, choice, chosenCall, type OpenModel, separateModel, separation } from "./state.ts";
+import { type Basis, choice, chosenCall, type OpenModel, pieces, separateModel, separation } from "./state.ts";
 import { Progress, Start } from "./working.tsx";
 
-const { basis, files, pieces, drawn, reduce, rank } = choice;
+const { basis, files, drawn, reduce, rank } = choice;
 
 const bases: readonly (readonly [Basis, string])[] = [
   ["drawn", "Drawn pictures"],
@@ -15,10 +15,12 @@ const bases: readonly (readonly [Basis, string])[] = [
 ];
 
 const explained: Readonly<Record<Basis, string>> = {
-  drawn: "What the network makes of shapes that are drawn here is preserved; others judge the result.",
+  drawn:
+    "What the network makes of shapes that are drawn here is preserved; others judge the result. This takes a minute or two.",
   pictures:
-    "What the model makes of typical pictures is preserved: a few dozen of them, better a few hundred. No labels are needed.",
-  weights: "Only the weights are approximated, so more is lost. Every layer gets the same depth multiplier.",
+    "What the model makes of typical pictures is preserved: a few dozen of them, better a few hundred. No labels are needed. Small networks take minutes; for one of waifu2x’s size, which takes the better part of an hour here, the command below is the better place.",
+  weights:
+    "Only the weights are approximated, so more is lost. Every layer gets the same depth multiplier. This takes up to a minute.",
 };
 
 export function Separation({ open }: { open: OpenModel }) {
@@ -35,10 +37,7 @@ export function Separation({ open }: { open: OpenModel }) {
       }}
     >
       <h2>Separate it</h2>
-      <p class="hint">
-        Its regular convolutions become two or three cheaper ones each, where that gains. It takes from seconds to
-        minutes.
-      </p>
+      <p class="hint">Its regular convolutions become two or three cheaper ones each, where that gains.</p>
       <Choices
         label="Losses are judged by"
         value={basis.value}
@@ -91,7 +90,7 @@ async function take(event: DragEvent): Promise<void> {
   files.value = found;
 }
 
-/** Several files or a folder, and what becomes of pictures that are larger than the model's input. */
+/** Several files, or a folder. */
 function Pictures() {
   const choose = (folder: boolean, text: string) => (
     <label class="button">
@@ -113,17 +112,10 @@ function Pictures() {
     <div class="row">
       {choose(false, "Choose pictures…")}
       {choose(true, "A folder…")}
-      <Select
-        label="Larger ones"
-        value={pieces.value ? "pieces" : "whole"}
-        options={[
-          ["whole", "made smaller"],
-          ["pieces", "cut: four pieces each"],
-        ]}
-        onChange={(one) => (pieces.value = one === "pieces")}
-      />
       <p class="hint" role="status">
-        {length > 0 ? `${plural(length, "picture")} chosen.` : "None yet. Files and folders can be dropped here, too."}
+        {length > 0
+          ? `${plural(length, "picture")} chosen; larger ones ${pieces.value ? "give four pieces each" : "are made smaller"}, as set above.`
+          : "None yet. Files and folders can be dropped here, too."}
       </p>
     </div>
   );

@@ -3,50 +3,49 @@
 import { signal } from "@preact/signals";
 import type { Inspection } from "rank1/onnx";
 import shapes from "../../../assets/shapes.onnx?url";
-import { type CallHooks, call, isAbort } from "../engine/client.ts";
-import type { Curves, ModelRun, Scaling, SeparateCall, Separation } from "../engine/protocol.ts";
+import { type CallHooks, Client, call } from "../engine/client.ts";
+import type { ModelRun, Scaling, SeparateCall, Separation } from "../engine/protocol.ts";
 import { source } from "../picture/source.ts";
 import { tell } from "../state/state.ts";
+import { isDetector } from "./detections.ts";
 import { begin } from "./job.ts";
 
 export interface OpenModel {
-  file: string;
-  bytes: number;
+  file: File;
   /** It is the bundled network, for which pictures can be drawn. */
   bundled: boolean;
   inspection: Inspection;
 }
 
 export const model = signal<OpenModel | undefined>(undefined);
-export const curves = signal<Curves | undefined>(undefined);
-export const run = signal<ModelRun | undefined>(undefined);
+/** A run, and the picture that it was on. */
+export interface PictureRun extends ModelRun {
+  image: ImageData;
+}
+
+export const run = signal<PictureRun | undefined>(undefined);
 export const separation = signal<Separation | undefined>(undefined);
 /** Both models on one picture. */
-export const comparison = signal<{ before: ModelRun; after: ModelRun } | undefined>(undefined);
+export const comparison = signal<{ before: PictureRun; after: PictureRun } | undefined>(undefined);
 
-let measuring = new AbortController();
+/** Of one channel or three, and with enough pixels to be looked at. */
+export function isPicture({ shape = [] }: { shape?: readonly (number | string | undefined)[] }): boolean {
+  const [, channels, height, width] = shape;
+  return shape.length === 4 && (channels === 1 || channels === 3) && Number(height) > 8 && Number(width) > 8;
+}
 
+/** Opens a model with settings that are likely: a model that makes pictures, or takes them in any size, gets pieces of larger ones. */
 export const openModel = (file: File, bundled = false): Promise<void> =>
   begin({ kind: "open", text: `Reading ${file.name}…` }, `${file.name} could not be opened`, async ({ signal }) => {
     const bytes = await file.arrayBuffer();
     const { inspection, anySize } = await call("open", { bytes }, { transfer: [bytes], signal });
-    for (const known of [curves, run, separation, comparison]) known.value = undefined;
-    model.value = { file: file.name, bytes: file.size, bundled, inspection };
+    for (const known of [run, separation, comparison]) known.value = undefined;
+    model.value = { file, bundled, inspection };
     choice.basis.value = bundled ? "drawn" : "pictures";
-    choice.pieces.value = anySize;
-    measuring.abort();
-    measuring = new AbortController();
-    void measureCurves(measuring.signal);
+    const { outputs } = inspection;
+    pieces.value = anySize || outputs.some(isPicture);
+    scaling.value = isDetector(outputs) ? "−1 to 1" : "0 to 1";
   });
-
-/** Goes on beside other jobs, until another model is opened. */
-async function measureCurves(signal: AbortSignal): Promise<void> {
-  try {
-    curves.value = await call("curves", undefined, { signal });
-  } catch (error) {
-    if (!isAbort(error)) reportError(error);
-  }
-}
 
 /** Opens the network that comes with rank1: it tells shapes apart. */
 export async function openBundled(): Promise<void> {
@@ -62,14 +61,14 @@ export const scalings: Readonly<Record<string, Scaling>> = {
   ImageNet: { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] },
 };
 
-/** How values of a picture go in, by its name among the scalings. */
+/** How values of a picture go in, by its name among the scalings; and whether larger pictures are cut, or made smaller. */
 export const scaling = signal("0 to 1");
+export const pieces = signal(false);
 
-function runOnce(separated: boolean, { signal }: CallHooks): Promise<ModelRun> {
-  const image = source.value!.image;
-  const picture = { width: image.width, height: image.height, data: image.data.slice().buffer };
-  const args = { picture, scaling: scalings[scaling.value]!, separated };
-  return call("run", args, { transfer: [picture.data], signal });
+async function runOnce(separated: boolean, { signal }: CallHooks): Promise<PictureRun> {
+  const { image } = source.value!;
+  const args = { scaling: scalings[scaling.value]!, piece: pieces.value, separated };
+  return { ...(await call("run", args, { signal })), image };
 }
 
 export const runModel = (): Promise<void> =>
@@ -88,30 +87,45 @@ export const compareModels = (): Promise<void> =>
 /** By what losses are judged. */
 export type Basis = "drawn" | "pictures" | "weights";
 
-/** What was chosen. A model that takes pictures of any size begins with pieces of larger ones. */
+/** What was chosen. */
 export const choice = {
   basis: signal<Basis>("pictures"),
   files: signal<readonly File[]>([]),
-  pieces: signal(false),
   drawn: signal(120),
   reduce: signal(2.5),
-  rank: signal(3),
+  rank: signal(4),
 };
+
+/** How far it shall go. */
+export const chosenGoal = (): SeparateCall["goal"] =>
+  choice.basis.value === "weights" ? { rank: choice.rank.value } : { reduce: choice.reduce.value };
 
 /** The choice as the worker takes it; undefined where pictures are still to be chosen. */
 export function chosenCall(): SeparateCall | undefined {
-  const { basis, files, pieces, drawn, reduce, rank } = choice;
-  const shared = { scaling: scalings[scaling.value]!, judged: model.value!.bundled };
-  if (basis.value === "weights") return { ...shared, goal: { rank: rank.value } };
-  const goal = { reduce: reduce.value };
-  if (basis.value === "drawn") return { ...shared, goal, pictures: { drawn: drawn.value } };
-  if (files.value.length === 0) return undefined;
-  return { ...shared, goal, pictures: { files: files.value, pieces: pieces.value } };
+  const [basis, files] = [choice.basis.value, choice.files.value];
+  if (basis === "pictures" && files.length === 0) return undefined;
+  const pictures =
+    basis === "drawn"
+      ? { drawn: choice.drawn.value }
+      : basis === "pictures"
+        ? { files, pieces: pieces.value }
+        : undefined;
+  return { pictures, scaling: scalings[scaling.value]!, goal: chosenGoal(), judged: model.value!.bundled };
 }
 
+/** In a worker of its own: what is computed there is given up at once where this is cancelled. */
 export const separateModel = (how: SeparateCall): Promise<void> =>
-  begin({ kind: "separate", text: "Separating…" }, "The model could not be separated", async (hooks) => {
-    const found = await call("separate", how, hooks);
-    comparison.value = undefined;
-    separation.value = found;
+  begin({ kind: "separate", text: "Reading the model…" }, "The model could not be separated", async (hooks) => {
+    const apart = new Client();
+    hooks.signal!.addEventListener("abort", () => apart.end(), { once: true });
+    try {
+      const bytes = await model.value!.file.arrayBuffer();
+      await apart.call("open", { bytes }, { transfer: [bytes] });
+      const found = await apart.call("separate", how, { onProgress: hooks.onProgress });
+      await call("openSeparated", { bytes: found.file });
+      comparison.value = undefined;
+      separation.value = found;
+    } finally {
+      apart.end();
+    }
   });

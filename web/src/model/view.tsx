@@ -2,12 +2,25 @@
 
 import { Figure } from "../parts/controls.tsx";
 import { Copy } from "../parts/copy.tsx";
+import { takeFile } from "../picture/source.ts";
 import { modelSnippets } from "../snippets.ts";
 import { plural, quantity, times } from "../text.ts";
+import { isPictureFile } from "./files.ts";
 import { Layers } from "./layers.tsx";
 import { Run } from "./run.tsx";
 import { Separation } from "./separation.tsx";
-import { model, type OpenModel, openBundled, openModel } from "./state.ts";
+import {
+  choice,
+  chosenGoal,
+  model,
+  type OpenModel,
+  openBundled,
+  openModel,
+  pieces,
+  scaling,
+  scalings,
+  separation,
+} from "./state.ts";
 import { Progress } from "./working.tsx";
 
 export function ModelView() {
@@ -20,11 +33,11 @@ export function ModelView() {
       onDrop={(event) => {
         event.preventDefault();
         const [file] = event.dataTransfer?.files ?? [];
-        if (file) void openModel(file);
+        if (file) void (isPictureFile(file) ? takeFile(file) : openModel(file));
       }}
     >
       <header class="lead">
-        <h1>{open ? open.file : "A trained model, layer by layer."}</h1>
+        <h1>{open ? open.file.name : "A trained model, layer by layer."}</h1>
         {!open && (
           <p>
             Where are its multiplications, and how well could each layer be separated? Models that take pictures can be
@@ -47,7 +60,12 @@ export function ModelView() {
 }
 
 function snippetsOf({ file, inspection: { inputs } }: OpenModel) {
-  return modelSnippets(file, inputs[0]?.name ?? "x", inputs[0]?.shape ?? []);
+  const [input] = inputs;
+  return modelSnippets({
+    ...{ file: file.name, input: input?.name ?? "x", shape: input?.shape ?? [] },
+    ...{ scaling: scalings[scaling.value]!, pieces: pieces.value, goal: chosenGoal() },
+    ...{ calibrated: choice.basis.value !== "weights", report: separation.value?.report },
+  });
 }
 
 function Empty() {
@@ -88,7 +106,7 @@ function OpenButton({ primary }: { primary?: boolean }) {
   );
 }
 
-function Summary({ open: { inspection, bytes } }: { open: OpenModel }) {
+function Summary({ open: { inspection, file } }: { open: OpenModel }) {
   const { inputs, outputs, totals, layers, producer, opset } = inspection;
   const list = (values: typeof inputs): string =>
     values.map(({ name, shape }) => `${name} ${shape ? times(shape.map((side) => side ?? "?")) : ""}`).join(", ");
@@ -100,7 +118,7 @@ function Summary({ open: { inspection, bytes } }: { open: OpenModel }) {
         </Figure>
         <Figure value={quantity(totals.parameters)}>parameters</Figure>
         <Figure value={String(layers.length)}>layers</Figure>
-        <Figure value={`${quantity(bytes)}B`}>file</Figure>
+        <Figure value={`${quantity(file.size)}B`}>file</Figure>
       </div>
       <div class="row spread">
         <p class="hint">

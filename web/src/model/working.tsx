@@ -1,4 +1,5 @@
 // A button that begins a job and ends it again, and how far the job is.
+import { useEffect, useState } from "preact/hooks";
 import { cancel, type Job, job } from "./job.ts";
 
 interface StartProps {
@@ -25,16 +26,30 @@ export function Start({ kind, children, primary, ready = true, onStart }: StartP
   );
 }
 
-/** What a job does and how far it is; after that, what came of it. */
+/** What a job does, how far it is and since when; after that, what came of it. */
 export function Progress({ kind, done = "" }: { kind: Job["kind"]; done?: string }) {
   const current = job.value?.kind === kind ? job.value : undefined;
   const known = current?.done !== undefined;
+  const seconds = useSeconds(current !== undefined);
   return (
     <div class="working">
       <p class="hint">
         <span role="status">{current?.text ?? done}</span> {known && `${Math.round(100 * current.done!)} %`}
+        {seconds > 2 && `, ${seconds} s so far`}
       </p>
       {known && <progress max={1} value={current.done} aria-label={current.text} />}
     </div>
   );
+}
+
+/** Whole seconds since something runs: what takes long shows that it goes on. */
+function useSeconds(runs: boolean): number {
+  const [seconds, setSeconds] = useState(0);
+  useEffect(() => {
+    setSeconds(0);
+    if (!runs) return undefined;
+    const timer = setInterval(() => setSeconds((one) => one + 1), 1000);
+    return () => clearInterval(timer);
+  }, [runs]);
+  return runs ? seconds : 0;
 }

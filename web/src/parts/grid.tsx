@@ -20,6 +20,8 @@ interface Props {
 
 /** Larger grids show colours only; the number of the active cell stands below them. */
 const mostNumbers = 9;
+/** Smaller ones have room for a digit more. */
+const roomyNumbers = 7;
 const pixelsPerStep = 8;
 
 export function Grid(props: Props) {
@@ -29,6 +31,10 @@ export function Grid(props: Props) {
   const drag = useRef<{ index: number; x: number; from: number; moved: boolean } | undefined>(undefined);
   const most = largest(values) || 1;
   const withNumbers = Math.max(width, height) <= mostNumbers;
+  const digits = Math.max(width, height) <= roomyNumbers ? 2 : 1;
+  /** As a cell has room for it. */
+  const short = (value: number): string =>
+    value !== 0 && Math.abs(value) < 5e-4 * most ? "≈0" : number(value, Math.abs(value) < 0.1 ? digits : 2);
   const dark = isDark.value;
 
   const focus = (index: number): void => {
@@ -105,7 +111,7 @@ export function Grid(props: Props) {
                 role="gridcell"
                 data-index={index}
                 tabIndex={index === active && !editing ? 0 : -1}
-                aria-label={`row ${y + 1}, column ${x + 1}: ${number(value, withNumbers ? 2 : 3)}`}
+                aria-label={`row ${y + 1}, column ${x + 1}: ${withNumbers ? short(value) : number(value)}`}
                 class={index === active ? "active" : ""}
                 style={{ background: cssColour(value / most, dark) }}
               >
@@ -117,7 +123,7 @@ export function Grid(props: Props) {
                     onLeave={() => focus(active)}
                   />
                 ) : (
-                  withNumbers && <span>{number(value, 2)}</span>
+                  withNumbers && <span>{short(value)}</span>
                 )}
               </div>
             );

@@ -44,12 +44,20 @@ export function followResult(
     const request = { filter: applied.value, options: filterOptions.value, display: display.value };
     const difference = { against: against.value, dark: isDark.value };
     if (!shown) return;
+    const onProgress = (done: number): void => {
+      progress.value = done;
+    };
+    const asked = { ...request, ...difference };
+    /** The first time of new code tells of compiling it. */
+    const timeAgain = (): void => {
+      if (latest.busy || shown.image.width * shown.image.height > mostStagedPixels) return;
+      latest.run(async (signal) => {
+        milliseconds.value = await call("time", asked, { signal });
+      });
+    };
     latest.run(async (signal) => {
-      const onProgress = (done: number): void => {
-        progress.value = done;
-      };
       try {
-        say(await call("filter", { ...request, ...difference }, { signal, onProgress }));
+        say(await call("filter", asked, { signal, onProgress }), timeAgain);
         painted();
       } catch (error) {
         if (signal.aborted) throw error;
@@ -69,7 +77,7 @@ let saying: ReturnType<typeof setTimeout> | undefined;
 const sayMilliseconds = 90;
 
 /** The picture stands at once; what is said of it comes when no other follows, for a page that is laid out anew takes time. */
-function say(result: Filtered): void {
+function say(result: Filtered, afterwards: () => void): void {
   clearTimeout(saying);
   saying = setTimeout(() => {
     batch(() => {
@@ -78,6 +86,7 @@ function say(result: Filtered): void {
       milliseconds.value = result.milliseconds;
       largest.value = result.largest;
     });
+    afterwards();
   }, sayMilliseconds);
 }
 

@@ -25,10 +25,13 @@ async function load(name: string, from: Blob | ImageBitmap): Promise<void> {
 }
 
 async function loadBundled(file: string): Promise<void> {
+  const before = ++loads;
   try {
     const response = await fetch(new URL(`${file}.webp`, document.baseURI));
     if (!response.ok) throw new Error(`the server answered ${response.status}`);
-    await load(bundled[file]!, await response.blob());
+    const blob = await response.blob();
+    // Meanwhile people may have brought a picture of their own
+    if (before === loads) await load(bundled[file]!, blob);
   } catch (error) {
     tell(`The picture could not be loaded: ${messageOf(error)}.`);
   }
@@ -43,6 +46,16 @@ export async function takeFile(file: Blob & { name?: string }): Promise<void> {
   } catch (error) {
     tell(`This file could not be read as a picture: ${messageOf(error)}.`);
   }
+}
+
+/** Takes pictures that are pasted, until it is called off. */
+export function followPaste(): () => void {
+  const paste = (event: ClipboardEvent): void => {
+    const file = [...(event.clipboardData?.files ?? [])].find((one) => one.type.startsWith("image/"));
+    if (file) void takeFile(file);
+  };
+  addEventListener("paste", paste);
+  return () => removeEventListener("paste", paste);
 }
 
 let following = false;

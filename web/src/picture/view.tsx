@@ -15,7 +15,7 @@ import { display, filterOptions } from "./call.ts";
 import { Passes } from "./passes.tsx";
 import { Pixel } from "./pixel.tsx";
 import { largest, measureAll, measured, measuring, milliseconds, mode, plan, toWhole } from "./result.ts";
-import { camera, followPicture, own, source, startCamera, stopCamera, takeFile } from "./source.ts";
+import { camera, followPaste, followPicture, own, source, startCamera, stopCamera, takeFile } from "./source.ts";
 import { Stage, type Zoom } from "./stage.tsx";
 
 const snippets = atRest(computed(() => filterSnippets(chosen.value, filterOptions.value, factors.value)));
@@ -31,18 +31,14 @@ const typeNames = { auto: "as fits", u8: "u8, cut at 0 and 255", i16: "i16", f32
 export function PictureView() {
   const zoom = useSignal<Zoom>("fit");
   useEffect(followPicture, []);
-  useEffect(() => {
-    const paste = (event: ClipboardEvent): void => {
-      const file = [...(event.clipboardData?.files ?? [])].find((one) => one.type.startsWith("image/"));
-      if (file) void takeFile(file);
-    };
-    addEventListener("paste", paste);
-    return () => {
-      removeEventListener("paste", paste);
+  useEffect(followPaste, []);
+  useEffect(
+    () => () => {
       stopCamera();
       measuring.value?.abort();
-    };
-  }, []);
+    },
+    [],
+  );
   return (
     <section
       class="picture-view"
