@@ -4,7 +4,7 @@ import { type FormName, forms } from "../factor/forms.ts";
 import { identity } from "../factor/matrix.ts";
 import { frontier, type Option, withinCost, withinDamage } from "./budget.ts";
 import { type ChainCost, formCost } from "./chain.ts";
-import { curveOf, filledIn, Judge, type Point } from "./curves.ts";
+import { curveOf, filledIn, Judge, type Point, rankSteps } from "./curves.ts";
 import { biasOf, blindFitting, type Fitting, Moments, patchSize } from "./moments.ts";
 import { forEachRun, withOutputs } from "./network.ts";
 import type { Target } from "./targets.ts";
@@ -21,7 +21,8 @@ export type Curves = ReadonlyMap<Target, readonly Point[]>;
 /** Measures all curves. Progress runs from 0 to 1. */
 export async function measureCurves(work: Work, metrics: Metrics, onProgress: (done: number) => void): Promise<Curves> {
   const { targets, specs, costs, graph, engine, samples, products, options } = work;
-  const { signal, seed } = options;
+  const { signal, seed, goal } = options;
+  const step = rankSteps[goal.kind === "speedup" ? "time" : "multiplications"];
   const fittings = await curveFittings(work, metrics);
   const judging = samples?.some("judge", affordable(work, 5e9, 6, most.judged));
   const curves = new Map<Target, readonly Point[]>();
@@ -36,9 +37,9 @@ export async function measureCurves(work: Work, metrics: Metrics, onProgress: (d
       const damage = async ({ weight, error }: Fit): Promise<number> =>
         judge ? judge.judge(weight, biasOf(fitting, weight), signal) : error;
       const points = await curveOf(target, fitting, x, costs.get(target)!, damage, {
-        ...{ planning: work, products, seed, signal },
+        ...{ planning: work, step, products, seed, signal },
       });
-      curves.set(target, filledIn(points, costBetween(work, target)));
+      curves.set(target, filledIn(points, step, costBetween(work, target)));
     } finally {
       await judge?.dispose();
     }

@@ -24,6 +24,8 @@ export interface Point {
 
 export interface CurveTools {
   planning: Planning;
+  /** Of ranks: see {@link rankSteps}. */
+  step: number;
   products: Products;
   seed: number;
   signal?: AbortSignal;
@@ -43,7 +45,7 @@ export async function curveOf(
   x: Spec,
   whole: ChainCost,
   judge: (fit: Fit) => Promise<number>,
-  { planning, products, seed, signal }: CurveTools,
+  { planning, step, products, seed, signal }: CurveTools,
 ): Promise<Point[]> {
   const fitted = (form: FormName, rank: number, search: MinimizeOptions) => {
     const tools = { multiply: products.multiply, random: seeded(seed).normal };
@@ -51,7 +53,7 @@ export async function curveOf(
   };
   const units = new Map(formsOf(target).map((form) => [form, formCost(target, form, 1, x, planning).multiplications]));
   const rankAt = (form: FormName, reduction: number): number =>
-    Math.min(forms[form].mostRank(target.sizes), filling(whole.multiplications / reduction / units.get(form)!));
+    Math.min(forms[form].mostRank(target.sizes), filling(whole.multiplications / reduction / units.get(form)!, step));
   const compared = [...units.keys()].flatMap((form) => {
     const rank = rankAt(form, comparedAt);
     return rank < 1 ? [] : [{ form, error: fitted(form, rank, comparing).error }];
@@ -71,15 +73,23 @@ export async function curveOf(
   return points;
 }
 
-/** Channels come in vectors of 4, and in tiles of two: a tile that is not full takes as long as one that is. */
-const [vector, tile] = [4, 8];
-const stepAt = (rank: number): number => (rank >= tile ? tile : rank >= vector ? vector : 1);
+/**
+ * Ranks from 8 on are multiples of this. Channels are computed in vectors of 4, and two of these together: 9 to 16 take the same
+ * time. Where multiplications count, finer steps spend them better.
+ */
+export const rankSteps = { time: 8, multiplications: 4 } as const;
+const fewest = 8;
 
-/** The nearest rank that leaves no tile unfilled. */
-const filling = (rank: number): number => stepAt(rank) * Math.round(rank / stepAt(rank));
+/** The nearest such rank. */
+const filling = (rank: number, step: number): number =>
+  rank >= fewest ? step * Math.round(rank / step) : Math.round(rank);
 
-/** The damage is that of the best rank up to here, in the logarithm between two of them; ranks that fill tiles. */
-export function filledIn(points: readonly Point[], costAt: (form: FormName, rank: number) => ChainCost): Point[] {
+/** The damage is that of the best rank up to here, in the logarithm between two of them; in steps. */
+export function filledIn(
+  points: readonly Point[],
+  step: number,
+  costAt: (form: FormName, rank: number) => ChainCost,
+): Point[] {
   const names = [...new Set(points.map(({ form }) => form))];
   return names.flatMap((form) => {
     const own = points.filter((point) => point.form === form).sort((a, b) => a.rank - b.rank);
@@ -92,7 +102,7 @@ export function filledIn(points: readonly Point[], costAt: (form: FormName, rank
       const low = falling[i]!;
       const ranks = Array.from({ length: high.rank - low.rank - 1 }, (_, k) => low.rank + k + 1);
       return ranks
-        .filter((rank) => rank % stepAt(rank) === 0)
+        .filter((rank) => rank < fewest || rank % step === 0)
         .map((rank) => {
           const t = (rank - low.rank) / (high.rank - low.rank);
           const damage = Math.exp((1 - t) * Math.log(low.damage) + t * Math.log(high.damage));

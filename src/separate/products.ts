@@ -62,8 +62,9 @@ export class Products {
   private times(a: Matrix, right: Factor): Matrix {
     const [rows, cols] = [a.rows, right.outer];
     const { out, stride } = this.product({ data: a.data, outer: rows, perInner: 1, perOuter: a.cols }, right, a.cols);
+    if (stride === cols) return { rows, cols, data: out.slice(0, rows * cols) };
     const data = new Float64Array(rows * cols);
-    for (let r = 0; r < rows; r++) data.set(out.subarray(r * stride, r * stride + cols), r * cols);
+    for (let r = 0, to = 0; r < rows; r++) for (let c = 0; c < cols; c++) data[to++] = out[r * stride + c]!;
     return { rows, cols, data };
   }
 
@@ -145,23 +146,39 @@ export class Products {
 }
 
 /** Puts a factor where the code reads it: [inner blocks][panels][depth][panel], zeros beyond its end. */
-function pack(
-  { data, outer, perInner, perOuter }: Factor,
-  inner: number,
-  width: number,
-  to: Float64Array,
-  start: number,
-): void {
+function pack(factor: Factor, inner: number, width: number, to: Float64Array, start: number): void {
   let out = start;
   for (let from = 0; from < inner; from += depth) {
-    const end = Math.min(inner, from + depth);
-    for (let first = 0; first < outer; first += width) {
-      const count = Math.min(width, outer - first);
-      for (let k = from; k < end; k++, out += width) {
-        let at = k * perInner + first * perOuter;
-        for (let i = 0; i < count; i++, at += perOuter) to[out + i] = data[at]!;
-        for (let i = count; i < width; i++) to[out + i] = 0;
-      }
+    const count = Math.min(inner - from, depth);
+    for (let first = 0; first < factor.outer; first += width) {
+      for (let lane = 0; lane < width; lane += 4) packFour(factor, first + lane, from, count, to, out + lane, width);
+      out += count * width;
     }
+  }
+}
+
+/** Four lanes of a panel: so many entries of each along the inner dimension, `width` apart. */
+function packFour(
+  { data, outer, perInner, perOuter }: Factor,
+  first: number,
+  from: number,
+  count: number,
+  to: Float64Array,
+  start: number,
+  width: number,
+): void {
+  let at = from * perInner + first * perOuter;
+  let out = start;
+  if (first + 4 > outer) {
+    for (let k = 0; k < count; k++, at += perInner, out += width)
+      for (let i = 0; i < 4; i++) to[out + i] = first + i < outer ? data[at + i * perOuter]! : 0;
+    return;
+  }
+  const [second, third, fourth] = [perOuter, 2 * perOuter, 3 * perOuter];
+  for (let k = 0; k < count; k++, at += perInner, out += width) {
+    to[out] = data[at]!;
+    to[out + 1] = data[at + second]!;
+    to[out + 2] = data[at + third]!;
+    to[out + 3] = data[at + fourth]!;
   }
 }
