@@ -6,7 +6,7 @@ import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 
 /** Bytes of all parts together, gzipped: of filters and layers, of running models as well, and of what separates them, too. */
-export const budgets = { filters: 66_000, models: 97_000, all: 119_000 };
+export const budgets = { filters: 66_000, models: 97_000, all: 124_000 };
 
 export interface Part {
   name: string;

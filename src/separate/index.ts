@@ -29,6 +29,6 @@ export async function separateModel(model: Model, options: SeparateOptions): Pro
  * Measures for about three seconds; at its best on a machine that does nothing else.
  */
 export async function measureProfile(engine: Engine, options: MeasureProfileOptions = {}): Promise<MachineProfile> {
-  const { measure } = await import("./profile.ts");
+  const { measure } = await import("./separate.ts");
   return measure(engine, options);
 }

@@ -24,6 +24,9 @@ import { tune } from "./tune.ts";
 import { affordable, type Choice, type Metrics, type Work } from "./work.ts";
 import { rewriteModel } from "./write.ts";
 
+// One part that is loaded at first use
+export { measure } from "./profile.ts";
+
 /** Samples that the metric is made of, and those that the damage of the whole is measured on. */
 const most = { metric: 300, damage: 300 };
 /** How often a goal that was missed is aimed at again. */

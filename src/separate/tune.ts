@@ -83,7 +83,7 @@ interface Parameter {
 
 function parametersOf(nodes: readonly GraphNode[], constants: ReadonlyMap<string, Tensor>): Parameter[] {
   return nodes.flatMap((node) => {
-    // What a transposed convolution's weight is to its input, others' are to their outputs: it stays
+    // Weights of transposed convolutions stay as they are
     const [, weight = "", bias = ""] = node.inputs;
     const names = node.op === "Conv" ? [weight, bias] : [bias];
     return names.filter(Boolean).map((name): Parameter => {
