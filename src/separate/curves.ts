@@ -35,7 +35,7 @@ export interface CurveTools {
 const reductions = [1.5, 2, 2.7, 3.7, 5, 7.5, 12];
 /** At this one all forms are compared, and those that are much worse than the best are given up. */
 const comparedAt = 3;
-const muchWorse = 1.6;
+const muchWorse = 1.2;
 const [comparing, searching] = [{ iterations: 20 }, { iterations: 40 }];
 
 /** The points of a target's curve, and of its whole cost. */
