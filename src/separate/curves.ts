@@ -75,9 +75,9 @@ export async function curveOf(
 
 /**
  * Ranks from 8 on are multiples of this. Channels are computed in vectors of 4, and two of these together: 9 to 16 take the same
- * time. Where multiplications count, finer steps spend them better.
+ * time. Where multiplications count, every rank is an option.
  */
-export const rankSteps = { time: 8, multiplications: 4 } as const;
+export const rankSteps = { time: 8, multiplications: 1 } as const;
 const fewest = 8;
 
 /** The nearest such rank. */
