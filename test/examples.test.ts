@@ -39,6 +39,13 @@ function shown(example: string): string {
   return `\`\`\`js\n${text.split("\n").slice(1).join("\n")}\`\`\``;
 }
 
+it("examples/race.ts times models in turns", () => {
+  const file = fileURLToPath(new URL("assets/shapes.onnx", root));
+  const [first, second] = run("examples/race.ts", file, file).split("\n");
+  expect(first).toMatch(/^shapes\.onnx: [\d.]+ ms, 1\.00 x$/);
+  expect(second).toMatch(/^shapes\.onnx: [\d.]+ ms, [\d.]+ x$/);
+});
+
 const model = (name: string): string => dataPath("models", `${name}.onnx`);
 const missing = withoutData();
 
