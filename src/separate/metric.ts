@@ -10,7 +10,7 @@ import { newValue, numbersOf, write } from "../graph/values.ts";
 import { operators } from "../onnx/ops/index.ts";
 import { logProbabilities, measureOf } from "./damage.ts";
 import { gradientGraph, gradientOperators } from "./gradients.ts";
-import type { Values } from "./network.ts";
+import { specsOf, type Values, valuesOf } from "./network.ts";
 import type { Products } from "./products.ts";
 import type { Random } from "./random.ts";
 import type { Target } from "./targets.ts";
@@ -58,9 +58,6 @@ export async function metricsOf(
   return new Map(targets.map((target) => [target, damped(totals.get(target), target.outChannels)]));
 }
 
-const specsOf = (inputs: Values): Map<string, Spec> =>
-  new Map([...inputs].map(([name, { dtype, shape }]) => [name, { dtype, shape }]));
-
 interface Compiled {
   gradients: ReadonlyMap<string, string>;
   forward(inputs: Values, signal?: AbortSignal): Promise<Values>;
@@ -82,7 +79,7 @@ async function compiled(
   const backward = await GraphProgram.create(reverse, gradientOperators, all, engine);
   return {
     gradients,
-    forward: async (inputs, signal) => new Map(Object.entries(await forward.run(inputs, { signal }))) as Values,
+    forward: async (inputs, signal) => valuesOf(await forward.run(inputs, { signal })),
     backward: async (inputs, given, signal) => {
       const named = [...directions].map(([name, own]) => [own, given.get(name)!] as const);
       const found = await backward.run(new Map([...inputs, ...named]), { signal });

@@ -11,6 +11,13 @@ import type { Tensor } from "../tensor.ts";
 
 export type Values = ReadonlyMap<string, Value>;
 
+export const specsOf = (values: Values): Map<string, Spec> =>
+  new Map([...values].map(([name, { dtype, shape }]) => [name, { dtype, shape }]));
+
+/** A run's results as values. */
+export const valuesOf = (found: Record<string, Tensor>): Map<string, Value> =>
+  new Map(Object.entries(found).map(([name, tensor]) => [name, toValue(tensor)!]));
+
 /** The network with what is constant computed, and batch norms in the convolutions before them. */
 export function prepareGraph(graph: Graph): Graph {
   const folded = dropIdentities(foldConstants(graph, infer(graph, operators, new Map())));
@@ -47,15 +54,14 @@ export class Runner {
 
   async run(inputs: Values, signal?: AbortSignal): Promise<Map<string, Value>> {
     const own = new Map(this.graph.inputs.map(({ name }) => [name, inputs.get(name)!]));
-    const specs = new Map([...own].map(([name, { dtype, shape }]): [string, Spec] => [name, { dtype, shape }]));
+    const specs = specsOf(own);
     const key = JSON.stringify([...specs]);
     if (key !== this.key) {
       await this.dispose();
       this.key = key;
       this.program = GraphProgram.create(this.graph, operators, specs, this.engine);
     }
-    const found = await (await this.program!).run(own, { signal });
-    return new Map(Object.entries(found).map(([name, tensor]) => [name, toValue(tensor)!]));
+    return valuesOf(await (await this.program!).run(own, { signal }));
   }
 
   async dispose(): Promise<void> {

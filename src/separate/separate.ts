@@ -12,7 +12,7 @@ import { Damage } from "./damage.ts";
 import { exactForm } from "./exact.ts";
 import { fitAll, type Rewritten } from "./fits.ts";
 import { metricsOf } from "./metric.ts";
-import { prepareGraph, Runner, replaceNode, type Values } from "./network.ts";
+import { prepareGraph, Runner, replaceNode, specsOf } from "./network.ts";
 import { checkSeparateOptions, type SeparateOptions } from "./options.ts";
 import { Products } from "./products.ts";
 import { seeded } from "./random.ts";
@@ -111,9 +111,6 @@ async function prepare(model: Model, given: SeparateOptions): Promise<Work> {
   const products = new Products(engine);
   return { model, ...planning, graph, specs, targets, costs, whole, samples, products, options };
 }
-
-const specsOf = (values: Values): Map<string, Spec> =>
-  new Map([...values].map(([name, { dtype, shape }]) => [name, { dtype, shape }]));
 
 async function measureMetrics(work: Work): Promise<Metrics> {
   const { graph, engine, targets, samples, products, options } = work;

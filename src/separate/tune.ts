@@ -4,15 +4,15 @@
 import type { Engine } from "../engine.ts";
 import { infer } from "../graph/infer.ts";
 import { GraphProgram } from "../graph/program.ts";
-import type { Graph, GraphNode, Spec, Value } from "../graph/types.ts";
-import { newValue, numbersOf, toValue, write } from "../graph/values.ts";
+import type { Graph, GraphNode, Value } from "../graph/types.ts";
+import { newValue, numbersOf, write } from "../graph/values.ts";
 import { operators } from "../onnx/ops/index.ts";
 import type { Tensor } from "../tensor.ts";
 import { logProbabilities, measureOf } from "./damage.ts";
 import type { Rewritten } from "./fits.ts";
 import { gradientGraph, gradientOperators } from "./gradients.ts";
 import { Lessons } from "./lessons.ts";
-import { Runner, type Values, withOutputs } from "./network.ts";
+import { Runner, specsOf, type Values, valuesOf, withOutputs } from "./network.ts";
 import { seeded } from "./random.ts";
 import { addBiasGradient, addWeightGradient } from "./weight-gradients.ts";
 import { affordable, breathe, type Work } from "./work.ts";
@@ -152,16 +152,12 @@ async function addGradients(
   }
 }
 
-const specsOf = (values: Values): Map<string, Spec> =>
-  new Map([...values].map(([name, { dtype, shape }]) => [name, { dtype, shape }]));
-
 /** Runs a network that is another one at the next step. */
 async function once(graph: Graph, inputs: Values, engine: Engine, signal?: AbortSignal): Promise<Values> {
   const own = new Map(graph.inputs.map(({ name }) => [name, inputs.get(name)!]));
   const program = await GraphProgram.create(graph, gradientOperators, specsOf(own), engine);
   try {
-    const found = await program.run(own, { signal });
-    return new Map(Object.entries(found).map(([name, tensor]) => [name, toValue(tensor)!]));
+    return valuesOf(await program.run(own, { signal }));
   } finally {
     program.dispose();
   }
