@@ -102,14 +102,19 @@ async function sweep(
 const quantile = (values: readonly number[], share: number): number =>
   [...values].sort((a, b) => a - b)[Math.floor(share * (values.length - 1))]!;
 
-studioTest("a slider paints a megapixel soon", async ({ visit }) => {
-  const page = await visit("#v=1&tab=picture&filter=box:size=3");
+/** Puts a picture of one megapixel in the place of the bundled one, and watches how it is painted. */
+async function openMegapixel(page: Page): Promise<void> {
   await painted(page);
   await page
     .locator("input[type=file]")
     .setInputFiles({ name: "mega.png", mimeType: "image/png", buffer: await megapixel });
   await page.getByText(/^mega\.png, 1,024 × 1,024/).waitFor();
   await watchPaints(page);
+}
+
+studioTest("a slider paints a megapixel soon", async ({ visit }) => {
+  const page = await visit("#v=1&tab=picture&filter=box:size=3");
+  await openMegapixel(page);
   const values = Array.from({ length: 15 }, (_, i) => 3 + i);
   await sweep(page, "size", values);
   await sweep(page, "size", values);
@@ -123,12 +128,7 @@ studioTest("a slider paints a megapixel soon", async ({ visit }) => {
 
 studioTest("no task blocks the page while the rank of a megapixel's filter moves", async ({ visit }) => {
   const page = await visit("#v=1&tab=picture&filter=disk:radius=6");
-  await painted(page);
-  await page
-    .locator("input[type=file]")
-    .setInputFiles({ name: "mega.png", mimeType: "image/png", buffer: await megapixel });
-  await page.getByText(/^mega\.png, 1,024 × 1,024/).waitFor();
-  await watchPaints(page);
+  await openMegapixel(page);
   const ranks = [5, 4, 3, 2, 1, 2, 3, 4, 5, 6];
   // Other programs may steal time from some rounds, but not from all
   await expect.poll(async () => {
