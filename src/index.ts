@@ -1,6 +1,7 @@
 // The public face of filters and layers: exports only.
 export type { CallOptions } from "./engine/calls.ts";
 export type { LayerCallOptions, LayerRunOptions, LayerTensors, PreparedLayer } from "./engine/layers.ts";
+export { EngineValue } from "./engine/values.ts";
 export type { EngineOptions, Limits, Planning } from "./engine/options.ts";
 export {
   createEngine,
@@ -8,7 +9,9 @@ export {
   type EngineInfo,
   type FilterCallOptions,
   type Gradient,
-} from "./engine.ts";
+  type GradientOptions,
+  type ValueSpec,
+} from "./engine/engine.ts";
 export { type ErrorCode, InvalidArgumentError, LimitError, Rank1Error, UnsupportedError } from "./errors.ts";
 export { type FilterFactors, factorize } from "./factor/factorize.ts";
 export type { Filter } from "./factor/filter.ts";
@@ -20,5 +23,5 @@ export type { FilterOptions, PictureSpec } from "./plan/filter-problem.ts";
 export { type LayerCost, type LayerSpec, layerCost, type StageCost } from "./plan/layer-cost.ts";
 export type { DataFormat, LayerKind, LayerOptions, LayerShapes, Pads } from "./plan/layer-problem.ts";
 export type { Activation, Alpha, Border, Cost, LayerProblem, Plan, Problem } from "./plan/types.ts";
-export { type Verdict, verdictNames } from "./run/wasm.ts";
+export { type Verdict, verdictNames } from "./backend/wasm/kernels.ts";
 export type { DType, F32Tensor, Image, ImageDType, ImageLike, Tensor, TensorLike } from "./tensor.ts";

@@ -217,6 +217,8 @@ export interface LayerWindow {
   /** Rows that are written for each row of the grid (1 where absent), and which is the first (0). */
   rowsOut?: number;
   rowStart?: number;
+  /** Columns that are written for each column that the window stands at (1 where absent). */
+  columnsOut?: number;
 }
 
 export interface DepthwiseSpec extends LayerWindow {
@@ -238,8 +240,6 @@ export interface ConvSpec extends LayerWindow {
   activation: Activation;
   /** The third buffer read is added before the activation. */
   residual: boolean;
-  /** Output pixels that are summed at once: part of the schedule. */
-  tile: number;
   /** Every `step`th pixel of a row is written, from `start` on, `count` of them: one phase of a transposed convolution. */
   phase?: { step: number; start: number; count: number };
   /** The groups are those of Winograd's algorithm, and the weights come as they do for the whole convolution. */

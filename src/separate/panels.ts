@@ -16,7 +16,7 @@ import {
   set,
   store,
   sum,
-} from "../wasm/assembler.ts";
+} from "../codegen/assembler.ts";
 
 export const tileRows = 4;
 /** Products of the inner dimension in one go: what a tile reads fits the first cache. */

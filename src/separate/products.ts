@@ -1,6 +1,6 @@
 // Products of matrices in f64 by generated code, on as many threads as there are. Unlike runs of an engine they happen at
 // once: this thread takes parts of a product as the others do, and at the end waits for them.
-import type { Engine } from "../engine.ts";
+import type { Engine } from "../engine/engine.ts";
 import type { Matrix } from "../factor/matrix.ts";
 import { align, pageBytes } from "../wasm/memory.ts";
 import { controlBytes, type PoolRun, WorkerPool } from "../wasm/pool.ts";

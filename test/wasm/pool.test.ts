@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { createEngine, type Engine } from "../../src/index.ts";
 import type { Image } from "../../src/tensor.ts";
-import { f64, i32, ModuleBuilder, op, store } from "../../src/wasm/assembler.ts";
+import { f64, i32, ModuleBuilder, op, store } from "../../src/codegen/assembler.ts";
 import { controlBytes, WorkerPool } from "../../src/wasm/pool.ts";
 import { random, randomImage } from "../oracle.ts";
 
