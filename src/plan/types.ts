@@ -277,6 +277,19 @@ export interface PoolSpec extends LayerWindow {
   countOutside: boolean;
 }
 
+/** A product of matrices in f64, of packed factors. Rows of the grid are panels of four rows of the result. */
+export interface ProductSpec extends LayerWindow {
+  family: "product";
+  /** The inner dimension, panels of rows of the left factor, panels of columns of the right one. */
+  inner: number;
+  aPanels: number;
+  bPanels: number;
+  /** Columns of a panel. */
+  columns: number;
+  /** Only the lower triangle is wanted. */
+  triangle: boolean;
+}
+
 export type KernelSpec =
   | TapsSpec
   | RunningSumSpec
@@ -286,7 +299,8 @@ export type KernelSpec =
   | ConvSpec
   | WinogradSpec
   | ElementwiseSpec
-  | PoolSpec;
+  | PoolSpec
+  | ProductSpec;
 
 /** One kernel call on one strip. */
 export interface Step {

@@ -93,7 +93,12 @@ export class WasmBackend implements Backend, ProgramHost {
     return this.stage;
   }
 
-  compile(plan: BackendPlan, weights: Weights): Promise<WasmProgram> {
+  async compile(plan: BackendPlan, weights: Weights): Promise<WasmProgram> {
+    return this.compileSync(plan, weights);
+  }
+
+  /** {@link compile} at once. */
+  compileSync(plan: BackendPlan, weights: Weights): WasmProgram {
     return WasmProgram.compile(this, plan, weights);
   }
 

@@ -69,7 +69,7 @@ export class KernelStore {
   }
 
   /** Makes kernels ready: one new module for all that are missing. */
-  async load(uses: readonly KernelUse[]): Promise<LoadedKernel[]> {
+  load(uses: readonly KernelUse[]): LoadedKernel[] {
     const { mode } = this.options;
     const names = uses.map((use) => nameOf(use, mode));
     // Many steps use few kernels: one use stands for all of the same.
@@ -77,18 +77,19 @@ export class KernelStore {
     for (const name of this.loaded.keys()) missing.delete(name);
     if (missing.size > 0) {
       const start = performance.now();
-      await (mode.wide ? this.addWide([...missing.values()]) : this.add([...missing.values()]));
+      if (mode.wide) this.addWide([...missing.values()]);
+      else this.add([...missing.values()]);
       this.milliseconds += performance.now() - start;
     }
     return names.map((name) => this.loaded.get(name)!);
   }
 
-  private async add(uses: readonly KernelUse[]): Promise<void> {
-    for (const [name, code] of await this.compile(kernelCode(uses, this.options.mode), uses, this.options.mode))
+  private add(uses: readonly KernelUse[]): void {
+    for (const [name, code] of this.compile(kernelCode(uses, this.options.mode), uses, this.options.mode))
       this.loaded.set(name, { code, key: "" });
   }
 
-  private async addWide(uses: readonly KernelUse[]): Promise<void> {
+  private addWide(uses: readonly KernelUse[]): void {
     const { mode } = this.options;
     const narrow = { ...mode, wide: false };
     const builder = kernelCode(uses, mode);
@@ -97,9 +98,9 @@ export class KernelStore {
     const known = new Map(uses.map((use) => [use, this.verdicts.get(keyOf(use))]));
     // The twins come first: V8 would share the native code of equal modules.
     const twins = uses.filter((use) => known.get(use) !== "wide");
-    const narrows = await this.compile(kernelCode(twins, narrow), twins, narrow);
+    const narrows = this.compile(kernelCode(twins, narrow), twins, narrow);
     const wanted = uses.filter((use) => known.get(use) !== "narrow: results differ");
-    const compiled = await this.compile(builder, wanted, mode);
+    const compiled = this.compile(builder, wanted, mode);
     for (const use of uses) {
       const [wide, twin] = [compiled.get(nameOf(use, mode)), narrows.get(nameOf(use, narrow))];
       const kernel = wide ? { code: wide, twin } : { code: twin! };
@@ -108,7 +109,7 @@ export class KernelStore {
   }
 
   /** Compiles a module and puts what these uses want of it into the table. */
-  private async compile(builder: ModuleBuilder, uses: readonly KernelUse[], mode: CodeMode): Promise<Map<string, Code>> {
+  private compile(builder: ModuleBuilder, uses: readonly KernelUse[], mode: CodeMode): Map<string, Code> {
     if (uses.length === 0) return new Map();
     const { shared, maximum, memory, announce } = this.options;
     const bytes = builder.encode({ shared, maximum }, mode.wide ? "wide" : undefined);
@@ -121,7 +122,7 @@ export class KernelStore {
     };
     const [module, exports] = this.options.mode.wide
       ? compileOptimised(mode.wide, () => instantiate(new WebAssembly.Module(bytes)))
-      : instantiate(await WebAssembly.compile(bytes));
+      : instantiate(new WebAssembly.Module(bytes));
     const first = this.table.grow(names.length);
     const entries = names.map((name, i): [string, number] => [name, first + i]);
     for (const [name, index] of entries) this.table.set(index, exports[name]);

@@ -100,7 +100,8 @@ export function layoutOf(plan: Schedule, threads: number): Layout {
     });
     return { ...split, stage, offset, strips, steps: laid, flags };
   });
-  const zeros = cursor.take(Math.max(...specs.map((spec) => pitchOf(spec, overrun.elements))));
+  const bordered = specs.filter(({ scope, above, below }) => scope === "input" || above + below > 0);
+  const zeros = cursor.take(Math.max(0, ...bordered.map((spec) => pitchOf(spec, overrun.elements))));
   const places = placeAll(plan, specs, stages, overrun, threads, cursor);
   const pairs = cursor.take(Math.max(0, ...specs.filter(({ scope }) => scope === "input").map(pairBytes)));
   const { strips, bytes } = layoutScratch(stages, specs);

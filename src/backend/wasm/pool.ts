@@ -90,15 +90,28 @@ export class WorkerPool {
     throw this.failure;
   }
 
-  /** The same at once, where no event may come: only time tells that a worker is lost. */
-  settleSync(done: () => boolean): void {
-    for (const since = performance.now(); !done() || this.holds(); ) {
-      if (mayBlock) Atomics.wait(this.words, (this.control + control.held) / 4, -1, 0);
-      if (performance.now() - since < lostMilliseconds) continue;
-      this.fail(`no answer within ${lostMilliseconds / 1000} seconds`);
-      this.dispose();
-      throw this.failure;
+  /** {@link wait} where no event may come: only time tells that a worker is lost. */
+  waitSync(seen: number): void {
+    const [words, at] = [this.words, this.control / 4];
+    const since = performance.now();
+    while (Atomics.load(words, at + control.signal / 4) === seen) {
+      if (mayBlock) Atomics.wait(words, at + control.signal / 4, seen, napMilliseconds);
+      if (performance.now() - since > lostMilliseconds) this.giveUpRun();
     }
+  }
+
+  /** {@link settle} where no event may come. */
+  settleSync(): void {
+    for (const since = performance.now(); this.holds(); ) {
+      if (performance.now() - since > lostMilliseconds) this.giveUpRun();
+    }
+    this.rest();
+  }
+
+  private giveUpRun(): never {
+    this.fail(`no answer within ${lostMilliseconds / 1000} seconds`);
+    this.dispose();
+    throw this.failure;
   }
 
   /** Ends the workers; the next run would start new ones. */

@@ -13,7 +13,7 @@ import type { Driver } from "./driver.ts";
 import { writeImage } from "./image.ts";
 import type { Entry, KernelStore, LoadedKernel } from "./kernels.ts";
 import { type Layout, layoutOf, type Place } from "./layout.ts";
-import type { Allocator, Block, MemoryViews } from "./memory.ts";
+import type { Allocator, Block, Elements, MemoryViews } from "./memory.ts";
 import type { WorkerPool } from "./pool.ts";
 import { control, outcome, stageWords, stepBytes, stepWords } from "./script.ts";
 import type { Staging } from "./staging.ts";
@@ -34,6 +34,9 @@ export interface ProgramHost {
   probe(use: Entry): number;
 }
 
+/** What fills or reads the rows of values, by id. */
+export type Rooms = ReadonlyMap<string, (room: Elements) => void>;
+
 export class WasmProgram implements Program {
   readonly layout: Layout;
   readonly base: number;
@@ -49,14 +52,14 @@ export class WasmProgram implements Program {
     this.base = block.offset;
   }
 
-  static async compile(host: ProgramHost, plan: BackendPlan, weights: Weights): Promise<WasmProgram> {
+  static compile(host: ProgramHost, plan: BackendPlan, weights: Weights): WasmProgram {
     const layout = layoutOf(plan, host.threadsFor(plan.cost.time));
     const block = host.allocator.allocate(layout.bytes);
     try {
       const uses = layout.stages.map(({ steps }) =>
         steps.map(({ step }) => ({ spec: step.kernel, buffers: buffersOf(step, layout.specs) })),
       );
-      const all = await host.kernels.load(uses.flat());
+      const all = host.kernels.load(uses.flat());
       const kernels = uses.map((stage) => all.splice(0, stage.length));
       const program = new WasmProgram(host, layout, block);
       program.write(kernels);
@@ -104,6 +107,35 @@ export class WasmProgram implements Program {
         pool!.rest();
       }
     }
+  }
+
+  /**
+   * Runs at once and blocks this thread: inputs are written, and results read, where they stand, by whoever is given their
+   * rows. Only of values without margins and padding.
+   */
+  runSync(inputs: Rooms, outputs: Rooms): void {
+    const { driver, pool, views, control: at } = this.host;
+    const { threads, stages } = this.layout;
+    for (const [id, use] of inputs) use(this.room(id));
+    if (threads > 1) pool!.wake();
+    const run = driver.begin(this.base, threads, stages[0]!.strips);
+    try {
+      for (;;) {
+        const seen = Atomics.load(views.words, (at + control.signal) / 4);
+        const state = driver.run(0, run, 0x7fffffff);
+        if (state === outcome.ended) break;
+        if (state === outcome.waiting) pool!.waitSync(seen);
+      }
+    } finally {
+      driver.close(run);
+      if (threads > 1) pool!.settleSync();
+    }
+    for (const [id, use] of outputs) use(this.room(id));
+  }
+
+  private room(id: string): Elements {
+    const { spec, data } = this.layout.places.get(id)!;
+    return viewOf(spec.dtype, this.host.views.words.buffer, this.base + data, spec.width * spec.channels);
   }
 
   /** Feeds, works and empties until the last strip is out. */
