@@ -1,8 +1,8 @@
 // Measures layers: every library computes the same chain of convolutions, each on each number of threads in a process of
 // its own.
 import { join } from "node:path";
-import { measurePeaks } from "../../src/run/peaks.ts";
-import { wideSupport } from "../../src/wasm/wide.ts";
+import { measurePeaks } from "../../src/backend/wasm/peaks.ts";
+import { wideSupport } from "../../src/backend/wasm/wide.ts";
 import { type Contestant, contest, type Settings } from "../contest.ts";
 import { differenceOf } from "../difference.ts";
 import { Remote } from "../remote.ts";

@@ -13,7 +13,7 @@ import {
   type LayerShapes,
 } from "../../src/index.ts";
 import type { ImageDType } from "../../src/tensor.ts";
-import { wideSupport } from "../../src/wasm/wide.ts";
+import { wideSupport } from "../../src/backend/wasm/wide.ts";
 import { bits, engineMaker, everyPlan } from "../engine/engines.ts";
 import { temporaryFolder } from "../node/folder.ts";
 import { random, randomImage } from "../oracle.ts";

@@ -7,7 +7,7 @@ import type { LayerKind, LayerOptions } from "../../../src/plan/layer-problem.ts
 import { candidates, type Planner } from "../../../src/plan/planner.ts";
 import { builtInProfile } from "../../../src/plan/profile.ts";
 import type { LayerProblem } from "../../../src/plan/types.ts";
-import { chooseMachine } from "../../../src/run/choose.ts";
+import { chooseMachine } from "../../../src/backend/choose.ts";
 import { Network } from "../../../src/run/network.ts";
 import { rank1Version, timed } from "../../rival.ts";
 import { type Group, type LayerCase, linksOf } from "../cases.ts";

@@ -1,8 +1,8 @@
 // The loops that measure peaks do the work that is counted, and no measurement outlasts an abort.
 import { describe, expect, it, vi } from "vitest";
-import { leastTime } from "../../src/run/least-time.ts";
-import { cachedBytes, measurePeaks, peakLoops, unrolled, vectorsOf } from "../../src/run/peaks.ts";
-import { wideSupport } from "../../src/wasm/wide.ts";
+import { leastTime } from "../../src/backend/wasm/least-time.ts";
+import { cachedBytes, measurePeaks, peakLoops, unrolled, vectorsOf } from "../../src/backend/wasm/peaks.ts";
+import { wideSupport } from "../../src/backend/wasm/wide.ts";
 
 const modes = [false, true].flatMap((wide) => [false, true].map((relaxed) => ({ wide, relaxed })));
 

@@ -7,11 +7,10 @@ import { transposedWeights } from "../../src/kernels/transposed/solver.ts";
 import { candidates, type Planner } from "../../src/plan/planner.ts";
 import { builtInProfile } from "../../src/plan/profile.ts";
 import type { Activation, LayerProblem } from "../../src/plan/types.ts";
-import type { Machine } from "../../src/run/machine.ts";
-import { Network } from "../../src/run/network.ts";
-import { ReferenceMachine } from "../../src/run/reference.ts";
-import { WasmMachine } from "../../src/run/wasm.ts";
-import { wideSupport } from "../../src/wasm/wide.ts";
+import type { Backend } from "../../src/backend/backend.ts";
+import { ReferenceBackend } from "../../src/backend/reference/backend.ts";
+import { WasmBackend } from "../../src/backend/wasm/backend.ts";
+import { wideSupport } from "../../src/backend/wasm/wide.ts";
 import { act, conv, depthwise, type Layer, outSide, pointwiseAfter, worstError } from "../layer-oracle.ts";
 import { random } from "../oracle.ts";
 
@@ -22,16 +21,17 @@ const planner: Planner = {
     kernelOf(kernel).work(kernel, { reads: reads.map((id) => buffers.get(id)!), write: buffers.get(writes)! }),
 };
 
-const wasm = (threads: number, relaxed: boolean, wide: boolean): Machine =>
-  new WasmMachine({ threads, always: true, maxMemory: 2 ** 28, mode: { relaxed, wide } });
-const machines: [string, Machine][] = [
-  ["reference", new ReferenceMachine(2 ** 28)],
+const wasm = (threads: number, relaxed: boolean, wide: boolean, memories = true): Backend =>
+  new WasmBackend({ threads, always: true, maxMemory: 2 ** 28, mode: { relaxed, wide }, memories });
+const backends: [string, Backend][] = [
+  ["reference", new ReferenceBackend(2 ** 28)],
   ["wasm, 1 thread", wasm(1, false, false)],
   ["wasm, 2 threads, fused", wasm(2, true, false)],
+  ["wasm, 3 threads, one memory", wasm(3, true, false, false)],
   ["wasm, wide where the machine can", wasm(1, true, wideSupport().supported)],
 ];
 afterAll(() => {
-  for (const [, machine] of machines) machine.dispose();
+  for (const [, backend] of backends) backend.dispose();
 });
 
 const small = (max: number) => fc.integer({ min: 1, max });
@@ -246,7 +246,7 @@ const kinds: Record<string, (layer: Sample, x: Float32Array, values: Values) => 
   },
 };
 
-describe.each(machines)("on %s,", (_name, machine) => {
+describe.each(backends)("on %s,", (_name, backend) => {
   it.each(Object.entries(kinds))(
     "every plan of a layer of kind %s is what its definition says",
     async (_kind, make) => {
@@ -263,13 +263,13 @@ describe.each(machines)("on %s,", (_name, machine) => {
           const { found } = candidates(problem, planner);
           expect(found.length > 0 || problem.kind === "transposed").toBe(true);
           for (const candidate of found) {
-            const network = await Network.create(candidate, machine, weights);
+            const program = await backend.compile(candidate, weights);
             const data = new Float32Array(wanted.length).fill(NaN);
             const members = problem.kind === "depthwise" ? problem.depthMultiplier : 1;
-            const input = { ...from, data: format === "NCHW" ? planes(x, from) : x };
-            for (let run = 0; run < 2; run++)
-              await network.run(new Map([["x", input]]), new Map([["y", { ...to, members, data }]]));
-            network.dispose();
+            const input = { kind: "tensor" as const, ...from, data: format === "NCHW" ? planes(x, from) : x };
+            const output = { kind: "tensor" as const, ...to, members, data };
+            for (let run = 0; run < 2; run++) await program.run(new Map([["x", input]]), new Map([["y", output]]));
+            program.dispose();
             const got = format === "NCHW" ? pixels(data, to) : data;
             expect(worstError(got, wanted)).toBeLessThan(2 ** -23 * (32 + 4 * depth));
             expect(got.some(Number.isNaN)).toBe(false);
