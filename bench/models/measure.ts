@@ -13,14 +13,11 @@ import { summary } from "../tables.ts";
 import { cases, type ModelCase } from "./cases.ts";
 import type { Fresh } from "./fresh.ts";
 import type { FreshResult, ModelCaseResult, ModelCheck, ModelMeasured } from "./results.ts";
-import { judge } from "./judge.ts";
+import { judge, mostDifference } from "./judge.ts";
 import { entrants } from "./rivals/list.ts";
 import type { ModelResult } from "./rivals/rival.ts";
 
 export const names = [...cases.map(({ name }) => name), "fresh"];
-
-/** Of a result from the judge's, over the largest value. */
-const mostDifference = 1e-4;
 
 interface Player {
   name: string;

@@ -69,9 +69,7 @@ async function layerOf(engine: Engine, problem: LayerCase, data: LayerData) {
   const { weight, depthwise, pointwise } = weights;
   const all = { ...options, ...biases, out };
   const call = (): Promise<unknown> =>
-    kind === "separableConv2d"
-      ? engine.separableConv2d(x, depthwise!, pointwise!, all)
-      : engine[kind](x, weight!, all);
+    kind === "separableConv2d" ? engine.separableConv2d(x, depthwise!, pointwise!, all) : engine[kind](x, weight!, all);
   // The engine forgets by itself what calls made.
   return { problem: layer, tensors, out, call, dispose: () => {} };
 }
