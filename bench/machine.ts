@@ -27,7 +27,7 @@ export function machineName({ cpu, cores }: Results["machine"]): string {
 export function commitOf(folder = join(import.meta.dirname, "..")): string {
   try {
     const git = (...args: string[]): string =>
-      execFileSync("git", args, { cwd: folder, encoding: "utf8" }).trim();
+      execFileSync("git", args, { cwd: folder, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
     return `${git("rev-parse", "--short", "HEAD")}${git("status", "--porcelain", "--", "src") ? "+" : ""}`;
   } catch {
     return "unknown";
