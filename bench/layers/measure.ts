@@ -20,8 +20,8 @@ const script = join(import.meta.dirname, "child.ts");
 export const names = cases.map(({ name }) => name);
 
 /** A rival's process. */
-interface Player {
-  entrant: Entrant;
+export interface Player {
+  entrant: Pick<Entrant, "name">;
   threads: number;
   remote: Remote<LayerCase, Float32Array>;
 }
@@ -66,7 +66,7 @@ async function peaksOf(): Promise<LayerMeasured["peaks"]> {
   return { narrow: await peak(false), wide: wideSupport().supported ? await peak(true) : Number.NaN };
 }
 
-async function layerContest(
+export async function layerContest(
   problem: LayerCase,
   players: readonly Player[],
   settings: Settings & { warmUp: number },
