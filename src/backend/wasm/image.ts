@@ -69,14 +69,14 @@ function operandOf(
   if (!window) return strip ? root : { ...root, scale: spec.stride * 4 };
   const writer = stage.steps.find((laid) => laid.step.writes === id);
   const shift: Record<string, number> = strip ? { shift: writer!.held } : { perImage: (spec.above + rows + spec.below) * 4 };
-  return { ...root, ...shift, ...rowsOf(window, spec, rows, which) };
+  return { ...root, ...shift, ...rowsOf(window, spec, which) };
 }
 
 /** From a step's first row to the row of an operand. A value of one row stands for all rows, but under a window. */
-function rowsOf(window: LayerWindow, { above }: BufferSpec, rows: number, which: number) {
+function rowsOf(window: LayerWindow, { above, height }: BufferSpec, which: number) {
   const { strides, pads, rowsOut = 1, rowStart = 0 } = window;
   if (which === 1) return { scale: strides[0] * 4, offset: (above - pads[0]) * 4 };
-  if (rows === 1) return { scale: 0, offset: above * 4 };
+  if (height === 1) return { scale: 0, offset: above * 4 };
   return { scale: rowsOut * 4, offset: (above + rowStart) * 4 };
 }
 
@@ -102,15 +102,14 @@ export function writeTable(layout: Layout, place: Place, words: Int32Array, base
 }
 
 /** Rows of a picture: they go round in a ring, or stand in a picture between stages. */
-function writeRing({ spec, data, pitch, rows, table, entries }: Place, words: Int32Array, base: number, zeros: number): void {
+function writeRing(place: Place, words: Int32Array, base: number, zeros: number): void {
+  const { spec, data, pitch, rows, table, entries, real } = place;
   const at = (base + table) / 4;
-  const isInput = spec.scope === "input";
-  const all = spec.picture ? Math.min(entries, isInput ? entries : rows) : entries;
   for (let entry = 0; entry < entries; entry++) {
     const row = spec.picture ? entry - spec.above : entry % rows;
-    const inside = entry < all && (!spec.picture || (row >= 0 && row < rows));
+    const inside = entry < real && row >= 0 && row < rows;
     // Beyond the last row, kernels read anything and write to a row that nobody reads.
-    words[at + entry] = inside ? base + data + row * pitch : isInput ? zeros : base + data + rows * pitch;
+    words[at + entry] = inside ? base + data + row * pitch : spec.scope === "input" ? zeros : base + data + rows * pitch;
   }
 }
 

@@ -19,8 +19,9 @@ export interface Place {
   /** Rows held; of an arena value, of one image. */
   rows: number;
   table: number;
-  /** Entries of the table. */
+  /** Entries of the table, and how many of them are rows; kernels that make several rows at once may reach beyond. */
   entries: number;
+  real: number;
 }
 
 export interface StepLayout {
@@ -146,7 +147,7 @@ function placeAll(
       const data = homes.get(id) ?? cursor.take(pitch);
       const parts = scope === "constant" ? partsOf(id, stages) : 1;
       const entries = scope === "constant" ? parts : images * (above + height + below);
-      places.set(id, { spec, data, pitch, rows: height, table: cursor.take(entries * 4), entries });
+      places.set(id, { spec, data, pitch, rows: height, table: cursor.take(entries * 4), entries, real: entries });
       continue;
     }
     const pitch = pitchOf(spec, overrun.elements);
@@ -159,7 +160,7 @@ function placeAll(
     const data = pictures.get(spec.picture ?? "") ?? cursor.take((rows + overrun.rows) * pitch);
     if (spec.picture) pictures.set(spec.picture, data);
     const entries = all + overrun.rows;
-    places.set(id, { spec, data, pitch, rows, table: cursor.take(entries * 4), entries });
+    places.set(id, { spec, data, pitch, rows, table: cursor.take(entries * 4), entries, real: all });
   }
   return places;
 }
@@ -191,7 +192,8 @@ function layoutScratch(stages: readonly StageLayout[], specs: readonly BufferSpe
       const pitch = pitchOf(spec, layer ? 0 : overrun.elements);
       const entries = layer ? spec.above + rows + spec.below : rows;
       const padded = (spec.left ?? 0) + (spec.right ?? 0) > 0;
-      return [{ index, place: { spec, data: 0, pitch, rows, table: lasting.take(entries * 4), entries }, padded }];
+      const place = { spec, data: 0, pitch, rows, table: lasting.take(entries * 4), entries, real: entries };
+      return [{ index, place, padded }];
     });
   });
   for (const { place, padded } of found) if (padded) place.data = lasting.take(place.rows * place.pitch);

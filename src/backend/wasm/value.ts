@@ -141,7 +141,7 @@ export class WasmValue implements Value {
     const { left, right, stored: channels, dtype, height: rows } = this;
     const width = left + this.width + right;
     const spec = { id: "", scope: "arena", width, channels, dtype, stride: 1, above: 0, below: 0, left, right } as const;
-    return { spec, data: this.home().offset, pitch: this.pitch, rows, table: 0, entries: 0 };
+    return { spec, data: this.home().offset, pitch: this.pitch, rows, table: 0, entries: 0, real: 0 };
   }
 
   private binding(data: Elements) {
