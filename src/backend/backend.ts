@@ -66,13 +66,14 @@ export interface TargetBinding {
 }
 
 export type Binding = TensorBinding | SourceBinding | TargetBinding;
-export type Bindings = ReadonlyMap<string, Binding>;
+/** By the ids of the plan's buffers; one buffer may go to several arrays, each in an order of its own. */
+export type Bindings = readonly (readonly [id: string, binding: Binding])[];
 
 /** A plan that is ready to run: kernels compiled, memory reserved, weights packed. */
 export interface Program {
   /** Bytes of the backend's memory that it holds. */
   readonly bytes: number;
-  /** Inputs and outputs by the ids of the plan's buffers. One run at a time on a backend. */
+  /** One run at a time on a backend. */
   run(inputs: Bindings, outputs: Bindings, options?: RunOptions): Promise<void>;
   /** Gives its memory back, once; later runs are refused. */
   dispose(): void;

@@ -380,7 +380,7 @@ export class Engine {
       ...{ kind: "target", data: viewOrValue(out), dtype: y.dtype, alpha, source, offset },
       gain: gain * tapSum(plan.problem as FilterProblem),
     };
-    await program.run(new Map([["x", source]]), new Map([["y", target]]), options);
+    await program.run([["x", source]], [["y", target]], options);
     return out instanceof EngineValue ? out : { width, height, channels, data: out };
   }
 

@@ -159,8 +159,8 @@ export async function runLayer(
   };
   const members = problem.kind === "depthwise" ? problem.depthMultiplier : 1;
   await program.run(
-    new Map([["x", bind(problem.x.shape, x.data)]]),
-    new Map([["y", { ...bind(problem.y.shape, data), members }]]),
+    [["x", bind(problem.x.shape, x.data)]],
+    [["y", { ...bind(problem.y.shape, data), members }]],
     options,
   );
   return data instanceof EngineValue ? data : { shape: callerShape(problem.y.shape, format), data };

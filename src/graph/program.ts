@@ -131,7 +131,7 @@ export class GraphProgram {
     for (const { name } of part.writes) values.set(name, this.room(name, this.specs.get(name)!));
     const reads = part.reads.map((name) => [name, callerValue(values.get(name)!, "NCHW")] as const);
     const writes = part.writes.map(({ name, id, format }) => [id, callerValue(values.get(name)!, format)] as const);
-    await this.networks.get(part)!.run(new Map(reads), new Map(writes), { signal, onProgress, onStage });
+    await this.networks.get(part)!.run(reads, writes, { signal, onProgress, onStage });
     onStage?.();
   }
 

@@ -42,6 +42,6 @@ export function stepRows(
   return found;
 }
 
-/** The most rows that a step makes for a strip of so many rows of the grid. */
+/** The most rows that a step makes for a strip of so many rows of the grid; one where all that is seen are zeros. */
 export const mostRows = ({ scale, before, after, last }: StepRows, grain: number): number =>
-  Math.min(last + 1, (grain - 1) * scale + before + after + 1);
+  Math.max(1, Math.min(last + 1, (grain - 1) * scale + before + after + 1));

@@ -268,7 +268,7 @@ describe.each(backends)("on %s,", (_name, backend) => {
             const members = problem.kind === "depthwise" ? problem.depthMultiplier : 1;
             const input = { kind: "tensor" as const, ...from, data: format === "NCHW" ? planes(x, from) : x };
             const output = { kind: "tensor" as const, ...to, members, data };
-            for (let run = 0; run < 2; run++) await program.run(new Map([["x", input]]), new Map([["y", output]]));
+            for (let run = 0; run < 2; run++) await program.run([["x", input]], [["y", output]]);
             program.dispose();
             const got = format === "NCHW" ? pixels(data, to) : data;
             expect(worstError(got, wanted)).toBeLessThan(2 ** -23 * (32 + 4 * depth));

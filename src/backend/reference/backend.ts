@@ -2,7 +2,7 @@
 // code is tested against, and what runs where WebAssembly may not.
 import { LimitError, Rank1Error } from "../../errors.ts";
 import { kernelOf } from "../../kernels/table.ts";
-import { rowBytes } from "../../plan/cost.ts";
+import { rowBytes, stripRows } from "../../plan/cost.ts";
 import { builtInProfile } from "../../plan/profile.ts";
 import type { BufferSpec } from "../../plan/types.ts";
 import { type ImageDType, newArray } from "../../tensor.ts";
@@ -50,9 +50,13 @@ export class ReferenceBackend implements Backend {
   dispose(): void {}
 }
 
-const bytesFor = (spec: BufferSpec): number =>
-  (spec.scope === "arena" || spec.picture ? (spec.images ?? 1) * spec.height! : spec.scope === "constant" ? 1 : 0) *
-  rowBytes(spec);
+/** Whole values and weights as they are; rows of strips, of which some are held at a time, in f64. */
+function bytesFor(spec: BufferSpec, grain: number): number {
+  if (spec.scope === "arena" || spec.picture) return (spec.images ?? 1) * spec.height! * rowBytes(spec);
+  if (spec.scope === "constant") return rowBytes(spec);
+  const rows = spec.height === undefined ? stripRows(spec, grain) : Math.min(spec.height, grain);
+  return rows * spec.width * spec.channels * 8;
+}
 
 class ReferenceProgram implements Program {
   readonly bytes: number;
@@ -66,7 +70,8 @@ class ReferenceProgram implements Program {
     this.backend = backend;
     this.plan = plan;
     this.specs = withMargins(plan);
-    this.bytes = this.specs.reduce((sum, spec) => sum + bytesFor(spec), 0);
+    const grain = Math.max(1, ...plan.stages.map(({ grid }) => Math.min(grid.grain, grid.extent)));
+    this.bytes = this.specs.reduce((sum, spec) => sum + bytesFor(spec, grain), 0);
     backend.take(this.bytes);
     for (const step of plan.stages.flatMap(({ steps }) => steps)) {
       const { reads } = buffersOf(step, this.specs);
@@ -102,7 +107,7 @@ class ReferenceProgram implements Program {
     const { stages } = this.plan;
     for (const [index, stage] of stages.entries()) {
       onStage?.();
-      const ends = { inputs, outputs, values, constants: this.constants };
+      const ends = { inputs: new Map(inputs), outputs: new Map(outputs), values, constants: this.constants };
       await runStage(stage, this.specs, ends, slices, (done) => onProgress?.((index + done) / stages.length));
     }
     onStage?.();

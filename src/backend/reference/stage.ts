@@ -7,15 +7,15 @@ import { type StepRows, stepRows, windowOf } from "../../plan/strips.ts";
 import type { BufferSpec, Stage, Step } from "../../plan/types.ts";
 import { newArray } from "../../tensor.ts";
 import { keepAlpha, opaque, premultiply, unpremultiply } from "../alpha.ts";
-import type { Bindings, SourceBinding, TargetBinding } from "../backend.ts";
+import type { Binding, SourceBinding, TargetBinding } from "../backend.ts";
 import { find } from "../margins.ts";
 import type { Slices } from "../slices.ts";
 import { arrayOf, type Elements, type WholeValue } from "./values.ts";
 
 /** What a stage reads and writes, by the ids of buffers. */
 export interface StageEnds {
-  inputs: Bindings;
-  outputs: Bindings;
+  inputs: ReadonlyMap<string, Binding>;
+  outputs: ReadonlyMap<string, Binding>;
   values: ReadonlyMap<string, WholeValue>;
   constants: ReadonlyMap<string, Elements>;
 }
