@@ -2,7 +2,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type FilterFactors, factorize } from "../src/factor/factorize.ts";
-import { checkFilter } from "../src/factor/filter.ts";
 import { namedFilters } from "../src/factor/filters.ts";
 import { joiningRules } from "../src/graph/joining.ts";
 import { layerRules } from "../src/graph/lower.ts";
@@ -46,11 +45,10 @@ function operatorTable(): string {
 
 function filterTable(): string {
   const rows = namedFilters.map((info) => {
-    const filter = checkFilter(info.build());
-    const factors = factorize(filter);
+    const factors = factorize(info.build());
     const { direct, separable } = factors.multiplications;
-    const full = factors.rank > 1 && factors.rank === Math.min(filter.kh, filter.kw);
-    const size = `${filter.kh} × ${filter.kw}`;
+    const full = factors.rank > 1 && factors.rank === Math.min(factors.kh, factors.kw);
+    const size = `${factors.kh} × ${factors.kw}`;
     return [
       info.name,
       info.summary,
@@ -64,12 +62,13 @@ function filterTable(): string {
   return table(header, rows);
 }
 
-function taps({ terms, denominator, gain }: FilterFactors): string {
-  if (denominator === 0) return "real taps";
+function taps({ exact }: FilterFactors): string {
+  if (exact === undefined) return "real taps";
+  const { terms, denominator, gain } = exact;
   const list = (taps: number[]) => `[${taps.join(", ")}]`;
   const sum = terms.map(({ column, row }) => `${list(column)} ⊗ ${list(row)}`).join(" + ");
-  if (gain === 1) return sum;
-  return `1/${Math.round(1 / gain)} · ${terms.length > 1 ? `(${sum})` : sum}`;
+  if (gain === denominator) return sum;
+  return `1/${Math.round(denominator / gain)} · ${terms.length > 1 ? `(${sum})` : sum}`;
 }
 
 function parameterTable(): string {

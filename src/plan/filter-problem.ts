@@ -8,8 +8,9 @@ import {
   describe,
   InvalidArgumentError,
 } from "../errors.ts";
-import { type FilterFactors, factorize } from "../factor/factorize.ts";
+import { factorChecked } from "../factor/factorize.ts";
 import { type CheckedFilter, checkFilter, type Filter, flipFilter } from "../factor/filter.ts";
+import { checkTruncateOptions } from "../factor/truncate.ts";
 import { type ImageDType, imageDTypes, rangeOf } from "../tensor.ts";
 import type { Alpha, Border, Factors, FilterProblem } from "./types.ts";
 
@@ -172,20 +173,12 @@ function defaultOutput(
 }
 
 function factorsOf(filter: CheckedFilter, tolerance: number): Factors {
-  const exact = factorize(filter);
+  const { terms, denominator, rank } = factorChecked(filter, checkTruncateOptions({}));
   const approximations = [];
-  if (tolerance > 0 && exact.rank > 1) {
-    const { terms, rank, error } = factorize(filter, { tolerance });
-    if (rank < exact.rank && rank > 0) approximations.push({ terms, error });
+  if (tolerance > 0 && rank > 1) {
+    const fewer = factorChecked(filter, checkTruncateOptions({ tolerance }));
+    if (fewer.rank < rank) approximations.push({ terms: fewer.terms, error: fewer.error });
   }
-  return { values: filter.values, ...wholeTerms(exact), integer: filter.integer, approximations };
-}
-
-/** Rational terms times their denominator, so that passes can stay in integers. */
-function wholeTerms({ terms, denominator }: FilterFactors): Pick<Factors, "terms" | "denominator"> {
-  if (denominator <= 1) return { terms, denominator: 1 };
-  return {
-    terms: terms.map(({ column, row }) => ({ column: column.map((tap) => Math.round(tap * denominator)), row })),
-    denominator,
-  };
+  const { values, integer } = filter;
+  return { values, terms, denominator: Math.max(1, denominator), integer, approximations };
 }
