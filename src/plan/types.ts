@@ -50,7 +50,7 @@ export type Activation =
   | "none"
   | "relu"
   | "relu6"
-  | "hard-swish"
+  | "hardSwish"
   | "silu"
   | "sigmoid"
   | { leakyRelu: number }

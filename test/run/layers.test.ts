@@ -36,7 +36,7 @@ afterAll(() => {
 
 const small = (max: number) => fc.integer({ min: 1, max });
 const activations = fc.oneof(
-  fc.constantFrom<Activation>("none", "relu", "relu6", "hard-swish", "silu", "sigmoid"),
+  fc.constantFrom<Activation>("none", "relu", "relu6", "hardSwish", "silu", "sigmoid"),
   fc.constantFrom<Activation>({ leakyRelu: 0.2 }, { clip: [-0.5, 1] }),
 );
 const layers = fc
