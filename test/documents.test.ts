@@ -1,29 +1,47 @@
-// The pages of the documentation: generated parts are fresh, and the snippets print what they say.
+// The pages of the documentation: generated parts are fresh, the snippets print what they say, and the errors are those of
+// the code.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { pages, renderPage } from "../../scripts/docs.ts";
-import { factorize } from "../../src/factor/factorize.ts";
-import { filters } from "../../src/factor/filters.ts";
+import { pages, renderPage } from "../scripts/docs.ts";
+import { errorCodes } from "../src/errors.ts";
+import * as rank1 from "../src/index.ts";
+import * as models from "../src/onnx/index.ts";
+
+const textOf = (name: string): string => readFileSync(join(import.meta.dirname, "../docs", name), "utf8");
 
 test.each(Object.keys(pages))("docs/%s is fresh: else run node scripts/docs.ts", (name) => {
   const { current, fresh } = renderPage(name);
   expect(current).toBe(fresh);
 });
 
-describe("docs/theory.md", () => {
-  const text = readFileSync(join(import.meta.dirname, "../../docs/theory.md"), "utf8");
-  const snippets = [...text.matchAll(/```js\n(.*?)```/gs)].map((match) => match[1]!);
+describe.each(["theory.md", "errors.md"])("docs/%s", (name) => {
+  const snippets = [...textOf(name).matchAll(/```js\n(.*?)```/gs)].map((match) => match[1]!);
+  const AsyncFunction = (async () => {}).constructor as FunctionConstructor;
+  const compact = (line: string): string => line.replaceAll(", ", ",");
 
-  test("has snippets", () => expect(snippets.length).toBeGreaterThan(2));
+  test("has snippets", () => expect(snippets.length).toBeGreaterThan(0));
 
-  test.each(snippets)("prints what it says: %#", (snippet) => {
-    const expected = [...snippet.matchAll(/console\.log\(.*\/\/ → (.*)/g)].map((match) => match[1]);
+  test.each(snippets)("prints what it says: %#", async (snippet) => {
+    const expected = [...snippet.matchAll(/console\.log\(.*\/\/ → (.*)/g)].map((match) => match[1]!);
     const printed: string[] = [];
     const log = (...values: unknown[]) => printed.push(values.map((value) => JSON.stringify(value)).join(" "));
     const body = snippet.replace(/^import .* from "rank1";$/m, "");
-    new Function("factorize", "filters", "console", body)(factorize, filters, { log });
+    await new AsyncFunction(...Object.keys(rank1), "console", body)(...Object.values(rank1), { log });
     expect(expected.length).toBeGreaterThan(0);
-    expect(printed).toEqual(expected.map((line) => line!.replaceAll(", ", ",")));
+    expect(printed.map(compact)).toEqual(expected.map(compact));
+  });
+});
+
+describe("docs/errors.md", () => {
+  const rows = [...textOf("errors.md").matchAll(/^\| `(\w+)` \| `(\w+)` \|/gm)].map(([, code, name]) => [code!, name!]);
+
+  test("has a row for each code", () => expect(rows.map(([code]) => code)).toEqual([...errorCodes]));
+
+  test.each(rows)("%s: both entry points export its class %s", (_, name) => {
+    const found = (rank1 as Record<string, unknown>)[name];
+    expect(found).toBeTypeOf("function");
+    expect((models as Record<string, unknown>)[name]).toBe(found);
+    expect(Object.create((found as { prototype: object }).prototype)).toBeInstanceOf(rank1.Rank1Error);
   });
 });
