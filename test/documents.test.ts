@@ -7,6 +7,8 @@ import { pages, renderPage } from "../scripts/docs.ts";
 import { errorCodes } from "../src/errors.ts";
 import * as rank1 from "../src/index.ts";
 import * as models from "../src/onnx/index.ts";
+import { operators } from "../src/onnx/ops/index.ts";
+import { model, node, tensor, value } from "./onnx/build.ts";
 
 const textOf = (name: string): string => readFileSync(join(import.meta.dirname, "../docs", name), "utf8");
 
@@ -30,6 +32,33 @@ describe.each(["theory.md", "errors.md"])("docs/%s", (name) => {
     await new AsyncFunction(...Object.keys(rank1), "console", body)(...Object.values(rank1), { log });
     expect(expected.length).toBeGreaterThan(0);
     expect(printed.map(compact)).toEqual(expected.map(compact));
+  });
+});
+
+describe("docs/models.md", () => {
+  const row = (place: string): string[] =>
+    new RegExp(`^\\| ${place} \\| (.*) \\|$`, "m").exec(textOf("models.md"))![1]!.split(", ");
+  const [layers, neighbours, host] = ["on the machine", "on the machine, next to such layers", "on the host"].map(row);
+
+  test("lists every operator once", () => {
+    const listed = [...layers!, ...neighbours!, ...host!];
+    const known = [...operators.keys()].filter((name) => name !== "SeparableConv");
+    expect(listed.toSorted()).toEqual(known.toSorted());
+  });
+
+  const functions = "Celu Elu Gelu HardSigmoid HardSwish LeakyRelu Mish Relu Selu Sigmoid Softplus Softsign Tanh";
+  test.each(functions.split(" "))("%s after a layer runs where the page says", async (op) => {
+    const bytes = model({
+      nodes: [node("Conv", ["x", "w"], ["y"]), node(op, ["y"], ["z"])],
+      initializers: [tensor("w", [4, 4, 1, 1])],
+      inputs: [value("x", [1, 4, 2, 2])],
+      outputs: [value("z", [1, 4, 2, 2])],
+      more: { opsetImport: [{ version: 22n }] },
+    });
+    const loaded = await models.loadModel(bytes);
+    const { parts } = await models.explainModel(loaded);
+    loaded.dispose();
+    expect(parts.some(({ place }) => place === "host")).toBe(host!.includes(op));
   });
 });
 
