@@ -22,6 +22,14 @@ import {
   type Limits,
   type Planning,
 } from "./engine/options.ts";
+import type {
+  EngineInfo,
+  FilterCallOptions,
+  Gradient,
+  GradientCallOptions,
+  PlanOptions,
+  PreparedNetwork,
+} from "./engine/types.ts";
 import { checkOneOf, checkOptions, describe, InvalidArgumentError, Rank1Error } from "./errors.ts";
 import type { Filter } from "./factor/filter.ts";
 import { type GradientName, gradientNames, gradientPair, isGradientName } from "./factor/gradients.ts";
@@ -40,9 +48,7 @@ import { keyOf, Programs } from "./run/programs.ts";
 import { isOpaque } from "./run/rows.ts";
 import type { Abortable } from "./run/slices.ts";
 import type { RunOptions } from "./run/stage.ts";
-import type { SweepOptions } from "./run/sweep.ts";
-import type { CallerValue } from "./run/values.ts";
-import { type Verdict, WasmMachine } from "./run/wasm.ts";
+import { WasmMachine } from "./run/wasm.ts";
 import {
   type CheckedImage,
   checkImage,
@@ -53,47 +59,6 @@ import {
   type ImageLike,
   type TensorLike,
 } from "./tensor.ts";
-
-export interface FilterCallOptions extends FilterOptions, CallOptions {
-  /** Takes one solver's plan instead of the cheapest, by its name in `explain`. */
-  strategy?: string;
-}
-
-export interface EngineInfo {
-  backend: "wasm" | "reference";
-  /** Why this backend. */
-  reason: string;
-  /** Elements of 32 bits that one instruction handles. */
-  lanes: number;
-  threads: number;
-  /** Fused multiply-adds. */
-  relaxed: boolean;
-  /** 256-bit code: whether it is generated, why, and what became of each kernel. */
-  wide: { enabled: boolean; reason: string; verdicts: Record<string, Verdict> };
-  /** Bytes of working memory taken so far, and of it those that programs hold for the next call. */
-  bytes: number;
-  programs: { count: number; bytes: number };
-}
-
-/** A network in place. */
-export interface PreparedNetwork {
-  readonly bytes: number;
-  run(
-    inputs: Iterable<readonly [id: string, value: CallerValue]>,
-    outputs: Iterable<readonly [id: string, value: CallerValue]>,
-    options?: SweepOptions,
-  ): Promise<void>;
-  dispose(): void;
-}
-
-export interface Gradient {
-  gx: Image;
-  gy: Image;
-  /** √(gx² + gy²), f32. */
-  magnitude: Image;
-  /** atan2(gy, gx) in radians, f32. */
-  angle: Image;
-}
 
 /** A plan and its key among the programs. */
 interface PlannedFilter {
@@ -106,11 +71,20 @@ interface PlannedFilter {
 /** Plans of recent calls that an engine keeps. */
 const mostPlans = 32;
 
-/** Makes an engine. It starts threads at its first large call, and never keeps a process alive while idle. */
+/**
+ * Makes an engine. It starts threads at its first large call, and never keeps a process alive while idle.
+ *
+ * @throws InvalidArgumentError for an option that is not known or out of range; UnsupportedError for a backend that does
+ * not run here.
+ */
 export async function createEngine(options?: EngineOptions): Promise<Engine> {
   return new Engine(checkEngineOptions(options));
 }
 
+/**
+ * Plans, compiles and runs filters and layers; made by {@link createEngine}. Calls run one after the other, in order. Programs
+ * and packed weights are kept within a quarter of `maxMemory`, so that later calls of the same kind start at once.
+ */
 export class Engine {
   private readonly choice: Choice;
   private readonly limits: Limits;
@@ -132,6 +106,7 @@ export class Engine {
     this.planner = { solvers, profile: builtInProfile, workOf };
   }
 
+  /** What it runs on, and why. */
   info(): EngineInfo {
     const { machine, reason, relaxed, wide } = this.choice;
     const { count, bytes } = this.programs;
@@ -143,22 +118,33 @@ export class Engine {
     };
   }
 
-  /** What filtering such a picture is as a problem: for {@link plan}. */
+  /**
+   * What filtering such a picture is as a problem: for {@link plan}.
+   *
+   * @throws InvalidArgumentError for a malformed picture, filter or option; LimitError for sides above the limits.
+   */
   filterProblem(picture: PictureSpec, filter: Filter, options?: FilterOptions): FilterProblem {
     checkPicture(picture, this.limits);
     return filterProblem(picture, filter, options, this.limits.filterSide);
   }
 
-  /** The cheapest plan, with the candidates that it beat; `strategy` asks for one solver's instead. */
-  plan(problem: Problem, options?: { strategy?: string }): Plan {
-    const { strategy } = checkOptions<{ strategy?: string }>("options", options, ["strategy"]);
+  /**
+   * The cheapest plan, with the candidates that it beat; `strategy` asks for one solver's instead. Runs nothing.
+   *
+   * @throws InvalidArgumentError for what is no problem, and for a strategy that does not apply.
+   */
+  plan(problem: Problem, options?: PlanOptions): Plan {
+    const { strategy } = checkOptions<PlanOptions>("options", options, ["strategy"]);
     checkProblem(problem, "engine.filterProblem or engine.layerProblem");
     return makePlan(problem, this.planner, strategy);
   }
 
   /**
    * Filters a picture: correlation, as image libraries do (`flip` for mathematical convolution). The name of a pair
-   * ("sobel", "scharr", "prewitt", "roberts") means the gradient's magnitude.
+   * ("sobel", "scharr", "prewitt", "roberts") means the gradient's magnitude. The result has the picture's sides and
+   * channels, and its type, saturated, unless `output` is given or the taps sum to zero: then it is signed.
+   *
+   * @throws InvalidArgumentError, LimitError: before anything runs. The signal's reason where it fires.
    */
   async filter(image: ImageLike, filter: Filter, options?: FilterCallOptions): Promise<Image> {
     const given = checkOptions<FilterCallOptions>("options", options, [...filterOptionKeys, ...callKeys, "strategy"]);
@@ -200,15 +186,14 @@ export class Engine {
     return planned;
   }
 
-  /** Both derivatives of a picture, their magnitude and their angle. Options as for {@link filter}. */
-  async gradient(
-    image: ImageLike,
-    options?: FilterOptions & Omit<CallOptions, "out"> & { filter?: GradientName },
-  ): Promise<Gradient> {
+  /**
+   * Both derivatives of a picture, their magnitude and their angle. Options as for {@link filter}.
+   *
+   * @throws As {@link filter}.
+   */
+  async gradient(image: ImageLike, options?: GradientCallOptions): Promise<Gradient> {
     const keys = [...filterOptionKeys, "signal", "onProgress", "filter"] as const;
-    const { filter = "sobel", ...rest } = checkOptions<
-      FilterOptions & Omit<CallOptions, "out"> & { filter?: GradientName }
-    >("options", options, keys);
+    const { filter = "sobel", ...rest } = checkOptions<GradientCallOptions>("options", options, keys);
     const x = checkImage("image", image, this.limits);
     checkRunOptions(rest);
     const [gx, gy] = await this.derivatives(x, checkOneOf("filter", filter, gradientNames), rest);
@@ -227,7 +212,11 @@ export class Engine {
     return { gx, gy, magnitude: like(magnitude), angle: like(angle) };
   }
 
-  /** Runs a plan, made now or stored earlier, on a picture of its size and type. */
+  /**
+   * Runs a plan of a filter, made now or stored earlier, on a picture of its size and type.
+   *
+   * @throws InvalidArgumentError for another picture; Rank1Error with code "UNKNOWN_VERSION" for another version's plan.
+   */
   async run(plan: Plan, image: ImageLike, options?: CallOptions): Promise<Image> {
     const { out, signal, onProgress } = checkOptions<CallOptions>("options", options, callKeys);
     checkRunOptions({ signal, onProgress });
@@ -250,6 +239,8 @@ export class Engine {
    * A convolution. `weight`: [kh, kw, in / groups, out] under NHWC, [out, in / groups, kh, kw] under NCHW. Of this and the
    * other layers: x is [batch, height, width, channels] or [batch, channels, height, width], in 32-bit floats; the packed
    * weights are kept by their arrays, so that an array whose numbers change must be given as another one.
+   *
+   * @throws InvalidArgumentError for shapes that do not fit, and options that the layer does not have.
    */
   async conv2d(x: TensorLike, weight: TensorLike, options?: LayerCallOptions): Promise<F32Tensor> {
     return this.layer(checkLayerCall("conv2d", x, [weight], options));
@@ -275,13 +266,23 @@ export class Engine {
     return this.layer(checkLayerCall("separableConv2d", x, [depthwise, pointwise], options));
   }
 
-  /** What a layer of such shapes is as a problem: for {@link plan} and {@link prepare}. */
+  /**
+   * What a layer is as a problem, for {@link plan} and {@link prepare}. `shapes`: of x and of each weight by name (weight;
+   * depthwise, pointwise; expand, depthwise, project), in the orders of the data format.
+   *
+   * @throws InvalidArgumentError for shapes that do not fit, and options that the layer does not have.
+   */
   layerProblem(kind: LayerKind, shapes: LayerShapes, options?: LayerOptions): LayerProblem {
     return layerProblem(kind, shapes, options);
   }
 
-  /** Packs the weights of a layer once. What it returns holds memory until it is disposed of. */
-  async prepare(problem: LayerProblem, weights: LayerTensors, options?: { strategy?: string }): Promise<PreparedLayer> {
+  /**
+   * Packs the weights of a layer once; its weights and biases by name: weight, bias; depthwise, depthwiseBias, pointwise,
+   * bias; … What it returns holds memory until it is disposed of.
+   *
+   * @throws InvalidArgumentError for weights of other shapes; LimitError where `maxMemory` does not hold them.
+   */
+  async prepare(problem: LayerProblem, weights: LayerTensors, options?: PlanOptions): Promise<PreparedLayer> {
     checkProblem(problem, "engine.layerProblem", "filter");
     const packed = weightsOf(problem, weights);
     const plan = this.plan(findStructure(problem, packed), options);

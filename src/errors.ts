@@ -15,11 +15,15 @@ export const errorCodes = [
 export type ErrorCode = (typeof errorCodes)[number];
 
 interface Details {
+  /** What was wrong. */
   parameter: string;
+  /** What would have been right. */
   expected: string;
+  /** What came in its place. */
   received: string;
   /** A second clause that helps the reader on: "did you mean sobel-x?" */
   hint?: string;
+  /** The error behind this one. */
   cause?: unknown;
 }
 

@@ -2,13 +2,8 @@
 export type { CallOptions } from "./engine/calls.ts";
 export type { LayerCallOptions, LayerRunOptions, LayerTensors, PreparedLayer } from "./engine/layers.ts";
 export type { EngineOptions, Limits, Planning } from "./engine/options.ts";
-export {
-  createEngine,
-  type Engine,
-  type EngineInfo,
-  type FilterCallOptions,
-  type Gradient,
-} from "./engine.ts";
+export type { EngineInfo, FilterCallOptions, Gradient, GradientCallOptions, PlanOptions } from "./engine/types.ts";
+export { createEngine, type Engine } from "./engine.ts";
 export {
   type ErrorCode,
   InvalidArgumentError,
@@ -20,13 +15,26 @@ export {
 } from "./errors.ts";
 export { type ExactTerms, type FilterFactors, factorize } from "./factor/factorize.ts";
 export type { Filter } from "./factor/filter.ts";
+export type { FilterFunctions, FilterLimits, NamedFilter } from "./factor/filter-functions.ts";
 export { type FilterInfo, filters, namedFilters } from "./factor/filters.ts";
 export { type GradientName, gradientNames } from "./factor/gradients.ts";
+export type { Term } from "./factor/integers.ts";
+export type { TruncateOptions } from "./factor/truncate.ts";
 export type { WeightFactors, WeightOptions } from "./factor/weights.ts";
 export { explain } from "./plan/explain.ts";
 export type { FilterOptions, PictureSpec } from "./plan/filter-problem.ts";
 export { type LayerCost, type LayerSpec, layerCost, type StageCost } from "./plan/layer-cost.ts";
 export type { DataFormat, LayerKind, LayerOptions, LayerShapes, Pads } from "./plan/layer-problem.ts";
-export type { Activation, Alpha, Border, Cost, LayerProblem, Plan, Problem } from "./plan/types.ts";
+export type { Activation, Alpha, Border, Cost, FilterProblem, LayerProblem, Plan, Problem } from "./plan/types.ts";
 export type { Verdict } from "./run/wasm.ts";
-export type { DType, F32Tensor, Image, ImageDType, ImageLike, Tensor, TensorLike } from "./tensor.ts";
+export type {
+  DType,
+  F32Tensor,
+  Image,
+  ImageArray,
+  ImageDType,
+  ImageLike,
+  Tensor,
+  TensorLike,
+  TypedArray,
+} from "./tensor.ts";

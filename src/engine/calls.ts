@@ -3,7 +3,9 @@ import { checkFunction, describe, InvalidArgumentError } from "../errors.ts";
 import type { RunOptions } from "../run/stage.ts";
 import { type CheckedImage, type ImageArray, type ImageDType, imageDTypeOf, newArray } from "../tensor.ts";
 
+/** What every call of an engine takes. */
 export interface CallOptions extends RunOptions {
+  /** Stops the call, which then rejects with the signal's reason. The engine stays usable. */
   signal?: AbortSignal;
   /** Takes the result: an array of the output's type and exact length, which must not be the input. */
   out?: ImageArray;

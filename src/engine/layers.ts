@@ -23,7 +23,9 @@ import { type CallOptions, checkApart, checkRunOptions } from "./calls.ts";
 /** Weights and biases of a layer, by name: see {@link layerProblem}; a bias is one number an output. */
 export type LayerTensors = Readonly<Record<string, TensorLike | ArrayLike<number> | undefined>>;
 
+/** What calls of layers take. */
 export interface LayerCallOptions extends LayerOptions, Omit<CallOptions, "out"> {
+  /** One number an output channel, added before the activation. */
   bias?: ArrayLike<number>;
   /** Of the depthwise step of a layer of several. */
   depthwiseBias?: ArrayLike<number>;
@@ -31,7 +33,9 @@ export interface LayerCallOptions extends LayerOptions, Omit<CallOptions, "out">
   out?: Float32Array;
 }
 
+/** What a run of a prepared layer takes. */
 export interface LayerRunOptions extends Omit<CallOptions, "out"> {
+  /** Takes the result: exactly its length, and not the input. */
   out?: Float32Array;
 }
 
@@ -168,6 +172,7 @@ type Enqueue = <T>(signal: AbortSignal | undefined, work: (signal: Abortable) =>
 
 /** A layer whose weights are packed and in place; made by `engine.prepare`. */
 export class PreparedLayer {
+  /** How it is computed: for `explain`. */
   readonly plan: Plan;
   private readonly network: Network;
   private readonly enqueue: Enqueue;

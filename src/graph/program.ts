@@ -1,7 +1,8 @@
 // A compiled network: its parts on an engine, the values that pass between them, and nothing else that is large.
 
 import type { CallOptions } from "../engine/calls.ts";
-import type { Engine, PreparedNetwork } from "../engine.ts";
+import type { PreparedNetwork } from "../engine/types.ts";
+import type { Engine } from "../engine.ts";
 import type { CallerValue, DataFormat } from "../run/values.ts";
 import type { Tensor } from "../tensor.ts";
 import { compile, type MachinePart, type Part } from "./compile.ts";
@@ -12,8 +13,9 @@ import type { Graph, Operators, Spec, Value } from "./types.ts";
 import { newValue, toValue } from "./values.ts";
 import { type Work, worksOf } from "./works.ts";
 
+/** What `model.run` takes. */
 export interface RunOptions extends Pick<CallOptions, "signal" | "onProgress"> {
-  /** Called with the time that each of {@link GraphProgram.works} took, in their order; such a run is on one thread. */
+  /** Called with the time that each piece of work of `explainModel` took, in their order; such a run is on one thread. */
   onWork?: (milliseconds: number, index: number) => void;
 }
 

@@ -21,6 +21,7 @@ export {
   measureProfile,
   type Report,
   type SeparateOptions,
+  type Separation,
   separateModel,
 } from "../separate/index.ts";
 export { type ExplainModelOptions, explainModel, type ModelPlan } from "./explain.ts";

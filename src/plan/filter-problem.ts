@@ -14,6 +14,7 @@ import { checkTruncateOptions } from "../factor/truncate.ts";
 import { type ImageDType, imageDTypes, rangeOf } from "../tensor.ts";
 import type { Alpha, Border, Factors, FilterProblem } from "./types.ts";
 
+/** How a filter is laid over a picture. */
 export interface FilterOptions {
   /** What stands beyond the edges. Default "reflect", which does not repeat the edge pixel. */
   border?: Border;
@@ -21,8 +22,9 @@ export interface FilterOptions {
   borderValue?: number;
   /** The filter's own point [x, y] that lies on the pixel computed. Default [kw >> 1, kh >> 1]. */
   anchor?: readonly [x: number, y: number];
-  /** The result is gain · sum + offset, on top of the filter's own. Defaults 1 and 0. */
+  /** The result is gain · sum + offset, on top of the filter's own. Default 1. */
   gain?: number;
+  /** Added to every result, in the units of the pixels, after `gain`. Default 0. */
   offset?: number;
   /** Turns the filter by 180°: mathematical convolution. Default false: correlation. */
   flip?: boolean;
@@ -38,10 +40,15 @@ export const filterOptionKeys = [
   ...(["border", "borderValue", "anchor", "gain", "offset", "flip", "output", "tolerance", "alpha"] as const),
 ] satisfies (keyof FilterOptions)[];
 
+/** A picture without its pixels: what planning needs of it. */
 export interface PictureSpec {
+  /** In pixels. */
   width: number;
+  /** In pixels. */
   height: number;
+  /** 1 to 4. */
   channels: number;
+  /** Element type. */
   dtype: ImageDType;
   /** The last channel is alpha, as in an ImageData. */
   knownAlpha?: boolean;

@@ -9,6 +9,7 @@ export type DataFormat = "NHWC" | "NCHW";
 /** "same": as TensorFlow pads, the larger half below and right. "valid": not at all. Or [top, left, bottom, right]. */
 export type Pads = "same" | "valid" | readonly [top: number, left: number, bottom: number, right: number];
 
+/** How a layer slides over its input, and what its results go through. */
 export interface LayerOptions {
   /** Default 1; one number means both axes. */
   strides?: number | readonly [y: number, x: number];
@@ -53,6 +54,7 @@ export const layerKinds = {
   invertedResidual: ["expand", "depthwise", "project"],
 } as const;
 
+/** What may be computed as a layer, by the names of TensorFlow and Keras. */
 export type LayerKind = keyof typeof layerKinds;
 
 /** A weight's shape as [kh, kw, inputs a group, outputs a group or multiplier]. */
