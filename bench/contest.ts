@@ -1,4 +1,5 @@
 // One case: everyone prepares, is checked, and then runs in turn, round after round.
+import { setTimeout } from "node:timers/promises";
 import { type Entry, timesOf } from "./results.ts";
 
 export interface Settings {
@@ -11,6 +12,11 @@ export interface Settings {
   longestRace: number;
   /** Milliseconds of one turn at least: short runs are repeated. */
   turn: number;
+  /**
+   * Milliseconds before each turn, none by default. Threads of native runtimes spin for some milliseconds after a run and
+   * take a core from whoever is next.
+   */
+  rest?: number;
 }
 
 /** What one turn gave: milliseconds of each run, and of each run of each of rank1's plans alone. */
@@ -68,7 +74,7 @@ export async function contest<R, C extends Contestant>(
 
 async function race(
   contestants: readonly Contestant[],
-  { rounds, budget, leastRuns, longestRace, turn }: Settings,
+  { rounds, budget, leastRuns, longestRace, turn, rest = 0 }: Settings,
   onRound: (round: number) => void,
 ): Promise<void> {
   const records = contestants.map(({ plans }) => ({
@@ -84,6 +90,7 @@ async function race(
       const at = (i + round) % contestants.length;
       const record = records[at]!;
       if (record.times.length >= leastRuns && record.spent > budget) continue;
+      if (rest > 0) await setTimeout(rest);
       const start = performance.now();
       const { times, programs } = await contestants[at]!.turn(turn);
       record.spent += performance.now() - start;

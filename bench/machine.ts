@@ -1,6 +1,7 @@
 // What the numbers were measured on.
 import { execFileSync } from "node:child_process";
 import { arch, availableParallelism, cpus, loadavg, release, totalmem, type } from "node:os";
+import { join } from "node:path";
 import type { Results } from "./results.ts";
 import { rounded } from "./results.ts";
 
@@ -22,12 +23,12 @@ export function machineName({ cpu, cores }: Results["machine"]): string {
   return `${words.replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "")}-${cores}`;
 }
 
-/** The commit that was measured; "+" where the sources differ from it. */
-export function commitOf(): string {
+/** The commit of a checkout, this one by default; "+" where the sources differ from it. */
+export function commitOf(folder = join(import.meta.dirname, "..")): string {
   try {
     const git = (...args: string[]): string =>
-      execFileSync("git", args, { cwd: import.meta.dirname, encoding: "utf8" }).trim();
-    return `${git("rev-parse", "--short", "HEAD")}${git("status", "--porcelain", "--", "../src") ? "+" : ""}`;
+      execFileSync("git", args, { cwd: folder, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
+    return `${git("rev-parse", "--short", "HEAD")}${git("status", "--porcelain", "--", "src") ? "+" : ""}`;
   } catch {
     return "unknown";
   }

@@ -1,4 +1,4 @@
-// Runs a benchmark: `node run.ts [filters|layers|models] [--quick] [--only <name>] [--rounds <n>]`. See README.md.
+// Runs a benchmark: `node run.ts [filters|layers|models|threads] [--quick] [--only <name>] [--rounds <n>]`. See README.md.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -8,6 +8,7 @@ import { commitOf, describeMachine, machineName } from "./machine.ts";
 import * as models from "./models/measure.ts";
 import type { Request } from "./request.ts";
 import { format, type Measured, type Results, rounded } from "./results.ts";
+import * as threads from "./threads/measure.ts";
 
 interface Contest {
   names: readonly string[];
@@ -19,6 +20,7 @@ const contests: Record<string, Contest> = {
   filters: { ...filters, suffix: "" },
   layers: { ...layers, suffix: "-layers" },
   models: { ...models, suffix: "-models" },
+  threads: { ...threads, suffix: "-threads" },
 };
 
 const { values, positionals } = parseArgs({

@@ -8,8 +8,8 @@ export interface Job<R> {
   /** From arrays of the caller to arrays of the caller; returns the milliseconds that took. */
   run(): Promise<number>;
   /** What the last run made. */
-  result(): R;
-  /** rank1's plans, the chosen one first, without the copies in and out. */
+  result(): R | Promise<R>;
+  /** What is timed beside it: rank1's plans without the copies in and out, the chosen one first. */
   programs?: { plan: string; run(): Promise<number> }[];
   dispose(): void | Promise<void>;
 }

@@ -1,9 +1,19 @@
 // The public face of filters and layers: exports only.
+
+export type { Verdict } from "./backend/wasm/kernels.ts";
 export type { CallOptions } from "./engine/calls.ts";
+export { createEngine, type Engine } from "./engine/engine.ts";
 export type { LayerCallOptions, LayerRunOptions, LayerTensors, PreparedLayer } from "./engine/layers.ts";
 export type { EngineOptions, Limits, Planning } from "./engine/options.ts";
-export type { EngineInfo, FilterCallOptions, Gradient, GradientCallOptions, PlanOptions } from "./engine/types.ts";
-export { createEngine, type Engine } from "./engine.ts";
+export type {
+  EngineInfo,
+  FilterCallOptions,
+  Gradient,
+  GradientOptions,
+  PlanOptions,
+  ValueSpec,
+} from "./engine/types.ts";
+export { EngineValue } from "./engine/values.ts";
 export {
   type ErrorCode,
   InvalidArgumentError,
@@ -26,7 +36,6 @@ export type { FilterOptions, PictureSpec } from "./plan/filter-problem.ts";
 export { type LayerCost, type LayerSpec, layerCost, type StageCost } from "./plan/layer-cost.ts";
 export type { DataFormat, LayerKind, LayerOptions, LayerShapes, Pads } from "./plan/layer-problem.ts";
 export type { Activation, Alpha, Border, Cost, FilterProblem, LayerProblem, Plan, Problem } from "./plan/types.ts";
-export type { Verdict } from "./run/wasm.ts";
 export type {
   DType,
   F32Tensor,

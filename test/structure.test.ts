@@ -21,7 +21,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   factor: ["errors", "tensor"],
   plan: ["errors", "tensor", "factor"],
   wasm: ["errors", "tensor"],
-  kernels: ["errors", "tensor", "factor", "plan", "wasm/assembler.ts"],
+  kernels: ["errors", "tensor", "factor", "plan", "codegen/assembler.ts"],
   run: ["errors", "tensor", "plan", "kernels", "wasm"],
   engine: ["errors", "tensor", "factor", "plan", "kernels", "run"],
   index: ["errors", "tensor", "factor", "plan", "kernels", "run", "engine"],
@@ -148,7 +148,7 @@ describe("the checker", () => {
     ],
     [
       "kernels and the assembler",
-      { "kernels/a.ts": 'import "../wasm/assembler.ts";', "wasm/assembler.ts": "" },
+      { "kernels/a.ts": 'import "../codegen/assembler.ts";', "wasm/assembler.ts": "" },
       undefined,
     ],
     ["kernels and the pool", { "kernels/a.ts": 'import "../wasm/pool.ts";' }, "kernels/a.ts imports wasm/pool.ts"],

@@ -1,18 +1,18 @@
 // What calls with `out` leave for the garbage collector, in a process of its own, whose young generation is large enough
 // that nothing is collected meanwhile: `node --expose-gc --min-semi-space-size=256 --max-semi-space-size=256
-// allocation.ts [wide]` prints bytes a call as JSON.
+// allocation.ts <wide or nothing> <threads>` prints bytes a call as JSON.
 import { PerformanceObserver } from "node:perf_hooks";
-import { createEngine } from "../../src/index.ts";
+import { createEngine, filters } from "../../src/index.ts";
+import { filterOf, optionsOf } from "./call.ts";
 import { cases } from "./cases.ts";
 import { makePicture } from "./picture.ts";
-import { filterOf, optionsOf } from "./rivals/rank1.ts";
 
 const [calls, wide] = [200, process.argv[2] === "wide"];
 const video = cases.find(({ name }) => name === "video")!;
 const picture = makePicture(video.width, video.height, video.channels);
 const out = new Uint8Array(picture.data.length);
-const engine = await createEngine({ threads: 1, wide });
-const [filter, options] = [filterOf(video), { ...optionsOf(video), out }];
+const engine = await createEngine({ threads: Number(process.argv[3]), wide });
+const [filter, options] = [filterOf(video, filters), { ...optionsOf(video), out }];
 
 for (let i = 0; i < 30; i++) await engine.filter(picture, filter, options);
 globalThis.gc!();

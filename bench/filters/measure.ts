@@ -71,6 +71,10 @@ async function measureCold(quick: boolean, say: Request["say"]): Promise<Cold[]>
 
 async function measureAllocations(say: Request["say"]): Promise<Allocation[]> {
   say("allocation");
+  return [await measureAllocation(false, 1), await measureAllocation(true, 1)];
+}
+
+export function measureAllocation(wide: boolean, threads: number): Promise<Allocation> {
   const flags = ["--expose-gc", "--min-semi-space-size=256", "--max-semi-space-size=256"];
-  return [await child(flags, "allocation.ts"), await child(flags, "allocation.ts", "wide")];
+  return child(flags, "allocation.ts", wide ? "wide" : "", `${threads}`);
 }

@@ -63,7 +63,7 @@ const inverted = (side: number, channels: number, middle: number): LayerCase => 
   residual: true,
 });
 
-const depthwiseAlone = (side: number, channels: number, size: number, stride: number): LayerCase => ({
+export const depthwiseAlone = (side: number, channels: number, size: number, stride: number): LayerCase => ({
   name: `depthwise${size}-${name(side, `${channels}`, stride)}`,
   title: `depthwise ${size}×${size} ${title(side, `${channels}`, stride)}`,
   group: "depthwise",

@@ -1,8 +1,8 @@
 // Measures layers: every library computes the same chain of convolutions, each on each number of threads in a process of
 // its own.
 import { join } from "node:path";
-import { measurePeaks } from "../../src/run/peaks.ts";
-import { wideSupport } from "../../src/wasm/wide.ts";
+import { measurePeaks } from "../../src/backend/wasm/peaks.ts";
+import { wideSupport } from "../../src/backend/wasm/wide.ts";
 import { type Contestant, contest, type Settings } from "../contest.ts";
 import { differenceOf } from "../difference.ts";
 import { Remote } from "../remote.ts";
@@ -20,8 +20,8 @@ const script = join(import.meta.dirname, "child.ts");
 export const names = cases.map(({ name }) => name);
 
 /** A rival's process. */
-interface Player {
-  entrant: Entrant;
+export interface Player {
+  entrant: Pick<Entrant, "name">;
   threads: number;
   remote: Remote<LayerCase, Float32Array>;
 }
@@ -66,7 +66,7 @@ async function peaksOf(): Promise<LayerMeasured["peaks"]> {
   return { narrow: await peak(false), wide: wideSupport().supported ? await peak(true) : Number.NaN };
 }
 
-async function layerContest(
+export async function layerContest(
   problem: LayerCase,
   players: readonly Player[],
   settings: Settings & { warmUp: number },

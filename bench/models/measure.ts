@@ -13,16 +13,13 @@ import { summary } from "../tables.ts";
 import { cases, type ModelCase } from "./cases.ts";
 import type { Fresh } from "./fresh.ts";
 import type { FreshResult, ModelCaseResult, ModelCheck, ModelMeasured } from "./results.ts";
-import { judge } from "./judge.ts";
+import { judge, mostDifference } from "./judge.ts";
 import { entrants } from "./rivals/list.ts";
 import type { ModelResult } from "./rivals/rival.ts";
 
 export const names = [...cases.map(({ name }) => name), "fresh"];
 
-/** Of a result from the judge's, over the largest value. */
-const mostDifference = 1e-4;
-
-interface Player {
+export interface Player {
   name: string;
   threads: number;
   remote: Remote<ModelCase, ModelResult>;
@@ -36,20 +33,14 @@ interface ModelContestant extends Contestant {
 export async function measure({ wanted, quick, rounds, say }: Request): Promise<ModelMeasured> {
   say("building the package");
   await buildPackage(join(import.meta.dirname, "..", "..", "dist"));
-  const fresh = wanted("fresh") ? await measureFresh(quick ? 1 : Math.ceil(rounds / 3), say) : [];
+  const single = cases.filter(({ shape: [images] }) => images === 1);
+  const everyone = entrants.map(({ name }) => name);
+  const fresh = wanted("fresh") ? await measureFresh(single, everyone, quick ? 1 : Math.ceil(rounds / 3), say) : [];
   const settings = quick
     ? { rounds, budget: 0, leastRuns: 1, longestRace: 0, turn: 0, warmUp: 0 }
     : { rounds, budget: 2500, leastRuns: 3, longestRace: 20_000, turn: 20, warmUp: 400 };
   const players: Player[] = [];
-  for (const { name } of entrants) {
-    for (const threads of [1, 2]) {
-      const script = join(import.meta.dirname, "child.ts");
-      const remote = await Remote.start<ModelCase, ModelResult>(script, name, threads).catch((error: Error) => {
-        say(`${name}, ${threads} threads, does not take part: ${error.message}`);
-      });
-      if (remote) players.push({ name, threads, remote });
-    }
-  }
+  for (const { name } of entrants) players.push(...(await startPlayers(name, [1, 2], say)));
   const done: ModelCaseResult[] = [];
   for (const problem of cases.filter(({ name }) => wanted(name))) {
     const result = await modelContest(problem, players, settings, say);
@@ -64,7 +55,20 @@ export async function measure({ wanted, quick, rounds, say }: Request): Promise<
   return { rivals, cases: done, fresh, bundle: (await measureSizes()).models };
 }
 
-async function modelContest(
+/** A rival's processes; none of those that cannot start. */
+export async function startPlayers(name: string, threads: readonly number[], say: Request["say"]): Promise<Player[]> {
+  const players: Player[] = [];
+  for (const count of threads) {
+    const script = join(import.meta.dirname, "child.ts");
+    const remote = await Remote.start<ModelCase, ModelResult>(script, name, count).catch((error: Error) => {
+      say(`${name}, ${count} threads, does not take part: ${error.message}`);
+    });
+    if (remote) players.push({ name, threads: count, remote });
+  }
+  return players;
+}
+
+export async function modelContest(
   problem: ModelCase,
   players: readonly Player[],
   settings: Settings & { warmUp: number },
@@ -112,12 +116,17 @@ async function inNewProcess(...args: string[]): Promise<Fresh> {
   return JSON.parse(stdout);
 }
 
-/** One picture for each model: what takes part takes turns. */
-async function measureFresh(repetitions: number, say: Request["say"]): Promise<FreshResult[]> {
+/** What takes part takes turns; models by themselves. */
+export async function measureFresh(
+  problems: readonly ModelCase[],
+  rivals: readonly string[],
+  repetitions: number,
+  say: Request["say"],
+): Promise<FreshResult[]> {
   const all: FreshResult[] = [];
-  for (const { name, title } of cases.filter(({ shape: [images] }) => images === 1)) {
+  for (const { name, title } of problems) {
     const { verdicts } = await inNewProcess("rank1 wide", "1", name).catch(() => ({ verdicts: {} }));
-    const variants = entrants.flatMap(({ name: rival }) =>
+    const variants = rivals.flatMap((rival) =>
       (rival === "rank1 wide" ? [false, true] : [false]).flatMap((cached) =>
         [1, 2].map((threads) => ({ name, title, rival, cached, threads, seen: [] as Fresh[] })),
       ),

@@ -16,7 +16,7 @@ export const modelPage: Page<ModelResults> = {
   ],
 };
 
-function freshSection({ fresh }: ModelResults): string {
+export function freshSection({ fresh }: Pick<ModelResults, "fresh">): string {
   const rows = fresh.map(({ title, rival, cached, threads, library, first, processor, growth }) => [
     title,
     `${rival}${cached ? ", kernels known" : ""}`,

@@ -1,19 +1,28 @@
 // What the calls of an engine have in common: their options and where results go.
 import { checkFunction, describe, InvalidArgumentError } from "../errors.ts";
-import type { RunOptions } from "../run/stage.ts";
-import { type CheckedImage, type ImageArray, type ImageDType, imageDTypeOf, newArray } from "../tensor.ts";
+import { type CheckedImage, type ImageArray, type ImageDType, type Image, imageDTypeOf, newArray, type Tensor } from "../tensor.ts";
+import { EngineValue } from "./values.ts";
 
-/** What every call of an engine takes. */
-export interface CallOptions extends RunOptions {
+/** How a call runs. */
+export interface CallHooks {
   /** Stops the call, which then rejects with the signal's reason. The engine stays usable. */
   signal?: AbortSignal;
-  /** Takes the result: an array of the output's type and exact length, which must not be the input. */
-  out?: ImageArray;
+  /** Called now and then with the share that is done, from 0 to 1. */
+  onProgress?: (done: number) => void;
+}
+
+/** What every call of an engine takes. */
+export interface CallOptions extends CallHooks {
+  /**
+   * Takes the result: an array of the output's type and exact length, an Image or Tensor that holds one, or a value of
+   * `engine.alloc`. It must not be the input.
+   */
+  out?: ImageArray | Image | Tensor | EngineValue;
 }
 
 export const callKeys = ["out", "signal", "onProgress"] as const;
 
-export function checkRunOptions({ signal, onProgress }: RunOptions): void {
+export function checkRunOptions({ signal, onProgress }: CallHooks): void {
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
     throw new InvalidArgumentError({ parameter: "signal", expected: "an AbortSignal", received: describe(signal) });
   }
@@ -21,14 +30,39 @@ export function checkRunOptions({ signal, onProgress }: RunOptions): void {
 }
 
 /** Checks `out`, or makes the array that is returned. */
-export function checkOut(out: unknown, x: CheckedImage, dtype: ImageDType): ImageArray {
-  if (out === undefined) return newArray(dtype, x.data.length);
-  const expected = `${dtype} elements, ${x.data.length} of them`;
-  const array = out as ImageArray;
-  if (imageDTypeOf(out) !== dtype || array.length !== x.data.length) {
-    throw new InvalidArgumentError({ parameter: "out", expected, received: describe(out) });
+export function checkOut(
+  out: unknown,
+  x: Pick<CheckedImage, "width" | "height" | "channels" | "data"> | PictureValue,
+  dtype: ImageDType,
+): ImageArray | EngineValue {
+  const length = x.width * x.height * x.channels;
+  if (out === undefined) return newArray(dtype, length);
+  const expected = `${dtype} elements, ${length} of them`;
+  const refuse = (): InvalidArgumentError =>
+    new InvalidArgumentError({ parameter: "out", expected, received: describe(arrayIn(out)) });
+  if (out instanceof EngineValue) {
+    const sides = [x.height, x.width, x.channels].join();
+    if (out.dtype !== dtype || out.shape.join() !== sides) throw refuse();
+    if (out !== x.data) return out;
+    throw new InvalidArgumentError({ parameter: "out", expected: "another value than the image", received: "the same" });
   }
-  return checkApart(array, x.data, "the image");
+  const array = arrayIn(out) as ImageArray;
+  if (imageDTypeOf(array) !== dtype || array.length !== length) throw refuse();
+  return x.data instanceof EngineValue ? array : checkApart(array, x.data, "the image");
+}
+
+/** The array in an Image or a Tensor; anything else as it is. */
+export const arrayIn = (out: unknown): unknown =>
+  !ArrayBuffer.isView(out) && typeof out === "object" && out !== null && "data" in out ? out.data : out;
+
+/** A picture inside the engine. */
+export interface PictureValue {
+  width: number;
+  height: number;
+  channels: number;
+  dtype: ImageDType;
+  data: EngineValue;
+  knownAlpha?: boolean;
 }
 
 /** Checks that `out` shares no memory with the input. */

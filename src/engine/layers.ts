@@ -1,5 +1,7 @@
 // Layers of an engine: weights are checked, put into one order, packed into a network of one layer, and kept by the arrays
 // that hold them.
+import type { Program, RunOptions, TensorBinding } from "../backend/backend.ts";
+import type { Abortable } from "../backend/slices.ts";
 import { checkOptions, describe, InvalidArgumentError } from "../errors.ts";
 import { splitDepthwise } from "../factor/depthwise.ts";
 import type { LayerWeights } from "../kernels/kernel.ts";
@@ -13,30 +15,37 @@ import {
   weightShapes,
 } from "../plan/layer-problem.ts";
 import type { LayerProblem, Plan, ValueSpec } from "../plan/types.ts";
-import type { Network } from "../run/network.ts";
-import type { Abortable } from "../run/slices.ts";
-import type { RunOptions } from "../run/stage.ts";
-import type { CallerValue } from "../run/values.ts";
 import { checkTensor, type F32Tensor, type TensorLike } from "../tensor.ts";
-import { type CallOptions, checkApart, checkRunOptions } from "./calls.ts";
+import { arrayIn, type CallHooks, checkApart, checkRunOptions } from "./calls.ts";
+import type { IntoValue } from "./types.ts";
+import { EngineValue, innerOf } from "./values.ts";
 
 /** Weights and biases of a layer, by name: see {@link layerProblem}; a bias is one number an output. */
 export type LayerTensors = Readonly<Record<string, TensorLike | ArrayLike<number> | undefined>>;
 
 /** What calls of layers take. */
-export interface LayerCallOptions extends LayerOptions, Omit<CallOptions, "out"> {
+export interface LayerCallOptions extends LayerOptions, CallHooks {
   /** One number an output channel, added before the activation. */
   bias?: ArrayLike<number>;
   /** Of the depthwise step of a layer of several. */
   depthwiseBias?: ArrayLike<number>;
-  /** Takes the result: exactly its length, and not the input. */
-  out?: Float32Array;
+  /** Takes the result: an array of exactly its length, a Tensor that holds one, or a value of its shape; not the input. */
+  out?: LayerOut;
 }
 
 /** What a run of a prepared layer takes. */
-export interface LayerRunOptions extends Omit<CallOptions, "out"> {
-  /** Takes the result: exactly its length, and not the input. */
-  out?: Float32Array;
+export interface LayerRunOptions extends CallHooks {
+  /** As of {@link LayerCallOptions}. */
+  out?: LayerOut;
+}
+
+/** Where the result of a layer goes. */
+export type LayerOut = Float32Array | TensorLike | EngineValue;
+
+/** What a layer reads: a tensor, or a value of the engine. */
+interface LayerInput {
+  readonly shape: readonly number[];
+  readonly data: Float32Array | EngineValue;
 }
 
 const callKeys = ["bias", "out", "signal", "onProgress"] as const;
@@ -44,7 +53,7 @@ const callKeys = ["bias", "out", "signal", "onProgress"] as const;
 /** The parts of a call of a layer: its problem, its input, its weights in TensorFlow's order, how to run it. */
 export interface LayerCall {
   problem: LayerProblem;
-  x: F32Tensor;
+  x: LayerInput;
   tensors: LayerTensors;
   run: LayerRunOptions;
 }
@@ -52,7 +61,7 @@ export interface LayerCall {
 /** Checks a call of one of the layer kinds. */
 export function checkLayerCall(
   kind: LayerKind,
-  input: TensorLike,
+  input: TensorLike | EngineValue,
   given: readonly TensorLike[],
   options: LayerCallOptions | undefined,
 ): LayerCall {
@@ -60,7 +69,7 @@ export function checkLayerCall(
   const all = checkOptions<LayerCallOptions>("options", options, [...layerOptionKeys[kind], ...callKeys, ...biases]);
   const { bias, depthwiseBias, out, signal, onProgress, ...layerOptions } = all;
   checkRunOptions({ signal, onProgress });
-  const x = checkTensor("x", input, 4);
+  const x = checkInput(input);
   const weights = layerKinds[kind].map((name, i): [string, F32Tensor] => [name, checkTensor(name, given[i], 4)]);
   const shapes = Object.fromEntries(weights.map(([name, { shape }]) => [name, shape]));
   const problem = layerProblem(kind, { x: x.shape, ...shapes }, layerOptions);
@@ -130,27 +139,35 @@ export function planesLast(data: Float32Array, outputs: number, inputs: number, 
   return moved;
 }
 
-/** Runs a network of one layer on checked arrays. */
+/** A tensor of four sides, or such a value. */
+function checkInput(input: TensorLike | EngineValue): LayerInput {
+  if (!(input instanceof EngineValue)) return checkTensor("x", input, 4);
+  if (input.shape.length === 4 && input.dtype === "f32") return { shape: input.shape, data: input };
+  const [expected, received] = ["a value of four sides in f32", `[${input.shape.join(", ")}] in ${input.dtype}`];
+  throw new InvalidArgumentError({ parameter: "x", expected, received });
+}
+
+/** Runs a program of one layer on checked arrays. */
 export async function runLayer(
   problem: LayerProblem,
-  network: Network,
-  x: F32Tensor,
-  out: Float32Array | undefined,
+  program: Program,
+  x: LayerInput,
+  out: Float32Array | EngineValue | undefined,
   options: RunOptions,
-): Promise<F32Tensor> {
+): Promise<F32Tensor | EngineValue> {
   const { dataFormat: format } = problem;
   const data = out ?? new Float32Array(lengthOf(problem.y));
-  const value = (shape: readonly number[], data: Float32Array): CallerValue => {
+  const bind = (shape: readonly number[], data: Float32Array | EngineValue): TensorBinding => {
     const [images, height, width, channels] = shape as [number, number, number, number];
-    return { data, format, images, height, width, channels };
+    return { kind: "tensor", data: innerOf(data), format, images, height, width, channels };
   };
   const members = problem.kind === "depthwise" ? problem.depthMultiplier : 1;
-  await network.run(
-    new Map([["x", value(problem.x.shape, x.data)]]),
-    new Map([["y", { ...value(problem.y.shape, data), members }]]),
+  await program.run(
+    new Map([["x", bind(problem.x.shape, x.data)]]),
+    new Map([["y", { ...bind(problem.y.shape, data), members }]]),
     options,
   );
-  return { shape: callerShape(problem.y.shape, format), data };
+  return data instanceof EngineValue ? data : { shape: callerShape(problem.y.shape, format), data };
 }
 
 /** [batch, height, width, channels] in the caller's order. */
@@ -161,11 +178,24 @@ function callerShape([n, h, w, c]: readonly number[], format: LayerProblem["data
 const lengthOf = ({ shape }: ValueSpec): number => shape.reduce((product, side) => product * side, 1);
 
 /** Checks `out`, where it is given. What is returned without it is made once the layer is known to fit memory. */
-export function checkLayerOut({ y }: LayerProblem, x: F32Tensor, out: unknown): Float32Array | undefined {
+export function checkLayerOut(
+  { y, dataFormat }: LayerProblem,
+  x: LayerInput,
+  out: unknown,
+): Float32Array | EngineValue | undefined {
   if (out === undefined) return undefined;
-  if (out instanceof Float32Array && out.length === lengthOf(y)) return checkApart(out, x.data, "x");
+  if (out instanceof EngineValue) {
+    const wanted = callerShape(y.shape, dataFormat);
+    if (out.shape.join() === wanted.join() && out.dtype === "f32" && out !== x.data) return out;
+    const expected = `a value of [${wanted.join(", ")}] in f32, and not x`;
+    const received = out === x.data ? "x" : `[${out.shape.join(", ")}] in ${out.dtype}`;
+    throw new InvalidArgumentError({ parameter: "out", expected, received });
+  }
+  const array = arrayIn(out);
+  if (array instanceof Float32Array && array.length === lengthOf(y))
+    return x.data instanceof EngineValue ? array : checkApart(array, x.data, "x");
   const expected = `a Float32Array of ${lengthOf(y)} elements`;
-  throw new InvalidArgumentError({ parameter: "out", expected, received: describe(out) });
+  throw new InvalidArgumentError({ parameter: "out", expected, received: describe(array) });
 }
 
 type Enqueue = <T>(signal: AbortSignal | undefined, work: (signal: Abortable) => Promise<T>) => Promise<T>;
@@ -174,40 +204,42 @@ type Enqueue = <T>(signal: AbortSignal | undefined, work: (signal: Abortable) =>
 export class PreparedLayer {
   /** How it is computed: for `explain`. */
   readonly plan: Plan;
-  private readonly network: Network;
+  private readonly program: Program;
   private readonly enqueue: Enqueue;
 
   /** @internal Use `engine.prepare`. */
-  constructor(plan: Plan, network: Network, enqueue: Enqueue) {
+  constructor(plan: Plan, program: Program, enqueue: Enqueue) {
     this.plan = plan;
-    this.network = network;
+    this.program = program;
     this.enqueue = enqueue;
   }
 
   /** Bytes of working memory that it holds. */
   get bytes(): number {
-    return this.network.bytes;
+    return this.program.bytes;
   }
 
   /** Runs the layer on an input of the shape that it was prepared for. */
-  async run(input: TensorLike, options?: LayerRunOptions): Promise<F32Tensor> {
+  run(input: TensorLike | EngineValue, options: LayerRunOptions & IntoValue): Promise<EngineValue>;
+  run(input: TensorLike | EngineValue, options?: LayerRunOptions): Promise<F32Tensor>;
+  async run(input: TensorLike | EngineValue, options?: LayerRunOptions): Promise<F32Tensor | EngineValue> {
     const given = checkOptions<LayerRunOptions>("options", options, ["out", "signal", "onProgress"]);
     const { out, signal, onProgress } = given;
     checkRunOptions({ signal, onProgress });
     const problem = this.plan.problem as LayerProblem;
-    const x = checkTensor("x", input, 4);
+    const x = checkInput(input);
     const wanted = callerShape(problem.x.shape, problem.dataFormat);
     if (x.shape.join() !== wanted.join()) {
       const [expected, received] = [`the layer's [${wanted.join(", ")}]`, `[${x.shape.join(", ")}]`];
       throw new InvalidArgumentError({ parameter: "x", expected, received });
     }
     const target = checkLayerOut(problem, x, out);
-    return this.enqueue(signal, (signal) => runLayer(problem, this.network, x, target, { signal, onProgress }));
+    return this.enqueue(signal, (signal) => runLayer(problem, this.program, x, target, { signal, onProgress }));
   }
 
   /** Frees its memory, after the calls that wait; later calls are rejected. */
   dispose(): void {
-    this.enqueue(undefined, async () => this.network.dispose()).catch(() => {});
+    this.enqueue(undefined, async () => this.program.dispose()).catch(() => {});
   }
 }
 

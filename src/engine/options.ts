@@ -1,4 +1,7 @@
 // What an engine is made of: its options, checked before anything is started.
+
+import { type BackendName, type Choice, chooseBackend } from "../backend/choose.ts";
+import { type Verdict, verdictNames } from "../backend/wasm/kernels.ts";
 import {
   checkBoolean,
   checkFunction,
@@ -8,8 +11,6 @@ import {
   describe,
   InvalidArgumentError,
 } from "../errors.ts";
-import { type Backend, type Choice, chooseMachine } from "../run/choose.ts";
-import { type Verdict, verdictNames } from "../run/wasm.ts";
 
 /** What an engine refuses as too large, before it takes any memory. */
 export interface Limits {
@@ -26,7 +27,7 @@ const defaultLimits: Limits = { side: 1 << 20, pixels: 2 ** 30, filterSide: 2049
 /** What an engine is made with; all of it may be left out. */
 export interface EngineOptions {
   /** "auto" (default): WebAssembly where it runs, else the reference loops. "webgpu" is refused: there is none yet. */
-  backend?: Backend;
+  backend?: BackendName;
   /** Threads that work, the caller's included. Default: what the machine has, and one where a call is over in a moment. */
   threads?: number;
   /** Equal bits on every machine: no fused multiply-adds. Default false. */
@@ -62,7 +63,7 @@ export interface CheckedOptions {
   maxMemory: number;
 }
 
-/** Checks options and chooses the machine. */
+/** Checks options and chooses the backend. */
 export function checkEngineOptions(options?: EngineOptions): CheckedOptions {
   const keys = [
     "backend",
@@ -85,7 +86,7 @@ export function checkEngineOptions(options?: EngineOptions): CheckedOptions {
   const backend = given.backend ?? "auto";
   const planning = checkOneOf("planning", given.planning ?? "predicted", ["predicted", "measured"] as const);
   const maxMemory = checkInteger("maxMemory", given.maxMemory ?? 2 ** 30, { min: 2 ** 20, max: 2 ** 32 - 65536 });
-  const choice = chooseMachine({
+  const choice = chooseBackend({
     backend: checkOneOf("backend", backend, ["auto", "wasm", "webgpu", "reference"] as const),
     threads: given.threads === undefined ? undefined : checkInteger("threads", given.threads, { min: 1, max: 64 }),
     deterministic: checkBoolean("deterministic", given.deterministic ?? false),

@@ -1,11 +1,10 @@
 // What the calls of an engine take and give, and what it says of itself.
+import type { Verdict } from "../backend/wasm/kernels.ts";
 import type { GradientName } from "../factor/gradients.ts";
 import type { FilterOptions } from "../plan/filter-problem.ts";
-import type { SweepOptions } from "../run/sweep.ts";
-import type { CallerValue } from "../run/values.ts";
-import type { Verdict } from "../run/wasm.ts";
-import type { Image } from "../tensor.ts";
-import type { CallOptions } from "./calls.ts";
+import type { F32Tensor, Image, ImageArray, ImageDType } from "../tensor.ts";
+import type { CallHooks, CallOptions } from "./calls.ts";
+import type { EngineValue } from "./values.ts";
 
 /** What `engine.filter` takes. */
 export interface FilterCallOptions extends FilterOptions, CallOptions {
@@ -46,9 +45,20 @@ export interface EngineInfo {
 }
 
 /** What `engine.gradient` takes. */
-export interface GradientCallOptions extends FilterOptions, Omit<CallOptions, "out"> {
+export interface GradientOptions extends FilterOptions, CallHooks {
   /** Which pair of derivatives. Default "sobel". */
   filter?: GradientName;
+  /** Takes the results: gx and gy in the type that the filters give, magnitude and angle in f32. */
+  out?: {
+    /** Takes the derivative along x. */
+    gx?: ImageArray;
+    /** Takes the derivative along y. */
+    gy?: ImageArray;
+    /** Takes √(gx² + gy²). */
+    magnitude?: Float32Array;
+    /** Takes atan2(gy, gx), in radians. */
+    angle?: Float32Array;
+  };
 }
 
 /** What `engine.plan` and `engine.prepare` take. */
@@ -57,16 +67,33 @@ export interface PlanOptions {
   strategy?: string;
 }
 
-/** A network in place. */
-export interface PreparedNetwork {
-  readonly bytes: number;
-  run(
-    inputs: Iterable<readonly [id: string, value: CallerValue]>,
-    outputs: Iterable<readonly [id: string, value: CallerValue]>,
-    options?: SweepOptions,
-  ): Promise<void>;
-  dispose(): void;
+/** Of a call whose result stays in the engine. */
+export interface IntoValue {
+  /** Takes the result: made by `engine.alloc`, and not the input. */
+  out: EngineValue;
 }
+
+/** What is given room inside an engine: a picture, or a value of any shape. */
+export type ValueSpec =
+  | {
+      /** In pixels. */
+      width: number;
+      /** In pixels. */
+      height: number;
+      /** 1 to 4. */
+      channels: number;
+      /** Element type. Default "u8". */
+      dtype?: ImageDType;
+    }
+  | {
+      /** Sides, the outermost first. */
+      shape: readonly number[];
+      /** Element type. Default "f32". */
+      dtype?: ImageDType;
+    };
+
+/** What a layer's call resolves to: the value that takes the result, where one is given. */
+export type LayerResult<O> = O extends { out: EngineValue } ? EngineValue : F32Tensor;
 
 /** Both derivatives of a picture, and what follows from them. */
 export interface Gradient {

@@ -1,9 +1,9 @@
 // A network becomes parts: nodes on the host, and plans of many stages that the machine runs in one go. A part's plan holds
 // all layers that need no more of the host than the parts before have given.
-import type { Engine } from "../engine.ts";
+import type { Engine } from "../engine/engine.ts";
 import type { LayerWeights } from "../kernels/kernel.ts";
 import type { BufferSpec, Cost, Stage } from "../plan/types.ts";
-import type { DataFormat } from "../run/values.ts";
+import type { DataFormat } from "../backend/backend.ts";
 import { joiningRules } from "./joining.ts";
 import { layerRules } from "./lower.ts";
 import type { Lowered, LoweringContext } from "./lowering.ts";
@@ -106,21 +106,7 @@ function machinePart(nodes: GraphNode[], lowered: ReadonlyMap<GraphNode, Lowered
 /** The machine's pixels as they lie: what the node, a transpose, wants of its input. */
 const leaving = ({ inputs, outputs }: GraphNode): Write => ({ name: outputs[0]!, id: inputs[0]!, format: "NHWC" });
 
-/** One buffer a value, with room for all who read it. */
-function mergeBuffers(buffers: readonly BufferSpec[]): BufferSpec[] {
-  const merged = new Map<string, BufferSpec>();
-  for (const buffer of buffers) {
-    const known = merged.get(buffer.id);
-    if (!known) {
-      merged.set(buffer.id, buffer);
-      continue;
-    }
-    const { left = 0, right = 0 } = buffer;
-    const sides = { left: Math.max(left, known.left ?? 0), right: Math.max(right, known.right ?? 0) };
-    merged.set(buffer.id, {
-      ...{ ...known, ...sides, width: buffer.width - left - right + sides.left + sides.right },
-      ...{ above: Math.max(buffer.above, known.above), below: Math.max(buffer.below, known.below) },
-    });
-  }
-  return [...merged.values()];
-}
+/** One buffer a value. */
+const mergeBuffers = (buffers: readonly BufferSpec[]): BufferSpec[] => [
+  ...new Map(buffers.toReversed().map((buffer) => [buffer.id, buffer])).values(),
+].toReversed();

@@ -153,7 +153,7 @@ const pool =
       ...{ family: "pool", op, size: sides, strides, dilations, pads: [pads[0], pads[1]], countOutside },
       ...{ height: x[1]!, width: x[2]! },
     };
-    const buffers = [arena(from, sidesOf(x), { window, y: sidesOf(y) }), wholeValue(to, y)];
+    const buffers = [wholeValue(from, x), wholeValue(to, y)];
     const step = { name: node.op, kernel, reads: [from], writes: to };
     return stage(buffers, [step]);
   };

@@ -1,9 +1,8 @@
 // A compiled network: its parts on an engine, the values that pass between them, and nothing else that is large.
 
-import type { CallOptions } from "../engine/calls.ts";
-import type { PreparedNetwork } from "../engine/types.ts";
-import type { Engine } from "../engine.ts";
-import type { CallerValue, DataFormat } from "../run/values.ts";
+import type { DataFormat, Program, TensorBinding } from "../backend/backend.ts";
+import type { CallHooks } from "../engine/calls.ts";
+import type { Engine } from "../engine/engine.ts";
 import type { Tensor } from "../tensor.ts";
 import { compile, type MachinePart, type Part } from "./compile.ts";
 import { compute, outputsOf } from "./evaluate.ts";
@@ -14,7 +13,7 @@ import { newValue, toValue } from "./values.ts";
 import { type Work, worksOf } from "./works.ts";
 
 /** What `model.run` takes. */
-export interface RunOptions extends Pick<CallOptions, "signal" | "onProgress"> {
+export interface RunOptions extends CallHooks {
   /** Called with the time that each piece of work of `explainModel` took, in their order; such a run is on one thread. */
   onWork?: (milliseconds: number, index: number) => void;
 }
@@ -24,7 +23,7 @@ export class GraphProgram {
   private readonly graph: Graph;
   private readonly specs: ReadonlyMap<string, Spec>;
   private readonly operators: Operators;
-  private readonly networks: ReadonlyMap<MachinePart, PreparedNetwork>;
+  private readonly networks: ReadonlyMap<MachinePart, Program>;
   /** Results that no caller sees: written again at each run, since fresh memory takes longer than most host nodes. */
   private readonly kept = new Map<string, Value>();
   private readonly constants: ReadonlyMap<string, Value>;
@@ -37,7 +36,7 @@ export class GraphProgram {
     specs: ReadonlyMap<string, Spec>,
     operators: Operators,
     parts: readonly Part[],
-    networks: ReadonlyMap<MachinePart, PreparedNetwork>,
+    networks: ReadonlyMap<MachinePart, Program>,
   ) {
     this.graph = graph;
     this.specs = specs;
@@ -58,7 +57,7 @@ export class GraphProgram {
     const optimised = optimize(graph, operators, inputs);
     const specs = infer(optimised, operators, inputs);
     const parts = compile(optimised, specs, engine);
-    const networks = new Map<MachinePart, PreparedNetwork>();
+    const networks = new Map<MachinePart, Program>();
     try {
       for (const part of parts) {
         if (part.kind !== "machine") continue;
@@ -133,7 +132,7 @@ export class GraphProgram {
     for (const { name } of part.writes) values.set(name, this.room(name, this.specs.get(name)!));
     const reads = part.reads.map((name) => [name, callerValue(values.get(name)!, "NCHW")] as const);
     const writes = part.writes.map(({ name, id, format }) => [id, callerValue(values.get(name)!, format)] as const);
-    await this.networks.get(part)!.run(reads, writes, { signal, onProgress, onStage });
+    await this.networks.get(part)!.run(new Map(reads), new Map(writes), { signal, onProgress, onStage });
     onStage?.();
   }
 
@@ -179,8 +178,8 @@ function stopwatch(tell: (milliseconds: number, index: number) => void): () => v
   };
 }
 
-function callerValue({ shape, data }: Value, format: DataFormat): CallerValue {
+function callerValue({ shape, data }: Value, format: DataFormat): TensorBinding {
   const [images, ...sides] = shape as [number, number, number, number];
   const [height, width, channels] = format === "NHWC" ? sides : [sides[1], sides[2], sides[0]];
-  return { data: data as Float32Array, format, images, height, width, channels };
+  return { kind: "tensor", data: data as Float32Array, format, images, height, width, channels };
 }

@@ -1,5 +1,5 @@
 // How long a network takes on a machine, as the cost model has it: a network's work has five rates.
-import type { Engine } from "../engine.ts";
+import type { Engine } from "../engine/engine.ts";
 import { workOf } from "../kernels/table.ts";
 import { costOf } from "../plan/cost.ts";
 import { builtInProfile } from "../plan/profile.ts";

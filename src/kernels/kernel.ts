@@ -1,7 +1,7 @@
 // What a kernel is: one family of strip operations with its specification (plain f64 loops) and its generated twin.
 import type { BufferSpec, KernelSpec, Work } from "../plan/types.ts";
 import type { TypedArray } from "../tensor.ts";
-import type { ModuleBuilder } from "../wasm/assembler.ts";
+import type { FunctionBuilder, Local, ModuleBuilder } from "../codegen/assembler.ts";
 
 /** The buffers that a step touches; kernels take their sizes from here. */
 export interface StepBuffers {
@@ -23,6 +23,41 @@ export interface CodeMode {
   wide: boolean;
 }
 
+/** What every kernel is called with, in this order: one signature serves all, so that one driver calls all. */
+export interface KernelArguments {
+  /** Rows of the grid; with none the code does nothing, but is compiled. */
+  rows: Local;
+  /** Address of the parameter block. */
+  params: Local;
+  /** The first row of the output. */
+  first: Local;
+  /** Address of scratch, where the kernel asks for it. */
+  scratch: Local;
+  /** Tables of row pointers: of what is written, and of up to three buffers that are read. */
+  target: Local;
+  sources: readonly [Local, Local, Local];
+}
+
+export const kernelArity = 8;
+
+/** Defines a kernel's function. */
+export function defineKernel(
+  module: ModuleBuilder,
+  name: string,
+  build: (f: FunctionBuilder, args: KernelArguments) => void,
+): void {
+  module.define(name, Array(kernelArity).fill("i32"), (f) => {
+    const [rows, params, first, scratch, target, ...sources] = f.params as [Local, Local, Local, Local, Local];
+    build(f, { rows, params, first, scratch, target, sources: sources as unknown as KernelArguments["sources"] });
+  });
+}
+
+/** From the first unit of output channels on, before the end. */
+export interface Units {
+  first: number;
+  end: number;
+}
+
 /** Weights of one step, in the orders of TensorFlow. */
 export interface LayerWeights {
   weight: ArrayLike<number>;
@@ -35,20 +70,21 @@ export interface Kernel<S extends KernelSpec = KernelSpec> {
   reference(spec: S, reads: Rows[], write: Rows, rows: number, first: number): void;
   /** Names the generated code: equal names, equal code. */
   entry(spec: S, buffers: StepBuffers, mode: CodeMode): string;
-  /** Generates a function (rows, params, ...tables of row pointers: reads, then write). */
+  /** Generates a function of {@link KernelArguments}, by {@link defineKernel}. */
   emit(module: ModuleBuilder, name: string, spec: S, buffers: StepBuffers, mode: CodeMode): void;
   /** What one output row costs. */
   work(spec: S, buffers: StepBuffers): Work;
   /** Elements that generated code loads for one output row; where absent, one for each multiplication and addition. */
   loads?(spec: S, buffers: StepBuffers, mode: CodeMode): number;
-  /** The parameter block that the generated code reads: sizes and taps. */
-  params(spec: S, buffers: StepBuffers): Uint8Array;
+  /** The parameter block that the generated code reads: sizes and taps; for some units of output channels only. */
+  params(spec: S, buffers: StepBuffers, units?: Units): Uint8Array;
+  /** Units of output channels among which the work on one row can be split, and the bytes of weights of each. */
+  units?(spec: S): number;
+  unitBytes?(spec: S): number;
   /** Puts a layer's weights in the order that the kernel reads, for a given input, into zeros. */
   pack?(spec: S, input: BufferSpec, weights: LayerWeights, packed: Float32Array): void;
-  /** Bytes of scratch that the code needs for so many rows: it gets their address before the table of results. */
+  /** Bytes of scratch that the code needs for so many rows. */
   scratch?(spec: S, write: BufferSpec, rows: number): number;
-  /** The code is told the first row of the output, after the tables that it reads (doubled: odd words are addresses). */
-  positioned?: boolean;
   /** How many elements past its last a row, and rows past its last a strip, must allow to be read and written. */
   overrun: { elements: number; rows: number };
 }

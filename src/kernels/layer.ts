@@ -1,5 +1,6 @@
 // What the solvers of layers share: whole values in the arena, weights, steps, and the grid.
 import { grainFor, rowBytes } from "../plan/cost.ts";
+import { stepRows } from "../plan/strips.ts";
 import type {
   Activation,
   BufferSpec,
@@ -27,33 +28,13 @@ export const sidesOf = ([images, height, width, channels]: readonly number[]): S
   ...{ images: images!, height: height!, width: width!, channels: paddedChannels(channels!) },
 });
 
-/** Pixels of zeros around a value, as the window of its reader needs them: [top, left, bottom, right]. */
-function padsOf({ size, strides, dilations, pads }: Window, x: Sides, y: Sides): number[] {
-  const beyond = (axis: 0 | 1, inSide: number, outSide: number): number =>
-    Math.max(0, (outSide - 1) * strides[axis] + (size[axis] - 1) * dilations[axis] - pads[axis] - (inSide - 1));
-  return [pads[0], pads[1], beyond(0, x.height, y.height), beyond(1, x.width, y.width)];
-}
-
 const plain = { dtype: "f32", stride: 1, above: 0, below: 0 } as const;
 
-/** A whole value, with room for the window that reads it. */
-export function arena(id: string, sides: Sides, reader?: { window: Window; y: Sides }): BufferSpec {
-  const [above, left, below, right] = reader ? padsOf(reader.window, sides, reader.y) : [0, 0, 0, 0];
-  const { images, height, width, channels } = sides;
-  return {
-    ...{ id, scope: "arena", dtype: "f32", width: left! + width + right!, channels, stride: 1 },
-    ...{ above: above!, below: below!, left, right, height, images },
-  };
-}
+/** A whole value. */
+export const arena = (id: string, sides: Sides): BufferSpec => ({ ...plain, id, scope: "arena", ...sides });
 
 /** The rows of a value that one strip of its reader needs. */
-export function stripOf(id: string, sides: Sides, reader?: { window: Window; y: Sides }): BufferSpec {
-  const value = arena(id, sides, reader);
-  if (!reader) return { ...value, scope: "strip" };
-  const { size, strides, dilations, pads } = reader.window;
-  const below = (size[0] - 1) * dilations[0] - pads[0];
-  return { ...value, scope: "strip", stride: strides[0], above: pads[0], below: Math.max(value.below, below) };
-}
+export const stripOf = (id: string, sides: Sides): BufferSpec => ({ ...arena(id, sides), scope: "strip" });
 
 export const weights = (id: string, elements: number): BufferSpec => ({
   ...plain,
@@ -67,16 +48,10 @@ export const windowOf = ({ size, strides, dilations, pads }: Window): LayerWindo
   ...{ size, strides, dilations, pads: [pads[0], pads[1]] },
 });
 
-/** The tile that wastes least on so many pixels: 6 at a time are fastest, and what is over costs a whole tile. */
-export function tileFor(pixels: number): number {
-  const slots = (tile: number): number => Math.ceil(pixels / tile) * tile * (1 + 0.06 * (6 - tile));
-  return [6, 5, 4].reduce((best, tile) => (slots(tile) < slots(best) ? tile : best));
-}
-
 type ConvOptions = Pick<ConvSpec, "inputs" | "outputs" | "activation"> & Partial<ConvSpec>;
 
-export const convSpec = (options: ConvOptions, pixels: number): ConvSpec => ({
-  ...{ family: "conv", members: 1, groups: 1, residual: false, tile: tileFor(pixels) },
+export const convSpec = (options: ConvOptions): ConvSpec => ({
+  ...{ family: "conv", members: 1, groups: 1, residual: false },
   ...pointwiseWindow,
   ...options,
 });
@@ -132,7 +107,12 @@ export function draftOf(
       );
       const { images, height } = touched.find(({ id }) => id === steps.at(-1)!.writes)!;
       const rows = extent ?? height!;
-      return { grid: { images: images!, extent: rows, grain: layerGrain(touched, rows, profile) }, steps };
+      const made = stepRows({ grid: { extent: rows }, steps }, touched);
+      const held = touched.map((buffer) => {
+        const writer = steps.findIndex(({ writes }) => writes === buffer.id);
+        return buffer.scope === "strip" ? { ...buffer, stride: made[writer]!.scale } : buffer;
+      });
+      return { grid: { images: images!, extent: rows, grain: layerGrain(held, rows, profile) }, steps };
     }),
     buffers,
     error: { relative: 0, maxAbs: 0 },

@@ -1,5 +1,5 @@
 // Parameter blocks of 32-bit words with names: written by a kernel's `params`, read by its generated code.
-import { type Code, get, type Local, load } from "../wasm/assembler.ts";
+import { type Code, get, type Local, load } from "../codegen/assembler.ts";
 
 export interface Words<Word extends string> {
   /** The block, from a value for every name. */

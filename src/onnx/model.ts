@@ -1,6 +1,6 @@
 // Models from and to files: the message as it came, so that it can be written again, and the network in it.
 import { checkRunOptions } from "../engine/calls.ts";
-import { createEngine, type Engine } from "../engine.ts";
+import { createEngine, type Engine } from "../engine/engine.ts";
 import { checkFunction, checkOptions, describe, InvalidArgumentError, UnsupportedError } from "../errors.ts";
 import { GraphProgram, type RunOptions } from "../graph/program.ts";
 import { checkInputs, withInputShapes } from "../graph/run.ts";

@@ -1,30 +1,27 @@
 // What a candidate costs: the work of its steps, the bytes it moves, and a predicted time by the profile.
 import { bytesOf } from "../tensor.ts";
+import { mostRows, type StepRows, stepRows } from "./strips.ts";
 import type { BufferSpec, Cost, Draft, Profile, Stage, Work, WorkOf } from "./types.ts";
 
 /** Bytes of one row of a buffer, without the slack that a program adds. */
 export const rowBytes = ({ width, channels, dtype }: BufferSpec): number => width * channels * bytesOf[dtype];
 
-/** Rows of a buffer that a strip of `grain` output rows holds. */
+/** Rows of a filter's buffer that a strip of `grain` output rows holds. */
 export const stripRows = ({ stride, above, below, scope }: BufferSpec, grain: number): number =>
   scope === "constant" ? 1 : (grain - 1) * stride + above + below + 1;
-
-/** Rows of a strip of a layer: never more than there are. */
-export const rowsHeld = (buffer: BufferSpec, grain: number): number =>
-  Math.min(buffer.height!, stripRows(buffer, grain));
 
 export function costOf(draft: Pick<Draft, "buffers" | "stages">, profile: Profile, workOf: WorkOf): Cost {
   const buffers = new Map(draft.buffers.map((buffer) => [buffer.id, buffer]));
   const cost: Cost = { multiplications: 0, additions: 0, bytes: 0, time: 0 };
   for (const { grid, steps } of draft.stages) {
     const outputs = grid.images * grid.extent;
-    for (const step of steps) {
+    const made = stepRows({ grid, steps }, draft.buffers);
+    for (const [index, step] of steps.entries()) {
       const work = workOf(step, buffers);
-      const write = buffers.get(step.writes)!;
-      const rows = rowsMade(write, grid);
+      const rows = rowsMade(made[index]!, grid);
       cost.multiplications += work.multiplications * rows;
       cost.additions += (work.additions + work.serialAdditions) * rows;
-      cost.time += stepTime(work, write, grid, profile);
+      cost.time += stepTime(work, buffers.get(step.writes)!, grid, rows, profile);
     }
     const named = new Set(steps.flatMap(({ reads, writes }) => [...reads, writes]));
     for (const buffer of draft.buffers) {
@@ -43,16 +40,22 @@ export function costOf(draft: Pick<Draft, "buffers" | "stages">, profile: Profil
 }
 
 /** How many rows a step computes: of what neighbouring strips of a layer both need, each has its own. */
-function rowsMade(write: BufferSpec, { images, extent, grain }: Stage["grid"]): number {
-  const shared = write.scope === "strip" && write.height;
-  return images * (shared ? Math.ceil(extent / grain) * rowsHeld(write, grain) : extent);
+function rowsMade(rows: StepRows, { images, extent, grain }: Stage["grid"]): number {
+  const apart = rows.scale === 1 && rows.before === 0 && rows.after === 0;
+  return images * (apart ? extent : Math.ceil(extent / grain) * mostRows(rows, grain));
 }
 
-/** The predicted time of one step over a whole grid, in nanoseconds on one thread. */
-export function stepTime(work: Work, write: BufferSpec, grid: Stage["grid"], profile: Profile): number {
+/** The predicted time of a step that makes so many rows over a whole grid, in nanoseconds on one thread. */
+export function stepTime(
+  work: Work,
+  write: BufferSpec,
+  grid: Stage["grid"],
+  rows: number,
+  profile: Profile,
+): number {
   const { arithmetic, multiplications, additions, serialAdditions } = work;
   return (
-    rowsMade(write, grid) *
+    rows *
       (multiplications * profile.multiplication[arithmetic] +
         additions * profile.addition +
         serialAdditions * profile.serialAddition +

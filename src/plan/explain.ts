@@ -82,6 +82,8 @@ export function describeKernel(kernel: Plan["stages"][number]["steps"][number]["
       return `tiles of ${kernel.tile.join(" x ")}`;
     case "depthwise":
       return `${kernel.size.join(" x ")}, depth multiplier ${kernel.depthMultiplier}`;
+    case "product":
+      return `${4 * kernel.aPanels} x ${kernel.inner} times ${kernel.inner} x ${kernel.bPanels * kernel.columns}`;
     case "conv":
       return `${kernel.size.join(" x ")}, ${kernel.inputs} -> ${kernel.outputs} channels`;
   }

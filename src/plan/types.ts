@@ -92,6 +92,8 @@ export interface LayerWindow {
   /** Rows that are written for each row of the grid (1 where absent), and which is the first (0). */
   rowsOut?: number;
   rowStart?: number;
+  /** Columns that are written for each column that the window stands at (1 where absent). */
+  columnsOut?: number;
 }
 
 export interface DepthwiseSpec extends LayerWindow {
@@ -113,8 +115,6 @@ export interface ConvSpec extends LayerWindow {
   activation: Activation;
   /** The third buffer read is added before the activation. */
   residual: boolean;
-  /** Output pixels that are summed at once: part of the schedule. */
-  tile: number;
   /** Every `step`th pixel of a row is written, from `start` on, `count` of them: one phase of a transposed convolution. */
   phase?: { step: number; start: number; count: number };
   /** The groups are those of Winograd's algorithm, and the weights come as they do for the whole convolution. */
@@ -152,6 +152,19 @@ export interface PoolSpec extends LayerWindow {
   countOutside: boolean;
 }
 
+/** A product of matrices in f64, of packed factors. Rows of the grid are panels of four rows of the result. */
+export interface ProductSpec extends LayerWindow {
+  family: "product";
+  /** The inner dimension, panels of rows of the left factor, panels of columns of the right one. */
+  inner: number;
+  aPanels: number;
+  bPanels: number;
+  /** Columns of a panel. */
+  columns: number;
+  /** Only the lower triangle is wanted. */
+  triangle: boolean;
+}
+
 export type KernelSpec =
   | TapsSpec
   | RunningSumSpec
@@ -161,7 +174,8 @@ export type KernelSpec =
   | ConvSpec
   | WinogradSpec
   | ElementwiseSpec
-  | PoolSpec;
+  | PoolSpec
+  | ProductSpec;
 
 /** One kernel call on one strip. */
 export interface Step {

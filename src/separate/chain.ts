@@ -1,5 +1,5 @@
 // The convolutions that take the place of one: as nodes and constants of a network, and what they cost.
-import type { Engine } from "../engine.ts";
+import type { Engine } from "../engine/engine.ts";
 import { type FormName, forms, type Shape } from "../factor/forms.ts";
 import { infer } from "../graph/infer.ts";
 import { layersOf } from "../graph/layers.ts";

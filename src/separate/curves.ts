@@ -1,6 +1,6 @@
 // What it costs a network's outputs when one convolution alone takes a form of some rank: measured on pictures that the fit
 // has not seen, for a few ranks; between them the logarithm of the damage is interpolated.
-import type { Engine } from "../engine.ts";
+import type { Engine } from "../engine/engine.ts";
 import { type Fit, fitForm } from "../factor/fit.ts";
 import { type FormName, forms } from "../factor/forms.ts";
 import type { Matrix } from "../factor/matrix.ts";

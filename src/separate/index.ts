@@ -1,6 +1,6 @@
 // What the outside may use of separating. Its code is loaded when it is first called for: most of those who run models never
 // separate one.
-import type { Engine } from "../engine.ts";
+import type { Engine } from "../engine/engine.ts";
 import type { MachineProfile } from "../graph/time.ts";
 import type { Model } from "../onnx/model.ts";
 import type { SeparateOptions } from "./options.ts";

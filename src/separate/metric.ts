@@ -1,7 +1,7 @@
 // What an error of a convolution's result costs at the network's outputs: second moments of gradients, over random
 // directions of the outputs. For scores of classes a direction is the gradient of the logarithm of the probability of a
 // class that is drawn by these probabilities at temperature 3 (their Fisher information); else it is standard normal.
-import type { Engine } from "../engine.ts";
+import type { Engine } from "../engine/engine.ts";
 import { identity, type Matrix, matrix, meanDiagonal, withDiagonal } from "../factor/matrix.ts";
 import { infer } from "../graph/infer.ts";
 import { GraphProgram } from "../graph/program.ts";

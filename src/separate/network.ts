@@ -1,5 +1,5 @@
 // A network as separating sees it: convolutions with their batch norms folded in, run on an engine up to any of its values.
-import type { Engine } from "../engine.ts";
+import type { Engine } from "../engine/engine.ts";
 import { infer } from "../graph/infer.ts";
 import { foldBatchNorm } from "../graph/passes/batch-norm.ts";
 import { dropIdentities, foldConstants, removeUnused } from "../graph/passes/index.ts";

@@ -1,6 +1,6 @@
 // Profiles of machines, by which a rewritten network is timed without running it: measured on one, checked and used on
 // another. So a model can be separated for a phone.
-import { createEngine, type Engine } from "../engine.ts";
+import { createEngine, type Engine } from "../engine/engine.ts";
 import { checkNumber, checkOptions, describe, InvalidArgumentError } from "../errors.ts";
 import { solvePositive } from "../factor/cholesky.ts";
 import { type Matrix, matrix, multiplyPlainly } from "../factor/matrix.ts";

@@ -1,5 +1,5 @@
 // How long two networks take, measured side by side on one thread.
-import { createEngine, type Engine } from "../engine.ts";
+import { createEngine, type Engine } from "../engine/engine.ts";
 import type { Graph } from "../graph/types.ts";
 import { Runner, type Values } from "./network.ts";
 import type { Change } from "./report.ts";

@@ -1,7 +1,7 @@
 // Tunes the new convolutions of a rewritten network: Adam on all their weights at once, towards what the original gives for
 // calibration inputs and variants of them. No labels: the original is the teacher (Hinton et al. 2015, "Distilling the
 // Knowledge in a Neural Network").
-import type { Engine } from "../engine.ts";
+import type { Engine } from "../engine/engine.ts";
 import { infer } from "../graph/infer.ts";
 import { GraphProgram } from "../graph/program.ts";
 import type { Graph, GraphNode, Value } from "../graph/types.ts";

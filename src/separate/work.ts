@@ -1,5 +1,5 @@
 // What the steps of a separation share.
-import type { Engine } from "../engine.ts";
+import type { Engine } from "../engine/engine.ts";
 import type { FormName } from "../factor/forms.ts";
 import type { Matrix } from "../factor/matrix.ts";
 import type { MachineProfile } from "../graph/time.ts";

@@ -54,7 +54,7 @@ const settings: Setting[] = [
 
 const files: Record<string, string | Uint8Array> = {
   "/index.html": pageOf("/page.js"),
-  "/worker.js": readFileSync(new URL("../../src/wasm/worker.js", import.meta.url)),
+  "/worker.js": readFileSync(new URL("../../src/backend/wasm/worker.js", import.meta.url)),
 };
 beforeAll(async () => {
   const stdin = { contents: entryOf("../../src/index.ts"), resolveDir: import.meta.dirname };

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, test } from "vitest";
 import { problems } from "../../src/cli/bench/measure.ts";
 import { createEngine, type Verdict } from "../../src/index.ts";
 import { exampleModel } from "../../src/node/package.ts";
-import { wideSupport } from "../../src/wasm/wide.ts";
+import { wideSupport } from "../../src/backend/wasm/wide.ts";
 import { temporaryFolder } from "../node/folder.ts";
 import { type Result, rank1, rank1With } from "./run.ts";
 

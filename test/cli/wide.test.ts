@@ -3,7 +3,7 @@ import { existsSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { wideSupport } from "../../src/wasm/wide.ts";
+import { wideSupport } from "../../src/backend/wasm/wide.ts";
 import { temporaryFolder } from "../node/folder.ts";
 import { rank1 } from "./run.ts";
 

@@ -2,7 +2,7 @@
 import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
 import { fastestPlan } from "../../src/engine/measured.ts";
 import { createEngine, type Engine, InvalidArgumentError, LimitError, type Plan } from "../../src/index.ts";
-import { Program } from "../../src/run/program.ts";
+import { WasmProgram } from "../../src/backend/wasm/program.ts";
 import { randomImage } from "../oracle.ts";
 import { bits, everyPlan } from "./engines.ts";
 
@@ -60,7 +60,7 @@ describe("an engine that measures", () => {
     engine: Engine,
     ...args: Parameters<Engine["filter"]> extends [unknown, ...infer R] ? R : never
   ) {
-    const run = vi.spyOn(Program.prototype, "run");
+    const run = vi.spyOn(WasmProgram.prototype, "run");
     const result = await engine.filter(image, ...args);
     const runs = run.mock.calls.length;
     run.mockRestore();
@@ -85,8 +85,8 @@ describe("an engine that measures", () => {
 
   it("measures anew after an abort, and stays usable", async () => {
     const abort = new AbortController();
-    const run = Program.prototype.run;
-    vi.spyOn(Program.prototype, "run").mockImplementation(function (this: Program, ...args) {
+    const run = WasmProgram.prototype.run;
+    vi.spyOn(WasmProgram.prototype, "run").mockImplementation(function (this: WasmProgram, ...args) {
       abort.abort();
       return run.apply(this, args);
     });

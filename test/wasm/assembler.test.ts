@@ -25,7 +25,7 @@ import {
   tee,
   when,
   whileLoop,
-} from "../../src/wasm/assembler.ts";
+} from "../../src/codegen/assembler.ts";
 import { instantiate } from "./instructions.ts";
 import { run } from "./modules.ts";
 

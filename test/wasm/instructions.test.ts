@@ -12,8 +12,8 @@ import {
   set,
   store,
   type ValueType,
-} from "../../src/wasm/assembler.ts";
-import { leb, memoryOps, plainOps } from "../../src/wasm/opcodes.ts";
+} from "../../src/codegen/assembler.ts";
+import { leb, memoryOps, plainOps } from "../../src/codegen/opcodes.ts";
 import { instantiate, laneCount, semantics, signature } from "./instructions.ts";
 import { decode, features, single, wabt } from "./modules.ts";
 

@@ -1,6 +1,6 @@
 // What the instructions are, apart from how they are encoded: their types, derived from their names, and what the scalar
 // ones compute, in JavaScript.
-import type { ModuleBuilder, ValueType } from "../../src/wasm/assembler.ts";
+import type { ModuleBuilder, ValueType } from "../../src/codegen/assembler.ts";
 
 export interface Signature {
   params: ValueType[];

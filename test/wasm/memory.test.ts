@@ -3,7 +3,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { LimitError } from "../../src/errors.ts";
-import { Allocator, alignment, type Block } from "../../src/wasm/memory.ts";
+import { Allocator, alignment, type Block } from "../../src/backend/wasm/memory.ts";
 
 const limit = 64 * alignment;
 

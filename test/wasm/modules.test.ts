@@ -1,6 +1,6 @@
 // Whole modules of the assembler: the memory that they import, and functions that call one another.
 import { describe, expect, it } from "vitest";
-import { get, i32, ModuleBuilder, op, store } from "../../src/wasm/assembler.ts";
+import { get, i32, ModuleBuilder, op, store } from "../../src/codegen/assembler.ts";
 import { type Entry, instantiate } from "./instructions.ts";
 import { single, text } from "./modules.ts";
 

@@ -1,6 +1,6 @@
 // Small modules of the assembler, read back by wabt under the names of the specification, or run.
 import loadWabt from "wabt";
-import { type Code, type FunctionBuilder, ModuleBuilder, type ValueType } from "../../src/wasm/assembler.ts";
+import { type Code, type FunctionBuilder, ModuleBuilder, type ValueType } from "../../src/codegen/assembler.ts";
 import { instantiate } from "./instructions.ts";
 
 export const wabt = await loadWabt();

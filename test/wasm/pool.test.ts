@@ -6,8 +6,6 @@ import fc from "fast-check";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { createEngine, type Engine } from "../../src/index.ts";
 import type { Image } from "../../src/tensor.ts";
-import { f64, i32, ModuleBuilder, op, store } from "../../src/wasm/assembler.ts";
-import { controlBytes, WorkerPool } from "../../src/wasm/pool.ts";
 import { random, randomImage } from "../oracle.ts";
 
 /** Every worker thread that this process starts, in order. */
@@ -122,7 +120,7 @@ describe("threads", () => {
   it("are made by createWorker where it is given", async () => {
     const made: NodeWorker[] = [];
     const engine = await engineOf({
-      createWorker: () => asWebWorker(made, new NodeWorker(new URL("../../src/wasm/worker.js", import.meta.url))),
+      createWorker: () => asWebWorker(made, new NodeWorker(new URL("../../src/backend/wasm/worker.js", import.meta.url))),
     });
     await expectRight(large, await engine.filter(large, filter));
     expect(made.length).toBe(1);
@@ -201,20 +199,27 @@ describe("a broken worker", () => {
     }
   });
 
-  it("that throws rejects the call with its message, and the next call has a new one", {
+  it("whose code traps rejects the call with its message, and the next call has a new one", {
     timeout: 60_000,
   }, async () => {
-    const engine = await engineOf({ threads: 3 });
-    await engine.filter(large, filter);
-    const disturbed = (): Promise<unknown> => {
-      workers.at(-1)!.postMessage({ kind: "job" });
-      return engine.filter(large, filter).catch((error: unknown) => error);
+    const made: NodeWorker[] = [];
+    let broken = true;
+    const createWorker = (): Worker => {
+      const worker = asWebWorker(made, new NodeWorker(new URL("../../src/backend/wasm/worker.js", import.meta.url)));
+      const post = worker.postMessage.bind(worker);
+      // Without its kernels, a worker calls what is not there.
+      const lacking = (message: object): void => post(broken ? { ...message, entries: [] } : message);
+      return Object.assign(worker, { postMessage: lacking });
     };
-    // On a busy machine a call may be over before the worker has thrown.
+    const engine = await engineOf({ threads: 3, createWorker });
+    const disturbed = (): Promise<unknown> => engine.filter(large, filter).catch((error: unknown) => error);
+    // On a busy machine a call may be over before the worker has begun.
     await expect
       .poll(disturbed, { timeout: 30_000 })
-      .toMatchObject({ ...failure, received: expect.stringContaining("undefined") });
+      .toMatchObject({ ...failure, received: expect.stringContaining("table") });
+    broken = false;
     await expectRight(large, await engine.filter(large, filter));
+    expect(made.length).toBeGreaterThanOrEqual(4);
   });
 
   it("that ends between calls is replaced, and no call fails", async () => {
@@ -233,36 +238,6 @@ describe("a broken worker", () => {
     expect(made.length).toBe(1);
     // The calls may be over before the thread has failed.
     await expect.poll(() => engine.info().reason).toContain("no worker here");
-  });
-
-  it("whose code traps rejects the job, and the next job runs", async () => {
-    const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
-    const words = new Int32Array(memory.buffer);
-    const module = new ModuleBuilder();
-    const trap = op("i32.trunc_f64_s", f64(NaN));
-    module.define("trap", ["i32", "i32"], (f) => f.emit(store("i32.store", i32(512), trap)));
-    module.define("fine", ["i32", "i32"], (f) => f.emit(store("i32.store", i32(512), i32(7))));
-    const pool = new WorkerPool(memory, 256, 1);
-    expect(256 + controlBytes).toBeLessThan(512);
-    pool.addModule(0, new WebAssembly.Module(module.encode({ shared: true, maximum: 1 })));
-    const slot = 128;
-    const start = (entry: string): ReturnType<WorkerPool["start"]> => {
-      Atomics.store(words, slot / 4, 1);
-      return pool.start({ calls: [{ module: 0, entry, params: 0, operands: [] }], slots: [slot], scratch: [0] });
-    };
-
-    const broken = start("trap");
-    const untilBroken = async (): Promise<never> => {
-      for (;;) await broken.waitForOthers(broken.finished());
-    };
-    await expect(untilBroken()).rejects.toMatchObject({ ...failure, received: expect.stringContaining("float") });
-    await expect(broken.end()).rejects.toMatchObject(failure);
-
-    const run = start("fine");
-    while (run.finished() === 0) await run.waitForOthers(0);
-    await run.end();
-    expect(words[128]).toBe(7);
-    pool.dispose();
   });
 });
 

@@ -26,8 +26,8 @@ import {
   type ValueType,
   when,
   whileLoop,
-} from "../../src/wasm/assembler.ts";
-import { memoryOps, plainOps } from "../../src/wasm/opcodes.ts";
+} from "../../src/codegen/assembler.ts";
+import { memoryOps, plainOps } from "../../src/codegen/opcodes.ts";
 import { instantiate, laneCount, semantics, signature } from "./instructions.ts";
 
 /** A local: the index counts those of its type. */

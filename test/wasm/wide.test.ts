@@ -4,6 +4,7 @@ import { spawnSync } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { wideSupport } from "../../src/backend/wasm/wide.ts";
 import {
   createEngine,
   type EngineOptions,
@@ -13,7 +14,6 @@ import {
   type LayerShapes,
 } from "../../src/index.ts";
 import type { ImageDType } from "../../src/tensor.ts";
-import { wideSupport } from "../../src/wasm/wide.ts";
 import { bits, engineMaker, everyPlan } from "../engine/engines.ts";
 import { temporaryFolder } from "../node/folder.ts";
 import { random, randomImage } from "../oracle.ts";

@@ -60,6 +60,10 @@ class Python {
   }
 }
 
+/** OpenCV rounds the taps of a Gaussian to 1/256. */
+export const openCvLevels = ({ levels, work }: Case): number =>
+  work.kind === "gaussian" ? Math.max(levels, 1.5) : levels;
+
 /** Both rivals of one Python. */
 export async function native(): Promise<Rival[]> {
   const python = new Python(process.env.PYTHON ?? "/usr/bin/python3");
@@ -80,7 +84,7 @@ export async function native(): Promise<Rival[]> {
       name: "OpenCV",
       note: "native, by Python; `dst` given; `setNumThreads`; blurs 8-bit pictures with taps rounded to 1/256",
       threads: [1, 2],
-      levels: ({ levels, work }) => (work.kind === "gaussian" ? Math.max(levels, 1.5) : levels),
+      levels: openCvLevels,
     }),
     rival("scipy", {
       name: "SciPy",

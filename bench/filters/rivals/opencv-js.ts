@@ -1,8 +1,8 @@
 // OpenCV in WebAssembly, by @techstark/opencv-js: one thread, no SIMD.
 import { createRequire } from "node:module";
 import { timedNow, versionOf } from "../../rival.ts";
+import { outputFor } from "../call.ts";
 import { rowsOf } from "../cases.ts";
-import { outputFor } from "./rank1.ts";
 import type { Rival } from "./rival.ts";
 
 // The package's types do not describe what the module is before it is ready.

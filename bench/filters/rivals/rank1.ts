@@ -1,25 +1,8 @@
 // rank1 itself, from its sources: with 128-bit code (the library's default) and wide.
-import { createEngine, type Engine, type Filter, filters } from "../../../src/index.ts";
+import { createEngine, type Engine, filters } from "../../../src/index.ts";
 import { rank1Version, timed } from "../../rival.ts";
-import type { Case } from "../cases.ts";
-import type { Picture, Pixels } from "../picture.ts";
+import { filterOf, optionsOf, outputFor } from "../call.ts";
 import type { Rival } from "./rival.ts";
-
-export function filterOf({ work }: Case): Filter {
-  if (work.kind === "gaussian") return filters.gaussian({ sigma: work.sigma, size: work.size });
-  if (work.kind === "sobel-x") return filters.sobel("x");
-  if (work.kind === "box") return filters.box(work.size);
-  return work.rows;
-}
-
-export function outputFor(problem: Case, picture: Picture): Pixels {
-  return new (problem.output === "u8" ? Uint8Array : Int16Array)(picture.data.length);
-}
-
-/** The options of a call; `out` beside them. */
-export function optionsOf({ border, tolerance, output }: Case) {
-  return { border, tolerance, output, alpha: "none" } as const;
-}
 
 export async function rank1({ wide }: { wide: boolean }): Promise<Rival> {
   const engines = new Map<number, Promise<Engine>>();
@@ -39,7 +22,7 @@ export async function rank1({ wide }: { wide: boolean }): Promise<Rival> {
     supports: () => true,
     async prepare(problem, picture, threads) {
       const engine = await engineFor(threads);
-      const [filter, options, out] = [filterOf(problem), optionsOf(problem), outputFor(problem, picture)];
+      const [filter, options, out] = [filterOf(problem, filters), optionsOf(problem), outputFor(problem, picture)];
       const { solver, summary } = engine.plan(engine.filterProblem({ ...picture, dtype: "u8" }, filter, options));
       return {
         plan: `${solver}: ${summary}`,

@@ -3,24 +3,16 @@
 import { weightsOf } from "../../../src/engine/layers.ts";
 import { createEngine, type Engine } from "../../../src/index.ts";
 import { kernelOf, solvers } from "../../../src/kernels/table.ts";
-import type { LayerKind, LayerOptions } from "../../../src/plan/layer-problem.ts";
 import { candidates, type Planner } from "../../../src/plan/planner.ts";
 import { builtInProfile } from "../../../src/plan/profile.ts";
 import type { LayerProblem } from "../../../src/plan/types.ts";
-import { chooseMachine } from "../../../src/run/choose.ts";
+import { chooseMachine } from "../../../src/backend/choose.ts";
 import { Network } from "../../../src/run/network.ts";
 import { rank1Version, timed } from "../../rival.ts";
-import { type Group, type LayerCase, linksOf } from "../cases.ts";
-import type { LayerData, Weights } from "../data.ts";
+import { callOf, lengthOf, shapeOf } from "../call.ts";
+import type { LayerCase } from "../cases.ts";
+import type { LayerData } from "../data.ts";
 import type { LayerRival } from "./rival.ts";
-
-const kinds: Record<Group, LayerKind> = {
-  separable: "separableConv2d",
-  inverted: "invertedResidual",
-  depthwise: "depthwiseConv2d",
-  pointwise: "pointwiseConv2d",
-  regular: "conv2d",
-};
 
 const planner: Planner = {
   solvers,
@@ -66,55 +58,18 @@ const valueOf = ({ x }: LayerProblem, data: LayerData) => {
 };
 
 /** The call that a user makes. */
-async function layerOf(engine: Engine, problem: LayerCase, { x: input, links }: LayerData) {
-  const last = linksOf(problem).at(-1)!;
-  const out = new Float32Array(last.outHeight * last.outWidth * last.outputs);
-  const x = { shape: [1, problem.height, problem.width, problem.channels], data: input };
-  const [stride] = links.map(({ stride }) => stride).filter((stride) => stride > 1);
-  const weights = links.map(weightOf);
-  const [first, second, third] = links;
-  const common = { strides: stride ?? 1, pads: "same" } as const;
-  const kind = kinds[problem.group];
-  // The engine forgets by itself what calls made.
-  const dispose = (): void => {};
+async function layerOf(engine: Engine, problem: LayerCase, data: LayerData) {
+  const { kind, x, shapes, options, weights, biases } = callOf(problem, data);
+  const layer = engine.layerProblem(kind, shapes, options);
+  const [tensors, out] = [{ ...weights, ...biases }, new Float32Array(lengthOf(shapeOf(problem)))];
   if (kind === "invertedResidual") {
-    const [expand, depthwise, project] = weights as [Weight, Weight, Weight];
-    const options: LayerOptions = {
-      ...{ ...common, activation: third!.activation, residual: problem.residual },
-      ...{ expandActivation: first!.activation, depthwiseActivation: second!.activation },
-    };
-    const shapes = { x: x.shape, expand: expand.shape, depthwise: depthwise.shape, project: project.shape };
-    const layer = engine.layerProblem(kind, shapes, options);
-    const tensors = {
-      ...{ expand, expandBias: first!.bias, depthwise, depthwiseBias: second!.bias, project, bias: third!.bias },
-    };
     const prepared = await engine.prepare(layer, tensors);
     return { problem: layer, tensors, out, call: () => prepared.run(x, { out }), dispose: () => prepared.dispose() };
   }
-  if (kind === "separableConv2d") {
-    const [depthwise, pointwise] = weights as [Weight, Weight];
-    const options = { ...common, activation: second!.activation, depthwiseActivation: first!.activation };
-    const shapes = { x: x.shape, depthwise: depthwise.shape, pointwise: pointwise.shape };
-    const biases = { depthwiseBias: first!.bias, bias: second!.bias };
-    const call = () => engine.separableConv2d(x, depthwise, pointwise, { ...options, ...biases, out });
-    return {
-      problem: engine.layerProblem(kind, shapes, options),
-      tensors: { depthwise, pointwise, ...biases },
-      out,
-      call,
-      dispose,
-    };
-  }
-  const [weight] = weights as [Weight];
-  const options = { ...common, activation: first!.activation };
-  const call = () => engine[kind](x, weight, { ...options, bias: first!.bias, out });
-  const layer = engine.layerProblem(kind, { x: x.shape, weight: weight.shape }, options);
-  return { problem: layer, tensors: { weight, bias: first!.bias }, out, call, dispose };
+  const { weight, depthwise, pointwise } = weights;
+  const all = { ...options, ...biases, out };
+  const call = (): Promise<unknown> =>
+    kind === "separableConv2d" ? engine.separableConv2d(x, depthwise!, pointwise!, all) : engine[kind](x, weight!, all);
+  // The engine forgets by itself what calls made.
+  return { problem: layer, tensors, out, call, dispose: () => {} };
 }
-
-type Weight = ReturnType<typeof weightOf>;
-
-const weightOf = ({ kind, size, inputs, outputs, weight }: LayerData["links"][number] & Weights) => ({
-  shape: [size, size, inputs, kind === "depthwise" ? 1 : outputs],
-  data: weight,
-});

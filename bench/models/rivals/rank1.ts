@@ -1,5 +1,7 @@
 // rank1 as its users get it: the built package in dist/.
+import type { Model } from "../../../src/onnx/index.ts";
 import { rank1Version, timed } from "../../rival.ts";
+import type { Job } from "../../serve.ts";
 import { byName, type ModelResult, type ModelRival } from "./rival.ts";
 
 type Verdicts = NonNullable<NonNullable<Parameters<Face["createEngine"]>[0]>["verdicts"]>;
@@ -16,14 +18,17 @@ export async function rank1(threads: number, wide: boolean, verdicts: Verdicts =
   return {
     version: rank1Version,
     async load(file, shape, data) {
-      const model = await loadModel(file, { engine });
-      const [{ name }] = model.graph.inputs as [{ name: string }];
-      let last: ModelResult = [];
-      const run = async (): Promise<void> => {
-        last = byName(await model.run({ [name]: { shape, data } }));
-      };
-      return { run: () => timed(run), result: () => last, dispose: () => model.dispose() };
+      return modelJob(await loadModel(file, { engine }), shape, data);
     },
     verdicts: () => engine.info().wide.verdicts,
   };
+}
+
+export function modelJob(model: Model, shape: readonly number[], data: Float32Array): Job<ModelResult> {
+  const [{ name }] = model.graph.inputs as [{ name: string }];
+  let last: ModelResult = [];
+  const run = async (): Promise<void> => {
+    last = byName(await model.run({ [name]: { shape, data } }));
+  };
+  return { run: () => timed(run), result: () => last, dispose: () => model.dispose() };
 }

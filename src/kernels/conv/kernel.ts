@@ -1,11 +1,11 @@
 // The conv family: every convolution across channels, pointwise ones among them, as a matrix product. Reads an input, its
 // weights as `packConv` lays them out, optionally a value to add, and room for a list of pointers.
 import type { ConvSpec } from "../../plan/types.ts";
-import { activate, activationName } from "../activation.ts";
+import { activate } from "../activation.ts";
 import { type Kernel, pixelsOf, type Rows } from "../kernel.ts";
 import { transformWeights } from "../winograd/kernel.ts";
-import { convIndex, convParams, convShape, packConv, storedInput } from "./layout.ts";
-import { emitConv } from "./wasm.ts";
+import { convIndex, convParams, convShape, convTile, convUnits, packConv, storedInput, unitBytes } from "./layout.ts";
+import { convVariant, emitConv } from "./wasm.ts";
 
 function reference(spec: ConvSpec, reads: Rows[], write: Rows, rows: number): void {
   const [input, constants, added] = reads as [Rows, Rows, Rows];
@@ -42,20 +42,19 @@ function reference(spec: ConvSpec, reads: Rows[], write: Rows, rows: number): vo
 export const conv: Kernel<ConvSpec> = {
   family: "conv",
   reference,
-  entry: (spec, _buffers, { relaxed, wide }) =>
-    [
-      ...["conv f32", spec.tile, convShape(spec).run % 4 && "single", activationName(spec.activation)],
-      ...[spec.residual && "add", relaxed && "relaxed", wide && "wide"],
-    ]
-      .filter(Boolean)
-      .join(" "),
-  emit: (module, name, spec, _buffers, mode) => emitConv(module, name, spec, mode),
+  entry: (spec, buffers, mode) => {
+    const { panels, tail } = convShape(spec);
+    return `${convVariant(spec, buffers, mode)} of ${[panels > 0 && 16, tail].filter(Boolean).join("+")}`;
+  },
+  emit: emitConv,
   work: (spec, { write }) => {
     const { depth, panels, tail } = convShape(spec);
     const multiplications = (spec.phase?.count ?? pixelsOf(write)) * spec.groups * depth * (panels * 16 + tail);
     return { arithmetic: "matrix", multiplications, additions: 0, serialAdditions: 0 };
   },
   params: convParams,
+  units: convUnits,
+  unitBytes,
   pack(spec, _input, given, packed) {
     const { winograd, inputs, outputs } = spec;
     const weights = winograd
@@ -63,6 +62,6 @@ export const conv: Kernel<ConvSpec> = {
       : given;
     packConv(spec, weights, packed);
   },
-  scratch: (spec, write, rows) => (rows * pixelsOf(write) + spec.tile) * (spec.size[0] + 2) * 4,
+  scratch: (spec, write, rows) => (rows * pixelsOf(write) + convTile(spec, write)) * (spec.size[0] + 2) * 4,
   overrun: { elements: 0, rows: 0 },
 };

@@ -1,6 +1,6 @@
 // How the conv family holds what it reads besides pixels: the parameter block, and weights in panels of outputs.
-import type { ConvSpec } from "../../plan/types.ts";
-import { type LayerWeights, pixelsOf, type StepBuffers } from "../kernel.ts";
+import type { BufferSpec, ConvSpec } from "../../plan/types.ts";
+import { type LayerWeights, pixelsOf, type StepBuffers, type Units } from "../kernel.ts";
 import { wordsOf } from "../words.ts";
 
 /** Outputs of a whole panel; what is left over stands in a panel of 8 or 4. */
@@ -30,7 +30,7 @@ export const convWords = wordsOf(
     "runBytes",
     "runBump",
   ] as const),
-  ...(["outStep", "outOffset", "addStep", "addOffset", "panels", "panelBytes", "tail", "tailBytes"] as const),
+  ...(["outStep", "outOffset", "addStep", "addOffset", "panels", "panelBytes", "tailBytes"] as const),
   ...(["groups", "groupIn", "groupOut"] as const),
 );
 
@@ -59,10 +59,29 @@ export function convShape({ size, dilations, groups, inputs, outputs, members }:
   };
 }
 
-export function convParams(spec: ConvSpec, { reads, write }: StepBuffers): Uint8Array {
+/** Output pixels that are summed at once: the tile that wastes least. 6 are fastest, and what is over costs a whole tile. */
+export function convTile({ phase, rowsOut = 1, rowStart = 0 }: ConvSpec, write: BufferSpec): number {
+  const pixels = (phase?.count ?? pixelsOf(write)) * Math.ceil(((write.height ?? 1) - rowStart) / rowsOut);
+  const slots = (tile: number): number => Math.ceil(pixels / tile) * tile * (1 + 0.06 * (6 - tile));
+  return [6, 5, 4].reduce((best, tile) => (slots(tile) < slots(best) ? tile : best));
+}
+
+/** Panels of outputs, the last of them perhaps smaller, among which the work on one row can be split. */
+export function convUnits(spec: ConvSpec): number {
+  const { panels, tail } = convShape(spec);
+  return spec.groups === 1 ? panels + Number(tail > 0) : 1;
+}
+
+/** Bytes of packed weights from one panel to the next. */
+export const unitBytes = (spec: ConvSpec): number => (convShape(spec).depth + 1) * panelOutputs * 4;
+
+export function convParams(spec: ConvSpec, { reads, write }: StepBuffers, units?: Units): Uint8Array {
   const x = reads[0]!;
   const added = spec.residual ? reads[2]! : write;
   const { depth, runs, run, panels, tail, inputs } = convShape(spec);
+  const { first, end } = units ?? { first: 0, end: convUnits(spec) };
+  const skipped = first * panelOutputs;
+  const hasTail = !units || end > panels;
   const pixel = x.channels * 4;
   return convWords.pack({
     ...{
@@ -71,16 +90,16 @@ export function convParams(spec: ConvSpec, { reads, write }: StepBuffers): Uint8
       kh: spec.size[0],
       runs,
       runBytes: run * 4,
-      panels,
+      panels: units ? Math.min(end, panels) - first : panels,
       groups: spec.groups,
     },
     ...{ inStep: spec.strides[1] * pixel, inOffset: ((x.left ?? 0) - spec.pads[1]) * pixel },
     ...{ rowStep: spec.strides[0] * 4, tableStep: spec.dilations[0] * 4 },
     runBump: spec.dilations[1] * pixel - run * 4,
     outStep: (spec.phase?.step ?? 1) * write.channels * 4,
-    outOffset: ((write.left ?? 0) + (spec.phase?.start ?? 0)) * write.channels * 4,
-    ...{ addStep: added.channels * 4, addOffset: (added.left ?? 0) * added.channels * 4 },
-    ...{ panelBytes: (depth + 1) * panelOutputs * 4, tail, tailBytes: (depth + 1) * tail * 4 },
+    outOffset: (((write.left ?? 0) + (spec.phase?.start ?? 0)) * write.channels + skipped) * 4,
+    ...{ addStep: added.channels * 4, addOffset: ((added.left ?? 0) * added.channels + skipped) * 4 },
+    ...{ panelBytes: unitBytes(spec), tailBytes: hasTail ? (depth + 1) * tail * 4 : 0 },
     ...{ groupIn: inputs * 4, groupOut: (spec.outputs / spec.groups) * 4 },
   });
 }

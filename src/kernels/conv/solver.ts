@@ -9,9 +9,9 @@ export const matrixProduct: Solver<ConvProblem> = {
     const { window, groups, activation, residual = false } = problem;
     const [x, y] = [sidesOf(problem.x.shape), sidesOf(problem.y.shape)];
     const [inputs, outputs] = [problem.x.shape[3]!, problem.y.shape[3]!];
-    const kernel = convSpec({ ...windowOf(window), groups, inputs, outputs, activation, residual }, y.width * y.height);
+    const kernel = convSpec({ ...windowOf(window), groups, inputs, outputs, activation, residual });
     const buffers = [
-      arena("x", x, { window, y }),
+      arena("x", x),
       convWeight("weight", kernel),
       ...(residual ? [arena("added", y)] : []),
       arena("y", { ...y, channels: outputChannels(kernel) }),

@@ -18,11 +18,11 @@ import {
   sum,
   when,
   whileLoop,
-} from "../../wasm/assembler.ts";
-import { activateLanes } from "../activation.ts";
-import type { CodeMode } from "../kernel.ts";
+} from "../../codegen/assembler.ts";
+import { activateLanes, activationName } from "../activation.ts";
+import { type CodeMode, defineKernel, type StepBuffers } from "../kernel.ts";
 import { multiplyAdd } from "../lanes.ts";
-import { convShape, convWords, panelOutputs } from "./layout.ts";
+import { convShape, convTile, convWords, panelOutputs } from "./layout.ts";
 
 /** One function that sums `vectors` neighbouring vectors of outputs for a tile of pixels, from panels of `side` outputs. */
 interface Panel {
@@ -31,31 +31,60 @@ interface Panel {
   side: number;
 }
 
-/** What the panels of a mode are: a wide engine sums 16 outputs at once, others 8. */
-function panelsOf(name: string, { wide }: CodeMode): { whole: Panel; tails: Panel[] } {
-  const panel = (vectors: number, side: number): Panel => ({ name: `${name} ${vectors}x${side}`, vectors, side });
-  return { whole: panel(wide ? 4 : 2, panelOutputs), tails: [panel(2, 8), panel(1, 4)] };
+/** What the code of a convolution depends on besides its panels. */
+export function convVariant(spec: ConvSpec, buffers: StepBuffers, { relaxed, wide }: CodeMode): string {
+  const { activation, residual } = spec;
+  return [
+    ...["conv f32", convTile(spec, buffers.write), convShape(spec).run % 4 && "single", activationName(activation)],
+    ...[residual && "add", relaxed && "relaxed", wide && "wide"],
+  ]
+    .filter(Boolean)
+    .join(" ");
 }
 
-export function emitConv(module: ModuleBuilder, name: string, spec: ConvSpec, mode: CodeMode): void {
-  const { whole, tails } = panelsOf(name, mode);
-  for (const panel of [whole, ...tails]) emitPanel(module, panel, spec, mode);
-  emitStrip(module, name, spec, whole, tails);
+/** The panels that a convolution has: a wide engine sums 16 outputs at once, others 8; what is left over, 8 or 4. */
+function panelsOf(spec: ConvSpec, variant: string, { wide }: CodeMode): { whole?: Panel; tail?: Panel } {
+  const { panels, tail } = convShape(spec);
+  const panel = (vectors: number, side: number): Panel => ({ name: `${variant} ${vectors}x${side}`, vectors, side });
+  return {
+    ...(panels > 0 && { whole: panel(wide ? 4 : 2, panelOutputs) }),
+    ...(tail > 0 && { tail: panel(tail / 4, tail) }),
+  };
 }
 
-/** (rows, params, input, weights, [added], list, output): the pointers of the strip's pixels, then panel after panel. */
-function emitStrip(module: ModuleBuilder, name: string, spec: ConvSpec, whole: Panel, tails: readonly Panel[]): void {
-  const tables = spec.residual ? 6 : 5;
-  module.define(name, Array(tables + 1).fill("i32"), (f) => {
-    const [rows, params, source, constants] = f.params as [Local, Local, Local, Local];
+export function emitConv(
+  module: ModuleBuilder,
+  name: string,
+  spec: ConvSpec,
+  buffers: StepBuffers,
+  mode: CodeMode,
+): void {
+  const { whole, tail } = panelsOf(spec, convVariant(spec, buffers, mode), mode);
+  const tile = convTile(spec, buffers.write);
+  for (const panel of [whole, tail]) {
+    if (panel && !module.has(panel.name)) emitPanel(module, panel, spec, tile, mode);
+  }
+  emitStrip(module, name, spec, tile, { whole, tail });
+}
+
+/** The pointers of the strip's pixels, then panel after panel. */
+function emitStrip(
+  module: ModuleBuilder,
+  name: string,
+  spec: ConvSpec,
+  tile: number,
+  { whole, tail }: { whole?: Panel; tail?: Panel },
+): void {
+  defineKernel(module, name, (f, { rows, params, scratch: list, target, sources: [source, constants, third] }) => {
     const p = convWords.reader(params);
-    const [list, target] = f.params.slice(-2) as [Local, Local];
-    const added = spec.residual ? f.params[4]! : undefined;
+    const added = spec.residual ? third : undefined;
     const { tiles, weights, group, inOffset, outOffset, panel } = f.locals(
       "i32",
       ...(["tiles", "weights", "group", "inOffset", "outOffset", "panel"] as const),
     );
-    const sums = ({ name, vectors, side }: Panel): Code[] => {
+    const sums = (panel: Panel | undefined): Code[] => {
+      if (!panel) return [];
+      const { name, vectors, side } = panel;
       const call = (first: number): Code =>
         module.call(
           name,
@@ -67,22 +96,26 @@ function emitStrip(module: ModuleBuilder, name: string, spec: ConvSpec, whole: P
     };
     f.emit(
       // With no rows, everything is called once: so it is compiled.
-      when(op("i32.eqz", get(rows)), ...[whole, ...tails].flatMap(sums), [0x0f]),
-      ...buildList(f, spec, { rows, params, source, list, target, added, tiles }),
+      when(op("i32.eqz", get(rows)), ...sums(whole), ...sums(tail), [0x0f]),
+      ...buildList(f, tile, { rows, params, source, list, target, added, tiles }),
       set(weights, load("i32.load", get(constants))),
       set(group, p("groups")),
       doWhile(
         get(group),
-        set(panel, p("panels")),
-        whileLoop(
-          get(panel),
-          ...sums(whole),
-          bump(weights, p("panelBytes")),
-          bump(outOffset, panelOutputs * 4),
-          bump(panel, -1),
-        ),
-        ...tails.map((panel) => when(op("i32.eq", p("tail"), i32(panel.side)), ...sums(panel))),
-        bump(weights, p("tailBytes")),
+        ...(whole
+          ? [
+              set(panel, p("panels")),
+              whileLoop(
+                get(panel),
+                ...sums(whole),
+                bump(weights, p("panelBytes")),
+                bump(outOffset, panelOutputs * 4),
+                bump(panel, -1),
+              ),
+            ]
+          : []),
+        // A part of the outputs may end before the tail.
+        ...(tail ? [when(p("tailBytes"), ...sums(tail)), bump(weights, p("tailBytes"))] : []),
         bump(inOffset, p("groupIn")),
         set(outOffset, sum(get(outOffset), p("groupOut"), op("i32.mul", p("panels"), i32(-panelOutputs * 4)))),
         bump(group, -1),
@@ -102,7 +135,7 @@ interface ListLocals {
 }
 
 /** Pointers of tile after tile; the last tile repeats the last pixel. Leaves the number of tiles. */
-function buildList(f: FunctionBuilder, { tile }: ConvSpec, names: ListLocals): Code[] {
+function buildList(f: FunctionBuilder, tile: number, names: ListLocals): Code[] {
   const { rows, params, source, list, target, added, tiles } = names;
   const p = convWords.reader(params);
   const { at, slot, x, inAt, outAt, addAt, ky, table, entry, kh, left } = f.locals(
@@ -159,8 +192,14 @@ function buildList(f: FunctionBuilder, { tile }: ConvSpec, names: ListLocals): C
 }
 
 /** (list, tiles, params, weights, offset of the inputs, offset of the outputs) */
-function emitPanel(module: ModuleBuilder, { name, vectors, side }: Panel, spec: ConvSpec, mode: CodeMode): void {
-  const { tile, residual, activation } = spec;
+function emitPanel(
+  module: ModuleBuilder,
+  { name, vectors, side }: Panel,
+  spec: ConvSpec,
+  tile: number,
+  mode: CodeMode,
+): void {
+  const { residual, activation } = spec;
   module.define(name, Array(6).fill("i32"), (f) => {
     const [list, tiles, params, weights, inOffset, outOffset] = f.params as [Local, Local, Local, Local, Local, Local];
     const p = convWords.reader(params);

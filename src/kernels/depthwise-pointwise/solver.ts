@@ -11,13 +11,13 @@ export const depthwisePointwise: Solver<SeparableProblem> = {
     const [x, y] = [sidesOf(problem.x.shape), sidesOf(problem.y.shape)];
     const [inputs, outputs] = [problem.x.shape[3]!, problem.y.shape[3]!];
     const first = depthwiseSpec(inputs, members, window, middle);
-    const second = convSpec({ inputs: inputs * members, outputs, members, residual, activation }, y.width * y.height);
+    const second = convSpec({ inputs: inputs * members, outputs, members, residual, activation });
     const between = { ...y, channels: x.channels * members };
     const depthwise = { name: "depthwise", kernel: first, reads: ["x", "depthwise"], writes: "middle" };
     const pointwise = { name: "pointwise", kernel: second, reads: ["middle", "pointwise"], writes: "y" };
     if (residual) pointwise.reads.push("added");
     const buffers = [
-      arena("x", x, { window, y }),
+      arena("x", x),
       depthwiseWeight("depthwise", first),
       convWeight("pointwise", second),
       ...(residual ? [arena("added", y)] : []),

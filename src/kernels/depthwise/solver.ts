@@ -11,7 +11,7 @@ export const depthwiseLayer: Solver<DepthwiseProblem> = {
     const [x, y] = [sidesOf(problem.x.shape), sidesOf(problem.y.shape)];
     const kernel = depthwiseSpec(problem.x.shape[3]!, depthMultiplier, window, activation);
     const buffers = [
-      arena("x", x, { window, y }),
+      arena("x", x),
       depthwiseWeight("weight", kernel),
       arena("y", { ...y, channels: x.channels * depthMultiplier }),
     ];
@@ -40,9 +40,9 @@ export const depthwiseColumnRow: Solver<DepthwiseProblem> = {
     const column = depthwiseSpec(channels, 1, along(0), "none");
     const row = depthwiseSpec(channels, 1, along(1), activation);
     const buffers = [
-      arena("x", x, { window: along(0), y: between }),
+      arena("x", x),
       depthwiseWeight("column", column),
-      stripOf("middle", between, { window: along(1), y }),
+      stripOf("middle", between),
       depthwiseWeight("row", row),
       arena("y", y),
     ];

@@ -16,9 +16,9 @@ import {
   sum,
   when,
   whileLoop,
-} from "../../wasm/assembler.ts";
+} from "../../codegen/assembler.ts";
 import { activateLanes } from "../activation.ts";
-import { type CodeMode, pixelsOf, type StepBuffers } from "../kernel.ts";
+import { type CodeMode, defineKernel, pixelsOf, type StepBuffers } from "../kernel.ts";
 import { multiplyAdd } from "../lanes.ts";
 import { depthwiseWords } from "./layout.ts";
 
@@ -48,8 +48,7 @@ export function emitDepthwise(
   const { vectors, tile, side } = depthwiseVariant(spec, buffers, mode);
   const [kh, kw] = spec.size;
   const unrolled = kh <= unrolledRows;
-  module.define(name, Array(5).fill("i32"), (f) => {
-    const [rows, params, source, constants, target] = f.params as [Local, Local, Local, Local, Local];
+  defineKernel(module, name, (f, { rows, params, sources: [source, constants], target }) => {
     const p = depthwiseWords.reader(params);
     const { x, left, out, outEnd, weights, member, inAt, outAt, table, ky, from, step, at } = f.locals(
       "i32",

@@ -6,7 +6,6 @@ import {
   doWhile,
   get,
   i32,
-  type Local,
   load,
   type ModuleBuilder,
   op,
@@ -15,9 +14,9 @@ import {
   store,
   sum,
   whileLoop,
-} from "../../wasm/assembler.ts";
+} from "../../codegen/assembler.ts";
 import { activate, activateLanes, activationName } from "../activation.ts";
-import { type CodeMode, type Kernel, pixelsOf, type Rows, type StepBuffers } from "../kernel.ts";
+import { type CodeMode, defineKernel, type Kernel, pixelsOf, type Rows, type StepBuffers } from "../kernel.ts";
 import { wordsOf } from "../words.ts";
 
 const formulas: Record<ElementwiseSpec["op"], (a: number, b: number) => number> = {
@@ -58,12 +57,9 @@ function params(spec: ElementwiseSpec, { reads, write }: StepBuffers): Uint8Arra
   });
 }
 
-/** (rows, params, a, [b], output) */
 function emit(module: ModuleBuilder, name: string, spec: ElementwiseSpec, mode: CodeMode): void {
   const pair = spec.op !== "copy";
-  module.define(name, Array(pair ? 5 : 4).fill("i32"), (f) => {
-    const [rows, params, tableA, tableB] = f.params as [Local, Local, Local, Local];
-    const target = f.params.at(-1)!;
+  defineKernel(module, name, (f, { rows, params, sources: [tableA, tableB], target }) => {
     const { a, b, out, pixels, at, end } = f.locals("i32", "a", "b", "out", "pixels", "at", "end");
     const { x, y, spare, more } = f.locals("v128", "x", "y", "spare", "more");
     const p = words.reader(params);

@@ -14,7 +14,7 @@ import {
   set,
   shuffle,
   store,
-} from "../../wasm/assembler.ts";
+} from "../../codegen/assembler.ts";
 import type { CodeMode } from "../kernel.ts";
 import { multiplyAdd } from "../lanes.ts";
 import { block, type Pass } from "./layout.ts";

@@ -17,8 +17,8 @@ import {
   set,
   store,
   whileLoop,
-} from "../../wasm/assembler.ts";
-import type { CodeMode, StepBuffers } from "../kernel.ts";
+} from "../../codegen/assembler.ts";
+import { type CodeMode, defineKernel, type StepBuffers } from "../kernel.ts";
 import { loadVectors, scaled } from "../lanes.ts";
 import { finisher } from "../taps/finish.ts";
 import { finishKind, tapsLayout } from "../taps/layout.ts";
@@ -35,8 +35,7 @@ export function emitFft(
   const pitch = tilePitch(width);
   const { columns, rows: alongRows, spectrum } = fftLayout([height, width]);
   const [input, output] = [reads[0]!.dtype, write.dtype];
-  module.define(name, ["i32", "i32", "i32", "i32", "i32"], (f) => {
-    const [rows, params, source, tiles, target] = f.params as [Local, Local, Local, Local, Local];
+  defineKernel(module, name, (f, { rows, params, sources: [source, tiles], target }) => {
     const { last, first, second, tile, x, at, y, table, from } = f.locals(
       ...(["i32", "last", "first", "second", "tile", "x", "at", "y", "table", "from"] as const),
     );

@@ -14,8 +14,8 @@ import {
   set,
   store,
   whileLoop,
-} from "../../wasm/assembler.ts";
-import type { CodeMode, StepBuffers } from "../kernel.ts";
+} from "../../codegen/assembler.ts";
+import { type CodeMode, defineKernel, type StepBuffers } from "../kernel.ts";
 import { loadTap, multiplyAdd, scaled } from "../lanes.ts";
 import { finisher, settle } from "../taps/finish.ts";
 import { finishKind, tapsLayout } from "../taps/layout.ts";
@@ -30,8 +30,7 @@ export function emitRows(
   { write }: StepBuffers,
 ): void {
   const { channels } = write;
-  module.define(name, ["i32", "i32", "i32", "i32"], (f) => {
-    const [rows, params, source, target] = f.params as [Local, Local, Local, Local];
+  defineKernel(module, name, (f, { rows, params, sources: [source], target }) => {
     const { end, to, from, channel, tap, k } = f.locals("i32", "end", "to", "from", "channel", "tap", "k");
     const left = f.local("f32");
     const slope = f.local("f32");
@@ -83,8 +82,7 @@ export function emitColumns(
   { write }: StepBuffers,
   mode: CodeMode,
 ): void {
-  module.define(name, ["i32", "i32", "i32", "i32"], (f) => {
-    const [rows, params, source, target] = f.params as [Local, Local, Local, Local];
+  defineKernel(module, name, (f, { rows, params, sources: [source], target }) => {
     const { i, n, tap, tapEnd, upper, lower, at, stop } = f.locals(
       ...(["i32", "i", "n", "tap", "tapEnd", "upper", "lower", "at", "stop"] as const),
     );

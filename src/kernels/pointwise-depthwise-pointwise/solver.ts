@@ -11,10 +11,9 @@ export const pointwiseDepthwisePointwise: Solver<InvertedProblem> = {
     const residual = problem.residual || added;
     const [x, y] = [sidesOf(problem.x.shape), sidesOf(problem.y.shape)];
     const [inputs, outputs] = [problem.x.shape[3]!, problem.y.shape[3]!];
-    const [wide, tall] = [y.width * y.height, x.width * x.height];
-    const expand = convSpec({ inputs, outputs: middleChannels, activation: problem.expand }, tall);
+    const expand = convSpec({ inputs, outputs: middleChannels, activation: problem.expand });
     const depthwise = depthwiseSpec(middleChannels, 1, window, problem.middle);
-    const project = convSpec({ inputs: middleChannels, outputs, residual, activation: problem.activation }, wide);
+    const project = convSpec({ inputs: middleChannels, outputs, residual, activation: problem.activation });
     const steps = [
       { name: "expand", kernel: expand, reads: ["x", "expand"], writes: "expanded" },
       { name: "depthwise", kernel: depthwise, reads: ["expanded", "depthwise"], writes: "filtered" },
@@ -38,26 +37,25 @@ export const pointwiseDepthwisePointwise: Solver<InvertedProblem> = {
       arena("y", y),
       ...(added ? [arena("added", y)] : []),
     ];
-    const reader = { window, y };
     return [
       draftOf(
         profile,
         "expand, filter and project, strip by strip",
-        [...buffers, stripOf("expanded", expanded, reader), stripOf("filtered", filtered)],
+        [...buffers, stripOf("expanded", expanded), stripOf("filtered", filtered)],
         [steps],
         { variant: "fused" },
       ),
       draftOf(
         profile,
         "expand, then filter and project, strip by strip",
-        [...buffers, arena("expanded", expanded, reader), stripOf("filtered", filtered)],
+        [...buffers, arena("expanded", expanded), stripOf("filtered", filtered)],
         [steps.slice(0, 1), steps.slice(1)],
         { variant: "half fused" },
       ),
       draftOf(
         profile,
         "expand, filter, project, one after the other",
-        [...buffers, arena("expanded", expanded, reader), arena("filtered", filtered)],
+        [...buffers, arena("expanded", expanded), arena("filtered", filtered)],
         steps.map((step) => [step]),
         { variant: "apart" },
       ),

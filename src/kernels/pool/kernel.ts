@@ -7,7 +7,6 @@ import {
   f32,
   get,
   i32,
-  type Local,
   load,
   type ModuleBuilder,
   op,
@@ -17,8 +16,8 @@ import {
   sum,
   when,
   whileLoop,
-} from "../../wasm/assembler.ts";
-import { type Kernel, pixelsOf, type Rows, type StepBuffers } from "../kernel.ts";
+} from "../../codegen/assembler.ts";
+import { defineKernel, type Kernel, pixelsOf, type Rows, type StepBuffers } from "../kernel.ts";
 import { wordsOf } from "../words.ts";
 
 function reference(spec: PoolSpec, [input]: Rows[], write: Rows, rows: number, first: number): void {
@@ -65,11 +64,9 @@ function params({ size, strides, dilations, pads, ...spec }: PoolSpec, { reads, 
   });
 }
 
-/** (rows, params, input, twice the first row, output) */
 function emit(module: ModuleBuilder, name: string, spec: PoolSpec): void {
   const isMax = spec.op === "max";
-  module.define(name, Array(5).fill("i32"), (f) => {
-    const [rows, params, table, position, target] = f.params as [Local, Local, Local, Local, Local];
+  defineKernel(module, name, (f, { rows, params, first, sources: [table], target }) => {
     const p = words.reader(params);
     const times = (a: Code, b: Code): Code => op("i32.mul", a, b);
     const { y, x, left, top, side, ky, kx, out, at, count, column, row } = f.locals(
@@ -103,7 +100,7 @@ function emit(module: ModuleBuilder, name: string, spec: PoolSpec): void {
       set(value, op("f32x4.mul", get(value), get(scale))),
     ];
     f.emit(
-      set(y, op("i32.shr_u", get(position), i32(1))),
+      set(y, get(first)),
       whileLoop(
         get(rows),
         set(top, op("i32.sub", times(get(y), p("strideY")), p("padTop"))),
@@ -140,7 +137,6 @@ function emit(module: ModuleBuilder, name: string, spec: PoolSpec): void {
 export const pool: Kernel<PoolSpec> = {
   family: "pool",
   reference,
-  positioned: true,
   entry: ({ op, countOutside }) => ["pool", op, countOutside && "all"].filter(Boolean).join(" "),
   emit: (module, name, spec) => emit(module, name, spec),
   work: ({ size }, { write: { width, channels } }) => ({

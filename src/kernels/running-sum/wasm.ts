@@ -16,8 +16,8 @@ import {
   splat,
   store,
   whileLoop,
-} from "../../wasm/assembler.ts";
-import type { StepBuffers } from "../kernel.ts";
+} from "../../codegen/assembler.ts";
+import { defineKernel, type StepBuffers } from "../kernel.ts";
 import { integerLanes, scaled } from "../lanes.ts";
 
 /** Byte offsets in the parameter block. `span` is the window's length, in bytes of row table or of row. */
@@ -27,8 +27,7 @@ const vectors = 4;
 
 export function emitColumn(module: ModuleBuilder, name: string, { reads }: StepBuffers): void {
   const dtype = reads[0]!.dtype;
-  module.define(name, ["i32", "i32", "i32", "i32"], (f) => {
-    const [rows, params, source, target] = f.params as [Local, Local, Local, Local];
+  defineKernel(module, name, (f, { rows, params, sources: [source], target }) => {
     const [n, span, i, k, oldest, newest, above] = f.array("i32", 7) as Local[] as [
       Local,
       Local,
@@ -89,8 +88,7 @@ export function emitColumn(module: ModuleBuilder, name: string, { reads }: StepB
 export function emitRow(module: ModuleBuilder, name: string, { reads, write }: StepBuffers): void {
   const dtype = reads[0]!.dtype;
   const [inBytes, outBytes] = [write.channels * bytesOf[dtype], write.channels * 4];
-  module.define(name, ["i32", "i32", "i32", "i32"], (f) => {
-    const [rows, params, source, target] = f.params as [Local, Local, Local, Local];
+  defineKernel(module, name, (f, { rows, params, sources: [source], target }) => {
     const [span, channel, from, to, oldest, end, sum] = f.array("i32", 7) as Local[] as [
       Local,
       Local,

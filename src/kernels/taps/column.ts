@@ -14,8 +14,8 @@ import {
   op,
   set,
   whileLoop,
-} from "../../wasm/assembler.ts";
-import type { CodeMode, StepBuffers } from "../kernel.ts";
+} from "../../codegen/assembler.ts";
+import { type CodeMode, defineKernel, type StepBuffers } from "../kernel.ts";
 import { lanesOf, loadTap, loadVectors, multiplyAdd, scaled } from "../lanes.ts";
 import { finisher } from "./finish.ts";
 import { finishKind, pairsRows, tapsLayout, tapsRows, unrolledTaps } from "./layout.ts";
@@ -44,8 +44,7 @@ export function emitColumn(
   const depth = pairsRows(spec, input) ? 2 : 1;
   // Sums of all rows must fit the registers: 16 of 128 bits, or of 256 in wide mode. Bytes need four vectors of 32 bits.
   const vectors = mode.wide || lanesOf[arithmetic] === 8 || output === "u8" || depth === 2 ? 4 : 2;
-  module.define(name, ["i32", "i32", "i32", "i32"], (f) => {
-    const [rows, params, source, target] = f.params as [Local, Local, Local, Local];
+  defineKernel(module, name, (f, { rows, params, sources: [source], target }) => {
     const { end, i, tap, tapEnd, table, at } = f.locals("i32", "end", "i", "tap", "tapEnd", "table", "at");
     const { begin, first, second } = f.locals("v128", "begin", "first", "second");
     const values = f.array("v128", vectors);

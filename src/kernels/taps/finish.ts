@@ -16,7 +16,7 @@ import {
   shuffle,
   splat,
   store,
-} from "../../wasm/assembler.ts";
+} from "../../codegen/assembler.ts";
 import type { CodeMode } from "../kernel.ts";
 import { lanesOf, loadTap, shapeOf } from "../lanes.ts";
 import { type FinishKind, tapsLayout } from "./layout.ts";

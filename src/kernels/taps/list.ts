@@ -14,8 +14,8 @@ import {
   op,
   set,
   whileLoop,
-} from "../../wasm/assembler.ts";
-import type { CodeMode, StepBuffers } from "../kernel.ts";
+} from "../../codegen/assembler.ts";
+import { type CodeMode, defineKernel, type StepBuffers } from "../kernel.ts";
 import { lanesOf, loadTap, loadVectors, multiplyAdd, scaled, shapeOf } from "../lanes.ts";
 import { finisher, settle } from "./finish.ts";
 import { finishKind, stepOf, tapsLayout, unrolledTaps } from "./layout.ts";
@@ -37,9 +37,7 @@ export function emitList(
   const { arithmetic } = spec;
   const [input, addend] = buffers.reads as [StepBuffers["write"], StepBuffers["write"] | undefined];
   const output = buffers.write.dtype;
-  module.define(name, [...buffers.reads.map(() => "i32" as const), "i32", "i32", "i32"], (f) => {
-    const [rows, params, source] = f.params as [Local, Local, Local];
-    const [sumTable, target] = [f.params[3]!, f.params.at(-1)!];
+  defineKernel(module, name, (f, { rows, params, sources: [source, sumTable], target }) => {
     const { end, i, tap, tapEnd, from } = f.locals("i32", "end", "i", "tap", "tapEnd", "from");
     const { weight, spare } = f.locals("v128", "weight", "spare");
     const count = vectorsFor(arithmetic, mode);

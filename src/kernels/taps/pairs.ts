@@ -12,7 +12,7 @@ import {
   op,
   set,
   shuffle,
-} from "../../wasm/assembler.ts";
+} from "../../codegen/assembler.ts";
 import { scaled } from "../lanes.ts";
 import { save } from "./finish.ts";
 import { tapsLayout } from "./layout.ts";

@@ -6,21 +6,19 @@ import {
   doWhile,
   get,
   i32,
-  type Local,
   load,
   type ModuleBuilder,
   op,
   set,
   store,
   whileLoop,
-} from "../../wasm/assembler.ts";
-import type { StepBuffers } from "../kernel.ts";
+} from "../../codegen/assembler.ts";
+import { defineKernel, type StepBuffers } from "../kernel.ts";
 import { tapsLayout } from "./layout.ts";
 
 export function emitStrided(module: ModuleBuilder, name: string, { strides }: TapsSpec, { write }: StepBuffers): void {
   const { channels } = write;
-  module.define(name, ["i32", "i32", "i32", "i32"], (f) => {
-    const [rows, params, source, target] = f.params as [Local, Local, Local, Local];
+  defineKernel(module, name, (f, { rows, params, sources: [source], target }) => {
     const { end, to, from, channel, tap, tapEnd } = f.locals("i32", "end", "to", "from", "channel", "tap", "tapEnd");
     const sum = f.local("f32");
     const eachTap = doWhile(

@@ -67,35 +67,16 @@ export const transposedPhases: Solver<TransposedProblem> = {
     const grid = gridOf(problem);
     if (window.dilations.some((d) => d > 1)) return { why: "its window is dilated" };
     if (grid.some(([row, column]) => row.count * column.count === 0)) return { why: "some outputs see no input" };
-    // Room around the input for every phase.
-    const room = (phases: Phase[], side: number): [number, number] => [
-      Math.max(0, ...phases.map(({ pad }) => pad)),
-      Math.max(0, ...phases.map(({ pad, count, outputs }) => outputs - 1 - pad + count - 1 - (side - 1))),
-    ];
-    const [[above, below], [left, right]] = [
-      room(
-        grid.map(([row]) => row),
-        x.height,
-      ),
-      room(
-        grid.map(([, c]) => c),
-        x.width,
-      ),
-    ];
-    const input = { ...arena("x", x), above, below, left, right, width: left + x.width + right };
     const steps = grid.map(([row, column]) => {
-      const kernel = convSpec(
-        {
-          ...{ inputs, outputs, activation, size: [row.count, column.count] as [number, number] },
-          ...{ pads: [row.pad, column.pad] as [number, number], rowsOut: window.strides[0], rowStart: row.start },
-          phase: { step: window.strides[1], start: column.start, count: column.outputs },
-        },
-        row.outputs * column.outputs,
-      );
+      const kernel = convSpec({
+        ...{ inputs, outputs, activation, size: [row.count, column.count] as [number, number] },
+        ...{ pads: [row.pad, column.pad] as [number, number], rowsOut: window.strides[0], rowStart: row.start },
+        phase: { step: window.strides[1], start: column.start, count: column.outputs },
+      });
       const id = idOf(row, column);
       return { kernel, weight: convWeight(id, kernel), step: { name: "phase", kernel, reads: ["x", id], writes: "y" } };
     });
-    const buffers = [input, ...steps.map(({ weight }) => weight), arena("y", y)];
+    const buffers = [arena("x", x), ...steps.map(({ weight }) => weight), arena("y", y)];
     // Phases of one row of inputs may have one row of outputs more than others: each is a stage of its own.
     const draft = draftOf(
       profile,

@@ -1,7 +1,7 @@
 // Proposes a 3 × 3 convolution by Winograd's algorithm, strip by strip: fewer multiplications for some additions. The rounding
 // error is no larger, since each sum has a ninth of the products (scripts/winograd-error.ts).
 import type { BufferSpec, ConvProblem, Solver, WinogradSpec } from "../../plan/types.ts";
-import { arena, convSpec, convWeight, draftOf, sidesOf, windowOf } from "../layer.ts";
+import { arena, convSpec, convWeight, draftOf, sidesOf, stripOf, windowOf } from "../layer.ts";
 
 export const winogradTiles: Solver<ConvProblem> = {
   name: "winograd",
@@ -18,10 +18,8 @@ export const winogradTiles: Solver<ConvProblem> = {
     if (odd && (problem.shared || residual)) return { why: "the result has an odd side, and stands where others read" };
     if (x.channels < 8 || y.channels < 8) return { why: "there are fewer than 5 channels" };
     const [rows, columns] = [even.height / 2, even.width / 2];
-    const tiles = (id: string, channels: number): BufferSpec => ({
-      ...arena(id, { images: y.images, height: rows, width: columns, channels: 16 * channels }),
-      scope: "strip",
-    });
+    const tiles = (id: string, channels: number): BufferSpec =>
+      stripOf(id, { images: y.images, height: rows, width: columns, channels: 16 * channels });
     const base = { family: "winograd", ...windowOf(window), residual: false } as const;
     const input: WinogradSpec = { ...base, part: "input", size: [4, 4], strides: [2, 2], activation: "none" };
     const output: WinogradSpec = {
@@ -32,14 +30,14 @@ export const winogradTiles: Solver<ConvProblem> = {
       activation,
       residual,
       rowsOut: 2,
+      columnsOut: 2,
     };
     const winograd = { inputs: problem.x.shape[3]!, outputs: problem.y.shape[3]! };
-    const product = convSpec(
-      { inputs: 16 * x.channels, outputs: 16 * y.channels, groups: 16, activation: "none", winograd },
-      rows * columns,
-    );
+    const product = convSpec({
+      ...{ inputs: 16 * x.channels, outputs: 16 * y.channels, groups: 16, activation: "none", winograd },
+    });
     const buffers = [
-      arena("x", x, { window, y: even }),
+      arena("x", x),
       tiles("tiles", x.channels),
       convWeight("weight", product),
       tiles("products", y.channels),

@@ -14,9 +14,9 @@ import {
   store,
   sum,
   whileLoop,
-} from "../../wasm/assembler.ts";
+} from "../../codegen/assembler.ts";
 import { activateLanes } from "../activation.ts";
-import { type CodeMode, pixelsOf, type StepBuffers } from "../kernel.ts";
+import { type CodeMode, defineKernel, pixelsOf, type StepBuffers } from "../kernel.ts";
 import { wordsOf } from "../words.ts";
 
 const words = wordsOf(
@@ -76,10 +76,8 @@ const outputLine: Line = [
 /** Stored channels are multiples of 4, or of 8 where there are more. */
 export function emitWinograd(module: ModuleBuilder, name: string, spec: WinogradSpec, mode: CodeMode): void {
   const isInput = spec.part === "input";
-  module.define(name, Array(spec.residual ? 5 : 4).fill("i32"), (f) => {
-    const [rows, params, source] = f.params as [Local, Local, Local];
-    const target = f.params.at(-1)!;
-    const added = spec.residual ? f.params[3]! : undefined;
+  defineKernel(module, name, (f, { rows, params, sources: [source, second], target }) => {
+    const added = spec.residual ? second : undefined;
     const { tiles, inAt, outAt, addAt, channel, end, step } = f.locals(
       "i32",
       ...(["tiles", "inAt", "outAt", "addAt", "channel", "end", "step"] as const),

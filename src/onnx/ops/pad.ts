@@ -2,7 +2,7 @@
 import { axesOf, integersOf, listFrom, numberOf, refuse, required, textOf } from "../../graph/nodes.ts";
 import type { GraphNode, Operator, Spec } from "../../graph/types.ts";
 import { elementsOf, isBig, sizeOf, toBig } from "../../graph/values.ts";
-import { borderIndex } from "../../run/border.ts";
+import { borderIndex } from "../../plan/border.ts";
 import { pick, positions } from "./pick.ts";
 
 function padsOf(node: GraphNode, inputs: readonly (Spec | undefined)[]): [before: number, after: number][] {

@@ -1,0 +1,20 @@
+// What the contest of threads measures.
+import type { Allocation } from "../filters/results.ts";
+import type { FreshResult } from "../models/results.ts";
+import type { CaseResult, Measured, Results } from "../results.ts";
+
+export interface ThreadCaseResult extends CaseResult {
+  kind: "layer" | "model";
+}
+
+export interface ThreadMeasured extends Measured<ThreadCaseResult> {
+  /** Of rank1: with 256-bit code. */
+  wide: boolean;
+  fresh: FreshResult[];
+  /** What a call leaves for the garbage collector. */
+  garbage: (Allocation & { threads: number })[];
+  /** A run of MNIST on one thread, and its kernels alone: milliseconds. */
+  mnist?: { whole: number; kernels: number };
+}
+
+export type ThreadResults = Results<ThreadCaseResult> & ThreadMeasured;

@@ -1,0 +1,50 @@
+// What becomes of a last channel that is alpha, element by element: of rows that come in and of results that go out.
+import { type ImageDType, rangeOf } from "../tensor.ts";
+import type { TargetBinding } from "./backend.ts";
+
+type Numbers = { [index: number]: number; readonly length: number };
+
+/** The alpha that means opaque. */
+export const opaque = (dtype: ImageDType): number => (dtype === "f32" ? 1 : rangeOf[dtype][1]);
+
+/** Colours of `count` elements, from `at` on, times their alpha. */
+export function premultiply(row: Numbers, at: number, count: number, channels: number, full: number): void {
+  const alpha = channels - 1;
+  for (let i = at; i < at + count; i += channels) {
+    const weight = row[i + alpha]! / full;
+    for (let c = 0; c < alpha; c++) row[i + c]! *= weight;
+  }
+}
+
+const rangeFor = (dtype: ImageDType): readonly [number, number] => (dtype === "f32" ? [-Infinity, Infinity] : rangeOf[dtype]);
+
+/** Alpha of `count` elements of the target, from `at` on, is the source's, saturated. */
+export function keepAlpha(target: Numbers, dtype: ImageDType, source: Numbers, channels: number, at: number, count: number): void {
+  const [low, high] = rangeFor(dtype);
+  for (let i = at + channels - 1; i < at + count; i += channels) target[i] = Math.min(high, Math.max(low, source[i]!));
+}
+
+/** Weighted sums `row` as colours again: divided by their alpha, with gain and offset, rounded and saturated. */
+export function unpremultiply(
+  row: Numbers,
+  from: number,
+  { dtype, gain, offset, source }: TargetBinding,
+  target: Numbers,
+  at: number,
+  count: number,
+): void {
+  const { channels } = source;
+  const full = opaque(source.dtype);
+  const alpha = channels - 1;
+  const [low, high] = rangeFor(dtype);
+  const rounds = dtype !== "f32";
+  const put = (i: number, value: number): void => {
+    target[i] = Math.min(high, Math.max(low, rounds ? Math.floor(value + 0.5) : value));
+  };
+  for (let i = 0; i < count; i += channels) {
+    const weight = row[from + i + alpha]!;
+    for (let c = 0; c < alpha; c++)
+      put(at + i + c, weight > 0 ? (row[from + i + c]! / weight) * full * gain + offset : 0);
+    put(at + i + alpha, Math.min(full, Math.max(0, weight)));
+  }
+}

@@ -1,0 +1,106 @@
+// The seam between what is planned and what runs it. Everything above compiles plans through a Backend and runs Programs;
+// nothing above knows memory, threads or generated code.
+import type { LayerWeights } from "../kernels/kernel.ts";
+import type { Alpha, Border, Profile } from "../plan/types.ts";
+import type { ImageArray, ImageDType, TypedArray } from "../tensor.ts";
+import type { Schedule } from "./margins.ts";
+import type { Abortable } from "./slices.ts";
+
+/** Weights by the id of the constant that holds them. */
+export type Weights = ReadonlyMap<string, LayerWeights>;
+
+/** A plan as backends take it. */
+export interface BackendPlan extends Schedule {
+  /** Predicted nanoseconds on one thread: whether other threads are worth waking. */
+  cost: { time: number };
+}
+
+export interface RunOptions {
+  signal?: Abortable;
+  /** Called now and then with the share that is done, from 0 to 1. */
+  onProgress?: (done: number) => void;
+  /** Called when a stage begins, and once more when the last has ended; such a run is on one thread. */
+  onStage?: () => void;
+}
+
+/** The order of a tensor's axes: [images, height, width, channels] or [images, channels, height, width]. */
+export type DataFormat = "NHWC" | "NCHW";
+
+/** A tensor of the caller's, read or written in a run. */
+export interface TensorBinding {
+  kind: "tensor";
+  data: Float32Array | Value;
+  format: DataFormat;
+  images: number;
+  height: number;
+  width: number;
+  channels: number;
+  /** Of a depth multiplier: channel c · members + m stands at m · (stored / members) + c. */
+  members?: number;
+}
+
+/** A picture with interleaved channels, and what stands beyond its edges. */
+export interface SourceBinding {
+  kind: "source";
+  data: ImageArray | Value;
+  dtype: ImageDType;
+  height: number;
+  width: number;
+  channels: number;
+  border: Border;
+  borderValue: number;
+  alpha: Alpha;
+}
+
+/** Where a filtered picture goes, and what becomes of its alpha. */
+export interface TargetBinding {
+  kind: "target";
+  data: ImageArray | Value;
+  dtype: ImageDType;
+  /** Under premultiplied alpha: applied to colours after they were divided by alpha. */
+  gain: number;
+  offset: number;
+  alpha: Alpha;
+  /** The picture that was filtered. */
+  source: SourceBinding;
+}
+
+export type Binding = TensorBinding | SourceBinding | TargetBinding;
+export type Bindings = ReadonlyMap<string, Binding>;
+
+/** A plan that is ready to run: kernels compiled, memory reserved, weights packed. */
+export interface Program {
+  /** Bytes of the backend's memory that it holds. */
+  readonly bytes: number;
+  /** Inputs and outputs by the ids of the plan's buffers. One run at a time on a backend. */
+  run(inputs: Bindings, outputs: Bindings, options?: RunOptions): Promise<void>;
+  /** Gives its memory back, once; later runs are refused. */
+  dispose(): void;
+}
+
+/** Data inside a backend: what lies there is neither copied in nor out when a program reads or writes it. */
+export interface Value {
+  readonly shape: readonly number[];
+  readonly dtype: ImageDType;
+  /** Replaces the elements by those of an array in row-major order. */
+  write(data: TypedArray): Promise<void>;
+  /** The elements in row-major order, in a fresh array or in `into`. */
+  read(into?: TypedArray): Promise<TypedArray>;
+  dispose(): void;
+}
+
+export interface Backend {
+  readonly name: "wasm" | "reference";
+  /** What the cost model assumes of it. */
+  readonly profile: Profile;
+  /** Threads that work, the caller's included. */
+  readonly threads: number;
+  compile(plan: BackendPlan, weights: Weights): Promise<Program>;
+  alloc(spec: { shape: readonly number[]; dtype: ImageDType }): Value;
+  /** Bytes of memory taken so far. */
+  bytes(): number;
+  dispose(): void;
+}
+
+/** A {@link Value}, not an array. */
+export const isValue = (data: ArrayBufferView | Value): data is Value => !ArrayBuffer.isView(data);

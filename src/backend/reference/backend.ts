@@ -1,0 +1,119 @@
+// The reference backend: plain f64 loops over plain arrays, on the caller's thread. It is the specification that generated
+// code is tested against, and what runs where WebAssembly may not.
+import { LimitError, Rank1Error } from "../../errors.ts";
+import { kernelOf } from "../../kernels/table.ts";
+import { rowBytes } from "../../plan/cost.ts";
+import { builtInProfile } from "../../plan/profile.ts";
+import type { BufferSpec } from "../../plan/types.ts";
+import { type ImageDType, newArray } from "../../tensor.ts";
+import type { Backend, BackendPlan, Bindings, Program, RunOptions, Value, Weights } from "../backend.ts";
+import { buffersOf, withMargins } from "../margins.ts";
+import { Slices } from "../slices.ts";
+import { runStage } from "./stage.ts";
+import { copyTensor, type Elements, ReferenceValue, WholeValue } from "./values.ts";
+
+export class ReferenceBackend implements Backend {
+  readonly name = "reference";
+  readonly profile = builtInProfile;
+  readonly threads = 1;
+  private readonly maxMemory: number;
+  private used = 0;
+
+  constructor(maxMemory: number) {
+    this.maxMemory = maxMemory;
+  }
+
+  /** Counts memory that is taken, or given back. */
+  take(bytes: number): void {
+    if (this.used + bytes > this.maxMemory) {
+      const [expected, received] = [`at most ${this.maxMemory} bytes of working memory`, `${this.used + bytes}`];
+      throw new LimitError({
+        ...{ parameter: "maxMemory", expected, received },
+        hint: "raise it with createEngine({ maxMemory })",
+      });
+    }
+    this.used += bytes;
+  }
+
+  async compile(plan: BackendPlan, weights: Weights): Promise<Program> {
+    return new ReferenceProgram(this, plan, weights);
+  }
+
+  alloc({ shape, dtype }: { shape: readonly number[]; dtype: ImageDType }): Value {
+    return new ReferenceValue(this, shape, dtype);
+  }
+
+  bytes(): number {
+    return this.used;
+  }
+
+  dispose(): void {}
+}
+
+const bytesFor = (spec: BufferSpec): number =>
+  (spec.scope === "arena" || spec.picture ? (spec.images ?? 1) * spec.height! : spec.scope === "constant" ? 1 : 0) *
+  rowBytes(spec);
+
+class ReferenceProgram implements Program {
+  readonly bytes: number;
+  private readonly backend: ReferenceBackend;
+  private readonly plan: BackendPlan;
+  private readonly specs: BufferSpec[];
+  private readonly constants = new Map<string, Elements>();
+  private disposed = false;
+
+  constructor(backend: ReferenceBackend, plan: BackendPlan, weights: Weights) {
+    this.backend = backend;
+    this.plan = plan;
+    this.specs = withMargins(plan);
+    this.bytes = this.specs.reduce((sum, spec) => sum + bytesFor(spec), 0);
+    backend.take(this.bytes);
+    for (const step of plan.stages.flatMap(({ steps }) => steps)) {
+      const { reads } = buffersOf(step, this.specs);
+      const constant = reads.find(({ scope }) => scope === "constant");
+      if (!constant || this.constants.has(constant.id)) continue;
+      const given = weights.get(constant.id);
+      if (!given) throw new Error(`program: no weights for ${constant.id}`);
+      const packed = newArray(constant.dtype, constant.width * constant.channels);
+      kernelOf(step.kernel).pack!(step.kernel, reads[0]!, given, packed as Float32Array);
+      this.constants.set(constant.id, packed);
+    }
+  }
+
+  dispose(): void {
+    if (!this.disposed) this.backend.take(-this.bytes);
+    this.disposed = true;
+  }
+
+  async run(inputs: Bindings, outputs: Bindings, options: RunOptions = {}): Promise<void> {
+    if (this.disposed) {
+      const [expected, received] = ["one in use", "a disposed one"];
+      throw new Rank1Error("DISPOSED", { parameter: "layer", expected, received });
+    }
+    const { signal, onProgress, onStage } = options;
+    signal?.throwIfAborted();
+    const values = new Map<string, WholeValue>();
+    for (const spec of this.specs) {
+      if (spec.scope === "arena" || spec.picture) values.set(spec.id, wholeValue(spec, values));
+    }
+    for (const [id, binding] of inputs)
+      if (binding.kind === "tensor") copyTensor(binding, values.get(id)!, true);
+    const slices = new Slices(signal);
+    const { stages } = this.plan;
+    for (const [index, stage] of stages.entries()) {
+      onStage?.();
+      const ends = { inputs, outputs, values, constants: this.constants };
+      await runStage(stage, this.specs, ends, slices, (done) => onProgress?.((index + done) / stages.length));
+    }
+    onStage?.();
+    for (const [id, binding] of outputs)
+      if (binding.kind === "tensor") copyTensor(binding, values.get(id)!, false);
+    onProgress?.(1);
+  }
+}
+
+/** A value of zeros; what one stage writes of a picture, another reads. */
+function wholeValue(spec: BufferSpec, values: ReadonlyMap<string, WholeValue>): WholeValue {
+  const same = spec.picture && [...values.values()].find(({ spec: other }) => other.picture === spec.picture);
+  return same ? new WholeValue(spec, same.rows) : new WholeValue(spec);
+}

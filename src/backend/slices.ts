@@ -1,0 +1,61 @@
+// Long work on the caller's thread runs in slices, so that events (an abort, a repaint) get their turn in between.
+
+/** What ends long work early: an AbortSignal is one. */
+export type Abortable = Pick<AbortSignal, "throwIfAborted">;
+
+const sliceMilliseconds = 8;
+
+/** When events last had their turn here, as far as is known: short calls that follow one another share a slice. */
+let lastTurn = -Infinity;
+
+/** Whether events have waited for a slice. */
+export const isDue = (): boolean => performance.now() - lastTurn >= sliceMilliseconds;
+
+export class Slices {
+  private readonly signal: Abortable | undefined;
+
+  constructor(signal?: Abortable) {
+    this.signal = signal;
+  }
+
+  due(): boolean {
+    return isDue();
+  }
+
+  /** Lets events run, then starts a new slice; throws the signal's reason where it was aborted. */
+  async next(): Promise<void> {
+    await turn();
+    lastTurn = performance.now();
+    this.signal?.throwIfAborted();
+  }
+}
+
+const sliceElements = 1 << 16;
+
+/** Works through `count` elements, a range at a time, with turns for events in between; ends early at a false. */
+export async function inSlices(
+  count: number,
+  signal: Abortable | undefined,
+  work: (from: number, to: number) => boolean,
+): Promise<boolean> {
+  const slices = new Slices(signal);
+  for (let from = 0; from < count; from += sliceElements) {
+    if (!work(from, Math.min(count, from + sliceElements))) return false;
+    if (slices.due()) await slices.next();
+  }
+  return true;
+}
+
+/** Resolves after other events had a turn. */
+function turn(): Promise<void> {
+  const { setImmediate } = globalThis as { setImmediate?: (callback: () => void) => void };
+  if (setImmediate) return new Promise((resolve) => setImmediate(resolve));
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(undefined);
+  });
+}

@@ -1,0 +1,196 @@
+// Binds a program's inputs and outputs for one run: to arrays, which are moved, or to values in the engine, whose rows the
+// program's tables then point to.
+import { InvalidArgumentError } from "../../errors.ts";
+import { kernelOf } from "../../kernels/table.ts";
+import { borderIndex } from "../../plan/border.ts";
+import { stripRows } from "../../plan/cost.ts";
+import { bytesOf, newArray } from "../../tensor.ts";
+import {
+  type Binding,
+  type Bindings,
+  isValue,
+  type SourceBinding,
+  type TargetBinding,
+  type TensorBinding,
+  type Value,
+} from "../backend.ts";
+import { writeTable } from "./image.ts";
+import type { Layout, Place } from "./layout.ts";
+import { type Border, borderPairs, type Mover, type MoverSite, PictureIn, PictureOut, TensorIn, TensorOut } from "./movers.ts";
+import { WasmValue } from "./value.ts";
+
+/** What a place's table points to: a value as it was laid out, or the program's own rows. */
+export interface Bound {
+  value: WasmValue | undefined;
+  version: number;
+  border?: Border;
+}
+
+/** What has to be moved in a run. */
+export interface Ends {
+  ins: { id: string; place: Place; mover: Mover }[];
+  outs: { id: string; place: Place; mover: Mover }[];
+  /** Results of stages before the last, moved once all is done; and what is left to do then. */
+  late: Mover[];
+  after: (() => void)[];
+}
+
+export function bindAll(
+  site: MoverSite,
+  layout: Layout,
+  bound: Map<string, Bound>,
+  inputs: Bindings,
+  outputs: Bindings,
+): Ends {
+  const ends: Ends = { ins: [], outs: [], late: [], after: [] };
+  const binder = new Binder(site, layout, bound, ends);
+  for (const [id, binding] of inputs) binder.bind(id, binding, true);
+  for (const [id, binding] of outputs) binder.bind(id, binding, false);
+  return ends;
+}
+
+class Binder {
+  private readonly site: MoverSite;
+  private readonly layout: Layout;
+  private readonly bound: Map<string, Bound>;
+  private readonly ends: Ends;
+
+  constructor(site: MoverSite, layout: Layout, bound: Map<string, Bound>, ends: Ends) {
+    this.site = site;
+    this.layout = layout;
+    this.bound = bound;
+    this.ends = ends;
+  }
+
+  bind(id: string, binding: Binding, isInput: boolean): void {
+    const place = this.layout.places.get(id);
+    if (!place) throw new Error(`program: no value ${id}`);
+    const value = isValue(binding.data) ? this.own(binding.data) : undefined;
+    if (value && this.fits(place, binding, value)) {
+      this.pointTo(place, binding, value);
+      return;
+    }
+    this.pointHome(place);
+    const data = value ? this.copyOf(value, isInput) : binding.data;
+    const mover = this.moverOf(place, { ...binding, data } as Binding, isInput);
+    if (isInput) this.ends.ins.push({ id, place, mover });
+    else if (this.isLast(id)) this.ends.outs.push({ id, place, mover });
+    else this.ends.late.push(mover);
+  }
+
+  private own(value: Value): WasmValue {
+    if (value instanceof WasmValue && value.host.views === this.site.views) return value;
+    throw new InvalidArgumentError({ parameter: "value", expected: "one of this engine", received: "another's" });
+  }
+
+  /** Whether a program can read or write the value's rows as they stand. */
+  private fits({ spec, rows }: Place, binding: Binding, value: WasmValue): boolean {
+    value.home();
+    if (value.dtype !== spec.dtype || value.stored !== spec.channels) return false;
+    const inside = spec.width - (spec.left ?? 0) - (spec.right ?? 0);
+    if (binding.kind !== "tensor") return binding.alpha === "none" && value.width === inside && value.images === 1;
+    const { format, images, members = 1 } = binding;
+    const sides = value.width === inside && value.height === rows && value.images === images;
+    return sides && format === "NHWC" && members === 1 && value.shape.length === 4;
+  }
+
+  private pointTo(place: Place, binding: Binding, value: WasmValue): void {
+    const { spec } = place;
+    const overrun = Math.max(0, ...this.layout.stages.flatMap(({ steps }) => steps.map(({ step }) => kernelOf(step.kernel).overrun.elements)));
+    const slack = binding.kind === "tensor" ? 0 : Math.ceil(overrun / spec.channels);
+    value.ensure(spec.left ?? 0, (spec.right ?? 0) + slack);
+    if (binding.kind === "source") this.extend(place, binding, value);
+    const known = this.bound.get(spec.id);
+    if (known?.value === value && known.version === value.version) return;
+    this.bound.set(spec.id, { ...known, value, version: value.version });
+    const margin = (spec.left ?? 0) * spec.channels * bytesOf[spec.dtype];
+    const { words } = this.site.views;
+    const at = (this.site.base + place.table) / 4;
+    const zeros = this.site.base + this.layout.zeros;
+    if (binding.kind === "tensor") {
+      const each = spec.above + place.rows + spec.below;
+      for (let entry = 0; entry < place.entries; entry++) {
+        const [image, row] = [Math.floor(entry / each), (entry % each) - spec.above];
+        const inside = row >= 0 && row < place.rows;
+        words[at + entry] = inside ? value.rowAt(image * place.rows + row) - margin : zeros;
+      }
+      return;
+    }
+    // Rows beyond the picture: those that stand for them; the constant, and what is written past the end, in the ring.
+    const spare = this.site.base + place.data + (binding.kind === "target" ? place.rows * place.pitch : 0);
+    for (let entry = 0; entry < place.entries; entry++) {
+      const y = entry - spec.above;
+      const row = binding.kind === "source" ? borderIndex(y, value.height, binding.border) : y < value.height ? y : -1;
+      words[at + entry] = row < 0 ? spare : value.rowAt(row) - margin;
+    }
+  }
+
+  /** The pixels beyond the ends of a value's rows, and a row of the constant. */
+  private extend(place: Place, { border, borderValue }: SourceBinding, value: WasmValue): void {
+    const { spec, data } = place;
+    const { views, base, staging } = this.site;
+    const size = bytesOf[spec.dtype];
+    const [left, right] = [(spec.left ?? 0) * spec.channels, (spec.right ?? 0) * spec.channels];
+    const first = value.rowAt(0) - left * size;
+    if (border !== "constant") {
+      const { unit, address, count } = this.borderOf(place, border);
+      if (count > 0) staging.transfers[`extend${unit}`](first, value.pitch, address, count, value.height);
+      return;
+    }
+    const memory = views.of(spec.dtype);
+    const elements = spec.width * spec.channels;
+    memory.fill(borderValue, (base + data) / size, (base + data) / size + elements);
+    for (let y = 0; y < value.height; y++) {
+      const at = (first + y * value.pitch) / size;
+      memory.fill(borderValue, at, at + left);
+      memory.fill(borderValue, at + elements - right, at + elements);
+    }
+  }
+
+  private pointHome(place: Place): void {
+    const known = this.bound.get(place.spec.id);
+    if (!known?.value) return;
+    writeTable(this.layout, place, this.site.views.words, this.site.base);
+    this.bound.set(place.spec.id, { ...known, value: undefined });
+  }
+
+  /** An array in place of a value whose rows do not serve. */
+  private copyOf(value: WasmValue, isInput: boolean) {
+    if (isInput) return value.load();
+    const array = newArray(
+      value.dtype,
+      value.shape.reduce((product, side) => product * side, 1),
+    );
+    this.ends.after.push(() => value.store(array));
+    return array;
+  }
+
+  private moverOf(place: Place, binding: Binding, isInput: boolean): Mover {
+    const { site } = this;
+    if (binding.kind === "tensor") return new (isInput ? TensorIn : TensorOut)(site, place, binding as TensorBinding);
+    const { stage } = this.layout.stages.find(({ stage }) =>
+      stage.steps.some(({ reads, writes }) => writes === place.spec.id || reads.includes(place.spec.id)),
+    )!;
+    const rows = stripRows(place.spec, stage.grid.extent);
+    if (binding.kind === "source") return new PictureIn(site, place, binding, this.borderOf(place, binding.border), rows);
+    return new PictureOut(site, place, binding as TargetBinding, binding.source.height);
+  }
+
+  /** Pairs of a border, in the program's memory: written once. */
+  private borderOf({ spec }: Place, border: SourceBinding["border"]): Border {
+    const known = this.bound.get(spec.id)?.border;
+    if (known) return known;
+    const { unit, pairs } = borderPairs(spec, border);
+    const address = this.site.base + this.layout.pairs;
+    this.site.views.words.set(pairs, address / 4);
+    const made = { unit, address, count: pairs.length / 2 };
+    this.bound.set(spec.id, { ...(this.bound.get(spec.id) ?? { value: undefined, version: 0 }), border: made });
+    return made;
+  }
+
+  private isLast(id: string): boolean {
+    const { stages } = this.layout;
+    const writes = (index: number): boolean => stages[index]!.steps.some(({ step }) => step.writes === id);
+    return writes(stages.length - 1) && !stages.slice(0, -1).some((_, index) => writes(index));
+  }
+}

@@ -1,0 +1,399 @@
+// Generates the driver: the one interpreter of programs, run by the caller and by workers alike. Whoever is free takes the
+// next strip of the stage by compare-and-swap, runs all its steps, and takes another; who finishes the last strip of a stage
+// opens the next. A ticket carries the run's number, so that a late thread takes nothing from another run.
+import {
+  atomic,
+  branch,
+  branchIf,
+  type Code,
+  type FunctionBuilder,
+  get,
+  i32,
+  i64,
+  leave,
+  type Local,
+  load,
+  loop,
+  ModuleBuilder,
+  op,
+  select,
+  set,
+  store,
+  sum,
+  when,
+} from "../../codegen/assembler.ts";
+import { kernelArity } from "../../kernels/kernel.ts";
+import { control, ended, header, operandWords, outcome, stageWords, stepBytes, stepWords, ticketBits } from "./script.ts";
+
+export interface DriverMode {
+  /** Where the control block stands. */
+  control: number;
+  /** Whether memory is shared; if not, nothing is atomic and nobody sleeps. */
+  shared: boolean;
+  /** Pages that memory may have. */
+  maximum: number;
+}
+
+/** What the driver exports. */
+export interface Driver {
+  /** Opens a run of the program at `script` for so many threads: returns its number. Strips before `limit` may be taken. */
+  begin(script: number, threads: number, limit: number): number;
+  /** Works on a run until `most` strips are done, a slice of time is over, nothing can be taken, or the run has ended. */
+  run(thread: number, run: number, most: number): number;
+  /** Lets strips of a run's stage before `limit` be taken. */
+  raise(run: number, stage: number, limit: number): void;
+  /** Ends a run: nothing more of it is taken. */
+  close(run: number): void;
+  /** Runs one strip, whatever the ticket says. */
+  strip(scratch: number, stage: number, index: number): void;
+  /** A worker's life: works on every run, sleeps in between, returns when its mail is not what it has read. */
+  watch(thread: number, read: number): void;
+}
+
+export function driverCode({ control: at, shared, maximum }: DriverMode): Uint8Array<ArrayBuffer> {
+  const module = new ModuleBuilder({
+    table: { name: "table", type: { params: Array(kernelArity).fill("i32"), results: [] } },
+    functions: { due: { params: [], results: ["i32"] } },
+  });
+  const memory = memoryAccess(at, shared);
+  emitStrip(module);
+  emitSignal(module, memory, shared);
+  emitRun(module, memory);
+  emitControl(module, memory);
+  if (shared) emitWatch(module, memory);
+  return module.encode({ shared, maximum });
+}
+
+type Field = keyof typeof control;
+
+/** Reads and writes of the control block, atomic where memory is shared. */
+function memoryAccess(at: number, shared: boolean) {
+  const plain = (type: "i32" | "i64", field: Field): Code => load(`${type}.load`, i32(at + control[field]));
+  return {
+    load: (field: Field, type: "i32" | "i64" = "i32"): Code =>
+      shared ? atomic(`${type}.atomic.load`, i32(at + control[field])) : plain(type, field),
+    store: (field: Field, value: Code, type: "i32" | "i64" = "i32"): Code =>
+      shared
+        ? atomic(`${type}.atomic.store`, i32(at + control[field]), [value])
+        : store(`${type}.store`, i32(at + control[field]), value),
+    /** local = the word as it was; the word grows. */
+    add: (field: Field, by: number, old: Local): Code =>
+      shared
+        ? set(old, atomic("i32.atomic.rmw.add", i32(at + control[field]), [i32(by)]))
+        : [
+            set(old, plain("i32", field)),
+            store("i32.store", i32(at + control[field]), op("i32.add", get(old), i32(by))),
+          ],
+    /** flag = whether the ticket was `expected` and is `wanted` now. */
+    swapTicket: (expected: Code, wanted: Code, flag: Local): Code => {
+      const address = i32(at + control.ticket);
+      if (shared) {
+        return set(flag, op("i64.eq", atomic("i64.atomic.rmw.cmpxchg", address, [expected, wanted]), expected));
+      }
+      return [
+        set(flag, op("i64.eq", plain("i64", "ticket"), expected)),
+        when(get(flag), store("i64.store", address, wanted)),
+      ];
+    },
+    /** A worker's word among those of the mail. */
+    mail: (thread: Local): Code =>
+      atomic("i32.atomic.load", sum(i32(at + control.mail), op("i32.shl", get(thread), i32(2)))),
+    /** Sleeps until the signal is no longer what was seen. */
+    sleep: (seen: Local): Code => [
+      atomic("memory.atomic.wait32", i32(at + control.signal), [get(seen), i64(-1)]),
+      [0x1a], // drop
+    ],
+    notify: (): Code => [atomic("memory.atomic.notify", i32(at + control.signal), [i32(-1)]), [0x1a]],
+  };
+}
+
+type Memory = ReturnType<typeof memoryAccess>;
+
+/** A field of a ticket, as i32. */
+const field = (ticket: Code, low: number, bits: number): Code =>
+  op("i32.and", op("i32.wrap_i64", op("i64.shr_u", ticket, i64(low))), i32(2 ** bits - 1));
+const runOf = (ticket: Local): Code => field(get(ticket), ticketBits.run, 12);
+const stageOf = (ticket: Local): Code => field(get(ticket), ticketBits.stage, 12);
+const nextOf = (ticket: Local): Code => field(get(ticket), ticketBits.next, 20);
+const limitOf = (ticket: Local): Code => field(get(ticket), 0, 20);
+
+const shifted = (value: Code, by: number): Code => op("i64.shl", op("i64.extend_i32_u", value), i64(by));
+const ticketOf = (run: Code, stage: Code, next: Code, limit: Code): Code =>
+  [
+    shifted(run, ticketBits.run),
+    shifted(stage, ticketBits.stage),
+    shifted(next, ticketBits.next),
+    op("i64.extend_i32_u", limit),
+  ].reduce((a, b) => op("i64.or", a, b));
+
+const word = (base: Local, offset: number): Code => load("i32.load", get(base), offset);
+
+/** (scratch, stage, index) */
+function emitStrip(module: ModuleBuilder): void {
+  module.define("strip", ["i32", "i32", "i32"], (f) => {
+    const [scratch, stage, index] = f.params as [Local, Local, Local];
+    const { part, image, first, last, step, end, from, rows } = f.locals(
+      ...(["i32", "part", "image", "first", "last", "step", "end", "from", "rows"] as const),
+    );
+    const larger = (a: Code, b: Code): Code => select(op("i32.gt_s", a, b), a, b);
+    const smaller = (a: Code, b: Code): Code => select(op("i32.lt_s", a, b), a, b);
+    const operand = (which: number): Code => {
+      const at = (name: keyof typeof operandWords): Code =>
+        word(step, stepWords.bytes + which * operandWords.bytes + operandWords[name]);
+      return sum(
+        ...[at("base"), op("i32.and", get(scratch), at("local")), at("offset")],
+        ...[op("i32.mul", get(image), at("perImage")), op("i32.mul", get(part), at("perPart"))],
+        ...[op("i32.mul", get(from), at("scale")), load("i32.load", sum(get(scratch), at("shift")))],
+      );
+    };
+    const own = (name: keyof typeof stepWords): Code => word(step, stepWords[name]);
+    const of = (name: keyof typeof stageWords): Code => word(stage, stageWords[name]);
+    f.emit(
+      set(part, op("i32.rem_u", get(index), of("parts"))),
+      set(image, op("i32.div_u", get(index), of("parts"))),
+      set(first, op("i32.mul", op("i32.rem_u", get(image), of("perImage")), of("grain"))),
+      set(image, op("i32.div_u", get(image), of("perImage"))),
+      set(last, op("i32.sub", smaller(of("extent"), sum(get(first), of("grain"))), i32(1))),
+      set(step, sum(get(stage), i32(stageWords.bytes))),
+      set(end, sum(get(step), op("i32.mul", of("steps"), i32(stepBytes)))),
+      loop(
+        set(from, larger(i32(0), op("i32.sub", op("i32.mul", get(first), own("scale")), own("before")))),
+        set(rows, smaller(own("last"), sum(op("i32.mul", get(last), own("scale")), own("after")))),
+        set(rows, op("i32.sub", sum(get(rows), i32(1)), get(from))),
+        // A strip's rows stand at its end where rows after the value's last are asked for, so that zeros follow.
+        when(
+          own("held"),
+          store(
+            "i32.store",
+            sum(get(scratch), own("held")),
+            op("i32.shl", op("i32.sub", larger(i32(0), sum(get(from), own("slack"))), get(from)), i32(2)),
+          ),
+        ),
+        when(
+          op("i32.gt_s", get(rows), i32(0)),
+          module.callTable(
+            own("kernel"),
+            ...[get(rows), sum(own("params"), op("i32.mul", get(part), own("partParams"))), get(from)],
+            sum(get(scratch), own("scratch")),
+            ...[operand(0), operand(1), operand(2), operand(3)],
+          ),
+        ),
+        set(step, sum(get(step), i32(stepBytes))),
+        branchIf(0, op("i32.lt_u", get(step), get(end))),
+      ),
+    );
+  });
+}
+
+/** Wakes whoever sleeps, if others may work on the run. */
+function emitSignal(module: ModuleBuilder, memory: Memory, shared: boolean): void {
+  module.define("signal", [], (f) => {
+    const old = f.local("i32");
+    if (!shared) return;
+    f.emit(
+      when(
+        op("i32.gt_s", memory.load("threads"), i32(1)),
+        memory.add("signal", 1, old),
+        when(memory.load("sleepers"), memory.notify()),
+      ),
+    );
+  });
+}
+
+/** Whether something of run `run` can be taken by a ticket. */
+const isOpen = (ticket: Local, run: Local): Code =>
+  op(
+    "i32.and",
+    op("i32.and", op("i32.eq", runOf(ticket), get(run)), op("i32.ne", stageOf(ticket), i32(ended))),
+    op("i32.lt_u", nextOf(ticket), limitOf(ticket)),
+  );
+
+/** (thread, run, most) */
+function emitRun(module: ModuleBuilder, memory: Memory): void {
+  module.define(
+    "run",
+    ["i32", "i32", "i32"],
+    (f) => {
+      const [thread, run, most] = f.params as [Local, Local, Local];
+      const ticket = f.local("i64");
+      const { looks, taken, old } = f.locals("i32", "looks", "taken", "old");
+      const isOver = op("i32.or", op("i32.ne", runOf(ticket), get(run)), op("i32.eq", stageOf(ticket), i32(ended)));
+      f.emit(
+        loop(
+          set(ticket, memory.load("ticket", "i64")),
+          when(isOver, i32(outcome.ended), leave),
+          when(
+            op("i32.ge_u", nextOf(ticket), limitOf(ticket)),
+            set(looks, memory.load("looks")),
+            loop(
+              // Two blocks out: the outer loop goes on.
+              branchIf(2, op("i64.ne", memory.load("ticket", "i64"), get(ticket))),
+              set(looks, op("i32.sub", get(looks), i32(1))),
+              branchIf(0, op("i32.gt_s", get(looks), i32(0))),
+            ),
+            i32(outcome.waiting),
+            leave,
+          ),
+          // Counted before the ticket is read for good: a run's memory is free once nobody is counted.
+          memory.add("held", 1, old),
+          set(ticket, memory.load("ticket", "i64")),
+          set(taken, i32(0)),
+          when(
+            isOpen(ticket, run),
+            memory.swapTicket(get(ticket), op("i64.add", get(ticket), i64(2 ** ticketBits.next)), taken),
+            when(get(taken), work(f, module, memory, thread, ticket)),
+          ),
+          memory.add("held", -1, old),
+          branchIf(0, op("i32.eqz", get(taken))),
+          set(most, op("i32.sub", get(most), i32(1))),
+          branchIf(0, op("i32.and", op("i32.gt_s", get(most), i32(0)), op("i32.eqz", module.call("due")))),
+        ),
+        i32(outcome.worked),
+      );
+    },
+    ["i32"],
+  );
+}
+
+/** Runs the strip that a ticket names; after the last of a stage, opens the next stage. */
+function work(f: FunctionBuilder, module: ModuleBuilder, memory: Memory, thread: Local, ticket: Local): Code {
+  const { script, stage, next, flags, done, swapped } = f.locals(
+    ...(["i32", "script", "stage", "next", "flags", "done", "swapped"] as const),
+  );
+  const exhausted = ticketOf(runOf(ticket), stageOf(ticket), word(stage, stageWords.strips), word(stage, stageWords.strips));
+  const stageAt = (index: Code): Code => load("i32.load", sum(get(script), op("i32.shl", index, i32(2))), header.bytes);
+  const isLast = op("i32.ge_u", get(next), word(script, header.stages));
+  return [
+    set(script, memory.load("script")),
+    set(stage, stageAt(stageOf(ticket))),
+    module.call(
+      "strip",
+      sum(word(script, header.scratch), op("i32.mul", get(thread), word(script, header.scratchBytes))),
+      ...[get(stage), nextOf(ticket)],
+    ),
+    set(flags, word(stage, stageWords.flags)),
+    when(get(flags), store("i32.store8", sum(get(flags), nextOf(ticket)), i32(1))),
+    memory.add("done", 1, done),
+    when(
+      op("i32.eq", sum(get(done), i32(1)), word(stage, stageWords.strips)),
+      memory.store("done", i32(0)),
+      set(next, sum(stageOf(ticket), i32(1))),
+      // A closed run stays closed: the ticket is no longer what it was.
+      when(
+        isLast,
+        memory.swapTicket(exhausted, ticketOf(runOf(ticket), i32(ended), i32(0), i32(0)), swapped),
+      ),
+      when(
+        op("i32.eqz", isLast),
+        memory.swapTicket(
+          exhausted,
+          ticketOf(runOf(ticket), get(next), i32(0), load("i32.load", stageAt(get(next)), stageWords.opening)),
+          swapped,
+        ),
+      ),
+      module.call("signal"),
+      set(flags, i32(0)),
+    ),
+    when(get(flags), module.call("signal")),
+  ];
+}
+
+function emitControl(module: ModuleBuilder, memory: Memory): void {
+  module.define(
+    "begin",
+    ["i32", "i32", "i32"],
+    (f) => {
+      const [script, threads, limit] = f.params as [Local, Local, Local];
+      const ticket = f.local("i64");
+      const run = f.local("i32");
+      f.emit(
+        memory.store("done", i32(0)),
+        memory.store("script", get(script)),
+        memory.store("threads", get(threads)),
+        set(ticket, memory.load("ticket", "i64")),
+        set(run, op("i32.and", sum(runOf(ticket), i32(1)), i32(4095))),
+        memory.store("ticket", ticketOf(get(run), i32(0), i32(0), get(limit)), "i64"),
+        module.call("signal"),
+        get(run),
+      );
+    },
+    ["i32"],
+  );
+  /** Replaces the ticket for as long as `holds` says of it; again where another thread was faster. */
+  const replace = (f: FunctionBuilder, holds: (ticket: Local) => Code, wanted: (ticket: Local) => Code): void => {
+    const ticket = f.local("i64");
+    const flag = f.local("i32");
+    f.emit(
+      loop(
+        set(ticket, memory.load("ticket", "i64")),
+        when(
+          holds(ticket),
+          memory.swapTicket(get(ticket), wanted(ticket), flag),
+          branchIf(1, op("i32.eqz", get(flag))),
+          module.call("signal"),
+        ),
+      ),
+    );
+  };
+  module.define("raise", ["i32", "i32", "i32"], (f) => {
+    const [run, stage, limit] = f.params as [Local, Local, Local];
+    replace(
+      f,
+      (ticket) =>
+        [
+          op("i32.eq", runOf(ticket), get(run)),
+          op("i32.eq", stageOf(ticket), get(stage)),
+          op("i32.lt_u", limitOf(ticket), get(limit)),
+        ].reduce((a, b) => op("i32.and", a, b)),
+      (ticket) => ticketOf(get(run), get(stage), nextOf(ticket), get(limit)),
+    );
+  });
+  module.define("close", ["i32"], (f) => {
+    const [run] = f.params as [Local];
+    replace(
+      f,
+      (ticket) => op("i32.and", op("i32.eq", runOf(ticket), get(run)), op("i32.ne", stageOf(ticket), i32(ended))),
+      () => ticketOf(get(run), i32(ended), i32(0), i32(0)),
+    );
+  });
+}
+
+/** (thread, read) */
+function emitWatch(module: ModuleBuilder, memory: Memory): void {
+  module.define("watch", ["i32", "i32"], (f) => {
+    const [thread, read] = f.params as [Local, Local];
+    const ticket = f.local("i64");
+    const { seen, looks, old } = f.locals("i32", "seen", "looks", "old");
+    const isMine = op(
+      "i32.and",
+      op("i32.ne", stageOf(ticket), i32(ended)),
+      op("i32.lt_s", get(thread), memory.load("threads")),
+    );
+    f.emit(
+      loop(
+        set(seen, memory.load("signal")),
+        set(ticket, memory.load("ticket", "i64")),
+        // After the ticket: what a run needs is posted before it begins.
+        when(op("i32.ne", memory.mail(thread), get(read)), leave),
+        when(
+          isMine,
+          // Goes on at once where the run has ended: the next may have begun.
+          branchIf(
+            1,
+            op("i32.ne", module.call("run", get(thread), runOf(ticket), i32(0x7fffffff)), i32(outcome.waiting)),
+          ),
+        ),
+        set(looks, memory.load("looks")),
+        loop(
+          branchIf(1, op("i32.ne", memory.load("signal"), get(seen))),
+          set(looks, op("i32.sub", get(looks), i32(1))),
+          branchIf(0, op("i32.gt_s", get(looks), i32(0))),
+        ),
+        memory.add("sleepers", 1, old),
+        memory.sleep(seen),
+        memory.add("sleepers", -1, old),
+        branch(0),
+      ),
+    );
+  });
+}

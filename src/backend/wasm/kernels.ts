@@ -1,0 +1,146 @@
+// The generated kernels of a backend: compiled once by name, put into the table of functions, sent to the workers. In wide
+// mode each is checked once against its 128-bit twin.
+import { ModuleBuilder } from "../../codegen/assembler.ts";
+import { type CodeMode, kernelArity, type StepBuffers } from "../../kernels/kernel.ts";
+import { kernelOf } from "../../kernels/table.ts";
+import type { KernelSpec } from "../../plan/types.ts";
+import type { KernelModule } from "./pool.ts";
+import { compileOptimised } from "./wide.ts";
+
+/** A use of a kernel. */
+export interface KernelUse {
+  spec: KernelSpec;
+  buffers: StepBuffers;
+}
+
+export type Entry = (...args: number[]) => void;
+
+/** Generated code of one kernel, and its place in the table of functions. */
+export interface Code {
+  index: number;
+  run: Entry;
+}
+
+/** A kernel as it runs. In wide mode, its 128-bit twin stays until both were seen to agree: a verdict under `key`. */
+export interface LoadedKernel {
+  code: Code;
+  twin?: Code;
+  key: string;
+}
+
+/** What became of a kernel in wide mode. */
+export const verdictNames = ["wide", "narrow: results differ"] as const;
+/** What became of a kernel in wide mode. */
+export type Verdict = (typeof verdictNames)[number];
+
+export const nameOf = ({ spec, buffers }: KernelUse, mode: CodeMode): string =>
+  kernelOf(spec).entry(spec, buffers, mode);
+
+/** The generated functions of kernels, each once. */
+export function kernelCode(uses: readonly KernelUse[], mode: CodeMode): ModuleBuilder {
+  const builder = new ModuleBuilder();
+  for (const use of uses) {
+    const name = nameOf(use, mode);
+    if (!builder.has(name)) kernelOf(use.spec).emit(builder, name, use.spec, use.buffers, mode);
+  }
+  return builder;
+}
+
+interface StoreOptions {
+  memory: WebAssembly.Memory;
+  shared: boolean;
+  maximum: number;
+  mode: CodeMode;
+  verdicts?: Iterable<[string, Verdict]>;
+  announce(code: KernelModule): void;
+}
+
+export class KernelStore {
+  readonly table = new WebAssembly.Table({ element: "anyfunc", initial: 0 });
+  /** Of wide kernels, by the name and a hash of their code; those that are known from elsewhere need no twin. */
+  readonly verdicts: Map<string, Verdict>;
+  /** Milliseconds spent on generating and compiling. */
+  milliseconds = 0;
+  private readonly options: StoreOptions;
+  private readonly loaded = new Map<string, LoadedKernel>();
+
+  constructor(options: StoreOptions) {
+    this.options = options;
+    this.verdicts = new Map(options.verdicts);
+  }
+
+  /** Makes kernels ready: one new module for all that are missing. */
+  load(uses: readonly KernelUse[]): LoadedKernel[] {
+    const { mode } = this.options;
+    const names = uses.map((use) => nameOf(use, mode));
+    // Many steps use few kernels: one use stands for all of the same.
+    const missing = new Map(uses.map((use, i) => [names[i]!, use]));
+    for (const name of this.loaded.keys()) missing.delete(name);
+    if (missing.size > 0) {
+      const start = performance.now();
+      if (mode.wide) this.addWide([...missing.values()]);
+      else this.add([...missing.values()]);
+      this.milliseconds += performance.now() - start;
+    }
+    return names.map((name) => this.loaded.get(name)!);
+  }
+
+  private add(uses: readonly KernelUse[]): void {
+    for (const [name, code] of this.compile(kernelCode(uses, this.options.mode), uses, this.options.mode))
+      this.loaded.set(name, { code, key: "" });
+  }
+
+  private addWide(uses: readonly KernelUse[]): void {
+    const { mode } = this.options;
+    const narrow = { ...mode, wide: false };
+    const builder = kernelCode(uses, mode);
+    // By the code itself, so that no verdict outlives a change of it.
+    const keyOf = (use: KernelUse): string => `${nameOf(use, mode)} ${hash(builder.codeOf(nameOf(use, mode)))}`;
+    const known = new Map(uses.map((use) => [use, this.verdicts.get(keyOf(use))]));
+    // The twins come first: V8 would share the native code of equal modules.
+    const twins = uses.filter((use) => known.get(use) !== "wide");
+    const narrows = this.compile(kernelCode(twins, narrow), twins, narrow);
+    const wanted = uses.filter((use) => known.get(use) !== "narrow: results differ");
+    const compiled = this.compile(builder, wanted, mode);
+    for (const use of uses) {
+      const [wide, twin] = [compiled.get(nameOf(use, mode)), narrows.get(nameOf(use, narrow))];
+      const kernel = wide ? { code: wide, twin } : { code: twin! };
+      this.loaded.set(nameOf(use, mode), { ...kernel, key: keyOf(use) });
+    }
+  }
+
+  /** Compiles a module and puts what these uses want of it into the table. */
+  private compile(builder: ModuleBuilder, uses: readonly KernelUse[], mode: CodeMode): Map<string, Code> {
+    if (uses.length === 0) return new Map();
+    const { shared, maximum, memory, announce } = this.options;
+    const bytes = builder.encode({ shared, maximum }, mode.wide ? "wide" : undefined);
+    const names = [...new Set(uses.map((use) => nameOf(use, mode)))];
+    const instantiate = (module: WebAssembly.Module): [WebAssembly.Module, WebAssembly.Exports] => {
+      const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+      // Compiled at its first call: with no rows it does nothing else.
+      for (const name of names) (exports[name] as Entry)(...Array<number>(kernelArity).fill(0));
+      return [module, exports];
+    };
+    const [module, exports] = this.options.mode.wide
+      ? compileOptimised(mode.wide, () => instantiate(new WebAssembly.Module(bytes)))
+      : instantiate(new WebAssembly.Module(bytes));
+    const first = this.table.grow(names.length);
+    const entries = names.map((name, i): [string, number] => [name, first + i]);
+    for (const [name, index] of entries) this.table.set(index, exports[name]);
+    announce({ module, entries });
+    return new Map(entries.map(([name, index]) => [name, { index, run: exports[name] as Entry }]));
+  }
+
+  /** Notes whether a wide kernel gave its twin's bits, and keeps the twin where it did not. */
+  settle(kernel: LoadedKernel, equal: boolean): void {
+    if (!equal) kernel.code = kernel.twin!;
+    kernel.twin = undefined;
+    this.verdicts.set(kernel.key, equal ? "wide" : "narrow: results differ");
+  }
+}
+
+/** FNV-1a, 32 bits. */
+function hash(bytes: Uint8Array): string {
+  const value = bytes.reduce((state, byte) => Math.imul(state ^ byte, 0x01000193), 0x811c9dc5);
+  return (value >>> 0).toString(16).padStart(8, "0");
+}

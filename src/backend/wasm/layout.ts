@@ -1,0 +1,250 @@
+// Where everything of a program stands in one block of memory: the script, parameter blocks, weights, values with their tables
+// of row pointers, rings of rows for the caller's pictures, and the scratch of each thread. Offsets only, from the block's
+// begin; nothing here touches memory. Rows outside a value are one row of zeros.
+import { kernelOf } from "../../kernels/table.ts";
+import { stripRows } from "../../plan/cost.ts";
+import { mostRows, type StepRows, stepRows } from "../../plan/strips.ts";
+import type { BufferSpec, Plan, Stage, Step } from "../../plan/types.ts";
+import { bytesOf } from "../../tensor.ts";
+import { buffersOf, find, type Schedule, withMargins } from "../margins.ts";
+import { align, alignment } from "./memory.ts";
+import { header, mostStages, stageWords, stepBytes } from "./script.ts";
+import { type Split, splitOf } from "./split.ts";
+
+/** Rows of a value, and the table of pointers by which kernels find them; of a strip, relative to a thread's scratch. */
+export interface Place {
+  spec: BufferSpec;
+  data: number;
+  pitch: number;
+  /** Rows held; of an arena value, of one image. */
+  rows: number;
+  table: number;
+  /** Entries of the table. */
+  entries: number;
+}
+
+export interface StepLayout {
+  step: Step;
+  rows: StepRows;
+  params: { offset: number; stride: number; blocks: Uint8Array[] };
+  /** In a thread's scratch: where the kernel's own scratch begins, and where the shift of the strip that it writes is kept. */
+  scratch: number;
+  held: number;
+}
+
+export interface StageLayout extends Split {
+  stage: Stage;
+  offset: number;
+  strips: number;
+  steps: StepLayout[];
+  /** Where strips that are done are flagged; 0 where nobody asks. */
+  flags: number;
+}
+
+export interface Layout {
+  bytes: number;
+  threads: number;
+  specs: BufferSpec[];
+  stages: StageLayout[];
+  /** All but strips, by id. */
+  places: Map<string, Place>;
+  /** Strips, within a thread's scratch. */
+  strips: Map<string, Place>;
+  zeros: number;
+  /** Room for pairs of offsets: which pixels of an input's row stand for those beyond its ends. */
+  pairs: number;
+  scratch: { offset: number; bytes: number };
+}
+
+/** Step by step over offsets. */
+class Cursor {
+  end = 0;
+  take(bytes: number): number {
+    const at = this.end;
+    this.end += align(bytes);
+    return at;
+  }
+}
+
+/** Elements that kernels may read and write past a row's end, and rows past a strip's. */
+type Overrun = { elements: number; rows: number };
+
+function overrunOf(steps: readonly Step[]): Overrun {
+  const all = steps.map(({ kernel }) => kernelOf(kernel).overrun);
+  return { elements: Math.max(0, ...all.map((o) => o.elements)), rows: Math.max(0, ...all.map((o) => o.rows)) };
+}
+
+/** An odd number of cache lines: neighbouring rows then never compete for one set of the cache. */
+export function pitchOf({ width, channels, dtype }: BufferSpec, slack = 0): number {
+  const bytes = align((width * channels + slack) * bytesOf[dtype]);
+  return bytes % (2 * alignment) === 0 ? bytes + alignment : bytes;
+}
+
+export function layoutOf(plan: Schedule, threads: number): Layout {
+  const specs = withMargins(plan);
+  if (plan.stages.length > mostStages) throw new Error(`plan: more than ${mostStages} stages`);
+  const overrun = overrunOf(plan.stages.flatMap(({ steps }) => steps));
+  const cursor = new Cursor();
+  cursor.take(header.bytes + plan.stages.length * 4);
+  const splits = plan.stages.map((stage) => splitOf(stage, threads, overrunOf(stage.steps).rows));
+  const stages = plan.stages.map((stage, index): StageLayout => {
+    const { grid, steps } = stage;
+    const split = splits[index]!;
+    const offset = cursor.take(stageWords.bytes + steps.length * stepBytes);
+    const strips = grid.images * Math.ceil(grid.extent / split.grain) * split.parts;
+    const rows = stepRows(stage, specs);
+    const flags = index === plan.stages.length - 1 || index === 0 ? cursor.take(strips) : 0;
+    const laid = steps.map((step, i): StepLayout => {
+      const params = paramsOf(step, specs, split.parts, cursor);
+      return { step, rows: rows[i]!, params, scratch: 0, held: 0 };
+    });
+    return { ...split, stage, offset, strips, steps: laid, flags };
+  });
+  const bordered = specs.filter(({ scope, above, below }) => scope === "input" || above + below > 0);
+  const zeros = cursor.take(Math.max(0, ...bordered.map((spec) => pitchOf(spec, overrun.elements))));
+  const places = placeAll(plan, specs, stages, overrun, threads, cursor);
+  const pairs = cursor.take(Math.max(0, ...specs.filter(({ scope }) => scope === "input").map(pairBytes)));
+  const { strips, bytes } = layoutScratch(stages, specs);
+  const scratch = { offset: cursor.take(threads * bytes), bytes };
+  return { bytes: cursor.end, threads, specs, stages, places, strips, zeros, pairs, scratch };
+}
+
+/** One pair an element at most. */
+const pairBytes = ({ left = 0, right = 0, channels, dtype }: BufferSpec): number =>
+  (left + right) * channels * bytesOf[dtype] * 8;
+
+/** A parameter block for each part of the output channels. */
+function paramsOf(step: Step, specs: readonly BufferSpec[], parts: number, cursor: Cursor): StepLayout["params"] {
+  const [kernel, buffers] = [kernelOf(step.kernel), buffersOf(step, specs)];
+  const count = kernel.units?.(step.kernel) ?? 1;
+  const each = Math.ceil(count / parts);
+  const blocks = Array.from({ length: parts }, (_, part) =>
+    parts === 1
+      ? kernel.params(step.kernel, buffers)
+      : kernel.params(step.kernel, buffers, { first: part * each, end: Math.min(count, (part + 1) * each) }),
+  );
+  const stride = align(blocks[0]!.length);
+  return { offset: cursor.take(stride * parts), stride, blocks };
+}
+
+function placeAll(
+  plan: Schedule,
+  specs: readonly BufferSpec[],
+  stages: readonly StageLayout[],
+  overrun: Overrun,
+  threads: number,
+  cursor: Cursor,
+): Map<string, Place> {
+  const places = new Map<string, Place>();
+  const homes = placeValues(plan, specs, cursor);
+  const pictures = new Map<string, number>();
+  for (const spec of specs) {
+    const { id, scope, images = 1, height = 1, above, below } = spec;
+    if (scope === "strip") continue;
+    if (scope === "arena" || scope === "constant") {
+      const pitch = pitchOf(spec);
+      const data = homes.get(id) ?? cursor.take(pitch);
+      const parts = scope === "constant" ? partsOf(id, stages) : 1;
+      const entries = scope === "constant" ? parts : images * (above + height + below);
+      places.set(id, { spec, data, pitch, rows: height, table: cursor.take(entries * 4), entries });
+      continue;
+    }
+    const pitch = pitchOf(spec, overrun.elements);
+    const { grain, stage } = stages.find(({ stage }) =>
+      stage.steps.some(({ reads, writes }) => writes === id || reads.includes(id)),
+    )!;
+    const all = stripRows(spec, stage.grid.extent);
+    const inFlight = threads === 1 ? 1 : 2 * threads;
+    const rows = spec.picture ? height : Math.min(all, stripRows(spec, grain * inFlight));
+    const data = pictures.get(spec.picture ?? "") ?? cursor.take((rows + overrun.rows) * pitch);
+    if (spec.picture) pictures.set(spec.picture, data);
+    const entries = all + overrun.rows;
+    places.set(id, { spec, data, pitch, rows, table: cursor.take(entries * 4), entries });
+  }
+  return places;
+}
+
+const partsOf = (id: string, stages: readonly StageLayout[]): number =>
+  Math.max(1, ...stages.filter(({ steps }) => steps.some(({ step }) => step.reads.includes(id))).map((s) => s.parts));
+
+/** The first words of a thread's scratch are shifts of strips: the very first is none. */
+const shiftBytes = 64;
+
+/**
+ * Stages do not overlap in time, so what they hold may overlap in memory: all but tables and the zeros around strips, which
+ * are written once.
+ */
+function layoutScratch(stages: readonly StageLayout[], specs: readonly BufferSpec[]): { strips: Map<string, Place>; bytes: number } {
+  const strips = new Map<string, Place>();
+  const lasting = new Cursor();
+  lasting.take(shiftBytes);
+  const cursors: Cursor[] = [];
+  const found = stages.flatMap((stage, index) => {
+    const overrun = overrunOf(stage.stage.steps);
+    const ids = [...new Set(stage.steps.flatMap(({ step }) => [...step.reads, step.writes]))];
+    return ids.flatMap((id) => {
+      const spec = find(specs, id);
+      if (spec.scope !== "strip") return [];
+      const writer = stage.steps.find(({ step }) => step.writes === id);
+      const layer = spec.height !== undefined;
+      const rows = layer ? mostRows(writer!.rows, stage.grain) : stripRows(spec, stage.grain) + overrun.rows;
+      const pitch = pitchOf(spec, layer ? 0 : overrun.elements);
+      const entries = layer ? spec.above + rows + spec.below : rows;
+      const padded = (spec.left ?? 0) + (spec.right ?? 0) > 0;
+      return [{ index, place: { spec, data: 0, pitch, rows, table: lasting.take(entries * 4), entries }, padded }];
+    });
+  });
+  for (const { place, padded } of found) if (padded) place.data = lasting.take(place.rows * place.pitch);
+  for (const { index, place, padded } of found) {
+    cursors[index] ??= Object.assign(new Cursor(), { end: lasting.end });
+    if (!padded) place.data = cursors[index]!.take(place.rows * place.pitch);
+    strips.set(place.spec.id, place);
+  }
+  for (const [index, stage] of stages.entries()) {
+    const cursor = cursors[index] ?? Object.assign(new Cursor(), { end: lasting.end });
+    cursors[index] = cursor;
+    let held = 0;
+    for (const laid of stage.steps) {
+      const write = find(specs, laid.step.writes);
+      const rows = mostRows(laid.rows, stage.grain);
+      const bytes = kernelOf(laid.step.kernel).scratch?.(laid.step.kernel, write, rows);
+      if (bytes !== undefined) laid.scratch = cursor.take(bytes);
+      if (write.scope === "strip" && write.height !== undefined) laid.held = 4 * ++held;
+    }
+  }
+  return { strips, bytes: Math.max(lasting.end, ...cursors.map((cursor) => cursor?.end ?? 0)) };
+}
+
+/**
+ * Where whole values stand: two share memory where one is no longer read when the other is written. The largest are placed
+ * first, each as low as it can. Those with zeros around them share with values of equal sides alone: only then do the zeros
+ * stay what they are.
+ */
+function placeValues(plan: Schedule, specs: readonly BufferSpec[], cursor: Cursor): Map<string, number> {
+  const homes = specs
+    .filter(({ scope }) => scope === "arena")
+    .map((spec) => {
+      const { id, width, channels, left, right, height, images, dtype } = spec;
+      const key = left || right ? [width, channels, left, right, height, images, dtype].join() : "";
+      const [first, last] = lifetime(spec, plan);
+      return { id, key, first, last, bytes: images! * height! * pitchOf(spec), at: 0 };
+    })
+    .sort((a, b) => b.bytes - a.bytes);
+  const base = cursor.end;
+  homes.forEach((home, index) => {
+    const taken = homes
+      .slice(0, index)
+      .filter((other) => other.key !== home.key || (other.first <= home.last && home.first <= other.last))
+      .sort((a, b) => a.at - b.at);
+    for (const { at, bytes } of taken) if (home.at + home.bytes > at) home.at = Math.max(home.at, at + bytes);
+    cursor.end = Math.max(cursor.end, base + align(home.at + home.bytes));
+  });
+  return new Map(homes.map(({ id, at }) => [id, base + at]));
+}
+
+/** The first stage that writes a value, and the last that reads it; the ends of a plan live throughout. */
+function lifetime({ id }: BufferSpec, { stages, ends }: Pick<Plan, "stages"> & { ends?: readonly string[] }): [number, number] {
+  const written = stages.findIndex(({ steps }) => steps.some(({ writes }) => writes === id));
+  const read = stages.findLastIndex(({ steps }) => steps.some(({ reads }) => reads.includes(id)));
+  return [written, written < 0 || read < 0 || ends?.includes(id) ? Infinity : read];
+}

@@ -1,0 +1,275 @@
+// Moves the caller's arrays into a program's rows and results out, a range of rows at a time, on the caller's thread.
+import { borderIndex } from "../../plan/border.ts";
+import type { BufferSpec } from "../../plan/types.ts";
+import { bytesOf } from "../../tensor.ts";
+import { keepAlpha, opaque, premultiply, unpremultiply } from "../alpha.ts";
+import type { SourceBinding, TargetBinding, TensorBinding } from "../backend.ts";
+import type { Place } from "./layout.ts";
+import type { Elements, MemoryViews } from "./memory.ts";
+import { type Staging, stagingBytes } from "./staging.ts";
+
+/** Rows of one binding, in order, moved `chunk` at a time at most. */
+export interface Mover {
+  readonly rows: number;
+  readonly chunk: number;
+  move(from: number, to: number): void;
+}
+
+/** Where movers work. */
+export interface MoverSite {
+  staging: Staging;
+  views: MemoryViews;
+  /** The address of the program's block. */
+  base: number;
+}
+
+const chunkOf = (rowBytes: number): number => Math.max(1, Math.floor(stagingBytes / rowBytes));
+
+/** A tensor's rows, image after image. */
+abstract class TensorMover implements Mover {
+  readonly rows: number;
+  readonly chunk: number;
+  protected readonly site: MoverSite;
+  protected readonly place: Place;
+  protected readonly binding: TensorBinding;
+
+  constructor(site: MoverSite, place: Place, binding: TensorBinding) {
+    const { images, height, width, channels } = binding;
+    this.site = site;
+    this.place = place;
+    this.binding = binding;
+    this.rows = images * height;
+    this.chunk = chunkOf(width * channels * 4);
+  }
+
+  move(from: number, to: number): void {
+    const { height } = this.binding;
+    for (let at = from; at < to; ) {
+      const [image, y] = [Math.floor(at / height), at % height];
+      const count = Math.min(to - at, height - y);
+      this.moveRows(image, y, count);
+      at += count;
+    }
+  }
+
+  /** The address of a row's first pixel. */
+  protected rowAt(image: number, y: number): number {
+    const { spec, data, pitch, rows } = this.place;
+    return this.site.base + data + (image * rows + y) * pitch + (spec.left ?? 0) * spec.channels * 4;
+  }
+
+  /** Neighbouring rows as stretches of the array: one of NHWC, one a channel of NCHW, one where whole planes are neighbours. */
+  protected eachStretch(image: number, y: number, count: number, use: (start: number, length: number, at: number) => void) {
+    const { format, height, width, channels } = this.binding;
+    if (format === "NHWC") use((image * height + y) * width * channels, count * width * channels, 0);
+    else if (count === height) use(image * channels * height * width, channels * height * width, 0);
+    else {
+      for (let c = 0; c < channels; c++)
+        use(((image * channels + c) * height + y) * width, count * width, c * count * width);
+    }
+  }
+
+  protected abstract moveRows(image: number, y: number, count: number): void;
+}
+
+export class TensorIn extends TensorMover {
+  protected moveRows(image: number, y: number, count: number): void {
+    const { staging } = this.site;
+    const { transfers } = staging;
+    const { data, format, width, channels } = this.binding;
+    const { pitch, spec } = this.place;
+    const [row, pixel, to] = [width * channels * 4, spec.channels * 4, this.rowAt(image, y)];
+    const from = staging.reserve(count * row);
+    this.eachStretch(image, y, count, (start, length, at) =>
+      staging.put(data as Float32Array, "f32", start, length, from + at * 4),
+    );
+    if (format === "NHWC") {
+      if (row === width * pixel) transfers.rowsIn(to, pitch, from, row, row, count);
+      else {
+        for (let c = 0; c < channels; c++)
+          transfers.channelIn(to + 4 * c, pitch, pixel, from + 4 * c, row, channels * 4, width, count);
+      }
+      return;
+    }
+    const plane = count * width * 4;
+    for (let c = 0; c < channels; c += 4) {
+      if (c + 4 <= channels) transfers.planesIn(to + 4 * c, pitch, pixel, from + c * plane, plane, width, count);
+      else {
+        for (let k = c; k < channels; k++)
+          transfers.channelIn(to + 4 * k, pitch, pixel, from + k * plane, width * 4, 4, width, count);
+      }
+    }
+  }
+}
+
+export class TensorOut extends TensorMover {
+  protected moveRows(image: number, y: number, count: number): void {
+    const { staging } = this.site;
+    const { transfers } = staging;
+    const { data, format, width, channels, members = 1 } = this.binding;
+    const { pitch, spec } = this.place;
+    const [row, pixel, from] = [width * channels * 4, spec.channels * 4, this.rowAt(image, y)];
+    const to = staging.reserve(count * row);
+    const plane = count * width * 4;
+    const channel = (o: number): void => {
+      const stored = (o % members) * (spec.channels / members) + Math.floor(o / members);
+      const [start, toRow, toPixel] =
+        format === "NHWC" ? [to + 4 * o, row, channels * 4] : [to + o * plane, width * 4, 4];
+      transfers.channelOut(start, toRow, toPixel, from + 4 * stored, pitch, pixel, width, count);
+    };
+    if (format === "NHWC" && members === 1 && row === width * pixel) {
+      transfers.rowsOut(to, row, from, pitch, row, count);
+    } else if (format === "NHWC" || members > 1) {
+      for (let o = 0; o < channels; o++) channel(o);
+    } else {
+      for (let c = 0; c + 4 <= channels; c += 4)
+        transfers.planesOut(to + c * plane, plane, from + 4 * c, pitch, pixel, width, count);
+      for (let c = channels - (channels % 4); c < channels; c++) channel(c);
+    }
+    this.eachStretch(image, y, count, (start, length, at) =>
+      staging.take(data as Float32Array, "f32", start, length, to + at * 4),
+    );
+  }
+}
+
+/** Bytes of the elements that borders are copied by: as many as divide a pixel. */
+const unitOf = (pixel: number): 1 | 2 | 4 | 8 => ([8, 4, 2, 1] as const).find((unit) => pixel % unit === 0)!;
+
+/**
+ * Where the pixels of a row beyond its ends come from, as pairs of byte offsets (to, from) of elements of `unit` bytes; none
+ * under the constant border.
+ */
+export function borderPairs({ width, channels, dtype, left = 0, right = 0 }: BufferSpec, border: SourceBinding["border"]) {
+  const pixel = channels * bytesOf[dtype];
+  const unit = unitOf(pixel);
+  const inside = width - left - right;
+  const pairs: number[] = [];
+  for (let i = 0; i < left + right; i++) {
+    const x = i < left ? i - left : inside + i - left;
+    const from = borderIndex(x, inside, border);
+    if (from < 0) continue;
+    for (let k = 0; k < pixel; k += unit) pairs.push((left + x) * pixel + k, (left + from) * pixel + k);
+  }
+  return { unit, pairs };
+}
+
+/** The pairs of a program's input, as they stand in its memory. */
+export interface Border {
+  unit: 1 | 2 | 4 | 8;
+  address: number;
+  count: number;
+}
+
+/** A picture's rows, and those above and below it, extended left and right, into a ring. */
+export class PictureIn implements Mover {
+  readonly rows: number;
+  readonly chunk: number;
+  private readonly site: MoverSite;
+  private readonly place: Place;
+  private readonly binding: SourceBinding;
+  private readonly border: Border;
+
+  constructor(site: MoverSite, place: Place, binding: SourceBinding, border: Border, rows: number) {
+    this.site = site;
+    this.place = place;
+    this.binding = binding;
+    this.border = border;
+    this.rows = rows;
+    this.chunk = chunkOf(binding.width * binding.channels * bytesOf[place.spec.dtype]);
+  }
+
+  move(from: number, to: number): void {
+    const { above } = this.place.spec;
+    const { height, border } = this.binding;
+    for (let at = from; at < to; ) {
+      const y = at - above;
+      const ringEnd = this.place.rows - (at % this.place.rows);
+      const inside = y >= 0 && y < height;
+      const count = inside ? Math.min(to - at, height - y, ringEnd) : 1;
+      this.moveRows(at % this.place.rows, inside ? y : borderIndex(y, height, border), count);
+      at += count;
+    }
+  }
+
+  private moveRows(slot: number, y: number, count: number): void {
+    const { views, base } = this.site;
+    const { spec, data, pitch } = this.place;
+    const { border, borderValue, alpha, dtype } = this.binding;
+    const start = base + data + slot * pitch;
+    const first = start / bytesOf[spec.dtype];
+    const memory = views.of(spec.dtype);
+    const elements = spec.width * spec.channels;
+    if (y < 0) memory.fill(borderValue, first, first + elements);
+    else {
+      this.copyRows(start, y, count);
+      if (border === "constant") this.fillMargins(memory, first, count);
+      else if (this.border.count > 0) {
+        const { unit, address, count: pairs } = this.border;
+        this.site.staging.transfers[`extend${unit}`](start, pitch, address, pairs, count);
+      }
+    }
+    if (alpha !== "premultiply") return;
+    for (let row = 0; row < count; row++)
+      premultiply(memory, first + (row * pitch) / bytesOf[spec.dtype], elements, spec.channels, opaque(dtype));
+  }
+
+  private copyRows(start: number, y: number, count: number): void {
+    const { staging } = this.site;
+    const { spec, pitch } = this.place;
+    const { width, channels } = this.binding;
+    const row = width * channels;
+    const bytes = row * bytesOf[spec.dtype];
+    const from = staging.reserve(count * bytes);
+    // A premultiplied picture is converted on the way.
+    staging.put(this.binding.data as Elements, spec.dtype, y * row, count * row, from);
+    const margin = (spec.left ?? 0) * spec.channels * bytesOf[spec.dtype];
+    staging.transfers.rowsIn(start + margin, pitch, from, bytes, bytes, count);
+  }
+
+  private fillMargins(memory: Elements, first: number, count: number): void {
+    const { spec, pitch } = this.place;
+    const { borderValue } = this.binding;
+    const [left, right] = [(spec.left ?? 0) * spec.channels, (spec.right ?? 0) * spec.channels];
+    const [step, end] = [pitch / bytesOf[spec.dtype], spec.width * spec.channels];
+    for (let row = 0, at = first; row < count; row++, at += step) {
+      memory.fill(borderValue, at, at + left);
+      memory.fill(borderValue, at + end - right, at + end);
+    }
+  }
+}
+
+/** Finished rows, from a ring. */
+export class PictureOut implements Mover {
+  readonly rows: number;
+  readonly chunk: number;
+  private readonly site: MoverSite;
+  private readonly place: Place;
+  private readonly binding: TargetBinding;
+
+  constructor(site: MoverSite, place: Place, binding: TargetBinding, rows: number) {
+    this.site = site;
+    this.place = place;
+    this.binding = binding;
+    this.rows = rows;
+    this.chunk = chunkOf(place.spec.width * place.spec.channels * bytesOf[place.spec.dtype]);
+  }
+
+  move(from: number, to: number): void {
+    const { staging, base } = this.site;
+    const { spec, data, pitch, rows } = this.place;
+    const { alpha, dtype, source } = this.binding;
+    const target = this.binding.data as Elements;
+    const row = spec.width * spec.channels;
+    const bytes = row * bytesOf[spec.dtype];
+    for (let y = from; y < to; ) {
+      const count = Math.min(to - y, rows - (y % rows));
+      const address = staging.reserve(count * bytes);
+      staging.transfers.rowsOut(address, bytes, base + data + (y % rows) * pitch, pitch, bytes, count);
+      if (alpha === "premultiply")
+        unpremultiply(staging.stretch(spec.dtype, address, count * row), 0, this.binding, target, y * row, count * row);
+      else staging.take(target, spec.dtype, y * row, count * row, address);
+      if (alpha === "keep") keepAlpha(target, dtype, source.data as Elements, source.channels, y * row, count * row);
+      y += count;
+    }
+  }
+}

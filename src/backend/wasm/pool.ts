@@ -1,0 +1,210 @@
+// Worker threads on one shared memory. They are started with the first program that has strips for them, told each module
+// once, and watch the control block for runs. A worker that cannot be started costs speed only; one that dies ends the call.
+import { Rank1Error } from "../../errors.ts";
+import { hardwareThreads, startThread, type Thread } from "./host.ts";
+import { control } from "./script.ts";
+
+/** How often a thread looks for work before it sleeps, about a tenth of a millisecond; not where threads share cores. */
+const spinCount = 50_000;
+/** How long the caller sleeps at most before it lets events run, and how long a strip may take before its thread is dead. */
+const napMilliseconds = 2;
+const lostMilliseconds = 10_000;
+
+export interface KernelModule {
+  module: WebAssembly.Module;
+  entries: [name: string, index: number][];
+}
+
+export class WorkerPool {
+  private readonly memory: WebAssembly.Memory;
+  private readonly driver: WebAssembly.Module;
+  private readonly control: number;
+  private readonly createWorker: (() => Worker) | undefined;
+  /** Workers wanted: fewer than asked for once some could not be started. These are not tried again. */
+  size: number;
+  /** Why workers are missing, if some are. */
+  loss: string | undefined;
+  private threads: { thread: Thread; number: number }[] = [];
+  private readonly modules: KernelModule[] = [];
+  private failure: Rank1Error | undefined;
+
+  constructor(
+    memory: WebAssembly.Memory,
+    driver: WebAssembly.Module,
+    control: number,
+    size: number,
+    createWorker?: () => Worker,
+  ) {
+    this.memory = memory;
+    this.driver = driver;
+    this.control = control;
+    this.size = size;
+    this.createWorker = createWorker;
+  }
+
+  /** Sends generated code to all workers, also to those that are started later. */
+  announce(code: KernelModule): void {
+    this.modules.push(code);
+    for (const { thread, number } of this.threads) this.post(thread, number, { kind: "kernels", ...code });
+  }
+
+  /** Makes the workers ready for a run. */
+  wake(): void {
+    if (this.failure || this.threads.length === 0) this.startThreads();
+    for (const { thread } of this.threads) thread.hold(true);
+  }
+
+  /** Lets the process end while nothing runs. */
+  rest(): void {
+    for (const { thread } of this.threads) thread.hold(false);
+  }
+
+  /** Throws where a worker has died since the run began. */
+  check(): void {
+    if (this.failure) throw this.failure;
+  }
+
+  /** Waits a moment, or until the signal is no longer what was seen. */
+  async wait(seen: number): Promise<void> {
+    this.check();
+    const [words, at] = [this.words, this.control / 4];
+    Atomics.add(words, at + control.sleepers / 4, 1);
+    try {
+      if (mayBlock) Atomics.wait(words, at + control.signal / 4, seen, napMilliseconds);
+      else await changed(words, at + control.signal / 4, seen);
+    } finally {
+      Atomics.sub(words, at + control.sleepers / 4, 1);
+    }
+  }
+
+  /** Resolves when no thread holds a strip: until then the memory of a run is in use. */
+  async settle(): Promise<void> {
+    for (const since = performance.now(); this.holds(); ) {
+      if (performance.now() - since > lostMilliseconds) this.fail(`no answer within ${lostMilliseconds / 1000} seconds`);
+      if (this.failure) break;
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+    if (!this.failure) return;
+    // Others may still be writing: nobody may have the memory before they have ended.
+    await this.dispose();
+    throw this.failure;
+  }
+
+  /** {@link wait} where no event may come: only time tells that a worker is lost. */
+  waitSync(seen: number): void {
+    const [words, at] = [this.words, this.control / 4];
+    const since = performance.now();
+    while (Atomics.load(words, at + control.signal / 4) === seen) {
+      if (mayBlock) Atomics.wait(words, at + control.signal / 4, seen, napMilliseconds);
+      if (performance.now() - since > lostMilliseconds) this.giveUpRun();
+    }
+  }
+
+  /** {@link settle} where no event may come. */
+  settleSync(): void {
+    for (const since = performance.now(); this.holds(); ) {
+      if (performance.now() - since > lostMilliseconds) this.giveUpRun();
+    }
+    this.rest();
+  }
+
+  private giveUpRun(): never {
+    this.fail(`no answer within ${lostMilliseconds / 1000} seconds`);
+    this.dispose();
+    throw this.failure;
+  }
+
+  /** Ends the workers; the next run would start new ones. */
+  async dispose(): Promise<void> {
+    const { threads } = this;
+    this.threads = [];
+    await Promise.all(threads.map(({ thread }) => thread.terminate()));
+  }
+
+  private get words(): Int32Array {
+    return new Int32Array(this.memory.buffer);
+  }
+
+  /** Briefly counted threads may only be looking. */
+  private holds(): boolean {
+    const [words, at] = [this.words, (this.control + control.held) / 4];
+    for (let look = 0; look < 1000; look++) if (Atomics.load(words, at) === 0) return false;
+    return true;
+  }
+
+  private startThreads(): void {
+    this.dispose();
+    this.failure = undefined;
+    const words = this.words.subarray(this.control / 4, (this.control + control.bytes) / 4);
+    words.fill(0, control.held / 4, control.signal / 4);
+    words.fill(0, control.sleepers / 4, control.script / 4);
+    words.fill(0, control.mail / 4);
+    words[control.looks / 4] = this.size < hardwareThreads() ? spinCount : 1;
+    for (let number = 1; number <= this.size; number++) this.startThread(number);
+  }
+
+  private startThread(number: number): void {
+    let thread: Thread | undefined;
+    const started = this.control + control.started + number;
+    try {
+      thread = startThread(this.createWorker);
+      this.threads.push({ thread, number });
+      thread.onFailure(({ message }) => this.lose(thread!, started, message));
+      const { memory, driver } = this;
+      this.post(thread, number, { kind: "start", memory, driver, thread: number, started });
+      for (const code of this.modules) this.post(thread, number, { kind: "kernels", ...code });
+    } catch (error) {
+      this.giveUp(thread, (error as Error).message);
+    }
+  }
+
+  /** A worker that sleeps in the driver returns to its mail. */
+  private post(thread: Thread, number: number, message: object): void {
+    const [words, at] = [this.words, this.control / 4];
+    thread.post(message);
+    Atomics.add(words, at + control.mail / 4 + number, 1);
+    Atomics.add(words, at + control.signal / 4, 1);
+    Atomics.notify(words, at + control.signal / 4);
+  }
+
+  /** A worker that breaks may hold a strip: it rejects the run, and the next one starts new workers. */
+  private lose(thread: Thread, started: number, message: string): void {
+    if (this.failure || !this.threads.some((one) => one.thread === thread)) return;
+    if (Atomics.load(new Uint8Array(this.memory.buffer), started) === 0) this.giveUp(thread, message);
+    else this.fail(message);
+  }
+
+  private fail(received: string): void {
+    this.failure ??= new Rank1Error("WORKER", { parameter: "threads", expected: "worker threads that run", received });
+  }
+
+  /** A worker that never started holds nothing: the others and the caller do its part. */
+  private giveUp(thread: Thread | undefined, message: string): void {
+    thread?.terminate();
+    this.threads = this.threads.filter((other) => other.thread !== thread);
+    this.size--;
+    if (this.loss) return;
+    this.loss = `a worker could not be started (${message})`;
+    console.warn(`rank1: fewer threads than wanted: ${this.loss}; see docs/deploying.md`);
+  }
+}
+
+/** Whether this thread may sleep: a browser's main thread may not. */
+const mayBlock = (() => {
+  try {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 0);
+    return true;
+  } catch {
+    return false;
+  }
+})();
+
+/** Resolves when a word no longer has the value, without blocking this thread. */
+async function changed(words: Int32Array, index: number, value: number): Promise<void> {
+  if (typeof Atomics.waitAsync === "function") {
+    const wait = Atomics.waitAsync(words as Int32Array<SharedArrayBuffer>, index, value, 100);
+    if (wait.async) await wait.value;
+    return;
+  }
+  if (Atomics.load(words, index) === value) await new Promise((resolve) => setTimeout(resolve));
+}

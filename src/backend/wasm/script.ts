@@ -1,0 +1,64 @@
+// The words by which a program tells the driver what to do, and the control block through which threads agree. The layout
+// writes them, the driver reads them; all are 32-bit integers unless said.
+
+/** Names of words, in order, as byte offsets. */
+function offsets<const Name extends string>(...names: readonly Name[]): Readonly<Record<Name | "bytes", number>> {
+  const found = Object.fromEntries(names.map((name, i) => [name, 4 * i]));
+  return { ...found, bytes: 4 * names.length } as Record<Name | "bytes", number>;
+}
+
+/** At the start of a program; then the address of each stage. */
+export const header = offsets("stages", "scratch", "scratchBytes", "unused");
+
+export const stageWords = offsets(
+  ...(["strips", "perImage", "parts", "grain", "extent", "steps"] as const),
+  // Strips that may be taken when the stage begins; where to flag strips that are done, or 0.
+  ...(["opening", "flags"] as const),
+);
+
+/** Rows of a step: from max(0, first · scale − before) to min(last, end · scale + after). */
+export const stepWords = offsets(
+  ...(["kernel", "params", "partParams", "scale", "before", "after", "last", "scratch"] as const),
+  // Of a step that writes a strip: where its shift is kept, and rows held less rows of the value.
+  ...(["held", "slack"] as const),
+);
+
+/**
+ * An operand, the address of a table of row pointers: base (within a thread's scratch where local is −1) + image · perImage +
+ * part · perPart + from · scale + offset + the word of shifts at `shift`. Four of a step: what it writes, then what it reads.
+ */
+export const operandWords = offsets("base", "local", "perImage", "perPart", "scale", "offset", "shift");
+
+export const operands = 4;
+export const stepBytes = stepWords.bytes + operands * operandWords.bytes;
+
+/** Byte offsets in the control block. */
+export const control = {
+  /** 64 bits: the run's number, the stage, the strip that is next, and the strip before which all may be taken. */
+  ticket: 0,
+  /** Threads that may hold a strip: memory of a run is free when none does. */
+  held: 8,
+  /** Strips of the stage that are done. */
+  done: 12,
+  /** Counts what sleepers wait for, and how many sleep. */
+  signal: 16,
+  sleepers: 20,
+  script: 24,
+  /** Threads that may work on the run. */
+  threads: 28,
+  /** How often a thread looks before it sleeps. */
+  looks: 32,
+  /** Messages posted to each worker; then a byte of each, set when it has started. */
+  mail: 64,
+  started: 64 + 4 * 64,
+  bytes: 64 + 4 * 64 + 64,
+} as const;
+
+/** Fields of the ticket: their lowest bit and their width. */
+export const ticketBits = { run: 52, stage: 40, next: 20 } as const;
+export const mostStages = 4094;
+export const ended = 4095;
+export const mostStrips = (1 << 20) - 1;
+
+/** What the driver's `run` returns. */
+export const outcome = { ended: 0, worked: 1, waiting: 2 } as const;

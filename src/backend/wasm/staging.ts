@@ -1,0 +1,86 @@
+// Staging memory: what the caller's arrays are copied through. Copies from JavaScript into shared memory are several times
+// slower than into private memory and from there, in generated code, into the shared one.
+import { bytesOf, type ViewDType } from "../../tensor.ts";
+import { type Allocator, type Block, type Elements, MemoryViews, pageBytes } from "./memory.ts";
+import { transferCode, type Transfers } from "./transfer.ts";
+
+/** What is copied at once, where a row is no longer: it stays in the second-level cache. */
+export const stagingBytes = 1 << 18;
+/** Views that are kept of one array. */
+const mostViews = 256;
+
+export class Staging {
+  readonly transfers: Transfers;
+  private readonly memory: WebAssembly.Memory;
+  private readonly views: MemoryViews;
+  private readonly allocator: Allocator | undefined;
+  private block: Block | undefined;
+  /** By type, address and length. */
+  private readonly kept = new Map<ViewDType, Map<number, Elements>>();
+  private keptOf: ArrayBufferLike | undefined;
+
+  /** `apart`: as a memory of its own, else within the program's. */
+  constructor(main: WebAssembly.Memory, allocator: Allocator, mode: { shared: boolean; maximum: number; apart: boolean }) {
+    const { apart } = mode;
+    this.memory = apart ? new WebAssembly.Memory({ initial: stagingBytes / pageBytes }) : main;
+    this.views = new MemoryViews(this.memory);
+    if (!apart) this.allocator = allocator;
+    const env = { memory: main, staging: this.memory };
+    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(transferCode(mode)), { env });
+    this.transfers = exports as unknown as Transfers;
+  }
+
+  /** Room for so many bytes: its address in staging memory. */
+  reserve(bytes: number): number {
+    if (!this.allocator) {
+      const missing = bytes - this.memory.buffer.byteLength;
+      if (missing > 0) this.memory.grow(Math.ceil(missing / pageBytes));
+      return 0;
+    }
+    if (!this.block || this.block.bytes < bytes) {
+      if (this.block) this.allocator.release(this.block);
+      this.block = this.allocator.allocate(Math.max(bytes, stagingBytes));
+    }
+    return this.block.offset;
+  }
+
+  /** Copies a stretch of an array to a byte address of staging memory. */
+  put(array: Elements, dtype: ViewDType, start: number, length: number, address: number): void {
+    this.views.of(dtype).set(viewOfArray(array, start, length), address / bytesOf[dtype]);
+  }
+
+  /** Copies elements of staging memory, from a byte address on, into an array. */
+  take(array: Elements, dtype: ViewDType, start: number, length: number, address: number): void {
+    array.set(this.stretch(dtype, address, length), start);
+  }
+
+  /** A view of elements of staging memory, kept for the next time. */
+  stretch(dtype: ViewDType, address: number, length: number): Elements {
+    const { buffer } = this.memory;
+    if (this.keptOf !== buffer) this.kept.clear();
+    this.keptOf = buffer;
+    const views = this.kept.get(dtype) ?? new Map<number, Elements>();
+    const key = address * 2 ** 21 + length;
+    const known = views.get(key);
+    if (known?.length === length) return known;
+    if (views.size >= mostViews) views.clear();
+    const first = address / bytesOf[dtype];
+    const view = this.views.of(dtype).subarray(first, first + length);
+    this.kept.set(dtype, views.set(key, view));
+    return view;
+  }
+}
+
+const kept = new WeakMap<Elements, Map<number, Elements>>();
+
+/** A stretch of an array as a view. From the second time that an array comes they are kept: a video leaves no garbage. */
+export function viewOfArray(array: Elements, start: number, length: number): Elements {
+  if (start === 0 && length === array.length) return array;
+  const views = kept.get(array);
+  const known = views?.get(start);
+  if (known?.length === length) return known;
+  const view = array.subarray(start, start + length);
+  if (!views) kept.set(array, new Map());
+  else if (views.size < mostViews) views.set(start, view);
+  return view;
+}

@@ -1,0 +1,196 @@
+// What flows through a run: which rows of the caller's arrays are in, which strips may therefore begin, and which results are
+// out. Values larger than a ring of rows go through it; others are moved while the first strips run.
+import { reachOf, windowOf } from "../../plan/strips.ts";
+import type { Ends } from "./bind.ts";
+import type { Layout, Place, StageLayout, StepLayout } from "./layout.ts";
+import type { MemoryViews } from "./memory.ts";
+import type { Mover } from "./movers.ts";
+
+/** Strips of a stage before `limit` may be taken. */
+export interface Gate {
+  stage: number;
+  limit: number;
+}
+
+/** Rows of one array on their way. */
+interface Flow {
+  mover: Mover;
+  place: Place;
+  /** Rows that were moved. */
+  moved: number;
+  isRing: boolean;
+}
+
+export class Stream {
+  readonly gates: Gate[];
+  /** Stages whose finished strips have to be flagged. */
+  readonly flagged = new Set<number>();
+  private readonly layout: Layout;
+  private readonly views: MemoryViews;
+  private readonly base: number;
+  private readonly ins: Flow[];
+  private readonly outs: Flow[];
+  /** Of flagged stages: strips before this one are done. */
+  private readonly done = new Map<number, number>();
+
+  constructor(layout: Layout, { ins, outs }: Ends, views: MemoryViews, base: number) {
+    this.layout = layout;
+    this.views = views;
+    this.base = base;
+    const flow = ({ mover, place }: Ends["ins"][number]): Flow => ({
+      ...{ mover, place, moved: 0, isRing: place.spec.scope !== "arena" },
+    });
+    const [first, last] = [layout.stages[0]!, layout.stages.length - 1];
+    this.ins = ins.filter(({ id }) => first.steps.some(({ step }) => step.reads.includes(id))).map(flow);
+    for (const { mover, id } of ins) {
+      if (!first.steps.some(({ step }) => step.reads.includes(id))) mover.move(0, mover.rows);
+    }
+    this.outs = outs.map(flow);
+    if (this.ins.some(({ isRing }) => isRing)) this.flagged.add(0);
+    if (this.outs.length > 0) this.flagged.add(last);
+    for (const stage of this.flagged) this.done.set(stage, 0);
+    this.gates = [...new Set([0, last])].map((stage) => ({ stage, limit: 0 }));
+    this.openGates();
+  }
+
+  /** Whether something is still to be moved. */
+  get isBusy(): boolean {
+    return this.ins.some(isFlowing) || this.outs.some(isFlowing);
+  }
+
+  get isDone(): boolean {
+    return !this.outs.some(isFlowing);
+  }
+
+  /** The share of the results that are out. */
+  get share(): number | undefined {
+    const [out] = this.outs;
+    return out && out.moved / out.mover.rows;
+  }
+
+  /** Moves some rows in, if strips lack them and there is room. */
+  feed(threads: number): boolean {
+    for (const flow of this.ins) {
+      const { mover, moved, isRing } = flow;
+      if (!isFlowing(flow)) continue;
+      let end = moved + mover.chunk;
+      if (isRing) {
+        const done = this.doneOf(0);
+        const { limit } = this.gates[0]!;
+        if (limit - done >= (threads > 1 ? 2 * threads : 1)) continue;
+        end = Math.min(end, this.needOf(flow, limit), this.roomOf(flow, done));
+      }
+      end = Math.min(end, mover.rows);
+      if (end <= moved) continue;
+      mover.move(moved, end);
+      flow.moved = end;
+      this.openGates();
+      return true;
+    }
+    return false;
+  }
+
+  /** Moves finished rows out, if there are any. */
+  empty(): boolean {
+    for (const flow of this.outs) {
+      const { mover, moved, isRing } = flow;
+      if (!isFlowing(flow)) continue;
+      const ready = this.readyOf(flow);
+      if (ready <= moved || (!isRing && ready - moved < mover.chunk && ready < mover.rows)) continue;
+      const end = Math.min(ready, moved + mover.chunk);
+      mover.move(moved, end);
+      flow.moved = end;
+      this.openGates();
+      return true;
+    }
+    return false;
+  }
+
+  /** Whether strips that were finished meanwhile make room, or are to be moved out. */
+  canMove(): boolean {
+    const ready = this.outs.some((flow) => isFlowing(flow) && this.readyOf(flow) > flow.moved);
+    const before = this.done.get(0);
+    return ready || (before !== undefined && this.doneOf(0) > before);
+  }
+
+  /** By what is in and out, which strips may be taken. */
+  private openGates(): void {
+    for (const gate of this.gates) {
+      const stage = this.layout.stages[gate.stage]!;
+      const ins = gate.stage === 0 ? this.ins.filter(isFlowing) : [];
+      const outs = gate.stage === this.layout.stages.length - 1 ? this.outs.filter(({ isRing }) => isRing) : [];
+      while (gate.limit < stage.strips) {
+        const strip = gate.limit;
+        if (ins.some((flow) => this.needOf(flow, strip) > flow.moved)) break;
+        if (outs.some(({ moved, place }) => lastRow(stage, place, strip) >= moved + place.rows)) break;
+        gate.limit++;
+      }
+    }
+  }
+
+  /** Rows of a flow that must be in before a strip of the first stage may begin. */
+  private needOf({ place, mover, isRing }: Flow, strip: number): number {
+    const stage = this.layout.stages[0]!;
+    if (strip >= stage.strips) return mover.rows;
+    const { image, last } = rowsOf(stage, strip);
+    const { stride, above, below, id } = place.spec;
+    if (isRing) return Math.min(mover.rows, last * stride + above + below + 1);
+    const rows = stage.steps.flatMap((laid) => laid.step.reads.map((read, i) => (read === id ? readTo(laid, i, last) : -1)));
+    return image * place.rows + Math.min(place.rows, Math.max(...rows) + 1);
+  }
+
+  /** Rows that a ring has room for, in all: those of strips that are not done stay. */
+  private roomOf({ place }: Flow, done: number): number {
+    const stage = this.layout.stages[0]!;
+    if (done >= stage.strips) return Infinity;
+    return rowsOf(stage, done).first * place.spec.stride + place.rows;
+  }
+
+  /** Rows of the result before which all are done. */
+  private readyOf({ place, mover }: Flow): number {
+    const index = this.layout.stages.length - 1;
+    const stage = this.layout.stages[index]!;
+    const done = this.doneOf(index);
+    if (done >= stage.strips) return mover.rows;
+    // A strip of rows is done when all parts of its channels are.
+    const whole = done - (done % stage.parts);
+    const { image, first } = rowsOf(stage, whole);
+    const writer = stage.steps.find(({ step }) => step.writes === place.spec.id)!;
+    const each = windowOf(writer.step.kernel)?.rowsOut ?? place.spec.stride;
+    const perImage = mover.rows / (stage.stage.grid.images || 1);
+    return image * perImage + Math.min(perImage, first * each);
+  }
+
+  /** Strips of a flagged stage before which all are done. */
+  private doneOf(index: number): number {
+    const { flags, strips } = this.layout.stages[index]!;
+    const { bytes } = this.views;
+    let done = this.done.get(index)!;
+    while (done < strips && Atomics.load(bytes, this.base + flags + done) === 1) done++;
+    this.done.set(index, done);
+    return done;
+  }
+}
+
+const isFlowing = ({ moved, mover }: Flow): boolean => moved < mover.rows;
+
+/** Image and rows of the grid that a strip covers. */
+function rowsOf({ stage: { grid }, grain, parts }: StageLayout, strip: number): { image: number; first: number; last: number } {
+  const perImage = Math.ceil(grid.extent / grain);
+  const index = Math.floor(strip / parts);
+  const first = (index % perImage) * grain;
+  return { image: Math.floor(index / perImage), first, last: Math.min(grid.extent, first + grain) - 1 };
+}
+
+/** The last row of a picture that a strip writes. */
+const lastRow = (stage: StageLayout, { spec }: Place, strip: number): number =>
+  (rowsOf(stage, strip).last + 1) * spec.stride - 1;
+
+/** The last row of its `which`-th operand that a step reads for rows of the grid up to `last`. */
+function readTo({ step, rows }: StepLayout, which: number, last: number): number {
+  const window = windowOf(step.kernel);
+  const to = Math.min(rows.last, last * rows.scale + rows.after);
+  if (!window) return to;
+  const { strides, pads, rowsOut = 1, rowStart = 0 } = window;
+  return which === 0 ? to * strides[0] - pads[0] + reachOf(window) : to * rowsOut + rowStart + rowsOut - 1;
+}

@@ -1,0 +1,219 @@
+// Generates the functions that move the caller's data between staging memory and a program's rows: plain rows, planes into
+// interleaved channels and back, single channels, and the pixels of a row that stand for those beyond its ends.
+import {
+  bump,
+  type Code,
+  copyBytes,
+  doWhile,
+  type FunctionBuilder,
+  get,
+  i32,
+  type Local,
+  load,
+  ModuleBuilder,
+  op,
+  set,
+  shuffle,
+  store,
+  sum,
+  whileLoop,
+} from "../../codegen/assembler.ts";
+
+/** Addresses and steps are in bytes; `to` and `from` name memories: the program's, or staging memory. */
+export interface Transfers {
+  /** `count` rows of `bytes` bytes into the program's memory, and out of it. */
+  rowsIn(to: number, toStep: number, from: number, fromStep: number, bytes: number, count: number): void;
+  rowsOut(to: number, toStep: number, from: number, fromStep: number, bytes: number, count: number): void;
+  /** Four planes of f32, `plane` apart, of `count` rows of `width` pixels, into four neighbouring channels; and back. */
+  planesIn(to: number, toRow: number, toPixel: number, from: number, plane: number, width: number, count: number): void;
+  planesOut(to: number, plane: number, from: number, fromRow: number, fromPixel: number, width: number, count: number): void;
+  /** One channel of f32: `width` elements of `count` rows. */
+  channelIn(to: number, toRow: number, toPixel: number, from: number, fromRow: number, fromPixel: number, width: number, count: number): void;
+  channelOut(to: number, toRow: number, toPixel: number, from: number, fromRow: number, fromPixel: number, width: number, count: number): void;
+  /** Copies `pairs` of elements (where to, where from, within a row) in each of `count` rows. */
+  extend1(row: number, step: number, list: number, pairs: number, count: number): void;
+  extend2(row: number, step: number, list: number, pairs: number, count: number): void;
+  extend4(row: number, step: number, list: number, pairs: number, count: number): void;
+  extend8(row: number, step: number, list: number, pairs: number, count: number): void;
+}
+
+export interface TransferMode {
+  shared: boolean;
+  maximum: number;
+  /** Staging memory is a memory of its own. */
+  apart: boolean;
+}
+
+export function transferCode({ shared, maximum, apart }: TransferMode): Uint8Array<ArrayBuffer> {
+  const module = new ModuleBuilder(apart ? { memories: ["staging"] } : {});
+  const staging = Number(apart);
+  emitRows(module, "rowsIn", 0, staging);
+  emitRows(module, "rowsOut", staging, 0);
+  emitPlanesIn(module, staging);
+  emitPlanesOut(module, staging);
+  emitChannel(module, "channelIn", 0, staging);
+  emitChannel(module, "channelOut", staging, 0);
+  for (const bytes of [1, 2, 4, 8] as const) emitExtend(module, bytes);
+  return module.encode({ shared, maximum });
+}
+
+const i32s = (count: number): "i32"[] => Array(count).fill("i32");
+
+/** Repeats statements while a count is left. */
+const times = (count: Local, ...body: Code[]): Code => whileLoop(get(count), ...body, bump(count, -1));
+
+function emitRows(module: ModuleBuilder, name: string, toMemory: number, fromMemory: number): void {
+  module.define(name, i32s(6), (f) => {
+    const [to, toStep, from, fromStep, bytes, count] = f.params as [Local, Local, Local, Local, Local, Local];
+    f.emit(
+      times(
+        count,
+        copyBytes(get(to), get(from), get(bytes), toMemory, fromMemory),
+        bump(to, get(toStep)),
+        bump(from, get(fromStep)),
+      ),
+    );
+  });
+}
+
+function emitChannel(module: ModuleBuilder, name: string, toMemory: number, fromMemory: number): void {
+  module.define(name, i32s(8), (f) => {
+    const [to, toRow, toPixel, from, fromRow, fromPixel, width, count] = f.params as Local[] as [
+      ...[Local, Local, Local, Local, Local, Local, Local, Local],
+    ];
+    const { a, b, left } = f.locals("i32", "a", "b", "left");
+    f.emit(
+      times(
+        count,
+        set(a, get(to)),
+        set(b, get(from)),
+        set(left, get(width)),
+        times(
+          left,
+          store("i32.store", get(a), load("i32.load", get(b), 0, fromMemory), 0, toMemory),
+          bump(a, get(toPixel)),
+          bump(b, get(fromPixel)),
+        ),
+        bump(to, get(toRow)),
+        bump(from, get(fromRow)),
+      ),
+    );
+  });
+}
+
+/** Four vectors of four elements, turned. */
+function transpose(v: readonly Local[], t: readonly Local[]): Code[] {
+  const zip = (half: number): number[] =>
+    Array.from({ length: 16 }, (_, i) => half + (i & 3) + 4 * (i >> 3) + 16 * ((i >> 2) & 1));
+  const mix = (to: Local, half: number, a: Local, b: Local): Code => set(to, shuffle(zip(half), get(a), get(b)));
+  return [
+    ...[mix(t[0]!, 0, v[0]!, v[2]!), mix(t[1]!, 8, v[0]!, v[2]!), mix(t[2]!, 0, v[1]!, v[3]!), mix(t[3]!, 8, v[1]!, v[3]!)],
+    ...[mix(v[0]!, 0, t[0]!, t[2]!), mix(v[1]!, 8, t[0]!, t[2]!), mix(v[2]!, 0, t[1]!, t[3]!), mix(v[3]!, 8, t[1]!, t[3]!)],
+  ];
+}
+
+/** Offsets of four neighbours that are `step` apart. */
+function steps(f: FunctionBuilder, step: Local): { at: (base: Local, k: number) => Code; prelude: Code[] } {
+  const [two, three] = f.array("i32", 2) as [Local, Local];
+  const offsets = [undefined, step, two, three];
+  return {
+    at: (base, k) => (offsets[k] ? sum(get(base), get(offsets[k]!)) : get(base)),
+    prelude: [set(two, op("i32.shl", get(step), i32(1))), set(three, sum(get(two), get(step)))],
+  };
+}
+
+function emitPlanesIn(module: ModuleBuilder, staging: number): void {
+  module.define("planesIn", i32s(7), (f) => {
+    const [to, toRow, toPixel, from, plane, width, count] = f.params as [Local, Local, Local, Local, Local, Local, Local];
+    const { a, b, left } = f.locals("i32", "a", "b", "left");
+    const [v, t] = [f.array("v128", 4), f.array("v128", 4)];
+    const [planes, pixels] = [steps(f, plane), steps(f, toPixel)];
+    f.emit(
+      ...[...planes.prelude, ...pixels.prelude, set(b, get(from))],
+      times(
+        count,
+        set(a, get(to)),
+        set(left, get(width)),
+        whileLoop(
+          op("i32.gt_s", get(left), i32(3)),
+          ...v.map((x, k) => set(x, load("v128.load", planes.at(b, k), 0, staging))),
+          ...transpose(v, t),
+          ...v.map((x, k) => store("v128.store", pixels.at(a, k), get(x))),
+          bump(a, op("i32.shl", get(toPixel), i32(2))),
+          bump(b, 16),
+          bump(left, -4),
+        ),
+        times(
+          left,
+          ...v.map((_, k) => store("i32.store", get(a), load("i32.load", planes.at(b, k), 0, staging), 4 * k)),
+          bump(a, get(toPixel)),
+          bump(b, 4),
+        ),
+        bump(to, get(toRow)),
+      ),
+    );
+  });
+}
+
+function emitPlanesOut(module: ModuleBuilder, staging: number): void {
+  module.define("planesOut", i32s(7), (f) => {
+    const [to, plane, from, fromRow, fromPixel, width, count] = f.params as [Local, Local, Local, Local, Local, Local, Local];
+    const { a, b, left } = f.locals("i32", "a", "b", "left");
+    const [v, t] = [f.array("v128", 4), f.array("v128", 4)];
+    const [planes, pixels] = [steps(f, plane), steps(f, fromPixel)];
+    f.emit(
+      ...[...planes.prelude, ...pixels.prelude, set(a, get(to))],
+      times(
+        count,
+        set(b, get(from)),
+        set(left, get(width)),
+        whileLoop(
+          op("i32.gt_s", get(left), i32(3)),
+          ...v.map((x, k) => set(x, load("v128.load", pixels.at(b, k)))),
+          ...transpose(v, t),
+          ...v.map((x, k) => store("v128.store", planes.at(a, k), get(x), 0, staging)),
+          bump(a, 16),
+          bump(b, op("i32.shl", get(fromPixel), i32(2))),
+          bump(left, -4),
+        ),
+        times(
+          left,
+          ...v.map((_, k) => store("i32.store", planes.at(a, k), load("i32.load", get(b), 4 * k), 0, staging)),
+          bump(a, 4),
+          bump(b, get(fromPixel)),
+        ),
+        bump(from, get(fromRow)),
+      ),
+    );
+  });
+}
+
+function emitExtend(module: ModuleBuilder, bytes: 1 | 2 | 4 | 8): void {
+  const [loads, stores] = {
+    1: ["i32.load8_u", "i32.store8"],
+    2: ["i32.load16_u", "i32.store16"],
+    4: ["i32.load", "i32.store"],
+    8: ["i64.load", "i64.store"],
+  }[bytes] as [string, string];
+  module.define(`extend${bytes}`, i32s(5), (f) => {
+    const [row, step, list, pairs, count] = f.params as [Local, Local, Local, Local, Local];
+    const { at, end } = f.locals("i32", "at", "end");
+    f.emit(
+      set(end, sum(get(list), op("i32.shl", get(pairs), i32(3)))),
+      times(
+        count,
+        set(at, get(list)),
+        doWhile(
+          op("i32.lt_u", get(at), get(end)),
+          store(
+            stores,
+            sum(get(row), load("i32.load", get(at))),
+            load(loads, sum(get(row), load("i32.load", get(at), 4))),
+          ),
+          bump(at, 8),
+        ),
+        bump(row, get(step)),
+      ),
+    );
+  });
+}

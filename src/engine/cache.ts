@@ -1,0 +1,66 @@
+// Programs by the plan that they run, kept for the next call within a budget of memory: the least recently used go first.
+import { LimitError } from "../errors.ts";
+import type { Plan } from "../plan/types.ts";
+
+/** Plans that say the same have equal keys. */
+export function keyOf({ stages, buffers, problem }: Plan): string {
+  const alpha = problem.kind === "filter" && problem.alpha;
+  return JSON.stringify([stages, buffers, problem.y.shape, problem.window, alpha]);
+}
+
+interface Kept {
+  readonly bytes: number;
+  dispose(): void;
+}
+
+export class ProgramCache {
+  private readonly kept = new Map<string, Kept>();
+  private readonly budget: number;
+
+  /** `budget`: bytes that kept programs may hold together. */
+  constructor(budget: number) {
+    this.budget = budget;
+  }
+
+  get count(): number {
+    return this.kept.size;
+  }
+
+  get bytes(): number {
+    return [...this.kept.values()].reduce((sum, program) => sum + program.bytes, 0);
+  }
+
+  /** What stands under a key, made where it is not there; the caller runs it before the next is asked for. */
+  async of<P extends Kept>(key: string, create: () => Promise<P>): Promise<P> {
+    const known = this.kept.get(key) as P | undefined;
+    if (known) {
+      this.kept.delete(key);
+      this.kept.set(key, known);
+      return known;
+    }
+    const program = await this.make(create);
+    this.kept.set(key, program);
+    this.shrink();
+    return program;
+  }
+
+  /** Where memory runs out, what is kept for later makes room. */
+  async make<P>(create: () => Promise<P>): Promise<P> {
+    try {
+      return await create();
+    } catch (error) {
+      if (!(error instanceof LimitError) || this.kept.size === 0) throw error;
+      for (const program of this.kept.values()) program.dispose();
+      this.kept.clear();
+      return create();
+    }
+  }
+
+  private shrink(): void {
+    for (const [key, program] of this.kept) {
+      if (this.bytes <= this.budget || this.kept.size === 1) return;
+      program.dispose();
+      this.kept.delete(key);
+    }
+  }
+}

@@ -1,0 +1,487 @@
+// The engine: owns one backend, the programs made for it, and the queue of calls. The only place where factoring, planning
+// and running meet.
+import type { Binding, Bindings, Program, RunOptions, TargetBinding, Weights } from "../backend/backend.ts";
+import type { Choice } from "../backend/choose.ts";
+import { isOpaque } from "./opaque.ts";
+import type { BackendPlan } from "../backend/backend.ts";
+import type { Abortable } from "../backend/slices.ts";
+import { checkInteger, checkOneOf, checkOptions, describe, InvalidArgumentError, Rank1Error } from "../errors.ts";
+import type { Filter } from "../factor/filter.ts";
+import { type GradientName, gradientNames, gradientPair, isGradientName } from "../factor/gradients.ts";
+import { tapSum } from "../kernels/filter.ts";
+import { solvers, workOf } from "../kernels/table.ts";
+import { type FilterOptions, filterOptionKeys, filterProblem, type PictureSpec } from "../plan/filter-problem.ts";
+import { type LayerKind, type LayerOptions, type LayerShapes, layerProblem } from "../plan/layer-problem.ts";
+import { checkPlan, everyPlan, plan as makePlan, type Planner } from "../plan/planner.ts";
+import type { FilterProblem, LayerProblem, Plan, Problem } from "../plan/types.ts";
+import {
+  type CheckedImage,
+  checkImage,
+  checkPicture,
+  checkShape,
+  type Image,
+  type ImageArray,
+  type ImageDType,
+  type ImageLike,
+  imageDTypes,
+  newArray,
+  type TensorLike,
+} from "../tensor.ts";
+import { keyOf, ProgramCache } from "./cache.ts";
+import { type CallOptions, callKeys, checkOut, checkRunOptions, type PictureValue, plainView } from "./calls.ts";
+import { angleOf, magnitudeOf } from "./gradient.ts";
+import {
+  checkLayerCall,
+  checkLayerOut,
+  findStructure,
+  Identities,
+  type LayerCall,
+  type LayerCallOptions,
+  type LayerTensors,
+  PreparedLayer,
+  runLayer,
+  weightsOf,
+} from "./layers.ts";
+import { fastestPlan } from "./measured.ts";
+import { type CheckedOptions, checkEngineOptions, type EngineOptions, type Limits, type Planning } from "./options.ts";
+import type {
+  EngineInfo,
+  FilterCallOptions,
+  Gradient,
+  GradientOptions,
+  IntoValue,
+  LayerResult,
+  PlanOptions,
+  ValueSpec,
+} from "./types.ts";
+import { EngineValue } from "./values.ts";
+
+/** A picture as filters take it: the caller's, or a value of three sides in the engine. */
+type Picture = CheckedImage | PictureValue;
+
+/** A plan and its key among the programs. */
+interface PlannedFilter {
+  plan: Plan;
+  key: string;
+  /** Whether it is the one to keep: by prediction it is at once. */
+  settled: boolean;
+}
+
+/** Plans of recent calls that an engine keeps. */
+const mostPlans = 32;
+
+/**
+ * Makes an engine. It starts threads at its first large call, and never keeps a process alive while idle.
+ *
+ * @throws InvalidArgumentError for an option that is not known or out of range; UnsupportedError for a backend that does
+ * not run here.
+ */
+export async function createEngine(options?: EngineOptions): Promise<Engine> {
+  return new Engine(checkEngineOptions(options));
+}
+
+/**
+ * Plans, compiles and runs filters and layers; made by {@link createEngine}. Calls run one after the other, in order. Programs
+ * and packed weights are kept within a quarter of `maxMemory`, so that later calls of the same kind start at once.
+ */
+export class Engine {
+  private readonly choice: Choice;
+  private readonly limits: Limits;
+  private readonly planning: Planning;
+  private readonly planner: Planner;
+  private readonly programs: ProgramCache;
+  private readonly planned = new Map<string, PlannedFilter>();
+  private readonly identities = new Identities();
+  private queue: Promise<unknown> = Promise.resolve();
+  /** Aborted when the engine is disposed of: every call listens. */
+  private readonly end = new AbortController();
+
+  /** @internal Use {@link createEngine}. */
+  constructor({ choice, limits, planning, maxMemory }: CheckedOptions) {
+    this.choice = choice;
+    this.limits = limits;
+    this.planning = planning;
+    this.programs = new ProgramCache(maxMemory / 4);
+    this.planner = { solvers, profile: choice.backend.profile, workOf };
+  }
+
+  /** What it runs on, and why. */
+  info(): EngineInfo {
+    const { backend, reason, relaxed, wide } = this.choice;
+    const { count, bytes } = this.programs;
+    const lanes = backend.name !== "wasm" ? 1 : wide.enabled ? 8 : 4;
+    const verdicts = Object.fromEntries(this.choice.verdicts);
+    return {
+      ...{ backend: backend.name, reason, lanes, threads: backend.threads, relaxed, wide: { ...wide, verdicts } },
+      ...{ bytes: backend.bytes(), programs: { count, bytes } },
+    };
+  }
+
+  /**
+   * Room inside the engine for a picture or for a layer's value, filled with zeros: filters and layers read and write it where
+   * it is.
+   */
+  alloc(spec: ValueSpec): EngineValue {
+    const { shape, dtype } = checkValueSpec(spec);
+    return new EngineValue(this.choice.backend.alloc({ shape, dtype }), (work) => this.enqueue(undefined, work));
+  }
+
+  /**
+   * What filtering such a picture is as a problem: for {@link plan}.
+   *
+   * @throws InvalidArgumentError for a malformed picture, filter or option; LimitError for sides above the limits.
+   */
+  filterProblem(picture: PictureSpec, filter: Filter, options?: FilterOptions): FilterProblem {
+    checkPicture(picture, this.limits);
+    return filterProblem(picture, filter, options, this.limits.filterSide);
+  }
+
+  /**
+   * The cheapest plan, with the candidates that it beat; `strategy` asks for one solver's instead. Runs nothing.
+   *
+   * @throws InvalidArgumentError for what is no problem, and for a strategy that does not apply.
+   */
+  plan(problem: Problem, options?: PlanOptions): Plan {
+    const { strategy } = checkOptions<PlanOptions>("options", options, ["strategy"]);
+    checkProblem(problem, "engine.filterProblem or engine.layerProblem");
+    return makePlan(problem, this.planner, strategy);
+  }
+
+  /**
+   * Filters a picture: correlation, as image libraries do (`flip` for mathematical convolution). The name of a pair
+   * ("sobel", "scharr", "prewitt", "roberts") means the gradient's magnitude. The result has the picture's sides and
+   * channels, and its type, saturated, unless `output` is given or the taps sum to zero: then it is signed.
+   *
+   * @throws InvalidArgumentError, LimitError: before anything runs. The signal's reason where it fires.
+   */
+  filter(
+    image: ImageLike | EngineValue,
+    filter: Filter,
+    options: FilterCallOptions & IntoValue,
+  ): Promise<EngineValue>;
+  filter(image: ImageLike | EngineValue, filter: Filter, options?: FilterCallOptions): Promise<Image>;
+  async filter(
+    image: ImageLike | EngineValue,
+    filter: Filter,
+    options?: FilterCallOptions,
+  ): Promise<Image | EngineValue> {
+    const given = checkOptions<FilterCallOptions>("options", options, [...filterOptionKeys, ...callKeys, "strategy"]);
+    const x = this.checkPicture(image);
+    const { out, signal, onProgress, strategy, ...filterOptions } = given;
+    checkRunOptions(given);
+    const gradient = isGradientName(filter);
+    // A gradient's options are those of its first derivative: planned for the checks alone.
+    const planned = this.planFilter(x, gradient ? gradientPair(filter)[0] : filter, filterOptions, strategy);
+    if (gradient) return this.magnitude(x, filter, given);
+    const target = checkOut(out, x, planned.plan.problem.y.dtype);
+    return this.enqueue(signal, async (signal) => {
+      const { alpha } = planned.plan.problem as FilterProblem;
+      const options: FilterOptions = { ...filterOptions, alpha: "keep" };
+      const chosen =
+        alpha === "premultiply" && !(x.data instanceof EngineValue) && (await isOpaque(x as CheckedImage, signal))
+          ? this.planFilter(x, filter, options, strategy)
+          : planned;
+      if (!chosen.settled) {
+        const plans = everyPlan(chosen.plan.problem, this.planner);
+        const plan = await fastestPlan(plans, (plan) => this.execute(plan, x, target, { signal }));
+        Object.assign(chosen, { plan, key: keyOf(plan), settled: true });
+      }
+      return this.execute(chosen.plan, x, target, { signal, onProgress }, chosen.key);
+    });
+  }
+
+  /** The plan for such a picture, made once: calls that say the same find it again. */
+  private planFilter(x: Picture, filter: Filter, options: FilterOptions, strategy?: string): PlannedFilter {
+    const { width, height, channels, dtype, knownAlpha = false } = x;
+    const request = textOf([width, height, channels, dtype, knownAlpha, filter, options, strategy]);
+    const known = this.planned.get(request);
+    if (known) return known;
+    const plan = this.plan(this.filterProblem(x, filter, options), { strategy });
+    const settled = this.planning === "predicted" || strategy !== undefined;
+    const planned = { plan, key: keyOf(plan), settled };
+    if (this.planned.size >= mostPlans) this.planned.delete(this.planned.keys().next().value!);
+    this.planned.set(request, planned);
+    return planned;
+  }
+
+  /**
+   * Both derivatives of a picture, their magnitude and their angle. Options as for {@link filter}.
+   *
+   * @throws As {@link filter}.
+   */
+  async gradient(image: ImageLike, options?: GradientOptions): Promise<Gradient> {
+    const keys = [...filterOptionKeys, "signal", "onProgress", "filter", "out"] as const;
+    const { filter = "sobel", out, ...rest } = checkOptions<GradientOptions>("options", options, keys);
+    const x = checkImage("image", image, this.limits);
+    checkRunOptions(rest);
+    const given = checkOptions<NonNullable<GradientOptions["out"]>>("out", out, ["gx", "gy", "magnitude", "angle"]);
+    const [magnitude, angle] = [given.magnitude, given.angle].map((one) => checkOut(one, x, "f32") as Float32Array) as [
+      ...[Float32Array, Float32Array],
+    ];
+    const outs = [given.gx, given.gy] as const;
+    const [gx, gy] = await this.derivatives(x, checkOneOf("filter", filter, gradientNames), rest, outs);
+    const like = (data: ImageArray): Image => ({ width: x.width, height: x.height, channels: x.channels, data });
+    const finish = { denominator: 1, gain: 1, offset: 0 };
+    await magnitudeOf(
+      { gx: gx.data, gy: gy.data, channels: x.channels, alpha: false },
+      finish,
+      "f32",
+      magnitude,
+      rest.signal,
+    );
+    await angleOf(gx.data, gy.data, angle, rest.signal);
+    return { gx, gy, magnitude: like(magnitude), angle: like(angle) };
+  }
+
+  /**
+   * Runs a plan of a filter, made now or stored earlier, on a picture of its size and type.
+   *
+   * @throws InvalidArgumentError for another picture; Rank1Error with code "UNKNOWN_VERSION" for another version's plan.
+   */
+  run(plan: Plan, image: ImageLike | EngineValue, options: CallOptions & IntoValue): Promise<EngineValue>;
+  run(plan: Plan, image: ImageLike | EngineValue, options?: CallOptions): Promise<Image>;
+  async run(plan: Plan, image: ImageLike | EngineValue, options?: CallOptions): Promise<Image | EngineValue> {
+    const { out, signal, onProgress } = checkOptions<CallOptions>("options", options, callKeys);
+    checkRunOptions({ signal, onProgress });
+    const { problem } = checkPlan(plan);
+    const x = this.checkPicture(image);
+    const [received, expected] = [[x.height, x.width, x.channels].join(" x "), problem.x.shape.join(" x ")];
+    if (received !== expected || x.dtype !== problem.x.dtype) {
+      const describeOne = (shape: string, dtype: string): string => `${shape} (height x width x channels) of ${dtype}`;
+      throw new InvalidArgumentError({
+        parameter: "image",
+        expected: `the plan's ${describeOne(expected, problem.x.dtype)}`,
+        received: describeOne(received, x.dtype),
+      });
+    }
+    const target = checkOut(out, x, problem.y.dtype);
+    return this.enqueue(signal, (signal) => this.execute(plan, x, target, { signal, onProgress }));
+  }
+
+  /**
+   * A convolution. `weight`: [kh, kw, in / groups, out] under NHWC, [out, in / groups, kh, kw] under NCHW. Of this and the
+   * other layers: x is [batch, height, width, channels] or [batch, channels, height, width], in 32-bit floats; the packed
+   * weights are kept by their arrays, so that an array whose numbers change must be given as another one.
+   *
+   * @throws InvalidArgumentError for shapes that do not fit, and options that the layer does not have.
+   */
+  async conv2d<O extends LayerCallOptions>(
+    x: TensorLike | EngineValue,
+    weight: TensorLike,
+    options?: O,
+  ): Promise<LayerResult<O>> {
+    return this.layer(checkLayerCall("conv2d", x, [weight], options));
+  }
+
+  /** Each channel under its own filters. `weight`: [kh, kw, in, multiplier] or [in · multiplier, 1, kh, kw]. */
+  async depthwiseConv2d<O extends LayerCallOptions>(
+    x: TensorLike | EngineValue,
+    weight: TensorLike,
+    options?: O,
+  ): Promise<LayerResult<O>> {
+    return this.layer(checkLayerCall("depthwiseConv2d", x, [weight], options));
+  }
+
+  /** A mix of channels, pixel by pixel. `weight`: [1, 1, in, out] or [out, in, 1, 1]. */
+  async pointwiseConv2d<O extends LayerCallOptions>(
+    x: TensorLike | EngineValue,
+    weight: TensorLike,
+    options?: O,
+  ): Promise<LayerResult<O>> {
+    return this.layer(checkLayerCall("pointwiseConv2d", x, [weight], options));
+  }
+
+  /** Depthwise, then pointwise, in one go: what lies between never leaves the cache. */
+  async separableConv2d<O extends LayerCallOptions>(
+    x: TensorLike | EngineValue,
+    depthwise: TensorLike,
+    pointwise: TensorLike,
+    options?: O,
+  ): Promise<LayerResult<O>> {
+    return this.layer(checkLayerCall("separableConv2d", x, [depthwise, pointwise], options));
+  }
+
+  /**
+   * What a layer is as a problem, for {@link plan} and {@link prepare}. `shapes`: of x and of each weight by name (weight;
+   * depthwise, pointwise; expand, depthwise, project), in the orders of the data format.
+   *
+   * @throws InvalidArgumentError for shapes that do not fit, and options that the layer does not have.
+   */
+  layerProblem(kind: LayerKind, shapes: LayerShapes, options?: LayerOptions): LayerProblem {
+    return layerProblem(kind, shapes, options);
+  }
+
+  /**
+   * Packs the weights of a layer once; its weights and biases by name: weight, bias; depthwise, depthwiseBias, pointwise,
+   * bias; … What it returns holds memory until it is disposed of.
+   *
+   * @throws InvalidArgumentError for weights of other shapes; LimitError where `maxMemory` does not hold them.
+   */
+  async prepare(problem: LayerProblem, weights: LayerTensors, options?: PlanOptions): Promise<PreparedLayer> {
+    checkProblem(problem, "engine.layerProblem", "filter");
+    const packed = weightsOf(problem, weights);
+    const plan = this.plan(findStructure(problem, packed), options);
+    return this.enqueue(undefined, async () => {
+      const program = await this.compile(plan, packed);
+      return new PreparedLayer(plan, program, (signal, work) => this.enqueue(signal, work));
+    });
+  }
+
+  /**
+   * Makes a program of a plan of many stages over whole values, which runs in turn with this engine's calls.
+   *
+   * @internal
+   */
+  async prepareNetwork(plan: BackendPlan, weights: Weights): Promise<Program> {
+    return this.enqueue(undefined, async () => {
+      const program = await this.compile(plan, weights);
+      return {
+        bytes: program.bytes,
+        run: (inputs: Bindings, outputs: Bindings, options: RunOptions = {}) =>
+          this.enqueue(options.signal, (signal) => program.run(inputs, outputs, { ...options, signal })),
+        dispose: () => void this.queue.then(() => program.dispose()),
+      };
+    });
+  }
+
+  private compile(plan: BackendPlan, weights: Weights): Promise<Program> {
+    return this.programs.make(() => this.choice.backend.compile(plan, weights));
+  }
+
+  private layer<O>({ problem, x, tensors, run }: LayerCall): Promise<LayerResult<O>> {
+    const weights = weightsOf(problem, tensors);
+    const out = checkLayerOut(problem, x, run.out);
+    return this.enqueue(run.signal, async (signal) => {
+      const key = `${JSON.stringify(problem)} ${this.identities.of(tensors)}`;
+      const program = await this.programs.of(key, () => this.choice.backend.compile(this.plan(problem), weights));
+      const result = await runLayer(problem, program, x, out, { onProgress: run.onProgress, signal });
+      return result as LayerResult<O>;
+    });
+  }
+
+  /** Ends threads and frees memory; calls that run, wait or come later are rejected. */
+  dispose(): void {
+    const [expected, received] = ["an engine in use", "a disposed one"];
+    this.end.abort(new Rank1Error("DISPOSED", { parameter: "engine", expected, received }));
+    this.queue.then(() => this.choice.backend.dispose());
+  }
+
+  private async execute(
+    plan: Plan,
+    x: Picture,
+    out: ImageArray | EngineValue,
+    options: RunOptions,
+    key?: string,
+  ): Promise<Image | EngineValue> {
+    const program = await this.programs.of(key ?? keyOf(plan), () => this.choice.backend.compile(plan, new Map()));
+    const { window, alpha, y, gain, offset } = plan.problem as FilterProblem;
+    const { width, height, channels, dtype } = x;
+    const source: Binding = {
+      ...{ kind: "source", width, height, channels, dtype, alpha },
+      ...{ border: window.border, borderValue: window.borderValue, data: viewOrValue(x.data) },
+    };
+    const target: TargetBinding = {
+      ...{ kind: "target", data: viewOrValue(out), dtype: y.dtype, alpha, source, offset },
+      gain: gain * tapSum(plan.problem as FilterProblem),
+    };
+    await program.run(new Map([["x", source]]), new Map([["y", target]]), options);
+    return out instanceof EngineValue ? out : { width, height, channels, data: out };
+  }
+
+  /** The caller's picture, or a value of this engine that is one. */
+  private checkPicture(image: ImageLike | EngineValue): Picture {
+    if (!(image instanceof EngineValue)) return checkImage("image", image, this.limits);
+    const { shape, dtype } = image;
+    const [height, width, channels] = shape as [number, number, number];
+    if (shape.length === 3 && channels <= 4) return { width, height, channels, dtype, data: image, knownAlpha: false };
+    const [expected, received] = ["a value of [height, width, 1 to 4 channels]", `[${shape.join(", ")}]`];
+    throw new InvalidArgumentError({ parameter: "image", expected, received });
+  }
+
+  private async magnitude(
+    x: Picture,
+    name: GradientName,
+    options: FilterCallOptions,
+  ): Promise<Image | EngineValue> {
+    const { out, output, gain = 1, offset = 0, ...rest } = options;
+    const dtype = output === undefined ? x.dtype : checkOneOf("output", output, ["u8", "u16", "i16", "f32"] as const);
+    const target = checkOut(out, x, dtype);
+    const data = target instanceof EngineValue ? newArray(dtype, x.width * x.height * x.channels) : target;
+    const alpha = rest.alpha !== undefined ? rest.alpha !== "none" : (x.knownAlpha ?? false);
+    const [gx, gy] = await this.derivatives(x, name, { ...rest, alpha: alpha ? "keep" : "none" });
+    const { channels } = x;
+    await magnitudeOf(
+      { gx: gx.data, gy: gy.data, channels, alpha },
+      { denominator: 1, gain, offset },
+      dtype,
+      data,
+      rest.signal,
+    );
+    if (!(target instanceof EngineValue)) return { width: x.width, height: x.height, channels, data };
+    await target.write(data);
+    return target;
+  }
+
+  private async derivatives(
+    x: Picture,
+    name: GradientName,
+    options: FilterCallOptions,
+    outs: readonly [FilterCallOptions["out"], FilterCallOptions["out"]] = [undefined, undefined],
+  ): Promise<[Image, Image]> {
+    const [first, second] = gradientPair(name);
+    const image = x.data instanceof EngineValue ? x.data : (x as CheckedImage);
+    const half = (from: number): FilterCallOptions => ({
+      ...options,
+      out: outs[from === 0 ? 0 : 1],
+      onProgress: options.onProgress && ((done) => options.onProgress!(from + done / 2)),
+    });
+    return [await this.filter(image, first, half(0)), await this.filter(image, second, half(0.5))];
+  }
+
+  /** One call at a time, in order. */
+  private enqueue<T>(given: Abortable | undefined, work: (signal: Abortable) => Promise<T>): Promise<T> {
+    // Not AbortSignal.any: it would let go of a timeout that nobody else holds.
+    const signal = {
+      throwIfAborted: () => {
+        given?.throwIfAborted();
+        this.end.signal.throwIfAborted();
+      },
+    };
+    const next = this.queue.then(() => {
+      signal.throwIfAborted();
+      return work(signal);
+    });
+    this.queue = next.catch(() => {});
+    return next;
+  }
+}
+
+const viewOrValue = (data: ImageArray | EngineValue) => (data instanceof EngineValue ? data.inner : plainView(data));
+
+function checkValueSpec(spec: unknown): { shape: number[]; dtype: ImageDType } {
+  const keys = ["width", "height", "channels", "shape", "dtype"] as const;
+  const { width, height, channels, shape, dtype } = checkOptions<Record<(typeof keys)[number], unknown>>("spec", spec, keys);
+  const side = (name: string, value: unknown): number => checkInteger(`spec.${name}`, value, { min: 1 });
+  const sides =
+    shape === undefined
+      ? [side("height", height), side("width", width), side("channels", channels)]
+      : checkShape("spec.shape", shape, Array.isArray(shape) ? Math.max(1, shape.length) : 1);
+  return { shape: sides, dtype: checkOneOf("spec.dtype", dtype ?? (shape === undefined ? "u8" : "f32"), imageDTypes) };
+}
+
+function checkProblem(problem: Problem, makers: string, excluded?: Problem["kind"]): void {
+  const given = (typeof problem === "object" && problem) || ({} as Problem);
+  const known = given.kind !== excluded && solvers.some(({ kind }) => kind === given.kind);
+  if (known && given.x && given.y && given.window && (given.kind !== "filter" || given.factors)) return;
+  const [expected, received] = [`a problem made by ${makers}`, describe(problem)];
+  throw new InvalidArgumentError({ parameter: "problem", expected, received });
+}
+
+/** As JSON; what has none (a BigInt, a circle) is refused by the checks of the call, as it should be. */
+function textOf(value: unknown): string {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return "";
+  }
+}

@@ -1,0 +1,47 @@
+// Which rows each step of a stage makes for a strip of the grid: what one step leaves to the next reaches as far as that
+// one's window. Shared by the cost model and by the backends.
+import type { BufferSpec, KernelSpec, LayerWindow, Stage, Step } from "./types.ts";
+
+/** For rows f to l of the grid a step makes rows max(0, f · scale − before) to min(last, l · scale + after). */
+export interface StepRows {
+  scale: number;
+  before: number;
+  after: number;
+  last: number;
+}
+
+/** The window of a layer's kernel; undefined of a filter's, whose buffers say which rows a strip holds. */
+export const windowOf = (kernel: KernelSpec): LayerWindow | undefined =>
+  "pads" in kernel ? (kernel as LayerWindow) : undefined;
+
+/** Rows of the input, after the first, that a window at one row sees. */
+export const reachOf = ({ size, dilations }: LayerWindow): number => (size[0] - 1) * dilations[0];
+
+/** Of each step, in their order. */
+export function stepRows(
+  { grid, steps }: { grid: Pick<Stage["grid"], "extent">; steps: readonly Step[] },
+  buffers: readonly BufferSpec[],
+): StepRows[] {
+  const demands = new Map<string, StepRows>();
+  const found: StepRows[] = [];
+  for (const { kernel, reads, writes } of steps.toReversed()) {
+    const own = demands.get(writes) ?? { scale: 1, before: 0, after: 0, last: grid.extent - 1 };
+    found.unshift(own);
+    const window = windowOf(kernel);
+    const read = buffers.find(({ id }) => id === reads[0]);
+    if (!window || read?.scope !== "strip") continue;
+    const [stride, pad] = [window.strides[0], window.pads[0]];
+    const after = reachOf(window) - pad;
+    demands.set(read.id, {
+      scale: own.scale * stride,
+      before: own.before * stride + pad,
+      after: own.after * stride + after,
+      last: Math.min(read.height! - 1, own.last * stride + after),
+    });
+  }
+  return found;
+}
+
+/** The most rows that a step makes for a strip of so many rows of the grid. */
+export const mostRows = ({ scale, before, after, last }: StepRows, grain: number): number =>
+  Math.min(last + 1, (grain - 1) * scale + before + after + 1);
