@@ -1,28 +1,41 @@
 // The errors of the public face, and the few checks that throw them. Every message is one sentence that names the
 // parameter, what was expected and what came; the same three stand in fields for programs.
 
-export type ErrorCode =
-  | "INVALID_ARGUMENT"
-  | "LIMIT_EXCEEDED"
-  | "UNSUPPORTED"
-  | "UNSUPPORTED_OP"
-  | "UNKNOWN_VERSION"
-  | "DISPOSED"
-  | "WORKER";
+export const errorCodes = [
+  "INVALID_ARGUMENT",
+  "LIMIT_EXCEEDED",
+  "UNSUPPORTED",
+  "UNSUPPORTED_OP",
+  "UNKNOWN_VERSION",
+  "DISPOSED",
+  "WORKER",
+] as const;
+
+/** What kind of error a {@link Rank1Error} is, for programs: docs/errors.md says what each means. */
+export type ErrorCode = (typeof errorCodes)[number];
 
 interface Details {
+  /** What was wrong. */
   parameter: string;
+  /** What would have been right. */
   expected: string;
+  /** What came in its place. */
   received: string;
   /** A second clause that helps the reader on: "did you mean sobel-x?" */
   hint?: string;
+  /** The error behind this one. */
   cause?: unknown;
 }
 
+/** An error of rank1. Its message says in one sentence what the fields say: "parameter: expected …, got …". */
 export class Rank1Error extends Error {
+  /** The kind of error, for programs. */
   readonly code: ErrorCode;
+  /** What was wrong: an argument, an option, a node of a model. */
   readonly parameter: string;
+  /** What would have been right. */
   readonly expected: string;
+  /** What came in its place, shortened. */
   readonly received: string;
 
   constructor(code: ErrorCode, { parameter, expected, received, hint, cause }: Details) {
@@ -61,16 +74,23 @@ export class UnsupportedError extends Rank1Error {
 
 /** A use of an operator by its node. `opset` is the version of the operator set that gives it its meaning. */
 export interface OperatorUse {
+  /** The node's name in the file; empty where it has none. */
   readonly node: string;
+  /** As ONNX calls it; with its domain before a dot where that is not ONNX's own. */
   readonly operator: string;
+  /** The version of the operator set that the model asks for. */
   readonly opset: number;
 }
 
 /** A network with operators that nobody here can compute: the first in its fields, all of them in `missing`. */
 export class UnsupportedOpError extends Rank1Error implements OperatorUse {
+  /** The first node's name. */
   readonly node: string;
+  /** The first node's operator. */
   readonly operator: string;
+  /** The version of the first node's operator set. */
   readonly opset: number;
+  /** Every node whose operator is missing. */
   readonly missing: readonly OperatorUse[];
 
   constructor(missing: readonly [OperatorUse, ...OperatorUse[]]) {

@@ -1,6 +1,7 @@
 // Data that goes in and out: element types, tensors and images. Views of the caller's memory, never copies.
 import { checkInteger, checkLimit, checkOneOf, describe, InvalidArgumentError } from "./errors.ts";
 
+/** Element types, by bits: unsigned and signed integers, floats, and booleans as bytes of 0 and 1. */
 export type DType =
   | "u8"
   | "i8"
@@ -16,6 +17,7 @@ export type DType =
   | "f64"
   | "bool";
 
+/** Any array of numbers in one block of memory. */
 export type TypedArray =
   | Uint8Array
   | Uint8ClampedArray
@@ -31,29 +33,56 @@ export type TypedArray =
 
 /** Row-major data of any rank. `dtype` stands where the array class does not tell (bool, f16, bf16). */
 export interface Tensor {
+  /** Sides, the outermost first; none for a scalar. */
   readonly shape: readonly number[];
+  /** As many elements as the product of the sides, the last axis innermost. */
   readonly data: TypedArray;
+  /** Only needed where `data` does not tell: "bool" and "bf16", "f16" in Uint16Arrays. */
   readonly dtype?: DType;
 }
 
 /** Element types of pictures. */
 export type ImageDType = "u8" | "u16" | "i16" | "f32";
 export const imageDTypes: readonly ImageDType[] = ["u8", "u16", "i16", "f32"];
+/** Arrays that hold pictures. */
 export type ImageArray = Uint8Array | Uint8ClampedArray | Uint16Array | Int16Array | Float32Array;
 
 /** A picture with interleaved channels: `data[(y * width + x) * channels + c]`. */
 export interface Image {
+  /** In pixels. */
   readonly width: number;
+  /** In pixels. */
   readonly height: number;
+  /** 1 to 4: grey, grey and alpha, colours, colours and alpha. */
   readonly channels: number;
+  /** height · width · channels values, row by row; the class of the array is the element type. */
   readonly data: ImageArray;
 }
 
 /** What a picture may be given as: our own, a browser's `ImageData`, or sharp's `{ data, info }` of raw pixels. */
 export type ImageLike =
   | Image
-  | { readonly width: number; readonly height: number; readonly data: Uint8ClampedArray | ImageArray }
-  | { readonly data: ArrayBufferView; readonly info: { width: number; height: number; channels: number } };
+  | {
+      /** In pixels. */
+      readonly width: number;
+      /** In pixels. */
+      readonly height: number;
+      /** Of an ImageData: red, green, blue and alpha of each pixel. */
+      readonly data: Uint8ClampedArray | ImageArray;
+    }
+  | {
+      /** Raw pixels, as sharp's `raw()` gives them. */
+      readonly data: ArrayBufferView;
+      /** What sharp says of them. */
+      readonly info: {
+        /** In pixels. */
+        width: number;
+        /** In pixels. */
+        height: number;
+        /** 1 to 4, alpha among them. */
+        channels: number;
+      };
+    };
 
 export const bytesOf: Readonly<Record<DType, number>> = {
   u8: 1,
@@ -201,11 +230,19 @@ export function checkImage(parameter: string, image: unknown, limits: ImageLimit
 
 /** A tensor of 32-bit floats, as layers take it. */
 export interface F32Tensor extends Tensor {
+  /** As many elements as the product of the sides, the last axis innermost. */
   readonly data: Float32Array;
 }
 
 /** A tensor as it may be given: our own, or ONNX Runtime's `{ data, dims }`. */
-export type TensorLike = Tensor | { readonly data: TypedArray; readonly dims: readonly number[] };
+export type TensorLike =
+  | Tensor
+  | {
+      /** Elements, the last axis innermost. */
+      readonly data: TypedArray;
+      /** Sides, the outermost first. */
+      readonly dims: readonly number[];
+    };
 
 /** Accepts every form of {@link TensorLike} with 32-bit floats: sides of at least 1 and exactly their product of elements. */
 export function checkTensor(parameter: string, tensor: unknown, rank: number): F32Tensor {

@@ -33,7 +33,7 @@ export function act(activation: Activation, value: number): number {
     relu6: Math.min(6, Math.max(0, value)),
     sigmoid,
     silu: value * sigmoid,
-    "hard-swish": value * six,
+    hardSwish: value * six,
   }[activation];
 }
 

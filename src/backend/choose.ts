@@ -40,13 +40,9 @@ const mostThreads = 16;
 export function chooseBackend(options: BackendOptions): Choice {
   const { backend: name, threads, deterministic, maxMemory, createWorker, verdicts } = options;
   if (name === "webgpu") {
-    const [expected, received] = ["auto, wasm or reference", '"webgpu"'];
-    throw new UnsupportedError({
-      parameter: "backend",
-      expected,
-      received,
-      hint: "this version has no WebGPU kernels",
-    });
+    const [expected, received] = ['"auto", "wasm" or "reference"', '"webgpu"'];
+    const hint = 'this version has no WebGPU backend: "auto", the default, takes the fastest that it has';
+    throw new UnsupportedError({ parameter: "backend", expected, received, hint });
   }
   const features = detectFeatures();
   const asked = `backend "${name}" was asked for`;

@@ -4,9 +4,8 @@ import {
   type Engine,
   type Filter,
   type FilterOptions,
-  gradientPair,
+  gradientNames,
   type ImageDType,
-  isGradientName,
   LimitError,
   type PictureSpec,
   type Plan,
@@ -46,7 +45,8 @@ export async function parseFilter(text: string): Promise<Filter> {
 
 /** What a filter consists of: "sobel" and its like mean the magnitude of two derivatives; others are themselves. */
 export function filtersOf(filter: Filter): Filter[] {
-  return isGradientName(filter) ? gradientPair(filter) : [filter];
+  const isPair = (gradientNames as readonly unknown[]).includes(filter);
+  return isPair ? [`${filter}-x`, `${filter}-y`] : [filter];
 }
 
 function parseJson(json: string, source: string): Filter {

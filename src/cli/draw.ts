@@ -5,7 +5,26 @@ import { fraction, number } from "./text.ts";
 
 type Term = FilterFactors["terms"][number];
 
-/** The rows of values that terms sum to (before gain); rounding errors around zero are zero. */
+/** A filter and the terms that are kept of it, as they read best: gain times integers where both have them. */
+export interface Shown {
+  gain: number;
+  /** Above 1: the columns are fractions of it. 0: real numbers. */
+  denominator: number;
+  /** All terms of the filter. */
+  whole: Term[];
+  kept: Term[];
+}
+
+export function shownTerms(exact: FilterFactors, factors: FilterFactors): Shown {
+  const { gain, denominator } = factors.exact ?? { gain: 1, denominator: 0 };
+  const termsOf = (found: FilterFactors): Term[] =>
+    denominator === 0
+      ? found.terms
+      : found.exact!.terms.map(({ column, row }) => ({ column: column.map((tap) => tap / denominator), row }));
+  return { gain, denominator, whole: termsOf(exact), kept: termsOf(factors) };
+}
+
+/** The rows of values that terms sum to; rounding errors around zero are zero. */
 export function valuesOf({ kh, kw, terms }: Pick<FilterFactors, "kh" | "kw" | "terms">): number[][] {
   const values = Array.from({ length: kh }, (_, y) =>
     Array.from({ length: kw }, (_, x) => terms.reduce((sum, { column, row }) => sum + column[y]! * row[x]!, 0)),
@@ -33,12 +52,12 @@ const mostTerms = 3;
  * of which the first three are drawn.
  */
 export function drawFactors(exact: FilterFactors, factors: FilterFactors = exact): string {
-  const { denominator } = exact;
-  const grid = thin(valuesOf(exact)).map(thin);
+  const { denominator, whole, kept } = shownTerms(exact, factors);
+  const grid = thin(valuesOf({ ...exact, terms: whole })).map(thin);
   const [kh, kw] = [grid.length, grid[0]!.length];
   const side = Math.max(4, Math.min(36, Math.floor(216 / Math.max(kh, kw))));
   const show = denominator > 1 ? fraction : (value: number) => number(value, 2);
-  const terms = factors.terms.slice(0, mostTerms);
+  const terms = kept.slice(0, mostTerms);
   const pieces: string[] = [];
   let x = gap;
   const top = gap;
@@ -59,7 +78,7 @@ export function drawFactors(exact: FilterFactors, factors: FilterFactors = exact
     sign("⊗");
     put([thin(row)]);
   });
-  if (factors.terms.length > mostTerms) sign("+ …");
+  if (kept.length > mostTerms) sign("+ …");
 
   const [width, height] = [x, kh * side + 2 * gap];
   return [

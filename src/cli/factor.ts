@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { type FilterFactors, factorize } from "../index.ts";
 import { checkOutput, writeAtomic, writeStdout } from "../node/files.ts";
 import { parseCount, parseFilter, parseNumber, usage } from "./arguments.ts";
-import { drawFactors, valuesOf } from "./draw.ts";
+import { drawFactors, type Shown, shownTerms, valuesOf } from "./draw.ts";
 import { bar, fraction, number, numbersLike, padStart, screenWidth, styled } from "./text.ts";
 
 interface Flags {
@@ -60,17 +60,19 @@ function errorOfRank1({ singularValues: [first = 0, ...others] }: FilterFactors)
 const mostTerms = 4;
 
 function asText(text: string, exact: FilterFactors, factors: FilterFactors): string {
-  const { kh, kw, gain, offset } = factors;
+  const { kh, kw, offset } = factors;
+  const shown = shownTerms(exact, factors);
+  const { gain, denominator, whole } = shown;
   const name = /^\s*[[{]|^-$/.test(text) ? "filter" : text;
   const kind = exact.rank === 0 ? "all zero" : exact.spatiallySeparable ? "one column ⊗ one row" : undefined;
   const outside = [gain !== 1 && `gain ${fraction(gain)}`, offset !== 0 && `offset ${number(offset)}`];
   const facts = [`${kh} × ${kw}`, `rank ${exact.rank}`, kind, ...outside].filter(Boolean).join(", ");
-  const taps = exact.rank === 1 ? exact.terms[0] : undefined;
+  const taps = exact.rank === 1 ? whole[0] : undefined;
   return [
     `${styled("bold", name)}  ${facts}`,
     "",
-    ...grid(valuesOf(exact), exact.denominator, taps),
-    ...(exact.rank > 1 ? termLines(exact, factors) : []),
+    ...grid(valuesOf({ kh, kw, terms: whole }), denominator, taps),
+    ...(exact.rank > 1 ? termLines(exact, factors, shown) : []),
     "",
     ...singularBars(exact, factors.rank),
     ...costLines(exact, factors),
@@ -78,7 +80,8 @@ function asText(text: string, exact: FilterFactors, factors: FilterFactors): str
 }
 
 /** The terms one after another: small ones as grids with their taps, of large ones the taps alone. */
-function termLines(exact: FilterFactors, { kh, kw, rank, terms, denominator }: FilterFactors): string[] {
+function termLines(exact: FilterFactors, { kh, kw, rank }: FilterFactors, shown: Shown): string[] {
+  const { kept: terms, denominator } = shown;
   const more = terms.length - mostTerms;
   return [
     "",
@@ -117,9 +120,10 @@ function grid(values: number[][], denominator: number, taps: Taps = { column: []
   const line = (cells: readonly string[]): string => cells.map((text) => padStart(text, width)).join("");
   const tap = (text: string): string => styled("cyan", text);
   const [margin, space] = [" ".repeat(edge), " ".repeat(columns.length * width + 2)];
-  const top = columns.map((x) => (x === undefined ? "…" : tap(showRow(taps.row[x]!))));
   return [
-    ...(taps.row.length > 0 ? [`${margin} ${line(top)}`] : []),
+    ...(taps.row.length > 0
+      ? [`${margin} ${line(columns.map((x) => (x === undefined ? "…" : tap(showRow(taps.row[x]!)))))}`]
+      : []),
     `${margin}┌${space}┐`,
     ...rows.map((y) => {
       const left = taps.column.length === 0 ? "" : y === undefined ? "⋮" : tap(showColumn(taps.column[y]!));

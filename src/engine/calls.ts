@@ -5,12 +5,13 @@ import { EngineValue } from "./values.ts";
 
 /** How a call runs. */
 export interface CallHooks {
-  /** Ends the call early. */
+  /** Stops the call, which then rejects with the signal's reason. The engine stays usable. */
   signal?: AbortSignal;
   /** Called now and then with the share that is done, from 0 to 1. */
   onProgress?: (done: number) => void;
 }
 
+/** What every call of an engine takes. */
 export interface CallOptions extends CallHooks {
   /**
    * Takes the result: an array of the output's type and exact length, an Image or Tensor that holds one, or a value of

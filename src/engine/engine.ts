@@ -5,7 +5,6 @@ import type { Choice } from "../backend/choose.ts";
 import { isOpaque } from "./opaque.ts";
 import type { BackendPlan } from "../backend/backend.ts";
 import type { Abortable } from "../backend/slices.ts";
-import type { Verdict } from "../backend/wasm/kernels.ts";
 import { checkInteger, checkOneOf, checkOptions, describe, InvalidArgumentError, Rank1Error } from "../errors.ts";
 import type { Filter } from "../factor/filter.ts";
 import { type GradientName, gradientNames, gradientPair, isGradientName } from "../factor/gradients.ts";
@@ -20,7 +19,6 @@ import {
   checkImage,
   checkPicture,
   checkShape,
-  type F32Tensor,
   type Image,
   type ImageArray,
   type ImageDType,
@@ -30,7 +28,7 @@ import {
   type TensorLike,
 } from "../tensor.ts";
 import { keyOf, ProgramCache } from "./cache.ts";
-import { type CallHooks, type CallOptions, callKeys, checkOut, checkRunOptions, type PictureValue, plainView } from "./calls.ts";
+import { type CallOptions, callKeys, checkOut, checkRunOptions, type PictureValue, plainView } from "./calls.ts";
 import { angleOf, magnitudeOf } from "./gradient.ts";
 import {
   checkLayerCall,
@@ -46,55 +44,20 @@ import {
 } from "./layers.ts";
 import { fastestPlan } from "./measured.ts";
 import { type CheckedOptions, checkEngineOptions, type EngineOptions, type Limits, type Planning } from "./options.ts";
+import type {
+  EngineInfo,
+  FilterCallOptions,
+  Gradient,
+  GradientOptions,
+  IntoValue,
+  LayerResult,
+  PlanOptions,
+  ValueSpec,
+} from "./types.ts";
 import { EngineValue } from "./values.ts";
-
-export interface FilterCallOptions extends FilterOptions, CallOptions {
-  /** Takes one solver's plan instead of the cheapest, by its name in `explain`. */
-  strategy?: string;
-}
-
-export interface EngineInfo {
-  backend: "wasm" | "reference";
-  /** Why this backend. */
-  reason: string;
-  /** Elements of 32 bits that one instruction handles. */
-  lanes: number;
-  threads: number;
-  /** Fused multiply-adds. */
-  relaxed: boolean;
-  /** 256-bit code: whether it is generated, why, and what became of each kernel. */
-  wide: { enabled: boolean; reason: string; verdicts: Record<string, Verdict> };
-  /** Bytes of working memory taken so far, and of it those that programs hold for the next call. */
-  bytes: number;
-  programs: { count: number; bytes: number };
-}
-
-/** What is given room inside an engine: a picture, or a value of any shape. Its element type is "u8" and "f32" unless said. */
-export type ValueSpec =
-  | { width: number; height: number; channels: number; dtype?: ImageDType }
-  | { shape: readonly number[]; dtype?: ImageDType };
-
-/** What a layer's call resolves to: the value that takes the result, where one is given. */
-export type LayerResult<O> = O extends { out: EngineValue } ? EngineValue : F32Tensor;
 
 /** A picture as filters take it: the caller's, or a value of three sides in the engine. */
 type Picture = CheckedImage | PictureValue;
-
-export interface Gradient {
-  gx: Image;
-  gy: Image;
-  /** √(gx² + gy²), f32. */
-  magnitude: Image;
-  /** atan2(gy, gx) in radians, f32. */
-  angle: Image;
-}
-
-export interface GradientOptions extends FilterOptions, CallHooks {
-  /** Which derivatives. Default "sobel". */
-  filter?: GradientName;
-  /** Takes the results: gx and gy in the type that the filters give, magnitude and angle in f32. */
-  out?: { gx?: ImageArray; gy?: ImageArray; magnitude?: Float32Array; angle?: Float32Array };
-}
 
 /** A plan and its key among the programs. */
 interface PlannedFilter {
@@ -107,11 +70,20 @@ interface PlannedFilter {
 /** Plans of recent calls that an engine keeps. */
 const mostPlans = 32;
 
-/** Makes an engine. It starts threads at its first large call, and never keeps a process alive while idle. */
+/**
+ * Makes an engine. It starts threads at its first large call, and never keeps a process alive while idle.
+ *
+ * @throws InvalidArgumentError for an option that is not known or out of range; UnsupportedError for a backend that does
+ * not run here.
+ */
 export async function createEngine(options?: EngineOptions): Promise<Engine> {
   return new Engine(checkEngineOptions(options));
 }
 
+/**
+ * Plans, compiles and runs filters and layers; made by {@link createEngine}. Calls run one after the other, in order. Programs
+ * and packed weights are kept within a quarter of `maxMemory`, so that later calls of the same kind start at once.
+ */
 export class Engine {
   private readonly choice: Choice;
   private readonly limits: Limits;
@@ -133,6 +105,7 @@ export class Engine {
     this.planner = { solvers, profile: choice.backend.profile, workOf };
   }
 
+  /** What it runs on, and why. */
   info(): EngineInfo {
     const { backend, reason, relaxed, wide } = this.choice;
     const { count, bytes } = this.programs;
@@ -153,27 +126,38 @@ export class Engine {
     return new EngineValue(this.choice.backend.alloc({ shape, dtype }), (work) => this.enqueue(undefined, work));
   }
 
-  /** What filtering such a picture is as a problem: for {@link plan}. */
+  /**
+   * What filtering such a picture is as a problem: for {@link plan}.
+   *
+   * @throws InvalidArgumentError for a malformed picture, filter or option; LimitError for sides above the limits.
+   */
   filterProblem(picture: PictureSpec, filter: Filter, options?: FilterOptions): FilterProblem {
     checkPicture(picture, this.limits);
     return filterProblem(picture, filter, options, this.limits.filterSide);
   }
 
-  /** The cheapest plan, with the candidates that it beat; `strategy` asks for one solver's instead. */
-  plan(problem: Problem, options?: { strategy?: string }): Plan {
-    const { strategy } = checkOptions<{ strategy?: string }>("options", options, ["strategy"]);
+  /**
+   * The cheapest plan, with the candidates that it beat; `strategy` asks for one solver's instead. Runs nothing.
+   *
+   * @throws InvalidArgumentError for what is no problem, and for a strategy that does not apply.
+   */
+  plan(problem: Problem, options?: PlanOptions): Plan {
+    const { strategy } = checkOptions<PlanOptions>("options", options, ["strategy"]);
     checkProblem(problem, "engine.filterProblem or engine.layerProblem");
     return makePlan(problem, this.planner, strategy);
   }
 
   /**
    * Filters a picture: correlation, as image libraries do (`flip` for mathematical convolution). The name of a pair
-   * ("sobel", "scharr", "prewitt", "roberts") means the gradient's magnitude.
+   * ("sobel", "scharr", "prewitt", "roberts") means the gradient's magnitude. The result has the picture's sides and
+   * channels, and its type, saturated, unless `output` is given or the taps sum to zero: then it is signed.
+   *
+   * @throws InvalidArgumentError, LimitError: before anything runs. The signal's reason where it fires.
    */
   filter(
     image: ImageLike | EngineValue,
     filter: Filter,
-    options: FilterCallOptions & { out: EngineValue },
+    options: FilterCallOptions & IntoValue,
   ): Promise<EngineValue>;
   filter(image: ImageLike | EngineValue, filter: Filter, options?: FilterCallOptions): Promise<Image>;
   async filter(
@@ -220,7 +204,11 @@ export class Engine {
     return planned;
   }
 
-  /** Both derivatives of a picture, their magnitude and their angle. Options as for {@link filter}. */
+  /**
+   * Both derivatives of a picture, their magnitude and their angle. Options as for {@link filter}.
+   *
+   * @throws As {@link filter}.
+   */
   async gradient(image: ImageLike, options?: GradientOptions): Promise<Gradient> {
     const keys = [...filterOptionKeys, "signal", "onProgress", "filter", "out"] as const;
     const { filter = "sobel", out, ...rest } = checkOptions<GradientOptions>("options", options, keys);
@@ -245,8 +233,12 @@ export class Engine {
     return { gx, gy, magnitude: like(magnitude), angle: like(angle) };
   }
 
-  /** Runs a plan, made now or stored earlier, on a picture of its size and type. */
-  run(plan: Plan, image: ImageLike | EngineValue, options: CallOptions & { out: EngineValue }): Promise<EngineValue>;
+  /**
+   * Runs a plan of a filter, made now or stored earlier, on a picture of its size and type.
+   *
+   * @throws InvalidArgumentError for another picture; Rank1Error with code "UNKNOWN_VERSION" for another version's plan.
+   */
+  run(plan: Plan, image: ImageLike | EngineValue, options: CallOptions & IntoValue): Promise<EngineValue>;
   run(plan: Plan, image: ImageLike | EngineValue, options?: CallOptions): Promise<Image>;
   async run(plan: Plan, image: ImageLike | EngineValue, options?: CallOptions): Promise<Image | EngineValue> {
     const { out, signal, onProgress } = checkOptions<CallOptions>("options", options, callKeys);
@@ -270,6 +262,8 @@ export class Engine {
    * A convolution. `weight`: [kh, kw, in / groups, out] under NHWC, [out, in / groups, kh, kw] under NCHW. Of this and the
    * other layers: x is [batch, height, width, channels] or [batch, channels, height, width], in 32-bit floats; the packed
    * weights are kept by their arrays, so that an array whose numbers change must be given as another one.
+   *
+   * @throws InvalidArgumentError for shapes that do not fit, and options that the layer does not have.
    */
   async conv2d<O extends LayerCallOptions>(
     x: TensorLike | EngineValue,
@@ -307,13 +301,23 @@ export class Engine {
     return this.layer(checkLayerCall("separableConv2d", x, [depthwise, pointwise], options));
   }
 
-  /** What a layer of such shapes is as a problem: for {@link plan} and {@link prepare}. */
+  /**
+   * What a layer is as a problem, for {@link plan} and {@link prepare}. `shapes`: of x and of each weight by name (weight;
+   * depthwise, pointwise; expand, depthwise, project), in the orders of the data format.
+   *
+   * @throws InvalidArgumentError for shapes that do not fit, and options that the layer does not have.
+   */
   layerProblem(kind: LayerKind, shapes: LayerShapes, options?: LayerOptions): LayerProblem {
     return layerProblem(kind, shapes, options);
   }
 
-  /** Packs the weights of a layer once. What it returns holds memory until it is disposed of. */
-  async prepare(problem: LayerProblem, weights: LayerTensors, options?: { strategy?: string }): Promise<PreparedLayer> {
+  /**
+   * Packs the weights of a layer once; its weights and biases by name: weight, bias; depthwise, depthwiseBias, pointwise,
+   * bias; … What it returns holds memory until it is disposed of.
+   *
+   * @throws InvalidArgumentError for weights of other shapes; LimitError where `maxMemory` does not hold them.
+   */
+  async prepare(problem: LayerProblem, weights: LayerTensors, options?: PlanOptions): Promise<PreparedLayer> {
     checkProblem(problem, "engine.layerProblem", "filter");
     const packed = weightsOf(problem, weights);
     const plan = this.plan(findStructure(problem, packed), options);

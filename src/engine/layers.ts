@@ -17,12 +17,15 @@ import {
 import type { LayerProblem, Plan, ValueSpec } from "../plan/types.ts";
 import { checkTensor, type F32Tensor, type TensorLike } from "../tensor.ts";
 import { arrayIn, type CallHooks, checkApart, checkRunOptions } from "./calls.ts";
+import type { IntoValue } from "./types.ts";
 import { EngineValue, innerOf } from "./values.ts";
 
 /** Weights and biases of a layer, by name: see {@link layerProblem}; a bias is one number an output. */
 export type LayerTensors = Readonly<Record<string, TensorLike | ArrayLike<number> | undefined>>;
 
+/** What calls of layers take. */
 export interface LayerCallOptions extends LayerOptions, CallHooks {
+  /** One number an output channel, added before the activation. */
   bias?: ArrayLike<number>;
   /** Of the depthwise step of a layer of several. */
   depthwiseBias?: ArrayLike<number>;
@@ -30,6 +33,7 @@ export interface LayerCallOptions extends LayerOptions, CallHooks {
   out?: LayerOut;
 }
 
+/** What a run of a prepared layer takes. */
 export interface LayerRunOptions extends CallHooks {
   /** As of {@link LayerCallOptions}. */
   out?: LayerOut;
@@ -198,6 +202,7 @@ type Enqueue = <T>(signal: AbortSignal | undefined, work: (signal: Abortable) =>
 
 /** A layer whose weights are packed and in place; made by `engine.prepare`. */
 export class PreparedLayer {
+  /** How it is computed: for `explain`. */
   readonly plan: Plan;
   private readonly program: Program;
   private readonly enqueue: Enqueue;
@@ -215,7 +220,7 @@ export class PreparedLayer {
   }
 
   /** Runs the layer on an input of the shape that it was prepared for. */
-  run(input: TensorLike | EngineValue, options: LayerRunOptions & { out: EngineValue }): Promise<EngineValue>;
+  run(input: TensorLike | EngineValue, options: LayerRunOptions & IntoValue): Promise<EngineValue>;
   run(input: TensorLike | EngineValue, options?: LayerRunOptions): Promise<F32Tensor>;
   async run(input: TensorLike | EngineValue, options?: LayerRunOptions): Promise<F32Tensor | EngineValue> {
     const given = checkOptions<LayerRunOptions>("options", options, ["out", "signal", "onProgress"]);

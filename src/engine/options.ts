@@ -1,4 +1,7 @@
 // What an engine is made of: its options, checked before anything is started.
+
+import { type BackendName, type Choice, chooseBackend } from "../backend/choose.ts";
+import { type Verdict, verdictNames } from "../backend/wasm/kernels.ts";
 import {
   checkBoolean,
   checkFunction,
@@ -8,9 +11,8 @@ import {
   describe,
   InvalidArgumentError,
 } from "../errors.ts";
-import { type BackendName, type Choice, chooseBackend } from "../backend/choose.ts";
-import { type Verdict, verdictNames } from "../backend/wasm/kernels.ts";
 
+/** What an engine refuses as too large, before it takes any memory. */
 export interface Limits {
   /** Largest width or height of a picture, in pixels. */
   side: number;
@@ -22,8 +24,9 @@ export interface Limits {
 
 const defaultLimits: Limits = { side: 1 << 20, pixels: 2 ** 30, filterSide: 2049 };
 
+/** What an engine is made with; all of it may be left out. */
 export interface EngineOptions {
-  /** "auto" (default): WebAssembly where it runs, else the reference loops. */
+  /** "auto" (default): WebAssembly where it runs, else the reference loops. "webgpu" is refused: there is none yet. */
   backend?: BackendName;
   /** Threads that work, the caller's included. Default: what the machine has, and one where a call is over in a moment. */
   threads?: number;
@@ -44,11 +47,13 @@ export interface EngineOptions {
   planning?: Planning;
   /** Bytes of working memory; pictures are streamed through it and never held whole. Default 1 GiB. */
   maxMemory?: number;
+  /** Largest sizes. Defaults: sides of 2^20 and 2^30 pixels, filters of 2049 a side. */
   limits?: Partial<Limits>;
   /** Makes the worker, for pages that cannot load worker.js from beside the module. */
   createWorker?: () => Worker;
 }
 
+/** How a filter's plan is chosen: see {@link EngineOptions.planning}. */
 export type Planning = "predicted" | "measured";
 
 export interface CheckedOptions {

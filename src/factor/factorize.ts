@@ -2,17 +2,21 @@
 import { LimitError } from "../errors.ts";
 import type { Tensor } from "../tensor.ts";
 import { type CheckedFilter, checkFilter, type Filter } from "./filter.ts";
-import { type ExactTerms, eliminate, integerRank, smallTerms, type Term } from "./integers.ts";
+import { eliminate, integerRank, smallTerms, type Term, type WholeTerms } from "./integers.ts";
 import { norm, type Svd, svd } from "./svd.ts";
 import { checkTruncateOptions, type TruncateOptions, truncate } from "./truncate.ts";
 import { factorizeWeight, type WeightFactors, type WeightOptions } from "./weights.ts";
 
-/** filter = gain · Σ terms, where a term's value [i, j] is column[i] · row[j]; up to `error`. */
+/**
+ * A filter as a sum: filter = Σ terms, up to `error`. A term is the matrix [kh, kw] whose value [i, j] is
+ * column[i] · row[j]; the filter's own gain, if it has one, is in the terms, its offset is not.
+ */
 export interface FilterFactors {
+  /** Height of the filter, and length of every column. */
   kh: number;
+  /** Width of the filter, and length of every row. */
   kw: number;
-  gain: number;
-  /** Added to every result; no part of the sum. */
+  /** What the filter adds to every result, in the units of the pixels; no part of the sum. 0 for most filters. */
   offset: number;
   /** The number of terms. */
   rank: number;
@@ -20,15 +24,31 @@ export interface FilterFactors {
   exactRank: number;
   /** The filter is one column ⊗ one row, or zero. */
   spatiallySeparable: boolean;
+  /** The terms; their sum is the filter, there is nothing to multiply or divide by. None for a filter of zeros. */
   terms: Term[];
-  /** 1: all taps are integers. D > 1: the rows are integers, and the columns times D. 0: the taps are real numbers. */
-  denominator: number;
-  /** ‖filter − gain · Σ terms‖ / ‖filter‖ in the Frobenius norm; 0 for a filter of zeros. */
+  /** The same terms in integers, where `rank` is the exact rank and small integers exist. */
+  exact?: ExactTerms;
+  /** ‖filter − Σ terms‖ / ‖filter‖ in the Frobenius norm; 0 for a filter of zeros. */
   error: number;
-  /** Of the filter before gain: `exactRank` of them, descending. */
+  /** The filter's own, as NumPy's `svd` gives them, but without those that are zero: `exactRank` of them, descending. */
   singularValues: number[];
   /** Per output value: with the filter as it stands, and as a column pass and a row pass for each term. */
-  multiplications: { direct: number; separable: number };
+  multiplications: {
+    /** kh · kw */
+    direct: number;
+    /** rank · (kh + kw) */
+    separable: number;
+  };
+}
+
+/** Integer terms: filter = gain · Σ terms / denominator. Every tap is an integer of at most 2^15 in magnitude. */
+export interface ExactTerms {
+  /** As many as the rank. */
+  terms: Term[];
+  /** An integer of at least 1; 1 for most filters. */
+  denominator: number;
+  /** What is left when common divisors are taken out of the filter: 1/9 for a box of 3 × 3. */
+  gain: number;
 }
 
 /** Where both sides exceed `largeSide`, only filters of at most `largeRank` are factored: the time grows with both. */
@@ -36,58 +56,101 @@ const largeSide = 513;
 const largeRank = 128;
 
 /**
- * Finds the terms of a filter: filter[i, j] = gain · Σ column[i] · row[j], with as few terms as the filter's rank, or
- * fewer on request. Of all sums of that many terms the truncated one is nearest to the filter (Eckart–Young), and its
- * error is the norm of the dropped singular values.
+ * Finds the terms of a filter: filter[i, j] = Σ column[i] · row[j], with as few terms as the filter's rank, or fewer on
+ * request. Of all sums of that many terms the truncated one is nearest to the filter (Eckart and Young 1936), and its
+ * error is the norm of the dropped singular values over the norm of all.
  *
- * Integer filters get integer or rational taps at their exact rank where small ones exist: Sobel x is [1, 2, 1] ⊗
- * [-1, 0, 1]. Real taps share a singular value evenly between column and row. Signs: of column and row the one whose
- * taps cancel less (the column where they are equal) has a positive sum; where both sums are zero, the column's first
- * tap that is not zero is positive.
+ * Integer filters get integer taps at their exact rank where small ones exist (fraction-free elimination, Bareiss 1968):
+ * Sobel x is [1, 2, 1] ⊗ [-1, 0, 1]. Where a gain or a denominator remains it is in the columns, and the integers stand
+ * under `exact`. Real taps share a singular value and the gain evenly between column and row. Signs: of column and row
+ * the one whose taps cancel less (the column where they are equal) has a positive sum; where both sums are zero, the
+ * column's first tap that is not zero is positive.
  *
+ * @param filter Any form of filter: a name, rows of numbers, `{ kh, kw, values }`, `{ column, row }`, sharp's kernel.
+ * @param options `rank`: at most this many terms. `tolerance`: as few terms as have at most this relative error.
  * @throws InvalidArgumentError for a malformed filter or option; LimitError for a filter with both sides above 513 and
  * a rank above 128.
  */
-export function factorize(filter: Filter | CheckedFilter, options?: TruncateOptions): FilterFactors;
-/** Factors the weight of a layer [outChannels, inChannels, kh, kw] along a split: see {@link factorizeWeight}. */
+export function factorize(filter: Filter, options?: TruncateOptions): FilterFactors;
+/**
+ * Factors the weight of a layer, [outChannels, inChannels, kh, kw] in f32, along a split into the weights of the layers
+ * that compute it in steps: "depthwise", "spatial", "bottleneck" or "cp" (docs/theory.md says what each is).
+ *
+ * @throws InvalidArgumentError for another shape, type or option; LimitError for a weight that is too large to factor.
+ */
 export function factorize<S extends keyof WeightFactors>(
   weight: Tensor,
-  options: WeightOptions & { split: S },
+  options: WeightOptions & {
+    /** Which axes of the weight are rows and which are columns. */
+    split: S;
+  },
 ): WeightFactors[S];
 export function factorize(
-  given: Filter | CheckedFilter | Tensor,
+  given: Filter | Tensor,
   options?: TruncateOptions | WeightOptions,
 ): FilterFactors | WeightFactors[keyof WeightFactors] {
   if (isTensor(given)) return factorizeWeight(given, (options ?? {}) as WeightOptions);
   const limits = checkTruncateOptions(options);
-  const filter = isChecked(given) ? given : checkFilter(given);
+  const filter = checkFilter(given);
+  const { kh, kw, gain, offset } = filter;
+  const found = factorChecked(gain === 0 ? zeros(filter) : filter, limits);
+  const { terms, denominator, rank, exactRank, error, singularValues } = found;
+  return {
+    kh,
+    kw,
+    offset,
+    rank,
+    exactRank,
+    spatiallySeparable: exactRank <= 1,
+    terms: terms.map((term) => oriented(denominator > 0 ? inColumn(term, gain, denominator) : shared(term, gain))),
+    ...(denominator > 0 && { exact: { terms, denominator, gain } }),
+    error,
+    singularValues: singularValues.map((sigma) => sigma * Math.abs(gain)),
+    multiplications: { direct: kh * kw, separable: rank * (kh + kw) },
+  };
+}
+
+/** What a gain of 0 makes of a filter. */
+function zeros(filter: CheckedFilter): CheckedFilter {
+  const [column, row] = [Array<number>(filter.kh).fill(0), Array<number>(filter.kw).fill(0)];
+  return { ...filter, values: undefined, column, row };
+}
+
+function inColumn({ column, row }: Term, gain: number, denominator: number): Term {
+  return { column: column.map((tap) => (tap * gain) / denominator + 0), row };
+}
+
+function shared({ column, row }: Term, gain: number): Term {
+  const root = Math.sqrt(Math.abs(gain));
+  return { column: column.map((tap) => tap * Math.sign(gain) * root + 0), row: row.map((tap) => tap * root) };
+}
+
+/** What is found of a filter in its normal form, before its gain: filter = gain · Σ terms / denominator. */
+export interface CheckedFactors {
+  terms: Term[];
+  /** At least 1: all taps are integers. 0: they are real numbers, and nothing divides their sum. */
+  denominator: number;
+  rank: number;
+  exactRank: number;
+  error: number;
+  singularValues: number[];
+}
+
+/** {@link factorize} of the normal form: what plans are made of, since integers stay integers and the gain stays outside. */
+export function factorChecked(filter: CheckedFilter, limits: Required<TruncateOptions>): CheckedFactors {
   const { singularValues, exact, decomposition } = filter.values
     ? analyse(filter, filter.values)
     : analyseColumnRow(filter);
   const exactRank = singularValues.length;
   const { rank, error } = truncate([singularValues], exactRank, limits);
-  const { kh, kw, gain, offset } = filter;
   const { terms, denominator } = exact && rank === exactRank ? exact : truncated(decomposition!, rank);
-  return {
-    kh,
-    kw,
-    gain,
-    offset,
-    rank,
-    exactRank,
-    spatiallySeparable: exactRank <= 1,
-    terms: terms.map(oriented),
-    denominator,
-    error,
-    singularValues,
-    multiplications: { direct: kh * kw, separable: rank * (kh + kw) },
-  };
+  return { terms: terms.map(oriented), denominator, rank, exactRank, error, singularValues };
 }
 
 /** What is known of a filter: its singular values, terms in exact numbers if it has them, else its decomposition. */
 interface Analysis {
   singularValues: number[];
-  exact?: ExactTerms;
+  exact?: WholeTerms;
   decomposition?: Svd;
 }
 
@@ -130,7 +193,7 @@ function checkRank(rank: number, maxRank: number): void {
   });
 }
 
-function truncated({ u, s, v }: Svd, rank: number): ExactTerms {
+function truncated({ u, s, v }: Svd, rank: number): WholeTerms {
   const terms = s.slice(0, rank).map((sigma, k) => ({
     column: Array.from(u[k]!, (x) => x * Math.sqrt(sigma)),
     row: Array.from(v[k]!, (x) => x * Math.sqrt(sigma)),
@@ -153,10 +216,6 @@ function balance(taps: number[]): number {
   return taps.reduce((sum, tap) => sum + tap, 0) / taps.reduce((sum, tap) => sum + Math.abs(tap), 0);
 }
 
-function isTensor(given: Filter | CheckedFilter | Tensor): given is Tensor {
+function isTensor(given: Filter | Tensor): given is Tensor {
   return typeof given === "object" && given !== null && "shape" in given;
-}
-
-function isChecked(given: Filter | CheckedFilter): given is CheckedFilter {
-  return typeof given === "object" && given !== null && "integer" in given;
 }

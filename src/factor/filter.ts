@@ -16,23 +16,37 @@ export type Filter =
   | string
   | readonly (readonly number[])[]
   | {
+      /** Rows, from 1 to `limits.filterSide`. */
       readonly kh: number;
+      /** Columns, from 1 to `limits.filterSide`. */
       readonly kw: number;
+      /** Row-major, [kh · kw]. */
       readonly values: ArrayLike<number>;
+      /** Times which the sum counts. Default 1. */
       readonly gain?: number;
+      /** Added to every result, in the units of the pixels. Default 0. */
       readonly offset?: number;
     }
   | {
+      /** Taps of the column pass, [kh]. */
       readonly column: ArrayLike<number>;
+      /** Taps of the row pass, [kw]. */
       readonly row: ArrayLike<number>;
+      /** Times which the sum counts. Default 1. */
       readonly gain?: number;
+      /** Added to every result, in the units of the pixels. Default 0. */
       readonly offset?: number;
     }
   | {
+      /** Columns, as sharp calls them. */
       readonly width: number;
+      /** Rows, as sharp calls them. */
       readonly height: number;
+      /** Row-major, [height · width]. */
       readonly kernel: ArrayLike<number>;
+      /** Divides the sum: an integer of at least 1. Default the kernel's sum, at least 1. */
       readonly scale?: number;
+      /** Added to every result: an integer. Default 0. */
       readonly offset?: number;
     };
 

@@ -1,6 +1,7 @@
 // The named filters, as data: one entry of the table gives the function of `filters`, the name on the command line,
 // its place in the lists and its line in docs/filters.md.
 import { checkLimit, checkOneOf, describe, InvalidArgumentError } from "../errors.ts";
+import type { FilterFunctions, FilterLimits, NamedFilter } from "./filter-functions.ts";
 import {
   type Arguments,
   checkArguments,
@@ -14,12 +15,6 @@ import {
   type Values,
 } from "./parameters.ts";
 import { derivative, gaussian, grid, motionGrid, outer, pascalRow, pixelInDisk, secondDerivative } from "./shapes.ts";
-
-/** The forms that named filters come in. */
-export type NamedFilter =
-  | readonly (readonly number[])[]
-  | { kh: number; kw: number; values: number[]; gain?: number }
-  | { column: number[]; row: number[]; gain?: number };
 
 /** The largest side of a filter unless the caller raises it. */
 export const defaultMaxSide = 2049;
@@ -240,11 +235,6 @@ function unitSum(filter: { kh: number; kw: number; values: number[] }): NamedFil
 
 // ── From the table: functions, names, the parser ───────────────────────────────────────────────────────────────────
 
-interface Limits {
-  /** The largest side that is made: 2049 unless given. */
-  maxSide?: number;
-}
-
 type Table = typeof table;
 type Camel<S extends string> = S extends `${infer A}-${infer B}` ? `${A}${Capitalize<Camel<B>>}` : S;
 type Given<P extends ParameterSet> = keyof P extends never
@@ -253,13 +243,19 @@ type Given<P extends ParameterSet> = keyof P extends never
 type FilterFunction<E> =
   E extends Entry<infer V, infer P>
     ? V extends readonly []
-      ? (parameters?: Given<P>, limits?: Limits) => NamedFilter
-      : (variant: V[number], parameters?: Given<P>, limits?: Limits) => NamedFilter
+      ? (parameters?: Given<P>, limits?: FilterLimits) => NamedFilter
+      : (variant: V[number], parameters?: Given<P>, limits?: FilterLimits) => NamedFilter
     : never;
 
-type FilterFunctions = { readonly [K in keyof Table as Camel<K & string>]: FilterFunction<Table[K]> };
+/** What the table makes of itself: FilterFunctions says the same for readers. */
+type Functions = { readonly [K in keyof Table as Camel<K & string>]: FilterFunction<Table[K]> };
 
-function build(key: string, variant: string | number | undefined, given: unknown, limits: Limits = {}): NamedFilter {
+function build(
+  key: string,
+  variant: string | number | undefined,
+  given: unknown,
+  limits: FilterLimits = {},
+): NamedFilter {
   const e = (table as unknown as Record<string, Entry<readonly (string | number)[], ParameterSet>>)[key]!;
   if (e.variants.length > 0) checkOneOf(`version of ${key}`, `${variant}`, e.variants.map(String));
   const chosen = e.variants.find((v) => `${v}` === `${variant}`)!;
@@ -272,13 +268,23 @@ function build(key: string, variant: string | number | undefined, given: unknown
 
 /** One named filter as lists and tables show it. */
 export interface FilterInfo {
+  /** As strings give it: "sobel-x". */
   name: string;
+  /** What it does, in a line. */
   summary: string;
-  parameters: { name: string; summary: string; initial: unknown }[];
+  /** What may stand behind the name, the first of them also as a lone value. */
+  parameters: {
+    /** As in "sigma=2". */
+    name: string;
+    /** What it means, and its unit. */
+    summary: string;
+    /** The value where none is given; undefined where none is needed. */
+    initial: unknown;
+  }[];
   /** The rank at the default parameters. */
   rank: number;
   /** Builds it from a record of parameters, or from a lone value for the first one. */
-  build(given?: unknown, limits?: Limits): NamedFilter;
+  build(given?: unknown, limits?: FilterLimits): NamedFilter;
 }
 
 /** All named filters, one for each name of the command line. */
@@ -290,27 +296,26 @@ export const namedFilters: readonly FilterInfo[] = Object.entries(table).flatMap
     summary: e.summary,
     parameters: parameters.map(([name, { summary, initial }]) => ({ name, summary, initial })),
     rank: e.rank,
-    build: (given: unknown, limits?: Limits) => build(key, variant, given, limits),
+    build: (given: unknown, limits?: FilterLimits) => build(key, variant, given, limits),
   }));
 });
 
 /**
  * The named filters as functions: `filters.sobel("x")`, `filters.gaussian({ sigma: 2 })`, `filters.box(3)`. Each takes
  * its version where it has several, then an object of parameters or a lone value for the first one, then
- * `{ maxSide }`. All return plain data, to be given wherever a filter is taken, and correlate as they stand (the filter
- * is not flipped). `filters.names` lists the names that strings may use.
+ * `{ maxSide }`. `filters.names` lists the names that strings may use.
  *
  * @throws InvalidArgumentError, or LimitError where a side exceeds maxSide: before anything is allocated.
  */
-export const filters: FilterFunctions & { readonly names: readonly string[] } = {
+export const filters: FilterFunctions = {
   ...(Object.fromEntries(
     Object.entries(table).map(([key, e]) => [
       key.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase()),
       e.variants.length > 0
-        ? (variant: string | number, given?: unknown, limits?: Limits) => build(key, variant, given, limits)
-        : (given?: unknown, limits?: Limits) => build(key, undefined, given, limits),
+        ? (variant: string | number, given?: unknown, limits?: FilterLimits) => build(key, variant, given, limits)
+        : (given?: unknown, limits?: FilterLimits) => build(key, undefined, given, limits),
     ]),
-  ) as FilterFunctions),
+  ) as Functions),
   names: namedFilters.map(({ name }) => name),
 };
 
@@ -339,7 +344,7 @@ const filterAliases = {
  */
 export function parseFilterName(
   text: string,
-  { parameter = "filter", ...limits }: Limits & { parameter?: string } = {},
+  { parameter = "filter", ...limits }: FilterLimits & { parameter?: string } = {},
 ) {
   const colon = text.indexOf(":");
   const name = (colon < 0 ? text : text.slice(0, colon)).trim();

@@ -1,13 +1,15 @@
 // Exact arithmetic on matrices of integers: their rank, and their sum of few products of small integers.
 
-/** One product: column[i] · row[j]. */
+/** One product: the matrix [kh, kw] of column[i] · row[j]. */
 export interface Term {
+  /** Taps of the column pass, [kh]. */
   column: number[];
+  /** Taps of the row pass, [kw]. */
   row: number[];
 }
 
-/** A sum of terms; the columns are integers over `denominator`, the rows integers. */
-export interface ExactTerms {
+/** Terms of integers, whose sum over `denominator` is the matrix. */
+export interface WholeTerms {
   terms: Term[];
   denominator: number;
 }
@@ -74,7 +76,7 @@ export function smallTerms(
   kh: number,
   kw: number,
   crosses: NonNullable<ReturnType<typeof eliminate>>,
-): ExactTerms | undefined {
+): WholeTerms | undefined {
   const reduced = crosses.map(({ column, row, divisor }) => {
     const [c, r] = [divisorOf(column), divisorOf(row)];
     const common = gcd(c * r, Math.abs(divisor));
@@ -102,8 +104,7 @@ export function smallTerms(
     for (let i = 0; i < kh; i++) for (let j = 0; j < kw; j++) rest[i * kw + j]! -= column[i]! * row[j]!;
   }
   if (rest.some((x) => x !== 0)) return;
-  const terms = scaled.map(({ column, row }) => ({ column: column.map((x) => x / denominator), row }));
-  return { terms, denominator };
+  return { terms: scaled, denominator };
 }
 
 function magnitude(numbers: readonly number[]): number {

@@ -2,6 +2,7 @@
 import { checkInteger, checkNumber, checkOptions } from "../errors.ts";
 import { norm, type Svd } from "./svd.ts";
 
+/** How many terms are kept; without either, all. */
 export interface TruncateOptions {
   /** At most this many terms. */
   rank?: number;

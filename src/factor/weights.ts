@@ -6,6 +6,7 @@ import { singularValues } from "./spectrum.ts";
 import { type Svd, svd } from "./svd.ts";
 import { checkTruncateOptions, numericalRanks, type TruncateOptions, truncate } from "./truncate.ts";
 
+/** How a layer's weight is factored. */
 export interface WeightOptions extends TruncateOptions {
   /** Which axes are rows and columns of the matrix: see {@link WeightFactors}. */
   split: keyof WeightFactors;
@@ -14,12 +15,19 @@ export interface WeightOptions extends TruncateOptions {
 }
 
 interface Common<S> {
+  /** As asked for. */
   split: S;
+  /** Of the factors; of a depthwise split the depth multiplier, of the others the channels in the middle. */
   rank: number;
   /** ‖weight − product of the factors‖ / ‖weight‖ in the Frobenius norm, up to the rounding of the factors to f32. */
   error: number;
   /** Per output position: of the layer as it stands, and of those that replace it. */
-  multiplications: { direct: number; separable: number };
+  multiplications: {
+    /** outChannels · inChannels · kh · kw */
+    direct: number;
+    /** Of all layers that replace it. */
+    separable: number;
+  };
 }
 
 /** The factors of a weight [outChannels, inChannels, kh, kw] by split, all in ONNX's order of axes. */

@@ -37,7 +37,7 @@ export const activations: Readonly<Record<string, Activation>> = {
   Tanh: plain(Math.tanh),
   Softplus: plain(softplus),
   Softsign: plain((x) => x / (1 + Math.abs(x))),
-  HardSwish: plain((x) => x * between(x / 6 + 0.5, 0, 1), "hard-swish"),
+  HardSwish: plain((x) => x * between(x / 6 + 0.5, 0, 1), "hardSwish"),
   Mish: plain((x) => x * Math.tanh(softplus(x))),
   LeakyRelu: {
     parameters: { alpha: 0.01 },

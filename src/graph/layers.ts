@@ -4,6 +4,7 @@ import { numberOf } from "./nodes.ts";
 import type { Graph, GraphNode, Spec } from "./types.ts";
 import { sizeOf } from "./values.ts";
 
+/** One layer of a network, as `inspectModel` lists it. */
 export interface Layer {
   /** The node's own name. */
   name: string;
@@ -14,11 +15,13 @@ export interface Layer {
    * matrix), or the operator.
    */
   kind: string;
-  /** Sides of a convolution's weights, and the steps between its windows. */
+  /** Sides of a convolution's weights. */
   window?: readonly number[];
+  /** Steps between its windows, by axis. */
   strides?: readonly number[];
-  /** Of what it reads that is not constant, and of what it computes. */
+  /** Shapes of what it reads that is not constant. */
   inputs: readonly (readonly number[])[];
+  /** Shapes of what it computes. */
   outputs: readonly (readonly number[])[];
   /** Elements of the constants that it reads, without scalars and 64-bit integers, which say sizes; each counts once. */
   parameters: number;

@@ -12,8 +12,9 @@ import type { Graph, Operators, Spec, Value } from "./types.ts";
 import { newValue, toValue } from "./values.ts";
 import { type Work, worksOf } from "./works.ts";
 
+/** What `model.run` takes. */
 export interface RunOptions extends CallHooks {
-  /** Called with the time that each of {@link GraphProgram.works} took, in their order; such a run is on one thread. */
+  /** Called with the time that each piece of work of `explainModel` took, in their order; such a run is on one thread. */
   onWork?: (milliseconds: number, index: number) => void;
 }
 

@@ -9,12 +9,13 @@ import { infer } from "./infer.ts";
 import { optimize } from "./passes/index.ts";
 import type { Graph, Operators, Spec } from "./types.ts";
 
-/** Nanoseconds on one thread. */
+/** How fast a machine computes networks: nanoseconds on one thread. */
 export interface MachineProfile {
   /** What the machine is called. */
   name: string;
-  /** A multiply-accumulate of a product over channels, and one of a depthwise filter. */
+  /** A multiply-accumulate of a product over channels. */
   matrix: number;
+  /** A multiply-accumulate of a depthwise filter. */
   depthwise: number;
   /** An addition, as Winograd's algorithm and pools make them. */
   addition: number;

@@ -4,31 +4,44 @@ import type { DType, Tensor, TypedArray } from "../tensor.ts";
 /** A side that is known, one that has a name, or one of which nothing is said. */
 export type Dimension = number | string | undefined;
 
+/** An input or output of a network. */
 export interface ValueInfo {
+  /** By which `model.run` takes or gives it. */
   name: string;
+  /** Element type, where the file says it. */
   dtype?: DType;
+  /** Sides, where the file says them; in ONNX's order. */
   shape?: readonly Dimension[];
 }
 
+/** A constant that belongs to a node. */
 export type Attribute = number | string | Tensor | readonly number[] | readonly string[];
 
 /** One use of an operator. Tensors are held in the orders of ONNX: NCHW, weights [out, in / groups, kh, kw]. */
 export interface GraphNode {
+  /** As the file has it; may be empty. */
   name: string;
+  /** ONNX's name of the operator. */
   op: string;
   /** The version of the operator set that gives `op` its meaning. */
   opset: number;
   /** Names of values; "" where an optional input is left out. */
   inputs: readonly string[];
+  /** Names of values; "" where an optional output is left out. */
   outputs: readonly string[];
+  /** By name, as ONNX documents them. */
   attributes: Readonly<Record<string, Attribute>>;
 }
 
 /** Nodes in an order in which every value is computed before it is read. */
 export interface Graph {
+  /** What a run must be given. */
   inputs: readonly ValueInfo[];
+  /** What a run gives. */
   outputs: readonly ValueInfo[];
+  /** In the order in which they run. */
   nodes: readonly GraphNode[];
+  /** Weights and other tensors that the file holds, by name. */
   constants: ReadonlyMap<string, Tensor>;
 }
 

@@ -7,14 +7,17 @@ import type { Spec } from "./types.ts";
 
 /** A stage on the machine, a node on the host, or the values that pass from one to the other. */
 export interface Work {
-  /** The name of the node that it comes from, and ONNX's name of what is computed; of copies, the values. */
+  /** The name of the node that it comes from; of copies, of the values. */
   name: string;
+  /** ONNX's name of the operator, "copy in" or "copy out". */
   op: string;
+  /** In generated code, in plain loops, or between the two. */
   place: "machine" | "host" | "copy";
   /** Of what it computes; of copies none. */
   shape?: readonly number[];
-  /** Of a stage: what its steps do, and the names of their generated code, of which equal ones are one. */
+  /** Of a stage: what its steps do. */
   steps: string[];
+  /** Of a stage: the names of its steps' generated code; code of equal names is the same. */
   kernels: string[];
 }
 

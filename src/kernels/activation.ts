@@ -20,7 +20,7 @@ export function activate(activation: Activation, value: number): number {
       return Math.max(0, value);
     case "relu6":
       return clip(value, 0, 6);
-    case "hard-swish":
+    case "hardSwish":
       return (value * clip(value + 3, 0, 6)) / 6;
     case "silu":
       // At negative infinity its limit, where the product is not a number.
@@ -71,7 +71,7 @@ export function activateLanes(
       return each((x) => set(x, clipped(get(x), [0, null])));
     case "relu6":
       return each((x) => set(x, clipped(get(x), [0, 6])));
-    case "hard-swish": {
+    case "hardSwish": {
       const gate = (x: Local): Code => clipped(op("f32x4.add", get(x), constant(3)), [0, 6]);
       return each((x) => set(x, op("f32x4.mul", op("f32x4.mul", get(x), gate(x)), constant(1 / 6))));
     }

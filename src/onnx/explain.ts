@@ -6,6 +6,7 @@ import type { Work } from "../graph/works.ts";
 import type { Tensor } from "../tensor.ts";
 import type { Model } from "./model.ts";
 
+/** For which inputs a model is explained. */
 export interface ExplainModelOptions {
   /** Shapes of inputs by name, where the model leaves sides open. */
   shapes?: Readonly<Record<string, readonly number[]>>;
@@ -13,9 +14,15 @@ export interface ExplainModelOptions {
   inputs?: Readonly<Record<string, Tensor>>;
 }
 
+/** How a model is computed for inputs of some shapes. */
 export interface ModelPlan {
   /** The machine and the host take turns; {@link RunOptions.onWork} counts through the works of all parts. */
-  parts: readonly { place: "machine" | "host"; works: readonly Work[] }[];
+  parts: readonly {
+    /** In generated code, or in plain loops. */
+    place: "machine" | "host";
+    /** What is done, in order. */
+    works: readonly Work[];
+  }[];
   /** Names of the generated functions that are needed. */
   kernels: readonly string[];
   /** Of the engine's memory, for values, weights and scratch. */

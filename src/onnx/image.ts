@@ -1,16 +1,23 @@
 // A picture becomes the input of a network: resized, scaled to 0..1, normalised, in the network's layout.
 import { checkInteger, checkNumber, checkOneOf, checkOptions, describe, InvalidArgumentError } from "../errors.ts";
-import { checkImage, type ImageLike, rangeOf, type Tensor } from "../tensor.ts";
+import { checkImage, type F32Tensor, type ImageLike, rangeOf } from "../tensor.ts";
 
+/** What a network wants of a picture. */
 export interface ImageTensorOptions {
   /** Of the result, in pixels; the picture's own unless given. The proportions may change. */
-  size?: { width: number; height: number };
+  size?: {
+    /** In pixels. */
+    width: number;
+    /** In pixels. */
+    height: number;
+  };
   /** 3 (default): red, green, blue, grey three times; 1: grey, colours weighted as in ITU-R BT.601. */
   channels?: 1 | 3;
   /** Taken from every value, which runs from 0 to 1: one number or one a channel. Default 0. */
   mean?: number | readonly number[];
   /** What every value is divided by after that. Default 1. */
   std?: number | readonly number[];
+  /** Order of the result's axes. Default "NCHW", as most ONNX models have it. */
   layout?: "NCHW" | "NHWC";
 }
 
@@ -25,7 +32,7 @@ const limits = { side: mostPixels, pixels: mostPixels };
  *
  * @throws InvalidArgumentError for a malformed image or option.
  */
-export function imageToTensor(image: ImageLike, options: ImageTensorOptions = {}): Tensor & { data: Float32Array } {
+export function imageToTensor(image: ImageLike, options: ImageTensorOptions = {}): F32Tensor {
   const source = checkImage("image", image, limits);
   const known = ["size", "channels", "mean", "std", "layout"] as const;
   const checked = checkOptions<ImageTensorOptions>("options", options, known);

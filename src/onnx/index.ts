@@ -1,5 +1,14 @@
 // The public face of models: exports only.
 
+export {
+  type ErrorCode,
+  InvalidArgumentError,
+  LimitError,
+  type OperatorUse,
+  Rank1Error,
+  UnsupportedError,
+  UnsupportedOpError,
+} from "../errors.ts";
 export type { WeightEstimate } from "../factor/weights.ts";
 export type { Layer } from "../graph/layers.ts";
 export type { RunOptions } from "../graph/program.ts";
@@ -12,6 +21,7 @@ export {
   measureProfile,
   type Report,
   type SeparateOptions,
+  type Separation,
   separateModel,
 } from "../separate/index.ts";
 export { type ExplainModelOptions, explainModel, type ModelPlan } from "./explain.ts";

@@ -6,6 +6,7 @@ import type { ValueInfo } from "../graph/types.ts";
 import type { Model } from "./model.ts";
 import { operators } from "./ops/index.ts";
 
+/** How closely a model is looked at. */
 export interface InspectOptions {
   /** Shapes of inputs by name, where the model leaves sides open. An open batch is 1 unless given. */
   shapes?: Readonly<Record<string, readonly number[]>>;
@@ -15,14 +16,25 @@ export interface InspectOptions {
   spectra?: boolean;
 }
 
+/** What is in a model. */
 export interface Inspection {
+  /** What wrote the file, and its version. */
   producer: string;
   /** The version of ONNX's own operators. */
   opset: number;
+  /** With the shapes for which it was inspected. */
   inputs: readonly ValueInfo[];
+  /** With the shapes that follow. */
   outputs: readonly ValueInfo[];
+  /** In the order in which they run. */
   layers: readonly Layer[];
-  totals: { parameters: number; multiplications: number };
+  /** Of all layers. */
+  totals: {
+    /** Numbers in the weights. */
+    parameters: number;
+    /** Multiply-accumulates (2 FLOP) of a run. */
+    multiplications: number;
+  };
 }
 
 /**

@@ -18,6 +18,7 @@ export type ExternalData =
   | Readonly<Record<string, Uint8Array>>
   | ((location: string) => Uint8Array | Promise<Uint8Array>);
 
+/** How a model is loaded. */
 export interface LoadOptions {
   /** Where weights are that lie outside the file. Nothing is ever read by a name that only the file knows. */
   externalData?: ExternalData;
@@ -35,13 +36,26 @@ const mostPrograms = 4;
 
 /** A network and the file that it came in. */
 export class Model {
-  /** The message, of which tensors and nodes that nobody changed are views of the bytes that were loaded. */
+  /**
+   * The message, of which tensors and nodes that nobody changed are views of the bytes that were loaded.
+   *
+   * @internal
+   */
   readonly proto: ModelProto;
+  /** The network: inputs, outputs, nodes and constants by ONNX's names. */
   readonly graph: Graph;
 
-  /** The caller's engine, if there is one. */
+  /**
+   * The caller's engine, if there is one.
+   *
+   * @internal
+   */
   readonly givenEngine: Engine | undefined;
-  /** Weights that lie outside the file. */
+  /**
+   * Weights that lie outside the file.
+   *
+   * @internal
+   */
   readonly externalFiles: ExternalFiles;
   private ownEngine: Promise<Engine> | undefined;
   /** Some operator has to know the elements of an input before the network runs: lists of sizes, axes or scales. */
@@ -52,6 +66,7 @@ export class Model {
   /** What was freed last: new programs take its memory. */
   private freed: Promise<void> = Promise.resolve();
 
+  /** @internal Use {@link loadModel}. */
   constructor(proto: ModelProto, graph: Graph, engine?: Engine, externalFiles: ExternalFiles = new Map()) {
     this.proto = proto;
     this.graph = graph;
@@ -77,7 +92,11 @@ export class Model {
     return run.finally(() => this.running.delete(run));
   }
 
-  /** The compiled network for inputs of these types and shapes; where some say sizes, for their elements, too. */
+  /**
+   * The compiled network for inputs of these types and shapes; where some say sizes, for their elements, too.
+   *
+   * @internal
+   */
   async programFor(inputs: ReadonlyMap<string, Spec>): Promise<GraphProgram> {
     if (this.takesSizes) return this.compiled(inputs);
     const shapes = [...inputs].map(([name, { dtype, shape }]): [string, Spec] => [name, { dtype, shape }]);

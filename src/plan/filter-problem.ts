@@ -8,11 +8,13 @@ import {
   describe,
   InvalidArgumentError,
 } from "../errors.ts";
-import { type FilterFactors, factorize } from "../factor/factorize.ts";
+import { factorChecked } from "../factor/factorize.ts";
 import { type CheckedFilter, checkFilter, type Filter, flipFilter } from "../factor/filter.ts";
+import { checkTruncateOptions } from "../factor/truncate.ts";
 import { type ImageDType, imageDTypes, rangeOf } from "../tensor.ts";
 import type { Alpha, Border, Factors, FilterProblem } from "./types.ts";
 
+/** How a filter is laid over a picture. */
 export interface FilterOptions {
   /** What stands beyond the edges. Default "reflect", which does not repeat the edge pixel. */
   border?: Border;
@@ -20,8 +22,9 @@ export interface FilterOptions {
   borderValue?: number;
   /** The filter's own point [x, y] that lies on the pixel computed. Default [kw >> 1, kh >> 1]. */
   anchor?: readonly [x: number, y: number];
-  /** The result is gain · sum + offset, on top of the filter's own. Defaults 1 and 0. */
+  /** The result is gain · sum + offset, on top of the filter's own. Default 1. */
   gain?: number;
+  /** Added to every result, in the units of the pixels, after `gain`. Default 0. */
   offset?: number;
   /** Turns the filter by 180°: mathematical convolution. Default false: correlation. */
   flip?: boolean;
@@ -37,10 +40,15 @@ export const filterOptionKeys = [
   ...(["border", "borderValue", "anchor", "gain", "offset", "flip", "output", "tolerance", "alpha"] as const),
 ] satisfies (keyof FilterOptions)[];
 
+/** A picture without its pixels: what planning needs of it. */
 export interface PictureSpec {
+  /** In pixels. */
   width: number;
+  /** In pixels. */
   height: number;
+  /** 1 to 4. */
   channels: number;
+  /** Element type. */
   dtype: ImageDType;
   /** The last channel is alpha, as in an ImageData. */
   knownAlpha?: boolean;
@@ -172,20 +180,12 @@ function defaultOutput(
 }
 
 function factorsOf(filter: CheckedFilter, tolerance: number): Factors {
-  const exact = factorize(filter);
+  const { terms, denominator, rank } = factorChecked(filter, checkTruncateOptions({}));
   const approximations = [];
-  if (tolerance > 0 && exact.rank > 1) {
-    const { terms, rank, error } = factorize(filter, { tolerance });
-    if (rank < exact.rank && rank > 0) approximations.push({ terms, error });
+  if (tolerance > 0 && rank > 1) {
+    const fewer = factorChecked(filter, checkTruncateOptions({ tolerance }));
+    if (fewer.rank < rank) approximations.push({ terms: fewer.terms, error: fewer.error });
   }
-  return { values: filter.values, ...wholeTerms(exact), integer: filter.integer, approximations };
-}
-
-/** Rational terms times their denominator, so that passes can stay in integers. */
-function wholeTerms({ terms, denominator }: FilterFactors): Pick<Factors, "terms" | "denominator"> {
-  if (denominator <= 1) return { terms, denominator: 1 };
-  return {
-    terms: terms.map(({ column, row }) => ({ column: column.map((tap) => Math.round(tap * denominator)), row })),
-    denominator,
-  };
+  const { values, integer } = filter;
+  return { values, terms, denominator: Math.max(1, denominator), integer, approximations };
 }

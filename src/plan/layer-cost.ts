@@ -14,7 +14,9 @@ export const layerForms = ["conv", "depthwise", "pointwise", "separable", "spati
  * depthwise, pointwise.
  */
 export interface LayerSpec extends Pick<LayerOptions, "strides" | "dilations" | "pads"> {
+  /** "conv", "depthwise", "pointwise", "separable", "spatial", "bottleneck" or "cp". */
   form: (typeof layerForms)[number];
+  /** [height, width, channels] */
   input: Shape;
   /** Height and width of the filters (kernels); of a `pointwise` layer 1 and 1. */
   size?: Pair;
@@ -30,21 +32,33 @@ export interface LayerSpec extends Pick<LayerOptions, "strides" | "dilations" | 
 
 /** One multiplication is one multiply-accumulate (2 FLOP). Biases and activations are not counted. */
 export interface StageCost {
+  /** "conv", "depthwise", "pointwise", "column" or "row". */
   name: string;
+  /** [height, width, channels] */
   input: Shape;
+  /** Height and width of the filters (kernels). */
   size: Pair;
+  /** Inputs and outputs are split into so many groups. */
   groups: number;
+  /** [height, width, channels] */
   output: Shape;
+  /** Numbers in the weights. */
   parameters: number;
+  /** For one input. */
   multiplications: number;
   /** Input, weights and output, each once, in f32. */
   bytes: number;
 }
 
+/** What a layer costs, for one input. */
 export interface LayerCost {
+  /** One after the other. */
   stages: StageCost[];
+  /** [height, width, channels] of the last stage. */
   output: Shape;
+  /** Numbers in the weights of all stages. */
   parameters: number;
+  /** Multiply-accumulates (2 FLOP) of all stages. */
   multiplications: number;
   /** Of one stage after another. */
   bytes: number;
@@ -75,7 +89,11 @@ function stagesOf(spec: LayerSpec): Stage[] {
   return forms[form];
 }
 
-/** @throws InvalidArgumentError for a size below 1, groups that divide no channels, filters larger than the padded input. */
+/**
+ * Counts what a layer costs in a form, without planning or running anything.
+ *
+ * @throws InvalidArgumentError for a size below 1, groups that divide no channels, filters larger than the padded input.
+ */
 export function layerCost(spec: LayerSpec): LayerCost {
   checkSpec(spec);
   const size = spec.form === "pointwise" ? ([1, 1] as const) : spec.size!;

@@ -9,6 +9,7 @@ export type DataFormat = "NHWC" | "NCHW";
 /** "same": as TensorFlow pads, the larger half below and right. "valid": not at all. Or [top, left, bottom, right]. */
 export type Pads = "same" | "valid" | readonly [top: number, left: number, bottom: number, right: number];
 
+/** How a layer slides over its input, and what its results go through. */
 export interface LayerOptions {
   /** Default 1; one number means both axes. */
   strides?: number | readonly [y: number, x: number];
@@ -53,6 +54,7 @@ export const layerKinds = {
   invertedResidual: ["expand", "depthwise", "project"],
 } as const;
 
+/** What may be computed as a layer, by the names of TensorFlow and Keras. */
 export type LayerKind = keyof typeof layerKinds;
 
 /** A weight's shape as [kh, kw, inputs a group, outputs a group or multiplier]. */
@@ -96,10 +98,16 @@ const pair = (parameter: string, value: unknown): [number, number] => {
   return [checkInteger(parameter, both[0], { min: 1 }), checkInteger(parameter, both[1], { min: 1 })];
 };
 
-const activations = ["none", "relu", "relu6", "hard-swish", "silu", "sigmoid"] as const;
-const activationAliases = { swish: "silu", linear: "none", hardswish: "hard-swish", hard_swish: "hard-swish" } as const;
+const activations = ["none", "relu", "relu6", "hardSwish", "silu", "sigmoid"] as const;
+
+/** What other libraries call them: an error names ours. */
+const activationAliases = { linear: "none", swish: "silu", hard_silu: "hardSwish", logistic: "sigmoid" } as const;
+
+/** Those with numbers of their own are objects, whatever their names elsewhere. */
+const withNumbers = /^(leaky.?relu|clip|clamp|hard.?tanh)$/i;
 
 export function checkActivation(parameter: string, value: unknown = "none"): Activation {
+  if (typeof value === "string" && withNumbers.test(value)) throw notInShape(parameter, value);
   if (typeof value !== "object" || value === null) {
     return checkOneOf(parameter, value, activations, activationAliases);
   }
@@ -110,8 +118,12 @@ export function checkActivation(parameter: string, value: unknown = "none"): Act
     const [least, most] = clip.map((bound) => (Number.isFinite(bound) ? bound : null));
     return { clip: [least!, most!] };
   }
+  throw notInShape(parameter, value);
+}
+
+function notInShape(parameter: string, value: unknown): InvalidArgumentError {
   const expected = "{ leakyRelu: slope } or { clip: [least, most] }";
-  throw new InvalidArgumentError({ parameter, expected, received: describe(value) });
+  return new InvalidArgumentError({ parameter, expected, received: describe(value) });
 }
 
 /** Pads and the sides of the result, along both axes. */

@@ -1,134 +1,9 @@
 // The central types: what to compute (Problem), how (Plan: stages of steps over buffers), and who proposes it (Solver).
 // Data only, and all of it survives JSON: a plan can be stored, drawn, compared and run later.
-import type { ImageDType, ViewDType } from "../tensor.ts";
+import type { ViewDType } from "../tensor.ts";
+import type { Activation, Problem, Term } from "./problem.ts";
 
-// ── What to compute ────────────────────────────────────────────────────────────────────────────────────────────────
-
-export type Border = "constant" | "edge" | "reflect" | "symmetric" | "wrap";
-
-/** Shape and type of a value: [height, width, channels] for pictures, [batch, height, width, channels] for layers. */
-export interface ValueSpec {
-  shape: number[];
-  dtype: ImageDType;
-}
-
-/** Where the outputs look: output (y, x) reads input rows y·stride − pads.top + ky·dilation, columns likewise. */
-export interface Window {
-  size: [kh: number, kw: number];
-  strides: [y: number, x: number];
-  dilations: [y: number, x: number];
-  pads: [top: number, left: number, bottom: number, right: number];
-  border: Border;
-  /** The value beyond the edge under `constant`. */
-  borderValue: number;
-}
-
-/** One column ⊗ row product. */
-export interface Term {
-  column: number[];
-  row: number[];
-}
-
-/** The weights of a filter and what factoring found in them. filter = Σ terms / denominator, before gain. */
-export interface Factors {
-  /** Row-major [kh · kw]; absent where the filter was given as a column and a row. */
-  values?: number[];
-  /** Terms at the exact rank. */
-  terms: Term[];
-  /** All taps are integers, and so are the values: integer arithmetic is exact. */
-  integer: boolean;
-  denominator: number;
-  /** Truncations that meet the problem's tolerance, if any: real taps, smallest rank first. */
-  approximations: { terms: Term[]; error: number }[];
-}
-
-/**
- * What a layer's outputs go through at the end. `clip` is [least, most], null where there is none (JSON has
- * no infinity); `leakyRelu` the slope below zero.
- */
-export type Activation =
-  | "none"
-  | "relu"
-  | "relu6"
-  | "hard-swish"
-  | "silu"
-  | "sigmoid"
-  | { leakyRelu: number }
-  | { clip: readonly [number | null, number | null] };
-
-export interface FilterProblem {
-  kind: "filter";
-  x: ValueSpec;
-  y: ValueSpec;
-  window: Window;
-  factors: Factors;
-  gain: number;
-  offset: number;
-  /** Largest relative Frobenius error of the effective taps that a plan may have. 0: exact plans only. */
-  tolerance: number;
-  alpha: Alpha;
-}
-
-/** What happens to a last channel that is alpha: filtered like the others, carried over, or weighting the others. */
-export type Alpha = "none" | "keep" | "premultiply";
-
-interface LayerBase {
-  /** The order of the caller's data and weights; shapes of problems are always [batch, height, width, channels]. */
-  dataFormat: "NHWC" | "NCHW";
-  x: ValueSpec;
-  y: ValueSpec;
-  window: Window;
-  activation: Activation;
-}
-
-/** A convolution: weight [kh, kw, inChannels / groups, outChannels]. Pointwise where the window is 1 × 1. */
-export interface ConvProblem extends LayerBase {
-  kind: "conv";
-  groups: number;
-  /** A value of the result's sides, "added", goes in before the activation. */
-  residual?: boolean;
-  /** Other layers read the result where it is: it may not be held in larger sides. */
-  shared?: boolean;
-}
-
-/** The adjoint of a convolution: weight [kh, kw, inChannels, outChannels] scatters each input into the result. */
-export interface TransposedProblem extends LayerBase {
-  kind: "transposed";
-}
-
-/** Each channel with filters of its own: weight [kh, kw, inChannels, depthMultiplier], output c · depthMultiplier + m. */
-export interface DepthwiseProblem extends LayerBase {
-  kind: "depthwise";
-  depthMultiplier: number;
-  /** Every filter is a column times a row; their taps are then the weights "column" and "row". */
-  spatiallySeparable?: boolean;
-}
-
-/** A depthwise separable layer: depthwise [kh, kw, inChannels, depthMultiplier], then pointwise [in · multiplier, out]. */
-export interface SeparableProblem extends LayerBase {
-  kind: "separable";
-  depthMultiplier: number;
-  middle: Activation;
-  /** As of a convolution. */
-  residual?: boolean;
-}
-
-/** Pointwise to `middleChannels`, depthwise, pointwise: an inverted residual (with `residual`, plus x), or the CP form. */
-export interface InvertedProblem extends LayerBase {
-  kind: "inverted";
-  middleChannels: number;
-  expand: Activation;
-  middle: Activation;
-  residual: boolean;
-  /** In a network: adds another value of the result's shape, as of a convolution; not with `residual`. */
-  added?: boolean;
-}
-
-export type LayerProblem = ConvProblem | TransposedProblem | DepthwiseProblem | SeparableProblem | InvertedProblem;
-
-export type Problem = FilterProblem | LayerProblem;
-
-// ── How to compute it ──────────────────────────────────────────────────────────────────────────────────────────────
+export type * from "./problem.ts";
 
 export type BufferId = string;
 
@@ -317,9 +192,11 @@ export interface Stage {
   steps: Step[];
 }
 
+/** What a plan costs. */
 export interface Cost {
-  /** Multiply-accumulates over the whole problem. */
+  /** Multiply-accumulates (2 FLOP) over the whole problem. */
   multiplications: number;
+  /** Additions that are no part of those. */
   additions: number;
   /** Bytes that move between the caller's memory and the kernels. */
   bytes: number;
@@ -333,27 +210,52 @@ export interface Draft {
   variant?: string;
   /** In what the plan consists: "column pass, row pass". */
   summary: string;
+  /** What runs, one stage after the other. */
   stages: Stage[];
+  /** What the stages read and write. */
   buffers: BufferSpec[];
   /**
    * Of the effective taps: relative Frobenius error, and the largest error of one output for inputs of the type. Where the
    * first is zero, rounding alone makes the second.
    */
-  error: { relative: number; maxAbs: number };
+  error: {
+    /** 0: exact, but for rounding. */
+    relative: number;
+    /** In the units of the result. */
+    maxAbs: number;
+  };
 }
 
+/** What a solver proposes, with what it costs. */
 export interface Candidate extends Draft {
+  /** Who proposes it: the name that `strategy` takes. */
   solver: string;
+  /** As predicted by the built-in profile. */
   cost: Cost;
 }
 
 export const planVersion = 1;
 
+/**
+ * How a problem is computed, and why so. Plain data: it survives JSON, so that it can be stored and run later, and `explain`
+ * prints it.
+ */
 export interface Plan extends Candidate {
+  /** Of this form of plans: others are refused. */
   version: typeof planVersion;
+  /** What it computes. */
   problem: Problem;
   /** Dearer candidates, cheapest first, and solvers that do not apply, each with the reason. */
-  beaten: { solver: string; summary: string; cost?: Cost; why: string }[];
+  beaten: {
+    /** The name that `strategy` takes. */
+    solver: string;
+    /** In what its plan would consist. */
+    summary: string;
+    /** Absent where it does not apply. */
+    cost?: Cost;
+    /** Why it was not chosen. */
+    why: string;
+  }[];
 }
 
 /** Proposes plans for one kind of problem; where it does not apply, the reason. */

@@ -12,6 +12,14 @@ export type { SeparateOptions } from "./options.ts";
 export type { MeasureProfileOptions } from "./profile.ts";
 export type { LayerReport, Report } from "./report.ts";
 
+/** What a separation gives. */
+export interface Separation {
+  /** The rewritten model, the caller's to dispose of. */
+  model: Model;
+  /** What became of each layer, and what that costs and gains. */
+  report: Report;
+}
+
 /**
  * A model with separable convolutions in place of regular ones, and what became of each layer. The model given stays as it
  * is; what comes back is a model of its own: run it, save it, dispose of it.
@@ -19,7 +27,7 @@ export type { LayerReport, Report } from "./report.ts";
  * @throws InvalidArgumentError for wrong options, a model without convolutions that could be separated, and a goal out of
  * reach (the error says what is in reach).
  */
-export async function separateModel(model: Model, options: SeparateOptions): Promise<{ model: Model; report: Report }> {
+export async function separateModel(model: Model, options: SeparateOptions): Promise<Separation> {
   const { separate } = await import("./separate.ts");
   return separate(model, options);
 }

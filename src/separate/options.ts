@@ -13,6 +13,7 @@ import type { MachineProfile } from "../graph/time.ts";
 import { checkProfile } from "./profile.ts";
 import type { Sample } from "./samples.ts";
 
+/** What a separation is to reach, and by what. */
 export interface SeparateOptions {
   /**
    * Inputs of the network, a few hundred where there are so many: the fits preserve what these give. They are read several
@@ -37,6 +38,7 @@ export interface SeparateOptions {
   seed?: number;
   /** Called with the share of the work that is done, 0 to 1, and what is being done. */
   onProgress?: (done: number, what: string) => void;
+  /** Stops the work; the call then rejects with the signal's reason. */
   signal?: AbortSignal;
 }
 

@@ -24,9 +24,11 @@ export function checkProfile(given: MachineProfile): MachineProfile {
   return { name, ...(Object.fromEntries(checked) as Record<(typeof rates)[number], number>) };
 }
 
+/** How a machine is measured. */
 export interface MeasureProfileOptions {
   /** What to call the machine. */
   name?: string;
+  /** Stops the work; the call then rejects with the signal's reason. */
   signal?: AbortSignal;
   /** Called with the share that is done, 0 to 1. */
   onProgress?: (done: number) => void;

@@ -2,11 +2,15 @@
 import type { FormName } from "../factor/forms.ts";
 import type { Measure } from "./damage.ts";
 
+/** A figure of the original and of the rewritten network. */
 export interface Change {
+  /** Of the original. */
   before: number;
+  /** Of the rewritten network. */
   after: number;
 }
 
+/** What became of one convolution. */
 export interface LayerReport {
   /** The node's name. */
   name: string;
@@ -14,37 +18,67 @@ export interface LayerReport {
   weight: readonly number[];
   /** What it became; undefined where it stays as it is. */
   form?: FormName;
+  /** Of that form: its depth multiplier, or the channels in its middle. */
   rank?: number;
+  /** Multiply-accumulates (2 FLOP) of a run. */
   multiplications: Change;
+  /** Numbers in the weights. */
   parameters: Change;
   /** What the outputs lose if this layer alone is changed, as far as its curve tells. */
   damage?: number;
 }
 
+/** What a separation did. Plain data: it survives JSON. */
 export interface Report {
+  /** Every convolution that could be separated, in order. */
   layers: LayerReport[];
-  totals: { multiplications: Change; parameters: Change };
-  /** What is wanted, and what was reached: of multiplications, of time, of damage. */
-  goal: { kind: "reduce" | "speedup" | "tolerance" | "rank"; value: number };
+  /** Of the whole network. */
+  totals: {
+    /** Multiply-accumulates (2 FLOP) of a run. */
+    multiplications: Change;
+    /** Numbers in the weights. */
+    parameters: Change;
+  };
+  /** What was wanted. */
+  goal: {
+    /** The option that was given. */
+    kind: "reduce" | "speedup" | "tolerance" | "rank";
+    /** Its value. */
+    value: number;
+  };
+  /** What was reached: of multiplications, of time, of damage. */
   reached: {
     /** Multiplications before over those after. */
     reduction: number;
     /** Time before over time after, measured on this machine on one thread. */
     speedup?: number;
     /** The same by the profile that was given. */
-    planned?: { for: string; speedup: number };
+    planned?: {
+      /** The profile's name. */
+      for: string;
+      /** Time before over time after. */
+      speedup: number;
+    };
     /** Median milliseconds of a run, before and after. */
     milliseconds?: Change;
     /** What all changes together cost the outputs, measured on the calibration data. */
     damage?: number;
     /** The same before and after tuning, where that has helped. */
     tuned?: Change;
+    /** Whether the goal was. */
     met: boolean;
   };
+  /** In what damage is measured. */
   measure?: Measure;
   /** What the curves say of other budgets: damage, if layers' damages add up, against the reduction. */
-  curve: { reduction: number; damage: number }[];
+  curve: {
+    /** Multiplications before over those after. */
+    reduction: number;
+    /** In the report's measure. */
+    damage: number;
+  }[];
   /** How many inputs the fits were made for. */
   samples: number;
+  /** How long the separation took. */
   seconds: number;
 }

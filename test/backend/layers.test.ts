@@ -1,16 +1,16 @@
 // Layers from problem to plan to network, on every machine and by every candidate plan: against their definition.
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
+import type { Backend } from "../../src/backend/backend.ts";
+import { ReferenceBackend } from "../../src/backend/reference/backend.ts";
+import { WasmBackend } from "../../src/backend/wasm/backend.ts";
+import { wideSupport } from "../../src/backend/wasm/wide.ts";
 import type { LayerWeights } from "../../src/kernels/kernel.ts";
 import { kernelOf, solvers } from "../../src/kernels/table.ts";
 import { transposedWeights } from "../../src/kernels/transposed/solver.ts";
 import { candidates, type Planner } from "../../src/plan/planner.ts";
 import { builtInProfile } from "../../src/plan/profile.ts";
 import type { Activation, LayerProblem } from "../../src/plan/types.ts";
-import type { Backend } from "../../src/backend/backend.ts";
-import { ReferenceBackend } from "../../src/backend/reference/backend.ts";
-import { WasmBackend } from "../../src/backend/wasm/backend.ts";
-import { wideSupport } from "../../src/backend/wasm/wide.ts";
 import { act, conv, depthwise, type Layer, outSide, pointwiseAfter, worstError } from "../layer-oracle.ts";
 import { random } from "../oracle.ts";
 
@@ -36,7 +36,7 @@ afterAll(() => {
 
 const small = (max: number) => fc.integer({ min: 1, max });
 const activations = fc.oneof(
-  fc.constantFrom<Activation>("none", "relu", "relu6", "hard-swish", "silu", "sigmoid"),
+  fc.constantFrom<Activation>("none", "relu", "relu6", "hardSwish", "silu", "sigmoid"),
   fc.constantFrom<Activation>({ leakyRelu: 0.2 }, { clip: [-0.5, 1] }),
 );
 const layers = fc

@@ -60,9 +60,9 @@ export function rowsOf(filter: Filter): number[][] {
  */
 export function floatBound(filter: Filter, largest: number): number {
   const rows = rowsOf(filter);
-  const { gain, terms } = factorize(filter);
+  const { terms } = factorize(filter);
   const passes = terms.reduce((total, { column, row }) => total + sumOfMagnitudes(column) * sumOfMagnitudes(row), 0);
-  const sum = Math.max(sumOfMagnitudes(rows.flat()), Math.abs(gain) * passes);
+  const sum = Math.max(sumOfMagnitudes(rows.flat()), passes);
   return 2 ** -23 * (rows.length + rows[0]!.length + 2) * sum * largest;
 }
 

@@ -86,7 +86,7 @@ describe("an input or a weight", () => {
 describe("an option", () => {
   const pair = "a number, or [y, x]";
   const integer = "an integer of at least 1";
-  const names = "one of none, relu, relu6, hard-swish, silu, sigmoid";
+  const names = "one of none, relu, relu6, hardSwish, silu, sigmoid";
   const shape = "{ leakyRelu: slope } or { clip: [least, most] }";
   const pads = '"same", "valid" or [top, left, bottom, right]';
   const table: [options: unknown, parameter: string, expected: string, received: string, hint?: string][] = [
@@ -108,6 +108,11 @@ describe("an option", () => {
     [{ groups: 3 }, "groups", `a divisor ${onX}`, "3"],
     [{ groups: 0 }, "groups", integer, "0"],
     [{ activation: "swish" }, "activation", names, '"swish"', 'here its name is "silu"'],
+    [{ activation: "hard-swish" }, "activation", names, '"hard-swish"', 'did you mean "hardSwish"?'],
+    [{ activation: "ReLU" }, "activation", names, '"ReLU"', 'did you mean "relu"?'],
+    [{ activation: "hard_silu" }, "activation", names, '"hard_silu"', 'here its name is "hardSwish"'],
+    [{ activation: "leaky_relu" }, "activation", shape, '"leaky_relu"'],
+    [{ activation: "clip" }, "activation", shape, '"clip"'],
     [{ activation: null }, "activation", names, "null"],
     [{ activation: { leakyRelu: "x" } }, "activation.leakyRelu", "a finite number", '"x"'],
     [{ activation: { clip: [2, 1] } }, "activation", shape, "an object with keys clip"],

@@ -67,7 +67,7 @@ function mixed({ values, tensor }: Draw, by: By): Made {
 function separable({ values, tensor }: Draw, by: By): Made {
   const [deep, wide] = [tensor(3, 2, 6, 2), tensor(1, 1, 12, 7)];
   const [depthwiseBias, bias] = [values(12), values(7)];
-  const [depthwiseActivation, activation] = [by("relu"), by("hard-swish")];
+  const [depthwiseActivation, activation] = [by("relu"), by("hardSwish")];
   return {
     ...{ kind: "separableConv2d", weights: { depthwise: deep, pointwise: wide }, biases: { depthwiseBias, bias } },
     options: { ...window, depthwiseActivation, activation },

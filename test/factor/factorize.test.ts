@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { InvalidArgumentError, LimitError } from "../../src/errors.ts";
-import { type FilterFactors, factorize } from "../../src/factor/factorize.ts";
+import { type FilterFactors, factorChecked, factorize } from "../../src/factor/factorize.ts";
 import { checkFilter, denseValues, type Filter } from "../../src/factor/filter.ts";
 import { filters } from "../../src/factor/filters.ts";
 import {
@@ -25,11 +25,11 @@ function asFilter({ rows, cols, values }: Matrix): Filter {
 }
 
 /** The relative error, measured by rebuilding. */
-function measuredError(filter: Filter, { terms, gain }: FilterFactors): number {
+function measuredError(filter: Filter, { terms }: Pick<FilterFactors, "terms">): number {
   const checked = checkFilter(filter, { maxSide: 4000 });
   const values = denseValues(checked).map((x) => x * checked.gain);
   const norm = frobenius(values);
-  return norm === 0 ? 0 : distance(sumOfTerms(terms, checked.kh, checked.kw, gain), values) / norm;
+  return norm === 0 ? 0 : distance(sumOfTerms(terms, checked.kh, checked.kw), values) / norm;
 }
 
 describe("factorize: what must be seen", () => {
@@ -37,13 +37,12 @@ describe("factorize: what must be seen", () => {
     expect(factorize("sobel-x")).toEqual({
       kh: 3,
       kw: 3,
-      gain: 1,
       offset: 0,
       rank: 1,
       exactRank: 1,
       spatiallySeparable: true,
       terms: [{ column: [1, 2, 1], row: [-1, 0, 1] }],
-      denominator: 1,
+      exact: { terms: [{ column: [1, 2, 1], row: [-1, 0, 1] }], denominator: 1, gain: 1 },
       error: 0,
       singularValues: [expect.closeTo(Math.sqrt(12), 14)],
       multiplications: { direct: 9, separable: 6 },
@@ -56,7 +55,7 @@ describe("factorize: what must be seen", () => {
     expect(factorize("laplacian-8")).toMatchObject({
       rank: 2,
       spatiallySeparable: false,
-      denominator: 1,
+      exact: { denominator: 1, gain: 1 },
       error: 0,
       terms: [
         { column: [1, 1, 1], row: [1, 1, 1] },
@@ -69,7 +68,8 @@ describe("factorize: what must be seen", () => {
     ]);
     // σ = 3 ± √27 in magnitude.
     const best = factorize("laplacian-8", { rank: 1 });
-    expect(best).toMatchObject({ rank: 1, exactRank: 2, denominator: 0 });
+    expect(best).toMatchObject({ rank: 1, exactRank: 2 });
+    expect(best).not.toHaveProperty("exact");
     expect(best.error).toBeCloseTo((Math.sqrt(27) - 3) / Math.hypot(Math.sqrt(27) - 3, Math.sqrt(27) + 3), 14);
   });
 
@@ -79,14 +79,13 @@ describe("factorize: what must be seen", () => {
     expect(factorize(filter)).toMatchObject({ rank: 5, multiplications: { direct: 25, separable: 50 } });
   });
 
-  test("rational taps where integers do not exist: the columns are integers over the denominator", () => {
+  test("rational taps where integers do not exist: integers over a denominator", () => {
     const filter = [[2, 3], [3, 2]]; // biome-ignore format: a matrix
-    const factors = factorize(filter);
-    expect(factors.denominator).toBe(2);
-    expect(
-      factors.terms.every(({ column, row }) => [...column.map((x) => 2 * x), ...row].every(Number.isInteger)),
-    ).toBe(true);
-    expect(sumOfTerms(factors.terms, 2, 2)).toEqual(filter.flat());
+    const { terms, exact } = factorize(filter);
+    expect(exact).toMatchObject({ denominator: 2, gain: 1 });
+    expect(exact!.terms.flatMap(({ column, row }) => [...column, ...row]).every(Number.isInteger)).toBe(true);
+    expect(sumOfTerms(exact!.terms, 2, 2, 1 / 2)).toEqual(filter.flat());
+    expect(sumOfTerms(terms, 2, 2)).toEqual(filter.flat());
   });
 
   test("a zero filter has no terms, whichever way it is given", () => {
@@ -94,6 +93,7 @@ describe("factorize: what must be seen", () => {
       [[0, 0, 0]],
       { column: [0, 0], row: [1, 2] },
       { kh: 2, kw: 2, values: new Float32Array(4) },
+      { kh: 2, kw: 2, values: [1, 2, 3, 0.3], gain: 0 },
     ]) {
       const factors = factorize(filter);
       expect(factors).toMatchObject({ rank: 0, exactRank: 0, terms: [], error: 0, spatiallySeparable: true });
@@ -102,9 +102,19 @@ describe("factorize: what must be seen", () => {
     expect(factorize([[0]], { rank: 3, tolerance: 0.5 }).rank).toBe(0);
   });
 
-  test("gain and offset pass through", () => {
-    expect(factorize({ kh: 1, kw: 2, values: [1, 3], gain: 0.5, offset: 7 })).toMatchObject({ gain: 0.5, offset: 7 });
-    expect(factorize("box:3")).toMatchObject({ gain: 1 / 9, terms: [{ column: [1, 1, 1], row: [1, 1, 1] }] });
+  test("a gain is in the terms and the singular values, an offset in neither", () => {
+    const half = factorize({ kh: 1, kw: 2, values: [1, 3], gain: -0.5, offset: 7 });
+    expect(half).toMatchObject({ offset: 7, exact: { terms: [{ column: [1], row: [1, 3] }], gain: -0.5 } });
+    expect(sumOfTerms(half.terms, 1, 2)).toEqual([-0.5, -1.5]);
+    expect(half.singularValues).toEqual([expect.closeTo(Math.sqrt(10) / 2, 14)]);
+    expect(factorize("box:3")).toMatchObject({
+      terms: [{ column: [1 / 9, 1 / 9, 1 / 9], row: [1, 1, 1] }],
+      exact: { terms: [{ column: [1, 1, 1], row: [1, 1, 1] }], denominator: 1, gain: 1 / 9 },
+      singularValues: [expect.closeTo(1 / 3, 14)],
+    });
+    const real = factorize({ column: [1, Math.SQRT2], row: [Math.PI, 1], gain: -4 });
+    expect(real).not.toHaveProperty("exact");
+    expect(real.terms).toEqual([{ column: [2, 2 * Math.SQRT2], row: [-2 * Math.PI, -2] }]);
   });
 });
 
@@ -121,6 +131,26 @@ describe("factorize: properties", () => {
     );
   });
 
+  test("so do the exact terms, which are integers, times gain over denominator", () => {
+    const gained = fc.tuple(anyMatrix, fc.constantFrom(1, 0.3, -2, 1 / 9));
+    fc.assert(
+      fc.property(gained, fc.integer({ min: 1, max: 8 }), ([matrix, gain], rank) => {
+        const filter = { ...(asFilter(matrix) as object), gain } as Filter;
+        const { terms, exact, exactRank } = factorize(filter, { rank });
+        if (rank >= exactRank) expect(measuredError(filter, { terms })).toBeLessThan(200 * epsilon);
+        if (!exact) return;
+        expect(rank).toBeGreaterThanOrEqual(exactRank);
+        const { denominator } = exact;
+        expect(exact.terms.flatMap(({ column, row }) => [...column, ...row]).every(Number.isInteger)).toBe(true);
+        const summed = exact.terms.map(({ column, row }) => ({
+          column: column.map((tap) => (tap * exact.gain) / denominator),
+          row,
+        }));
+        expect(measuredError(filter, { terms: summed })).toBeLessThan(200 * epsilon);
+      }),
+    );
+  });
+
   test("integer filters of rank 1 get integers in lowest terms", () => {
     const vector = fc.array(fc.integer({ min: -20, max: 20 }), { minLength: 1, maxLength: 6 });
     fc.assert(
@@ -128,9 +158,9 @@ describe("factorize: properties", () => {
         fc.pre(column.some(Boolean) && row.some(Boolean));
         const values = column.flatMap((c) => row.map((r) => c * r));
         const factors = factorize({ kh: column.length, kw: row.length, values });
-        expect(factors).toMatchObject({ rank: 1, denominator: 1, spatiallySeparable: true });
-        expect(sumOfTerms(factors.terms, column.length, row.length, factors.gain)).toEqual(values.map((x) => x + 0));
-        for (const taps of Object.values(factors.terms[0]!)) {
+        expect(factors).toMatchObject({ rank: 1, exact: { denominator: 1 }, spatiallySeparable: true });
+        expect(sumOfTerms(factors.terms, column.length, row.length)).toEqual(values.map((x) => x + 0));
+        for (const taps of Object.values(factors.exact!.terms[0]!)) {
           const divisor = (a: number, b: number): number => (b === 0 ? Math.abs(a) : divisor(b, a % b));
           expect(taps.reduce(divisor, 0)).toBe(1);
         }
@@ -187,12 +217,14 @@ describe("factorize: properties", () => {
     );
   });
 
-  test("a factor on the filter is a factor on the gain or on the taps", () => {
+  test("a factor on the filter is a factor on the taps and on the singular values", () => {
     fc.assert(
       fc.property(anyMatrix, fc.constantFrom(2 ** -30, 3, -0.7, 1e100), (matrix, factor) => {
         const scaled = asFilter({ ...matrix, values: matrix.values.map((x) => x * factor) });
         const [plain, other] = [factorize(asFilter(matrix)), factorize(scaled)];
         expect(other.exactRank).toBe(plain.exactRank);
+        for (const [i, sigma] of other.singularValues.entries())
+          expect(sigma / Math.abs(factor)).toBeCloseTo(plain.singularValues[i]!, 10);
         expect(measuredError(scaled, other)).toBeLessThan(200 * epsilon);
       }),
     );
@@ -217,7 +249,7 @@ describe("factorize: large filters", () => {
   test("a column and a row are taken as they are, at any length", () => {
     const taps = Array.from({ length: 30001 }, (_, i) => Math.exp(-((i / 15000 - 1) ** 2)));
     const filter = checkFilter({ column: taps, row: taps }, { maxSide: 30001 });
-    const factors = factorize(filter);
+    const factors = factorChecked(filter, { rank: 1, tolerance: 0 });
     expect(factors).toMatchObject({ rank: 1, denominator: 0, terms: [{ column: taps, row: taps }] });
     expect(factors.singularValues[0]! / frobenius(taps) ** 2).toBeCloseTo(1, 12);
   });
@@ -230,7 +262,7 @@ describe("factorize: large filters", () => {
     expect(measuredError(disk, factors)).toBeLessThan(1000 * epsilon);
     const stencil = { ...disk, gain: 1, values: disk.values.map(Math.round) };
     const exact = factorize(stencil);
-    expect(exact.denominator).toBe(1);
+    expect(exact.exact).toMatchObject({ denominator: 1, gain: 1 });
     expect(sumOfTerms(exact.terms, 201, 201)).toEqual(stencil.values);
   });
 

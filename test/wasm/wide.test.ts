@@ -4,6 +4,7 @@ import { spawnSync } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { wideSupport } from "../../src/backend/wasm/wide.ts";
 import {
   createEngine,
   type EngineOptions,
@@ -13,7 +14,6 @@ import {
   type LayerShapes,
 } from "../../src/index.ts";
 import type { ImageDType } from "../../src/tensor.ts";
-import { wideSupport } from "../../src/backend/wasm/wide.ts";
 import { bits, engineMaker, everyPlan } from "../engine/engines.ts";
 import { temporaryFolder } from "../node/folder.ts";
 import { random, randomImage } from "../oracle.ts";
@@ -140,7 +140,7 @@ describe(`the compiler (${where})`, () => {
     layerCase("depthwiseConv2d", { weight: [kh, kw, 16, 1] }, { pads, ...options }, "depthwise");
   const residual = { expand: [1, 1, 16, 32], depthwise: [3, 3, 32, 1], project: [1, 1, 32, 16] };
   const layerCases: LayerCase[] = [
-    ...(["none", "relu", "relu6", "hard-swish", "silu", "sigmoid", { leakyRelu: 0.1 }] as const).flatMap(
+    ...(["none", "relu", "relu6", "hardSwish", "silu", "sigmoid", { leakyRelu: 0.1 }] as const).flatMap(
       (activation) => [convOf(32, { activation }), depthwiseOf(3, 3, { activation })],
     ),
     convOf(34, { groups: 2, dilations: 2, strides: 3, pads: [2, 2, 2, 0] }),
@@ -153,7 +153,7 @@ describe(`the compiler (${where})`, () => {
     ...[depthwiseOf(9, 9), depthwiseOf(1, 12), depthwiseOf(2, 3, { dilations: 2 })],
     layerCase("invertedResidual", residual, { pads, residual: true }, "pointwise-depthwise-pointwise"),
   ];
-  const activation = /(?:none|relu|relu6|hard-swish|silu|sigmoid|\{"leakyRelu":0\.1\})/.source;
+  const activation = /(?:none|relu|relu6|hardSwish|silu|sigmoid|\{"leakyRelu":0\.1\})/.source;
   const depthwise = (name: string): RegExp => new RegExp(`^depthwise f32 8/2x. ${name} none `);
   const layerKernels: [name: string, pattern: RegExp, count?: number][] = [
     ["panels of 16 outputs, whatever comes after", new RegExp(`^conv f32 6 ${activation} relaxed .* 16 outputs$`), 7],

@@ -13,14 +13,14 @@ export interface Snippets {
 /** Of a filter as it was chosen, and the factors that are kept of it: all of them, or those of a lower rank. */
 export function filterSnippets(filter: Filter, given: FilterOptions, factors: FilterFactors): Snippets {
   const options = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-  const { rank, exactRank, error, terms, gain, multiplications } = factors;
+  const { rank, exactRank, error, terms, exact, multiplications } = factors;
   const argument = Object.keys(options).length > 0 ? `, ${literal(options)}` : "";
   const cut = rank < exactRank;
   const sum = [
-    `const { kh, kw, gain, terms } = factorize(${literal(filter)}, { rank: ${rank} });`,
+    `const { kh, kw, terms } = factorize(${literal(filter)}, { rank: ${rank} });`,
     "const sumAt = (y, x) => terms.reduce((sum, { column, row }) => sum + column[y] * row[x], 0);",
     "const values = Array.from({ length: kh * kw }, (_, i) => sumAt(Math.floor(i / kw), i % kw));",
-    "const filter = { kh, kw, gain, values };",
+    "const filter = { kh, kw, values };",
   ];
   const whole = [`const filter = ${literal(filter)};`, "const { rank, terms } = factorize(filter);"];
   // A little more than the error, lest rounding leave this rank out
@@ -38,7 +38,7 @@ export function filterSnippets(filter: Filter, given: FilterOptions, factors: Fi
       ["npx rank1 factor", quoted(filter), ...(cut ? [`--rank ${rank}`] : [])].join(" "),
       ["npx rank1 filter in.png out.png --filter", quoted(filter), ...tolerance, ...flags(options)].join(" "),
     ].join("\n"),
-    json: JSON.stringify({ filter, options, rank, exactRank, error, gain, terms, multiplications }, undefined, 2),
+    json: JSON.stringify({ filter, options, rank, exactRank, error, terms, exact, multiplications }, undefined, 2),
   };
 }
 

@@ -30,6 +30,7 @@ export interface LoadedKernel {
 
 /** What became of a kernel in wide mode. */
 export const verdictNames = ["wide", "narrow: results differ"] as const;
+/** What became of a kernel in wide mode. */
 export type Verdict = (typeof verdictNames)[number];
 
 export const nameOf = ({ spec, buffers }: KernelUse, mode: CodeMode): string =>

@@ -1,6 +1,6 @@
 // The demo's page: the idea, the filters at a glance, and each by itself.
 import { explain, type FilterFactors, factorize } from "../../index.ts";
-import { drawFactors } from "../draw.ts";
+import { drawFactors, shownTerms } from "../draw.ts";
 import { bar, dataUri, escapeHtml, htmlPage, type Section } from "../html.ts";
 import { count, fraction, milliseconds, number } from "../text.ts";
 import { layerHtml } from "./layer.ts";
@@ -167,7 +167,7 @@ function facts(exact: FilterFactors, factors: FilterFactors): string {
       `${count(direct)} as it stands, ${factors.rank} · (${kh} + ${kw}) = ${count(separable)} in passes`,
     ],
     ["error", factors.error === 0 ? "none: exact" : `${number(100 * factors.error, 3)} % of the filter’s norm`],
-    ...(exact.denominator > 0 && kh + kw <= 12 ? [["terms", factors.terms.map(termText).join(" + ")]] : []),
+    ...(factors.exact && kh + kw <= 12 ? [["terms", termsText(factors)]] : []),
   ];
   const bars = singularValues.slice(0, mostValues).map((value, i) => {
     const kind = i < factors.rank ? "on" : "off";
@@ -181,6 +181,13 @@ ${rows.map(([name, text]) => `<div><dt>${name}</dt><dd>${text}</dd></div>`).join
 <p class="label">singular values: how much each term adds${dropped}</p>
 <ol class="values">${bars.join("\n")}</ol>
 ${more > 0 ? `<p class="note">… and ${more} more</p>` : ""}</div>`;
+}
+
+function termsText(factors: FilterFactors): string {
+  const { gain, kept } = shownTerms(factors, factors);
+  const sum = kept.map(termText).join(" + ");
+  if (gain === 1) return sum;
+  return `${fraction(gain)} · ${kept.length > 1 ? `(${sum})` : sum}`;
 }
 
 function termText({ column, row }: FilterFactors["terms"][number]): string {

@@ -1,5 +1,5 @@
 // What the page and its worker say to each other: calls by name, each with an answer, an error, or word of progress.
-import type { EngineInfo, Filter, FilterFactors, FilterOptions, Plan } from "rank1";
+import type { EngineInfo, Filter, FilterOptions, Plan } from "rank1";
 import type { Inspection, ModelPlan, Report } from "rank1/onnx";
 import type { Display } from "../picture/display.ts";
 import type { BorderName, LayerChoice } from "../state/hash.ts";
@@ -34,7 +34,7 @@ export interface Filtered {
 
 /** One term of a filter, to be applied pass by pass. */
 export interface StagesCall {
-  term: FilterFactors["terms"][number];
+  term: { readonly column: readonly number[]; readonly row: readonly number[] };
   options: FilterOptions;
 }
 

@@ -1,7 +1,7 @@
 // What an edit of a number makes of the filter: of a cell, of a tap, of a side.
 import { computed, signal } from "@preact/signals";
 import { type Choice, largestSide, resized } from "../state/choice.ts";
-import { choose, exact, factors, filter, sumOf, tell, weights } from "../state/state.ts";
+import { choose, exact, filter, parts, sumOf, tell, unit, weights } from "../state/state.ts";
 
 /** Which term's taps stand along the grid. */
 export const term = signal(0);
@@ -15,7 +15,8 @@ export interface Taps {
 export const taps = computed((): Taps => {
   const choice = filter.value;
   if (choice.kind === "taps") return choice;
-  const { kh, kw, terms } = factors.value;
+  const { kh, kw } = weights.value;
+  const { terms } = parts.value;
   return terms[term.value] ?? terms[0] ?? { column: Array(kh).fill(0), row: Array(kw).fill(0) };
 });
 
@@ -34,12 +35,12 @@ export function editCell(index: number, value: number): void {
 export function editTap(axis: keyof Taps, index: number, value: number): void {
   const changed = { ...taps.value, [axis]: replaced(taps.value[axis], index, value) };
   if (filter.value.kind === "taps" || exact.value.exactRank <= 1) {
-    const gain = filter.value.kind === "taps" ? filter.value.gain : exact.value.gain;
+    const gain = filter.value.kind === "taps" ? filter.value.gain : parts.value.gain;
     choose({ kind: "taps", column: changed.column, row: changed.row, gain });
     return;
   }
-  const terms = factors.value.terms.map((one, i) => (i === term.value ? { ...one, ...changed } : one)) as { column: number[]; row: number[] }[]; // biome-ignore format: one step
-  choose(values({ values: sumOf({ ...factors.value, terms }, factors.value.gain / weights.value.gain) }), true);
+  const terms = parts.value.terms.map((one, i) => (i === term.value ? { ...one, ...changed } : one));
+  choose(values({ values: sumOf({ ...weights.value, terms }, unit.value) }), true);
 }
 
 export function editSides(kh: number, kw: number): void {

@@ -2,7 +2,7 @@
 import { useMemo } from "preact/hooks";
 import { largest } from "../colour.ts";
 import { Heat, Legend } from "../parts/heat.tsx";
-import { exact, factors, kept, shownRank, unit, weights } from "../state/state.ts";
+import { exact, factors, kept, parts, shownRank, unit, weights } from "../state/state.ts";
 import { number, plural } from "../text.ts";
 import { term } from "./edit.ts";
 
@@ -10,7 +10,8 @@ const mostTerms = 8;
 
 export function Terms() {
   const { kh, kw, values } = weights.value;
-  const { terms, rank, error } = factors.value;
+  const { rank, error } = factors.value;
+  const { terms } = parts.value;
   const sums = kept.value;
   const residual = useMemo(() => values.map((value, i) => value - sums[i]!), [values, sums]);
   const most = Math.max(largest(values), largest(sums));

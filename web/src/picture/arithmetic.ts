@@ -1,7 +1,7 @@
 // The arithmetic of one pixel: the k² products of the filter as it stands, and the k + k of one term in passes.
-import type { FilterFactors } from "rank1";
 import type { Weights } from "../state/choice.ts";
 import type { BorderName } from "../state/hash.ts";
+import type { Parts } from "../state/state.ts";
 import { placeFor } from "./border.ts";
 
 export interface Place {
@@ -48,7 +48,7 @@ export interface Passes {
   sum: number;
 }
 
-export function inPasses(patch: readonly number[], term: FilterFactors["terms"][number], flip: boolean): Passes {
+export function inPasses(patch: readonly number[], term: Parts["terms"][number], flip: boolean): Passes {
   const [taps, rowTaps] = [turned(term.column, flip), turned(term.row, flip)];
   const [kh, kw] = [taps.length, rowTaps.length];
   const down = (x: number): number[] => Array.from({ length: kh }, (_, y) => taps[y]! * patch[y * kw + x]!);

@@ -1,6 +1,6 @@
 // The way from the picture to the result, pass by pass.
 import { useEffect, useRef } from "preact/hooks";
-import { applied, factors } from "../state/state.ts";
+import { applied, factors, parts } from "../state/state.ts";
 import { number, plural } from "../text.ts";
 import { displayOf } from "./display.ts";
 import { followStages, mostStagedPixels, shownTerm } from "./result.ts";
@@ -18,7 +18,8 @@ export function Passes({ source: { image } }: { source: Source }) {
     Object.assign(original.current!, { width: image.width, height: image.height });
     original.current!.getContext("2d")!.putImageData(image, 0, 0);
   }, [image, large]);
-  const { rank, terms } = factors.value;
+  const { rank } = factors.value;
+  const { terms } = parts.value;
   const which = rank > 1 && term ? ` of term ${terms.indexOf(term) + 1} of ${rank}` : "";
   const signed = (values: readonly number[] = []): boolean =>
     displayOf({ kh: values.length, kw: 1, values, gain: 1 }, true).signed;

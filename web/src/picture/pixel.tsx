@@ -3,7 +3,7 @@ import { computed, useSignal } from "@preact/signals";
 import { cssColour, isDark, largest } from "../colour.ts";
 import { Choices } from "../parts/controls.tsx";
 import { atRest } from "../state/rest.ts";
-import { border, factors, flip, kept, weights } from "../state/state.ts";
+import { border, flip, kept, parts, weights } from "../state/state.ts";
 import { number, plural } from "../text.ts";
 import { directly, inPasses, patchOf } from "./arithmetic.ts";
 import { shownTerm } from "./result.ts";
@@ -19,7 +19,7 @@ const channels = [
 /** The filter under the lens: hundreds of numbers, which need not keep up with a slider. */
 const examined = atRest(
   computed(() => ({
-    ...{ weights: weights.value, kept: kept.value, factors: factors.value, term: shownTerm.value },
+    ...{ weights: weights.value, kept: kept.value, parts: parts.value, term: shownTerm.value },
     ...{ border: border.value, flip: flip.value },
   })),
 );
@@ -27,9 +27,10 @@ const examined = atRest(
 export function Pixel({ source: { image } }: { source: Source }) {
   const channel = useSignal<"0" | "1" | "2">("1");
   const [x, y] = pixelWithin(image.width, image.height);
-  const { weights, kept, factors, term, border, flip } = examined.value;
+  const { weights, kept, parts, term, border, flip } = examined.value;
   const { kh, kw, gain } = weights;
-  const { terms, gain: ownGain, rank } = factors;
+  const { terms, gain: ownGain } = parts;
+  const rank = terms.length;
   const patch = patchOf(image, kh, kw, { x, y, channel: Number(channel.value), border, flip });
   const direct = directly(patch, { kh, kw, gain, values: kept }, flip);
   const all = terms.map((one) => inPasses(patch, one, flip));

@@ -5,7 +5,7 @@ import { isDark } from "../colour.ts";
 import { call, isAbort, Latest } from "../engine/client.ts";
 import type { Against, Filtered, Pixels } from "../engine/protocol.ts";
 import { term } from "../filter/edit.ts";
-import { applied, chosen, exact, factors, messageOf, shownRank, tell } from "../state/state.ts";
+import { applied, chosen, exact, messageOf, parts, shownRank, tell } from "../state/state.ts";
 import { display, filterOptions } from "./call.ts";
 import { source } from "./source.ts";
 
@@ -102,7 +102,7 @@ export const mostStagedPixels = 1 << 22;
 const idleMilliseconds = 180;
 
 /** The term whose passes are shown. */
-export const shownTerm = computed(() => factors.value.terms[term.value] ?? factors.value.terms[0]);
+export const shownTerm = computed(() => parts.value.terms[term.value] ?? parts.value.terms[0]);
 
 /** Keeps the pictures of both passes up to date, once the result is. */
 export function followStages(canvases: readonly HTMLCanvasElement[]): () => void {

@@ -58,16 +58,35 @@ export const factors = computed(
     shownRank.value === exact.value.exactRank ? exact.value : factorize(weights.value, { rank: shownRank.value }),
 );
 
+/** Terms as they are read and edited: what is kept of the filter is gain · Σ terms. */
+export interface Parts {
+  terms: readonly { column: readonly number[]; row: readonly number[] }[];
+  gain: number;
+}
+
+/** The terms at the rank that is shown: integers where the filter has them, else in the units of the grid. */
+export const parts = computed((): Parts => {
+  const { exact, terms } = factors.value;
+  const [gain, columnsOver] = exact ? [exact.gain, exact.denominator] : [gridGain(), gridGain()];
+  const shown = (exact ?? { terms }).terms.map(({ column, row }) => ({
+    column: column.map((tap) => tap / columnsOver),
+    row,
+  }));
+  return { terms: shown, gain };
+});
+
+const gridGain = (): number => weights.value.gain || 1;
+
+/** How much of the grid's numbers one unit of the parts is: factoring takes common divisors into the gain. */
+export const unit = computed(() => parts.value.gain / gridGain());
+
 /** What the terms that are kept sum to, in the units of the grid; rounding around zero is zero. */
 export const kept = computed((): readonly number[] => {
   if (shownRank.value === exact.value.exactRank) return weights.value.values;
-  return sumOf(factors.value, unit.value);
+  return sumOf({ ...weights.value, terms: parts.value.terms }, unit.value);
 });
 
-/** How much of the grid's numbers one unit of the factors is: factoring takes common divisors into the gain. */
-export const unit = computed(() => exact.value.gain / weights.value.gain || 1);
-
-export function sumOf({ kh, kw, terms }: FilterFactors, scale: number): number[] {
+export function sumOf({ kh, kw, terms }: { kh: number; kw: number; terms: Parts["terms"] }, scale: number): number[] {
   const sums = Array.from({ length: kh * kw }, (_, i) =>
     terms.reduce((sum, { column, row }) => sum + column[Math.floor(i / kw)]! * row[i % kw]!, 0),
   );
@@ -77,7 +96,7 @@ export function sumOf({ kh, kw, terms }: FilterFactors, scale: number): number[]
 
 /** The filter that pictures are filtered with, in the form that says most: as chosen, or cut to the rank that is shown. */
 export const applied = computed((): Filter => {
-  const { terms, gain } = factors.value;
+  const { terms, gain } = parts.value;
   if (shownRank.value === exact.value.exactRank) return chosen.value;
   return terms.length === 1 ? { ...terms[0]!, gain } : { ...weights.value, values: kept.value };
 });

@@ -1,0 +1,108 @@
+// What the calls of an engine take and give, and what it says of itself.
+import type { Verdict } from "../backend/wasm/kernels.ts";
+import type { GradientName } from "../factor/gradients.ts";
+import type { FilterOptions } from "../plan/filter-problem.ts";
+import type { F32Tensor, Image, ImageArray, ImageDType } from "../tensor.ts";
+import type { CallHooks, CallOptions } from "./calls.ts";
+import type { EngineValue } from "./values.ts";
+
+/** What `engine.filter` takes. */
+export interface FilterCallOptions extends FilterOptions, CallOptions {
+  /** Takes one solver's plan instead of the cheapest, by its name in `explain`. */
+  strategy?: string;
+}
+
+/** What an engine runs on. */
+export interface EngineInfo {
+  /** What computes: generated WebAssembly, or plain loops in JavaScript, far slower. */
+  backend: "wasm" | "reference";
+  /** Why this backend. */
+  reason: string;
+  /** Elements of 32 bits that one instruction handles. */
+  lanes: number;
+  /** Threads that work, the caller's included. */
+  threads: number;
+  /** Fused multiply-adds. */
+  relaxed: boolean;
+  /** 256-bit code: whether it is generated, why, and what became of each kernel. */
+  wide: {
+    /** Whether it is generated. */
+    enabled: boolean;
+    /** Why, or why not. */
+    reason: string;
+    /** By kernel: kept wide, or narrow since results differ. For `createEngine({ verdicts })` of a later process. */
+    verdicts: Record<string, Verdict>;
+  };
+  /** Bytes of working memory taken so far, and of it those that programs hold for the next call. */
+  bytes: number;
+  /** Plans that are compiled and kept. */
+  programs: {
+    /** How many. */
+    count: number;
+    /** Of working memory, held by them. */
+    bytes: number;
+  };
+}
+
+/** What `engine.gradient` takes. */
+export interface GradientOptions extends FilterOptions, CallHooks {
+  /** Which pair of derivatives. Default "sobel". */
+  filter?: GradientName;
+  /** Takes the results: gx and gy in the type that the filters give, magnitude and angle in f32. */
+  out?: {
+    /** Takes the derivative along x. */
+    gx?: ImageArray;
+    /** Takes the derivative along y. */
+    gy?: ImageArray;
+    /** Takes √(gx² + gy²). */
+    magnitude?: Float32Array;
+    /** Takes atan2(gy, gx), in radians. */
+    angle?: Float32Array;
+  };
+}
+
+/** What `engine.plan` and `engine.prepare` take. */
+export interface PlanOptions {
+  /** A solver's name, as `explain` lists it; without one the cheapest plan. */
+  strategy?: string;
+}
+
+/** Of a call whose result stays in the engine. */
+export interface IntoValue {
+  /** Takes the result: made by `engine.alloc`, and not the input. */
+  out: EngineValue;
+}
+
+/** What is given room inside an engine: a picture, or a value of any shape. */
+export type ValueSpec =
+  | {
+      /** In pixels. */
+      width: number;
+      /** In pixels. */
+      height: number;
+      /** 1 to 4. */
+      channels: number;
+      /** Element type. Default "u8". */
+      dtype?: ImageDType;
+    }
+  | {
+      /** Sides, the outermost first. */
+      shape: readonly number[];
+      /** Element type. Default "f32". */
+      dtype?: ImageDType;
+    };
+
+/** What a layer's call resolves to: the value that takes the result, where one is given. */
+export type LayerResult<O> = O extends { out: EngineValue } ? EngineValue : F32Tensor;
+
+/** Both derivatives of a picture, and what follows from them. */
+export interface Gradient {
+  /** Derivative along x: positive where the picture gets brighter to the right. */
+  gx: Image;
+  /** Derivative along y: positive where the picture gets brighter downwards. */
+  gy: Image;
+  /** √(gx² + gy²), f32. */
+  magnitude: Image;
+  /** atan2(gy, gx) in radians, f32. */
+  angle: Image;
+}

@@ -1,0 +1,54 @@
+// The README's programs run as they stand, each as a file of its own beside the package, a photograph and a model.
+import { spawnSync } from "node:child_process";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import sharp from "sharp";
+import { beforeAll, describe, expect, it } from "vitest";
+import { temporaryFolder } from "./node/folder.ts";
+
+const root = join(import.meta.dirname, "..");
+const text = readFileSync(join(root, "README.md"), "utf8");
+const programs = [...text.matchAll(/^```(?:js|ts)\n(.*?)^```$/gms)].map((match) => match[1]!);
+const folder = temporaryFolder();
+
+beforeAll(async () => {
+  const installed = join(folder, "node_modules", "rank1");
+  mkdirSync(installed, { recursive: true });
+  symlinkSync(join(root, "src"), join(installed, "src"));
+  symlinkSync(join(root, "node_modules", "sharp"), join(folder, "node_modules", "sharp"));
+  const exports = { ".": "./src/index.ts", "./onnx": "./src/onnx/index.ts" };
+  writeFileSync(join(installed, "package.json"), JSON.stringify({ name: "rank1", type: "module", exports }));
+  const pixels = Buffer.from(Uint8Array.from({ length: 90 * 60 * 3 }, (_, i) => (7 * i) % 251));
+  await sharp(pixels, { raw: { width: 90, height: 60, channels: 3 } }).toFile(join(folder, "photo.jpg"));
+  copyFileSync(join(root, "assets", "shapes.onnx"), join(folder, "model.onnx"));
+});
+
+/** What the comments behind calls of console.log promise, where they quote a value. */
+const promised = (program: string): string[] =>
+  [...program.matchAll(/^console\.log\(.*\); \/\/ (.*[\]}])$/gm)].map((match) => match[1]!);
+
+describe("README.md", () => {
+  it("has programs, and all of them import what they use", () => {
+    expect(programs.length).toBeGreaterThanOrEqual(4);
+    for (const program of programs) expect(program).toMatch(/^import .* from "/m);
+    expect(programs.flatMap(promised)).toEqual(["2 { direct: 225, separable: 60 }", "[ 1, 8, 8, 256 ]"]);
+  });
+
+  it.each(programs.map((program, i) => [i + 1, program] as const))("program %i runs", (number, program) => {
+    const file = join(folder, `program-${number}.mjs`);
+    writeFileSync(file, program);
+    const args = [file, "model.onnx", "photo.jpg"];
+    const { status, stdout, stderr } = spawnSync(process.execPath, args, {
+      cwd: folder,
+      encoding: "utf8",
+      timeout: 60_000,
+    });
+    expect([status, stderr]).toEqual([0, ""]);
+    for (const line of promised(program)) expect(stdout.split("\n")).toContain(line);
+  });
+
+  it("the first program has written its file", async () => {
+    expect(existsSync(join(folder, "blurred.png"))).toBe(true);
+    expect(await sharp(join(folder, "blurred.png")).metadata()).toMatchObject({ width: 90, height: 60, channels: 3 });
+  });
+});
