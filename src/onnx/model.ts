@@ -4,11 +4,11 @@ import { createEngine, type Engine } from "../engine.ts";
 import { checkFunction, checkOptions, describe, InvalidArgumentError, UnsupportedError } from "../errors.ts";
 import { GraphProgram, type RunOptions } from "../graph/program.ts";
 import { checkInputs, withInputShapes } from "../graph/run.ts";
-import type { Dimension, Graph, Spec } from "../graph/types.ts";
+import type { Dimension, Graph, Operators, Spec } from "../graph/types.ts";
 import { numbersOf } from "../graph/values.ts";
 import type { Tensor } from "../tensor.ts";
 import { importGraph } from "./import.ts";
-import { operators } from "./ops/index.ts";
+import { loadOperators } from "./ops/load.ts";
 import { ModelProto, TensorProto } from "./schema.ts";
 import { type ExternalFiles, externalLocation } from "./tensors.ts";
 import { decode, encode } from "./wire.ts";
@@ -38,7 +38,8 @@ export class Model {
   /** The message, of which tensors and nodes that nobody changed are views of the bytes that were loaded. */
   readonly proto: ModelProto;
   readonly graph: Graph;
-
+  /** All that compute the graph's nodes. */
+  readonly operators: Operators;
   /** The caller's engine, if there is one. */
   readonly givenEngine: Engine | undefined;
   /** Weights that lie outside the file. */
@@ -52,9 +53,16 @@ export class Model {
   /** What was freed last: new programs take its memory. */
   private freed: Promise<void> = Promise.resolve();
 
-  constructor(proto: ModelProto, graph: Graph, engine?: Engine, externalFiles: ExternalFiles = new Map()) {
+  constructor(
+    proto: ModelProto,
+    graph: Graph,
+    operators: Operators,
+    engine?: Engine,
+    externalFiles: ExternalFiles = new Map(),
+  ) {
     this.proto = proto;
     this.graph = graph;
+    this.operators = operators;
     this.givenEngine = engine;
     this.externalFiles = externalFiles;
   }
@@ -110,7 +118,7 @@ export class Model {
       this.freed = this.free([program]);
     }
     const ready = this.freed.then(() => this.engine());
-    const program = ready.then((engine) => GraphProgram.create(this.graph, operators, specs, engine));
+    const program = ready.then((engine) => GraphProgram.create(this.graph, this.operators, specs, engine));
     this.programs.set(key, program);
     // What failed is tried again at the next run.
     program.catch(() => this.programs.delete(key));
@@ -163,7 +171,7 @@ export async function loadModel(model: Uint8Array | ArrayBuffer | string, option
   const graph = importGraph(proto, files);
   const names = graph.inputs.map(({ name }) => name);
   checkOptions<Record<string, unknown>>("shapes", shapes, names);
-  return new Model(proto, withInputShapes(graph, shapes), engine, files);
+  return new Model(proto, withInputShapes(graph, shapes), await loadOperators(graph), engine, files);
 }
 
 interface Files {
