@@ -1,10 +1,13 @@
 // Builds dist/ from src/: types by tsc, and the entry points with what they share bundled into few files. Two hundred small
-// ones took three times as long to load. Nothing is minified, so that stack traces can be read.
+// ones took three times as long to load. Packages that package.json does not depend on are bundled, too; THIRD-PARTY.txt has
+// their licences. Nothing is minified, so that stack traces can be read.
 import { execFileSync } from "node:child_process";
-import { chmodSync, copyFileSync, rmSync } from "node:fs";
+import { chmodSync, copyFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { build } from "esbuild";
+import { build, type Metafile } from "esbuild";
+import manifest from "../package.json" with { type: "json" };
+import { thirdParty } from "./third-party.ts";
 
 const root = dirname(import.meta.dirname);
 
@@ -14,16 +17,23 @@ export async function buildPackage(outdir: string): Promise<void> {
   const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin", "tsc");
   const types = ["-p", join(root, "tsconfig.build.json"), "--outDir", outdir];
   execFileSync(process.execPath, [tsc, ...types], { stdio: "inherit", cwd: root });
-  await build({
-    ...{ absWorkingDir: join(root, "src"), outbase: ".", outdir, logLevel: "warning" },
-    entryPoints: ["index.ts", "onnx/index.ts", "cli/main.ts"],
-    ...{ bundle: true, splitting: true, packages: "external", external: ["node:*"] },
+  const { metafile } = await build({
+    ...{ absWorkingDir: root, outbase: "src", outdir, logLevel: "warning", metafile: true },
+    entryPoints: ["src/index.ts", "src/onnx/index.ts", "src/cli/main.ts"],
+    ...{ bundle: true, splitting: true, external: ["node:*", ...Object.keys(manifest.dependencies)] },
     ...{ format: "esm", platform: "neutral", target: "es2023" },
     // Beside worker.js, which they start by its place.
     chunkNames: "wasm/[name]-[hash]",
   });
+  writeFileSync(join(outdir, "THIRD-PARTY.txt"), thirdParty(root, filesIn(metafile)));
   copyFileSync(join(root, "src", "wasm", "worker.js"), join(outdir, "wasm", "worker.js"));
   chmodSync(join(outdir, "cli", "main.js"), 0o755);
+}
+
+/** Sources of which something is left. */
+function filesIn({ outputs }: Metafile): string[] {
+  const used = Object.values(outputs).flatMap(({ inputs }) => Object.entries(inputs));
+  return used.filter(([, { bytesInOutput }]) => bytesInOutput > 0).map(([file]) => file);
 }
 
 if (import.meta.main) await buildPackage(join(root, "dist"));
