@@ -1,11 +1,15 @@
-// Builds dist/ from src/: types by tsc, and the entry points with what they share bundled into few files. Two hundred small
-// ones took three times as long to load. Packages that package.json does not depend on are bundled, too; THIRD-PARTY.txt has
-// their licences. Nothing is minified, so that stack traces can be read.
+// Builds dist/ from src/: the entry points with what they share, bundled into few files. Two hundred small ones took three
+// times as long to load. Packages that package.json does not depend on are bundled, too; THIRD-PARTY.txt has their licences.
+// Nothing is minified, so that stack traces can be read. The public faces' types are bundled as well: what is internal would
+// only be more that compilers have to agree on.
 import { execFileSync } from "node:child_process";
-import { chmodSync, copyFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { build, type Metafile } from "esbuild";
+import { rolldown } from "rolldown";
+import { dts } from "rolldown-plugin-dts";
 import manifest from "../package.json" with { type: "json" };
 import { thirdParty } from "./third-party.ts";
 
@@ -14,9 +18,10 @@ const root = dirname(import.meta.dirname);
 /** Makes the package's `dist` folder at `outdir`. */
 export async function buildPackage(outdir: string): Promise<void> {
   rmSync(outdir, { recursive: true, force: true });
-  const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin", "tsc");
-  const types = ["-p", join(root, "tsconfig.build.json"), "--outDir", outdir];
-  execFileSync(process.execPath, [tsc, ...types], { stdio: "inherit", cwd: root });
+  await Promise.all([bundleCode(outdir), bundleTypes(outdir)]);
+}
+
+async function bundleCode(outdir: string): Promise<void> {
   const { metafile } = await build({
     ...{ absWorkingDir: root, outbase: "src", outdir, logLevel: "warning", metafile: true },
     entryPoints: ["src/index.ts", "src/onnx/index.ts", "src/cli/main.ts"],
@@ -28,6 +33,23 @@ export async function buildPackage(outdir: string): Promise<void> {
   writeFileSync(join(outdir, "THIRD-PARTY.txt"), thirdParty(root, filesIn(metafile)));
   copyFileSync(join(root, "src", "wasm", "worker.js"), join(outdir, "wasm", "worker.js"));
   chmodSync(join(outdir, "cli", "main.js"), 0o755);
+}
+
+async function bundleTypes(outdir: string): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "rank1-types-"));
+  try {
+    const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin", "tsc");
+    execFileSync(process.execPath, [tsc, "-p", "tsconfig.build.json", "--outDir", folder], {
+      stdio: "inherit",
+      cwd: root,
+    });
+    const input = { index: join(folder, "index.d.ts"), "onnx/index": join(folder, "onnx", "index.d.ts") };
+    // The generator would make declarations; these are made.
+    const bundle = await rolldown({ input, plugins: [dts({ dtsOnly: true, generator: "oxc", tsconfig: false })] });
+    await bundle.write({ dir: outdir, entryFileNames: "[name].d.ts", chunkFileNames: "types.d.ts" });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
 
 /** Sources of which something is left. */

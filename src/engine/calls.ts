@@ -2,9 +2,12 @@
 import { checkFunction, describe, InvalidArgumentError } from "../errors.ts";
 import type { RunOptions } from "../run/stage.ts";
 import { type CheckedImage, type ImageArray, type ImageDType, imageDTypeOf, newArray } from "../tensor.ts";
+import type { Signal } from "./platform.ts";
 
-export interface CallOptions extends RunOptions {
-  signal?: AbortSignal;
+export interface CallOptions {
+  signal?: Signal;
+  /** Called now and then with the share that is done, from 0 to 1. */
+  onProgress?: (done: number) => void;
   /** Takes the result: an array of the output's type and exact length, which must not be the input. */
   out?: ImageArray;
 }

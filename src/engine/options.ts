@@ -10,6 +10,7 @@ import {
 } from "../errors.ts";
 import { type Backend, type Choice, chooseMachine } from "../run/choose.ts";
 import { type Verdict, verdictNames } from "../run/wasm.ts";
+import type { WebWorker } from "./platform.ts";
 
 export interface Limits {
   /** Largest width or height of a picture, in pixels. */
@@ -46,7 +47,7 @@ export interface EngineOptions {
   maxMemory?: number;
   limits?: Partial<Limits>;
   /** Makes the worker, for pages that cannot load worker.js from beside the module. */
-  createWorker?: () => Worker;
+  createWorker?: () => WebWorker;
 }
 
 export type Planning = "predicted" | "measured";

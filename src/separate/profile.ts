@@ -1,5 +1,6 @@
 // Profiles of machines, by which a rewritten network is timed without running it: measured on one, checked and used on
 // another. So a model can be separated for a phone.
+import type { Signal } from "../engine/platform.ts";
 import { createEngine, type Engine } from "../engine.ts";
 import { checkNumber, checkOptions, describe, InvalidArgumentError } from "../errors.ts";
 import { solvePositive } from "../factor/cholesky.ts";
@@ -27,7 +28,7 @@ export function checkProfile(given: MachineProfile): MachineProfile {
 export interface MeasureProfileOptions {
   /** What to call the machine. */
   name?: string;
-  signal?: AbortSignal;
+  signal?: Signal;
   /** Called with the share that is done, 0 to 1. */
   onProgress?: (done: number) => void;
 }
