@@ -15,6 +15,9 @@ import { thirdParty } from "./third-party.ts";
 
 const root = dirname(import.meta.dirname);
 
+/** What package.json exports; tsconfig.build.json names them, too. */
+const faces = ["index", "onnx/index"];
+
 /** Makes the package's `dist` folder at `outdir`. */
 export async function buildPackage(outdir: string): Promise<void> {
   rmSync(outdir, { recursive: true, force: true });
@@ -24,7 +27,7 @@ export async function buildPackage(outdir: string): Promise<void> {
 async function bundleCode(outdir: string): Promise<void> {
   const { metafile } = await build({
     ...{ absWorkingDir: root, outbase: "src", outdir, logLevel: "warning", metafile: true },
-    entryPoints: ["src/index.ts", "src/onnx/index.ts", "src/cli/main.ts"],
+    entryPoints: [...faces, "cli/main"].map((entry) => `src/${entry}.ts`),
     ...{ bundle: true, splitting: true, external: ["node:*", ...Object.keys(manifest.dependencies)] },
     ...{ format: "esm", platform: "neutral", target: "es2023" },
     // Beside worker.js, which they start by its place.
@@ -43,7 +46,7 @@ async function bundleTypes(outdir: string): Promise<void> {
       stdio: "inherit",
       cwd: root,
     });
-    const input = { index: join(folder, "index.d.ts"), "onnx/index": join(folder, "onnx", "index.d.ts") };
+    const input = Object.fromEntries(faces.map((face) => [face, join(folder, `${face}.d.ts`)]));
     // The generator would make declarations; these are made.
     const bundle = await rolldown({ input, plugins: [dts({ dtsOnly: true, generator: "oxc", tsconfig: false })] });
     await bundle.write({ dir: outdir, entryFileNames: "[name].d.ts", chunkFileNames: "types.d.ts" });
