@@ -1,6 +1,6 @@
 // Says what a picture shows: `node examples/classify.ts resnet20-cifar10.onnx picture.jpg`
+import { imageToTensor, loadModel } from "rank1/onnx";
 import sharp from "sharp";
-import { imageToTensor, loadModel } from "../src/onnx/index.ts";
 
 const [file, picture] = process.argv.slice(2);
 const { data, info } = await sharp(picture).removeAlpha().raw().toBuffer({ resolveWithObject: true });

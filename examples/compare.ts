@@ -1,8 +1,8 @@
 // Doubles a photograph with waifu2x as it is and as `rank1 separate` made it, and writes both pictures and their difference:
 // `node examples/compare.ts waifu2x-scale2.onnx separated.onnx photo.png`. Of a photograph whose true double is known, give
 // that as the fourth: what both lose against it is printed.
-import { createEngine } from "../src/index.ts";
-import { loadModel } from "../src/onnx/index.ts";
+import { createEngine } from "rank1";
+import { loadModel } from "rank1/onnx";
 import { double, type Picture, readPhoto, writePicture } from "./tiles.ts";
 
 const [original, separated, photo, truth] = process.argv.slice(2) as [string, string, string, string?];

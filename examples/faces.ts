@@ -1,7 +1,7 @@
 // Finds the faces of a photograph with UltraFace and draws them: `node examples/faces.ts ultraface-rfb-320.onnx group.jpg faces.png`
+import { createEngine } from "rank1";
+import { imageToTensor, loadModel } from "rank1/onnx";
 import sharp from "sharp";
-import { createEngine } from "../src/index.ts";
-import { imageToTensor, loadModel } from "../src/onnx/index.ts";
 
 interface Box {
   score: number;

@@ -1,5 +1,5 @@
 // Layers of a network: a depthwise separable convolution, called, and then prepared. `node examples/layers.ts`
-import { createEngine, explain } from "../src/index.ts";
+import { createEngine, explain } from "rank1";
 
 const engine = await createEngine();
 

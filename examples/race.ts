@@ -1,8 +1,8 @@
 // Times models side by side on one thread, in turns, and says how much faster each is than the first:
 // `node examples/race.ts model.onnx separated.onnx`, or with 16 inputs at once: `BATCH=16 node examples/race.ts …`.
 import { basename } from "node:path";
-import { createEngine } from "../src/index.ts";
-import { loadModel, type Model } from "../src/onnx/index.ts";
+import { createEngine } from "rank1";
+import { loadModel, type Model } from "rank1/onnx";
 
 const files = process.argv.slice(2);
 const batch = Number(process.env.BATCH ?? 1);

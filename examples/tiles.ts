@@ -1,6 +1,6 @@
 // Doubles a photograph with waifu2x, tile by tile: what upscale.ts and compare.ts share.
+import type { Model } from "rank1/onnx";
 import sharp from "sharp";
-import type { Model } from "../src/onnx/index.ts";
 
 export interface Picture {
   width: number;

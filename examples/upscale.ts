@@ -1,6 +1,6 @@
 // Doubles a photograph with waifu2x, tile by tile: `node examples/upscale.ts waifu2x-scale2.onnx photo.jpg doubled.png`
-import { createEngine } from "../src/index.ts";
-import { loadModel } from "../src/onnx/index.ts";
+import { createEngine } from "rank1";
+import { loadModel } from "rank1/onnx";
 import { double, readPhoto, writePicture } from "./tiles.ts";
 
 const [model, photo, output] = process.argv.slice(2) as [string, string, string];

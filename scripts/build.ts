@@ -1,29 +1,64 @@
-// Builds dist/ from src/: types by tsc, and the entry points with what they share bundled into few files. Two hundred small
-// ones took three times as long to load. Nothing is minified, so that stack traces can be read.
+// Builds dist/ from src/: the entry points with what they share, bundled into few files. Two hundred small ones took three
+// times as long to load. Packages that package.json does not depend on are bundled, too; THIRD-PARTY.txt has their licences.
+// Nothing is minified, so that stack traces can be read. The public faces' types are bundled as well: what is internal would
+// only be more that compilers have to agree on.
 import { execFileSync } from "node:child_process";
-import { chmodSync, copyFileSync, rmSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { build } from "esbuild";
+import { build, type Metafile } from "esbuild";
+import { rolldown } from "rolldown";
+import { dts } from "rolldown-plugin-dts";
+import manifest from "../package.json" with { type: "json" };
+import { thirdParty } from "./third-party.ts";
 
 const root = dirname(import.meta.dirname);
+
+/** What package.json exports; tsconfig.build.json names them, too. */
+const faces = ["index", "onnx/index"];
 
 /** Makes the package's `dist` folder at `outdir`. */
 export async function buildPackage(outdir: string): Promise<void> {
   rmSync(outdir, { recursive: true, force: true });
-  const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin", "tsc");
-  const types = ["-p", join(root, "tsconfig.build.json"), "--outDir", outdir];
-  execFileSync(process.execPath, [tsc, ...types], { stdio: "inherit", cwd: root });
-  await build({
-    ...{ absWorkingDir: join(root, "src"), outbase: ".", outdir, logLevel: "warning" },
-    entryPoints: ["index.ts", "onnx/index.ts", "cli/main.ts"],
-    ...{ bundle: true, splitting: true, packages: "external", external: ["node:*"] },
+  await Promise.all([bundleCode(outdir), bundleTypes(outdir)]);
+}
+
+async function bundleCode(outdir: string): Promise<void> {
+  const { metafile } = await build({
+    ...{ absWorkingDir: root, outbase: "src", outdir, logLevel: "warning", metafile: true },
+    entryPoints: [...faces, "cli/main"].map((entry) => `src/${entry}.ts`),
+    ...{ bundle: true, splitting: true, external: ["node:*", ...Object.keys(manifest.dependencies)] },
     ...{ format: "esm", platform: "neutral", target: "es2023" },
     // Beside worker.js, which they start by its place.
     chunkNames: "wasm/[name]-[hash]",
   });
-  copyFileSync(join(root, "src", "wasm", "worker.js"), join(outdir, "wasm", "worker.js"));
+  writeFileSync(join(outdir, "THIRD-PARTY.txt"), thirdParty(root, filesIn(metafile)));
+  copyFileSync(join(root, "src", "backend", "wasm", "worker.js"), join(outdir, "wasm", "worker.js"));
   chmodSync(join(outdir, "cli", "main.js"), 0o755);
+}
+
+async function bundleTypes(outdir: string): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "rank1-types-"));
+  try {
+    const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin", "tsc");
+    execFileSync(process.execPath, [tsc, "-p", "tsconfig.build.json", "--outDir", folder], {
+      stdio: "inherit",
+      cwd: root,
+    });
+    const input = Object.fromEntries(faces.map((face) => [face, join(folder, `${face}.d.ts`)]));
+    // The generator would make declarations; these are made.
+    const bundle = await rolldown({ input, plugins: [dts({ dtsOnly: true, generator: "oxc", tsconfig: false })] });
+    await bundle.write({ dir: outdir, entryFileNames: "[name].d.ts", chunkFileNames: "types.d.ts" });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** Sources of which something is left. */
+function filesIn({ outputs }: Metafile): string[] {
+  const used = Object.values(outputs).flatMap(({ inputs }) => Object.entries(inputs));
+  return used.filter(([, { bytesInOutput }]) => bytesInOutput > 0).map(([file]) => file);
 }
 
 if (import.meta.main) await buildPackage(join(root, "dist"));

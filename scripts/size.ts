@@ -1,57 +1,85 @@
-// What rank1 adds to a page: the public face and its worker, both with what runs models, and with all that there is, each
-// bundled, minified and gzipped.
+// What rank1 adds to a page: the public face and its worker, and both with models; each bundled, minified and gzipped.
+// "At first" is what loads before anything is called; "in all", with the parts that load when a model or a call asks for them.
 // Exits with 1 where a sum is above its budget.
 import { basename, dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 
-/** Bytes of all parts together, gzipped: of filters and layers, of running models as well, and of what separates them, too. */
-export const budgets = { filters: 66_000, models: 97_000, all: 124_000 };
+/**
+ * Gzipped bytes: of filters and layers (the goal is 60,000), of these and models at first, and of all that there is. A
+ * budget of a size that is above its goal is that size, rounded up.
+ */
+export const budgets = { core: 66_000, models: 95_000, all: 124_000 };
 
 export interface Part {
   name: string;
   minified: number;
   gzipped: number;
+  /** Loaded only when something asks for it. */
+  later: boolean;
 }
 
 const source = join(dirname(import.meta.dirname), "src");
-const options = {
-  bundle: true,
-  minify: true,
-  format: "esm",
-  write: false,
-  outdir: "bundle",
-  logLevel: "error",
-} as const;
 
-/** Sizes in bytes: index.js and worker.js, and index.js with models as models.js, with everything as all.js. */
-export async function measure(): Promise<{ parts: Part[]; filters: number; models: number; all: number }> {
-  const entryPoints = [join(source, "index.ts"), join(source, "wasm", "worker.js")];
-  const whole = 'export * from "./index.ts";';
-  const models = `${whole} export { loadModel, inspectModel, explainModel, imageToTensor, saveModel } from "./onnx/index.ts";`;
-  const all = `${whole} export * from "./onnx/index.ts";`;
-  const bundles = [
-    await build({ entryPoints, ...options }),
-    await build({ stdin: { contents: models, resolveDir: source }, ...options, external: ["./separate.ts"] }),
-    await build({ stdin: { contents: all, resolveDir: source }, ...options }),
-  ];
-  const files = bundles.flatMap(({ outputFiles }) => outputFiles);
-  const parts = files.map(({ path, contents }, i) => {
-    const name = basename(path).replace("stdin", i === files.length - 1 ? "all" : "models");
-    return { name, minified: contents.length, gzipped: gzipSync(contents, { level: 9 }).length };
+/** The files of a page that imports everything from some modules. */
+async function bundle(...modules: string[]): Promise<Part[]> {
+  const contents = modules.map((module) => `export * from "${module}";`).join("");
+  const { outputFiles, metafile } = await build({
+    ...{ stdin: { contents, resolveDir: source }, absWorkingDir: source, outdir: "bundle" },
+    ...{ bundle: true, minify: true, splitting: true, format: "esm", write: false, metafile: true, logLevel: "error" },
+    ...{ entryNames: "index", chunkNames: "[name]-[hash]" },
   });
-  const sizes = parts.map(({ gzipped }) => gzipped) as [number, number, number, number];
-  const [index, worker, withModels, everything] = sizes;
-  return { parts, filters: index + worker, models: withModels + worker, all: everything + worker };
+  const first = new Set(["bundle/index.js"]);
+  for (const path of first)
+    for (const { kind, path: target } of metafile.outputs[path]!.imports)
+      if (kind === "import-statement") first.add(target);
+  return outputFiles.map(({ path, contents }) =>
+    partOf(basename(path), contents, !first.has(`bundle/${basename(path)}`)),
+  );
+}
+
+function partOf(name: string, contents: Uint8Array, later: boolean): Part {
+  return { name, minified: contents.length, gzipped: gzipSync(contents, { level: 9 }).length, later };
+}
+
+const sum = (parts: readonly Part[]): number => parts.reduce((total, { gzipped }) => total + gzipped, 0);
+
+export interface Sizes {
+  core: Part[];
+  models: Part[];
+}
+
+/** The files of both pages. Each has a worker. */
+export async function measure(): Promise<Sizes> {
+  const { outputFiles } = await build({
+    ...{
+      entryPoints: [join(source, "backend", "wasm", "worker.js")],
+      format: "esm",
+      minify: true,
+      bundle: true,
+      write: false,
+    },
+  });
+  const worker = partOf("worker.js", outputFiles[0]!.contents, false);
+  return {
+    core: [...(await bundle("./index.ts")), worker],
+    models: [...(await bundle("./index.ts", "./onnx/index.ts")), worker],
+  };
+}
+
+/** Gzipped bytes of what {@link budgets} names. */
+export function sums({ core, models }: Sizes): typeof budgets {
+  return { core: sum(core), models: sum(models.filter(({ later }) => !later)), all: sum(models) };
 }
 
 if (import.meta.main) {
-  const { parts, ...sums } = await measure();
-  for (const part of parts) {
-    console.log(`${part.name.padEnd(9)} ${part.minified} bytes minified, ${part.gzipped} gzipped`);
+  const sizes = await measure();
+  for (const [page, parts] of Object.entries(sizes)) {
+    for (const { name, minified, gzipped, later } of parts)
+      console.log(`${page}: ${name} ${minified} bytes minified, ${gzipped} gzipped${later ? ", when asked for" : ""}`);
   }
-  for (const name of ["filters", "models", "all"] as const) {
-    console.log(`${name.padEnd(9)} ${sums[name]} of ${budgets[name]} bytes`);
-    if (sums[name] > budgets[name]) process.exitCode = 1;
+  for (const [name, bytes] of Object.entries(sums(sizes)) as [keyof typeof budgets, number][]) {
+    console.log(`${name} ${bytes} of ${budgets[name]} bytes`);
+    if (bytes > budgets[name]) process.exitCode = 1;
   }
 }

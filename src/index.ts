@@ -1,6 +1,6 @@
 // The public face of filters and layers: exports only.
 
-export type { Verdict } from "./backend/wasm/kernels.ts";
+export type { Verdict } from "./backend/backend.ts";
 export type { CallOptions } from "./engine/calls.ts";
 export { createEngine, type Engine } from "./engine/engine.ts";
 export type { LayerCallOptions, LayerRunOptions, LayerTensors, PreparedLayer } from "./engine/layers.ts";

@@ -16,10 +16,18 @@ export function premultiply(row: Numbers, at: number, count: number, channels: n
   }
 }
 
-const rangeFor = (dtype: ImageDType): readonly [number, number] => (dtype === "f32" ? [-Infinity, Infinity] : rangeOf[dtype]);
+const rangeFor = (dtype: ImageDType): readonly [number, number] =>
+  dtype === "f32" ? [-Infinity, Infinity] : rangeOf[dtype];
 
 /** Alpha of `count` elements of the target, from `at` on, is the source's, saturated. */
-export function keepAlpha(target: Numbers, dtype: ImageDType, source: Numbers, channels: number, at: number, count: number): void {
+export function keepAlpha(
+  target: Numbers,
+  dtype: ImageDType,
+  source: Numbers,
+  channels: number,
+  at: number,
+  count: number,
+): void {
   const [low, high] = rangeFor(dtype);
   for (let i = at + channels - 1; i < at + count; i += channels) target[i] = Math.min(high, Math.max(low, source[i]!));
 }

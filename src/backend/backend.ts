@@ -6,6 +6,11 @@ import type { ImageArray, ImageDType, TypedArray } from "../tensor.ts";
 import type { Schedule } from "./margins.ts";
 import type { Abortable } from "./slices.ts";
 
+/** What became of a kernel in wide mode. */
+export const verdictNames = ["wide", "narrow: results differ"] as const;
+/** What became of a kernel in wide mode: it runs wide, or its results differed and its 128-bit twin runs. */
+export type Verdict = (typeof verdictNames)[number];
+
 /** Weights by the id of the constant that holds them. */
 export type Weights = ReadonlyMap<string, LayerWeights>;
 
@@ -75,9 +80,17 @@ export interface Program {
   readonly bytes: number;
   /** One run at a time on a backend. */
   run(inputs: Bindings, outputs: Bindings, options?: RunOptions): Promise<void>;
+  /**
+   * Runs at once and blocks this thread: inputs are written, and results read, where they stand, by whoever is given their
+   * rows. Only of values without margins and padding.
+   */
+  runSync?(inputs: Rooms, outputs: Rooms): void;
   /** Gives its memory back, once; later runs are refused. */
   dispose(): void;
 }
+
+/** What fills or reads the rows of values, by id. */
+export type Rooms = ReadonlyMap<string, (room: TypedArray) => void>;
 
 /** Data inside a backend: what lies there is neither copied in nor out when a program reads or writes it. */
 export interface Value {
@@ -97,6 +110,8 @@ export interface Backend {
   /** Threads that work, the caller's included. */
   readonly threads: number;
   compile(plan: BackendPlan, weights: Weights): Promise<Program>;
+  /** {@link compile} at once, where nothing has to be waited for. */
+  compileSync?(plan: BackendPlan, weights: Weights): Program;
   alloc(spec: { shape: readonly number[]; dtype: ImageDType }): Value;
   /** Bytes of memory taken so far. */
   bytes(): number;

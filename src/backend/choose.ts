@@ -1,11 +1,11 @@
 // Which backend an engine gets, and why.
 import { UnsupportedError } from "../errors.ts";
-import type { Backend } from "./backend.ts";
+import type { Backend, Verdict } from "./backend.ts";
 import { ReferenceBackend } from "./reference/backend.ts";
 import { WasmBackend } from "./wasm/backend.ts";
 import { detectFeatures } from "./wasm/features.ts";
 import { hardwareThreads } from "./wasm/host.ts";
-import type { Verdict } from "./wasm/kernels.ts";
+
 import { wideSupport } from "./wasm/wide.ts";
 
 export type BackendName = "auto" | "wasm" | "webgpu" | "reference";

@@ -211,7 +211,12 @@ export class ModuleBuilder {
       calls = true;
       return this.indexOf(callee);
     });
-    this.functions.set(name, { params: f.params, results, code, portable: () => (calls ? flatten(tree, this.codeOf) : code) });
+    this.functions.set(name, {
+      params: f.params,
+      results,
+      code,
+      portable: () => (calls ? flatten(tree, this.codeOf) : code),
+    });
   }
 
   /** Calls a function that is imported or was defined before. */

@@ -1,12 +1,21 @@
 // What the calls of an engine have in common: their options and where results go.
 import { checkFunction, describe, InvalidArgumentError } from "../errors.ts";
-import { type CheckedImage, type ImageArray, type ImageDType, type Image, imageDTypeOf, newArray, type Tensor } from "../tensor.ts";
+import {
+  type CheckedImage,
+  type Image,
+  type ImageArray,
+  type ImageDType,
+  imageDTypeOf,
+  newArray,
+  type Tensor,
+} from "../tensor.ts";
+import type { Signal } from "./platform.ts";
 import { EngineValue } from "./values.ts";
 
 /** How a call runs. */
 export interface CallHooks {
   /** Stops the call, which then rejects with the signal's reason. The engine stays usable. */
-  signal?: AbortSignal;
+  signal?: Signal;
   /** Called now and then with the share that is done, from 0 to 1. */
   onProgress?: (done: number) => void;
 }
@@ -44,7 +53,11 @@ export function checkOut(
     const sides = [x.height, x.width, x.channels].join();
     if (out.dtype !== dtype || out.shape.join() !== sides) throw refuse();
     if (out !== x.data) return out;
-    throw new InvalidArgumentError({ parameter: "out", expected: "another value than the image", received: "the same" });
+    throw new InvalidArgumentError({
+      parameter: "out",
+      expected: "another value than the image",
+      received: "the same",
+    });
   }
   const array = arrayIn(out) as ImageArray;
   if (imageDTypeOf(array) !== dtype || array.length !== length) throw refuse();

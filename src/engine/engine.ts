@@ -1,14 +1,11 @@
 // The engine: owns one backend, the programs made for it, and the queue of calls. The only place where factoring, planning
 // and running meet.
-import type { Binding, Bindings, Program, RunOptions, TargetBinding, Weights } from "../backend/backend.ts";
+import type { BackendPlan, Bindings, Program, RunOptions, Weights } from "../backend/backend.ts";
 import type { Choice } from "../backend/choose.ts";
-import { isOpaque } from "./opaque.ts";
-import type { BackendPlan } from "../backend/backend.ts";
 import type { Abortable } from "../backend/slices.ts";
-import { checkInteger, checkOneOf, checkOptions, describe, InvalidArgumentError, Rank1Error } from "../errors.ts";
+import { checkOneOf, checkOptions, describe, InvalidArgumentError, Rank1Error } from "../errors.ts";
 import type { Filter } from "../factor/filter.ts";
-import { type GradientName, gradientNames, gradientPair, isGradientName } from "../factor/gradients.ts";
-import { tapSum } from "../kernels/filter.ts";
+import { gradientNames, gradientPair, isGradientName } from "../factor/gradients.ts";
 import { solvers, workOf } from "../kernels/table.ts";
 import { type FilterOptions, filterOptionKeys, filterProblem, type PictureSpec } from "../plan/filter-problem.ts";
 import { type LayerKind, type LayerOptions, type LayerShapes, layerProblem } from "../plan/layer-problem.ts";
@@ -18,18 +15,14 @@ import {
   type CheckedImage,
   checkImage,
   checkPicture,
-  checkShape,
   type Image,
   type ImageArray,
-  type ImageDType,
   type ImageLike,
-  imageDTypes,
-  newArray,
   type TensorLike,
 } from "../tensor.ts";
 import { keyOf, ProgramCache } from "./cache.ts";
-import { type CallOptions, callKeys, checkOut, checkRunOptions, type PictureValue, plainView } from "./calls.ts";
-import { angleOf, magnitudeOf } from "./gradient.ts";
+import { type CallOptions, callKeys, checkOut, checkRunOptions } from "./calls.ts";
+import { gradientOf, magnitudeOf } from "./gradient.ts";
 import {
   checkLayerCall,
   checkLayerOut,
@@ -44,6 +37,7 @@ import {
 } from "./layers.ts";
 import { fastestPlan } from "./measured.ts";
 import { type CheckedOptions, checkEngineOptions, type EngineOptions, type Limits, type Planning } from "./options.ts";
+import { isOpaque, type Picture, pictureOf, runFilter } from "./pictures.ts";
 import type {
   EngineInfo,
   FilterCallOptions,
@@ -54,10 +48,7 @@ import type {
   PlanOptions,
   ValueSpec,
 } from "./types.ts";
-import { EngineValue } from "./values.ts";
-
-/** A picture as filters take it: the caller's, or a value of three sides in the engine. */
-type Picture = CheckedImage | PictureValue;
+import { checkValueSpec, EngineValue } from "./values.ts";
 
 /** A plan and its key among the programs. */
 interface PlannedFilter {
@@ -154,11 +145,7 @@ export class Engine {
    *
    * @throws InvalidArgumentError, LimitError: before anything runs. The signal's reason where it fires.
    */
-  filter(
-    image: ImageLike | EngineValue,
-    filter: Filter,
-    options: FilterCallOptions & IntoValue,
-  ): Promise<EngineValue>;
+  filter(image: ImageLike | EngineValue, filter: Filter, options: FilterCallOptions & IntoValue): Promise<EngineValue>;
   filter(image: ImageLike | EngineValue, filter: Filter, options?: FilterCallOptions): Promise<Image>;
   async filter(
     image: ImageLike | EngineValue,
@@ -166,13 +153,16 @@ export class Engine {
     options?: FilterCallOptions,
   ): Promise<Image | EngineValue> {
     const given = checkOptions<FilterCallOptions>("options", options, [...filterOptionKeys, ...callKeys, "strategy"]);
-    const x = this.checkPicture(image);
+    const x = pictureOf(image, this.limits);
     const { out, signal, onProgress, strategy, ...filterOptions } = given;
     checkRunOptions(given);
     const gradient = isGradientName(filter);
     // A gradient's options are those of its first derivative: planned for the checks alone.
     const planned = this.planFilter(x, gradient ? gradientPair(filter)[0] : filter, filterOptions, strategy);
-    if (gradient) return this.magnitude(x, filter, given);
+    if (gradient) {
+      const source = x.data instanceof EngineValue ? x.data : (x as CheckedImage);
+      return magnitudeOf((filter, options) => this.filter(source, filter, options), x, gradientPair(filter), given);
+    }
     const target = checkOut(out, x, planned.plan.problem.y.dtype);
     return this.enqueue(signal, async (signal) => {
       const { alpha } = planned.plan.problem as FilterProblem;
@@ -214,23 +204,8 @@ export class Engine {
     const { filter = "sobel", out, ...rest } = checkOptions<GradientOptions>("options", options, keys);
     const x = checkImage("image", image, this.limits);
     checkRunOptions(rest);
-    const given = checkOptions<NonNullable<GradientOptions["out"]>>("out", out, ["gx", "gy", "magnitude", "angle"]);
-    const [magnitude, angle] = [given.magnitude, given.angle].map((one) => checkOut(one, x, "f32") as Float32Array) as [
-      ...[Float32Array, Float32Array],
-    ];
-    const outs = [given.gx, given.gy] as const;
-    const [gx, gy] = await this.derivatives(x, checkOneOf("filter", filter, gradientNames), rest, outs);
-    const like = (data: ImageArray): Image => ({ width: x.width, height: x.height, channels: x.channels, data });
-    const finish = { denominator: 1, gain: 1, offset: 0 };
-    await magnitudeOf(
-      { gx: gx.data, gy: gy.data, channels: x.channels, alpha: false },
-      finish,
-      "f32",
-      magnitude,
-      rest.signal,
-    );
-    await angleOf(gx.data, gy.data, angle, rest.signal);
-    return { gx, gy, magnitude: like(magnitude), angle: like(angle) };
+    const pair = gradientPair(checkOneOf("filter", filter, gradientNames));
+    return gradientOf((filter, options) => this.filter(x, filter, options), x, pair, rest, out);
   }
 
   /**
@@ -244,7 +219,7 @@ export class Engine {
     const { out, signal, onProgress } = checkOptions<CallOptions>("options", options, callKeys);
     checkRunOptions({ signal, onProgress });
     const { problem } = checkPlan(plan);
-    const x = this.checkPicture(image);
+    const x = pictureOf(image, this.limits);
     const [received, expected] = [[x.height, x.width, x.channels].join(" x "), problem.x.shape.join(" x ")];
     if (received !== expected || x.dtype !== problem.x.dtype) {
       const describeOne = (shape: string, dtype: string): string => `${shape} (height x width x channels) of ${dtype}`;
@@ -374,68 +349,7 @@ export class Engine {
     key?: string,
   ): Promise<Image | EngineValue> {
     const program = await this.programs.of(key ?? keyOf(plan), () => this.choice.backend.compile(plan, new Map()));
-    const { window, alpha, y, gain, offset } = plan.problem as FilterProblem;
-    const { width, height, channels, dtype } = x;
-    const source: Binding = {
-      ...{ kind: "source", width, height, channels, dtype, alpha },
-      ...{ border: window.border, borderValue: window.borderValue, data: viewOrValue(x.data) },
-    };
-    const target: TargetBinding = {
-      ...{ kind: "target", data: viewOrValue(out), dtype: y.dtype, alpha, source, offset },
-      gain: gain * tapSum(plan.problem as FilterProblem),
-    };
-    await program.run([["x", source]], [["y", target]], options);
-    return out instanceof EngineValue ? out : { width, height, channels, data: out };
-  }
-
-  /** The caller's picture, or a value of this engine that is one. */
-  private checkPicture(image: ImageLike | EngineValue): Picture {
-    if (!(image instanceof EngineValue)) return checkImage("image", image, this.limits);
-    const { shape, dtype } = image;
-    const [height, width, channels] = shape as [number, number, number];
-    if (shape.length === 3 && channels <= 4) return { width, height, channels, dtype, data: image, knownAlpha: false };
-    const [expected, received] = ["a value of [height, width, 1 to 4 channels]", `[${shape.join(", ")}]`];
-    throw new InvalidArgumentError({ parameter: "image", expected, received });
-  }
-
-  private async magnitude(
-    x: Picture,
-    name: GradientName,
-    options: FilterCallOptions,
-  ): Promise<Image | EngineValue> {
-    const { out, output, gain = 1, offset = 0, ...rest } = options;
-    const dtype = output === undefined ? x.dtype : checkOneOf("output", output, ["u8", "u16", "i16", "f32"] as const);
-    const target = checkOut(out, x, dtype);
-    const data = target instanceof EngineValue ? newArray(dtype, x.width * x.height * x.channels) : target;
-    const alpha = rest.alpha !== undefined ? rest.alpha !== "none" : (x.knownAlpha ?? false);
-    const [gx, gy] = await this.derivatives(x, name, { ...rest, alpha: alpha ? "keep" : "none" });
-    const { channels } = x;
-    await magnitudeOf(
-      { gx: gx.data, gy: gy.data, channels, alpha },
-      { denominator: 1, gain, offset },
-      dtype,
-      data,
-      rest.signal,
-    );
-    if (!(target instanceof EngineValue)) return { width: x.width, height: x.height, channels, data };
-    await target.write(data);
-    return target;
-  }
-
-  private async derivatives(
-    x: Picture,
-    name: GradientName,
-    options: FilterCallOptions,
-    outs: readonly [FilterCallOptions["out"], FilterCallOptions["out"]] = [undefined, undefined],
-  ): Promise<[Image, Image]> {
-    const [first, second] = gradientPair(name);
-    const image = x.data instanceof EngineValue ? x.data : (x as CheckedImage);
-    const half = (from: number): FilterCallOptions => ({
-      ...options,
-      out: outs[from === 0 ? 0 : 1],
-      onProgress: options.onProgress && ((done) => options.onProgress!(from + done / 2)),
-    });
-    return [await this.filter(image, first, half(0)), await this.filter(image, second, half(0.5))];
+    return runFilter(program, plan.problem as FilterProblem, x, out, options);
   }
 
   /** One call at a time, in order. */
@@ -454,19 +368,6 @@ export class Engine {
     this.queue = next.catch(() => {});
     return next;
   }
-}
-
-const viewOrValue = (data: ImageArray | EngineValue) => (data instanceof EngineValue ? data.inner : plainView(data));
-
-function checkValueSpec(spec: unknown): { shape: number[]; dtype: ImageDType } {
-  const keys = ["width", "height", "channels", "shape", "dtype"] as const;
-  const { width, height, channels, shape, dtype } = checkOptions<Record<(typeof keys)[number], unknown>>("spec", spec, keys);
-  const side = (name: string, value: unknown): number => checkInteger(`spec.${name}`, value, { min: 1 });
-  const sides =
-    shape === undefined
-      ? [side("height", height), side("width", width), side("channels", channels)]
-      : checkShape("spec.shape", shape, Array.isArray(shape) ? Math.max(1, shape.length) : 1);
-  return { shape: sides, dtype: checkOneOf("spec.dtype", dtype ?? (shape === undefined ? "u8" : "f32"), imageDTypes) };
 }
 
 function checkProblem(problem: Problem, makers: string, excluded?: Problem["kind"]): void {

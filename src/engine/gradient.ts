@@ -1,35 +1,84 @@
-// From two derivatives to magnitude and angle, in slices on the caller's thread.
+// Gradients: two derivatives of a picture by an engine's filters, then magnitude and angle in slices on the caller's thread.
+import { inSlices } from "../backend/slices.ts";
+import { checkOneOf, checkOptions } from "../errors.ts";
+import type { Filter } from "../factor/filter.ts";
 import { finishValue } from "../kernels/taps/reference.ts";
 import type { Finish } from "../plan/types.ts";
-import type { ImageArray, ImageDType } from "../tensor.ts";
-import { inSlices } from "../backend/slices.ts";
+import { type CheckedImage, type Image, type ImageArray, imageDTypes, newArray } from "../tensor.ts";
+import { checkOut } from "./calls.ts";
+import type { Picture } from "./pictures.ts";
+import type { FilterCallOptions, Gradient, GradientOptions } from "./types.ts";
+import { EngineValue } from "./values.ts";
 
-function eachElement(count: number, signal: AbortSignal | undefined, put: (i: number) => void): Promise<boolean> {
-  return inSlices(count, signal, (from, to) => {
-    for (let i = from; i < to; i++) put(i);
-    return true;
+/** The engine's filter on the picture in question. */
+type FilterCall = (filter: Filter, options: FilterCallOptions) => Promise<Image>;
+type Pair = readonly [Filter, Filter];
+
+const plain: Finish = { denominator: 1, gain: 1, offset: 0 };
+
+/** Both derivatives, their magnitude and their angle: atan2(gy, gx), 0 where the picture grows brighter to the right. */
+export async function gradientOf(
+  filter: FilterCall,
+  x: CheckedImage,
+  pair: Pair,
+  options: FilterCallOptions,
+  out: GradientOptions["out"],
+): Promise<Gradient> {
+  const given = checkOptions<NonNullable<GradientOptions["out"]>>("out", out, ["gx", "gy", "magnitude", "angle"]);
+  const [magnitude, angle] = [given.magnitude, given.angle].map((one) => checkOut(one, x, "f32") as Float32Array);
+  const [gx, gy] = await derivatives(filter, pair, options, [given.gx, given.gy]);
+  const like = (data: ImageArray): Image => ({ width: x.width, height: x.height, channels: x.channels, data });
+  const { signal } = options;
+  await eachElement(x.data.length, signal, (i) => {
+    magnitude![i] = Math.sqrt(gx.data[i]! * gx.data[i]! + gy.data[i]! * gy.data[i]!);
+    angle![i] = Math.atan2(gy.data[i]!, gx.data[i]!);
   });
+  return { gx, gy, magnitude: like(magnitude!), angle: like(angle!) };
 }
 
 /** gain · √(gx² + gy²) + offset, rounded and saturated; an alpha channel (the last) is taken from gx as it is. */
 export async function magnitudeOf(
-  { gx, gy, channels, alpha }: { gx: ImageArray; gy: ImageArray; channels: number; alpha: boolean },
-  finish: Finish,
-  dtype: ImageDType,
-  out: ImageArray,
-  signal?: AbortSignal,
-): Promise<void> {
-  const keep: Finish = { denominator: 1, gain: 1, offset: 0 };
-  await eachElement(out.length, signal, (i) => {
+  filter: FilterCall,
+  x: Picture,
+  pair: Pair,
+  options: FilterCallOptions,
+): Promise<Image | EngineValue> {
+  const { out, output, gain = 1, offset = 0, ...rest } = options;
+  const { width, height, channels } = x;
+  const dtype = output === undefined ? x.dtype : checkOneOf("output", output, imageDTypes);
+  const target = checkOut(out, x, dtype);
+  const data = target instanceof EngineValue ? newArray(dtype, width * height * channels) : target;
+  const alpha = rest.alpha !== undefined ? rest.alpha !== "none" : (x.knownAlpha ?? false);
+  const [gx, gy] = (await derivatives(filter, pair, { ...rest, alpha: alpha ? "keep" : "none" })).map((d) => d.data);
+  const finish = { denominator: 1, gain, offset };
+  await eachElement(data.length, rest.signal, (i) => {
     const isAlpha = alpha && i % channels === channels - 1;
-    const value = isAlpha ? gx[i]! : Math.sqrt(gx[i]! * gx[i]! + gy[i]! * gy[i]!);
-    out[i] = finishValue(value, isAlpha ? keep : finish, dtype);
+    const value = isAlpha ? gx![i]! : Math.sqrt(gx![i]! * gx![i]! + gy![i]! * gy![i]!);
+    data[i] = finishValue(value, isAlpha ? plain : finish, dtype);
   });
+  if (!(target instanceof EngineValue)) return { width, height, channels, data };
+  await target.write(data);
+  return target;
 }
 
-/** atan2(gy, gx) in radians, from −π to π: 0 where the picture grows brighter to the right. */
-export async function angleOf(gx: ImageArray, gy: ImageArray, out: Float32Array, signal?: AbortSignal): Promise<void> {
-  await eachElement(out.length, signal, (i) => {
-    out[i] = Math.atan2(gy[i]!, gx[i]!);
+async function derivatives(
+  filter: FilterCall,
+  pair: Pair,
+  options: FilterCallOptions,
+  outs: readonly FilterCallOptions["out"][] = [],
+): Promise<[Image, Image]> {
+  const half = (index: 0 | 1): Promise<Image> =>
+    filter(pair[index], {
+      ...options,
+      out: outs[index],
+      onProgress: options.onProgress && ((done) => options.onProgress!((index + done) / 2)),
+    });
+  return [await half(0), await half(1)];
+}
+
+function eachElement(count: number, signal: FilterCallOptions["signal"], put: (i: number) => void): Promise<boolean> {
+  return inSlices(count, signal, (from, to) => {
+    for (let i = from; i < to; i++) put(i);
+    return true;
   });
 }

@@ -1,7 +1,7 @@
 // What an engine is made of: its options, checked before anything is started.
 
+import { type Verdict, verdictNames } from "../backend/backend.ts";
 import { type BackendName, type Choice, chooseBackend } from "../backend/choose.ts";
-import { type Verdict, verdictNames } from "../backend/wasm/kernels.ts";
 import {
   checkBoolean,
   checkFunction,
@@ -11,6 +11,7 @@ import {
   describe,
   InvalidArgumentError,
 } from "../errors.ts";
+import type { WebWorker } from "./platform.ts";
 
 /** What an engine refuses as too large, before it takes any memory. */
 export interface Limits {
@@ -50,7 +51,7 @@ export interface EngineOptions {
   /** Largest sizes. Defaults: sides of 2^20 and 2^30 pixels, filters of 2049 a side. */
   limits?: Partial<Limits>;
   /** Makes the worker, for pages that cannot load worker.js from beside the module. */
-  createWorker?: () => Worker;
+  createWorker?: () => WebWorker;
 }
 
 /** How a filter's plan is chosen: see {@link EngineOptions.planning}. */

@@ -1,5 +1,5 @@
 // What the calls of an engine take and give, and what it says of itself.
-import type { Verdict } from "../backend/wasm/kernels.ts";
+import type { Verdict } from "../backend/backend.ts";
 import type { GradientName } from "../factor/gradients.ts";
 import type { FilterOptions } from "../plan/filter-problem.ts";
 import type { F32Tensor, Image, ImageArray, ImageDType } from "../tensor.ts";

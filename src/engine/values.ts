@@ -1,6 +1,7 @@
 // Values of an engine: data that stays where programs read and write it.
 import type { Value } from "../backend/backend.ts";
-import type { ImageDType, TypedArray } from "../tensor.ts";
+import { checkInteger, checkOneOf, checkOptions } from "../errors.ts";
+import { checkShape, type ImageDType, imageDTypes, type TypedArray } from "../tensor.ts";
 
 type Enqueue = <T>(work: () => Promise<T>) => Promise<T>;
 
@@ -43,3 +44,16 @@ export class EngineValue {
 
 /** What the backend takes: its own value, or the array. */
 export const innerOf = <T>(data: T | EngineValue): T | Value => (data instanceof EngineValue ? data.inner : data);
+
+/** Checks what is given room: sides and element type. */
+export function checkValueSpec(spec: unknown): { shape: number[]; dtype: ImageDType } {
+  const keys = ["width", "height", "channels", "shape", "dtype"] as const;
+  type Given = Record<(typeof keys)[number], unknown>;
+  const { width, height, channels, shape, dtype } = checkOptions<Given>("spec", spec, keys);
+  const side = (name: string, value: unknown): number => checkInteger(`spec.${name}`, value, { min: 1 });
+  const sides =
+    shape === undefined
+      ? [side("height", height), side("width", width), side("channels", channels)]
+      : checkShape("spec.shape", shape, Array.isArray(shape) ? Math.max(1, shape.length) : 1);
+  return { shape: sides, dtype: checkOneOf("spec.dtype", dtype ?? (shape === undefined ? "u8" : "f32"), imageDTypes) };
+}

@@ -1,9 +1,10 @@
 // A network becomes parts: nodes on the host, and plans of many stages that the machine runs in one go. A part's plan holds
 // all layers that need no more of the host than the parts before have given.
+
+import type { DataFormat } from "../backend/backend.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { LayerWeights } from "../kernels/kernel.ts";
 import type { BufferSpec, Cost, Stage } from "../plan/types.ts";
-import type { DataFormat } from "../backend/backend.ts";
 import { joiningRules } from "./joining.ts";
 import { layerRules } from "./lower.ts";
 import type { Lowered, LoweringContext } from "./lowering.ts";
@@ -107,6 +108,5 @@ function machinePart(nodes: GraphNode[], lowered: ReadonlyMap<GraphNode, Lowered
 const leaving = ({ inputs, outputs }: GraphNode): Write => ({ name: outputs[0]!, id: inputs[0]!, format: "NHWC" });
 
 /** One buffer a value. */
-const mergeBuffers = (buffers: readonly BufferSpec[]): BufferSpec[] => [
-  ...new Map(buffers.toReversed().map((buffer) => [buffer.id, buffer])).values(),
-].toReversed();
+const mergeBuffers = (buffers: readonly BufferSpec[]): BufferSpec[] =>
+  [...new Map(buffers.toReversed().map((buffer) => [buffer.id, buffer])).values()].toReversed();

@@ -1,7 +1,8 @@
 // What a kernel is: one family of strip operations with its specification (plain f64 loops) and its generated twin.
+
+import type { FunctionBuilder, Local, ModuleBuilder } from "../codegen/assembler.ts";
 import type { BufferSpec, KernelSpec, Work } from "../plan/types.ts";
 import type { TypedArray } from "../tensor.ts";
-import type { FunctionBuilder, Local, ModuleBuilder } from "../codegen/assembler.ts";
 
 /** The buffers that a step touches; kernels take their sizes from here. */
 export interface StepBuffers {

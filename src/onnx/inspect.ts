@@ -4,7 +4,6 @@ import { infer, inputSpecs } from "../graph/infer.ts";
 import { type Layer, layersOf } from "../graph/layers.ts";
 import type { ValueInfo } from "../graph/types.ts";
 import type { Model } from "./model.ts";
-import { operators } from "./ops/index.ts";
 
 /** How closely a model is looked at. */
 export interface InspectOptions {
@@ -43,7 +42,7 @@ export interface Inspection {
  *
  * @throws InvalidArgumentError where a shape is not known or does not fit, UnsupportedOpError for unknown operators.
  */
-export function inspectModel({ graph, proto }: Model, options: InspectOptions = {}): Inspection {
+export function inspectModel({ graph, operators, proto }: Model, options: InspectOptions = {}): Inspection {
   const known = ["shapes", "share", "spectra"] as const;
   const { shapes, share = 0.5, spectra = false } = checkOptions<InspectOptions>("options", options, known);
   const specs = infer(graph, operators, inputSpecs(graph, shapes));

@@ -4,11 +4,11 @@ import { createEngine, type Engine } from "../engine/engine.ts";
 import { checkFunction, checkOptions, describe, InvalidArgumentError, UnsupportedError } from "../errors.ts";
 import { GraphProgram, type RunOptions } from "../graph/program.ts";
 import { checkInputs, withInputShapes } from "../graph/run.ts";
-import type { Dimension, Graph, Spec } from "../graph/types.ts";
+import type { Dimension, Graph, Operators, Spec } from "../graph/types.ts";
 import { numbersOf } from "../graph/values.ts";
 import type { Tensor } from "../tensor.ts";
 import { importGraph } from "./import.ts";
-import { operators } from "./ops/index.ts";
+import { loadOperators } from "./ops/load.ts";
 import { ModelProto, TensorProto } from "./schema.ts";
 import { type ExternalFiles, externalLocation } from "./tensors.ts";
 import { decode, encode } from "./wire.ts";
@@ -46,6 +46,12 @@ export class Model {
   readonly graph: Graph;
 
   /**
+   * All that compute the graph's nodes.
+   *
+   * @internal
+   */
+  readonly operators: Operators;
+  /**
    * The caller's engine, if there is one.
    *
    * @internal
@@ -67,9 +73,16 @@ export class Model {
   private freed: Promise<void> = Promise.resolve();
 
   /** @internal Use {@link loadModel}. */
-  constructor(proto: ModelProto, graph: Graph, engine?: Engine, externalFiles: ExternalFiles = new Map()) {
+  constructor(
+    proto: ModelProto,
+    graph: Graph,
+    operators: Operators,
+    engine?: Engine,
+    externalFiles: ExternalFiles = new Map(),
+  ) {
     this.proto = proto;
     this.graph = graph;
+    this.operators = operators;
     this.givenEngine = engine;
     this.externalFiles = externalFiles;
   }
@@ -129,7 +142,7 @@ export class Model {
       this.freed = this.free([program]);
     }
     const ready = this.freed.then(() => this.engine());
-    const program = ready.then((engine) => GraphProgram.create(this.graph, operators, specs, engine));
+    const program = ready.then((engine) => GraphProgram.create(this.graph, this.operators, specs, engine));
     this.programs.set(key, program);
     // What failed is tried again at the next run.
     program.catch(() => this.programs.delete(key));
@@ -182,7 +195,7 @@ export async function loadModel(model: Uint8Array | ArrayBuffer | string, option
   const graph = importGraph(proto, files);
   const names = graph.inputs.map(({ name }) => name);
   checkOptions<Record<string, unknown>>("shapes", shapes, names);
-  return new Model(proto, withInputShapes(graph, shapes), engine, files);
+  return new Model(proto, withInputShapes(graph, shapes), await loadOperators(graph), engine, files);
 }
 
 interface Files {

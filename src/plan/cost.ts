@@ -46,13 +46,7 @@ function rowsMade(rows: StepRows, { images, extent, grain }: Stage["grid"]): num
 }
 
 /** The predicted time of a step that makes so many rows over a whole grid, in nanoseconds on one thread. */
-export function stepTime(
-  work: Work,
-  write: BufferSpec,
-  grid: Stage["grid"],
-  rows: number,
-  profile: Profile,
-): number {
+export function stepTime(work: Work, write: BufferSpec, grid: Stage["grid"], rows: number, profile: Profile): number {
   const { arithmetic, multiplications, additions, serialAdditions } = work;
   return (
     rows *

@@ -1,5 +1,6 @@
 // What a caller asks of a separation, checked.
 import { checkRunOptions } from "../engine/calls.ts";
+import type { Signal } from "../engine/platform.ts";
 import {
   checkBoolean,
   checkFunction,
@@ -39,7 +40,7 @@ export interface SeparateOptions {
   /** Called with the share of the work that is done, 0 to 1, and what is being done. */
   onProgress?: (done: number, what: string) => void;
   /** Stops the work; the call then rejects with the signal's reason. */
-  signal?: AbortSignal;
+  signal?: Signal;
 }
 
 export type Goal = { kind: "reduce" | "speedup" | "tolerance" | "rank"; value: number };
@@ -54,7 +55,7 @@ export interface CheckedOptions {
   tune: boolean;
   seed: number;
   onProgress: (done: number, what: string) => void;
-  signal?: AbortSignal;
+  signal?: Signal;
 }
 
 /** Throws {@link InvalidArgumentError} that names what is wrong. */

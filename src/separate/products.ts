@@ -1,9 +1,7 @@
 // Products of matrices in f64 by generated code, on as many threads as there are. Unlike runs of an engine they happen at
 // once, on a backend of their own: this thread works as the others do, and waits for them.
-import type { BackendPlan } from "../backend/backend.ts";
+import type { Backend, BackendPlan, Program } from "../backend/backend.ts";
 import { chooseBackend } from "../backend/choose.ts";
-import type { WasmBackend } from "../backend/wasm/backend.ts";
-import type { WasmProgram } from "../backend/wasm/program.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Matrix } from "../factor/matrix.ts";
 import { depth, tileRows } from "../kernels/product/kernel.ts";
@@ -26,16 +24,16 @@ interface Factor {
 
 /** Multiplies matrices in memory of its own, which grows to what recent products need. */
 export class Products {
-  private readonly backend: WasmBackend;
+  private readonly backend: Backend;
   private readonly columns: number;
-  private readonly programs = new Map<string, WasmProgram>();
+  private readonly programs = new Map<string, Program>();
 
   /** With threads and wide code as that engine has them. Throws where a page's policy forbids generated code. */
   constructor(like?: Engine) {
     const { threads = 1, wide } = like?.info() ?? {};
     const isWide = wide?.enabled === true;
     const options = { backend: "wasm", threads, wide: isWide, deterministic: true, maxMemory } as const;
-    this.backend = chooseBackend(options).backend as WasmBackend;
+    this.backend = chooseBackend(options).backend;
     this.columns = isWide ? 8 : 4;
   }
 
@@ -62,8 +60,7 @@ export class Products {
   addGram(total: Matrix, x: Matrix): void {
     const own = { data: x.data, outer: x.cols, perInner: x.cols, perOuter: 1 };
     this.product(own, own, x.rows, true, (out, stride) => {
-      for (let r = 0; r < x.cols; r++)
-        for (let c = 0; c <= r; c++) total.data[r * x.cols + c]! += out[r * stride + c]!;
+      for (let r = 0; r < x.cols; r++) for (let c = 0; c <= r; c++) total.data[r * x.cols + c]! += out[r * stride + c]!;
     });
   }
 
@@ -84,7 +81,7 @@ export class Products {
     const [aPanels, bPanels] = [Math.ceil(left.outer / tileRows), Math.ceil(right.outer / columns)];
     if (inner === 0 || aPanels === 0 || bPanels === 0) return;
     const program = this.programOf({ inner, aPanels, bPanels, triangle });
-    program.runSync(
+    program.runSync!(
       new Map([
         ["a", (room) => pack(left, inner, tileRows, room as Float64Array)],
         ["b", (room) => pack(right, inner, columns, room as Float64Array)],
@@ -93,11 +90,11 @@ export class Products {
     );
   }
 
-  private programOf(shape: Pick<ProductSpec, "inner" | "aPanels" | "bPanels" | "triangle">): WasmProgram {
+  private programOf(shape: Pick<ProductSpec, "inner" | "aPanels" | "bPanels" | "triangle">): Program {
     const key = Object.values(shape).join();
     const known = this.programs.get(key);
     this.programs.delete(key);
-    const program = known ?? this.backend.compileSync(planOf({ ...shape, columns: this.columns }), new Map());
+    const program = known ?? this.backend.compileSync!(planOf({ ...shape, columns: this.columns }), new Map());
     this.programs.set(key, program);
     let bytes = [...this.programs.values()].reduce((sum, one) => sum + one.bytes, 0);
     for (const [oldest, one] of this.programs) {

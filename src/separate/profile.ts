@@ -1,6 +1,7 @@
 // Profiles of machines, by which a rewritten network is timed without running it: measured on one, checked and used on
 // another. So a model can be separated for a phone.
 import { createEngine, type Engine } from "../engine/engine.ts";
+import type { Signal } from "../engine/platform.ts";
 import { checkNumber, checkOptions, describe, InvalidArgumentError } from "../errors.ts";
 import { solvePositive } from "../factor/cholesky.ts";
 import { type Matrix, matrix, multiplyPlainly } from "../factor/matrix.ts";
@@ -29,7 +30,7 @@ export interface MeasureProfileOptions {
   /** What to call the machine. */
   name?: string;
   /** Stops the work; the call then rejects with the signal's reason. */
-  signal?: AbortSignal;
+  signal?: Signal;
   /** Called with the share that is done, 0 to 1. */
   onProgress?: (done: number) => void;
 }

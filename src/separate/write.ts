@@ -57,7 +57,7 @@ export function rewriteModel(
     },
   };
   const rewritten = { ...importGraph(proto, model.externalFiles), inputs: model.graph.inputs };
-  return new Model(proto, rewritten, model.givenEngine, model.externalFiles);
+  return new Model(proto, rewritten, model.operators, model.givenEngine, model.externalFiles);
 }
 
 interface Node {

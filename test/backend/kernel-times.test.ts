@@ -1,8 +1,8 @@
 // Kernels timed one by one add up to their plan: work and predictions are those that the planner counted.
 import { afterAll, describe, expect, it } from "vitest";
-import { createEngine, type Filter, type FilterOptions, type ImageDType, type Plan } from "../../src/index.ts";
 import { floorOf, timeKernels } from "../../src/backend/wasm/kernel-times.ts";
 import { wideSupport } from "../../src/backend/wasm/wide.ts";
+import { createEngine, type Filter, type FilterOptions, type ImageDType, type Plan } from "../../src/index.ts";
 
 const engine = await createEngine({ backend: "wasm", threads: 1 });
 afterAll(() => engine.dispose());

@@ -9,8 +9,15 @@ import type { InlineConfig } from "vite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildPackage } from "../../scripts/build.ts";
 import { createEngine, type EngineInfo } from "../../src/index.ts";
+import type * as faceOfModels from "../../src/onnx/index.ts";
+import { attribute, model, node, value } from "../onnx/build.ts";
 import { browserTest, type OpenPage } from "./chromium.ts";
 import { documented, isolation, pageOf, serve } from "./site.ts";
+
+declare global {
+  /** What the application offers to `page.evaluate`, beside rank1. */
+  var onnx: typeof faceOfModels;
+}
 
 const root = join(import.meta.dirname, "..", "..");
 const app = mkdtempSync(join(tmpdir(), "rank1-app-"));
@@ -21,7 +28,10 @@ beforeAll(async () => {
   copyFileSync(join(root, "package.json"), join(installed, "package.json"));
   await buildPackage(join(installed, "dist"));
   writeFileSync(join(app, "package.json"), '{ "type": "module" }');
-  writeFileSync(join(app, "main.js"), 'import { createEngine } from "rank1";\nglobalThis.rank1 = { createEngine };\n');
+  writeFileSync(
+    join(app, "main.js"),
+    'import { createEngine } from "rank1";\nimport * as onnx from "rank1/onnx";\nObject.assign(globalThis, { rank1: { createEngine }, onnx });\n',
+  );
   writeFileSync(join(app, "index.html"), pageOf("/main.js"));
 }, 120_000);
 afterAll(() => rmSync(app, { recursive: true, force: true }));
@@ -48,13 +58,28 @@ async function tryOut({ page }: OpenPage, milliseconds: number, createWorker?: s
   return info;
 }
 
-/** The page's worker runs rank1's script. */
+/** The page runs a model of an operator that is loaded when a model names it. */
+async function expectModel({ page }: OpenPage): Promise<void> {
+  const blocksize = attribute("blocksize", { i: 2n, type: 2n });
+  const nodes = [node("SpaceToDepth", ["x"], ["y"], { attribute: [blocksize] })];
+  const bytes = model({ nodes, inputs: [value("x", [1, 1, 2, 2])], outputs: [{ name: "y" }] });
+  const found = await page.evaluate(async (bytes) => {
+    const loaded = await onnx.loadModel(Uint8Array.from(bytes));
+    const { y } = await loaded.run({ x: { shape: [1, 1, 2, 2], data: Float32Array.of(1, 2, 3, 4) } });
+    loaded.dispose();
+    return { shape: [...y!.shape], data: Array.from(y!.data, Number) };
+  }, Array.from(bytes));
+  expect(found).toEqual({ shape: [1, 4, 1, 1], data: [1, 2, 3, 4] });
+}
+
+/** The page's worker runs rank1's script, and models load what they need. */
 async function expectThreads(opened: OpenPage, createWorker?: string): Promise<void> {
   const info = await tryOut(opened, 200, createWorker);
   expect(info).toMatchObject({ backend: "wasm", threads: 2, reason: "WebAssembly SIMD is available" });
   const handlers = () => Promise.all(opened.page.workers().map((worker) => worker.evaluate(() => typeof onmessage)));
   await expect.poll(handlers, { timeout: 10_000 }).toEqual(["function"]);
   expect(opened.warnings).toEqual([]);
+  await expectModel(opened);
 }
 
 /** The page's engine does without workers, and says why, once. */
@@ -107,6 +132,12 @@ describe("esbuild", () => {
     await expectThreads(await open(await serve(files, isolation)));
   });
 
+  browserTest("splits a module, so that rare operators load when a model names one", async ({ open }) => {
+    const files = await bundle({ format: "esm", splitting: true, entryPoints: { main: "main.js", worker } });
+    expect(Object.keys(files)).toContainEqual(expect.stringMatching(/^\/ops-.*\.js$/));
+    await expectThreads(await open(await serve(files, isolation)));
+  });
+
   browserTest("bundles a module with one thread, where the worker's script is missing", async ({ open }) => {
     const files = await bundle({ format: "esm" });
     await expectOneThread(await open(await serve(files, isolation)), missing);
@@ -133,7 +164,7 @@ describe("a page whose workers do not start runs with one thread", () => {
 });
 
 it("CommonJS requires the package", () => {
-  const code = 'console.log(Object.keys(require("rank1")).sort().join())';
+  const code = 'console.log(Object.keys({ ...require("rank1"), ...require("rank1/onnx") }).sort().join())';
   const printed = execFileSync(process.execPath, ["--input-type=commonjs", "-e", code], { cwd: app, encoding: "utf8" });
-  expect(printed).toContain("createEngine");
+  expect(printed).toMatch(/createEngine.*loadModel/);
 });

@@ -3,10 +3,10 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, test } from "vitest";
+import { wideSupport } from "../../src/backend/wasm/wide.ts";
 import { problems } from "../../src/cli/bench/measure.ts";
 import { createEngine, type Verdict } from "../../src/index.ts";
 import { exampleModel } from "../../src/node/package.ts";
-import { wideSupport } from "../../src/backend/wasm/wide.ts";
 import { temporaryFolder } from "../node/folder.ts";
 import { type Result, rank1, rank1With } from "./run.ts";
 

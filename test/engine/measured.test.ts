@@ -1,8 +1,8 @@
 // Planning by measuring: the fastest candidate is found, once, and results are those of a plan that exists.
 import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
+import { WasmProgram } from "../../src/backend/wasm/program.ts";
 import { fastestPlan } from "../../src/engine/measured.ts";
 import { createEngine, type Engine, InvalidArgumentError, LimitError, type Plan } from "../../src/index.ts";
-import { WasmProgram } from "../../src/backend/wasm/program.ts";
 import { randomImage } from "../oracle.ts";
 import { bits, everyPlan } from "./engines.ts";
 

@@ -2,8 +2,8 @@
 // offsets and sizes mean aligned blocks that never overlap.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { LimitError } from "../../src/errors.ts";
 import { Allocator, alignment, type Block } from "../../src/backend/wasm/memory.ts";
+import { LimitError } from "../../src/errors.ts";
 
 const limit = 64 * alignment;
 

@@ -120,7 +120,8 @@ describe("threads", () => {
   it("are made by createWorker where it is given", async () => {
     const made: NodeWorker[] = [];
     const engine = await engineOf({
-      createWorker: () => asWebWorker(made, new NodeWorker(new URL("../../src/backend/wasm/worker.js", import.meta.url))),
+      createWorker: () =>
+        asWebWorker(made, new NodeWorker(new URL("../../src/backend/wasm/worker.js", import.meta.url))),
     });
     await expectRight(large, await engine.filter(large, filter));
     expect(made.length).toBe(1);

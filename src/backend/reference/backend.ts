@@ -101,8 +101,7 @@ class ReferenceProgram implements Program {
     for (const spec of this.specs) {
       if (spec.scope === "arena" || spec.picture) values.set(spec.id, wholeValue(spec, values));
     }
-    for (const [id, binding] of inputs)
-      if (binding.kind === "tensor") copyTensor(binding, values.get(id)!, true);
+    for (const [id, binding] of inputs) if (binding.kind === "tensor") copyTensor(binding, values.get(id)!, true);
     const slices = new Slices(signal);
     const { stages } = this.plan;
     for (const [index, stage] of stages.entries()) {
@@ -111,8 +110,7 @@ class ReferenceProgram implements Program {
       await runStage(stage, this.specs, ends, slices, (done) => onProgress?.((index + done) / stages.length));
     }
     onStage?.();
-    for (const [id, binding] of outputs)
-      if (binding.kind === "tensor") copyTensor(binding, values.get(id)!, false);
+    for (const [id, binding] of outputs) if (binding.kind === "tensor") copyTensor(binding, values.get(id)!, false);
     onProgress?.(1);
   }
 }

@@ -16,8 +16,7 @@ export class WholeValue {
     const elements = spec.width * spec.channels;
     this.spec = spec;
     this.zeros = newArray(spec.dtype, elements);
-    this.rows =
-      rows ?? Array.from({ length: (spec.images ?? 1) * spec.height! }, () => newArray(spec.dtype, elements));
+    this.rows = rows ?? Array.from({ length: (spec.images ?? 1) * spec.height! }, () => newArray(spec.dtype, elements));
   }
 
   row(image: number, y: number): Elements {
@@ -31,7 +30,10 @@ export function copyTensor(binding: TensorBinding, value: WholeValue, into: bool
   const { format, images, height, width, channels, members = 1 } = binding;
   const data = arrayOf(binding.data) as Float32Array;
   const { left = 0, channels: stored } = value.spec;
-  const order = Array.from({ length: channels }, (_, o) => (o % members) * (stored / members) + Math.floor(o / members));
+  const order = Array.from(
+    { length: channels },
+    (_, o) => (o % members) * (stored / members) + Math.floor(o / members),
+  );
   for (let image = 0; image < images; image++)
     for (let y = 0; y < height; y++) {
       const row = value.row(image, y);
@@ -98,7 +100,8 @@ export class ReferenceValue implements Value {
   private check(parameter: string, data: TypedArray): Elements {
     const { elements } = this;
     const plain = data instanceof Uint8ClampedArray || (data instanceof Uint8Array && elements instanceof Uint8Array);
-    if ((plain || data?.constructor === elements.constructor) && data.length === elements.length) return data as Elements;
+    if ((plain || data?.constructor === elements.constructor) && data.length === elements.length)
+      return data as Elements;
     const expected = `a ${elements.constructor.name} of ${elements.length} elements`;
     throw new InvalidArgumentError({ parameter, expected, received: describe(data) });
   }

@@ -3,10 +3,10 @@ import { get, ModuleBuilder } from "../../codegen/assembler.ts";
 import { type CodeMode, kernelArity } from "../../kernels/kernel.ts";
 import { builtInProfile } from "../../plan/profile.ts";
 import type { ImageDType } from "../../tensor.ts";
-import type { Backend, BackendPlan, Weights } from "../backend.ts";
+import type { Backend, BackendPlan, Verdict, Weights } from "../backend.ts";
 import { isDue } from "../slices.ts";
 import { type Driver, driverCode } from "./driver.ts";
-import { type Entry, KernelStore, type Verdict } from "./kernels.ts";
+import { type Entry, KernelStore } from "./kernels.ts";
 import { Allocator, MemoryViews, pageBytes } from "./memory.ts";
 import { WorkerPool } from "./pool.ts";
 import { type ProgramHost, WasmProgram } from "./program.ts";
@@ -119,7 +119,9 @@ export class WasmBackend implements Backend, ProgramHost {
       const i32s = Array<"i32">(kernelArity).fill("i32");
       const module = new ModuleBuilder({ functions: { use: { params: i32s, results: [] } } });
       module.define("probe", i32s, (f) => f.emit(module.call("use", ...f.params.map(get))));
-      const compiled = new WebAssembly.Module(module.encode({ shared: this.pool !== undefined, maximum: Math.floor(this.options.maxMemory / pageBytes) }));
+      const compiled = new WebAssembly.Module(
+        module.encode({ shared: this.pool !== undefined, maximum: Math.floor(this.options.maxMemory / pageBytes) }),
+      );
       const env = { memory: this.memory, use: (...args: number[]) => this.probes!.use(...args) };
       const { exports } = new WebAssembly.Instance(compiled, { env });
       const index = this.kernels.table.grow(1);
@@ -130,4 +132,3 @@ export class WasmBackend implements Backend, ProgramHost {
     return this.probes.index;
   }
 }
-

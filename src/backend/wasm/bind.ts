@@ -16,7 +16,16 @@ import {
 } from "../backend.ts";
 import { writeTable } from "./image.ts";
 import type { Layout, Place } from "./layout.ts";
-import { type Border, borderPairs, type Mover, type MoverSite, PictureIn, PictureOut, TensorIn, TensorOut } from "./movers.ts";
+import {
+  type Border,
+  borderPairs,
+  type Mover,
+  type MoverSite,
+  PictureIn,
+  PictureOut,
+  TensorIn,
+  TensorOut,
+} from "./movers.ts";
 import { WasmValue } from "./value.ts";
 
 /** What a place's table points to: a value as it was laid out, or the program's own rows. */
@@ -96,7 +105,10 @@ class Binder {
 
   private pointTo(place: Place, binding: Binding, value: WasmValue): void {
     const { spec } = place;
-    const overrun = Math.max(0, ...this.layout.stages.flatMap(({ steps }) => steps.map(({ step }) => kernelOf(step.kernel).overrun.elements)));
+    const overrun = Math.max(
+      0,
+      ...this.layout.stages.flatMap(({ steps }) => steps.map(({ step }) => kernelOf(step.kernel).overrun.elements)),
+    );
     const slack = binding.kind === "tensor" ? 0 : Math.ceil(overrun / spec.channels);
     value.ensure(spec.left ?? 0, (spec.right ?? 0) + slack);
     if (binding.kind === "source") this.extend(place, binding, value);
@@ -172,7 +184,8 @@ class Binder {
       stage.steps.some(({ reads, writes }) => writes === place.spec.id || reads.includes(place.spec.id)),
     )!;
     const rows = stripRows(place.spec, stage.grid.extent);
-    if (binding.kind === "source") return new PictureIn(site, place, binding, this.borderOf(place, binding.border), rows);
+    if (binding.kind === "source")
+      return new PictureIn(site, place, binding, this.borderOf(place, binding.border), rows);
     return new PictureOut(site, place, binding as TargetBinding, binding.source.height);
   }
 

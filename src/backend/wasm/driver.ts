@@ -10,8 +10,8 @@ import {
   get,
   i32,
   i64,
-  leave,
   type Local,
+  leave,
   load,
   loop,
   ModuleBuilder,
@@ -23,7 +23,17 @@ import {
   when,
 } from "../../codegen/assembler.ts";
 import { kernelArity } from "../../kernels/kernel.ts";
-import { control, ended, header, operandWords, outcome, stageWords, stepBytes, stepWords, ticketBits } from "./script.ts";
+import {
+  control,
+  ended,
+  header,
+  operandWords,
+  outcome,
+  stageWords,
+  stepBytes,
+  stepWords,
+  ticketBits,
+} from "./script.ts";
 
 export interface DriverMode {
   /** Where the control block stands. */
@@ -260,7 +270,12 @@ function work(f: FunctionBuilder, module: ModuleBuilder, memory: Memory, thread:
   const { script, stage, next, flags, done, swapped } = f.locals(
     ...(["i32", "script", "stage", "next", "flags", "done", "swapped"] as const),
   );
-  const exhausted = ticketOf(runOf(ticket), stageOf(ticket), word(stage, stageWords.strips), word(stage, stageWords.strips));
+  const exhausted = ticketOf(
+    runOf(ticket),
+    stageOf(ticket),
+    word(stage, stageWords.strips),
+    word(stage, stageWords.strips),
+  );
   const stageAt = (index: Code): Code => load("i32.load", sum(get(script), op("i32.shl", index, i32(2))), header.bytes);
   const isLast = op("i32.ge_u", get(next), word(script, header.stages));
   return [
@@ -279,10 +294,7 @@ function work(f: FunctionBuilder, module: ModuleBuilder, memory: Memory, thread:
       memory.store("done", i32(0)),
       set(next, sum(stageOf(ticket), i32(1))),
       // A closed run stays closed: the ticket is no longer what it was.
-      when(
-        isLast,
-        memory.swapTicket(exhausted, ticketOf(runOf(ticket), i32(ended), i32(0), i32(0)), swapped),
-      ),
+      when(isLast, memory.swapTicket(exhausted, ticketOf(runOf(ticket), i32(ended), i32(0), i32(0)), swapped)),
       when(
         op("i32.eqz", isLast),
         memory.swapTicket(

@@ -1,5 +1,14 @@
 // What this JavaScript engine can run, asked by validating tiny modules that use it.
-import { type Code, copyBytes, type FunctionBuilder, i32, ModuleBuilder, op, splat, store } from "../../codegen/assembler.ts";
+import {
+  type Code,
+  copyBytes,
+  type FunctionBuilder,
+  i32,
+  ModuleBuilder,
+  op,
+  splat,
+  store,
+} from "../../codegen/assembler.ts";
 
 export interface Features {
   /** WebAssembly exists and this page may compile bytes (a policy without 'wasm-unsafe-eval' refuses). */

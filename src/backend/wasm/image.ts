@@ -3,7 +3,7 @@ import { kernelOf } from "../../kernels/table.ts";
 import { windowOf } from "../../plan/strips.ts";
 import type { BufferSpec, LayerWindow } from "../../plan/types.ts";
 import type { Layout, Place, StageLayout, StepLayout } from "./layout.ts";
-import { header, operandWords, operands, stageWords, stepBytes, stepWords } from "./script.ts";
+import { header, operands, operandWords, stageWords, stepBytes, stepWords } from "./script.ts";
 
 /** Where a program is written: words of the memory, and the address of its block. */
 export interface Site {
@@ -34,14 +34,22 @@ export function writeImage(layout: Layout, { buffer, base, kernels }: Site): voi
       const { params, rows } = laid;
       const write = layout.strips.get(laid.step.writes);
       put(at, stepWords, {
-        ...{ kernel: kernels[index]![i]!, params: base + params.offset, partParams: stage.parts > 1 ? params.stride : 0 },
+        ...{
+          kernel: kernels[index]![i]!,
+          params: base + params.offset,
+          partParams: stage.parts > 1 ? params.stride : 0,
+        },
         ...{ ...rows, scratch: laid.scratch, held: laid.held },
         slack: laid.held ? write!.rows - write!.spec.height! : 0,
       });
       const named = [laid.step.writes, ...laid.step.reads];
       if (named.length > operands) throw new Error(`plan: ${laid.step.name} reads more than ${operands - 1} buffers`);
       named.forEach((id, which) => {
-        put(at + stepWords.bytes + which * operandWords.bytes, operandWords, operandOf(layout, base, stage, laid, id, which));
+        put(
+          at + stepWords.bytes + which * operandWords.bytes,
+          operandWords,
+          operandOf(layout, base, stage, laid, id, which),
+        );
       });
       params.blocks.forEach((block, part) => {
         new Uint8Array(buffer, base + params.offset + part * params.stride, block.length).set(block);
@@ -68,7 +76,9 @@ function operandOf(
   if (spec.scope === "constant") return { ...root, perPart: stage.parts > 1 ? 4 : 0 };
   if (!window) return strip ? root : { ...root, scale: spec.stride * 4 };
   const writer = stage.steps.find((laid) => laid.step.writes === id);
-  const shift: Record<string, number> = strip ? { shift: writer!.held } : { perImage: (spec.above + rows + spec.below) * 4 };
+  const shift: Record<string, number> = strip
+    ? { shift: writer!.held }
+    : { perImage: (spec.above + rows + spec.below) * 4 };
   return { ...root, ...shift, ...rowsOf(window, spec, which) };
 }
 
@@ -86,7 +96,8 @@ export function writeTable(layout: Layout, place: Place, words: Int32Array, base
   if (spec.scope === "constant") {
     const step = layout.stages.flatMap(({ steps }) => steps).find(({ step }) => step.reads.includes(spec.id))?.step;
     const kernel = step && kernelOf(step.kernel);
-    const units = entries > 1 ? Math.ceil(kernel!.units!(step!.kernel) / entries) * kernel!.unitBytes!(step!.kernel) : 0;
+    const units =
+      entries > 1 ? Math.ceil(kernel!.units!(step!.kernel) / entries) * kernel!.unitBytes!(step!.kernel) : 0;
     for (let part = 0; part < entries; part++) words[at + part] = base + data + part * units;
     return;
   }
@@ -109,7 +120,11 @@ function writeRing(place: Place, words: Int32Array, base: number, zeros: number)
     const row = spec.picture ? entry - spec.above : entry % rows;
     const inside = entry < real && row >= 0 && row < rows;
     // Beyond the last row, kernels read anything and write to a row that nobody reads.
-    words[at + entry] = inside ? base + data + row * pitch : spec.scope === "input" ? zeros : base + data + rows * pitch;
+    words[at + entry] = inside
+      ? base + data + row * pitch
+      : spec.scope === "input"
+        ? zeros
+        : base + data + rows * pitch;
   }
 }
 

@@ -1,18 +1,19 @@
 // Times each kernel of a plan alone, on one strip that stays in the cache: for `rank1 bench`, which holds it against the
 // machine's peaks and against the prediction.
+
+import type { CodeMode } from "../../kernels/kernel.ts";
 import { kernelOf, workOf } from "../../kernels/table.ts";
 import { rowBytes, stepTime } from "../../plan/cost.ts";
 import { builtInProfile } from "../../plan/profile.ts";
-import type { CodeMode } from "../../kernels/kernel.ts";
 import type { Arithmetic, BufferSpec, Plan, Stage, Step } from "../../plan/types.ts";
 import { bytesOf } from "../../tensor.ts";
+import type { Verdict } from "../backend.ts";
 import { chooseBackend } from "../choose.ts";
+import type { Abortable } from "../slices.ts";
 import type { WasmBackend } from "./backend.ts";
 import { leastTime } from "./least-time.ts";
-import type { Verdict } from "./kernels.ts";
 import type { Peaks } from "./peaks.ts";
 import type { WasmProgram } from "./program.ts";
-import type { Abortable } from "../slices.ts";
 
 /** One kernel's part of a plan, over the whole picture. */
 export interface KernelTime {

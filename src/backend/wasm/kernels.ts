@@ -4,6 +4,7 @@ import { ModuleBuilder } from "../../codegen/assembler.ts";
 import { type CodeMode, kernelArity, type StepBuffers } from "../../kernels/kernel.ts";
 import { kernelOf } from "../../kernels/table.ts";
 import type { KernelSpec } from "../../plan/types.ts";
+import type { Verdict } from "../backend.ts";
 import type { KernelModule } from "./pool.ts";
 import { compileOptimised } from "./wide.ts";
 
@@ -27,11 +28,6 @@ export interface LoadedKernel {
   twin?: Code;
   key: string;
 }
-
-/** What became of a kernel in wide mode. */
-export const verdictNames = ["wide", "narrow: results differ"] as const;
-/** What became of a kernel in wide mode. */
-export type Verdict = (typeof verdictNames)[number];
 
 export const nameOf = ({ spec, buffers }: KernelUse, mode: CodeMode): string =>
   kernelOf(spec).entry(spec, buffers, mode);

@@ -175,7 +175,10 @@ const shiftBytes = 64;
  * Stages do not overlap in time, so what they hold may overlap in memory: all but tables and the zeros around strips, which
  * are written once.
  */
-function layoutScratch(stages: readonly StageLayout[], specs: readonly BufferSpec[]): { strips: Map<string, Place>; bytes: number } {
+function layoutScratch(
+  stages: readonly StageLayout[],
+  specs: readonly BufferSpec[],
+): { strips: Map<string, Place>; bytes: number } {
   const strips = new Map<string, Place>();
   const lasting = new Cursor();
   lasting.take(shiftBytes);
@@ -245,7 +248,10 @@ function placeValues(plan: Schedule, specs: readonly BufferSpec[], cursor: Curso
 }
 
 /** The first stage that writes a value, and the last that reads it; the ends of a plan live throughout. */
-function lifetime({ id }: BufferSpec, { stages, ends }: Pick<Plan, "stages"> & { ends?: readonly string[] }): [number, number] {
+function lifetime(
+  { id }: BufferSpec,
+  { stages, ends }: Pick<Plan, "stages"> & { ends?: readonly string[] },
+): [number, number] {
   const written = stages.findIndex(({ steps }) => steps.some(({ writes }) => writes === id));
   const read = stages.findLastIndex(({ steps }) => steps.some(({ reads }) => reads.includes(id)));
   return [written, written < 0 || read < 0 || ends?.includes(id) ? Infinity : read];

@@ -59,7 +59,12 @@ abstract class TensorMover implements Mover {
   }
 
   /** Neighbouring rows as stretches of the array: one of NHWC, one a channel of NCHW, one where whole planes are neighbours. */
-  protected eachStretch(image: number, y: number, count: number, use: (start: number, length: number, at: number) => void) {
+  protected eachStretch(
+    image: number,
+    y: number,
+    count: number,
+    use: (start: number, length: number, at: number) => void,
+  ) {
     const { format, height, width, channels } = this.binding;
     if (format === "NHWC") use((image * height + y) * width * channels, count * width * channels, 0);
     else if (count === height) use(image * channels * height * width, channels * height * width, 0);
@@ -139,7 +144,10 @@ const unitOf = (pixel: number): 1 | 2 | 4 | 8 => ([8, 4, 2, 1] as const).find((u
  * Where the pixels of a row beyond its ends come from, as pairs of byte offsets (to, from) of elements of `unit` bytes; none
  * under the constant border.
  */
-export function borderPairs({ width, channels, dtype, left = 0, right = 0 }: BufferSpec, border: SourceBinding["border"]) {
+export function borderPairs(
+  { width, channels, dtype, left = 0, right = 0 }: BufferSpec,
+  border: SourceBinding["border"],
+) {
   const pixel = channels * bytesOf[dtype];
   const unit = unitOf(pixel);
   const inside = width - left - right;

@@ -1,8 +1,6 @@
 // What this machine can do at most on one thread, measured by generated loops: multiply-adds and additions in registers,
 // loads from the second-level cache, copies in memory. `rank1 bench` holds kernels against it; nothing else reaches it.
-import type { CodeMode } from "../../kernels/kernel.ts";
-import { multiplyAdd } from "../../kernels/lanes.ts";
-import type { Arithmetic } from "../../plan/types.ts";
+
 import {
   bump,
   type Code,
@@ -18,9 +16,12 @@ import {
   store,
   whileLoop,
 } from "../../codegen/assembler.ts";
+import type { CodeMode } from "../../kernels/kernel.ts";
+import { multiplyAdd } from "../../kernels/lanes.ts";
+import type { Arithmetic } from "../../plan/types.ts";
+import type { Abortable } from "../slices.ts";
 import { compileOptimised } from "../wasm/wide.ts";
 import { leastTime } from "./least-time.ts";
-import type { Abortable } from "../slices.ts";
 
 /** Per nanosecond on one thread. */
 export interface Peaks {

@@ -80,7 +80,8 @@ export class WorkerPool {
   /** Resolves when no thread holds a strip: until then the memory of a run is in use. */
   async settle(): Promise<void> {
     for (const since = performance.now(); this.holds(); ) {
-      if (performance.now() - since > lostMilliseconds) this.fail(`no answer within ${lostMilliseconds / 1000} seconds`);
+      if (performance.now() - since > lostMilliseconds)
+        this.fail(`no answer within ${lostMilliseconds / 1000} seconds`);
       if (this.failure) break;
       await new Promise((resolve) => setTimeout(resolve));
     }

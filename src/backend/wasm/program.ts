@@ -5,10 +5,10 @@ import { kernelOf } from "../../kernels/table.ts";
 import { rowBytes, stripRows } from "../../plan/cost.ts";
 import type { BufferSpec } from "../../plan/types.ts";
 import { bytesOf, viewOf } from "../../tensor.ts";
-import type { BackendPlan, Bindings, Program, RunOptions, Weights } from "../backend.ts";
+import type { BackendPlan, Bindings, Program, Rooms, RunOptions, Weights } from "../backend.ts";
 import { buffersOf } from "../margins.ts";
 import { Slices } from "../slices.ts";
-import { bindAll, type Bound } from "./bind.ts";
+import { type Bound, bindAll } from "./bind.ts";
 import type { Driver } from "./driver.ts";
 import { writeImage } from "./image.ts";
 import type { Entry, KernelStore, LoadedKernel } from "./kernels.ts";
@@ -33,9 +33,6 @@ export interface ProgramHost {
   /** Puts a kernel that calls `use` into the table of functions, for a while: its index. */
   probe(use: Entry): number;
 }
-
-/** What fills or reads the rows of values, by id. */
-export type Rooms = ReadonlyMap<string, (room: Elements) => void>;
 
 export class WasmProgram implements Program {
   readonly layout: Layout;
@@ -109,10 +106,6 @@ export class WasmProgram implements Program {
     }
   }
 
-  /**
-   * Runs at once and blocks this thread: inputs are written, and results read, where they stand, by whoever is given their
-   * rows. Only of values without margins and padding.
-   */
   runSync(inputs: Rooms, outputs: Rooms): void {
     const { driver, pool, views, control: at } = this.host;
     const { threads, stages } = this.layout;

@@ -2,7 +2,7 @@
 // slower than into private memory and from there, in generated code, into the shared one.
 import { bytesOf, type ViewDType } from "../../tensor.ts";
 import { type Allocator, type Block, type Elements, MemoryViews, pageBytes } from "./memory.ts";
-import { transferCode, type Transfers } from "./transfer.ts";
+import { type Transfers, transferCode } from "./transfer.ts";
 
 /** What is copied at once, where a row is no longer: it stays in the second-level cache. */
 export const stagingBytes = 1 << 18;
@@ -20,7 +20,11 @@ export class Staging {
   private keptOf: ArrayBufferLike | undefined;
 
   /** `apart`: as a memory of its own, else within the program's. */
-  constructor(main: WebAssembly.Memory, allocator: Allocator, mode: { shared: boolean; maximum: number; apart: boolean }) {
+  constructor(
+    main: WebAssembly.Memory,
+    allocator: Allocator,
+    mode: { shared: boolean; maximum: number; apart: boolean },
+  ) {
     const { apart } = mode;
     this.memory = apart ? new WebAssembly.Memory({ initial: stagingBytes / pageBytes }) : main;
     this.views = new MemoryViews(this.memory);

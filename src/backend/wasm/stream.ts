@@ -135,7 +135,9 @@ export class Stream {
     const { image, last } = rowsOf(stage, strip);
     const { stride, above, below, id } = place.spec;
     if (isRing) return Math.min(mover.rows, last * stride + above + below + 1);
-    const rows = stage.steps.flatMap((laid) => laid.step.reads.map((read, i) => (read === id ? readTo(laid, i, last) : -1)));
+    const rows = stage.steps.flatMap((laid) =>
+      laid.step.reads.map((read, i) => (read === id ? readTo(laid, i, last) : -1)),
+    );
     return image * place.rows + Math.min(place.rows, Math.max(...rows) + 1);
   }
 
@@ -175,7 +177,10 @@ export class Stream {
 const isFlowing = ({ moved, mover }: Flow): boolean => moved < mover.rows;
 
 /** Image and rows of the grid that a strip covers. */
-function rowsOf({ stage: { grid }, grain, parts }: StageLayout, strip: number): { image: number; first: number; last: number } {
+function rowsOf(
+  { stage: { grid }, grain, parts }: StageLayout,
+  strip: number,
+): { image: number; first: number; last: number } {
   const perImage = Math.ceil(grid.extent / grain);
   const index = Math.floor(strip / parts);
   const first = (index % perImage) * grain;

@@ -26,10 +26,36 @@ export interface Transfers {
   rowsOut(to: number, toStep: number, from: number, fromStep: number, bytes: number, count: number): void;
   /** Four planes of f32, `plane` apart, of `count` rows of `width` pixels, into four neighbouring channels; and back. */
   planesIn(to: number, toRow: number, toPixel: number, from: number, plane: number, width: number, count: number): void;
-  planesOut(to: number, plane: number, from: number, fromRow: number, fromPixel: number, width: number, count: number): void;
+  planesOut(
+    to: number,
+    plane: number,
+    from: number,
+    fromRow: number,
+    fromPixel: number,
+    width: number,
+    count: number,
+  ): void;
   /** One channel of f32: `width` elements of `count` rows. */
-  channelIn(to: number, toRow: number, toPixel: number, from: number, fromRow: number, fromPixel: number, width: number, count: number): void;
-  channelOut(to: number, toRow: number, toPixel: number, from: number, fromRow: number, fromPixel: number, width: number, count: number): void;
+  channelIn(
+    to: number,
+    toRow: number,
+    toPixel: number,
+    from: number,
+    fromRow: number,
+    fromPixel: number,
+    width: number,
+    count: number,
+  ): void;
+  channelOut(
+    to: number,
+    toRow: number,
+    toPixel: number,
+    from: number,
+    fromRow: number,
+    fromPixel: number,
+    width: number,
+    count: number,
+  ): void;
   /** Copies `pairs` of elements (where to, where from, within a row) in each of `count` rows. */
   extend1(row: number, step: number, list: number, pairs: number, count: number): void;
   extend2(row: number, step: number, list: number, pairs: number, count: number): void;
@@ -107,8 +133,18 @@ function transpose(v: readonly Local[], t: readonly Local[]): Code[] {
     Array.from({ length: 16 }, (_, i) => half + (i & 3) + 4 * (i >> 3) + 16 * ((i >> 2) & 1));
   const mix = (to: Local, half: number, a: Local, b: Local): Code => set(to, shuffle(zip(half), get(a), get(b)));
   return [
-    ...[mix(t[0]!, 0, v[0]!, v[2]!), mix(t[1]!, 8, v[0]!, v[2]!), mix(t[2]!, 0, v[1]!, v[3]!), mix(t[3]!, 8, v[1]!, v[3]!)],
-    ...[mix(v[0]!, 0, t[0]!, t[2]!), mix(v[1]!, 8, t[0]!, t[2]!), mix(v[2]!, 0, t[1]!, t[3]!), mix(v[3]!, 8, t[1]!, t[3]!)],
+    ...[
+      mix(t[0]!, 0, v[0]!, v[2]!),
+      mix(t[1]!, 8, v[0]!, v[2]!),
+      mix(t[2]!, 0, v[1]!, v[3]!),
+      mix(t[3]!, 8, v[1]!, v[3]!),
+    ],
+    ...[
+      mix(v[0]!, 0, t[0]!, t[2]!),
+      mix(v[1]!, 8, t[0]!, t[2]!),
+      mix(v[2]!, 0, t[1]!, t[3]!),
+      mix(v[3]!, 8, t[1]!, t[3]!),
+    ],
   ];
 }
 
@@ -124,7 +160,15 @@ function steps(f: FunctionBuilder, step: Local): { at: (base: Local, k: number) 
 
 function emitPlanesIn(module: ModuleBuilder, staging: number): void {
   module.define("planesIn", i32s(7), (f) => {
-    const [to, toRow, toPixel, from, plane, width, count] = f.params as [Local, Local, Local, Local, Local, Local, Local];
+    const [to, toRow, toPixel, from, plane, width, count] = f.params as [
+      Local,
+      Local,
+      Local,
+      Local,
+      Local,
+      Local,
+      Local,
+    ];
     const { a, b, left } = f.locals("i32", "a", "b", "left");
     const [v, t] = [f.array("v128", 4), f.array("v128", 4)];
     const [planes, pixels] = [steps(f, plane), steps(f, toPixel)];
@@ -157,7 +201,15 @@ function emitPlanesIn(module: ModuleBuilder, staging: number): void {
 
 function emitPlanesOut(module: ModuleBuilder, staging: number): void {
   module.define("planesOut", i32s(7), (f) => {
-    const [to, plane, from, fromRow, fromPixel, width, count] = f.params as [Local, Local, Local, Local, Local, Local, Local];
+    const [to, plane, from, fromRow, fromPixel, width, count] = f.params as [
+      Local,
+      Local,
+      Local,
+      Local,
+      Local,
+      Local,
+      Local,
+    ];
     const { a, b, left } = f.locals("i32", "a", "b", "left");
     const [v, t] = [f.array("v128", 4), f.array("v128", 4)];
     const [planes, pixels] = [steps(f, plane), steps(f, fromPixel)];

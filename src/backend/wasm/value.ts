@@ -1,11 +1,11 @@
 // Data inside the engine's memory. Its rows get margins as programs need them: it is laid out anew at the first program that
 // reads further beyond its ends than any before, and then stays as it is.
 import { describe, InvalidArgumentError, Rank1Error } from "../../errors.ts";
-import { bytesOf, type ImageDType, newArray, type TypedArray } from "../../tensor.ts";
 import { paddedChannels } from "../../kernels/conv/layout.ts";
+import { bytesOf, type ImageDType, newArray, type TypedArray } from "../../tensor.ts";
 import type { Value } from "../backend.ts";
-import { pitchOf, type Place } from "./layout.ts";
-import { type Allocator, type Block, type Elements, type MemoryViews } from "./memory.ts";
+import { type Place, pitchOf } from "./layout.ts";
+import type { Allocator, Block, Elements, MemoryViews } from "./memory.ts";
 import { TensorIn, TensorOut } from "./movers.ts";
 import type { Staging } from "./staging.ts";
 
@@ -48,7 +48,16 @@ export class WasmValue implements Value {
 
   get pitch(): number {
     const { left, right, width, stored: channels, dtype } = this;
-    return pitchOf({ id: "", scope: "arena", width: left + width + right, channels, dtype, stride: 1, above: 0, below: 0 });
+    return pitchOf({
+      id: "",
+      scope: "arena",
+      width: left + width + right,
+      channels,
+      dtype,
+      stride: 1,
+      above: 0,
+      below: 0,
+    });
   }
 
   /** The address of a row's first pixel. */
@@ -140,7 +149,18 @@ export class WasmValue implements Value {
   private place(): Place {
     const { left, right, stored: channels, dtype, height: rows } = this;
     const width = left + this.width + right;
-    const spec = { id: "", scope: "arena", width, channels, dtype, stride: 1, above: 0, below: 0, left, right } as const;
+    const spec = {
+      id: "",
+      scope: "arena",
+      width,
+      channels,
+      dtype,
+      stride: 1,
+      above: 0,
+      below: 0,
+      left,
+      right,
+    } as const;
     return { spec, data: this.home().offset, pitch: this.pitch, rows, table: 0, entries: 0, real: 0 };
   }
 

@@ -1,6 +1,6 @@
 // Generates the depthwise family: a few neighbouring pixels of a block of channels at a time, channels innermost, since
 // that is how pixels stand in memory. The last pixels of a row are computed together with some before them once more.
-import type { DepthwiseSpec } from "../../plan/types.ts";
+
 import {
   bump,
   type Code,
@@ -17,6 +17,7 @@ import {
   when,
   whileLoop,
 } from "../../codegen/assembler.ts";
+import type { DepthwiseSpec } from "../../plan/types.ts";
 import { activateLanes } from "../activation.ts";
 import { type CodeMode, defineKernel, pixelsOf, type StepBuffers } from "../kernel.ts";
 import { multiplyAdd } from "../lanes.ts";

@@ -1,5 +1,5 @@
 // The elementwise family: values by themselves or in pairs, and copies of some channels beside others.
-import type { ElementwiseSpec } from "../../plan/types.ts";
+
 import {
   bump,
   type Code,
@@ -15,6 +15,7 @@ import {
   sum,
   whileLoop,
 } from "../../codegen/assembler.ts";
+import type { ElementwiseSpec } from "../../plan/types.ts";
 import { activate, activateLanes, activationName } from "../activation.ts";
 import { type CodeMode, defineKernel, type Kernel, pixelsOf, type Rows, type StepBuffers } from "../kernel.ts";
 import { wordsOf } from "../words.ts";

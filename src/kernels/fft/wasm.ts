@@ -1,8 +1,7 @@
 // Generates filtering by fast Fourier transforms: overlap-save, where two tiles are the real and the imaginary part of one.
 // Frequencies stay in the order in which the passes leave them (decimation in frequency there, in time back), so nothing
 // is ever reordered. Columns are transformed a cache line at a time, rows one by one with the product in between.
-import type { FftSpec } from "../../plan/types.ts";
-import { bytesOf } from "../../tensor.ts";
+
 import {
   bump,
   type Code,
@@ -18,6 +17,8 @@ import {
   store,
   whileLoop,
 } from "../../codegen/assembler.ts";
+import type { FftSpec } from "../../plan/types.ts";
+import { bytesOf } from "../../tensor.ts";
 import { type CodeMode, defineKernel, type StepBuffers } from "../kernel.ts";
 import { loadVectors, scaled } from "../lanes.ts";
 import { finisher } from "../taps/finish.ts";

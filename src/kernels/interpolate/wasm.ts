@@ -1,6 +1,5 @@
 // Generates interpolation: along rows element by element, along columns in vectors with the finish of taps.
-import type { BufferSpec, InterpolateSpec } from "../../plan/types.ts";
-import { bytesOf } from "../../tensor.ts";
+
 import {
   bump,
   type Code,
@@ -15,6 +14,8 @@ import {
   store,
   whileLoop,
 } from "../../codegen/assembler.ts";
+import type { BufferSpec, InterpolateSpec } from "../../plan/types.ts";
+import { bytesOf } from "../../tensor.ts";
 import { type CodeMode, defineKernel, type StepBuffers } from "../kernel.ts";
 import { loadTap, multiplyAdd, scaled } from "../lanes.ts";
 import { finisher, settle } from "../taps/finish.ts";

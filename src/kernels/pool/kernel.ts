@@ -1,5 +1,5 @@
 // The pool family: the largest value or the mean of windows, channels innermost; windows are cut where they leave the input.
-import type { PoolSpec } from "../../plan/types.ts";
+
 import {
   bump,
   type Code,
@@ -17,6 +17,7 @@ import {
   when,
   whileLoop,
 } from "../../codegen/assembler.ts";
+import type { PoolSpec } from "../../plan/types.ts";
 import { defineKernel, type Kernel, pixelsOf, type Rows, type StepBuffers } from "../kernel.ts";
 import { wordsOf } from "../words.ts";
 

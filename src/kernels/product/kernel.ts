@@ -33,7 +33,12 @@ export const product: Kernel<ProductSpec> = {
   entry: ({ columns }, _buffers, { wide }) => `product f64 4x${columns}${wide ? " wide" : ""}`,
   emit: (module, name, { columns }) => emitProduct(module, name, columns),
   work: ({ inner, bPanels, columns }: ProductSpec, _buffers: { write: BufferSpec }) => ({
-    ...{ arithmetic: "matrix", multiplications: 2 * inner * tileRows * bPanels * columns, additions: 0, serialAdditions: 0 },
+    ...{
+      arithmetic: "matrix",
+      multiplications: 2 * inner * tileRows * bPanels * columns,
+      additions: 0,
+      serialAdditions: 0,
+    },
   }),
   params: ({ inner, aPanels, bPanels, triangle }) =>
     productWords.pack({ inner, aPanels, bPanels, triangle: Number(triangle) }),

@@ -1,6 +1,6 @@
 // Generates running sums. Along columns, a row of sums follows from the row above in vectors; along rows, each channel
 // is one scalar chain.
-import { bytesOf, type ViewDType } from "../../tensor.ts";
+
 import {
   bump,
   type Code,
@@ -17,6 +17,7 @@ import {
   store,
   whileLoop,
 } from "../../codegen/assembler.ts";
+import { bytesOf, type ViewDType } from "../../tensor.ts";
 import { defineKernel, type StepBuffers } from "../kernel.ts";
 import { integerLanes, scaled } from "../lanes.ts";
 

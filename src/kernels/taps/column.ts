@@ -1,7 +1,6 @@
 // Generates column passes: several output rows at once, so that each input row is loaded and converted once for all of
 // them. Every result still sums its taps from top to bottom. In fixed point rows are taken two by two (pairs.ts).
-import type { TapsSpec } from "../../plan/types.ts";
-import { bytesOf } from "../../tensor.ts";
+
 import {
   bump,
   type Code,
@@ -15,6 +14,8 @@ import {
   set,
   whileLoop,
 } from "../../codegen/assembler.ts";
+import type { TapsSpec } from "../../plan/types.ts";
+import { bytesOf } from "../../tensor.ts";
 import { type CodeMode, defineKernel, type StepBuffers } from "../kernel.ts";
 import { lanesOf, loadTap, loadVectors, multiplyAdd, scaled } from "../lanes.ts";
 import { finisher } from "./finish.ts";

@@ -1,7 +1,6 @@
 // Generates the end of a sum: scaling, rounding half up, saturation and the store. Only instructions that V8 can join
 // into wider vectors stand on the common paths (no floor, no f64).
-import type { Arithmetic } from "../../plan/types.ts";
-import type { ViewDType } from "../../tensor.ts";
+
 import {
   bump,
   type Code,
@@ -17,6 +16,8 @@ import {
   splat,
   store,
 } from "../../codegen/assembler.ts";
+import type { Arithmetic } from "../../plan/types.ts";
+import type { ViewDType } from "../../tensor.ts";
 import type { CodeMode } from "../kernel.ts";
 import { lanesOf, loadTap, shapeOf } from "../lanes.ts";
 import { type FinishKind, tapsLayout } from "./layout.ts";

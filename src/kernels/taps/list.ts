@@ -1,7 +1,6 @@
 // Generates any list of taps over neighbouring results of one row: row passes and direct filters. The last block of a row
 // runs past its end into slack that every buffer has, so there are no tails and each result is summed in one order.
-import type { TapsSpec } from "../../plan/types.ts";
-import { bytesOf, type ViewDType } from "../../tensor.ts";
+
 import {
   bump,
   type Code,
@@ -15,6 +14,8 @@ import {
   set,
   whileLoop,
 } from "../../codegen/assembler.ts";
+import type { TapsSpec } from "../../plan/types.ts";
+import { bytesOf, type ViewDType } from "../../tensor.ts";
 import { type CodeMode, defineKernel, type StepBuffers } from "../kernel.ts";
 import { lanesOf, loadTap, loadVectors, multiplyAdd, scaled, shapeOf } from "../lanes.ts";
 import { finisher, settle } from "./finish.ts";

@@ -1,6 +1,6 @@
 // Generates taps along rows with a step of more than one pixel from result to result: f32 only, one result at a time.
 // Such rows are short, since they are decimated.
-import type { TapsSpec } from "../../plan/types.ts";
+
 import {
   bump,
   doWhile,
@@ -13,6 +13,7 @@ import {
   store,
   whileLoop,
 } from "../../codegen/assembler.ts";
+import type { TapsSpec } from "../../plan/types.ts";
 import { defineKernel, type StepBuffers } from "../kernel.ts";
 import { tapsLayout } from "./layout.ts";
 

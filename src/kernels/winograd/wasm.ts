@@ -1,5 +1,5 @@
 // Generates the winograd family: sums and differences of four neighbours along both axes, a few channels at a time.
-import type { WinogradSpec } from "../../plan/types.ts";
+
 import {
   bump,
   type Code,
@@ -15,6 +15,7 @@ import {
   sum,
   whileLoop,
 } from "../../codegen/assembler.ts";
+import type { WinogradSpec } from "../../plan/types.ts";
 import { activateLanes } from "../activation.ts";
 import { type CodeMode, defineKernel, pixelsOf, type StepBuffers } from "../kernel.ts";
 import { wordsOf } from "../words.ts";

@@ -1,0 +1,63 @@
+// Pictures of filters: what they may be given as, whether their alpha matters, and a program's run on one.
+import { opaque } from "../backend/alpha.ts";
+import type { Program, RunOptions, SourceBinding, TargetBinding } from "../backend/backend.ts";
+import { type Abortable, inSlices } from "../backend/slices.ts";
+import { InvalidArgumentError } from "../errors.ts";
+import { tapSum } from "../kernels/filter.ts";
+import type { FilterProblem } from "../plan/types.ts";
+import {
+  type CheckedImage,
+  checkImage,
+  type Image,
+  type ImageArray,
+  type ImageLike,
+  type ImageLimits,
+} from "../tensor.ts";
+import { type PictureValue, plainView } from "./calls.ts";
+import { EngineValue } from "./values.ts";
+
+/** A picture as filters take it: the caller's, or a value of three sides in the engine. */
+export type Picture = CheckedImage | PictureValue;
+
+/** Checks the caller's picture, or a value that is one. */
+export function pictureOf(image: ImageLike | EngineValue, limits: ImageLimits): Picture {
+  if (!(image instanceof EngineValue)) return checkImage("image", image, limits);
+  const { shape, dtype } = image;
+  const [height, width, channels] = shape as [number, number, number];
+  if (shape.length === 3 && channels <= 4) return { width, height, channels, dtype, data: image, knownAlpha: false };
+  const [expected, received] = ["a value of [height, width, 1 to 4 channels]", `[${shape.join(", ")}]`];
+  throw new InvalidArgumentError({ parameter: "image", expected, received });
+}
+
+/** True where no pixel is translucent, so that alpha can be ignored and kept. */
+export function isOpaque({ data, dtype, channels, width, height }: CheckedImage, signal: Abortable): Promise<boolean> {
+  const full = opaque(dtype);
+  return inSlices(width * height, signal, (from, to) => {
+    for (let pixel = from; pixel < to; pixel++) if (data[(pixel + 1) * channels - 1] !== full) return false;
+    return true;
+  });
+}
+
+const viewOrValue = (data: ImageArray | EngineValue) => (data instanceof EngineValue ? data.inner : plainView(data));
+
+/** Runs a filter's program on a picture. */
+export async function runFilter(
+  program: Program,
+  problem: FilterProblem,
+  x: Picture,
+  out: ImageArray | EngineValue,
+  options: RunOptions,
+): Promise<Image | EngineValue> {
+  const { window, alpha, y, gain, offset } = problem;
+  const { width, height, channels, dtype } = x;
+  const source: SourceBinding = {
+    ...{ kind: "source", width, height, channels, dtype, alpha },
+    ...{ border: window.border, borderValue: window.borderValue, data: viewOrValue(x.data) },
+  };
+  const target: TargetBinding = {
+    ...{ kind: "target", data: viewOrValue(out), dtype: y.dtype, alpha, source, offset },
+    gain: gain * tapSum(problem),
+  };
+  await program.run([["x", source]], [["y", target]], options);
+  return out instanceof EngineValue ? out : { width, height, channels, data: out };
+}
