@@ -1,5 +1,5 @@
-// Builds dist/ from src/: types by tsc, and the entry points with what they share bundled into few files. Two hundred small
-// ones took three times as long to load. Nothing is minified, so that stack traces can be read.
+// Builds dist/ from src/, and from demo/, which the command line shows: types of the public names by tsc, and the entry points
+// with what they share bundled into few files. Two hundred small ones took three times as long to load. Nothing is minified, so that stack traces can be read.
 import { execFileSync } from "node:child_process";
 import { chmodSync, copyFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";

@@ -4,15 +4,15 @@ import { mkdir } from "node:fs/promises";
 import { cpus } from "node:os";
 import { dirname, join } from "node:path";
 import type { Command } from "commander";
+import { examples } from "../../demo/examples.ts";
+import { type Inputs, inputFiles, readInputs, renderInputs, type Shot } from "../../demo/inputs.ts";
+import { layerExample, layerLines } from "../../demo/layer.ts";
+import { type ModelExample, modelFiles, modelLines, separateExample } from "../../demo/model.ts";
+import { type Chapter, demoPage, type EmbeddedShot } from "../../demo/page.ts";
+import { type Trial, tryOut } from "../../demo/tour.ts";
 import type { Engine, EngineInfo } from "../index.ts";
 import { checkFolder, checkOutput, writeAtomic, writeStdout } from "../node/files.ts";
 import { encodePicture } from "../node/pictures.ts";
-import { type Inputs, inputFiles, readInputs, renderInputs, type Shot } from "./demo/inputs.ts";
-import { layerExample, layerLines } from "./demo/layer.ts";
-import { type ModelExample, modelFiles, modelLines, separateExample } from "./demo/model.ts";
-import { type Chapter, demoPage, type EmbeddedShot } from "./demo/page.ts";
-import { stops } from "./demo/stops.ts";
-import { type Trial, visit } from "./demo/tour.ts";
 import { addEngineOptions, type EngineFlags, withEngine } from "./engine.ts";
 import { milliseconds, progressBar, styled } from "./text.ts";
 
@@ -60,9 +60,9 @@ async function tour(engine: Engine, { image, outDir, model, json, quiet }: Flags
     await mkdir(outDir, { recursive: true });
     const befores = await saveInputs(inputs, outDir, signal);
     const chapters: Chapter[] = [];
-    for (const [i, stop] of stops.entries()) {
-      progress.update(i / stops.length);
-      const findings = await visit(engine, stop, inputs, signal);
+    for (const [i, example] of examples.entries()) {
+      progress.update(i / examples.length);
+      const findings = await tryOut(engine, example, inputs, signal);
       const after = await Promise.all(findings.after.map((shot) => save(shot, outDir, signal)));
       const chapter: Chapter = { ...findings, before: befores.get(findings.before)!, after };
       chapters.push(chapter);
@@ -88,7 +88,7 @@ async function checkTargets({ outDir: folder, image, model }: Flags): Promise<vo
   if (!existsSync(folder)) return checkFolder(dirname(folder), "--out-dir");
   await checkFolder(folder, "--out-dir");
   const inputs = image === undefined ? [inputFiles.scene, inputFiles.chart] : [inputFiles.given];
-  const files = [...inputs, ...stops.flatMap(({ views }) => views.map(({ file }) => file)), pageFile];
+  const files = [...inputs, ...examples.flatMap(({ views }) => views.map(({ file }) => file)), pageFile];
   if (model) files.push(modelFiles.before, modelFiles.after);
   for (const file of files) await checkOutput(join(folder, file), image === undefined ? [] : [image]);
 }
@@ -118,16 +118,16 @@ function introduction({ backend, threads }: EngineInfo, image: string | undefine
   const on = image === undefined ? "a painted scene and a test chart" : image;
   return [
     `A filter of rank r is a sum of r columns ⊗ rows: k · k multiplications become r · 2k.`,
-    `${stops.length} filters on ${on}; ${backend}, ${threads} ${threads === 1 ? "thread" : "threads"}, times of warm runs:`,
+    `${examples.length} filters on ${on}; ${backend}, ${threads} ${threads === 1 ? "thread" : "threads"}, times of warm runs:`,
   ];
 }
 
-/** A stop in two lines and a blank one before. */
-function lines({ stop, exact, factors, chosen, beaten, after }: Chapter): string[] {
+/** An example in two lines and a blank one before. */
+function lines({ example, exact, factors, chosen, beaten, after }: Chapter): string[] {
   const { direct, separable } = factors.multiplications;
   const rank = factors.rank < exact.rank ? `${factors.rank} of ${exact.rank} terms` : `rank ${exact.rank}`;
-  const { tolerance } = stop.options;
-  const name = tolerance ? `${stop.filter} --tolerance ${tolerance}` : stop.filter;
+  const { tolerance } = example.options;
+  const name = tolerance ? `${example.filter} --tolerance ${tolerance}` : example.filter;
   const others = beaten.length > 0 ? ` (${beaten.slice(0, 2).map(timed).join(", ")})` : "";
   return [
     "",
@@ -153,8 +153,8 @@ function asJson(
       milliseconds: ms ?? null,
     };
   };
-  const filters = chapters.map(({ stop, exact, factors, chosen, beaten, before, after }) => ({
-    ...{ filter: stop.filter, options: stop.options, kh: exact.kh, kw: exact.kw, exactRank: exact.rank },
+  const filters = chapters.map(({ example, exact, factors, chosen, beaten, before, after }) => ({
+    ...{ filter: example.filter, options: example.options, kh: exact.kh, kw: exact.kw, exactRank: exact.rank },
     ...{ rank: factors.rank, error: factors.error, multiplications: factors.multiplications },
     ...{ plan: trial(chosen), beaten: beaten.map(trial) },
     ...{ before: before.file, after: after.map(({ file }) => file) },

@@ -3,8 +3,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from "node:path";
 import sharp from "sharp";
 import { beforeAll, expect, test } from "vitest";
-import { stops } from "../../src/cli/demo/stops.ts";
-import { renderChart } from "../../src/drawing/chart.ts";
+import { renderChart } from "../../demo/drawing/chart.ts";
+import { examples } from "../../demo/examples.ts";
 import { createEngine, explain, factorize } from "../../src/index.ts";
 import { readPicture, writePicture } from "../../src/node/pictures.ts";
 import { temporaryFolder } from "../node/folder.ts";
@@ -13,7 +13,7 @@ import { type Result, rank1, rank1With } from "./run.ts";
 const folder = temporaryFolder();
 const path = (name: string): string => join(folder, name);
 const out = path("tour");
-const made = stops.flatMap(({ views }) => views.map(({ file }) => file));
+const made = examples.flatMap(({ views }) => views.map(({ file }) => file));
 
 let result: Result;
 let html: string;
@@ -105,7 +105,7 @@ test("the page embeds every picture", async () => {
 test("the figures of the page are those of factorize and plan", async () => {
   const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
   const engine = await createEngine();
-  for (const { id, filter, options } of stops) {
+  for (const { id, filter, options } of examples) {
     const section = html.match(new RegExp(`<section id="${id}">[^]*?</section>`))![0];
     const row = html.match(new RegExp(`<a href="#${id}">[^]*?</tr>`))![0];
     const spec = { width: 768, height: 512, channels: 3, dtype: "u8" } as const;
@@ -162,7 +162,7 @@ test("--image: a picture of one's own, shrunk where it is large; --json tells th
   const json = JSON.parse(stdout);
   expect(json).toMatchObject({ version: 1, page: join(path("own"), "index.html") });
   expect(json.layer).toMatchObject({ direct: { multiplications: 1_228_800 }, separable: { multiplications: 53_952 } });
-  expect(json.filters.map((f: { filter: string }) => f.filter)).toEqual(stops.map(({ filter }) => filter));
+  expect(json.filters.map((f: { filter: string }) => f.filter)).toEqual(examples.map(({ filter }) => filter));
   expect(json.filters[1]).toMatchObject({
     ...{ rank: 1, exactRank: 1, error: 0, multiplications: { direct: 289, separable: 34 } },
     ...{ before: "input.png", after: ["gaussian-2.png"], plan: { solver: "column-row", error: 0 } },

@@ -1,10 +1,10 @@
-// The stops of the tour: which filter on which input, what is worth knowing about it, and how its pictures are made.
-import type { Engine, FilterCallOptions, FilterOptions } from "../../index.ts";
-import { showSigned } from "../../node/convert.ts";
-import type { Picture } from "../../node/pictures.ts";
+// The examples of the tour: which filter on which input, what is worth knowing about it, and how its pictures are made.
+import type { Engine, FilterCallOptions, FilterOptions } from "../src/index.ts";
+import { showSigned } from "../src/node/convert.ts";
+import type { Picture } from "../src/node/pictures.ts";
 import type { Inputs, View } from "./inputs.ts";
 
-export interface Stop {
+export interface Example {
   id: string;
   title: string;
   /** By its name, as the command line takes it. */
@@ -19,7 +19,7 @@ export interface Stop {
   run(engine: Engine, picture: Picture, signal: AbortSignal): Promise<{ pictures: Picture[]; note?: string }>;
 }
 
-const sobel: Stop = {
+const sobel: Example = {
   id: "sobel",
   title: "Sobel: one column times one row",
   filter: "sobel-x",
@@ -42,7 +42,7 @@ const sobel: Stop = {
   },
 };
 
-const gaussian: Stop = {
+const gaussian: Example = {
   id: "gaussian-2",
   title: "Gaussian blur, σ = 2",
   filter: "gaussian:sigma=2",
@@ -56,7 +56,7 @@ const gaussian: Stop = {
   run: (engine, picture, signal) => plain(engine, picture, gaussian, signal),
 };
 
-const wideGaussian: Stop = {
+const wideGaussian: Example = {
   id: "gaussian-8",
   title: "Gaussian blur, σ = 8",
   filter: "gaussian:sigma=8",
@@ -70,7 +70,7 @@ const wideGaussian: Stop = {
   run: (engine, picture, signal) => plain(engine, picture, wideGaussian, signal),
 };
 
-const laplacian: Stop = {
+const laplacian: Example = {
   id: "laplacian-8",
   title: "Laplacian: two terms",
   filter: "laplacian-8",
@@ -94,7 +94,7 @@ const laplacian: Stop = {
   },
 };
 
-const gabor: Stop = {
+const gabor: Example = {
   id: "gabor",
   title: "Gabor at 30°: two terms at any angle",
   filter: "gabor:sigma=4,wavelength=8,angle=30",
@@ -120,7 +120,7 @@ const gabor: Stop = {
   },
 };
 
-const motion: Stop = {
+const motion: Example = {
   id: "motion",
   title: "Motion blur at 30°: full rank",
   filter: "motion:angle=30,length=27",
@@ -136,7 +136,7 @@ const motion: Stop = {
   run: (engine, picture, signal) => plain(engine, picture, motion, signal),
 };
 
-const disk: Stop = {
+const disk: Example = {
   id: "disk",
   title: "Out of focus: close enough for less",
   filter: "disk:12",
@@ -176,9 +176,9 @@ const disk: Stop = {
   },
 };
 
-export const stops: readonly Stop[] = [sobel, gaussian, wideGaussian, laplacian, gabor, motion, disk];
+export const examples: readonly Example[] = [sobel, gaussian, wideGaussian, laplacian, gabor, motion, disk];
 
-async function plain(engine: Engine, picture: Picture, { filter, options }: Stop, signal: AbortSignal) {
+async function plain(engine: Engine, picture: Picture, { filter, options }: Example, signal: AbortSignal) {
   const call: FilterCallOptions = { ...options, signal };
   return { pictures: [like(picture, await engine.filter(picture, filter, call))] };
 }

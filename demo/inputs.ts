@@ -1,7 +1,8 @@
 // What the demo filters: a painted scene and a test chart, or the user's own picture in the place of both.
-import { renderChart } from "../../drawing/chart.ts";
-import { renderScene } from "../../drawing/scene.ts";
-import { type Picture, readPicture } from "../../node/pictures.ts";
+
+import { type Picture, readPicture } from "../src/node/pictures.ts";
+import { renderChart } from "./drawing/chart.ts";
+import { renderScene } from "./drawing/scene.ts";
 
 /** The words that go with a picture. */
 export interface View {
