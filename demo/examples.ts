@@ -29,7 +29,7 @@ const sobel: Example = {
     "Sobel finds edges: the difference between right and left, [−1 0 1], smoothed downwards by [1 2 1]. That is a row " +
     "pass and a column pass, and the nine numbers need never be written down. Three of them are zero, so that the " +
     "filter as it stands costs six multiplications as well: one this small has nothing to gain yet.",
-  commands: ["factor sobel-x", "filter IN edges.png --filter sobel"],
+  commands: ["factor sobel-x", "filter IN -o edges.png -f sobel"],
   views: [
     { file: "sobel-x.png", caption: "sobel-x: mid-grey is zero", alt: "Upright edges, light and dark on mid-grey" },
     { file: "sobel-y.png", caption: "sobel-y: the same, turned", alt: "Level edges, light and dark on mid-grey" },
@@ -51,7 +51,7 @@ const gaussian: Example = {
   story:
     "The Gaussian is the one blur that is round and a column times a row. What is finer than the blur turns to one " +
     "even tone, whatever its direction; what is coarser stays.",
-  commands: ["factor gaussian:sigma=2", "filter IN soft.png --filter gaussian:sigma=2"],
+  commands: ["factor gaussian:sigma=2", "filter IN -o soft.png -f gaussian:sigma=2"],
   views: [{ file: "gaussian-2.png", caption: "after", alt: "The same, softened: the finest detail is gone" }],
   run: (engine, picture, signal) => plain(engine, picture, gaussian, signal),
 };
@@ -65,7 +65,7 @@ const wideGaussian: Example = {
   story:
     "Four times the σ is sixteen times as many numbers, but a column and a row only four times as long. The wider the " +
     "filter, the more the split saves.",
-  commands: ["explain gaussian:sigma=8 --size 4000x3000x3", "filter IN soft.png --filter gaussian:sigma=20"],
+  commands: ["filter -f gaussian:sigma=8 --size 4000x3000x3 --explain", "filter IN -o softer.png -f gaussian:sigma=20"],
   views: [{ file: "gaussian-8.png", caption: "after", alt: "The same, strongly blurred: shapes without outlines" }],
   run: (engine, picture, signal) => plain(engine, picture, wideGaussian, signal),
 };
@@ -80,7 +80,7 @@ const laplacian: Example = {
     "Nine in the middle taken from a box of ones: no column times row gives that, but two do, exactly and in whole " +
     "numbers. They take four passes of three, twelve multiplications where the filter has nine numbers. To know the " +
     "rank is also to know when not to split.",
-  commands: ["factor laplacian-8 --rank 1", "filter IN edges.png --filter laplacian-8 --show signed"],
+  commands: ["factor laplacian-8 --rank 1", "filter IN -o relief.png -f laplacian-8 --show signed"],
   views: [
     {
       file: "laplacian-8.png",
@@ -105,7 +105,7 @@ const gabor: Example = {
     "one row. Tilted it is not, but cos(a + b) = cos a cos b − sin a sin b: two terms, and no more at any angle.",
   commands: [
     "factor gabor:sigma=4,wavelength=8,angle=30 --svg gabor.svg",
-    "filter IN stripes.png --filter gabor:sigma=4,wavelength=8,angle=120 --output f32 --show signed",
+    "filter IN -o stripes.png -f gabor:sigma=4,wavelength=8,angle=120 --type f32 --show signed",
   ],
   views: [
     {
@@ -129,7 +129,7 @@ const motion: Example = {
   story:
     "A slanted line is the other extreme: no row is a mix of the others, so the rank is as high as the filter, and " +
     "passes would cost more than they save. But most of its numbers are zero, and those cost nothing.",
-  commands: ["factor motion:angle=30,length=27", "explain motion:angle=0,length=27"],
+  commands: ["factor motion:angle=30,length=27", "filter -f motion:angle=0,length=27 --explain"],
   views: [
     { file: "motion.png", caption: "after", alt: "The same, smeared along a slanted line as if the camera moved" },
   ],
@@ -149,8 +149,8 @@ const disk: Example = {
     "so the pictures differ by far less than the filters.",
   commands: [
     "factor disk:12 --tolerance 0.2",
-    "explain disk:12 --tolerance 0.05",
-    "filter IN soft.png --filter disk:12 --tolerance 0.2",
+    "filter IN -f disk:12 --tolerance 0.05 --explain",
+    "filter IN -o blurred.png -f disk:12 --tolerance 0.2",
   ],
   views: [
     { file: "disk.png", caption: "exact", alt: "The same, out of focus" },

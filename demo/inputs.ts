@@ -27,8 +27,11 @@ export const inputFiles = { given: "input.png", scene: "scene.png", chart: "char
 const longestSide = 768;
 
 /** The user's picture, made small enough for a page: 8 bits, and on white where it is transparent. */
-export async function readInputs(image: string, signal: AbortSignal): Promise<Inputs> {
-  const picture = await shrink(await readPicture(image, { signal }));
+export async function readInputs(
+  { name, bytes }: { name: string; bytes: Uint8Array },
+  signal: AbortSignal,
+): Promise<Inputs> {
+  const picture = await shrink(await readPicture(bytes, { name, signal }));
   const shot = { file: inputFiles.given, caption: "before", alt: "The picture that was given", picture };
   return { scene: shot, chart: shot };
 }

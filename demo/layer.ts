@@ -5,7 +5,7 @@ import { type LayerCost, type LayerSpec, layerCost, type StageCost } from "../sr
 import { filterSet, mostSheets, stack } from "./volume.ts";
 
 const layer = { input: [12, 12, 3], size: [5, 5], outputs: 256 } as const;
-const command = "explain --layer 12x12x3 --kernel 5x5 --out 256";
+const command = "layer 12x12x3 --kernel 5x5 --out 256";
 
 const costOf = (form: LayerSpec["form"], depthMultiplier = 1): LayerCost =>
   layerCost({ ...layer, form, depthMultiplier });

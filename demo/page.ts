@@ -142,7 +142,7 @@ ${facts(exact, factors)}
 ${[before, ...after].map(figure).join("\n")}
 </div>
 ${note ? `<p>${escapeHtml(note)}</p>` : ""}
-<details><summary>The whole plan, as <code>rank1 explain</code> prints it</summary>
+<details><summary>The whole plan, as <code>rank1 filter --explain</code> prints it</summary>
 <pre tabindex="0">${escapeHtml(explain(chosen.plan))}</pre></details>
 <details><summary>Commands to go further</summary>
 <pre tabindex="0">${commands.join("\n")}</pre></details>`;
@@ -235,10 +235,10 @@ const onwards: readonly [command: string, does: string][] = [
   ["demo --image photo.jpg", "this page with your own picture"],
   ["filters", "all filters that have names"],
   ["factor '[[1,2,1],[2,4,2],[1,2,1]]'", "takes a filter of your own apart"],
-  ["filter photo.jpg edges.png --filter sobel", "filters a picture"],
-  ["filter photo.jpg relief.png --filter sobel-x --show signed", "shows which way each edge goes"],
-  ["explain disk:9 --tolerance 0.05 --size 4000x3000x3", "shows what would be done, and why"],
-  ["explain --layer 112x112x32 --kernel 3x3 --out 64 --pads same", "shows what a layer costs, whole and in two stages"],
+  ["filter photo.jpg -o edges.png -f sobel", "filters a picture"],
+  ["filter photo.jpg -o relief.png -f sobel-x --show signed", "shows which way each edge goes"],
+  ["filter -f disk:9 --tolerance 0.05 --size 4000x3000x3 --explain", "shows what would be done, and why"],
+  ["layer 112x112x32 --kernel 3x3 --out 64 --pads same", "shows what a layer costs, whole and in two stages"],
 ];
 
 const next = `<dl class="commands">
