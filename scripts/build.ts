@@ -1,7 +1,7 @@
-// Builds dist/ from src/: the entry points with what they share, bundled into few files. Two hundred small ones took three
-// times as long to load. Packages that package.json does not depend on are bundled, too; THIRD-PARTY.txt has their licences.
-// Nothing is minified, so that stack traces can be read. The public faces' types are bundled as well: what is internal would
-// only be more that compilers have to agree on.
+// Builds dist/ from src/ and demo/: the entry points with what they share, bundled into few files. Two hundred small ones took
+// three times as long to load. Packages that package.json does not depend on are bundled, too; THIRD-PARTY.txt has their
+// licences. Nothing is minified, so that stack traces can be read. The public faces' types are bundled as well: what is
+// internal would only be more that compilers have to agree on.
 import { execFileSync } from "node:child_process";
 import { chmodSync, copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";

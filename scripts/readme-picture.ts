@@ -2,8 +2,8 @@
 // column times a row, and the scene's edges. The text is set in the machine's own sans-serif font.
 import { join } from "node:path";
 import sharp from "sharp";
+import { renderScene } from "../demo/drawing/scene.ts";
 import { drawFactors } from "../src/cli/draw.ts";
-import { renderScene } from "../src/drawing/scene.ts";
 import { createEngine, factorize, type Image } from "../src/index.ts";
 import { writeAtomic } from "../src/node/files.ts";
 import { encodePicture } from "../src/node/pictures.ts";

@@ -1,8 +1,8 @@
 // Paints the pictures that the studio brings along, into web/public/: the scene and the test chart of the demo, as WebP.
 import { join } from "node:path";
 import sharp from "sharp";
-import { renderChart } from "../src/drawing/chart.ts";
-import { renderScene } from "../src/drawing/scene.ts";
+import { renderChart } from "../demo/drawing/chart.ts";
+import { renderScene } from "../demo/drawing/scene.ts";
 
 const folder = join(import.meta.dirname, "..", "web", "public");
 for (const [name, { width, height, data }] of Object.entries({ landscape: renderScene(), chart: renderChart() })) {

@@ -1,5 +1,5 @@
 // The house rules that no compiler checks: which folder may import which, no circles, what the entry point reaches, and
-// the length of files. The checker works on texts by path, so that made-up sources can show that it fails.
+// the length of files; of src/, and of demo/ beside it, which the command line shows. The checker works on texts by path, so that made-up sources can show that it fails.
 import { globSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path/posix";
 import { fileURLToPath } from "node:url";
@@ -8,14 +8,15 @@ import { describe, expect, it } from "vitest";
 type Sources = ReadonlyMap<string, string>;
 
 interface Import {
-  /** A path from src/, or the name of a package or of a module of Node. */
+  /** A path from src/ (or one that begins with demo/), or the name of a package or of a module of Node. */
   target: string;
   external: boolean;
   typeOnly: boolean;
 }
 
-/** What each part of src/ may import besides itself: parts, single files, modules, "npm" (all of them and Node's own). */
+/** What layers above a backend may import of it. */
 const seam = ["backend/backend.ts", "backend/choose.ts", "backend/slices.ts", "backend/alpha.ts"];
+/** What each part may import besides itself: parts, single files, modules, "npm" (all of them and Node's own). */
 const arrows: Readonly<Record<string, readonly string[]>> = {
   errors: [],
   tensor: ["errors"],
@@ -30,11 +31,12 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   onnx: ["errors", "tensor", "factor", "plan", "kernels", "engine", "graph", "@bufbuild/protobuf/wire"],
   "onnx/index.ts": ["errors", "tensor", "factor", "graph", "onnx", "separate"],
   separate: ["errors", "tensor", "factor", "plan", "kernels", ...seam, "engine", "graph", "onnx"],
-  drawing: ["errors", "tensor"],
   node: ["errors", "tensor", "npm"],
+  // How numbers, pages and factors look is the command line's; what the demo says in them is the demo's.
+  demo: ["index", "onnx/index.ts", "node", "cli/text.ts", "cli/html.ts", "cli/draw.ts", "npm"],
   cli: [
     ...["errors", "index", "onnx/index.ts", "backend/wasm/peaks.ts", "backend/wasm/kernel-times.ts"],
-    ...["drawing", "node", "npm"],
+    ...["demo", "node", "npm"],
   ],
 };
 
@@ -54,13 +56,16 @@ function importsOf(path: string, text: string): Import[] {
   const code = withoutComments(text);
   const named = (target = "(not a literal)", typeOnly = false): Import => {
     const external = !target.startsWith(".");
-    return { target: external ? target : join(dirname(path), target), external, typeOnly };
+    return { target: external ? target : fromSource(join(dirname(path), target)), external, typeOnly };
   };
   return [
     ...[...code.matchAll(statements)].map(([, type, target]) => named(target, type !== undefined)),
     ...[...code.matchAll(dynamic)].map(([, target]) => named(target)),
   ];
 }
+
+/** demo/ lies beside src/: paths from one to the other lead through the folder above both. */
+const fromSource = (path: string): string => path.replace(/^\.\.\/demo\//, "demo/").replace(/^src\//, "");
 
 /** Every broken rule, as a sentence. */
 function violations(sources: Sources): string[] {
@@ -167,6 +172,10 @@ describe("the checker", () => {
     ],
     ["the command line and a part", { "cli/main.ts": 'import "../engine.ts";' }, "cli/main.ts imports engine.ts"],
     ["the command line and a package", { "cli/main.ts": 'import { Command } from "commander";' }, undefined],
+    ["the command line and the demo", { "cli/a.ts": 'import "../../demo/a.ts";', "demo/a.ts": "" }, undefined],
+    ["the demo and the public face", { "demo/a.ts": 'import "../src/index.ts";', "index.ts": "" }, undefined],
+    ["the demo and a part", { "demo/b/a.ts": 'import "../../src/engine.ts";' }, "demo/b/a.ts imports engine.ts"],
+    ["a part and the demo", { "node/a.ts": 'import "../../demo/a.ts";', "demo/a.ts": "" }, "imports demo/a.ts"],
     ["models and their package", { "onnx/a.ts": 'import "@bufbuild/protobuf/wire";' }, undefined],
     ["models and another package", { "onnx/a.ts": 'import "@bufbuild/protobuf";' }, "imports @bufbuild/protobuf:"],
     ["a package in the core", { "tensor.ts": 'import sharp from "sharp";' }, "tensor.ts imports sharp"],
@@ -234,13 +243,14 @@ function read(folder: string): Sources {
   return new Map(paths.map((path) => [path, readFileSync(join(root, path), "utf8")]));
 }
 
-describe("src/", () => {
-  const sources = read("src");
+describe("src/ and demo/", () => {
+  const demo = [...read("demo")].map(([path, text]) => [`demo/${path}`, text] as const);
+  const sources = new Map([...read("src"), ...demo]);
   const paths = [...sources.keys()];
 
   it("was read", () => {
     expect(paths).toEqual(
-      expect.arrayContaining(["index.ts", "engine/engine.ts", "backend/wasm/worker.js", "kernels/table.ts"]),
+      expect.arrayContaining(["index.ts", "engine/engine.ts", "backend/wasm/worker.js", "demo/examples.ts"]),
     );
     const edges = paths.flatMap((path) => importsOf(path, sources.get(path)!));
     expect(edges.length).toBeGreaterThan(paths.length);
@@ -253,7 +263,7 @@ describe("web/", () => {
   const sources = read("web/src");
   /** What pages of users have, too; everything else of the studio is its own, or comes with the bundled network. */
   const packages = ["rank1", "rank1/onnx", "preact", "preact/hooks", "@preact/signals"];
-  const bundled = ["../../src/drawing/shapes/", "../../assets/"];
+  const bundled = ["../../demo/drawing/shapes/", "../../assets/"];
 
   it("imports rank1 by its public names only, and nothing else but its view library and the bundled network", () => {
     const imports = [...sources].flatMap(([path, text]) => importsOf(path, text).map((one) => ({ path, ...one })));

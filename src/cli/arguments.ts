@@ -1,20 +1,21 @@
 // What stands on the command line becomes values: filters, numbers, sizes; and the errors that are the user's own.
 import { type Command, InvalidArgumentError as CommanderError, Option } from "commander";
-import {
-  type Engine,
-  type Filter,
-  type FilterOptions,
-  gradientNames,
-  type ImageDType,
-  LimitError,
-  type PictureSpec,
-  type Plan,
-  Rank1Error,
-} from "../index.ts";
+import { type Filter, gradientNames, type ImageDType, LimitError, Rank1Error } from "../index.ts";
 import { readBytes, readStdin } from "../node/files.ts";
+import { rare } from "./help.ts";
 
 /** The command line is wrong: exit code 2. Everything else that fails gives 1. */
 export class UsageError extends Error {}
+
+/** Of several inputs some failed, and the others are done: exit code 3. */
+export class SomeInputsFailed extends Error {}
+
+/** What becomes of a command of `count` inputs, of which some may have failed. */
+export function judgeFailures(failed: number, count: number, what: string): void {
+  if (failed === 0) return;
+  const message = `${failed} of ${count} ${what} failed`;
+  throw failed < count ? new SomeInputsFailed(message) : new Error(message);
+}
 
 /** Runs a check of what the user wrote; what it throws is a usage error. `raise` is the option that raises a limit. */
 export async function usage<T>(check: () => T | Promise<T>, raise?: string): Promise<T> {
@@ -32,15 +33,21 @@ export function withOption(error: Error, raise: string | undefined): Error {
   return new Error(message, { cause: error });
 }
 
+/** The bytes of a file, or of the standard input where its name is `-`. */
+export const readSource = (file: string, signal?: AbortSignal): Promise<Uint8Array> =>
+  file === "-" ? readStdin(signal) : readBytes(file, signal);
+
+/** What messages call it. */
+export const sourceName = (file: string): string => (file === "-" ? "the standard input" : file);
+
 /**
  * A filter as the command line gives it: a name with parameters, a literal such as `[[1, 2, 1]]`, a JSON file, or `-`
  * for JSON on the standard input. Only the form is checked here: names and numbers are by what takes the filter.
  */
 export async function parseFilter(text: string): Promise<Filter> {
-  if (text === "-") return parseJson(new TextDecoder().decode(await readStdin()), "the standard input");
   if (/^\s*[[{]/.test(text)) return parseJson(text, text);
-  if (/\.json$/i.test(text)) return parseJson(new TextDecoder().decode(await readBytes(text)), text);
-  return text;
+  if (text !== "-" && !/\.json$/i.test(text)) return text;
+  return parseJson(new TextDecoder().decode(await readSource(text)), sourceName(text));
 }
 
 /** What a filter consists of: "sobel" and its like mean the magnitude of two derivatives; others are themselves. */
@@ -86,6 +93,13 @@ function parsePoint(text: string): [number, number] {
   throw new CommanderError("Expected x,y such as 1,1.");
 }
 
+/** "1920x1080" */
+export function parseSides(text: string): { width: number; height: number } {
+  const [width, height, ...rest] = text.split("x").map(parseCount);
+  if (width && height && rest.length === 0) return { width, height };
+  throw new CommanderError("Expected WIDTHxHEIGHT.");
+}
+
 /** "1920x1080" or "1920x1080x3". */
 export function parseSize(text: string): { width: number; height: number; channels: number } {
   const [width, height, channels = 3, ...rest] = text.split("x").map(parseCount);
@@ -93,7 +107,7 @@ export function parseSize(text: string): { width: number; height: number; channe
   throw new CommanderError("Expected WIDTHxHEIGHT or WIDTHxHEIGHTxCHANNELS with 1 to 4 channels.");
 }
 
-/** The options that say how a filter is applied, in the words of the library. */
+/** The options that say how a filter is applied. */
 export interface FilterFlags {
   border?: string;
   borderValue?: number;
@@ -101,7 +115,7 @@ export interface FilterFlags {
   gain?: number;
   offset?: number;
   flip?: boolean;
-  output?: string;
+  type?: ImageDType;
   tolerance?: number;
   alpha?: string;
   strategy?: string;
@@ -112,36 +126,30 @@ export interface FilterFlags {
 export function addFilterOptions(command: Command): Command {
   return command
     .option("--border <name>", "beyond the edges: reflect (default), symmetric, edge, wrap or constant")
-    .option("--border-value <number>", "the value of a constant border (default: 0)", parseNumber)
-    .option("--anchor <x,y>", "the filter's own point that lies on the pixel (default: its middle)", parsePoint)
-    .option("--gain <number>", "the result is gain · sum + offset (default: 1)", parseNumber)
-    .option("--offset <number>", "(default: 0)", parseNumber)
-    .option("--flip", "turn the filter by 180°: mathematical convolution instead of correlation")
     .addOption(
-      new Option("--output <type>", "type of the result (default: the input's; of derivatives a signed one)").choices([
-        ...(["u8", "u16", "i16", "f32"] satisfies ImageDType[]),
-      ]),
+      new Option("--type <type>", "element type of the result (default: the picture's; of derivatives a signed one)")
+        .choices(["u8", "u16", "i16", "f32"] satisfies ImageDType[]), // biome-ignore format: a line
     )
     .option("--tolerance <number>", "largest relative error of the taps, for cheaper plans (default: 0)", parseNumber)
+    .addOption(rare("--border-value <number>", "the value of a constant border (default: 0)").argParser(parseNumber))
     .addOption(
-      new Option(
+      rare("--anchor <x,y>", "the filter's own point that lies on the pixel (default: its middle)").argParser(
+        parsePoint,
+      ),
+    )
+    .addOption(rare("--gain <number>", "the result is gain · sum + offset (default: 1)").argParser(parseNumber))
+    .addOption(rare("--offset <number>", "(default: 0)").argParser(parseNumber))
+    .addOption(rare("--flip", "turn the filter by 180°: mathematical convolution instead of correlation"))
+    .addOption(
+      rare(
         "--alpha <mode>",
         "what becomes of an alpha channel (default: keep for derivatives, else premultiply)",
       ).choices(["premultiply", "keep", "none"]),
     )
-    .option("--strategy <solver>", "take this solver's plan instead of the cheapest (see explain)")
-    .option("--max-filter-side <pixels>", "largest side of a filter (default: 2049)", parseCount);
+    .addOption(rare("--strategy <solver>", "take this solver's plan instead of the cheapest (see --explain)"))
+    .addOption(rare("--max-filter-side <pixels>", "largest side of a filter (default: 2049)").argParser(parseCount));
 }
 
-/** The part of the flags that the library's own checks take. */
-export function filterOptions(flags: FilterFlags): FilterOptions {
-  const { border, borderValue, anchor, gain, offset, flip, output, tolerance, alpha } = flags;
-  const all = { border, borderValue, anchor, gain, offset, flip, output, tolerance, alpha } as FilterOptions;
-  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
-}
-
-/** The plan for a picture; whatever does not fit it is the command line's fault. */
-export function planOf(engine: Engine, picture: PictureSpec, filter: Filter, flags: FilterFlags): Promise<Plan> {
-  const problem = () => engine.filterProblem(picture, filter, filterOptions(flags));
-  return usage(() => engine.plan(problem(), { strategy: flags.strategy }), "--max-filter-side");
-}
+/** "--threads", of commands that compute. */
+export const threadsOption = (): Option =>
+  rare("--threads <count>", "threads that work (default: what the machine has)").argParser(parseCount);

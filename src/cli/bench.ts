@@ -1,22 +1,25 @@
 // rank1 bench: how fast this machine's kernels are, how near to what it can do at most, and how good predictions are.
 import { availableParallelism, cpus } from "node:os";
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, Option } from "commander";
 import type { EngineInfo } from "../index.ts";
-import { checkOutput, writeStdout } from "../node/files.ts";
-import { writeSettings } from "../node/json.ts";
+import { writeStdout } from "../node/files.ts";
+import { settingsText } from "../node/json.ts";
 import { wisdomFile, writeVerdicts } from "../node/wisdom.ts";
-import { parseCount, UsageError } from "./arguments.ts";
+import { parseCount, parseSides, UsageError } from "./arguments.ts";
 import { calibrate } from "./bench/calibrate.ts";
 import { type Control, type KernelReport, type Measurements, measureAll, type ProblemReport } from "./bench/measure.ts";
 import { addEngineOptions, type EngineFlags, withEngine } from "./engine.ts";
+import { rare } from "./help.ts";
+import { addForce, checkOutputs, writeOutput } from "./output.ts";
 import { number, progressBar, styled, table } from "./text.ts";
 
 interface Flags extends EngineFlags {
   size: { width: number; height: number };
   threads: number;
   why?: boolean;
-  calibrate?: boolean;
-  profile?: string;
+  learn?: boolean;
+  saveProfile?: string;
+  force?: boolean;
   json?: boolean;
 }
 
@@ -30,53 +33,53 @@ measured / predicted: only how the predictions for several plans compare decides
   does not matter.
 --why: for one value of the result. 1 multiplication is 1 multiply-accumulate (2 FLOP).
 
---calibrate tries the 256-bit kernels that filters commonly need against their 128-bit twins and keeps the verdicts in
+--learn tries the 256-bit kernels that filters commonly need against their 128-bit twins and keeps the verdicts in
 wisdom.json in the user's cache folder (RANK1_CACHE names another), for this version of rank1, runtime and processor.
 Every command does so for the kernels that it runs; known ones make its start quicker. Results never change.
 
---profile writes what the layers of networks take on this machine, for "rank1 separate --speedup --profile" on another one.
+--save-profile writes what the layers of networks take on this machine, for "rank1 separate --speedup --profile" on another one.
 
 Examples:
   rank1 bench
   rank1 bench --why --no-wide
   rank1 bench --size 4000x3000 --threads 2
   rank1 bench --json | jq '.problems[] | [.filter, .milliseconds]'
-  rank1 bench --calibrate
-  rank1 bench --profile laptop.json`;
+  rank1 bench --learn
+  rank1 bench --save-profile laptop.json`;
 
 export function addBench(program: Command, signal: AbortSignal): void {
   const command = program
     .command("bench")
     .description("time this machine's kernels against its peaks and against the predictions")
-    .option("--size <WxH>", "size of the pictures (default: 1920x1080)", parseArea, { width: 1920, height: 1080 })
-    .option("--threads <count>", "threads that work on whole calls (default: 1)", parseCount, 1)
+    .addOption(
+      new Option("--size <WxH>", "size of the pictures")
+        .argParser(parseSides)
+        .default({ width: 1920, height: 1080 }, "1920x1080"),
+    )
     .option("--why", "show multiplications, additions and loads per value, and the kernels' names")
     .addOption(
-      new Option("--calibrate", "learn what there is to learn about this machine, and keep it").conflicts([
-        ...["size", "threads", "why"],
-      ]),
+      new Option(
+        "--save-profile <file>",
+        "write what layers of networks take here, for rank1 separate; - prints it",
+      ).conflicts(["size", "threads", "why", "learn"]),
     )
     .addOption(
-      new Option("--profile <file>", "write what layers of networks take here, for rank1 separate").conflicts([
-        ...["size", "threads", "why", "calibrate"],
+      rare("--learn", "learn what there is to learn about this machine, and keep it").conflicts([
+        "size",
+        "threads",
+        "why",
       ]),
-    );
-  addEngineOptions(command)
+    )
+    .addOption(rare("--threads <count>", "threads that work on whole calls").argParser(parseCount).default(1));
+  addEngineOptions(addForce(command))
     .option("--json", "print JSON")
     .addHelpText("after", notes)
     .action((flags: Flags) => bench(flags, signal));
 }
 
-/** "1920x1080" */
-function parseArea(text: string): { width: number; height: number } {
-  const [width, height, ...rest] = text.split("x").map(parseCount);
-  if (width && height && rest.length === 0) return { width, height };
-  throw new InvalidArgumentError("Expected WIDTHxHEIGHT.");
-}
-
 async function bench(flags: Flags, signal: AbortSignal): Promise<void> {
-  if (flags.calibrate) return keepVerdicts(flags, signal);
-  if (flags.profile !== undefined) return keepProfile(flags.profile, flags, signal);
+  if (flags.learn) return keepVerdicts(flags, signal);
+  if (flags.saveProfile !== undefined) return keepProfile(flags.saveProfile, flags, signal);
   const report = await withEngine({ backend: "wasm", threads: flags.threads, wide: flags.wide }, async (engine) => {
     const measured = await withProgress("measuring", signal, (control) => measureAll(engine, flags.size, control));
     return { version: 1, processor: processor(), node: process.version, engine: engine.info(), ...measured };
@@ -85,7 +88,7 @@ async function bench(flags: Flags, signal: AbortSignal): Promise<void> {
 }
 
 async function keepVerdicts({ wide, json }: Flags, signal: AbortSignal): Promise<void> {
-  if (!wide) throw new UsageError("--calibrate: expected an engine with 256-bit vectors, got --no-wide");
+  if (!wide) throw new UsageError("--learn: expected an engine with 256-bit vectors, got --no-wide");
   if (!(await writeVerdicts({}))) {
     throw new Error(`${wisdomFile()}: expected a file that can be written (RANK1_CACHE names another folder)`);
   }
@@ -102,15 +105,17 @@ async function keepVerdicts({ wide, json }: Flags, signal: AbortSignal): Promise
   await writeStdout(`${[text, ...narrow.map(([kernel, verdict]) => `  ${kernel}: ${verdict}`)].join("\n")}\n`);
 }
 
-async function keepProfile(file: string, { wide, json }: Flags, signal: AbortSignal): Promise<void> {
-  await checkOutput(file);
+async function keepProfile(file: string, { wide, force, json }: Flags, signal: AbortSignal): Promise<void> {
+  if (json && file === "-") throw new UsageError("--save-profile: expected a file beside --json, got -");
+  await checkOutputs([file], { force });
   const { measureProfile } = await import("../onnx/index.ts");
   const profile = await withEngine({ backend: "wasm", threads: 1, wide }, (engine) => {
     const bits = engine.info().wide.enabled ? 256 : 128;
     const name = `${processor().model}, Node ${process.version}, ${bits} bits`;
     return withProgress("measuring", signal, (control) => measureProfile(engine, { name, ...control }));
   });
-  await writeSettings(file, profile, signal);
+  await writeOutput(file, settingsText(profile), signal);
+  if (file === "-") return;
   const figures = Object.entries(profile).flatMap(([rate, figure]) => (rate === "name" ? [] : [`${rate} ${figure}`]));
   await writeStdout(
     json

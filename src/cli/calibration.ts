@@ -1,13 +1,13 @@
 // Folders of pictures or .npy arrays as inputs of a model: read again for each pass, and kept while they are few.
 import { readdir } from "node:fs/promises";
-import { extname, join } from "node:path";
+import { join } from "node:path";
 import type { Image, Tensor } from "../index.ts";
 import { checkFolder, readBytes } from "../node/files.ts";
-import { readNpy } from "../node/npy.ts";
+import { isNpy } from "../node/npy.ts";
 import type { Sidecar } from "../node/sidecar.ts";
 import type { Model } from "../onnx/index.ts";
 import { UsageError } from "./arguments.ts";
-import { type Pieces, pictureInputs } from "./run-input.ts";
+import { arrayInput, type Pieces, pictureInputs } from "./run-input.ts";
 
 type Input = Record<string, Tensor>;
 
@@ -64,7 +64,7 @@ export class InputFolder {
     const known = this.kept.get(file);
     if (known || this.skipped.has(file)) return known ?? [];
     try {
-      const found = extname(file) === ".npy" ? [await this.array(file)] : await this.pictures(file, index);
+      const found = await this.read(file, index);
       const bytes = found.flatMap(Object.values<Tensor>).reduce((sum, { data }) => sum + data.byteLength, 0);
       if (this.keptBytes + bytes <= mostKept) {
         this.kept.set(file, found);
@@ -79,15 +79,12 @@ export class InputFolder {
     }
   }
 
-  private async array(file: string): Promise<Input> {
-    const [first, ...others] = this.model.graph.inputs;
-    if (others.length > 0) throw new UsageError(`${file}: expected a model with one input, got ${others.length + 1}`);
-    return { [first!.name]: readNpy(await readBytes(file), file) };
-  }
-
-  private pictures(file: string, index: number): Promise<Input[]> {
+  private async read(file: string, index: number): Promise<Input[]> {
     const { settings, crops, signal } = this.options;
-    return pictureInputs(this.model, file, settings, signal, crops === undefined ? undefined : cropper(crops, index));
+    const bytes = await readBytes(file, signal);
+    if (isNpy(bytes, file)) return [arrayInput(this.model, bytes, file)];
+    const pieces = crops === undefined ? undefined : cropper(crops, index);
+    return pictureInputs(this.model, { name: file, bytes }, settings, signal, pieces);
   }
 }
 

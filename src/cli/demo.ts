@@ -1,24 +1,25 @@
 // rank1 demo: a tour of filters of low and high rank and of a layer, printed as it goes, with pictures and a page that shows it all.
-import { existsSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
 import { cpus } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import type { Command } from "commander";
+import { examples } from "../../demo/examples.ts";
+import { type Inputs, inputFiles, readInputs, renderInputs, type Shot } from "../../demo/inputs.ts";
+import { layerExample, layerLines } from "../../demo/layer.ts";
+import { type ModelExample, modelFiles, modelLines, separateExample } from "../../demo/model.ts";
+import { type Chapter, demoPage, type EmbeddedShot } from "../../demo/page.ts";
+import { type Trial, tryOut } from "../../demo/tour.ts";
 import type { Engine, EngineInfo } from "../index.ts";
-import { checkFolder, checkOutput, writeAtomic, writeStdout } from "../node/files.ts";
+import { writeStdout } from "../node/files.ts";
 import { encodePicture } from "../node/pictures.ts";
-import { type Inputs, inputFiles, readInputs, renderInputs, type Shot } from "./demo/inputs.ts";
-import { layerExample, layerLines } from "./demo/layer.ts";
-import { type ModelExample, modelFiles, modelLines, separateExample } from "./demo/model.ts";
-import { type Chapter, demoPage, type EmbeddedShot } from "./demo/page.ts";
-import { stops } from "./demo/stops.ts";
-import { type Trial, visit } from "./demo/tour.ts";
+import { readSource, sourceName, UsageError } from "./arguments.ts";
 import { addEngineOptions, type EngineFlags, withEngine } from "./engine.ts";
+import { addForce, checkOutputs, writeOutput } from "./output.ts";
 import { milliseconds, progressBar, styled } from "./text.ts";
 
 interface Flags extends EngineFlags {
   image?: string;
-  outDir: string;
+  output: string;
+  force?: boolean;
   model?: boolean;
   json?: boolean;
   quiet?: boolean;
@@ -31,14 +32,14 @@ export function addDemo(program: Command, signal: AbortSignal): void {
     .command("demo")
     .description("take a tour of filters and a layer: factors, plans, times and pictures, as text and as a page")
     .option("--image <file>", "your own picture in place of the rendered ones (made 768 pixels a side at most)")
-    .option("--out-dir <folder>", "where the pictures and index.html go", "rank1-demo")
-    .option("--model", "also separate a bundled network: about a minute");
-  addEngineOptions(command)
+    .option("--model", "also separate a bundled network: about a minute")
+    .option("-o, --output <folder/>", "where the pictures and index.html go", "rank1-demo/");
+  addEngineOptions(addForce(command))
     .option("--quiet", "print nothing but errors")
     .option("--json", "print the tour as JSON")
     .addHelpText(
       "after",
-      "\nExamples:\n  rank1 demo\n  rank1 demo --model\n  rank1 demo --image photo.jpg --out-dir photo-demo",
+      "\nExamples:\n  rank1 demo\n  rank1 demo --model --force\n  rank1 demo --image photo.jpg -o photo-demo/",
     )
     .action((flags: Flags) => demo(flags, signal));
 }
@@ -48,22 +49,24 @@ async function demo(flags: Flags, signal: AbortSignal): Promise<void> {
   await withEngine({ wide: flags.wide }, (engine) => tour(engine, flags, signal));
 }
 
-async function tour(engine: Engine, { image, outDir, model, json, quiet }: Flags, signal: AbortSignal): Promise<void> {
+async function tour(engine: Engine, { image, output, model, json, quiet }: Flags, signal: AbortSignal): Promise<void> {
   const print = async (lines: string[]): Promise<void> => {
     if (!quiet && !json) await writeStdout(`${lines.join("\n")}\n`);
   };
   const progress = progressBar("filtering", !quiet);
   try {
-    const given = image === undefined ? undefined : await readInputs(image, signal);
+    const given =
+      image === undefined
+        ? undefined
+        : await readInputs({ name: sourceName(image), bytes: await readSource(image, signal) }, signal);
     await print(introduction(engine.info(), image));
     const inputs = given ?? renderInputs();
-    await mkdir(outDir, { recursive: true });
-    const befores = await saveInputs(inputs, outDir, signal);
+    const befores = await saveInputs(inputs, output, signal);
     const chapters: Chapter[] = [];
-    for (const [i, stop] of stops.entries()) {
-      progress.update(i / stops.length);
-      const findings = await visit(engine, stop, inputs, signal);
-      const after = await Promise.all(findings.after.map((shot) => save(shot, outDir, signal)));
+    for (const [i, example] of examples.entries()) {
+      progress.update(i / examples.length);
+      const findings = await tryOut(engine, example, inputs, signal);
+      const after = await Promise.all(findings.after.map((shot) => save(shot, output, signal)));
       const chapter: Chapter = { ...findings, before: befores.get(findings.before)!, after };
       chapters.push(chapter);
       progress.clear();
@@ -71,11 +74,13 @@ async function tour(engine: Engine, { image, outDir, model, json, quiet }: Flags
     }
     await print(layerLines());
     const separated = model
-      ? await separateExample(engine, outDir, progressBar("separating", !quiet), signal)
+      ? await separateExample(engine, output, progressBar("separating", !quiet), signal)
       : undefined;
-    await print(separated ? modelLines(separated) : ["", "rank1 demo --model also separates a bundled network."]);
-    const page = join(outDir, pageFile);
-    await writeAtomic(page, demoPage(chapters, machineOf(engine.info()), image), signal);
+    await print(
+      separated ? modelLines(separated) : ["", "rank1 demo --model --force also separates a bundled network."],
+    );
+    const page = join(output, pageFile);
+    await writeOutput(page, demoPage(chapters, machineOf(engine.info()), image), signal);
     await print(["", `Open ${styled("bold", page)} in a browser to see it all.`]);
     if (json && !quiet) await writeStdout(`${asJson(page, engine.info(), chapters, separated)}\n`);
   } finally {
@@ -84,13 +89,13 @@ async function tour(engine: Engine, { image, outDir, model, json, quiet }: Flags
 }
 
 /** Everything that can be known to fail before work begins. */
-async function checkTargets({ outDir: folder, image, model }: Flags): Promise<void> {
-  if (!existsSync(folder)) return checkFolder(dirname(folder), "--out-dir");
-  await checkFolder(folder, "--out-dir");
+async function checkTargets({ output: folder, image, model, force }: Flags): Promise<void> {
+  if (folder === "-") throw new UsageError("-o: expected a folder, got -");
   const inputs = image === undefined ? [inputFiles.scene, inputFiles.chart] : [inputFiles.given];
-  const files = [...inputs, ...stops.flatMap(({ views }) => views.map(({ file }) => file)), pageFile];
+  const files = [...inputs, ...examples.flatMap(({ views }) => views.map(({ file }) => file)), pageFile];
   if (model) files.push(modelFiles.before, modelFiles.after);
-  for (const file of files) await checkOutput(join(folder, file), image === undefined ? [] : [image]);
+  const paths = files.map((file) => join(folder, file));
+  await checkOutputs(paths, { inputs: image === undefined ? [] : [image], force });
 }
 
 async function saveInputs(inputs: Inputs, folder: string, signal: AbortSignal): Promise<Map<Shot, EmbeddedShot>> {
@@ -104,7 +109,7 @@ async function save({ picture, ...view }: Shot, folder: string, signal: AbortSig
   const { width, height } = picture;
   const png = await encodePicture(picture, "png");
   const webp = await encodePicture(picture, "webp", { quality: 82 });
-  await writeAtomic(join(folder, view.file), png, signal);
+  await writeOutput(join(folder, view.file), png, signal);
   return { ...view, width, height, webp };
 }
 
@@ -118,16 +123,16 @@ function introduction({ backend, threads }: EngineInfo, image: string | undefine
   const on = image === undefined ? "a painted scene and a test chart" : image;
   return [
     `A filter of rank r is a sum of r columns ⊗ rows: k · k multiplications become r · 2k.`,
-    `${stops.length} filters on ${on}; ${backend}, ${threads} ${threads === 1 ? "thread" : "threads"}, times of warm runs:`,
+    `${examples.length} filters on ${on}; ${backend}, ${threads} ${threads === 1 ? "thread" : "threads"}, times of warm runs:`,
   ];
 }
 
-/** A stop in two lines and a blank one before. */
-function lines({ stop, exact, factors, chosen, beaten, after }: Chapter): string[] {
+/** An example in two lines and a blank one before. */
+function lines({ example, exact, factors, chosen, beaten, after }: Chapter): string[] {
   const { direct, separable } = factors.multiplications;
   const rank = factors.rank < exact.rank ? `${factors.rank} of ${exact.rank} terms` : `rank ${exact.rank}`;
-  const { tolerance } = stop.options;
-  const name = tolerance ? `${stop.filter} --tolerance ${tolerance}` : stop.filter;
+  const { tolerance } = example.options;
+  const name = tolerance ? `${example.filter} --tolerance ${tolerance}` : example.filter;
   const others = beaten.length > 0 ? ` (${beaten.slice(0, 2).map(timed).join(", ")})` : "";
   return [
     "",
@@ -153,8 +158,8 @@ function asJson(
       milliseconds: ms ?? null,
     };
   };
-  const filters = chapters.map(({ stop, exact, factors, chosen, beaten, before, after }) => ({
-    ...{ filter: stop.filter, options: stop.options, kh: exact.kh, kw: exact.kw, exactRank: exact.rank },
+  const filters = chapters.map(({ example, exact, factors, chosen, beaten, before, after }) => ({
+    ...{ filter: example.filter, options: example.options, kh: exact.kh, kw: exact.kw, exactRank: exact.rank },
     ...{ rank: factors.rank, error: factors.error, multiplications: factors.multiplications },
     ...{ plan: trial(chosen), beaten: beaten.map(trial) },
     ...{ before: before.file, after: after.map(({ file }) => file) },

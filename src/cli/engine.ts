@@ -1,8 +1,9 @@
 // The engine of one command: 256-bit code where the machine has it, and what it learns about that kept for the next.
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import { createEngine, type Engine, type EngineOptions, type Verdict } from "../index.ts";
 import { readVerdicts, writeVerdicts } from "../node/wisdom.ts";
 import { usage } from "./arguments.ts";
+import { rare } from "./help.ts";
 
 export interface EngineFlags {
   wide: boolean;
@@ -10,7 +11,7 @@ export interface EngineFlags {
 
 /** Adds the options that every command with an engine has. */
 export function addEngineOptions(command: Command): Command {
-  return command.addOption(new Option("--no-wide", "use no 256-bit vectors (V8's experimental pass)"));
+  return command.addOption(rare("--no-wide", "use no 256-bit vectors (V8's experimental pass)"));
 }
 
 /** All that an engine may say of a kernel; files may hold anything. */

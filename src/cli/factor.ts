@@ -1,26 +1,29 @@
 // rank1 factor: a filter as a sum of columns ⊗ rows, drawn as text or as a picture.
 import type { Command } from "commander";
 import { type FilterFactors, factorize } from "../index.ts";
-import { checkOutput, writeAtomic, writeStdout } from "../node/files.ts";
-import { parseCount, parseFilter, parseNumber, usage } from "./arguments.ts";
+import { writeStdout } from "../node/files.ts";
+import { parseCount, parseFilter, parseNumber, UsageError, usage } from "./arguments.ts";
 import { drawFactors, type Shown, shownTerms, valuesOf } from "./draw.ts";
+import { addForce, checkOutputs, writeOutput } from "./output.ts";
 import { bar, fraction, number, numbersLike, padStart, screenWidth, styled } from "./text.ts";
 
 interface Flags {
   rank?: number;
   tolerance?: number;
   svg?: string;
+  force?: boolean;
   json?: boolean;
 }
 
 export function addFactor(program: Command): void {
-  program
+  const command = program
     .command("factor")
     .description("find the rank of a filter (kernel) and write it as a sum of columns ⊗ rows")
     .argument("<filter>", "a name (see rank1 filters), [[...]], a JSON file, or - for JSON on the standard input")
     .option("--rank <terms>", "at most this many terms: the best approximation", parseCount)
     .option("--tolerance <error>", "as few terms as have at most this relative error", parseNumber)
-    .option("--svg <file>", "also write a picture of it")
+    .option("--svg <file>", "also write a picture of it; - prints that in place of the text");
+  addForce(command)
     .option("--json", "print JSON")
     .addHelpText(
       "after",
@@ -34,16 +37,17 @@ Examples:
     .action(factor);
 }
 
-async function factor(text: string, { rank, tolerance, svg, json }: Flags): Promise<void> {
+async function factor(text: string, { rank, tolerance, svg, force, json }: Flags): Promise<void> {
+  if (svg === "-" && json) throw new UsageError("--svg: expected a file beside --json, got -");
   const filter = await parseFilter(text);
   const exact = await usage(() => factorize(filter));
   const factors =
     rank === undefined && tolerance === undefined ? exact : await usage(() => factorize(filter, { rank, tolerance }));
   if (svg !== undefined) {
-    await checkOutput(svg);
-    await writeAtomic(svg, drawFactors(exact, factors));
+    await checkOutputs([svg], { force });
+    await writeOutput(svg, drawFactors(exact, factors));
   }
-  await writeStdout(`${json ? asJson(text, exact, factors) : asText(text, exact, factors)}\n`);
+  if (svg !== "-") await writeStdout(`${json ? asJson(text, exact, factors) : asText(text, exact, factors)}\n`);
 }
 
 function asJson(filter: string, exact: FilterFactors, factors: FilterFactors): string {

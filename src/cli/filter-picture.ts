@@ -1,9 +1,10 @@
-// One picture through `rank1 filter`: read, filtered (in linear light if asked), made a picture again, written; timed.
-import type { Engine, Filter, FilterCallOptions, Image, Plan } from "../index.ts";
-import { fromLinear, type ShowMode, showSigned, toLinear } from "../node/convert.ts";
-import { readStdin, writeAtomic, writeStdout } from "../node/files.ts";
+// One picture through `rank1 filter`: read, filtered (in grey or linear light if asked), made a picture again, written; timed.
+import type { Engine, FilterCallOptions, Image, PictureSpec, Plan } from "../index.ts";
+import { fromFloats, fromLinear, type ShowMode, showSigned, toFloats, toGrey, toLinear } from "../node/convert.ts";
 import { encodePicture, fullScale, type Picture, type PictureFormat, readPicture } from "../node/pictures.ts";
-import { type FilterFlags, filterOptions, filtersOf, planOf, withOption } from "./arguments.ts";
+import { type FilterFlags, readSource, sourceName, withOption } from "./arguments.ts";
+import { applySteps, planSteps, type Steps } from "./filter-steps.ts";
+import { writeOutput } from "./output.ts";
 
 export interface Job {
   input: string;
@@ -12,6 +13,7 @@ export interface Job {
 }
 
 export interface PictureFlags extends FilterFlags {
+  grey?: boolean;
   quality?: number;
   show?: ShowMode;
   linear?: boolean;
@@ -27,7 +29,7 @@ export interface Report {
   channels: number;
   type: "u8" | "u16";
   alpha: boolean;
-  /** How the result was computed; two plans where it is the magnitude of two derivatives. */
+  /** How the result was computed, filter by filter; two plans for the magnitude of two derivatives. */
   plans: {
     solver: string;
     summary: string;
@@ -44,37 +46,51 @@ type Control = Pick<FilterCallOptions, "signal" | "onProgress">;
 
 export async function filterPicture(
   engine: Engine,
-  filter: Filter,
+  steps: Steps,
   { input, output, format }: Job,
   flags: PictureFlags,
   control: Control,
 ): Promise<Report> {
   const { signal } = control;
   const times = [performance.now()];
-  const picture = await read(input, flags.maxPixels, signal);
+  const picture = await pictureFor(input, steps, flags, signal);
   times.push(performance.now());
-  const { result, plans } = await apply(engine, picture, filter, flags, control);
+  const { result, plans } = await apply(engine, picture, steps, flags, control);
   times.push(performance.now());
   const bytes = await encodePicture(result, format, { quality: flags.quality });
   signal?.throwIfAborted();
-  await (output === "-" ? writeStdout(bytes) : writeAtomic(output, bytes, signal));
+  await writeOutput(output, bytes, signal);
   times.push(performance.now());
   const { width, height, channels, alpha } = result;
-  const [read_, filter_, write] = times.slice(1).map((time, i) => time - times[i]!) as [number, number, number];
+  const [read, filter, write] = times.slice(1).map((time, i) => time - times[i]!) as [number, number, number];
   return {
     ...{ input, output, width, height, channels, type: dtypeOf(result), alpha },
     plans: plans.map(({ solver, summary, cost, error }) => ({
       ...{ solver, summary, error: error.relative, predictedMilliseconds: cost.time / 1e6 },
       multiplications: cost.multiplications / (width * height * channels),
     })),
-    milliseconds: { read: read_, filter: filter_, write },
+    milliseconds: { read, filter, write },
   };
 }
 
+/** The picture that the filters get: in grey where that is asked for, as it is of edges. */
+export async function pictureFor(
+  input: string,
+  steps: Steps,
+  flags: PictureFlags,
+  signal: AbortSignal | undefined,
+): Promise<Picture> {
+  const picture = await read(input, flags.maxPixels, signal);
+  return isGrey(steps, flags) ? toGrey(picture) : picture;
+}
+
+/** Edges are grey unless `--no-grey` says otherwise, all else with `--grey`. */
+export const isGrey = ({ list }: Steps, { grey }: PictureFlags): boolean =>
+  grey ?? list.some(({ kind }) => kind !== "plain");
+
 async function read(input: string, maxPixels: number | undefined, signal: AbortSignal | undefined): Promise<Picture> {
   try {
-    if (input !== "-") return await readPicture(input, { maxPixels, signal });
-    return await readPicture(await readStdin(signal), { maxPixels, signal, name: "the standard input" });
+    return await readPicture(await readSource(input, signal), { maxPixels, signal, name: sourceName(input) });
   } catch (error) {
     throw withOption(error as Error, "--max-pixels");
   }
@@ -82,46 +98,38 @@ async function read(input: string, maxPixels: number | undefined, signal: AbortS
 
 const dtypeOf = ({ data }: Picture): "u8" | "u16" => (data instanceof Uint16Array ? "u16" : "u8");
 
-/** Whether a plan gives values below zero that a picture cannot hold as they are. */
-export const isSigned = ({ problem }: Plan): boolean => problem.y.dtype === "i16" || problem.y.dtype === "f32";
+/** The picture, as plans know it. */
+export function specOf(picture: Picture): PictureSpec {
+  const { width, height, channels, alpha: knownAlpha } = picture;
+  return { width, height, channels, dtype: dtypeOf(picture), knownAlpha };
+}
 
-/** The picture filtered, as a picture of its own type (or of the one that `--output` names). */
+/** The picture filtered, as a picture of its own type (or of the one that `--type` names). */
 async function apply(
   engine: Engine,
   picture: Picture,
-  filter: Filter,
+  steps: Steps,
   flags: PictureFlags,
   control: Control,
 ): Promise<{ result: Picture; plans: Plan[] }> {
-  const { width, height, channels, alpha: knownAlpha, icc } = picture;
-  const { linear, show = "abs", strategy } = flags;
-  const dtype = dtypeOf(picture);
-  const parts = filtersOf(filter);
-  const plansFor = (own: FilterFlags, type: "u8" | "u16" | "f32"): Promise<Plan[]> =>
-    Promise.all(parts.map((part) => planOf(engine, { width, height, channels, dtype: type, knownAlpha }, part, own)));
+  const { alpha, icc } = picture;
+  const plans = await planSteps(engine, steps, specOf(picture));
+  const source = flags.linear ? toLinear(picture) : steps.floats ? toFloats(picture) : picture;
+  const image = await applySteps(engine, steps, plans, source, alpha, control);
+  return { result: { ...shownAs(image, picture, steps, flags), icc }, plans: plans.flat() };
+}
 
-  // An --alpha for a whole folder means the pictures that have alpha
-  const own = knownAlpha ? flags : { ...flags, alpha: undefined };
-  const plans = await plansFor(own, dtype);
-  const problem = plans[0]!.problem as Plan["problem"] & { kind: "filter" };
-  const options = { ...filterOptions(own), ...control, alpha: problem.alpha, strategy } satisfies FilterCallOptions;
-  const isMagnitude = parts.length > 1;
-  if (linear) {
-    const light = await engine.filter(toLinear(picture), filter, { ...options, output: "f32" });
-    const signed = !isMagnitude && flags.output === undefined && isSigned(plans[0]!);
-    const target = flags.output === "u16" ? "u16" : flags.output === "u8" ? "u8" : dtype;
-    const result = signed
-      ? showSigned(scaled(light, fullScale(picture)), show, target, knownAlpha)
-      : fromLinear(light, target, knownAlpha);
-    return { result: { ...result, icc }, plans: await plansFor({ ...own, output: "f32" }, "f32") };
-  }
-  const image = await engine.filter(picture, filter, options);
+/** A result as a picture. */
+function shownAs(image: Image, picture: Picture, steps: Steps, { linear, show = "abs", type }: PictureFlags): Picture {
+  const { alpha } = picture;
   const { data } = image;
-  const result =
-    data instanceof Uint8Array || data instanceof Uint16Array
-      ? { ...image, data, alpha: knownAlpha }
-      : showSigned(image, show, dtype, knownAlpha);
-  return { result: { ...result, icc }, plans };
+  if (data instanceof Uint8Array || data instanceof Uint16Array) return { ...image, data, alpha };
+  const target = type === "u8" || type === "u16" ? type : dtypeOf(picture);
+  const signed = type === undefined ? steps.signed : type !== target;
+  if (linear && !signed) return fromLinear(image, target, alpha);
+  const full = fullScale(picture);
+  const levels = linear ? scaled(image, full) : steps.floats && alpha ? fromFloats(image, full) : image;
+  return showSigned(levels, signed ? show : "clip", target, alpha);
 }
 
 function scaled(image: Image, factor: number): Image {

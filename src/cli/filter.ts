@@ -1,19 +1,34 @@
 // rank1 filter: pictures in, filtered pictures out. The files are checked before any work; what becomes of one picture
-// is in filter-picture.ts.
+// is in filter-picture.ts, how several filters follow one another in filter-steps.ts.
 import { basename, extname, join } from "node:path";
 import { type Command, Option } from "commander";
-import type { Engine, Filter } from "../index.ts";
+import type { Engine } from "../index.ts";
 import { showModes } from "../node/convert.ts";
-import { checkFolder, checkOutput, writeStdout } from "../node/files.ts";
+import { writeStdout } from "../node/files.ts";
 import { formatOf, type PictureFormat, pictureFormats } from "../node/pictures.ts";
-import { addFilterOptions, filtersOf, parseCount, parseFilter, planOf, UsageError, usage } from "./arguments.ts";
+import {
+  addFilterOptions,
+  judgeFailures,
+  parseCount,
+  parseSize,
+  threadsOption,
+  UsageError,
+  usage,
+} from "./arguments.ts";
 import { addEngineOptions, type EngineFlags, withEngine } from "./engine.ts";
-import { filterPicture, isSigned, type Job, type PictureFlags, type Report } from "./filter-picture.ts";
+import { explainFilters } from "./filter-explain.ts";
+import { filterPicture, type Job, type PictureFlags, type Report } from "./filter-picture.ts";
+import { readSteps, type Steps } from "./filter-steps.ts";
+import { rare } from "./help.ts";
+import { addOutput, checkOutputs, checkStdin, meansFolder, type OutputFlags } from "./output.ts";
+import { checkOutputName } from "./renamed.ts";
 import { milliseconds, progressBar, say } from "./text.ts";
 
-interface Flags extends PictureFlags, EngineFlags {
-  filter: string;
-  outDir?: string;
+interface Flags extends PictureFlags, EngineFlags, OutputFlags {
+  filter: string[];
+  explain?: boolean;
+  size?: { width: number; height: number; channels: number };
+  depth?: "8" | "16";
   format?: PictureFormat;
   threads?: number;
   backend: "auto" | "wasm" | "reference";
@@ -22,105 +37,143 @@ interface Flags extends PictureFlags, EngineFlags {
 }
 
 const examples = `
-Signed results: derivatives (sobel-x, laplacian-4, ...: taps that sum to zero) and --output i16 or f32 give negative
-values. --show abs draws |v|, saturated; clip draws negative values as 0; signed draws zero as mid-grey and scales so
-that nearly all values fit. For a scale of your own use --gain, --offset and --output u8 instead.
-sobel, scharr, prewitt and roberts alone mean the magnitude of the gradient.
+All files are inputs; results go where -o says: to one file, or under the inputs' names into a folder.
+Several filters are applied in their order; what is between them is neither rounded nor cut off.
 
-With --linear, values are from 0 to 1 (so is --offset), and --output chooses u8 or u16 for the file.
+Edges are grey (--no-grey keeps colours). sobel, scharr, prewitt and roberts alone mean the magnitude of the gradient;
+other derivatives (sobel-x, laplacian-4, ...: taps that sum to zero) and --type i16 or f32 give negative values: --show
+abs draws |v|, saturated; clip draws negative values as 0; signed draws zero as mid-grey and scales so that nearly all
+values fit. For a scale of your own use --gain, --offset and --type u8 instead.
+
+With --linear, values are from 0 to 1 (so is --offset), and --type chooses u8 or u16 for the file.
 Colour profiles are kept, EXIF orientation is applied; JPEG has no alpha: pictures that have are laid on white.
 
 Examples:
-  rank1 filter photo.jpg edges.png --filter sobel
-  rank1 filter photo.jpg soft.jpg --filter gaussian:sigma=4 --border edge
-  rank1 filter photo.png relief.png --filter sobel-x --show signed
-  rank1 filter *.tif --out-dir sharp --filter unsharp:amount=0.8,sigma=2
-  rank1 filter - - --format png --filter '[[0,-1,0],[-1,5,-1],[0,-1,0]]' < in.png > out.png`;
+  rank1 filter photo.jpg -o edges.png -f sobel
+  rank1 filter photo.jpg -o soft.jpg -f gaussian:sigma=4 --border edge
+  rank1 filter photo.png -o relief.png -f sobel-x --show signed
+  rank1 filter *.tif -o sharp/ -f gaussian:sigma=1 -f unsharp:amount=0.8,sigma=4
+  rank1 filter - -o - -f '[[0,-1,0],[-1,5,-1],[0,-1,0]]' < in.png > out.png
+  rank1 filter photo.jpg -f gaussian:sigma=8 --explain
+  rank1 filter -f disk:9 --tolerance 0.05 --size 4000x3000x3 --explain`;
 
 export function addFilter(program: Command, signal: AbortSignal): void {
   const command = program
     .command("filter")
     .description("filter pictures (PNG, JPEG, WebP, TIFF, AVIF; 8 and 16 bits; grey, RGB, alpha)")
-    .argument("<files...>", "inputs, then the output; - is the standard input or output")
-    .requiredOption("--filter <filter>", "a name (see rank1 filters), [[...]], or a JSON file");
+    .argument("[files...]", "pictures; - is the standard input")
+    .option(
+      "-f, --filter <filter>",
+      "a name (see rank1 filters), [[...]], or a JSON file; repeatable, in order",
+      addOne,
+    );
+  addOutput(command, "file or folder/", "where results go; - is the standard output (PNG unless --format says)");
   addEngineOptions(addFilterOptions(command))
+    .option("--grey", "filter one grey channel (default of edges)")
+    .option("--no-grey", "filter each colour (default of all else)")
     .addOption(new Option("--show <mode>", "how signed results become pictures (default: abs)").choices(showModes))
-    .option("--linear", "filter in linear light (by the sRGB curve)")
-    .option("--out-dir <folder>", "write each result here under its input's name; all files are inputs")
-    .addOption(new Option("--format <format>", "format of the output").choices(Object.keys(pictureFormats)))
-    .option("--quality <1-100>", "of JPEG, WebP and AVIF; 100 is lossless for WebP and AVIF", parseCount)
-    .option("--threads <count>", "threads that work (default: what the machine has)", parseCount)
-    .addOption(new Option("--backend <name>", "what computes").choices(["auto", "wasm", "reference"]).default("auto"))
-    .option("--max-pixels <count>", "largest picture, in pixels (default: 2^30)", parseCount)
+    .option("--explain", "do not run: show how it would be computed, what it costs, and what that beats")
+    .option("--size <WxHxC>", "with --explain: of a picture that is not there (default: 1920x1080x3)", parseSize)
+    .addOption(rare("--depth <bits>", "with --size: of a channel (default: 8)").choices(["8", "16"]))
+    .addOption(rare("--linear", "filter in linear light (by the sRGB curve)"))
+    .addOption(rare("--format <format>", "format of results").choices(Object.keys(pictureFormats)))
+    .addOption(
+      rare("--quality <1-100>", "of JPEG, WebP and AVIF; 100 is lossless for WebP and AVIF").argParser(parseCount),
+    )
+    .addOption(threadsOption())
+    .addOption(rare("--backend <name>", "what computes").choices(["auto", "wasm", "reference"]).default("auto"))
+    .addOption(rare("--max-pixels <count>", "largest picture, in pixels (default: 2^30)").argParser(parseCount))
     .option("--quiet", "print nothing but errors")
     .option("--json", "print timings and plans as JSON")
     .addHelpText("after", examples)
     .action((files: string[], flags: Flags) => filterPictures(files, flags, signal));
 }
 
+const addOne = (text: string, list: readonly string[] = []): string[] => [...list, text];
+
 async function filterPictures(files: string[], flags: Flags, signal: AbortSignal): Promise<void> {
-  const { backend, threads, wide, maxPixels, maxFilterSide, outDir } = flags;
-  const jobs = await usage(() => (outDir === undefined ? [jobOf(files, flags)] : jobsIn(outDir, files, flags)));
-  const filter = await parseFilter(flags.filter);
+  const { backend, threads, wide, maxPixels, maxFilterSide, output, force, explain } = flags;
+  checkOutputName(output);
+  checkArguments(files, flags);
+  const jobs = explain ? [] : await usage(() => jobsOf(files, flags));
   const limits = { ...(maxPixels && { pixels: maxPixels }), ...(maxFilterSide && { filterSide: maxFilterSide }) };
   await withEngine({ backend, threads, wide, limits }, async (engine) => {
-    await checkFlags(engine, filter, flags);
-    if (outDir !== undefined) await checkFolder(outDir, "--out-dir");
-    const inputs = jobs.map(({ input }) => input).filter((input) => input !== "-");
-    for (const { output } of jobs) if (output !== "-") await checkOutput(output, inputs);
-    await runJobs(engine, filter, jobs, flags, signal);
+    const steps = await readSteps(engine, flags.filter, flags);
+    checkTypes(steps, flags);
+    if (explain) return explainFilters(engine, steps, files, flags, signal);
+    const inputs = jobs.map(({ input }) => input);
+    await checkOutputs(jobs.map((job) => job.output), { inputs, force }); // biome-ignore format: a line
+    await runJobs(engine, steps, jobs, flags, signal);
   });
 }
 
-function jobOf(files: string[], { filter, format, json }: Flags): Job {
-  const [input, output] = files;
-  if (input === undefined || output === undefined || files.length > 2) {
-    const received = files.length === 1 ? `only ${input}` : `${files.length} files`;
-    throw new UsageError(`files: expected an input and an output, or inputs with --out-dir, got ${received}`);
+/** What can be told from the words alone. */
+function checkArguments(files: readonly string[], { filter, explain, size, depth, output, json }: Flags): void {
+  const wrong = (name: string, expected: string, received: string): never => {
+    throw new UsageError(`${name}: expected ${expected}, got ${received}`);
+  };
+  if (!filter) wrong("-f", "a filter, such as -f sobel (rank1 filters lists names)", "none");
+  checkStdin([
+    ...files.map((file) => ["an input", file] as const),
+    ...filter.map((text) => ["--filter", text] as const),
+  ]);
+  if (!explain && (size || depth)) wrong(size ? "--size" : "--depth", "--explain, of which it is an option", "none");
+  if (size && files.length > 0) wrong("--size", "either pictures or their size", "both");
+  if (depth && !size) wrong("--depth", "--size, of which it is an option", "none");
+  if (explain) return;
+  if (files.length === 0) wrong("files", "pictures, or - for one on the standard input", "none");
+  if (output === undefined) {
+    const last = files.length > 1 ? ` (all files are inputs: rank1 filter ${files[0]} -o ${files.at(-1)})` : "";
+    wrong("-o", `where results go, such as -o result.png or -o results/${last}`, "none");
   }
-  if (input === "-" && filter === "-") throw new UsageError("--filter: expected a filter, got -, which is the picture");
-  if (output !== "-") return { input, output, format: format ?? formatOf(output) };
-  if (format === undefined) throw new UsageError("--format: expected one for an output to -, got none");
-  if (json) throw new UsageError("--json: expected an output that is a file, got -");
-  return { input, output, format };
+  if (output === "-" && json) wrong("--json", "results in files", "-o -");
 }
 
-function jobsIn(folder: string, inputs: string[], { format }: Flags): Job[] {
-  const jobs = inputs.map((input): Job => {
-    if (input === "-") throw new UsageError("files: expected files with --out-dir, got -");
-    const name = basename(input);
-    const renamed = format === undefined ? name : basename(name, extname(name)) + pictureFormats[format].extensions[0];
-    return { input, output: join(folder, renamed), format: format ?? formatOf(name) };
-  });
-  const outputs = jobs.map(({ output }) => output);
-  const twice = outputs.find((output, i) => outputs.indexOf(output) < i);
-  if (twice !== undefined) throw new UsageError(`files: expected results of different names, got ${twice} twice`);
-  return jobs;
+async function jobsOf(files: readonly string[], { output, format }: Flags): Promise<Job[]> {
+  if (await meansFolder(output!)) return files.map((input) => jobIn(output!, input, format));
+  const [input, ...others] = files;
+  if (others.length > 0) {
+    throw new UsageError(`-o: expected a folder for ${files.length} pictures, such as ${output}/, got ${output}`);
+  }
+  return [{ input: input!, output: output!, format: format ?? (output === "-" ? "png" : formatFor(output!)) }];
 }
 
-/** What can be told before any picture is read, on a picture of one pixel. */
-async function checkFlags(engine: Engine, filter: Filter, flags: Flags): Promise<void> {
-  const pixel = { width: 1, height: 1, channels: 1, dtype: "u8" } as const;
-  // Which border values and alpha modes are right depends on the picture
-  const own = { ...flags, borderValue: undefined, alpha: undefined };
-  const plans = await Promise.all(filtersOf(filter).map((part) => planOf(engine, pixel, part, own)));
-  const { linear, output, show } = flags;
-  const wide = output === "i16" || output === "f32";
-  if (linear && wide) throw new UsageError(`--output: expected u8 or u16 with --linear, got ${output}`);
-  if (show === undefined || wide || (plans.length === 1 && isSigned(plans[0]!))) return;
-  const expected = "a filter with a signed result, such as sobel-x, or --output f32";
-  throw new UsageError(`--show: expected ${expected}, got ${flags.filter}`);
+/** The format that a result's name asks for. */
+function formatFor(name: string): PictureFormat {
+  try {
+    return formatOf(name);
+  } catch (error) {
+    throw new UsageError(`${(error as Error).message}; --format png says it otherwise`, { cause: error });
+  }
+}
+
+function jobIn(folder: string, input: string, format: PictureFormat | undefined): Job {
+  if (input === "-") throw new UsageError("-o: expected a file for what the standard input holds, got a folder");
+  const name = basename(input);
+  const renamed = format === undefined ? name : basename(name, extname(name)) + pictureFormats[format].extensions[0];
+  return { input, output: join(folder, renamed), format: format ?? formatFor(name) };
+}
+
+/** Options that need results of some kind. */
+function checkTypes({ signed }: Steps, { linear, type, show, filter }: Flags): void {
+  const wide = type === "i16" || type === "f32";
+  if (linear && wide) throw new UsageError(`--type: expected u8 or u16 with --linear, got ${type}`);
+  if (show === undefined || wide || (type === undefined && signed)) return;
+  const expected = "filters with a signed result, such as sobel-x, or --type f32";
+  throw new UsageError(
+    `--show: expected ${expected}, got ${type === undefined ? filter.join(", ") : `--type ${type}`}`,
+  );
 }
 
 /** All jobs, one after another; where there are several, one that fails does not stop the others. */
-async function runJobs(engine: Engine, filter: Filter, jobs: Job[], flags: Flags, signal: AbortSignal): Promise<void> {
+async function runJobs(engine: Engine, steps: Steps, jobs: Job[], flags: Flags, signal: AbortSignal): Promise<void> {
   const pictures: Report[] = [];
   const failures: { input: string; message: string }[] = [];
   for (const [i, job] of jobs.entries()) {
     const label = jobs.length > 1 ? `${job.input} (${i + 1} of ${jobs.length})` : job.input;
     const progress = progressBar(label, !flags.quiet);
     try {
-      const report = await filterPicture(engine, filter, job, flags, { signal, onProgress: progress.update });
+      const report = await filterPicture(engine, steps, job, flags, { signal, onProgress: progress.update });
       pictures.push(report);
       progress.clear();
       if (!flags.quiet && !flags.json) process.stderr.write(`${summaryOf(report)}\n`);
@@ -134,10 +187,10 @@ async function runJobs(engine: Engine, filter: Filter, jobs: Job[], flags: Flags
     }
   }
   if (flags.json) {
-    const report = { version: 1, filter: flags.filter, engine: engine.info(), pictures, failures };
+    const report = { version: 1, filters: flags.filter, engine: engine.info(), pictures, failures };
     await writeStdout(`${JSON.stringify(report, undefined, 2)}\n`);
   }
-  if (failures.length > 0) throw new Error(`${failures.length} of ${jobs.length} pictures failed`);
+  judgeFailures(failures.length, jobs.length, "pictures");
 }
 
 function summaryOf({ output, width, height, channels, type, plans, milliseconds: times }: Report): string {

@@ -1,17 +1,19 @@
 // rank1 inspect: the layers of a model, what they cost, and how well they could be separated; as a table or as a page.
-import { basename } from "node:path";
 import { type Command, InvalidArgumentError as CommanderError } from "commander";
-import { checkOutput, writeAtomic, writeStdout } from "../node/files.ts";
+import { writeStdout } from "../node/files.ts";
 import type { Inspection, Layer } from "../onnx/index.ts";
-import { parseNumber } from "./arguments.ts";
+import { parseNumber, UsageError } from "./arguments.ts";
+import { rare } from "./help.ts";
 import { kindText, modelPage, percent, sides } from "./inspect-page.ts";
-import { addModelOptions, type ModelFlags, withModel } from "./model.ts";
+import { addModelOptions, type ModelFlags, nameOf, withModel } from "./model.ts";
+import { addForce, checkOutputs, writeOutput } from "./output.ts";
 import { bar, harmless, number, quantity, shortName, styled, table } from "./text.ts";
 
 interface Flags extends ModelFlags {
   share: number;
   all?: boolean;
   html?: string;
+  force?: boolean;
   json?: boolean;
 }
 
@@ -20,15 +22,15 @@ export function addInspect(program: Command): void {
     .command("inspect")
     .description("list the layers of an ONNX model: shapes, parameters, multiplications, and what splitting them loses")
     .argument("<model>", "an ONNX file, or - for one on the standard input");
-  addModelOptions(command, "sides that the model leaves open")
-    .option(
-      "--share <number>",
-      "the share of its multiplications for which a layer's splits are judged",
-      parseShare,
-      0.5,
-    )
+  command
     .option("--all", "list layers without multiplications, too")
-    .option("--html <file>", "write a page with the table in place of printing it")
+    .option("--html <file>", "write a page with the table in place of printing it; - prints the page");
+  addModelOptions(addForce(command), "sides that the model leaves open")
+    .addOption(
+      rare("--share <number>", "the share of its multiplications for which a layer's splits are judged")
+        .argParser(parseShare)
+        .default(0.5),
+    )
     .option("--json", "print JSON")
     .addHelpText("after", "\nExamples:\n  rank1 inspect model.onnx\n  rank1 inspect model.onnx --html model.html")
     .action(inspect);
@@ -40,12 +42,13 @@ function parseShare(text: string): number {
   throw new CommanderError("Expected a number above 0 and of at most 1.");
 }
 
-async function inspect(file: string, { shape, share, all, html, json, ...flags }: Flags): Promise<void> {
-  if (html !== undefined) await checkOutput(html, file === "-" ? [] : [file]);
+async function inspect(file: string, { shape, share, all, html, force, json, ...flags }: Flags): Promise<void> {
+  if (html === "-" && json) throw new UsageError("--html: expected a file beside --json, got -");
+  await checkOutputs([html], { inputs: [file], force });
   const { inspectModel } = await import("../onnx/index.ts"); // other commands start without it
   const found = await withModel(file, flags, (model) => inspectModel(model, { shapes: shape, share }));
-  const name = file === "-" ? "model" : basename(file);
-  if (html !== undefined) await writeAtomic(html, modelPage(name, found, share));
+  const name = nameOf(file);
+  if (html !== undefined) await writeOutput(html, modelPage(name, found, share));
   if (json) await writeStdout(`${JSON.stringify({ version: 1, model: name, share, ...found }, undefined, 2)}\n`);
   else if (html === undefined) await writeStdout(`${asText(name, found, share, all)}\n`);
 }

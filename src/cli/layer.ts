@@ -1,32 +1,58 @@
-// rank1 explain --layer: what a layer costs as it stands and as a depthwise and a pointwise stage, drawn as boxes.
+// rank1 layer: what a layer costs as it stands and as a depthwise and a pointwise stage, drawn as boxes; or how both would be
+// computed.
 import { type Command, InvalidArgumentError as CommanderError } from "commander";
-import { type LayerCost, type LayerSpec, layerCost, type Pads, type StageCost } from "../index.ts";
+import { explain, type LayerCost, type LayerSpec, layerCost, type Pads, type Plan, type StageCost } from "../index.ts";
+import { writeStdout } from "../node/files.ts";
 import { parseCount, UsageError, usage } from "./arguments.ts";
+import { addEngineOptions, type EngineFlags, withEngine } from "./engine.ts";
+import { rare } from "./help.ts";
 import { count, number, padStart, styled, table } from "./text.ts";
 
-export interface LayerFlags {
-  layer?: [number, number, number];
+type Sides = [height: number, width: number, channels: number];
+
+interface Flags extends EngineFlags {
   kernel?: [number, number];
   out?: number;
-  depthMultiplier?: number;
+  multiplier: number;
   rank?: number;
   strides?: [number, number];
   dilations?: [number, number];
   pads?: Pads;
+  explain?: boolean;
+  json?: boolean;
 }
 
-const names = ["layer", "kernel", "out", "depthMultiplier", "rank", "strides", "dilations", "pads"] as const;
+const examples = `
+Examples:
+  rank1 layer 12x12x3 --kernel 5x5 --out 256
+  rank1 layer 12x12x3 --kernel 5x5 --out 256 --multiplier 2
+  rank1 layer 112x112x32 --kernel 3x3 --out 64 --pads same --explain`;
 
-export function addLayerOptions(command: Command): Command {
-  return command
-    .option("--layer <HxWxC>", "explain a layer on an input of this height, width and number of channels", parseInput)
-    .option("--kernel <KxK>", "of a layer: height and width of its filters (kernels)", parsePair)
-    .option("--out <channels>", "of a layer: its output channels", parseCount)
-    .option("--depth-multiplier <n>", "of a layer: depthwise filters for each input channel (default: 1)", parseCount)
-    .option("--rank <channels>", "of a layer: also its other splits, with this many channels in the middle", parseCount)
-    .option("--strides <YxX>", "of a layer (default: 1)", parsePair)
-    .option("--dilations <YxX>", "of a layer (default: 1)", parsePair)
-    .option("--pads <pads>", "of a layer: valid, same, or top,left,bottom,right (default: valid)", parsePads);
+export function addLayer(program: Command): void {
+  const command = program
+    .command("layer")
+    .description("show what a layer of a network costs, whole and as a depthwise and a pointwise stage")
+    .argument("<HxWxC>", "its input: height, width and number of channels", parseInput)
+    .option("--kernel <KxK>", "height and width of its filters (kernels)", parsePair)
+    .option("--out <channels>", "its output channels", parseCount)
+    .option("--multiplier <n>", "depthwise filters for each input channel", parseCount, 1)
+    .option("--strides <YxX>", "(default: 1)", parsePair)
+    .option("--pads <pads>", "valid, same, or top,left,bottom,right (default: valid)", parsePads)
+    .addOption(rare("--dilations <YxX>", "(default: 1)").argParser(parsePair))
+    .addOption(
+      rare("--rank <channels>", "also its other splits, with this many channels in the middle").argParser(parseCount),
+    )
+    .option("--explain", "do not compare: show how both would be computed, what that costs and what it beats");
+  addEngineOptions(command).option("--json", "print JSON").addHelpText("after", examples).action(layer);
+}
+
+async function layer(input: Sides, flags: Flags): Promise<void> {
+  const { kernel, out, strides, dilations, pads, multiplier, rank } = flags;
+  if (!kernel) throw new UsageError("--kernel: expected the size of the layer's filters, such as 3x3, got none");
+  if (!out) throw new UsageError("--out: expected the layer's output channels, got none");
+  const base = { input, size: kernel, outputs: out, strides, dilations, pads, depthMultiplier: multiplier, rank };
+  const text = flags.explain ? await explained(base, flags) : await compared(base, flags.json);
+  await writeStdout(`${text}\n`);
 }
 
 /** "5" or "5x3": y, then x. */
@@ -36,9 +62,9 @@ function parsePair(text: string): [number, number] {
   throw new CommanderError("Expected one number or YxX.");
 }
 
-function parseInput(text: string): [number, number, number] {
+function parseInput(text: string): Sides {
   const sides = text.split("x").map(parseCount);
-  if (sides.length === 3) return sides as [number, number, number];
+  if (sides.length === 3) return sides as Sides;
   throw new CommanderError("Expected HEIGHTxWIDTHxCHANNELS.");
 }
 
@@ -49,30 +75,8 @@ function parsePads(text: string): Pads {
   throw new CommanderError("Expected valid, same or four numbers: top,left,bottom,right.");
 }
 
-/** Whether a layer is meant and not a filter; a mix of both is wrong usage. */
-export function isLayer(filter: string | undefined, command: Command): boolean {
-  const given = command.options.filter((option) => command.getOptionValueSource(option.attributeName()) === "cli");
-  const ofLayers = (name: string): boolean => (names as readonly string[]).includes(name);
-  const flags = command.opts<LayerFlags>();
-  const wrong = (what: string, expected: string, received: string): never => {
-    throw new UsageError(`${what}: expected ${expected}, got ${received}`);
-  };
-  if (flags.layer === undefined) {
-    const stray = given.find((option) => ofLayers(option.attributeName()));
-    if (stray) wrong(stray.long!, "--layer with it", "none");
-    if (filter === undefined) wrong("filter", "a filter, or --layer with --kernel and --out", "neither");
-    return false;
-  }
-  if (filter !== undefined) wrong("filter", "either a filter or --layer", "both");
-  const stray = given.find((option) => !ofLayers(option.attributeName()) && option.attributeName() !== "json");
-  if (stray) wrong(stray.long!, "a filter, of which it is an option", "--layer");
-  if (flags.kernel === undefined) wrong("--kernel", "the size of the layer's filters, such as 3x3", "none");
-  if (flags.out === undefined) wrong("--out", "the layer's output channels", "none");
-  return true;
-}
-
 /** What all forms share; strides and dilations as the options give them. */
-type Layer = Omit<LayerSpec, "form" | "strides" | "dilations"> & Pick<LayerFlags, "strides" | "dilations">;
+type Layer = Omit<LayerSpec, "form" | "strides" | "dilations"> & Pick<Flags, "strides" | "dilations">;
 
 interface Form {
   form: LayerSpec["form"];
@@ -81,10 +85,27 @@ interface Form {
   cost: LayerCost;
 }
 
-/** The whole answer: text, or JSON. */
-export async function explainLayer(flags: LayerFlags & { json?: boolean }): Promise<string> {
-  const { layer, kernel, out, strides, dilations, pads, depthMultiplier = 1, rank } = flags;
-  const base = { input: layer!, size: kernel!, outputs: out!, strides, dilations, pads, depthMultiplier, rank };
+/** The plans of the layer as it stands, and as two stages. */
+async function explained(base: Layer, { wide, json }: Flags): Promise<string> {
+  const { input, size = [1, 1], outputs = 0, strides, dilations, pads, depthMultiplier = 1 } = base;
+  const channels = input[2];
+  const x = [1, ...input];
+  const options = { ...(strides && { strides }), ...(dilations && { dilations }), ...(pads && { pads }) };
+  const depthwise = [...size, channels, depthMultiplier];
+  const pointwise = [1, 1, channels * depthMultiplier, outputs];
+  const plans = await withEngine({ wide }, async (engine) =>
+    usage((): Plan[] => [
+      engine.plan(engine.layerProblem("conv2d", { x, weight: [...size, channels, outputs] }, options)),
+      engine.plan(engine.layerProblem("separableConv2d", { x, depthwise, pointwise }, options)),
+    ]),
+  );
+  if (json) return JSON.stringify({ version: 1, layer: base, plans }, undefined, 2);
+  return plans.map(explain).join("\n\n");
+}
+
+/** What each form costs: text, or JSON. */
+async function compared(base: Layer, json: boolean | undefined): Promise<string> {
+  const { rank } = base;
   const costOf = (form: LayerSpec["form"], title: string): Form => ({
     form,
     title,
@@ -95,7 +116,7 @@ export async function explainLayer(flags: LayerFlags & { json?: boolean }): Prom
     costOf("separable", "depthwise, pointwise"),
     ...(rank === undefined ? [] : splits.map(([form, title]) => costOf(form, `${title}, rank ${rank}`))),
   ]);
-  if (!flags.json) return asText(base, forms);
+  if (!json) return asText(base, forms);
   const list = forms.map(({ form, cost }) => ({ form, ...cost }));
   return JSON.stringify({ version: 1, layer: base, forms: list }, undefined, 2);
 }

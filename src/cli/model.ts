@@ -1,10 +1,11 @@
 // What the commands on models share: how a model is given, loaded, and what errors about it say.
+import { basename } from "node:path";
 import { type Command, InvalidArgumentError as CommanderError } from "commander";
 import { type Engine, Rank1Error } from "../index.ts";
 import { externalFolder } from "../node/external.ts";
-import { readBytes, readStdin } from "../node/files.ts";
 import type { Model } from "../onnx/index.ts";
-import { parseCount, UsageError } from "./arguments.ts";
+import { parseCount, readSource, sourceName, UsageError } from "./arguments.ts";
+import { rare } from "./help.ts";
 
 /** Shapes of inputs by name. */
 export type Shapes = Record<string, number[]>;
@@ -18,7 +19,7 @@ export interface ModelFlags {
 export function addModelOptions(command: Command, shapes: string): Command {
   return command
     .option("--shape <input=sides>", `${shapes}, such as input=1x3x224x224; repeatable`, addShape)
-    .option("--external-data <folder>", "where weights lie that are not in the file");
+    .addOption(rare("--external-data <folder>", "where weights lie that are not in the file"));
 }
 
 function addShape(text: string, shapes: Shapes = {}): Shapes {
@@ -34,7 +35,7 @@ export async function withModel<T>(
   use: (model: Model) => T | Promise<T>,
   options: { engine?: Engine; shapes?: Shapes } = {},
 ): Promise<T> {
-  const bytes = await (file === "-" ? readStdin() : readBytes(file));
+  const bytes = await readSource(file);
   const files = externalData === undefined ? undefined : externalFolder(externalData);
   return named(file, async () => {
     const { loadModel } = await import("../onnx/index.ts"); // other commands start without it
@@ -47,6 +48,9 @@ export async function withModel<T>(
   });
 }
 
+/** What results call a model: its file's name. */
+export const nameOf = (file: string): string => (file === "-" ? "model" : basename(file));
+
 /** Errors say which file they are about, and which option helps; shapes are the user's to give. */
 async function named<T>(file: string, read: () => Promise<T>): Promise<T> {
   try {
@@ -58,6 +62,6 @@ async function named<T>(file: string, read: () => Promise<T>): Promise<T> {
       throw new UsageError(`${error.message}; give it with --shape NAME=1x3x224x224`, { cause });
     }
     const hint = / in externalData$/.test(error.expected) ? "; name their folder with --external-data" : "";
-    throw new Error(`${file}: ${error.message}${hint}`, { cause });
+    throw new Error(`${sourceName(file)}: ${error.message}${hint}`, { cause });
   }
 }

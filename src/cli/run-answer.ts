@@ -1,12 +1,21 @@
-// What rank1 run says of a result: its sides and range, and of one that ranks classes the best ones.
+// What rank1 run says of a result: its sides and range; whether it ranks classes, is a picture or any other array; and of one
+// that ranks classes the best ones.
 import type { Tensor } from "../index.ts";
+import { UsageError } from "./arguments.ts";
 import { sides } from "./inspect-page.ts";
+import { pictureLayout } from "./run-picture.ts";
 import { bar, harmless, number, styled, table } from "./text.ts";
+
+/** What results can be. */
+export const kinds = ["classes", "picture", "array"] as const;
+export type Kind = (typeof kinds)[number];
 
 export interface Answer {
   name: string;
   dtype: string;
   shape: readonly number[];
+  /** What it was taken for, or is by `--as`. */
+  as: Kind;
   /** Of elements that are numbers; missing where none is. */
   least?: number;
   most?: number;
@@ -17,18 +26,41 @@ export interface Answer {
   file?: string;
 }
 
-export function answerOf(name: string, tensor: Tensor, top: number, labels?: readonly string[]): Answer {
+export interface AnswerOptions {
+  as?: Kind;
+  /** How many classes are listed. */
+  top: number;
+  labels?: readonly string[];
+}
+
+export function answerOf(name: string, tensor: Tensor, { as, top, labels }: AnswerOptions): Answer {
   const { shape, data, dtype = "f32" } = tensor;
   const values = Array.from(data as Iterable<number | bigint>, Number).filter((value) => !Number.isNaN(value));
-  const answer: Answer = { name, dtype, shape };
+  const kind = as ?? guess(tensor, values);
+  if (as !== undefined) checkKind(name, tensor, as);
+  const answer: Answer = { name, dtype, shape, as: kind };
   if (values.length === 0) return answer;
   Object.assign(answer, {
     least: values.reduce((a, b) => Math.min(a, b)),
     most: values.reduce((a, b) => Math.max(a, b)),
     mean: values.reduce((a, b) => a + b) / values.length,
   });
-  const ranks = shape.filter((side) => side > 1).length === 1 && values.length === data.length && dtype === "f32";
-  return ranks ? { ...answer, top: best(values, top, labels) } : answer;
+  return kind === "classes" ? { ...answer, top: best(values, top, labels) } : answer;
+}
+
+const isRow = ({ shape }: Tensor): boolean => shape.filter((side) => side > 1).length === 1;
+
+function guess(tensor: Tensor, values: readonly number[]): Kind {
+  const { dtype = "f32", data } = tensor;
+  if (dtype === "f32" && isRow(tensor) && values.length === data.length) return "classes";
+  // Of three axes it may as well be a list of vectors
+  return dtype === "f32" && tensor.shape.length === 4 && pictureLayout(tensor) ? "picture" : "array";
+}
+
+function checkKind(name: string, tensor: Tensor, as: Kind): void {
+  if (as === "array" || (as === "classes" ? isRow(tensor) : pictureLayout(tensor))) return;
+  const expected = as === "classes" ? "a row of numbers" : "1, 3 or 4 channels of pixels";
+  throw new UsageError(`--as ${as}: expected ${expected}, got ${name} [${tensor.shape.join(", ")}]`);
 }
 
 /** The largest values, and their shares: of probabilities themselves, else their softmax. */
@@ -43,10 +75,11 @@ function best(values: readonly number[], top: number, labels: readonly string[] 
   return order.slice(0, top).map((one) => ({ ...one, label: labels[one.index] }));
 }
 
-export function answerText({ name, dtype, shape, least, most, mean, top, file }: Answer): string {
+export function answerText({ name, dtype, shape, as, least, most, mean, top, file }: Answer): string {
   const range = least === undefined ? "" : `  ${number(least)} to ${number(most!)}, mean ${number(mean!)}`;
-  const written = file === undefined ? "" : `  -> ${file}`;
-  const title = `  ${styled("bold", harmless(name))}  ${dtype} ${sides(shape)}${range}${written}`;
+  const unwritten = as === "picture" ? " (-o FOLDER/ writes it)" : "";
+  const written = file === undefined ? unwritten : `  -> ${file}`;
+  const title = `  ${styled("bold", harmless(name))}  ${dtype} ${sides(shape)}${range}  as ${as}${written}`;
   if (!top) return title;
   const rows = top.map(({ index, label, value, share }) => [
     `    ${index}`,

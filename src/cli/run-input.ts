@@ -2,31 +2,30 @@
 // settings for pictures that are remembered beside the model.
 import { type Command, InvalidArgumentError as CommanderError } from "commander";
 import type { Image, Tensor } from "../index.ts";
-import { readBytes } from "../node/files.ts";
-import { readNpy } from "../node/npy.ts";
+import { isNpy, readNpy } from "../node/npy.ts";
 import { readSidecar, type Sidecar, writeSidecar } from "../node/sidecar.ts";
 import type { Model } from "../onnx/index.ts";
-import { parseCount, parseNumber, UsageError, usage } from "./arguments.ts";
+import { parseNumber, parseSides, readSource, sourceName, UsageError, usage } from "./arguments.ts";
+import { checkStdin } from "./output.ts";
 
 export interface InputFlags extends Omit<Sidecar, "labels"> {
-  image?: string[];
   input?: Map<string, string>;
   /** A file. */
   labels?: string;
   save?: boolean;
 }
 
-/** What goes into one run. The name is a picture's; arrays have none. */
+/** What goes into one run. The name is a file's; arrays by name have none. */
 export interface Job {
   name: string;
   inputs(signal: AbortSignal): Promise<Record<string, Tensor>>;
 }
 
 export function addInputOptions(command: Command): Command {
-  return addPictureOptions(command.option("--image <files...>", "pictures, each a run of its own"))
+  return addPictureOptions(command)
     .option("--labels <file>", "names of classes: one a line, or a list in JSON")
     .option("--save", "remember size, mean, std and labels beside the model")
-    .option("--input <name=file>", "an input from a .npy file; repeatable", addInput);
+    .option("--input <name=file>", "an input by its name, from a .npy file; repeatable", addInput);
 }
 
 /** How pictures become a model's input. */
@@ -35,12 +34,6 @@ export function addPictureOptions(command: Command): Command {
     .option("--size <WxH>", "of pictures: resize to this (default: what the model declares)", parseSides)
     .option("--mean <numbers>", "of pictures: one number, or one a channel, of 0 to 1 (default: 0)", parseNumbers)
     .option("--std <numbers>", "of pictures: what is divided by after that (default: 1)", parseNumbers);
-}
-
-function parseSides(text: string): { width: number; height: number } {
-  const [width, height, ...rest] = text.split("x").map(parseCount);
-  if (width && height && rest.length === 0) return { width, height };
-  throw new CommanderError("Expected WIDTHxHEIGHT.");
 }
 
 /** "0.5" or "0.485,0.456,0.406". */
@@ -56,12 +49,24 @@ function addInput(text: string, inputs: Map<string, string> = new Map()): Map<st
   return new Map([...inputs, [name, file]]);
 }
 
-export function checkInputFlags(model: string, { image, input, size, mean, std, save }: InputFlags): void {
+/** What can be told from the words alone. */
+export function checkInputFlags(
+  model: string,
+  files: readonly string[],
+  { input, size, mean, std, labels, save, explain }: InputFlags & { explain?: boolean },
+): void {
   const wrong = (option: string, expected: string, received: string): never => {
     throw new UsageError(`${option}: expected ${expected}, got ${received}`);
   };
-  if (!image && !input) wrong("--image", "pictures, or arrays with --input", "neither");
-  if (image && input) wrong("--image", "either pictures or arrays", "both");
+  const named = [...(input ?? [])].map(([name, file]) => [`--input ${name}`, file] as const);
+  checkStdin([
+    ["the model", model],
+    ...files.map((file) => ["an input", file] as const),
+    ...named,
+    ["--labels", labels],
+  ]);
+  if (files.length === 0 && !input && !explain) wrong("inputs", "pictures or .npy files after the model", "none");
+  if (files.length > 0 && input) wrong("--input", "either files after the model or inputs by name", "both");
   const stray = Object.entries({ size, mean, std }).find(([, value]) => value !== undefined);
   if (input && stray) wrong(`--${stray[0]}`, "pictures, of which it is an option", "--input");
   if (save && model === "-") wrong("--save", "a model in a file", "-");
@@ -77,7 +82,7 @@ export async function settingsOf(model: string, { labels, save, ...flags }: Inpu
 }
 
 async function readLabels(file: string): Promise<string[]> {
-  const text = new TextDecoder().decode(await readBytes(file));
+  const text = new TextDecoder().decode(await readSource(file));
   if (!/^\s*\[/.test(text)) return text.trimEnd().split(/\r?\n/);
   try {
     const list: unknown = JSON.parse(text);
@@ -88,9 +93,32 @@ async function readLabels(file: string): Promise<string[]> {
   throw new UsageError(`--labels: expected one name a line, or a list of texts in JSON, got ${file}`);
 }
 
-export function jobsOf(model: Model, settings: Sidecar, { image, input }: InputFlags): Job[] {
-  if (image) return image.map((name) => ({ name, inputs: (signal) => pictureInput(model, name, settings, signal) }));
-  return [{ name: "", inputs: () => arrays(model, input!) }];
+export function jobsOf(model: Model, settings: Sidecar, files: readonly string[], { input }: InputFlags): Job[] {
+  if (input) return [{ name: "", inputs: () => arrays(model, input) }];
+  return files.map((name) => ({ name, inputs: (signal) => oneInput(model, name, settings, signal) }));
+}
+
+/** A picture or a .npy file as a model's only input. */
+async function oneInput(
+  model: Model,
+  file: string,
+  settings: Sidecar,
+  signal: AbortSignal,
+): Promise<Record<string, Tensor>> {
+  const bytes = await readSource(file, signal);
+  if (isNpy(bytes, file)) return arrayInput(model, bytes, sourceName(file));
+  const [input] = await pictureInputs(model, { name: sourceName(file), bytes }, settings, signal);
+  return input!;
+}
+
+/** An array as a model's only input. */
+export function arrayInput({ graph }: Model, bytes: Uint8Array, name: string): Record<string, Tensor> {
+  const [first, ...others] = graph.inputs;
+  if (!first || others.length > 0) {
+    const names = graph.inputs.map((input) => input.name).join(" and ");
+    throw new UsageError(`${name}: expected inputs by name, --input NAME=FILE, for a model with ${names || "none"}`);
+  }
+  return { [first.name]: readNpy(bytes, name) };
 }
 
 async function arrays({ graph }: Model, files: ReadonlyMap<string, string>): Promise<Record<string, Tensor>> {
@@ -99,28 +127,18 @@ async function arrays({ graph }: Model, files: ReadonlyMap<string, string>): Pro
   const unknown = [...files.keys()].find((name) => !names.includes(name));
   if (missing !== undefined) throw new UsageError(`--input: expected one named ${missing}, got none`);
   if (unknown !== undefined) throw new UsageError(`--input: expected ${names.join(" or ")}, got ${unknown}`);
-  const read = async ([name, file]: [string, string]) => [name, readNpy(await readBytes(file), file)] as const;
+  const read = async ([name, file]: [string, string]) =>
+    [name, readNpy(await readSource(file), sourceName(file))] as const;
   return Object.fromEntries(await Promise.all([...files].map(read)));
-}
-
-/** A picture as a model's only input, in the layout, channels and size that it declares. */
-async function pictureInput(
-  model: Model,
-  file: string,
-  settings: Sidecar,
-  signal: AbortSignal,
-): Promise<Record<string, Tensor>> {
-  const [input] = await pictureInputs(model, file, settings, signal);
-  return input!;
 }
 
 /** Takes pieces of a picture in place of the whole; `wanted` is the size that the model gets. */
 export type Pieces = <P extends Image>(picture: P, wanted: { width: number; height: number }) => Image[];
 
-/** Pieces of a picture, each as a model's only input. */
+/** Pieces of a picture, each as a model's only input, in the layout, channels and size that it declares. */
 export async function pictureInputs(
   { graph }: Model,
-  file: string,
+  { name: file, bytes }: { name: string; bytes: Uint8Array },
   { size, mean, std }: Sidecar,
   signal: AbortSignal,
   pieces: Pieces = (picture) => [picture],
@@ -132,11 +150,11 @@ export async function pictureInputs(
   if (!first || others.length > 0 || shape.length !== 4 || dtype !== "f32") {
     const expected = "a model with one input, of f32 in four axes; arrays go in by --input";
     const found = graph.inputs.map((input) => `${input.name} ${input.dtype} [${input.shape?.join(", ")}]`);
-    throw new UsageError(`--image: expected ${expected}, got ${found.join(", ") || "no input"}`);
+    throw new UsageError(`${file}: expected ${expected}, got ${found.join(", ") || "no input"}`);
   }
   const { readPicture } = await import("../node/pictures.ts");
   const { imageToTensor } = await import("../onnx/index.ts");
-  const picture = await readPicture(file, { signal });
+  const picture = await readPicture(bytes, { name: file, signal });
   const [channels, height, width] = layout === "NCHW" ? shape.slice(1) : [shape[3], shape[1], shape[2]];
   const known = (side: unknown, own: number): number => (typeof side === "number" ? side : own);
   const wanted = size ?? { width: known(width, picture.width), height: known(height, picture.height) };

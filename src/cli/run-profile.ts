@@ -1,4 +1,4 @@
-// rank1 run --profile: what each piece of a model's work takes, over several runs.
+// rank1 run --timings: what each piece of a model's work takes, over several runs.
 import type { Tensor } from "../index.ts";
 import type { Model, Work } from "../onnx/index.ts";
 import { sides } from "./inspect-page.ts";

@@ -1,24 +1,26 @@
 // rank1 run: a model on pictures, or on arrays from .npy files. How they become inputs is in run-input.ts, what is said of
-// results in run-answer.ts.
-import { basename, join } from "node:path";
-import type { Command } from "commander";
+// results in run-answer.ts, where they go in run-files.ts.
+import { type Command, Option } from "commander";
 import type { Engine } from "../index.ts";
-import { checkFolder, writeAtomic, writeStdout } from "../node/files.ts";
-import { writeNpy } from "../node/npy.ts";
+import { writeStdout } from "../node/files.ts";
 import type { Model } from "../onnx/index.ts";
-import { parseCount, UsageError } from "./arguments.ts";
+import { judgeFailures, parseCount, threadsOption, UsageError } from "./arguments.ts";
 import { addEngineOptions, type EngineFlags, withEngine } from "./engine.ts";
-import { addModelOptions, type ModelFlags, withModel } from "./model.ts";
-import { type Answer, answerOf, answerText } from "./run-answer.ts";
+import { addModelOptions, type ModelFlags, nameOf, withModel } from "./model.ts";
+import { addOutput, type OutputFlags } from "./output.ts";
+import { type Answer, type AnswerOptions, answerOf, answerText, type Kind, kinds } from "./run-answer.ts";
+import { explainRun } from "./run-explain.ts";
+import { checkTarget, type Target, targetOf, writeResult } from "./run-files.ts";
 import { addInputOptions, checkInputFlags, type InputFlags, type Job, jobsOf, settingsOf } from "./run-input.ts";
 import { profileModel, profileText } from "./run-profile.ts";
-import { milliseconds, progressBar } from "./text.ts";
+import { milliseconds, progressBar, say } from "./text.ts";
 
-interface Flags extends ModelFlags, EngineFlags, InputFlags {
-  output?: string;
+interface Flags extends ModelFlags, EngineFlags, InputFlags, OutputFlags {
+  as?: Kind;
   top: number;
   threads?: number;
-  profile?: boolean;
+  explain?: boolean;
+  timings?: boolean;
   quiet?: boolean;
   json?: boolean;
 }
@@ -26,29 +28,36 @@ interface Flags extends ModelFlags, EngineFlags, InputFlags {
 const examples = `
 A picture becomes red, green, blue (or grey) from 0 to 1, less --mean, divided by --std, in the size that the model wants.
 --save remembers --size, --mean, --std and --labels in model.onnx.json beside the model; later options go before it.
-Results that rank classes are shown so: as they are, and by their softmax unless they are probabilities already.
+
+What a result is, is guessed: a row of numbers ranks classes (shown as they are, and by their softmax unless they are
+probabilities already), 1, 3 or 4 channels of pixels are a picture of 0 to 1 or of 0 to 255, all else is an array. --as
+says it instead. With -o FOLDER/ pictures are written as PNG, all else as .npy; a single result may have a file of its own.
 
 Examples:
-  rank1 run model.onnx --image photo.jpg --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --labels classes.txt --save
-  rank1 run model.onnx --image *.jpg --top 1
-  rank1 run model.onnx --input x=x.npy --input mask=mask.npy --output results
-  rank1 run model.onnx --image photo.jpg --shape input=1x3x480x640 --profile`;
+  rank1 run model.onnx photo.jpg --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --labels classes.txt --save
+  rank1 run model.onnx *.jpg --top 1
+  rank1 run upscale.onnx small.png -o large.png
+  rank1 run model.onnx --input x=x.npy --input mask=mask.npy -o results/
+  rank1 run model.onnx photo.jpg --shape input=1x3x480x640 --timings
+  rank1 run model.onnx --explain`;
 
 export function addRun(program: Command, signal: AbortSignal): void {
   const command = program
     .command("run")
     .description("run an ONNX model on pictures, or on arrays from .npy files")
-    .argument("<model>", "an ONNX file, or - for one on the standard input");
-  addInputOptions(command)
-    .option("--output <folder>", "write results there as .npy files")
+    .argument("<model>", "an ONNX file, or - for one on the standard input")
+    .argument("[inputs...]", "pictures or .npy files, each a run of its own; - is the standard input");
+  addOutput(addInputOptions(command), "folder/ or file", "write results there; - is the standard output")
+    .addOption(new Option("--as <kind>", "what results are (default: guessed, and said)").choices(kinds))
     .option("--top <count>", "how many classes are shown", parseCount, 5);
   addEngineOptions(addModelOptions(command, "the shape of an input in place of the model's"))
-    .option("--threads <count>", "threads that work (default: what the machine has)", parseCount)
-    .option("--profile", "time each stage on one thread: medians of several runs after the first")
+    .addOption(threadsOption())
+    .option("--explain", "do not run: show what is computed where, and how")
+    .option("--timings", "time each stage on one thread: medians of several runs after the first")
     .option("--quiet", "print nothing but errors")
     .option("--json", "print JSON")
     .addHelpText("after", examples)
-    .action((file: string, flags: Flags) => run(file, flags, signal));
+    .action((file: string, inputs: string[], flags: Flags) => run(file, inputs, flags, signal));
 }
 
 interface Result {
@@ -57,53 +66,93 @@ interface Result {
   outputs: Answer[];
 }
 
-async function run(file: string, flags: Flags, signal: AbortSignal): Promise<void> {
-  checkInputFlags(file, flags);
-  const { output, threads, wide, json, quiet } = flags;
-  if (output !== undefined) await checkFolder(output, "--output");
+async function run(file: string, inputs: string[], flags: Flags, signal: AbortSignal): Promise<void> {
+  checkInputFlags(file, inputs, flags);
+  checkPrinting(flags);
+  const { output, as, threads, wide, json, explain } = flags;
+  const target = output === undefined || explain ? undefined : await targetOf(output, as);
   const settings = await settingsOf(file, flags);
   await withEngine({ threads, wide }, (engine) =>
     withModel(
       file,
       flags,
       async (model) => {
-        const results: Result[] = [];
-        const jobs = jobsOf(model, settings, flags);
-        if (output !== undefined) checkFileNames(model, jobs);
-        for (const [i, job] of jobs.entries()) {
-          const label = jobs.length > 1 ? `${job.name} (${i + 1} of ${jobs.length})` : job.name;
-          const result = await runJob(model, job, label, settings.labels, flags, signal);
-          results.push(result);
-          if (!json && !quiet) await writeStdout(`${resultText(result)}\n`);
+        const jobs = jobsOf(model, settings, inputs, flags);
+        if (explain) {
+          const values = await jobs[0]?.inputs(signal);
+          return writeStdout(`${await explainRun(model, nameOf(file), values, json)}\n`);
         }
-        const profile = flags.profile ? await profileModel(model, await jobs[0]!.inputs(signal), signal) : undefined;
-        if (json) await writeStdout(`${asJson(file, engine, results, profile)}\n`);
-        else if (profile) await writeStdout(`\n${profileText(profile)}\n`);
+        const read = [file, ...inputs, ...(flags.input?.values() ?? [])];
+        if (target) await checkTarget(target, model, jobs, { inputs: read, force: flags.force });
+        const options = { as: target?.as ?? as, top: flags.top, labels: settings.labels };
+        await runJobs(engine, model, nameOf(file), jobs, { target, options, flags, signal });
       },
       { engine, shapes: flags.shape },
     ),
   );
 }
 
+function checkPrinting({ output, explain, timings, json }: Flags): void {
+  if (explain && timings) throw new UsageError("--timings: expected a run, got --explain");
+  if (output !== "-") return;
+  const stray = json ? "--json" : timings ? "--timings" : undefined;
+  if (stray) throw new UsageError(`${stray}: expected results in files, got -o -`);
+}
+
+interface Control {
+  target?: Target;
+  options: AnswerOptions;
+  flags: Flags;
+  signal: AbortSignal;
+}
+
+/** All jobs, one after another; where there are several, one that fails does not stop the others. */
+async function runJobs(engine: Engine, model: Model, name: string, jobs: readonly Job[], control: Control) {
+  const { target, flags, signal } = control;
+  const { json, quiet } = flags;
+  const print = (text: string): Promise<void> | boolean =>
+    target?.path === "-" ? process.stderr.write(text) : writeStdout(text);
+  const results: Result[] = [];
+  const failures: { input: string; message: string }[] = [];
+  for (const [i, job] of jobs.entries()) {
+    const label = jobs.length > 1 ? `${job.name} (${i + 1} of ${jobs.length})` : job.name;
+    try {
+      const result = await runJob(model, job, label, control);
+      results.push(result);
+      if (!json && !quiet) await print(`${resultText(result)}\n`);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (jobs.length === 1 || error instanceof UsageError) throw error;
+      const { message } = error as Error;
+      failures.push({ input: job.name, message });
+      say(message);
+    }
+  }
+  const timed = jobs.find(({ name }) => results.some(({ input }) => input === name));
+  const timings = flags.timings && timed ? await profileModel(model, await timed.inputs(signal), signal) : undefined;
+  if (json) {
+    const report = { version: 1, model: name, engine: engine.info(), results, failures, timings };
+    await writeStdout(`${JSON.stringify(report, undefined, 2)}\n`);
+  } else if (timings) await writeStdout(`\n${profileText(timings)}\n`);
+  judgeFailures(failures.length, jobs.length, "inputs");
+}
+
 async function runJob(
   model: Model,
   { name, inputs }: Job,
   label: string,
-  labels: readonly string[] | undefined,
-  { quiet, output, top }: Flags,
-  signal: AbortSignal,
+  { target, options, flags, signal }: Control,
 ): Promise<Result> {
-  const progress = progressBar(label, !quiet);
+  const progress = progressBar(label, !flags.quiet);
   try {
     const values = await inputs(signal);
     const start = performance.now();
     const found = await model.run(values, { signal, onProgress: progress.update });
     const spent = performance.now() - start;
     progress.clear();
-    const outputs = Object.entries(found).map(([name, tensor]) => answerOf(name, tensor, top, labels));
-    for (const answer of output === undefined ? [] : outputs) {
-      answer.file = join(output!, fileName(name, answer.name));
-      await writeAtomic(answer.file, writeNpy(found[answer.name]!), signal);
+    const outputs = Object.entries(found).map(([name, tensor]) => answerOf(name, tensor, options));
+    for (const answer of target ? outputs : []) {
+      await writeResult(target!, name, answer, found[answer.name]!, signal);
     }
     return { input: name, milliseconds: spent, outputs };
   } finally {
@@ -111,25 +160,7 @@ async function runJob(
   }
 }
 
-/** The file for a result of a picture (or of arrays, without a name): nothing in a model's names may lead elsewhere. */
-function fileName(picture: string, output: string): string {
-  const parts = [...(picture ? [basename(picture)] : []), output.replace(/[^\w.-]+/g, "_").replace(/^\.+/, "_")];
-  return `${parts.join(".")}.npy`;
-}
-
-/** Results that would be written to one file. */
-function checkFileNames({ graph: { outputs } }: Model, jobs: readonly Job[]): void {
-  const files = jobs.flatMap((job) => outputs.map(({ name }) => fileName(job.name, name)));
-  const twice = files.find((file, i) => files.indexOf(file) < i);
-  if (twice !== undefined) throw new UsageError(`--output: expected results of different names, got ${twice} twice`);
-}
-
 function resultText({ input, milliseconds: spent, outputs }: Result): string {
   const title = [...(input ? [input] : []), milliseconds(spent)].join("  ");
   return [title, ...outputs.map(answerText)].join("\n");
-}
-
-function asJson(file: string, engine: Engine, results: Result[], profile: unknown): string {
-  const model = file === "-" ? "model" : basename(file);
-  return JSON.stringify({ version: 1, model, engine: engine.info(), results, profile }, undefined, 2);
 }

@@ -1,22 +1,24 @@
 // rank1 separate: a trained model comes back with separable convolutions. Folders of inputs are in calibration.ts, what a
 // model is right about in evaluation.ts, the page in separate-page.ts.
-import { basename } from "node:path";
 import type { Command } from "commander";
-import { checkOutput, writeAtomic, writeStdout } from "../node/files.ts";
+import { writeStdout } from "../node/files.ts";
 import { readSettings } from "../node/json.ts";
-import { writeSidecar } from "../node/sidecar.ts";
+import { type Sidecar, sidecarOf, writeSidecar } from "../node/sidecar.ts";
 import type { MachineProfile, Model, Report, SeparateOptions } from "../onnx/index.ts";
-import { parseCount, parseNumber, UsageError, usage } from "./arguments.ts";
+import { parseCount, parseNumber, readSource, sourceName, threadsOption, UsageError, usage } from "./arguments.ts";
 import { InputFolder } from "./calibration.ts";
 import { addEngineOptions, type EngineFlags, withEngine } from "./engine.ts";
 import { type Evaluation, evaluate, evaluationText } from "./evaluation.ts";
-import { addModelOptions, type ModelFlags, withModel } from "./model.ts";
+import { rare } from "./help.ts";
+import { addModelOptions, type ModelFlags, nameOf, withModel } from "./model.ts";
+import { addForce, checkOutputs, checkStdin, writeOutput } from "./output.ts";
 import { addPictureOptions, type InputFlags, settingsOf } from "./run-input.ts";
 import { damageText, formText, separatePage } from "./separate-page.ts";
 import { count, milliseconds, number, progressBar, quantity, say, shortName, styled, table } from "./text.ts";
 
 interface Flags extends ModelFlags, EngineFlags, Pick<InputFlags, "size" | "mean" | "std"> {
   output: string;
+  force?: boolean;
   calibrate?: string;
   crops?: number;
   reduce?: number;
@@ -34,13 +36,18 @@ interface Flags extends ModelFlags, EngineFlags, Pick<InputFlags, "size" | "mean
   json?: boolean;
 }
 
+const goals = ["speedup", "reduce", "tolerance", "rank"] as const;
+/** Where no goal is given. */
+const usualSpeedup = 1.3;
+
 const examples = `
-Exactly one of --reduce, --speedup, --tolerance and --rank says how far to go. With a folder of a few hundred typical
+One of --speedup, --reduce, --tolerance and --rank says how far to go; without, it is --speedup 1.3. With a folder of a few hundred typical
 pictures (or .npy arrays; subfolders count) the outputs of the model are what is preserved; without, only its weights are.
 No labels are needed: --eval alone reads them, from the names of its subfolders, in alphabetical order.
 Settings of pictures are those of "rank1 run", also those that it remembers beside the model.
 
 Examples:
+  rank1 separate model.onnx -o fast.onnx --calibrate photos/
   rank1 separate model.onnx -o small.onnx --calibrate photos/ --reduce 2.5 --report report.html
   rank1 separate model.onnx -o small.onnx --calibrate photos/ --reduce 4 --tune
   rank1 separate model.onnx -o fast.onnx --calibrate photos/ --speedup 1.6
@@ -53,21 +60,31 @@ export function addSeparate(program: Command, signal: AbortSignal): void {
     .command("separate")
     .description("rewrite a model's convolutions as separable ones")
     .argument("<model>", "an ONNX file, or - for one on the standard input")
-    .requiredOption("-o, --output <file>", "the ONNX file to write")
+    .requiredOption("-o, --output <file>", "the ONNX file to write; - is the standard output");
+  addForce(command)
     .option("--calibrate <folder>", "pictures or .npy arrays that are typical of what the model sees")
+    .option(
+      "--speedup <factor>",
+      "divide the time of a run by this, as measured here on one thread (default: 1.3)",
+      parseNumber,
+    )
     .option("--reduce <factor>", "divide the multiplications by this", parseNumber)
-    .option("--speedup <factor>", "divide the time of a run by this, as measured here on one thread", parseNumber)
-    .option("--profile <file>", 'of another machine that --speedup is for, as "rank1 bench --profile" wrote it there')
+    .option(
+      "--profile <file>",
+      'of another machine that --speedup is for, as "rank1 bench --save-profile" wrote it there',
+    )
     .option("--tolerance <damage>", "bound what the outputs lose; 0: only what is exact", parseNumber)
     .option("--rank <count>", "depthwise separable layers of this depth multiplier", parseCount)
     .option("--tune", "then tune the new layers towards the original's outputs: takes longer, loses less")
-    .option("--layers <pattern>", "only layers of such names; * stands for anything")
-    .option("--crops <count>", "take so many pieces of larger pictures instead of resizing them", parseCount)
+    .addOption(rare("--layers <pattern>", "only layers of such names; * stands for anything"))
+    .addOption(
+      rare("--crops <count>", "take so many pieces of larger pictures instead of resizing them").argParser(parseCount),
+    )
     .option("--eval <folder>", "labelled pictures, one subfolder a class: prints accuracy before and after")
     .option("--report <file>", "write a page about what was done")
-    .option("--seed <number>", "of all that is random (default: 0)", parseNumber);
+    .addOption(rare("--seed <number>", "of all that is random (default: 0)").argParser(parseNumber));
   addEngineOptions(addModelOptions(addPictureOptions(command), "the shape of an input in place of the model's"))
-    .option("--threads <count>", "threads that work (default: what the machine has)", parseCount)
+    .addOption(threadsOption())
     .option("--quiet", "print nothing but errors")
     .option("--json", "print JSON")
     .addHelpText("after", examples)
@@ -75,15 +92,11 @@ export function addSeparate(program: Command, signal: AbortSignal): void {
 }
 
 async function separate(file: string, flags: Flags, signal: AbortSignal): Promise<void> {
-  const { output, report: page, threads, wide, json, quiet } = flags;
-  await checkOutput(output, [file]);
-  if (page !== undefined) await checkOutput(page, [file, output]);
-  if (flags.crops !== undefined && flags.calibrate === undefined) {
-    throw new UsageError("--crops: expected pictures by --calibrate, of which it is an option, got none");
-  }
+  const { threads, wide } = flags;
+  checkFlags(file, flags);
   const settings = await settingsOf(file, flags);
-  const profile =
-    flags.profile === undefined ? undefined : ((await readSettings(flags.profile)) as unknown as MachineProfile);
+  await checkFiles(file, settings, flags);
+  const profile = flags.profile === undefined ? undefined : await readProfile(flags.profile);
   await withEngine({ threads, wide }, (engine) =>
     withModel(
       file,
@@ -96,16 +109,11 @@ async function separate(file: string, flags: Flags, signal: AbortSignal): Promis
         const judged = flags.eval === undefined ? undefined : await open(flags.eval, "--eval");
         const found = await run(model, { ...flags, calibration, profile, signal });
         try {
-          const { saveModel } = await import("../onnx/index.ts");
           const evaluation = judged && (await evaluate(model, found.model, judged, flags.eval!));
-          await writeAtomic(output, saveModel(found.model), signal);
-          if (Object.values(settings).some((value) => value !== undefined)) await writeSidecar(output, settings);
-          if (page !== undefined)
-            await writeAtomic(page, separatePage(basename(file), found.report, evaluation), signal);
+          await writeFiles(nameOf(file), { ...found, evaluation, settings }, flags, signal);
           for (const [name, why] of [...(calibration?.skipped ?? []), ...(judged?.skipped ?? [])])
             say(`left out: ${name}: ${why}`);
-          if (json) await writeStdout(`${JSON.stringify({ version: 1, ...found.report, evaluation }, undefined, 2)}\n`);
-          else if (!quiet) await writeStdout(`${reportText(basename(file), output, found.report, evaluation)}\n`);
+          await print(nameOf(file), found.report, evaluation, flags);
         } finally {
           found.model.dispose();
         }
@@ -113,6 +121,62 @@ async function separate(file: string, flags: Flags, signal: AbortSignal): Promis
       { engine, shapes: flags.shape },
     ),
   );
+}
+
+/** What can be told from the words alone. */
+function checkFlags(file: string, flags: Flags): void {
+  const given = goals.filter((goal) => flags[goal] !== undefined).map((goal) => `--${goal}`);
+  if (given.length > 1) {
+    throw new UsageError(`${given[0]}: expected one of --${goals.join(", --")}, got ${given.join(" and ")}`);
+  }
+  if (flags.crops !== undefined && flags.calibrate === undefined) {
+    throw new UsageError("--crops: expected pictures by --calibrate, of which it is an option, got none");
+  }
+  checkStdin([["the model", file], ["--profile", flags.profile]]); // biome-ignore format: a line
+  const printed = flags.output === "-" ? "-o" : "--report";
+  if (flags.json && (flags.output === "-" || flags.report === "-")) {
+    throw new UsageError(`${printed}: expected a file beside --json, got -`);
+  }
+}
+
+/** The files that are written, the settings beside the model among them. */
+function checkFiles(file: string, settings: Sidecar, { output, report, force }: Flags): Promise<void> {
+  const sidecar = hasSettings(settings) && output !== "-" ? sidecarOf(output) : undefined;
+  return checkOutputs([output, report, sidecar], { inputs: [file], force });
+}
+
+const hasSettings = (settings: Sidecar): boolean => Object.values(settings).some((value) => value !== undefined);
+
+const readProfile = async (file: string): Promise<MachineProfile> =>
+  (await readSettings(sourceName(file), () => readSource(file))) as unknown as MachineProfile;
+
+interface Separated {
+  model: Model;
+  report: Report;
+  evaluation?: Evaluation;
+  settings: Sidecar;
+}
+
+async function writeFiles(
+  name: string,
+  { model, report, evaluation, settings }: Separated,
+  { output, report: page }: Flags,
+  signal: AbortSignal,
+): Promise<void> {
+  const { saveModel } = await import("../onnx/index.ts");
+  await writeOutput(output, saveModel(model), signal);
+  if (hasSettings(settings) && output !== "-") await writeSidecar(output, settings);
+  if (page !== undefined) await writeOutput(page, separatePage(name, report, evaluation), signal);
+}
+
+/** The table, as text or JSON; where the standard output holds a file, it goes to the standard error. */
+async function print(name: string, report: Report, evaluation: Evaluation | undefined, flags: Flags): Promise<void> {
+  const { output, json, quiet } = flags;
+  if (json) return writeStdout(`${JSON.stringify({ version: 1, ...report, evaluation }, undefined, 2)}\n`);
+  if (quiet) return;
+  const text = `${reportText(name, output, report, evaluation)}\n`;
+  if (output === "-" || flags.report === "-") process.stderr.write(text);
+  else await writeStdout(text);
 }
 
 async function run(
@@ -129,7 +193,8 @@ async function run(
     said = what + left;
     progress.update(done);
   };
-  const { calibration, reduce, speedup, profile, tolerance, rank, tune, layers, seed, signal } = given;
+  const { calibration, reduce, profile, tolerance, rank, tune, layers, seed, signal } = given;
+  const speedup = goals.some((goal) => given[goal] !== undefined) ? given.speedup : usualSpeedup;
   const options = { calibration, reduce, speedup, profile, tolerance, rank, tune, layers, seed, onProgress, signal };
   try {
     return await usage(() => separateModel(model, options));

@@ -1,4 +1,4 @@
-// Conversions between the numbers of a picture file and the numbers that filters take and give: linear light, and
+// Conversions between the numbers of a picture file and the numbers that filters take and give: grey, linear light, and
 // signed results that are to be seen.
 import { type Image, newArray } from "../tensor.ts";
 import { fullScale, type Picture } from "./pictures.ts";
@@ -22,6 +22,40 @@ export function toLinear(picture: Picture): Image & { data: Float32Array } {
   for (let i = 0; i < data.length; i++) out[i] = table[data[i]!]!;
   if (picture.alpha) for (let i = channels - 1; i < data.length; i += channels) out[i] = data[i]! / max;
   return { width, height, channels, data: out };
+}
+
+/**
+ * The picture in grey: 0.299 red + 0.587 green + 0.114 blue of the numbers in the file, as OpenCV and Pillow do; alpha stays.
+ * A colour profile describes colours, and goes with them.
+ */
+export function toGrey(picture: Picture): Picture {
+  const { width, height, channels, data, alpha } = picture;
+  if (channels < 3) return picture;
+  const out = newArray(data instanceof Uint16Array ? "u16" : "u8", width * height * (alpha ? 2 : 1));
+  for (let from = 0, to = 0; from < data.length; from += channels) {
+    out[to++] = Math.round(0.299 * data[from]! + 0.587 * data[from + 1]! + 0.114 * data[from + 2]!);
+    if (alpha) out[to++] = data[from + 3]!;
+  }
+  return { width, height, channels: alpha ? 2 : 1, data: out, alpha };
+}
+
+/** The numbers of a picture as f32; alpha alone, of which 1 is opaque among floats, is scaled. */
+export function toFloats(picture: Picture): Image & { data: Float32Array } {
+  const { width, height, channels } = picture;
+  const data = Float32Array.from(picture.data);
+  if (picture.alpha) scaleAlpha(data, channels, 1 / fullScale(picture));
+  return { width, height, channels, data };
+}
+
+/** Floats with the alpha of a picture whose opaque pixels have `full`. */
+export function fromFloats({ width, height, channels, data }: Image, full: number): Image & { data: Float32Array } {
+  const out = Float32Array.from(data);
+  scaleAlpha(out, channels, full);
+  return { width, height, channels, data: out };
+}
+
+function scaleAlpha(data: Float32Array, channels: number, factor: number): void {
+  for (let i = channels - 1; i < data.length; i += channels) data[i] = data[i]! * factor;
 }
 
 const encodeSteps = 65536;

@@ -2,7 +2,7 @@
 // beside the target and renaming it, and `-` for the standard streams.
 import { randomUUID } from "node:crypto";
 import { rmSync } from "node:fs";
-import { readFile, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readFile, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { addAbortSignal } from "node:stream";
 import { buffer } from "node:stream/consumers";
@@ -67,6 +67,59 @@ export async function checkOutput(path: string, inputs: readonly string[] = []):
     const [expected, received] = ["an output that is not one of the inputs", `the same file as ${input}`];
     throw new InvalidArgumentError({ parameter: path, expected, received });
   }
+}
+
+/** What a file that is to be written must not be. */
+export interface NewFileOptions {
+  /** Files that are read: none of them is written, by whatever name. */
+  inputs?: readonly string[];
+  /** Files that exist may be replaced. */
+  force?: boolean;
+  /** What the message about one that exists ends with. */
+  hint?: string;
+}
+
+/**
+ * Checks that a file may be written at `path`, whose folders may be missing: they can be made, it is not a folder, none of
+ * the inputs, and does not exist, unless `force` is given or it is a device or pipe. Writes nothing.
+ */
+export async function checkNewFile(path: string, options: NewFileOptions = {}): Promise<void> {
+  const { inputs = [], force = false, hint } = options;
+  const [ancestor] = await folderChain(dirname(path));
+  if (ancestor !== dirname(path)) return checkFolder(ancestor!, path);
+  await checkOutput(path, inputs);
+  if (force || !(await statIfExists(path))?.isFile()) return;
+  throw new InvalidArgumentError({ parameter: path, expected: "a name that is free", received: "a file", hint });
+}
+
+/** Makes the folders that lead to a file. */
+export async function makeFoldersFor(path: string): Promise<void> {
+  // Level by level: a recursive mkdir never ends where the system does not tell what is wrong, as in /proc.
+  const [, ...missing] = await folderChain(dirname(path));
+  for (const folder of missing) {
+    try {
+      await mkdir(folder);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "EEXIST") continue;
+      throw fileError(folder, "a folder that can be made", error);
+    }
+  }
+}
+
+/** The nearest folder that exists, and those below it that lead to `folder` and do not. */
+async function folderChain(folder: string): Promise<string[]> {
+  const chain = [folder];
+  while (!(await statIfExists(chain[0]!))) {
+    const parent = dirname(chain[0]!);
+    if (parent === chain[0]) break;
+    chain.unshift(parent);
+  }
+  return chain;
+}
+
+/** Whether a path is that of a folder that exists. */
+export async function isFolder(path: string): Promise<boolean> {
+  return (await statIfExists(path))?.isDirectory() ?? false;
 }
 
 /** Checks that `folder` exists and is one. `parameter` is the name that the message begins with. */

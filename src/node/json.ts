@@ -2,16 +2,19 @@
 import { checkOneOf, describe, InvalidArgumentError } from "../errors.ts";
 import { readBytes, writeAtomic } from "./files.ts";
 
-/** What such a file holds, without its version. Throws {@link InvalidArgumentError} that names what is wrong. */
-export async function readSettings(path: string): Promise<Record<string, unknown>> {
-  const { version, ...settings } = parse(path, await readBytes(path));
+/** What such a file holds, without its version; `read` gets its bytes. Throws {@link InvalidArgumentError} that names what is wrong. */
+export async function readSettings(path: string, read = readBytes): Promise<Record<string, unknown>> {
+  const { version, ...settings } = parse(path, await read(path));
   checkOneOf(`${path} version`, String(version), ["1"]);
   return settings;
 }
 
 export async function writeSettings(path: string, settings: object, signal?: AbortSignal): Promise<void> {
-  await writeAtomic(path, `${JSON.stringify({ version: 1, ...settings }, undefined, 2)}\n`, signal);
+  await writeAtomic(path, settingsText(settings), signal);
 }
+
+export const settingsText = (settings: object): string =>
+  `${JSON.stringify({ version: 1, ...settings }, undefined, 2)}\n`;
 
 function parse(path: string, bytes: Uint8Array): Record<string, unknown> {
   const expected = "an object in JSON";

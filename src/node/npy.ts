@@ -5,6 +5,10 @@ import { bytesOf, type DType, storedIn, type Tensor } from "../tensor.ts";
 
 const magic = "\x93NUMPY";
 
+/** Whether bytes are those of such a file, or are said to be by the file's name. */
+export const isNpy = (bytes: Uint8Array, name: string): boolean =>
+  Buffer.from(bytes.subarray(0, magic.length)).toString("latin1") === magic || /\.npy$/i.test(name);
+
 /** Element types by their descriptions in a file. */
 const dtypes: Readonly<Record<string, DType>> = {
   ...{ "|u1": "u8", "|i1": "i8", "<u2": "u16", "<i2": "i16", "<u4": "u32", "<i4": "i32", "<u8": "u64", "<i8": "i64" },

@@ -106,7 +106,7 @@ studioTest("a model and a picture can be dropped, and be taken away as commands"
   await page.getByRole("radio", { name: "Its weights alone" }).check();
   await page.getByRole("radio", { name: "Command line" }).check();
   const said = await page.getByRole("region", { name: "Copy" }).locator("pre").textContent();
-  expect(said).toContain("run small.onnx --image photo.jpg --mean 0.5,0.5,0.5 --std 0.5,0.5,0.5");
+  expect(said).toContain("run small.onnx photo.jpg --mean 0.5,0.5,0.5 --std 0.5,0.5,0.5");
   expect(said).toContain("separate small.onnx -o small-separated.onnx --rank 4");
 });
 

@@ -1,4 +1,4 @@
-// rank1 bench: its figures agree with one another and with the plans, and --calibrate keeps what it learns.
+// rank1 bench: its figures agree with one another and with the plans, and --learn keeps what it learns.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -26,9 +26,9 @@ interface Figures {
   share: number;
 }
 
-test("rank1 bench --profile writes a profile that rank1 separate takes", async () => {
+test("rank1 bench --save-profile writes a profile that rank1 separate takes", async () => {
   const [file, output] = [join(folder, "here.json"), join(folder, "fast.onnx")];
-  const { stdout, code } = await rank1("bench", "--profile", file, "--no-wide");
+  const { stdout, code } = await rank1("bench", "--save-profile", file, "--no-wide");
   expect(code).toBe(0);
   expect(stdout).toMatch(/here\.json: nanoseconds: matrix 0\.\d+, depthwise /);
   const profile = JSON.parse(readFileSync(file, "utf8"));
@@ -40,7 +40,7 @@ test("rank1 bench --profile writes a profile that rank1 separate takes", async (
   expect(JSON.parse(separated.stdout).reached.planned).toMatchObject({ for: profile.name });
 
   writeFileSync(file, JSON.stringify({ ...profile, matrix: "fast" }));
-  const wrong = await rank1("separate", fileURLToPath(exampleModel), "-o", output, ...flags);
+  const wrong = await rank1("separate", fileURLToPath(exampleModel), "-o", output, "--force", ...flags);
   expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringMatching(/profile\.matrix/)]);
 }, 120_000);
 
@@ -114,9 +114,9 @@ it("ends soon when it is interrupted", async () => {
 
 const { supported, reason } = wideSupport();
 
-describe(`rank1 bench --calibrate (${supported ? reason : `skipped: ${reason}`})`, () => {
+describe(`rank1 bench --learn (${supported ? reason : `skipped: ${reason}`})`, () => {
   it.skipIf(!supported)("keeps verdicts on the kernels that common filters need", { timeout: 60_000 }, async () => {
-    const { code, stdout, stderr } = await rank1("bench", "--calibrate");
+    const { code, stdout, stderr } = await rank1("bench", "--learn");
     expect([code, stderr]).toEqual([0, ""]);
     const [, count, file] = /^(\d+) kernels, 0 of which stay narrow; kept in (.+)\n$/.exec(stdout) as string[];
     const [machine] = Object.values<{ verdicts: Record<string, Verdict> }>(
@@ -138,7 +138,7 @@ describe(`rank1 bench --calibrate (${supported ? reason : `skipped: ${reason}`})
   it("says early where nothing can be kept", async () => {
     process.env.RANK1_CACHE = join(folder, "a file");
     writeFileSync(process.env.RANK1_CACHE, "");
-    const { code, stdout, stderr } = await rank1("bench", "--calibrate");
+    const { code, stdout, stderr } = await rank1("bench", "--learn");
     process.env.RANK1_CACHE = join(folder, "cache");
     expect([code, stdout]).toEqual([1, ""]);
     expect(stderr).toMatch(
@@ -152,8 +152,8 @@ it.each([
   [["--size", "12x9x3"], /^rank1: option '--size <WxH>' argument '12x9x3' is invalid\./],
   [["--threads", "0"], /^rank1: option '--threads <count>' argument '0' is invalid\./],
   [["--threads", "65"], /^rank1: threads: expected an integer from 1 to 64, got 65$/],
-  [["--calibrate", "--threads", "2"], /^rank1: option '--calibrate' cannot be used with option '--threads <count>'/],
-  [["--calibrate", "--no-wide"], /^rank1: --calibrate: expected an engine with 256-bit vectors, got --no-wide$/],
+  [["--learn", "--threads", "2"], /^rank1: option '--learn' cannot be used with option '--threads <count>'/],
+  [["--learn", "--no-wide"], /^rank1: --learn: expected an engine with 256-bit vectors, got --no-wide$/],
 ])("%o is wrong usage", async (flags, message) => {
   const { code, stdout, stderr } = await rank1("bench", ...flags);
   expect([code, stdout]).toEqual([2, ""]);

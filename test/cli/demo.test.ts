@@ -3,8 +3,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from "node:path";
 import sharp from "sharp";
 import { beforeAll, expect, test } from "vitest";
-import { stops } from "../../src/cli/demo/stops.ts";
-import { renderChart } from "../../src/drawing/chart.ts";
+import { renderChart } from "../../demo/drawing/chart.ts";
+import { examples } from "../../demo/examples.ts";
 import { createEngine, explain, factorize } from "../../src/index.ts";
 import { readPicture, writePicture } from "../../src/node/pictures.ts";
 import { temporaryFolder } from "../node/folder.ts";
@@ -13,12 +13,12 @@ import { type Result, rank1, rank1With } from "./run.ts";
 const folder = temporaryFolder();
 const path = (name: string): string => join(folder, name);
 const out = path("tour");
-const made = stops.flatMap(({ views }) => views.map(({ file }) => file));
+const made = examples.flatMap(({ views }) => views.map(({ file }) => file));
 
 let result: Result;
 let html: string;
 beforeAll(async () => {
-  result = await rank1("demo", "--out-dir", out);
+  result = await rank1("demo", "-o", out);
   html = readFileSync(join(out, "index.html"), "utf8");
 }, 60_000);
 
@@ -105,7 +105,7 @@ test("the page embeds every picture", async () => {
 test("the figures of the page are those of factorize and plan", async () => {
   const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
   const engine = await createEngine();
-  for (const { id, filter, options } of stops) {
+  for (const { id, filter, options } of examples) {
     const section = html.match(new RegExp(`<section id="${id}">[^]*?</section>`))![0];
     const row = html.match(new RegExp(`<a href="#${id}">[^]*?</tr>`))![0];
     const spec = { width: 768, height: 512, channels: 3, dtype: "u8" } as const;
@@ -157,12 +157,12 @@ test("the layer: shapes and numbers at each stage, drawn", () => {
 test("--image: a picture of one's own, shrunk where it is large; --json tells the tour", async () => {
   const large = { width: 1500, height: 30, channels: 2, alpha: true, data: new Uint16Array(90_000).fill(30_000) };
   await writePicture(path("my <own>.png"), large);
-  const { code, stdout } = await rank1("demo", "--image", path("my <own>.png"), "--out-dir", path("own"), "--json");
+  const { code, stdout } = await rank1("demo", "--image", path("my <own>.png"), "-o", path("own"), "--json");
   expect(code).toBe(0);
   const json = JSON.parse(stdout);
   expect(json).toMatchObject({ version: 1, page: join(path("own"), "index.html") });
   expect(json.layer).toMatchObject({ direct: { multiplications: 1_228_800 }, separable: { multiplications: 53_952 } });
-  expect(json.filters.map((f: { filter: string }) => f.filter)).toEqual(stops.map(({ filter }) => filter));
+  expect(json.filters.map((f: { filter: string }) => f.filter)).toEqual(examples.map(({ filter }) => filter));
   expect(json.filters[1]).toMatchObject({
     ...{ rank: 1, exactRank: 1, error: 0, multiplications: { direct: 289, separable: 34 } },
     ...{ before: "input.png", after: ["gaussian-2.png"], plan: { solver: "column-row", error: 0 } },
@@ -176,13 +176,16 @@ test("--image: a picture of one's own, shrunk where it is large; --json tells th
   expect(readFileSync(join(path("own"), "index.html"), "utf8")).toContain("/my &#60;own&#62;.png</code>");
 });
 
-test("--quiet prints nothing; a second run replaces the first", async () => {
+test("--quiet prints nothing; a second run replaces the first with --force alone", async () => {
   await writePicture(path("dot.png"), { width: 1, height: 1, channels: 3, alpha: false, data: new Uint8Array(3) });
   for (let run = 0; run < 2; run++) {
-    const silent = await rank1("demo", "--image", path("dot.png"), "--out-dir", path("dot"), "--quiet");
+    const silent = await rank1("demo", "--image", path("dot.png"), "-o", path("dot"), "--force", "--quiet");
     expect(silent).toEqual({ code: 0, stdout: "", stderr: "" });
   }
   expect(readdirSync(path("dot"))).toHaveLength(made.length + 2);
+  const again = await rank1("demo", "--image", path("dot.png"), "-o", path("dot"));
+  expect([again.code, again.stdout]).toEqual([1, ""]);
+  expect(again.stderr).toMatch(/input\.png: expected a name that is free, got a file; --force replaces it\n$/);
 });
 
 test("bad input: one line, exit code 1, nothing written", async () => {
@@ -196,20 +199,16 @@ test("bad input: one line, exit code 1, nothing written", async () => {
   );
   const cases: [args: string[], message: RegExp][] = [
     [
-      ["--image", path("none.png"), "--out-dir", path("new")],
+      ["--image", path("none.png"), "-o", path("new")],
       /none\.png: expected a readable file, got a name that does not exist$/,
     ],
     [
-      ["--image", path("text.png"), "--out-dir", path("new")],
+      ["--image", path("text.png"), "-o", path("new")],
       /text\.png: expected an intact PNG, .* picture, got data of another kind$/,
     ],
-    [["--out-dir", path("no/new")], /^rank1: --out-dir: expected an existing folder, got .*no, which does not exist$/],
+    [["-o", path("text.png")], /scene\.png: expected an existing folder, got .*text\.png, which is not a folder$/],
     [
-      ["--out-dir", path("text.png")],
-      /^rank1: --out-dir: expected an existing folder, got .*text\.png, which is not a folder$/,
-    ],
-    [
-      ["--image", path("mine/sobel.png"), "--out-dir", path("mine")],
+      ["--image", path("mine/sobel.png"), "-o", path("mine"), "--force"],
       /: expected an output that is not one of the inputs, got the same file as /,
     ],
   ];
@@ -223,13 +222,30 @@ test("bad input: one line, exit code 1, nothing written", async () => {
   expect((await rank1("demo", "--imag", "x.png")).code).toBe(2);
 });
 
+test("the commands that the page names run", async () => {
+  const commands = [...html.matchAll(/npx rank1 ((?:filter|factor|layer|filters) ?[^<\n]*)/g)].map(([, text]) =>
+    text!.replaceAll(/&#(\d+);/g, (_, code) => String.fromCharCode(code)),
+  );
+  expect(commands.length).toBeGreaterThan(20);
+  for (const [i, command] of new Set(commands).entries()) {
+    const words = command.split(" ").map((word) => word.replaceAll("'", ""));
+    const args = words.map((word, at) => {
+      const before = words[at - 1];
+      if (before === "-o" || before === "--svg") return path(`commands/${i}/${word}`);
+      return /\.(png|jpg)$/.test(word) ? join(out, word.replace("photo.jpg", "scene.png")) : word;
+    });
+    const { code, stderr } = await rank1(...args);
+    expect([code, stderr], command).toEqual([0, expect.not.stringContaining("rank1: ")]);
+  }
+}, 60_000);
+
 test("an interruption leaves whole pictures or none, and no page", async () => {
   const stopped = await rank1With(
     AbortSignal.timeout(400),
     "demo",
     "--image",
     join(out, "scene.png"),
-    "--out-dir",
+    "-o",
     path("cut"),
   );
   expect([stopped.code, stopped.stderr]).toEqual([130, "rank1: interrupted\n"]);

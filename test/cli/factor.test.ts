@@ -107,12 +107,15 @@ test("filters lists every name, as text and as JSON", async () => {
   expect(gaussian).toMatchObject({ rank: 1, parameters: [{ name: "sigma", default: 1 }, {}, { default: null }] });
 });
 
-test("explain shows the plan, what it beat, and both derivatives of a gradient", async () => {
-  const text = await rank1("explain", "gaussian:sigma=3", "--size", "640x480x1", "--type", "u16");
-  const json = await rank1("explain", "sobel", "--json");
-  expect(text.stdout).toMatch(/^filter 25 x 25 on 480 x 640 x 1 u16 -> .*\n/);
-  expect(text.stdout).toMatch(/> column-row .* chosen\n/);
-  const { version, plans } = JSON.parse(json.stdout);
-  expect([version, plans.length, plans[0].version]).toEqual([1, 2, 1]);
-  expect(plans[0].problem.x.shape).toEqual([1080, 1920, 3]);
+test("--svg - prints the picture alone; an existing file is replaced only with --force", async () => {
+  const { stdout } = await rank1("factor", "sobel-x", "--svg", "-");
+  expect(stdout).toMatch(/^<svg [\s\S]*<\/svg>\n$/);
+  const file = join(folder, "made/for/it.svg");
+  expect((await rank1("factor", "sobel-x", "--svg", file)).code).toBe(0);
+  const again = await rank1("factor", "sobel-y", "--svg", file);
+  expect([again.code, again.stdout]).toEqual([1, ""]);
+  expect(again.stderr).toMatch(/it\.svg: expected a name that is free, got a file; --force replaces it\n$/);
+  expect(readFileSync(file, "utf8")).toBe(stdout);
+  expect((await rank1("factor", "sobel-y", "--svg", file, "--force")).code).toBe(0);
+  expect(readFileSync(file, "utf8")).not.toBe(stdout);
 });

@@ -79,6 +79,13 @@ test("a page that needs nothing else", async () => {
   expect(page).toContain("first &#60;b&#62;");
   expect(page).toMatch(/class="bar on" style="width:100%"/);
   expect(page).not.toMatch(/src=|href=|@import|<script/);
+  expect((await rank1("inspect", path("small.onnx"), "--html", "-")).stdout).toBe(page);
+  const again = await rank1("inspect", path("small.onnx"), "--html", path("page.html"));
+  expect([again.code, again.stderr]).toEqual([
+    1,
+    expect.stringMatching(/page\.html: expected a name that is free, got a file/),
+  ]);
+  expect((await rank1("inspect", path("small.onnx"), "--html", path("page.html"), "--force")).code).toBe(0);
 });
 
 test("sides that the model leaves open are given", async () => {
@@ -110,6 +117,7 @@ test("bad files and wrong usage", async () => {
     [[path("broken.onnx")], 1, /^rank1: .*broken\.onnx: .*broken or truncated data/],
     [[path("new.onnx")], 1, /Frobnicate/],
     [[], 2, /missing required argument 'model'/],
+    [[path("small.onnx"), "--html", "-", "--json"], 2, /--html: expected a file beside --json, got -$/],
     [[path("small.onnx"), "--share", "0"], 2, /above 0 and of at most 1/],
     [[path("small.onnx"), "--html", folder], 1, /expected the name of a file, got a folder/],
     [[path("small.onnx"), "--html", path("small.onnx")], 1, /expected an output that is not one of the inputs/],

@@ -1,8 +1,8 @@
-// rank1 explain --layer: what it prints, and what it refuses.
+// rank1 layer: what it prints, and what it refuses.
 import { expect, test } from "vitest";
 import { rank1 } from "./run.ts";
 
-const layer = ["explain", "--layer", "12x12x3", "--kernel", "5x5", "--out", "256"];
+const layer = ["layer", "12x12x3", "--kernel", "5x5", "--out", "256"];
 
 test("the classic comparison, drawn as boxes", async () => {
   const { code, stdout, stderr } = await rank1(...layer);
@@ -32,14 +32,14 @@ depthwise, pointwise           53,952     4.39 %         843      72.2         7
 });
 
 test("a depth multiplier of 2 puts 8 × 8 × 6 in the middle", async () => {
-  const { stdout } = await rank1(...layer, "--depth-multiplier", "2");
+  const { stdout } = await rank1(...layer, "--multiplier", "2");
   expect(stdout).toMatch(/^layer {2}5 × 5 filters, 256 outputs, depth multiplier 2\n/);
   expect(stdout).toMatch(/│ 12 × 12 × 3 │ ─+→ │ 8 × 8 × 6 │ ─+→ │ 8 × 8 × 256 │/);
   expect(stdout).toContain("against 9,600 + 98,304 = 107,904 multiplications: 11.4 × fewer");
 });
 
 test("strides, dilations and pads; sides that differ are y, then x", async () => {
-  const args = ["explain", "--layer", "20x30x4", "--kernel", "3x5", "--out", "8"];
+  const args = ["layer", "20x30x4", "--kernel", "3x5", "--out", "8"];
   const { stdout } = await rank1(...args, "--strides", "2", "--dilations", "1x2", "--pads", "same");
   expect(stdout).toMatch(/^layer {2}3 × 5 filters, 8 outputs, strides 2 × 2, dilations 1 × 2, pads same\n/);
   expect(stdout).toContain("│ 10 × 15 × 8 │");
@@ -49,7 +49,7 @@ test("strides, dilations and pads; sides that differ are y, then x", async () =>
 });
 
 test("where two stages cost more it says so; a rank adds the other splits", async () => {
-  const { stdout } = await rank1("explain", "--layer", "8x8x16", "--kernel", "1", "--out", "4", "--rank", "3");
+  const { stdout } = await rank1("layer", "8x8x16", "--kernel", "1", "--out", "4", "--rank", "3");
   expect(stdout).toMatch(/multiplications: 1\.25 × more in two stages\.\n/);
   expect(stdout).toMatch(/^column, row, rank 3 +\d/m);
   expect(stdout).toMatch(/^bottleneck, pointwise, rank 3 +3,840 +93\.8 %/m);
@@ -72,26 +72,27 @@ test("--json", async () => {
   ]);
 });
 
+test("--explain: the plans of both", async () => {
+  const { stdout } = await rank1(...layer, "--explain", "--no-wide");
+  expect(stdout).toMatch(/^conv 5 x 5 on 1 x 12 x 12 x 3 f32 -> 1 x 8 x 8 x 256 f32/);
+  expect(stdout).toMatch(/\n\nseparable 5 x 5 on [\s\S]*> depthwise-pointwise .* chosen\n/);
+  const json = JSON.parse((await rank1(...layer, "--explain", "--multiplier", "2", "--json")).stdout);
+  expect(json).toMatchObject({ version: 1, layer: { input: [12, 12, 3], depthMultiplier: 2 } });
+  expect(json.plans.map((plan: { problem: { kind: string } }) => plan.problem.kind)).toHaveLength(2);
+});
+
 test.each<[args: string[], message: string]>([
-  [["explain"], "filter: expected a filter, or --layer with --kernel and --out, got neither"],
-  [["explain", "box:3", ...layer.slice(1)], "filter: expected either a filter or --layer, got both"],
-  [["explain", "box:3", "--kernel", "3x3"], "--kernel: expected --layer with it, got none"],
-  [["explain", "--pads", "same"], "--pads: expected --layer with it, got none"],
-  [layer.slice(0, 5), "--out: expected the layer's output channels, got none"],
+  [["layer"], "missing required argument 'HxWxC'"],
+  [layer.slice(0, 4), "--out: expected the layer's output channels, got none"],
+  [["layer", "12x12x3", "--out", "2"], "--kernel: expected the size of the layer's filters, such as 3x3, got none"],
+  [[...layer, "--border", "edge"], "unknown option '--border'"],
   [
-    ["explain", "--layer", "12x12x3", "--out", "2"],
-    "--kernel: expected the size of the layer's filters, such as 3x3, got none",
-  ],
-  [[...layer, "--border", "edge"], "--border: expected a filter, of which it is an option, got --layer"],
-  [[...layer, "--size", "9x9"], "--size: expected a filter, of which it is an option, got --layer"],
-  [[...layer, "--no-wide"], "--no-wide: expected a filter, of which it is an option, got --layer"],
-  [
-    ["explain", "--layer", "4x4x3", "--kernel", "5", "--out", "2"],
+    ["layer", "4x4x3", "--kernel", "5", "--out", "2"],
     "x: expected x and its pads to have a height of at least 5, which the window spans, got 4",
   ],
   [
-    ["explain", "--layer", "12x12", "--kernel", "5", "--out", "2"],
-    "option '--layer <HxWxC>' argument '12x12' is invalid. Expected HEIGHTxWIDTHxCHANNELS.",
+    ["layer", "12x12", "--kernel", "5", "--out", "2"],
+    "command-argument value '12x12' is invalid for argument 'HxWxC'. Expected HEIGHTxWIDTHxCHANNELS.",
   ],
   [
     [...layer, "--pads", "1,1"],

@@ -1,4 +1,4 @@
-// rank1 run and rank1 explain of models: pictures and arrays in, answers and arrays out, and what is said of bad input.
+// rank1 run: pictures and arrays in, answers and arrays out, and what is said of bad input.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import sharp from "sharp";
@@ -46,10 +46,12 @@ beforeAll(async () => {
 });
 
 test("pictures: the best classes, by their labels", async () => {
-  const { code, stdout, stderr } = await rank1("run", path("colours.onnx"), "--image", path("orange.png"), path("sea.png"), "--labels", path("labels.txt"), "--top", "2"); // biome-ignore format: one line
+  const { code, stdout, stderr } = await rank1("run", path("colours.onnx"), path("orange.png"), path("sea.png"), "--labels", path("labels.txt"), "--top", "2"); // biome-ignore format: one line
   expect([code, stderr]).toEqual([0, ""]);
   const [first, second] = stdout.split(/^(?=\S)/m);
-  expect(first).toMatch(/^\S*orange\.png {2}\S+ ms\n {2}\.\.\/y\/1 {2}f32 1 × 3 × 1 × 1 {2}0 to 1, mean 0\.4667\n/);
+  expect(first).toMatch(
+    /^\S*orange\.png {2}\S+ ms\n {2}\.\.\/y\/1 {2}f32 1 × 3 × 1 × 1 {2}0 to 1, mean 0\.4667 {2}as classes\n/,
+  );
   expect(first).toMatch(/\n {4}0 +red +1 +52\.2 % +[█▏▎▍▌▋▊▉]+\n {4}1 +green +0\.4 +28\.6 % /);
   expect(second).toMatch(/sea\.png.*\n.*\n.*\n {4}2 +blue +0\.8 /);
 });
@@ -57,7 +59,7 @@ test("pictures: the best classes, by their labels", async () => {
 test("means and deviations, remembered beside the model, and overruled", async () => {
   const settings = ["--mean", "0,0.4,0.5", "--std", "1,0.5,0.1", "--size", "6x4", "--labels", path("labels.txt")];
   const run = async (...args: string[]) => {
-    const { stdout } = await rank1("run", path("colours.onnx"), "--image", path("orange.png"), "--json", ...args);
+    const { stdout } = await rank1("run", path("colours.onnx"), path("orange.png"), "--json", ...args);
     return JSON.parse(stdout).results[0].outputs[0].top as { label?: string; value: number }[];
   };
   const top = await run(...settings, "--save");
@@ -69,16 +71,18 @@ test("means and deviations, remembered beside the model, and overruled", async (
   expect(await run()).toEqual(top);
   expect((await run("--mean", "0.1"))[0]).toMatchObject({ label: "red", value: expect.closeTo(0.9, 5) });
   writeFileSync(path("colours.onnx.json"), '{"version": 1, "maen": 0.5}');
-  const misspelt = await rank1("run", path("colours.onnx"), "--image", path("orange.png"));
+  const misspelt = await rank1("run", path("colours.onnx"), path("orange.png"));
   expect([misspelt.code, misspelt.stderr]).toEqual([1, expect.stringMatching(/colours\.onnx\.json key: .*did you mean "mean"/)]); // biome-ignore format: one line
   writeFileSync(path("colours.onnx.json"), '{"version": 1}');
 });
 
 test("arrays in and out", async () => {
   const inputs = ["--input", `a=${path("a.npy")}`, "--input", `b=${path("b.npy")}`];
-  const { code, stdout } = await rank1("run", path("two.onnx"), ...inputs, "--output", folder);
+  const { code, stdout } = await rank1("run", path("two.onnx"), ...inputs, "-o", folder);
   expect(code).toBe(0);
-  expect(stdout).toMatch(/^\S+ ms\n {2}sum {2}f32 2 × 3 {2}11 to 66, mean 38\.5 {2}-> \S*sum\.npy\n {2}rest {2}f32/);
+  expect(stdout).toMatch(
+    /^\S+ ms\n {2}sum {2}f32 2 × 3 {2}11 to 66, mean 38\.5 {2}as array {2}-> \S*sum\.npy\n {2}rest {2}f32/,
+  );
   expect(readNpy(readFileSync(path("sum.npy")))).toEqual({
     shape: [2, 3],
     data: Float32Array.of(11, 22, 33, 44, 55, 66),
@@ -87,13 +91,13 @@ test("arrays in and out", async () => {
 });
 
 test("names of results do not lead out of the folder", async () => {
-  const args = ["--image", path("orange.png"), "--output", folder, "--quiet"];
+  const args = [path("orange.png"), "-o", folder, "--quiet"];
   expect(await rank1("run", path("colours.onnx"), ...args)).toEqual({ code: 0, stdout: "", stderr: "" });
   expect(readdirSync(folder)).toContain("orange.png.__y_1.npy");
 });
 
 test("JSON, of a model on the standard input", async () => {
-  const args = ["run", "-", "--image", path("sea.png"), "--json", "--threads", "1", "--no-wide"];
+  const args = ["run", "-", path("sea.png"), "--json", "--threads", "1", "--no-wide"];
   const { stdout } = await spawnRank1(args, { input: readFileSync(path("colours.onnx")) });
   const json = JSON.parse(stdout);
   expect(json).toMatchObject({ version: 1, model: "model", engine: { threads: 1, wide: { enabled: false } } });
@@ -101,13 +105,13 @@ test("JSON, of a model on the standard input", async () => {
 });
 
 test("another shape than the model declares", async () => {
-  const args = ["--image", path("sea.png"), "--json", "--shape", "x=1x3x2x2"];
+  const args = [path("sea.png"), "--json", "--shape", "x=1x3x2x2"];
   const { stdout } = await rank1("run", path("colours.onnx"), ...args);
   expect(JSON.parse(stdout).results[0].outputs[0].most).toBeCloseTo(0.8, 5);
 });
 
-test("a profile: every piece of the work, with its share", async () => {
-  const { stdout } = await rank1("run", path("colours.onnx"), "--image", path("sea.png"), "--profile");
+test("timings: every piece of the work, with its share", async () => {
+  const { stdout } = await rank1("run", path("colours.onnx"), path("sea.png"), "--timings");
   const lines = stdout.slice(stdout.indexOf("a run on one thread, the median of 25")).split("\n");
   expect(lines[1]).toMatch(/^what +of +result +on +ms +share$/);
   expect(lines.slice(2, 6).map((line) => line.split(/ {2,}/)[0])).toEqual(["copy in", "Conv", "GlobalAveragePool", "copy out"]); // biome-ignore format: one line
@@ -115,43 +119,101 @@ test("a profile: every piece of the work, with its share", async () => {
   expect(shares.reduce((a, b) => a + b)).toBeCloseTo(100, 0);
 });
 
-test("explain: parts, stages and kernels", async () => {
-  const { code, stdout } = await rank1("explain", path("colours.onnx"), "--shape", "x=1x3x40x60");
+test("--explain: parts, stages and kernels", async () => {
+  const { code, stdout } = await rank1("run", path("colours.onnx"), "--explain", "--shape", "x=1x3x40x60");
   expect(code).toBe(0);
   expect(stdout).toMatch(/^colours\.onnx {2}2 stages by 2 kernels, 0 nodes on the host; [\d.]+ kB of memory\n\npart 1, on the machine\n/); // biome-ignore format: one line
   expect(stdout).toMatch(/\nConv +Conv of x,w +1 × 3 × 40 × 60 +conv 1 x 1, 3 -> 3 channels\n/);
   expect(stdout).toMatch(/\nGlobalAveragePool .*pool average of 40 x 60\n/);
-  const json = JSON.parse((await rank1("explain", path("two.onnx"), "--json")).stdout);
+  const json = JSON.parse((await rank1("run", path("two.onnx"), "--explain", "--json")).stdout);
   expect(json).toMatchObject({ version: 1, model: "two.onnx", kernels: [], parts: [{ place: "host", works: [{ op: "Add" }, { op: "Sub" }] }] }); // biome-ignore format: one line
 });
 
+test("arrays and pictures are inputs alike, also on the standard input; a single result may have a file", async () => {
+  const shape = [1, 3, 4, 6];
+  const x = Float32Array.from({ length: 72 }, (_, i) => Math.floor(i / 24) + 1);
+  writeFileSync(path("x.npy"), writeNpy({ shape, data: x }));
+  const file = path("deep/down/y.npy");
+  const { code, stdout } = await rank1("run", path("colours.onnx"), path("x.npy"), "-o", file);
+  expect([code, stdout]).toEqual([0, expect.stringContaining(`-> ${file}\n`)]);
+  const expected = { shape: [1, 3, 1, 1], data: Float32Array.of(1, 2, 3) };
+  expect(readNpy(readFileSync(file))).toEqual(expected);
+  const input = readFileSync(path("x.npy"));
+  const piped = await spawnRank1(["run", path("colours.onnx"), "-", "-o", "-", "--quiet"], { input });
+  expect([piped.code, piped.stderr]).toEqual([0, ""]);
+  expect(readNpy(new Uint8Array(piped.bytes))).toEqual(expected);
+  const picture = await spawnRank1(["run", path("colours.onnx"), "-", "--json"], {
+    input: readFileSync(path("sea.png")),
+  });
+  expect(JSON.parse(picture.stdout).results[0]).toMatchObject({ input: "-", outputs: [{ as: "classes" }] });
+});
+
+test("what a result is, is guessed and said: a picture goes out as one", async () => {
+  const nodes = [node("Relu", ["x"], ["y"])];
+  const [inputs, outputs] = [[value("x", [1, 3, "h", "w"])], [value("y", [1, 3, "h", "w"])]];
+  writeFileSync(path("same.onnx"), model({ nodes, inputs, outputs }));
+  const run = (...args: string[]) => rank1("run", path("same.onnx"), path("orange.png"), ...args);
+  expect((await run()).stdout).toMatch(/\n {2}y {2}f32 1 × 3 × 8 × 9 .* {2}as picture \(-o FOLDER\/ writes it\)\n$/);
+  const { stdout } = await run("-o", path("pictures/"), "--json");
+  expect(JSON.parse(stdout).results[0].outputs[0]).toMatchObject({
+    as: "picture",
+    file: path("pictures/orange.png.y.png"),
+  });
+  const pixels = await sharp(path("pictures/orange.png.y.png")).raw().toBuffer({ resolveWithObject: true });
+  expect([pixels.info.width, pixels.info.height, ...pixels.data.subarray(-3)]).toEqual([9, 8, 255, 102, 0]);
+  expect((await run("-o", path("pictures"), "--as", "array")).stdout).toContain("orange.png.y.npy");
+  expect(readNpy(readFileSync(path("pictures/orange.png.y.npy"))).shape).toEqual([1, 3, 8, 9]);
+  expect((await run("-o", path("pictures"))).code).toBe(1);
+  expect((await run("-o", path("pictures"), "--force")).code).toBe(0);
+  expect((await run("-o", path("y.webp"))).code).toBe(0);
+  expect((await sharp(path("y.webp")).metadata()).format).toBe("webp");
+});
+
+test("of several inputs one that fails does not stop the others, and the exit code is 3", async () => {
+  const inputs = [path("sea.png"), path("none.png"), path("orange.png")];
+  const { code, stdout, stderr } = await rank1("run", path("colours.onnx"), ...inputs, "--json", "--timings");
+  expect([code, stderr]).toEqual([3, expect.stringMatching(/none\.png: expected a readable file.*\nrank1: 1 of 3 inputs failed\n$/)]);
+  const { version, results, failures, timings } = JSON.parse(stdout);
+  expect([version, results.length, failures.length, timings.runs > 0]).toEqual([1, 2, 1, true]);
+  expect((await rank1("run", path("colours.onnx"), path("none.png"), path("gone.png"))).code).toBe(1);
+}); // biome-ignore format: lines
+
 const colours = path("colours.onnx");
 test.each<[args: string[], code: number, message: RegExp]>([
-  [["run", colours], 2, /--image: expected pictures, or arrays with --input, got neither$/],
-  [["run", colours, "--image", "a.png", "--input", "x=a.npy"], 2, /--image: expected either pictures or arrays, got both/],
+  [["run", colours], 2, /inputs: expected pictures or \.npy files after the model, got none$/],
+  [["run", colours, "a.png", "--input", "x=a.npy"], 2, /--input: expected either files after the model or inputs by name, got both/],
   [["run", colours, "--input", "x=a.npy", "--mean", "1"], 2, /--mean: expected pictures, of which it is an option/],
-  [["run", colours, "--image", "a.png", "--mean", "1,b"], 2, /Expected a number/],
-  [["run", colours, "--image", path("sea.png"), "--mean", "1,2"], 2, /mean: expected one number or 3, got \[1, 2\]/],
-  [["run", colours, "--image", path("sea.png"), "--std", "0"], 2, /std: expected numbers other than 0, got 0/],
-  [["run", colours, "--image", path("sea.png"), "--size", "8"], 2, /Expected WIDTHxHEIGHT/],
-  [["run", colours, "--image", path("sea.png"), "--size", "8x8"], 1, /colours\.onnx: input "x": expected a tensor of f32 \[N, 3, 4, 6\], got \[1, 3, 8, 8\]/],
-  [["run", colours, "--image", path("none.png")], 1, /none\.png: expected a readable file/],
-  [["run", colours, "--image", colours], 1, /colours\.onnx: expected an intact PNG/],
-  [["run", colours, "--image", "a.png", "--output", path("none")], 1, /--output: expected an existing folder/],
+  [["run", colours, "a.png", "--mean", "1,b"], 2, /Expected a number/],
+  [["run", colours, path("sea.png"), "--mean", "1,2"], 2, /mean: expected one number or 3, got \[1, 2\]/],
+  [["run", colours, path("sea.png"), "--std", "0"], 2, /std: expected numbers other than 0, got 0/],
+  [["run", colours, path("sea.png"), "--size", "8"], 2, /Expected WIDTHxHEIGHT/],
+  [["run", colours, path("sea.png"), "--size", "8x8"], 1, /colours\.onnx: input "x": expected a tensor of f32 \[N, 3, 4, 6\], got \[1, 3, 8, 8\]/],
+  [["run", colours, path("none.png")], 1, /none\.png: expected a readable file/],
+  [["run", colours, colours], 1, /colours\.onnx: expected an intact PNG/],
+  [["run", colours, path("sea.png"), "-o", path("none")], 2, /-o: expected a folder such as \S*none\/, or a file that ends in \.npy or \.png/],
+  [["run", colours, path("sea.png"), "-o", path("sea.png")], 1, /expected an output that is not one of the inputs/],
+  [["run", colours, path("sea.png"), "-o", path("a.npy")], 1, /a\.npy: expected a name that is free, got a file; --force replaces it/],
+  [["run", colours, path("sea.png"), "-o", path("new.npy"), "--as", "picture"], 2, /--as: expected array, as \S*new\.npy is one, got picture/],
+  [["run", colours, path("sea.png"), "--as", "picture"], 2, /--as picture: expected 1, 3 or 4 channels of pixels, got \.\.\/y\/1 \[1, 3, 1, 1\]/],
+  [["run", colours, path("sea.png"), path("orange.png"), "-o", "-"], 2, /-o: expected a folder for 2 results, got -/],
+  [["run", path("two.onnx"), ...["a", "b"].flatMap((x) => ["--input", `${x}=${path(x)}.npy`]), "-o", "new.npy"], 2, /-o: expected a folder for 2 results, such as new\.npy\/, got new\.npy/],
   [["run", colours, "--input", path("a.npy")], 2, /Expected NAME=FILE/],
   [["run", colours, "--input", `z=${path("a.npy")}`], 2, /--input: expected one named x, got none/],
   [["run", path("two.onnx"), "--input", `a=${path("a.npy")}`], 2, /--input: expected one named b, got none/],
-  [["run", path("two.onnx"), "--image", path("sea.png")], 2, /--image: expected a model with one input/],
+  [["run", path("two.onnx"), path("a.npy")], 2, /a\.npy: expected inputs by name, --input NAME=FILE, for a model with a and b/],
+  [["run", path("two.onnx"), path("sea.png")], 2, /sea\.png: expected a model with one input/],
   [["run", path("two.onnx"), "--input", `a=${path("a.npy")}`, "--input", `b=${colours}`], 1, /expected an intact \.npy file/],
-  [["run", path("none.onnx"), "--image", "a.png"], 1, /none\.onnx: expected a readable file/],
-  [["run", path("a.npy"), "--image", "a.png"], 1, /a\.npy: /],
-  [["run", colours, "--image", path("sea.png"), path("sea.png"), "--output", folder], 2, /--output: .*sea\.png\.__y_1\.npy twice/],
-  [["run", "-", "--image", "a.png", "--save"], 2, /--save: expected a model in a file, got -/],
-  [["run", colours, "--image", path("sea.png"), "--threads", "0"], 2, /at least 1/],
-  [["explain", colours, "--gain", "2"], 2, /--gain: expected a filter or layer, of which it is an option, got \S*colours\.onnx/],
-  [["explain", "box:3", "--shape", "x=1"], 2, /--shape: expected an ONNX file with it, got box:3/],
-  [["explain", colours, "--shape", "z=1x3x4x6"], 1, /shapes key/],
-  [["explain", path("none.onnx")], 1, /none\.onnx: expected a readable file/],
+  [["run", path("none.onnx"), "a.png"], 1, /none\.onnx: expected a readable file/],
+  [["run", path("a.npy"), "a.png"], 1, /a\.npy: /],
+  [["run", colours, path("sea.png"), path("sea.png"), "-o", folder], 2, /-o: .*sea\.png\.__y_1\.npy twice/],
+  [["run", "-", "a.png", "--save"], 2, /--save: expected a model in a file, got -/],
+  [["run", "-", "-"], 2, /an input: expected a file, got -, which is what the model reads/],
+  [["run", colours, path("sea.png"), "--threads", "0"], 2, /at least 1/],
+  [["run", colours, path("sea.png"), "-o", "-", "--json"], 2, /--json: expected results in files, got -o -/],
+  [["run", colours, "--explain", "--timings"], 2, /--timings: expected a run, got --explain/],
+  [["run", colours, "--explain", "--gain", "2"], 2, /unknown option '--gain'/],
+  [["run", colours, "--explain", "--shape", "z=1x3x4x6"], 1, /shapes key/],
+  [["run", path("none.onnx"), "--explain"], 1, /none\.onnx: expected a readable file/],
 ])("%j", async (args, code, message) => {
   const result = await rank1(...args);
   expect([result.code, result.stdout]).toEqual([code, ""]);
@@ -161,21 +223,14 @@ test.each<[args: string[], code: number, message: RegExp]>([
 test("an interruption ends a run", async () => {
   const controller = new AbortController();
   controller.abort();
-  const result = await rank1With(controller.signal, "run", colours, "--image", path("sea.png"));
+  const result = await rank1With(controller.signal, "run", colours, path("sea.png"));
   expect([result.code, result.stderr]).toEqual([130, "rank1: interrupted\n"]);
 });
 
 const missing = withoutData();
 test.skipIf(missing)(`ResNet-20 knows a horse${missing}`, async () => {
   const horses = dataPath("cifar10/test/horse");
-  const args = [
-    "--image",
-    join(horses, readdirSync(horses)[0]!),
-    "--mean",
-    "0.485,0.456,0.406",
-    "--std",
-    "0.229,0.224,0.225",
-  ];
+  const args = [join(horses, readdirSync(horses)[0]!), "--mean", "0.485,0.456,0.406", "--std", "0.229,0.224,0.225"];
   const { stdout } = await rank1("run", dataPath("models/resnet20-cifar10.onnx"), ...args);
   expect(stdout).toMatch(/\n {4}7 .* %/);
 });

@@ -1,15 +1,15 @@
 // rank1 separate on the bundled network: files, table, page, and wrong usage.
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import sharp from "sharp";
 import { expect, test } from "vitest";
+import { drawShapes } from "../../demo/drawing/shapes/draw.ts";
 import { separatePage } from "../../src/cli/separate-page.ts";
-import { drawShapes } from "../../src/drawing/shapes/draw.ts";
 import { exampleModel } from "../../src/node/package.ts";
 import { loadModel, type Report } from "../../src/onnx/index.ts";
-import { rank1 } from "./run.ts";
+import { rank1, spawnRank1 } from "./run.ts";
 
 const model = fileURLToPath(exampleModel);
 const folder = mkdtempSync(join(tmpdir(), "rank1-separate-"));
@@ -28,6 +28,37 @@ test("writes a model, its settings and a page, and says what it did", async () =
   expect(html).not.toMatch(/undefined|NaN/);
 });
 
+test("an existing model is replaced only with --force, with the settings beside it", async () => {
+  const output = join(folder, "new/folder/out.onnx");
+  const run = (...flags: string[]) => rank1("separate", model, "-o", output, "--rank", "1", "--quiet", ...flags);
+  expect(await run()).toEqual({ code: 0, stdout: "", stderr: "" });
+  const again = await run();
+  expect([again.code, again.stderr]).toEqual([
+    1,
+    expect.stringMatching(/out\.onnx: expected a name that is free, got a file/),
+  ]);
+  rmSync(output);
+  expect((await run()).stderr).toMatch(
+    /out\.onnx\.json: expected a name that is free, got a file; --force replaces it/,
+  );
+  expect((await run("--force")).code).toBe(0);
+  const itself = await rank1("separate", model, "-o", model, "--rank", "1", "--force");
+  expect([itself.code, itself.stderr]).toEqual([
+    1,
+    expect.stringMatching(/expected an output that is not one of the inputs/),
+  ]);
+});
+
+test("a model on the standard input goes to the standard output, and what is said to the standard error", async () => {
+  const args = ["separate", "-", "-o", "-", "--rank", "1", "--no-wide"];
+  const { code, bytes, stderr } = await spawnRank1(args, { input: readFileSync(model) });
+  expect([code, stderr]).toEqual([
+    0,
+    expect.stringMatching(/^model → -, by its weights alone.*\n[\s\S]*\nmultiplications {2}/),
+  ]);
+  expect((await loadModel(new Uint8Array(bytes))).graph.nodes.filter(({ op }) => op === "Conv")).toHaveLength(12);
+});
+
 test("names what is no picture among the pictures, and goes on without it", async () => {
   const pictures = mkdtempSync(join(tmpdir(), "rank1-pictures-"));
   for (const [i, { picture }] of drawShapes(6, 9).entries()) {
@@ -44,7 +75,12 @@ test("names what is no picture among the pictures, and goes on without it", asyn
 });
 
 test.each([
-  ["no goal", [], /exactly one of/],
+  [
+    "two goals",
+    ["--rank", "2", "--reduce", "2"],
+    /--reduce: expected one of --speedup, --reduce, --tolerance, --rank, got --reduce and --rank/,
+  ],
+  ["JSON beside a page", ["--rank", "2", "--json", "--report", "-"], /--report: expected a file beside --json, got -/],
   ["an empty folder", ["--reduce", "2", "--calibrate", mkdtempSync(join(tmpdir(), "rank1-empty-"))], /empty folder/],
   ["a folder that does not exist", ["--reduce", "2", "--calibrate", "nowhere"], /does not exist/],
   ["crops of nothing", ["--reduce", "2", "--crops", "2"], /--crops/],

@@ -1,8 +1,10 @@
-// Bad input: one clear line on the standard error, the right exit code, and nothing written.
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+// What the command line takes: bad input gives one clear line on the standard error, the right exit code, and nothing written;
+// old spellings name the new ones; files that exist stay; help.
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import sharp from "sharp";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createProgram } from "../../src/cli/program.ts";
 import { temporaryFolder } from "../node/folder.ts";
 import { rank1, spawnRank1 } from "./run.ts";
 
@@ -20,7 +22,7 @@ beforeAll(async () => {
 const before = process.cwd();
 afterAll(() => process.chdir(before));
 
-const filter = (...rest: string[]): string[] => ["filter", "in.png", "out.png", "--filter", ...rest];
+const filter = (...rest: string[]): string[] => ["filter", "in.png", "-o", "out.png", "-f", ...rest];
 
 const wrong: [args: string[], message: RegExp][] = [
   [filter("[[1,2],[3]]"), /^filter row 1: expected 2 numbers, got 1$/],
@@ -43,55 +45,104 @@ const wrong: [args: string[], message: RegExp][] = [
   [filter("box:3", "--border", "constant", "--border-value", "300"), /^borderValue: expected an integer from 0 to 255/],
   [filter("box:3", "--tolerance", "2"), /^tolerance: expected a finite number from 0 to 1, got 2$/],
   [filter("box:3", "--strategy", "fast"), /^strategy: expected one of .*, got "fast"$/],
-  [filter("box:3", "--show", "abs"), /^--show: expected a filter with a signed result/],
-  [filter("box:3", "--linear", "--output", "f32"), /^--output: expected u8 or u16 with --linear, got f32$/],
+  [filter("box:3", "--show", "abs"), /^--show: expected filters with a signed result/],
+  [filter("box:3", "--linear", "--type", "f32"), /^--type: expected u8 or u16 with --linear, got f32$/],
   [filter("box:3", "--quality", "0"), /^option '--quality <1-100>' argument '0' is invalid/],
   [filter("box:3", "--threads", "65"), /^threads: expected an integer from 1 to 64, got 65$/],
   [filter("box:3", "--sigma", "3"), /^unknown option '--sigma'/],
-  [["filter", "in.png", "--filter", "box:3"], /^files: expected an input and an output, .*, got only in\.png$/],
+  [["filter", "-f", "box:3"], /^files: expected pictures, or - for one on the standard input, got none$/],
   [
-    ["filter", "in.png", "out.gif", "--filter", "box:3"],
-    /^out\.gif: expected a name that ends in \.png, .*, got \.gif$/,
+    ["filter", "in.png", "-f", "box:3"],
+    /^-o: expected where results go, such as -o result\.png or -o results\/, got none$/,
   ],
-  [["filter", "in.png", "-", "--filter", "box:3"], /^--format: expected one for an output to -, got none$/],
   [
-    ["filter", "in.png", "other/in.png", "--out-dir", "other", "--filter", "box:3"],
-    /^files: .*, got other\/in\.png twice$/,
+    ["filter", "in.png", "out.png", "-f", "box:3"],
+    /^-o: .* \(all files are inputs: rank1 filter in\.png -o out\.png\), got none$/,
   ],
-  [["filter", "in.png", "out.png"], /^required option '--filter <filter>' not specified$/],
+  [
+    filter("box:3", "--output", "out.gif"),
+    /^out\.gif: expected a name that ends in \.png, .*, got \.gif; --format png says it otherwise$/,
+  ],
+  [["filter", "in.gif", "-o", "new/", "-f", "box:3"], /^in\.gif: .*, got \.gif; --format png says it otherwise$/],
+  [
+    ["filter", "in.png", "text.png", "-o", "new", "-f", "box:3"],
+    /^-o: expected a folder for 2 pictures, such as new\/, got new$/,
+  ],
+  [["filter", "in.png", "other/in.png", "-o", "other", "-f", "box:3"], /^-o: .*, got other\/in\.png twice$/],
+  [
+    ["filter", "-", "-o", "new/", "-f", "box:3"],
+    /^-o: expected a file for what the standard input holds, got a folder$/,
+  ],
+  [["filter", "-", "-o", "out.png", "-f", "-"], /^--filter: expected a file, got -, which is what an input reads$/],
+  [["filter", "in.png", "-o", "-", "-f", "box:3", "--json"], /^--json: expected results in files, got -o -$/],
+  [
+    ["filter", "in.png", "-o", "out.png"],
+    /^-f: expected a filter, such as -f sobel \(rank1 filters lists names\), got none$/,
+  ],
+  [
+    filter("box:3", "-f", "box:5", "--anchor", "1,1"),
+    /^--anchor: expected one filter, of which it is an option, got 2$/,
+  ],
+  [filter("box:3", "-f", "gausian"), /^filter: expected a known name, got "gausian"/],
+  [filter("box:3", "--size", "9x9"), /^--size: expected --explain, of which it is an option, got none$/],
+  [filter("box:3", "--size", "9x9", "--explain"), /^--size: expected either pictures or their size, got both$/],
+  [filter("box:3", "--depth", "16", "--explain"), /^--depth: expected --size, of which it is an option, got none$/],
   [["factor", "sobel-x", "--rank", "0"], /^option '--rank <terms>' argument '0' is invalid\. Expected an integer/],
-  [["explain", "box:3", "--size", "wide"], /^option '--size <WxHxC>' argument 'wide' is invalid/],
+  [["filter", "-f", "box:3", "--explain", "--size", "wide"], /^option '--size <WxHxC>' argument 'wide' is invalid/],
+  [["factor", "sobel-x", "--svg", "-", "--json"], /^--svg: expected a file beside --json, got -$/],
+  [["factor", "sobel-x", "--svg", "new/"], /^new\/: expected the name of a file, got a folder$/],
+  [["demo", "-o", "-"], /^-o: expected a folder, got -$/],
+  // Spellings of earlier versions
+  [["filter", "in.png", "--out-dir", "new", "--filter", "box:3"], /^--out-dir: is spelt -o FOLDER\/ now$/],
+  [["filter", "in.png", "--out-dir=new", "--filter", "box:3"], /^--out-dir: is spelt -o FOLDER\/ now$/],
+  [
+    ["filter", "in.png", "out.png", "--filter", "sobel", "--output", "u8"],
+    /^--output: expected where the result goes, got u8; an element type is --type u8$/,
+  ],
+  [["run", "m.onnx", "--image", "in.png"], /^--image: is spelt files after the model: rank1 run MODEL PICTURE now$/],
+  [["run", "m.onnx", "in.png", "--profile"], /^--profile: is spelt --timings now$/],
+  [["bench", "--profile", "new.json"], /^--profile: is spelt --save-profile now$/],
+  [["bench", "--calibrate"], /^--calibrate: is spelt --learn now$/],
+  [["demo", "--out-dir", "new"], /^--out-dir: is spelt -o FOLDER\/ now$/],
+  [["layer", "9x9x3", "--depth-multiplier", "2"], /^--depth-multiplier: is spelt --multiplier now$/],
+  [["explain", "disk:9", "--size", "9x9"], /^explain: is an option now: rank1 filter -f disk:9 --explain$/],
+  [["explain"], /^explain: is an option now: rank1 filter -f FILTER --explain$/],
+  [["explain", "some/m.onnx"], /^explain: is an option now: rank1 run some\/m\.onnx --explain$/],
+  [["explain", "--layer", "9x9x3", "--kernel", "3"], /^explain: is an option now: rank1 layer 12x12x3 --kernel 5x5 /],
   [["fitler"], /^unknown command 'fitler' \(Did you mean filter\?\)$/],
 ];
 
 const failing: [args: string[], message: RegExp][] = [
   [
-    ["filter", "no.png", "out.png", "--filter", "box:3"],
+    ["filter", "no.png", "-o", "out.png", "-f", "box:3"],
     /^no\.png: expected a readable file, got a name that does not exist$/,
   ],
-  [["filter", "other", "out.png", "--filter", "box:3"], /^other: expected a readable file, got a folder$/],
+  [["filter", "other", "-o", "out.png", "-f", "box:3"], /^other: expected a readable file, got a folder$/],
   [
-    ["filter", "text.png", "out.png", "--filter", "box:3"],
+    ["filter", "text.png", "-o", "out.png", "-f", "box:3"],
     /^text\.png: expected an intact PNG, .* picture, got data of another kind$/,
   ],
   [
-    ["filter", "in.png", "no/out.png", "--filter", "box:3"],
-    /^no\/out\.png: expected an existing folder, got no, which does not exist$/,
+    ["filter", "text.png", "-o", "in.png", "-f", "box:3"],
+    /^in\.png: expected a name that is free, got a file; --force replaces it$/,
   ],
   [
-    ["filter", "in.png", "--out-dir", "no", "--filter", "box:3"],
-    /^--out-dir: expected an existing folder, got no, which/,
+    ["filter", "text.png", "-o", "in.png/", "-f", "box:3"],
+    /^in\.png\/text\.png: expected an existing folder, got in\.png/,
   ],
+  [["filter", "text.png", "-o", "in.png/no/", "-f", "box:3"], /: expected a usable path, got a path through something/],
   [
-    ["filter", "in.png", "./other/../in.png", "--filter", "box:3"],
+    ["filter", "in.png", "-o", "./other/../in.png", "-f", "box:3", "--force"],
     /: expected an output that is not one of the inputs, got the same file as in\.png$/,
   ],
+  [["filter", "in.png", "-o", ".", "-f", "box:3", "--force"], /^in\.png: .*, got the same file as in\.png$/],
   [
     filter("box:3", "--max-pixels", "199"),
     /^in\.png: expected at most 199 pixels, got 200; raise it with --max-pixels$/,
   ],
   [filter("no.json"), /^no\.json: expected a readable file/],
-  [["factor", "sobel-x", "--svg", "no/x.svg"], /^no\/x\.svg: expected an existing folder/],
+  [["factor", "sobel-x", "--svg", "text.png"], /^text\.png: expected a name that is free, got a file; --force/],
+  [["bench", "--save-profile", "text.png"], /^text\.png: expected a name that is free, got a file; --force/],
 ];
 
 for (const [code, cases] of [
@@ -114,7 +165,7 @@ for (const [code, cases] of [
 test("as a process: the same codes and lines", async () => {
   const [good, failed, misused] = await Promise.all([
     spawnRank1(["filters"]),
-    spawnRank1(["filter", "no.png", "out.png", "--filter", "box:3"], { cwd: folder }),
+    spawnRank1(["filter", "no.png", "-o", "out.png", "-f", "box:3"], { cwd: folder }),
     spawnRank1(["factor", "nothing"], { env: { RANK1_DEBUG: "1" } }),
   ]);
   expect([good.code, good.stderr]).toEqual([0, ""]);
@@ -124,10 +175,17 @@ test("as a process: the same codes and lines", async () => {
   expect(misused.stderr).toMatch(/^rank1: filter: expected .*\n\w*Error: .*\n {4}at /); // with its stack, on request
 });
 
+const names = ["factor", "filters", "filter", "layer", "inspect", "run", "separate", "bench", "demo"];
+
 test("help and version go to the standard output with exit code 0; no command is wrong usage", async () => {
   const { version } = JSON.parse(readFileSync(join(import.meta.dirname, "../../package.json"), "utf8"));
   expect(await rank1("--version")).toEqual({ code: 0, stdout: `${version}\n`, stderr: "" });
-  for (const command of ["factor", "filters", "filter", "explain", "bench"]) {
+  const whole = await rank1("--help");
+  expect(whole.stdout).toMatch(
+    /\nExit codes: 0 done, 1 failed .*, 2 wrong usage, 3 some of several inputs failed, 130 /,
+  );
+  for (const command of names) {
+    expect(whole.stdout).toMatch(new RegExp(`^ {2}${command} `, "m"));
     const { code, stdout, stderr } = await rank1(command, "--help");
     expect([code, stderr]).toEqual([0, ""]);
     expect(stdout).toMatch(new RegExp(`^Usage: rank1 ${command} [^]*\nExamples:\n {2}rank1 ${command}`));
@@ -135,4 +193,100 @@ test("help and version go to the standard output with exit code 0; no command is
   const { code, stdout, stderr } = await rank1();
   expect([code, stdout]).toEqual([2, ""]);
   expect(stderr).toMatch(/^Usage: rank1/);
+});
+
+test("options that few need stand under --help --all", async () => {
+  const program = createProgram(new AbortController().signal);
+  expect(program.commands.map((command) => command.name())).toEqual(names);
+  for (const command of program.commands) {
+    const short = (await rank1(command.name(), "--help")).stdout;
+    const whole = (await rank1(command.name(), "--help", "--all")).stdout;
+    expect((await rank1("help", command.name(), "--all")).stdout).toBe(whole);
+    expect(short.includes("with --all")).toBe(command.options.some(({ hidden }) => hidden));
+    for (const { long, hidden } of command.options) {
+      const line = new RegExp(`^ {2}(-\\w, )?${long} `, "m");
+      expect(whole, `${command.name()} ${long}`).toMatch(line);
+      expect(line.test(short), `${command.name()} ${long}`).toBe(!hidden);
+    }
+  }
+  const rare = program.commands.flatMap((command) => command.options.filter(({ hidden }) => hidden));
+  expect(rare.length).toBeGreaterThan(20);
+});
+
+test("every command prints JSON on demand", () => {
+  const { commands } = createProgram(new AbortController().signal);
+  for (const { options } of commands) expect(options.map(({ long }) => long)).toContain("--json");
+});
+
+test("one word, one meaning: an option is about the same in every command", () => {
+  const places = new Map<string, Set<string>>();
+  for (const { options } of createProgram(new AbortController().signal).commands) {
+    for (const { long, flags } of options) {
+      const short = flags.replace(/ <.*/, "");
+      places.set(long!, (places.get(long!) ?? new Set()).add(`${short} ${/<.*>/.test(flags)}`));
+    }
+  }
+  for (const [long, forms] of places) expect([...forms], long).toHaveLength(1);
+});
+
+describe("files that exist", () => {
+  const empty = temporaryFolder();
+  const bytes = (name: string) => readFileSync(join(empty, name)).toString("base64");
+  beforeAll(async () => {
+    for (const [i, name] of ["a.png", "b.png", "c.png"].entries()) {
+      const background = { r: 80 * i, g: 9, b: 200 };
+      await sharp({ create: { width: 9, height: 9, channels: 3, background } })
+        .png()
+        .toFile(join(empty, name));
+    }
+  });
+
+  test("a shell's glob overwrites none", async () => {
+    const before = ["a.png", "b.png", "c.png"].map(bytes);
+    for (const files of [
+      ["a.png", "b.png"],
+      ["a.png", "b.png", "c.png"],
+    ]) {
+      const all = files.map((name) => join(empty, name));
+      expect((await rank1("filter", ...all, "--filter", "sobel")).code).toBe(2);
+      expect((await rank1("filter", ...all, "-f", "sobel", "-o", empty)).code).toBe(1);
+      expect((await rank1("filter", ...all, "-f", "sobel", "-o", empty, "--force")).code).toBe(1);
+    }
+    expect(["a.png", "b.png", "c.png"].map(bytes)).toEqual(before);
+    expect(readdirSync(empty)).toEqual(["a.png", "b.png", "c.png"]);
+  });
+
+  test("are replaced with --force alone, and all or none are written", async () => {
+    const out = join(empty, "new/folder");
+    const [a, b] = [join(empty, "a.png"), join(empty, "b.png")];
+    expect((await rank1("filter", b, "-o", `${out}/`, "-f", "box:3", "--quiet")).code).toBe(0);
+    const first = readFileSync(join(out, "b.png"));
+    const again = await rank1("filter", a, b, "-o", out, "-f", "disk:2");
+    expect(again.code).toBe(1);
+    expect(again.stderr).toMatch(/b\.png: expected a name that is free, got a file; --force replaces it\n$/);
+    expect([readdirSync(out), readFileSync(join(out, "b.png")).equals(first)]).toEqual([["b.png"], true]);
+    expect((await rank1("filter", a, b, "-o", out, "-f", "identity", "--force")).code).toBe(0);
+    expect(readdirSync(out)).toEqual(["a.png", "b.png"]);
+    rmSync(join(empty, "new"), { recursive: true });
+  });
+
+  test("devices are written without", async () => {
+    const device = ["filter", join(empty, "a.png"), "-o", "/dev/null", "-f", "box:3", "--format", "png", "--quiet"];
+    expect(await rank1(...device)).toEqual({ code: 0, stdout: "", stderr: "" });
+  });
+});
+
+test("--explain plans, and writes nothing", async () => {
+  const text = await rank1("filter", "-f", "gaussian:sigma=3", "--size", "640x480x1", "--depth", "16", "--explain");
+  expect(text.stdout).toMatch(/^filter 25 x 25 on 480 x 640 x 1 u16 -> .*\n/);
+  expect(text.stdout).toMatch(/> column-row .* chosen\n/);
+  const json = JSON.parse((await rank1("filter", "-f", "box:3", "-f", "sobel", "--explain", "--json")).stdout);
+  expect(json).toMatchObject({ version: 1, filters: ["box:3", "sobel"], pictures: [{ width: 1920, channels: 1 }] });
+  expect(json.pictures[0].plans.map((plan: { version: number }) => plan.version)).toEqual([1, 1, 1]);
+  const given = await rank1(...filter("gaussian", "--explain"));
+  expect([given.code, given.stderr]).toEqual([0, ""]);
+  expect(given.stdout).toMatch(/^filter 9 x 9 on 10 x 20 x 3 u8 /);
+  const edges = await rank1(...filter("sobel", "--explain"));
+  expect(edges.stdout).toMatch(/^sobel: the magnitude .* of sobel-x and sobel-y\n\nfilter 3 x 3 on 10 x 20 x 1 u8 /);
+  expect(readdirSync(folder).sort()).toEqual(contents);
 });

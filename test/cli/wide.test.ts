@@ -35,7 +35,17 @@ afterAll(() => {
 });
 
 async function filter(...flags: string[]) {
-  const { code, stdout, stderr } = await rank1("filter", input, output, "--filter", "gaussian:2", "--json", ...flags);
+  const { code, stdout, stderr } = await rank1(
+    "filter",
+    input,
+    "-o",
+    output,
+    "-f",
+    "gaussian:2",
+    "--json",
+    "--force",
+    ...flags,
+  );
   expect(code, stderr).toBe(0);
   return { wide: JSON.parse(stdout).engine.wide, bytes: readFileSync(output) };
 }
@@ -58,6 +68,6 @@ test.skipIf(!wideSupport().supported)("verdicts are written once and taken from 
   const written = statSync(file).ino;
   expect((await filter()).wide).toEqual(first.wide);
   expect(statSync(file).ino).toBe(written);
-  await filter("--output", "u16");
+  await filter("--type", "u16");
   expect(statSync(file).ino).not.toBe(written);
 });

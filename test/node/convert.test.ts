@@ -1,7 +1,7 @@
 // Linear light and back is the identity; signed results are shown as documented.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { fromLinear, showSigned, toLinear } from "../../src/node/convert.ts";
+import { fromFloats, fromLinear, showSigned, toFloats, toGrey, toLinear } from "../../src/node/convert.ts";
 import type { Picture } from "../../src/node/pictures.ts";
 
 const row = (data: Picture["data"], channels = 1): Picture => ({
@@ -10,6 +10,25 @@ const row = (data: Picture["data"], channels = 1): Picture => ({
   channels,
   data,
   alpha: channels % 2 === 0,
+});
+
+describe("grey", () => {
+  test("is a weighted sum, rounded; greys stay what they are, as does alpha", () => {
+    const { data, channels, alpha } = toGrey(row(new Uint8Array([255, 0, 0, 9, 0, 255, 0, 8, 0, 0, 255, 7]), 4));
+    expect([channels, alpha, ...data]).toEqual([2, true, 76, 9, 150, 8, 29, 7]);
+    const every = Uint16Array.from({ length: 3 * 65536 }, (_, i) => Math.floor(i / 3));
+    expect(toGrey(row(every, 3)).data).toEqual(Uint16Array.from({ length: 65536 }, (_, i) => i));
+    const grey = row(new Uint8Array([1, 2]), 2);
+    expect(toGrey(grey)).toBe(grey);
+  });
+});
+
+test("among floats an alpha of 1 is opaque, and comes back", () => {
+  const picture = row(new Uint8Array([7, 255, 200, 51]), 2);
+  const floats = toFloats(picture);
+  expect([...floats.data]).toEqual([7, 1, 200, Math.fround(51 * (1 / 255))]);
+  expect([...fromFloats(floats, 255).data].map(Math.round)).toEqual([...picture.data]);
+  expect([...toFloats(row(new Uint16Array([3, 65535, 9]), 3)).data]).toEqual([3, 65535, 9]);
 });
 
 describe("linear light", () => {

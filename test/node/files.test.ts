@@ -1,6 +1,7 @@
 // A file appears whole or not at all, never over an input, and no temporary file stays behind.
 import { spawnSync } from "node:child_process";
 import {
+  existsSync,
   linkSync,
   mkdirSync,
   readdirSync,
@@ -14,7 +15,15 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { describe, expect, test } from "vitest";
 import { InvalidArgumentError } from "../../src/errors.ts";
-import { checkFolder, checkOutput, readBytes, writeAtomic } from "../../src/node/files.ts";
+import {
+  checkFolder,
+  checkNewFile,
+  checkOutput,
+  isFolder,
+  makeFoldersFor,
+  readBytes,
+  writeAtomic,
+} from "../../src/node/files.ts";
 import { temporaryFolder } from "./folder.ts";
 
 const folder = realpathSync(temporaryFolder());
@@ -92,6 +101,43 @@ describe("checkOutput", () => {
     await expect(checkOutput(path("no/out.png"))).rejects.toThrow(/^\S*no\/out\.png: expected an existing folder, got/);
     await expect(checkFolder(path("new.txt"))).rejects.toThrow(/which is not a folder$/);
     await checkFolder(folder);
+  });
+});
+
+describe("checkNewFile", () => {
+  test("lets a name be free below folders that are missing, and makes those on demand", async () => {
+    const file = path("a/b/c.txt");
+    await checkNewFile(file);
+    expect(existsSync(path("a"))).toBe(false);
+    await makeFoldersFor(file);
+    await makeFoldersFor(file);
+    expect([await isFolder(path("a/b")), await isFolder(file)]).toEqual([true, false]);
+    await writeAtomic(file, "x");
+    await makeFoldersFor("here.txt");
+  });
+
+  test("takes a file that exists only with force, never an input, a folder, or what lies below a file", async () => {
+    const [file, link] = [path("taken.txt"), path("linked.txt")];
+    writeFileSync(file, "x");
+    linkSync(file, link);
+    await expect(checkNewFile(file, { hint: "wait" })).rejects.toThrow(
+      /taken\.txt: expected a name that is free, got a file; wait$/,
+    );
+    await checkNewFile(file, { force: true });
+    await expect(checkNewFile(link, { force: true, inputs: [file] })).rejects.toThrow(/got the same file as .*taken/);
+    await expect(checkNewFile(folder, { force: true })).rejects.toThrow(/expected the name of a file, got a folder$/);
+    await expect(checkNewFile(path("taken.txt/a"))).rejects.toThrow(
+      /expected an existing folder, got .*taken\.txt, which is/,
+    );
+    await expect(checkNewFile(path("taken.txt/a/b"))).rejects.toThrow(
+      /got a path through something that is not a folder$/,
+    );
+    await checkNewFile("/dev/null");
+  });
+
+  test("does not wait for folders that cannot be made", async () => {
+    await checkNewFile("/proc/none/at/all.txt");
+    await expect(makeFoldersFor("/proc/none/at/all.txt")).rejects.toThrow(/none: expected a folder that can be made/);
   });
 });
 

@@ -1,7 +1,7 @@
 // Separating the bundled network: what comes back is a standard file that computes what it says, the same every time.
 import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, test } from "vitest";
-import { drawShapes } from "../../src/drawing/shapes/draw.ts";
+import { drawShapes } from "../../demo/drawing/shapes/draw.ts";
 import { createEngine, type Engine, InvalidArgumentError } from "../../src/index.ts";
 import { exampleModel } from "../../src/node/package.ts";
 import { imageToTensor, inspectModel, loadModel, type Model, saveModel, separateModel } from "../../src/onnx/index.ts";

@@ -1,7 +1,7 @@
 // Tuning: gradients of weights are what differences of a loss are, and tuned networks lose less on inputs not seen.
 import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, test } from "vitest";
-import { drawShapes } from "../../src/drawing/shapes/draw.ts";
+import { drawShapes } from "../../demo/drawing/shapes/draw.ts";
 import { runGraph } from "../../src/graph/run.ts";
 import type { GraphNode, Value } from "../../src/graph/types.ts";
 import { createEngine, type Engine } from "../../src/index.ts";

@@ -103,7 +103,7 @@ describe("copies", () => {
     expect(javascript).toContain("const filter = { column: [1, 2, 1], row: [-1, 0, 1], gain: 0.5 };");
     expect(javascript).toContain('filter, { border: "edge", flip: true, gain: 0.25 })');
     expect(command).toContain(
-      `--filter '{"column":[1,2,1],"row":[-1,0,1],"gain":0.5}' --border edge --flip --gain 0.25`,
+      `-f '{"column":[1,2,1],"row":[-1,0,1],"gain":0.5}' --no-grey --border edge --flip --gain 0.25`,
     );
     expect(JSON.parse(json)).toMatchObject({ rank: 1, options, multiplications: { direct: 9, separable: 6 } });
     const engine = await createEngine({ backend: "reference" });
@@ -143,7 +143,7 @@ describe("copies", () => {
     const { javascript, command, json } = modelSnippets(use);
     expect(command.split("\n")).toEqual([
       "npx rank1 inspect 'it'\\''s.onnx'",
-      "npx rank1 run 'it'\\''s.onnx' --image photo.jpg --mean 0.5,0.5,0.5 --std 0.00392157,1,1",
+      "npx rank1 run 'it'\\''s.onnx' photo.jpg --mean 0.5,0.5,0.5 --std 0.00392157,1,1",
       "npx rank1 separate 'it'\\''s.onnx' -o 'it'\\''s-separated.onnx' --reduce 2.5 --calibrate photos/ --crops 4 --mean 0.5,0.5,0.5 --std 0.00392157,1,1",
     ]);
     expect(javascript).toContain("x: imageToTensor(image, { size: { width: 30, height: 20 }, mean: [0.5, 0.5, 0.5]");
@@ -164,7 +164,7 @@ describe("copies", () => {
 
   it("say a layer", () => {
     const { javascript, command } = layerSnippets({ ...initial.layer, multiplier: 2, stride: 2 });
-    expect(command).toBe("npx rank1 explain --layer 12x12x3 --kernel 5x5 --out 256 --depth-multiplier 2 --strides 2x2");
+    expect(command).toBe("npx rank1 layer 12x12x3 --kernel 5x5 --out 256 --multiplier 2 --strides 2x2");
     expect(javascript).toContain('pointwise, { pads: "valid", strides: 2 })');
     expect(literal({ "a-b": [1, { c: "d" }] })).toBe('{ "a-b": [1, { c: "d" }] }');
   });

@@ -3,8 +3,8 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { drawShapes, shapeSide } from "../../src/drawing/shapes/draw.ts";
-import { shapeNames } from "../../src/drawing/shapes/outlines.ts";
+import { drawShapes, shapeSide } from "../../demo/drawing/shapes/draw.ts";
+import { shapeNames } from "../../demo/drawing/shapes/outlines.ts";
 import { writeAtomic } from "../../src/node/files.ts";
 import { writeNpy } from "../../src/node/npy.ts";
 import { exampleModel } from "../../src/node/package.ts";

@@ -25,6 +25,8 @@ export function filterSnippets(filter: Filter, given: FilterOptions, factors: Fi
   const whole = [`const filter = ${literal(filter)};`, "const { rank, terms } = factorize(filter);"];
   // A little more than the error, lest rounding leave this rank out
   const tolerance = cut ? [`--tolerance ${(1.001 * error).toPrecision(4)}`] : [];
+  // The command line makes edges grey
+  const colours = cancels(terms) ? ["--no-grey"] : [];
   return {
     javascript: [
       'import { createEngine, factorize } from "rank1";',
@@ -36,10 +38,19 @@ export function filterSnippets(filter: Filter, given: FilterOptions, factors: Fi
     ].join("\n"),
     command: [
       ["npx rank1 factor", quoted(filter), ...(cut ? [`--rank ${rank}`] : [])].join(" "),
-      ["npx rank1 filter in.png out.png --filter", quoted(filter), ...tolerance, ...flags(options)].join(" "),
+      ["npx rank1 filter in.png -o out.png -f", quoted(filter), ...tolerance, ...colours, ...flags(options)].join(" "),
     ].join("\n"),
     json: JSON.stringify({ filter, options, rank, exactRank, error, terms, exact, multiplications }, undefined, 2),
   };
+}
+
+/** Whether the taps sum to zero: of a derivative. */
+function cancels(terms: FilterFactors["terms"]): boolean {
+  const add = (taps: readonly number[]): number => taps.reduce((sum, tap) => sum + tap, 0);
+  const size = (taps: readonly number[]): number => taps.reduce((sum, tap) => sum + Math.abs(tap), 0);
+  const sum = terms.reduce((total, { column, row }) => total + add(column) * add(row), 0);
+  const most = terms.reduce((total, { column, row }) => total + size(column) * size(row), 0);
+  return most > 0 && Math.abs(sum) <= 1e-9 * most;
 }
 
 export function layerSnippets({ size, inputs, kernel, multiplier, outputs, stride, dilation }: LayerChoice): Snippets {
@@ -54,11 +65,11 @@ export function layerSnippets({ size, inputs, kernel, multiplier, outputs, strid
     ...(dilation > 1 && { dilations: dilation }),
   };
   const extra = [
-    ...(multiplier > 1 ? [`--depth-multiplier ${multiplier}`] : []),
+    ...(multiplier > 1 ? [`--multiplier ${multiplier}`] : []),
     ...(stride > 1 ? [`--strides ${stride}x${stride}`] : []),
     ...(dilation > 1 ? [`--dilations ${dilation}x${dilation}`] : []),
   ];
-  const layer = `--layer ${size}x${size}x${inputs} --kernel ${kernel}x${kernel} --out ${outputs}`;
+  const layer = `${size}x${size}x${inputs} --kernel ${kernel}x${kernel} --out ${outputs}`;
   return {
     javascript: [
       'import { createEngine, explain } from "rank1";',
@@ -67,7 +78,7 @@ export function layerSnippets({ size, inputs, kernel, multiplier, outputs, strid
       `// x [${shapes.x}], depthwise [${shapes.depthwise}], pointwise [${shapes.pointwise}]`,
       `const y = await engine.separableConv2d(x, depthwise, pointwise, ${literal(options)});`,
     ].join("\n"),
-    command: ["npx rank1 explain", layer, ...extra].join(" "),
+    command: ["npx rank1 layer", layer, ...extra].join(" "),
     json: JSON.stringify({ kind: "separableConv2d", shapes, options }, undefined, 2),
   };
 }
@@ -113,7 +124,7 @@ export function modelSnippets({ file, input, shape, scaling, pieces, goal, calib
     ].join("\n"),
     command: [
       `npx rank1 inspect ${name}`,
-      ["npx rank1 run", name, "--image photo.jpg", ...flags].join(" "),
+      ["npx rank1 run", name, "photo.jpg", ...flags].join(" "),
       ["npx rank1 separate", name, "-o", output, `--${aim} ${value}`, ...calibration].join(" "),
     ].join("\n"),
     json: JSON.stringify({ model: file, input: { name: input, shape, mean, std }, separation }, undefined, 2),
@@ -142,6 +153,7 @@ function quoted(filter: Filter): string {
 
 const flags = (options: Record<string, unknown>): string[] =>
   Object.entries(options).map(([name, value]) => {
-    const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+    // What the library calls output is an element type on the command line.
+    const flag = name === "output" ? "--type" : `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
     return value === true ? flag : `${flag} ${value}`;
   });

@@ -2,7 +2,6 @@
 // next strip of the stage by compare-and-swap, runs all its steps, and takes another; who finishes the last strip of a stage
 // opens the next. A ticket carries the run's number, so that a late thread takes nothing from another run.
 import {
-  atomic,
   branch,
   branchIf,
   type Code,
@@ -23,17 +22,8 @@ import {
   when,
 } from "../../codegen/assembler.ts";
 import { kernelArity } from "../../kernels/kernel.ts";
-import {
-  control,
-  ended,
-  header,
-  operandWords,
-  outcome,
-  stageWords,
-  stepBytes,
-  stepWords,
-  ticketBits,
-} from "./script.ts";
+import { limitOf, type Memory, memoryAccess, nextOf, runOf, stageOf, ticketOf } from "./control.ts";
+import { ended, header, operandWords, outcome, stageWords, stepBytes, stepWords, ticketBits } from "./script.ts";
 
 export interface DriverMode {
   /** Where the control block stands. */
@@ -73,68 +63,6 @@ export function driverCode({ control: at, shared, maximum }: DriverMode): Uint8A
   if (shared) emitWatch(module, memory);
   return module.encode({ shared, maximum });
 }
-
-type Field = keyof typeof control;
-
-/** Reads and writes of the control block, atomic where memory is shared. */
-function memoryAccess(at: number, shared: boolean) {
-  const plain = (type: "i32" | "i64", field: Field): Code => load(`${type}.load`, i32(at + control[field]));
-  return {
-    load: (field: Field, type: "i32" | "i64" = "i32"): Code =>
-      shared ? atomic(`${type}.atomic.load`, i32(at + control[field])) : plain(type, field),
-    store: (field: Field, value: Code, type: "i32" | "i64" = "i32"): Code =>
-      shared
-        ? atomic(`${type}.atomic.store`, i32(at + control[field]), [value])
-        : store(`${type}.store`, i32(at + control[field]), value),
-    /** local = the word as it was; the word grows. */
-    add: (field: Field, by: number, old: Local): Code =>
-      shared
-        ? set(old, atomic("i32.atomic.rmw.add", i32(at + control[field]), [i32(by)]))
-        : [
-            set(old, plain("i32", field)),
-            store("i32.store", i32(at + control[field]), op("i32.add", get(old), i32(by))),
-          ],
-    /** flag = whether the ticket was `expected` and is `wanted` now. */
-    swapTicket: (expected: Code, wanted: Code, flag: Local): Code => {
-      const address = i32(at + control.ticket);
-      if (shared) {
-        return set(flag, op("i64.eq", atomic("i64.atomic.rmw.cmpxchg", address, [expected, wanted]), expected));
-      }
-      return [
-        set(flag, op("i64.eq", plain("i64", "ticket"), expected)),
-        when(get(flag), store("i64.store", address, wanted)),
-      ];
-    },
-    /** A worker's word among those of the mail. */
-    mail: (thread: Local): Code =>
-      atomic("i32.atomic.load", sum(i32(at + control.mail), op("i32.shl", get(thread), i32(2)))),
-    /** Sleeps until the signal is no longer what was seen. */
-    sleep: (seen: Local): Code => [
-      atomic("memory.atomic.wait32", i32(at + control.signal), [get(seen), i64(-1)]),
-      [0x1a], // drop
-    ],
-    notify: (): Code => [atomic("memory.atomic.notify", i32(at + control.signal), [i32(-1)]), [0x1a]],
-  };
-}
-
-type Memory = ReturnType<typeof memoryAccess>;
-
-/** A field of a ticket, as i32. */
-const field = (ticket: Code, low: number, bits: number): Code =>
-  op("i32.and", op("i32.wrap_i64", op("i64.shr_u", ticket, i64(low))), i32(2 ** bits - 1));
-const runOf = (ticket: Local): Code => field(get(ticket), ticketBits.run, 12);
-const stageOf = (ticket: Local): Code => field(get(ticket), ticketBits.stage, 12);
-const nextOf = (ticket: Local): Code => field(get(ticket), ticketBits.next, 20);
-const limitOf = (ticket: Local): Code => field(get(ticket), 0, 20);
-
-const shifted = (value: Code, by: number): Code => op("i64.shl", op("i64.extend_i32_u", value), i64(by));
-const ticketOf = (run: Code, stage: Code, next: Code, limit: Code): Code =>
-  [
-    shifted(run, ticketBits.run),
-    shifted(stage, ticketBits.stage),
-    shifted(next, ticketBits.next),
-    op("i64.extend_i32_u", limit),
-  ].reduce((a, b) => op("i64.or", a, b));
 
 const word = (base: Local, offset: number): Code => load("i32.load", get(base), offset);
 

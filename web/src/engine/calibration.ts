@@ -1,7 +1,7 @@
 // Pictures become inputs of the model that is open: files of the user, read again for each pass and kept while they are few,
 // or pictures that are drawn for the bundled network.
 import type { Image, Tensor } from "rank1";
-import { drawShapes } from "../../../src/drawing/shapes/draw.ts";
+import { drawShapes } from "../../../demo/drawing/shapes/draw.ts";
 import { inputsOf, pictureSize } from "./models.ts";
 import type { Scaling, SeparateCall } from "./protocol.ts";
 

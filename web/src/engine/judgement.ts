@@ -1,8 +1,8 @@
 // Both models before drawn pictures that nothing was fitted to: how many shapes they name right.
 import type { Image } from "rank1";
 import type { Model } from "rank1/onnx";
-import { drawShape } from "../../../src/drawing/shapes/draw.ts";
-import { shapeNames } from "../../../src/drawing/shapes/outlines.ts";
+import { drawShape } from "../../../demo/drawing/shapes/draw.ts";
+import { shapeNames } from "../../../demo/drawing/shapes/outlines.ts";
 import type { Inputs } from "./calibration.ts";
 import { breathe, inputsOf } from "./models.ts";
 import type { Judgement, Pixels, Scaling } from "./protocol.ts";

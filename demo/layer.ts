@@ -1,10 +1,11 @@
 // The demo's layer: the classic example of a depthwise separable layer, 12 × 12 × 3 to 8 × 8 × 256, stage by stage.
-import { type LayerCost, type LayerSpec, layerCost, type StageCost } from "../../index.ts";
-import { count, number, styled } from "../text.ts";
+
+import { count, number, styled } from "../src/cli/text.ts";
+import { type LayerCost, type LayerSpec, layerCost, type StageCost } from "../src/index.ts";
 import { filterSet, mostSheets, stack } from "./volume.ts";
 
 const layer = { input: [12, 12, 3], size: [5, 5], outputs: 256 } as const;
-const command = "explain --layer 12x12x3 --kernel 5x5 --out 256";
+const command = "layer 12x12x3 --kernel 5x5 --out 256";
 
 const costOf = (form: LayerSpec["form"], depthMultiplier = 1): LayerCost =>
   layerCost({ ...layer, form, depthMultiplier });

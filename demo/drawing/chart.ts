@@ -1,6 +1,6 @@
 // A test chart, drawn from formulas: each part shows what a kind of filter does. Zone plate (all frequencies and
 // directions), Siemens star, text, steps and ramps of grey and colour, checkers, gratings, and a shaded ball.
-import type { Image } from "../tensor.ts";
+import type { Image } from "../../src/index.ts";
 import { type Colour, clamp, gradient, lit, mix, paint, smoothstep } from "./paint.ts";
 
 /** The content of a panel: the colour at a point, in chart units from its top left corner. */

@@ -1,12 +1,12 @@
 // The demo's model: the bundled network that tells shapes apart, before and after its convolutions become separable.
 import { copyFile, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { drawShapes } from "../../drawing/shapes/draw.ts";
-import type { Engine, Image, Tensor } from "../../index.ts";
-import { writeAtomic } from "../../node/files.ts";
-import { exampleModel } from "../../node/package.ts";
-import type { Model, Report } from "../../onnx/index.ts";
-import { count, milliseconds, number, type Progress, quantity, styled } from "../text.ts";
+import { count, milliseconds, number, type Progress, quantity, styled } from "../src/cli/text.ts";
+import type { Engine, Image, Tensor } from "../src/index.ts";
+import { writeAtomic } from "../src/node/files.ts";
+import { exampleModel } from "../src/node/package.ts";
+import type { Model, Report } from "../src/onnx/index.ts";
+import { drawShapes } from "./drawing/shapes/draw.ts";
 
 /** Pictures that the fits are made for, those that are judged, and by how much multiplications are divided. */
 const [calibrated, judged, reduction] = [120, 500, 2.5];
@@ -29,7 +29,7 @@ export async function separateExample(
   progress: Progress,
   signal: AbortSignal,
 ): Promise<ModelExample> {
-  const { imageToTensor, loadModel, saveModel, separateModel } = await import("../../onnx/index.ts");
+  const { imageToTensor, loadModel, saveModel, separateModel } = await import("../src/onnx/index.ts");
   const inputOf = (picture: Image): { input: Tensor } => ({ input: imageToTensor(picture) });
   const model = await loadModel(new Uint8Array(await readFile(exampleModel)), { engine });
   const calibration = drawShapes(calibrated, 3).map(({ picture }) => inputOf(picture));

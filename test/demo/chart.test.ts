@@ -1,8 +1,8 @@
 // The rendered inputs of the demo: the same every time, of any size, and with the contents that they promise.
 import { expect, test } from "vitest";
-import { renderChart } from "../../src/drawing/chart.ts";
-import { clouds, hash, noise } from "../../src/drawing/paint.ts";
-import { renderScene } from "../../src/drawing/scene.ts";
+import { renderChart } from "../../demo/drawing/chart.ts";
+import { clouds, hash, noise } from "../../demo/drawing/paint.ts";
+import { renderScene } from "../../demo/drawing/scene.ts";
 
 test("sizes, types and determinism", () => {
   for (const render of [renderChart, renderScene]) {

@@ -1,8 +1,8 @@
-// What the demo finds out at a stop: the filter's factors, the plans and how long each takes, the pictures.
-import { type Engine, type FilterFactors, factorize, type Plan } from "../../index.ts";
-import type { Picture } from "../../node/pictures.ts";
+// What the demo finds out about an example: the filter's factors, the plans and how long each takes, the pictures.
+import { type Engine, type FilterFactors, factorize, type Plan } from "../src/index.ts";
+import type { Picture } from "../src/node/pictures.ts";
+import type { Example } from "./examples.ts";
 import type { Inputs, Shot } from "./inputs.ts";
-import type { Stop } from "./stops.ts";
 
 /** A plan that was run, or one that was left out because it would take too long. */
 export interface Trial {
@@ -12,7 +12,7 @@ export interface Trial {
 }
 
 export interface Findings {
-  stop: Stop;
+  example: Example;
   /** The filter at its exact rank. */
   exact: FilterFactors;
   /** The terms that the chosen plan stands for: fewer where it approximates. */
@@ -24,12 +24,12 @@ export interface Findings {
   note?: string;
 }
 
-export async function visit(engine: Engine, stop: Stop, inputs: Inputs, signal: AbortSignal): Promise<Findings> {
-  const before = inputs[stop.input];
+export async function tryOut(engine: Engine, example: Example, inputs: Inputs, signal: AbortSignal): Promise<Findings> {
+  const before = inputs[example.input];
   const { picture } = before;
-  const exact = factorize(stop.filter);
-  const [plan, ...others] = plansFor(engine, picture, stop) as [Plan, ...Plan[]];
-  const { tolerance } = stop.options;
+  const exact = factorize(example.filter);
+  const [plan, ...others] = plansFor(engine, picture, example) as [Plan, ...Plan[]];
+  const { tolerance } = example.options;
   const chosen = { plan, milliseconds: await time(engine, plan, picture, signal) };
   const beaten: Trial[] = [];
   for (const other of others) {
@@ -37,18 +37,18 @@ export async function visit(engine: Engine, stop: Stop, inputs: Inputs, signal: 
     const run = expected < longestTrial;
     beaten.push({ plan: other, milliseconds: run ? await time(engine, other, picture, signal) : undefined });
   }
-  const { pictures, note } = await stop.run(engine, picture, signal);
+  const { pictures, note } = await example.run(engine, picture, signal);
   return {
-    ...{ stop, exact, chosen, beaten, before, note },
-    factors: plan.error.relative > 0 ? factorize(stop.filter, { tolerance }) : exact,
-    after: stop.views.map((view, i) => ({ ...view, picture: pictures[i]! })),
+    ...{ example, exact, chosen, beaten, before, note },
+    factors: plan.error.relative > 0 ? factorize(example.filter, { tolerance }) : exact,
+    after: example.views.map((view, i) => ({ ...view, picture: pictures[i]! })),
   };
 }
 
 const longestTrial = 1500;
 
 /** The chosen plan, then the cheapest of every other solver, and of exact ones where it approximates. */
-function plansFor(engine: Engine, picture: Picture, { filter, options }: Stop): Plan[] {
+function plansFor(engine: Engine, picture: Picture, { filter, options }: Example): Plan[] {
   const spec = { width: picture.width, height: picture.height, channels: picture.channels, dtype: "u8" } as const;
   const problems = [options, { ...options, tolerance: 0 }].map((o) => engine.filterProblem(spec, filter, o));
   const all = problems.flatMap((problem) => {

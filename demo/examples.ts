@@ -1,10 +1,10 @@
-// The stops of the tour: which filter on which input, what is worth knowing about it, and how its pictures are made.
-import type { Engine, FilterCallOptions, FilterOptions } from "../../index.ts";
-import { showSigned } from "../../node/convert.ts";
-import type { Picture } from "../../node/pictures.ts";
+// The examples of the tour: which filter on which input, what is worth knowing about it, and how its pictures are made.
+import type { Engine, FilterCallOptions, FilterOptions } from "../src/index.ts";
+import { showSigned } from "../src/node/convert.ts";
+import type { Picture } from "../src/node/pictures.ts";
 import type { Inputs, View } from "./inputs.ts";
 
-export interface Stop {
+export interface Example {
   id: string;
   title: string;
   /** By its name, as the command line takes it. */
@@ -19,7 +19,7 @@ export interface Stop {
   run(engine: Engine, picture: Picture, signal: AbortSignal): Promise<{ pictures: Picture[]; note?: string }>;
 }
 
-const sobel: Stop = {
+const sobel: Example = {
   id: "sobel",
   title: "Sobel: one column times one row",
   filter: "sobel-x",
@@ -29,7 +29,7 @@ const sobel: Stop = {
     "Sobel finds edges: the difference between right and left, [−1 0 1], smoothed downwards by [1 2 1]. That is a row " +
     "pass and a column pass, and the nine numbers need never be written down. Three of them are zero, so that the " +
     "filter as it stands costs six multiplications as well: one this small has nothing to gain yet.",
-  commands: ["factor sobel-x", "filter IN edges.png --filter sobel"],
+  commands: ["factor sobel-x", "filter IN -o edges.png -f sobel"],
   views: [
     { file: "sobel-x.png", caption: "sobel-x: mid-grey is zero", alt: "Upright edges, light and dark on mid-grey" },
     { file: "sobel-y.png", caption: "sobel-y: the same, turned", alt: "Level edges, light and dark on mid-grey" },
@@ -42,7 +42,7 @@ const sobel: Stop = {
   },
 };
 
-const gaussian: Stop = {
+const gaussian: Example = {
   id: "gaussian-2",
   title: "Gaussian blur, σ = 2",
   filter: "gaussian:sigma=2",
@@ -51,12 +51,12 @@ const gaussian: Stop = {
   story:
     "The Gaussian is the one blur that is round and a column times a row. What is finer than the blur turns to one " +
     "even tone, whatever its direction; what is coarser stays.",
-  commands: ["factor gaussian:sigma=2", "filter IN soft.png --filter gaussian:sigma=2"],
+  commands: ["factor gaussian:sigma=2", "filter IN -o soft.png -f gaussian:sigma=2"],
   views: [{ file: "gaussian-2.png", caption: "after", alt: "The same, softened: the finest detail is gone" }],
   run: (engine, picture, signal) => plain(engine, picture, gaussian, signal),
 };
 
-const wideGaussian: Stop = {
+const wideGaussian: Example = {
   id: "gaussian-8",
   title: "Gaussian blur, σ = 8",
   filter: "gaussian:sigma=8",
@@ -65,12 +65,12 @@ const wideGaussian: Stop = {
   story:
     "Four times the σ is sixteen times as many numbers, but a column and a row only four times as long. The wider the " +
     "filter, the more the split saves.",
-  commands: ["explain gaussian:sigma=8 --size 4000x3000x3", "filter IN soft.png --filter gaussian:sigma=20"],
+  commands: ["filter -f gaussian:sigma=8 --size 4000x3000x3 --explain", "filter IN -o softer.png -f gaussian:sigma=20"],
   views: [{ file: "gaussian-8.png", caption: "after", alt: "The same, strongly blurred: shapes without outlines" }],
   run: (engine, picture, signal) => plain(engine, picture, wideGaussian, signal),
 };
 
-const laplacian: Stop = {
+const laplacian: Example = {
   id: "laplacian-8",
   title: "Laplacian: two terms",
   filter: "laplacian-8",
@@ -80,7 +80,7 @@ const laplacian: Stop = {
     "Nine in the middle taken from a box of ones: no column times row gives that, but two do, exactly and in whole " +
     "numbers. They take four passes of three, twelve multiplications where the filter has nine numbers. To know the " +
     "rank is also to know when not to split.",
-  commands: ["factor laplacian-8 --rank 1", "filter IN edges.png --filter laplacian-8 --show signed"],
+  commands: ["factor laplacian-8 --rank 1", "filter IN -o relief.png -f laplacian-8 --show signed"],
   views: [
     {
       file: "laplacian-8.png",
@@ -94,7 +94,7 @@ const laplacian: Stop = {
   },
 };
 
-const gabor: Stop = {
+const gabor: Example = {
   id: "gabor",
   title: "Gabor at 30°: two terms at any angle",
   filter: "gabor:sigma=4,wavelength=8,angle=30",
@@ -105,7 +105,7 @@ const gabor: Stop = {
     "one row. Tilted it is not, but cos(a + b) = cos a cos b − sin a sin b: two terms, and no more at any angle.",
   commands: [
     "factor gabor:sigma=4,wavelength=8,angle=30 --svg gabor.svg",
-    "filter IN stripes.png --filter gabor:sigma=4,wavelength=8,angle=120 --output f32 --show signed",
+    "filter IN -o stripes.png -f gabor:sigma=4,wavelength=8,angle=120 --type f32 --show signed",
   ],
   views: [
     {
@@ -120,7 +120,7 @@ const gabor: Stop = {
   },
 };
 
-const motion: Stop = {
+const motion: Example = {
   id: "motion",
   title: "Motion blur at 30°: full rank",
   filter: "motion:angle=30,length=27",
@@ -129,14 +129,14 @@ const motion: Stop = {
   story:
     "A slanted line is the other extreme: no row is a mix of the others, so the rank is as high as the filter, and " +
     "passes would cost more than they save. But most of its numbers are zero, and those cost nothing.",
-  commands: ["factor motion:angle=30,length=27", "explain motion:angle=0,length=27"],
+  commands: ["factor motion:angle=30,length=27", "filter -f motion:angle=0,length=27 --explain"],
   views: [
     { file: "motion.png", caption: "after", alt: "The same, smeared along a slanted line as if the camera moved" },
   ],
   run: (engine, picture, signal) => plain(engine, picture, motion, signal),
 };
 
-const disk: Stop = {
+const disk: Example = {
   id: "disk",
   title: "Out of focus: close enough for less",
   filter: "disk:12",
@@ -149,8 +149,8 @@ const disk: Stop = {
     "so the pictures differ by far less than the filters.",
   commands: [
     "factor disk:12 --tolerance 0.2",
-    "explain disk:12 --tolerance 0.05",
-    "filter IN soft.png --filter disk:12 --tolerance 0.2",
+    "filter IN -f disk:12 --tolerance 0.05 --explain",
+    "filter IN -o blurred.png -f disk:12 --tolerance 0.2",
   ],
   views: [
     { file: "disk.png", caption: "exact", alt: "The same, out of focus" },
@@ -176,9 +176,9 @@ const disk: Stop = {
   },
 };
 
-export const stops: readonly Stop[] = [sobel, gaussian, wideGaussian, laplacian, gabor, motion, disk];
+export const examples: readonly Example[] = [sobel, gaussian, wideGaussian, laplacian, gabor, motion, disk];
 
-async function plain(engine: Engine, picture: Picture, { filter, options }: Stop, signal: AbortSignal) {
+async function plain(engine: Engine, picture: Picture, { filter, options }: Example, signal: AbortSignal) {
   const call: FilterCallOptions = { ...options, signal };
   return { pictures: [like(picture, await engine.filter(picture, filter, call))] };
 }

@@ -1,8 +1,8 @@
 // The demo's page: the idea, the filters at a glance, and each by itself.
-import { explain, type FilterFactors, factorize } from "../../index.ts";
-import { drawFactors, shownTerms } from "../draw.ts";
-import { bar, dataUri, escapeHtml, htmlPage, type Section } from "../html.ts";
-import { count, fraction, milliseconds, number } from "../text.ts";
+import { drawFactors, shownTerms } from "../src/cli/draw.ts";
+import { bar, dataUri, escapeHtml, htmlPage, type Section } from "../src/cli/html.ts";
+import { count, fraction, milliseconds, number } from "../src/cli/text.ts";
+import { explain, type FilterFactors, factorize } from "../src/index.ts";
 import { layerHtml } from "./layer.ts";
 import type { Findings, Trial } from "./tour.ts";
 
@@ -16,7 +16,7 @@ export interface EmbeddedShot {
   webp: Uint8Array;
 }
 
-/** What the page tells of a stop. */
+/** What the page tells of an example. */
 export interface Chapter extends Omit<Findings, "before" | "after"> {
   before: EmbeddedShot;
   after: EmbeddedShot[];
@@ -35,7 +35,11 @@ export function demoPage(chapters: readonly Chapter[], machine: Machine, given?:
   const sections: Section[] = [
     { id: "idea", title: "One column times one row", html: idea() },
     { id: "filters", title: "The filters at a glance", html: overview(chapters, machine) },
-    ...chapters.map((chapter) => ({ id: chapter.stop.id, title: chapter.stop.title, html: stopHtml(chapter) })),
+    ...chapters.map((chapter) => ({
+      id: chapter.example.id,
+      title: chapter.example.title,
+      html: exampleHtml(chapter),
+    })),
     { id: "layer", title: "One level up: a layer of a network", html: layerHtml() },
     { id: "next", title: "What to try next", html: next },
   ];
@@ -96,10 +100,10 @@ column pass for each cost r · 2k multiplications. That is less than k² when th
 // ── All filters in one table ───────────────────────────────────────────────────────────────────────────────────────
 
 function overview(chapters: readonly Chapter[], { backend, threads, processor, node }: Machine): string {
-  const rows = chapters.map(({ stop, exact, factors, chosen }) => {
+  const rows = chapters.map(({ example, exact, factors, chosen }) => {
     const { direct, separable } = factors.multiplications;
     const rank = factors.rank < exact.rank ? `${factors.rank} of ${exact.rank}` : `${exact.rank}`;
-    return `<tr><th scope="row"><a href="#${stop.id}">${escapeHtml(nameOf(stop))}</a></th>
+    return `<tr><th scope="row"><a href="#${example.id}">${escapeHtml(nameOf(example))}</a></th>
 <td>${exact.kh} × ${exact.kw}</td><td class="rank">${rank}</td><td>${count(direct)} → ${count(separable)}</td>
 <td class="words">${escapeHtml(chosen.plan.solver)}</td><td>${timeOf(chosen)}</td></tr>`;
   });
@@ -116,19 +120,19 @@ predicted time, before anything runs. One multiplication is one multiply-accumul
 count, zeros of the filter are left out, and what strips of the picture compute twice is in.</p>`;
 }
 
-const nameOf = ({ filter, options: { tolerance } }: Chapter["stop"]): string =>
+const nameOf = ({ filter, options: { tolerance } }: Chapter["example"]): string =>
   tolerance ? `${filter} --tolerance ${tolerance}` : filter;
 
 const timeOf = ({ milliseconds: ms }: Trial): string => (ms === undefined ? "not timed" : milliseconds(ms));
 
 // ── One filter ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-function stopHtml(chapter: Chapter): string {
-  const { stop, exact, factors, before, after, note, chosen } = chapter;
-  const commands = stop.commands.map((command) => escapeHtml(`npx rank1 ${command.replace("IN", before.file)}`));
-  return `<p class="name"><code>${escapeHtml(nameOf(stop))}</code></p>
-<p class="story">${escapeHtml(stop.story)}</p>
-${drawing(exact, factors, stop.filter)}
+function exampleHtml(chapter: Chapter): string {
+  const { example, exact, factors, before, after, note, chosen } = chapter;
+  const commands = example.commands.map((command) => escapeHtml(`npx rank1 ${command.replace("IN", before.file)}`));
+  return `<p class="name"><code>${escapeHtml(nameOf(example))}</code></p>
+<p class="story">${escapeHtml(example.story)}</p>
+${drawing(exact, factors, example.filter)}
 <div class="columns">
 ${ways(chapter)}
 ${facts(exact, factors)}
@@ -137,7 +141,7 @@ ${facts(exact, factors)}
 ${[before, ...after].map(figure).join("\n")}
 </div>
 ${note ? `<p>${escapeHtml(note)}</p>` : ""}
-<details><summary>The whole plan, as <code>rank1 explain</code> prints it</summary>
+<details><summary>The whole plan, as <code>rank1 filter --explain</code> prints it</summary>
 <pre tabindex="0">${escapeHtml(explain(chosen.plan))}</pre></details>
 <details><summary>Commands to go further</summary>
 <pre tabindex="0">${commands.join("\n")}</pre></details>`;
@@ -237,10 +241,10 @@ const onwards: readonly [command: string, does: string][] = [
   ["demo --image photo.jpg", "this page with your own picture"],
   ["filters", "all filters that have names"],
   ["factor '[[1,2,1],[2,4,2],[1,2,1]]'", "takes a filter of your own apart"],
-  ["filter photo.jpg edges.png --filter sobel", "filters a picture"],
-  ["filter photo.jpg relief.png --filter sobel-x --show signed", "shows which way each edge goes"],
-  ["explain disk:9 --tolerance 0.05 --size 4000x3000x3", "shows what would be done, and why"],
-  ["explain --layer 112x112x32 --kernel 3x3 --out 64 --pads same", "shows what a layer costs, whole and in two stages"],
+  ["filter photo.jpg -o edges.png -f sobel", "filters a picture"],
+  ["filter photo.jpg -o relief.png -f sobel-x --show signed", "shows which way each edge goes"],
+  ["filter -f disk:9 --tolerance 0.05 --size 4000x3000x3 --explain", "shows what would be done, and why"],
+  ["layer 112x112x32 --kernel 3x3 --out 64 --pads same", "shows what a layer costs, whole and in two stages"],
 ];
 
 const next = `<dl class="commands">

@@ -1,7 +1,8 @@
 // What the demo filters: a painted scene and a test chart, or the user's own picture in the place of both.
-import { renderChart } from "../../drawing/chart.ts";
-import { renderScene } from "../../drawing/scene.ts";
-import { type Picture, readPicture } from "../../node/pictures.ts";
+
+import { type Picture, readPicture } from "../src/node/pictures.ts";
+import { renderChart } from "./drawing/chart.ts";
+import { renderScene } from "./drawing/scene.ts";
 
 /** The words that go with a picture. */
 export interface View {
@@ -26,8 +27,11 @@ export const inputFiles = { given: "input.png", scene: "scene.png", chart: "char
 const longestSide = 768;
 
 /** The user's picture, made small enough for a page: 8 bits, and on white where it is transparent. */
-export async function readInputs(image: string, signal: AbortSignal): Promise<Inputs> {
-  const picture = await shrink(await readPicture(image, { signal }));
+export async function readInputs(
+  { name, bytes }: { name: string; bytes: Uint8Array },
+  signal: AbortSignal,
+): Promise<Inputs> {
+  const picture = await shrink(await readPicture(bytes, { name, signal }));
   const shot = { file: inputFiles.given, caption: "before", alt: "The picture that was given", picture };
   return { scene: shot, chart: shot };
 }

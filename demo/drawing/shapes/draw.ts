@@ -1,6 +1,6 @@
 // Pictures of shapes to learn from and to be judged by: one shape each, of any colour, size, place and turn, on a patterned
 // ground, among scraps, partly covered, in uneven light and with noise. Drawn from formulas: equal numbers, equal pictures.
-import type { Image } from "../../tensor.ts";
+import type { Image } from "../../../src/index.ts";
 import { type Colour, clamp, clouds, hash, lit, mix, paint, smoothstep } from "../paint.ts";
 import { type Distance, outlines, polygon, type ShapeName, shapeNames } from "./outlines.ts";
 

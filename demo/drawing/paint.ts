@@ -1,6 +1,6 @@
 // What the rendered pictures are painted with: a sampler that turns a function of the plane into pixels, value noise
 // of a fixed seed, and mixing.
-import type { Image } from "../tensor.ts";
+import type { Image } from "../../src/index.ts";
 
 /** Red, green and blue, 0 to 1, as they are displayed. */
 export type Colour = readonly [number, number, number];

@@ -1,6 +1,6 @@
 // A painted landscape that stands in for a photograph: sky with sun and clouds, mountains, woods and fields, a lake
 // that mirrors them, a house and trees. Layers from back to front, all of noise and formulas, the same every time.
-import type { Image } from "../tensor.ts";
+import type { Image } from "../../src/index.ts";
 import { type Colour, clamp, clouds, gradient, hash, lit, mix, noise, paint, smoothstep } from "./paint.ts";
 
 // Points are in units of the picture's height, y downwards, x = 0.75 in the middle. Light comes from the right.

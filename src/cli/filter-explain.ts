@@ -1,0 +1,69 @@
+// rank1 filter --explain: the plans for pictures, or for one that is not there, and the plans that they beat.
+import { type Engine, explain, type PictureSpec, type Plan } from "../index.ts";
+import { writeStdout } from "../node/files.ts";
+import { isGrey, type PictureFlags, pictureFor, specOf } from "./filter-picture.ts";
+import { planSteps, type Step, type Steps } from "./filter-steps.ts";
+import { styled } from "./text.ts";
+
+interface Flags extends PictureFlags {
+  size?: { width: number; height: number; channels: number };
+  depth?: "8" | "16";
+  json?: boolean;
+}
+
+interface Explained {
+  /** None of a picture that is not there. */
+  input?: string;
+  spec: PictureSpec;
+  /** Of each filter in turn; two of a magnitude. */
+  plans: Plan[][];
+}
+
+/** Prints the plans for each picture, of equal ones those of the first. */
+export async function explainFilters(
+  engine: Engine,
+  steps: Steps,
+  files: readonly string[],
+  flags: Flags,
+  signal: AbortSignal,
+): Promise<void> {
+  const sources: Omit<Explained, "plans">[] = files.length === 0 ? [{ spec: specOfNone(steps, flags) }] : [];
+  for (const input of files) {
+    const spec = specOf(await pictureFor(input, steps, flags, signal));
+    if (!sources.some((other) => JSON.stringify(other.spec) === JSON.stringify(spec))) sources.push({ input, spec });
+  }
+  const explained = await Promise.all(
+    sources.map(async (source) => ({ ...source, plans: await planSteps(engine, steps, source.spec) })),
+  );
+  await writeStdout(`${flags.json ? asJson(steps, explained) : asText(steps, explained)}\n`);
+}
+
+function specOfNone(steps: Steps, flags: Flags): PictureSpec {
+  const { width, height, channels } = flags.size ?? { width: 1920, height: 1080, channels: 3 };
+  const grey = isGrey(steps, flags) && channels > 2;
+  return { width, height, channels: grey ? channels - 2 : channels, dtype: flags.depth === "16" ? "u16" : "u8" };
+}
+
+function asJson({ list }: Steps, explained: readonly Explained[]): string {
+  const filters = list.map(({ text }) => text);
+  const pictures = explained.map(({ input, spec: { dtype: type, ...spec }, plans }) => ({
+    ...{ input, ...spec, type },
+    plans: plans.flat(),
+  }));
+  return JSON.stringify({ version: 1, filters, pictures }, undefined, 2);
+}
+
+function asText({ list }: Steps, explained: readonly Explained[]): string {
+  return explained
+    .flatMap(({ input, plans }) => [
+      ...(explained.length > 1 ? [styled("bold", input!)] : []),
+      ...list.flatMap((step, i) => [...titleOf(step, i, list.length), ...plans[i]!.map(explain)]),
+    ])
+    .join("\n\n");
+}
+
+function titleOf({ text, kind }: Step, index: number, count: number): string[] {
+  const name = count > 1 ? `filter ${index + 1}, ${text}` : text;
+  if (kind === "magnitude") return [`${name}: the magnitude √(gx² + gy²) of ${text}-x and ${text}-y`];
+  return count > 1 ? [name] : [];
+}

@@ -1,0 +1,80 @@
+// Where the results of rank1 run go, and in which form: a folder has a file for each, a single one may have a file of its own.
+import { basename, extname, join } from "node:path";
+import type { Tensor } from "../index.ts";
+import { writeNpy } from "../node/npy.ts";
+import type { Model } from "../onnx/index.ts";
+import { UsageError } from "./arguments.ts";
+import { checkOutputs, meansFolder, writeOutput } from "./output.ts";
+import type { Answer, Kind } from "./run-answer.ts";
+import type { Job } from "./run-input.ts";
+import { pictureLayout, pictureOf } from "./run-picture.ts";
+
+/** `-o`, understood. */
+export interface Target {
+  path: string;
+  folder: boolean;
+  /** What a file's name asks for. */
+  as?: Kind;
+}
+
+/** What `-o` means; of a file, what its name asks for. */
+export async function targetOf(path: string, as: Kind | undefined): Promise<Target> {
+  if (await meansFolder(path)) return { path, folder: true, as };
+  if (path === "-") return { path, folder: false, as };
+  const extension = extname(path).toLowerCase();
+  const { pictureFormats } = await import("../node/pictures.ts");
+  const pictures = Object.values(pictureFormats).flatMap(({ extensions }): readonly string[] => extensions);
+  const asked = extension === ".npy" ? "array" : pictures.includes(extension) ? "picture" : undefined;
+  if (asked === undefined) {
+    throw new UsageError(`-o: expected a folder such as ${path}/, or a file that ends in .npy or .png, got ${path}`);
+  }
+  if ((as === "picture") !== (asked === "picture") && as !== undefined) {
+    throw new UsageError(`--as: expected ${asked}, as ${path} is one, got ${as}`);
+  }
+  return { path, folder: false, as: asked };
+}
+
+/** Checks, before any run, that all results have a place of their own. */
+export async function checkTarget(
+  { path, folder, as }: Target,
+  { graph: { outputs } }: Model,
+  jobs: readonly Job[],
+  options: { inputs: readonly string[]; force?: boolean },
+): Promise<void> {
+  const count = jobs.length * outputs.length;
+  if (!folder && count > 1) {
+    const expected = `a folder for ${count} results${path === "-" ? "" : `, such as ${path}/`}`;
+    throw new UsageError(`-o: expected ${expected}, got ${path}`);
+  }
+  if (!folder) return checkOutputs([path], options);
+  const stems = jobs.flatMap((job) => outputs.map(({ name }) => join(path, stemOf(job.name, name))));
+  // What a result is shows only when it is there.
+  const endings = as === undefined ? [".npy", ".png"] : [as === "picture" ? ".png" : ".npy"];
+  for (const ending of endings) await checkOutputs(stems.map((stem) => stem + ending), options); // biome-ignore format: a line
+}
+
+/** Writes a result, and notes where. */
+export async function writeResult(
+  { path, folder }: Target,
+  job: string,
+  answer: Answer,
+  tensor: Tensor,
+  signal: AbortSignal,
+): Promise<void> {
+  const ending = answer.as === "picture" ? ".png" : ".npy";
+  answer.file = folder ? join(path, stemOf(job, answer.name) + ending) : path;
+  await writeOutput(answer.file, await bytesOf(answer, tensor), signal);
+}
+
+async function bytesOf({ as, file }: Answer, tensor: Tensor): Promise<Uint8Array> {
+  const layout = as === "picture" ? pictureLayout(tensor) : undefined;
+  if (!layout) return writeNpy(tensor);
+  const { encodePicture, formatOf } = await import("../node/pictures.ts");
+  return encodePicture(pictureOf(tensor, layout), file === "-" ? "png" : formatOf(file!));
+}
+
+/** The name of a result of a file (or of arrays by name), without an ending: nothing in a model's names may lead elsewhere. */
+function stemOf(input: string, output: string): string {
+  const safe = output.replace(/[^\w.-]+/g, "_").replace(/^\.+/, "_");
+  return [...(input && input !== "-" ? [basename(input)] : []), safe].join(".");
+}
