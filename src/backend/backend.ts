@@ -76,6 +76,8 @@ export type Bindings = readonly (readonly [id: string, binding: Binding])[];
 
 /** A plan that is ready to run: kernels compiled, memory reserved, weights packed. */
 export interface Program {
+  /** Milliseconds that making it took, by phase: "layout", "code", "weights", "check". */
+  readonly phases: Readonly<Record<string, number>>;
   /** Bytes of the backend's memory that it holds. */
   readonly bytes: number;
   /** One run at a time on a backend. */

@@ -8,6 +8,8 @@ export interface Profile {
   runs: number;
   /** Median of a whole run. */
   milliseconds: number;
+  /** What came before the first run, in milliseconds by phase. */
+  phases: Readonly<Record<string, number>>;
   /** In the order in which they run; times are medians. */
   works: (Work & { milliseconds: number })[];
 }
@@ -33,12 +35,14 @@ export async function profileModel(
     whole.push(performance.now() - start);
   }
   const timed = works.map((work, i) => ({ ...work, milliseconds: median(times[i]!) }));
-  return { runs: whole.length, milliseconds: median(whole), works: timed };
+  const info = await model.info();
+  const phases = { ...info.milliseconds, ...info.programs.at(-1)?.milliseconds };
+  return { runs: whole.length, milliseconds: median(whole), phases, works: timed };
 }
 
 const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
 
-export function profileText({ runs, milliseconds: whole, works }: Profile): string {
+export function profileText({ runs, milliseconds: whole, phases, works }: Profile): string {
   const sum = works.reduce((total, work) => total + work.milliseconds, 0);
   const largest = works.reduce((most, work) => Math.max(most, work.milliseconds), 0);
   const rows = works.map(({ op, name, shape, place, milliseconds: spent }) => [
@@ -52,6 +56,9 @@ export function profileText({ runs, milliseconds: whole, works }: Profile): stri
   ]);
   return [
     styled("bold", `${milliseconds(whole)} a run on one thread, the median of ${runs}`),
+    `before the first run: ${Object.entries(phases)
+      .map(([phase, time]) => `${phase} ${milliseconds(time)}`)
+      .join(", ")}`,
     table(["what", "of", "result", "on", "ms", "share", " "], rows, ["ms", "share"]),
   ].join("\n");
 }

@@ -311,7 +311,7 @@ export class Engine {
     return this.enqueue(undefined, async () => {
       const program = await this.compile(plan, weights);
       return {
-        bytes: program.bytes,
+        ...{ bytes: program.bytes, phases: program.phases },
         run: (inputs: Bindings, outputs: Bindings, options: RunOptions = {}) =>
           this.enqueue(options.signal, (signal) => program.run(inputs, outputs, { ...options, signal })),
         dispose: () => void this.queue.then(() => program.dispose()),

@@ -3,23 +3,31 @@
 import type { DataFormat, Program, TensorBinding } from "../backend/backend.ts";
 import type { CallHooks } from "../engine/calls.ts";
 import type { Engine } from "../engine/engine.ts";
-import type { Tensor } from "../tensor.ts";
+import { checkOptions, describe, InvalidArgumentError } from "../errors.ts";
+import type { Tensor, TypedArray } from "../tensor.ts";
 import { compile, type MachinePart, type Part } from "./compile.ts";
 import { compute, outputsOf } from "./evaluate.ts";
 import { infer } from "./infer.ts";
 import { optimize } from "./passes/index.ts";
 import type { Graph, Operators, Spec, Value } from "./types.ts";
-import { newValue, toValue } from "./values.ts";
+import { elementsOf, newValue, sizeOf, toValue } from "./values.ts";
 import { type Work, worksOf } from "./works.ts";
 
 /** What `model.run` takes. */
+/** Where outputs go, by name: arrays of their type and exact length, or tensors that hold such arrays. */
+export type Outs = Readonly<Record<string, TypedArray | Tensor>>;
+
 export interface RunOptions extends CallHooks {
+  /** Takes the outputs; those that are not named come in fresh arrays. No input may be among them. */
+  out?: Outs;
   /** Called with the time that each piece of work of `explainModel` took, in their order; such a run is on one thread. */
   onWork?: (milliseconds: number, index: number) => void;
 }
 
 export class GraphProgram {
   readonly parts: readonly Part[];
+  /** Milliseconds that making it took, by phase. */
+  readonly phases: Readonly<Record<string, number>>;
   private readonly graph: Graph;
   private readonly specs: ReadonlyMap<string, Spec>;
   private readonly operators: Operators;
@@ -28,6 +36,8 @@ export class GraphProgram {
   private readonly kept = new Map<string, Value>();
   private readonly constants: ReadonlyMap<string, Value>;
   private readonly outputs: ReadonlySet<string>;
+  /** The caller's arrays for the outputs of the run that goes on. */
+  private given: ReadonlyMap<string, Value> = new Map();
   /** One run at a time: kept results are everyone's. */
   private queue: Promise<unknown> = Promise.resolve();
 
@@ -37,7 +47,9 @@ export class GraphProgram {
     operators: Operators,
     parts: readonly Part[],
     networks: ReadonlyMap<MachinePart, Program>,
+    phases: Readonly<Record<string, number>>,
   ) {
+    this.phases = phases;
     this.graph = graph;
     this.specs = specs;
     this.operators = operators;
@@ -54,14 +66,19 @@ export class GraphProgram {
     inputs: ReadonlyMap<string, Spec>,
     engine: Engine,
   ): Promise<GraphProgram> {
+    const start = performance.now();
     const optimised = optimize(graph, operators, inputs);
     const specs = infer(optimised, operators, inputs);
+    const passed = performance.now();
     const parts = compile(optimised, specs, engine);
+    const phases: Record<string, number> = { passes: passed - start, planning: performance.now() - passed };
     const networks = new Map<MachinePart, Program>();
     try {
       for (const part of parts) {
         if (part.kind !== "machine") continue;
-        networks.set(part, await engine.prepareNetwork(part.plan, part.weights));
+        const network = await engine.prepareNetwork(part.plan, part.weights);
+        for (const [phase, time] of Object.entries(network.phases)) phases[phase] = (phases[phase] ?? 0) + time;
+        networks.set(part, network);
         // They are packed now, and would only be held twice.
         part.weights.clear();
       }
@@ -69,7 +86,12 @@ export class GraphProgram {
       for (const network of networks.values()) network.dispose();
       throw error;
     }
-    return new GraphProgram(optimised, specs, operators, parts, networks);
+    return new GraphProgram(optimised, specs, operators, parts, networks, phases);
+  }
+
+  /** Shapes of the inputs that it is for, by name. */
+  get shapes(): Record<string, readonly number[]> {
+    return Object.fromEntries(this.graph.inputs.map(({ name }) => [name, this.specs.get(name)!.shape]));
   }
 
   /** What a run does, piece by piece, of each part. */
@@ -91,7 +113,7 @@ export class GraphProgram {
     for (const network of this.networks.values()) network.dispose();
   }
 
-  /** Runs on checked inputs by name; the outputs are fresh arrays. */
+  /** Runs on checked inputs by name; outputs are fresh arrays, or those that are given for them. */
   run(inputs: ReadonlyMap<string, Value>, options: RunOptions = {}): Promise<Record<string, Tensor>> {
     const run = this.queue.then(() => this.execute(inputs, options));
     this.queue = run.catch(() => {});
@@ -101,6 +123,7 @@ export class GraphProgram {
   private async execute(inputs: ReadonlyMap<string, Value>, options: RunOptions): Promise<Record<string, Tensor>> {
     const values = new Map<string, Value>([...this.constants, ...inputs]);
     const { onProgress, onWork } = options;
+    this.given = checkOuts(options.out, this.graph.outputs, this.specs, inputs);
     const watch = onWork && stopwatch(onWork);
     const total = this.parts.reduce((sum, part) => sum + timeOf(part), 0);
     let before = 0;
@@ -118,7 +141,10 @@ export class GraphProgram {
         const value = values.get(name)!;
         const fresh = !taken.has(value.data);
         taken.add(value.data);
-        return [name, fresh ? value : { ...value, data: value.data.slice() }];
+        const given = this.given.get(name);
+        if (!given) return [name, fresh ? value : { ...value, data: value.data.slice() }];
+        if (given.data !== value.data) elementsOf(given).set(elementsOf(value));
+        return [name, { ...value, data: given.data }];
       }),
     );
   }
@@ -154,7 +180,7 @@ export class GraphProgram {
 
   /** Zeros for a result: fresh for the network's outputs, for others those of the last run again. */
   private room(name: string, { dtype, shape }: Spec): Value {
-    const known = this.kept.get(name);
+    const known = this.given.get(name) ?? this.kept.get(name);
     if (known) {
       known.data.fill(0 as never);
       return known;
@@ -163,6 +189,39 @@ export class GraphProgram {
     if (name !== "" && !this.outputs.has(name)) this.kept.set(name, made);
     return made;
   }
+}
+
+/** The arrays for outputs, of the types and lengths that these have. */
+function checkOuts(
+  outs: Outs | undefined,
+  outputs: Graph["outputs"],
+  specs: ReadonlyMap<string, Spec>,
+  inputs: ReadonlyMap<string, Value>,
+): Map<string, Value> {
+  const names = outputs.map(({ name }) => name);
+  const given = checkOptions<Record<string, TypedArray | Tensor>>("out", outs, names);
+  return new Map(
+    Object.entries(given).map(([name, out]) => {
+      const { dtype, shape } = specs.get(name)!;
+      const data = ArrayBuffer.isView(out) ? out : out?.data;
+      const like = newValue(dtype, []);
+      const length = sizeOf(shape);
+      const parameter = `out[${describe(name)}]`;
+      if (data?.constructor !== like.data.constructor || data.length !== length) {
+        const expected = `a ${like.data.constructor.name} of ${length} elements`;
+        throw new InvalidArgumentError({ parameter, expected, received: describe(data) });
+      }
+      for (const input of inputs.values()) {
+        if (input.data.buffer !== data.buffer) continue;
+        throw new InvalidArgumentError({
+          parameter,
+          expected: "memory apart from the inputs'",
+          received: "an overlap",
+        });
+      }
+      return [name, { dtype, shape, data }];
+    }),
+  );
 }
 
 /** Predicted nanoseconds; of what is done on the host little is known. */

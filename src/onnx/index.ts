@@ -11,7 +11,7 @@ export {
 } from "../errors.ts";
 export type { WeightEstimate } from "../factor/weights.ts";
 export type { Layer } from "../graph/layers.ts";
-export type { RunOptions } from "../graph/program.ts";
+export type { Outs, RunOptions } from "../graph/program.ts";
 export type { Attribute, Dimension, Graph, GraphNode, ValueInfo } from "../graph/types.ts";
 export type { Work } from "../graph/works.ts";
 export {
@@ -27,4 +27,4 @@ export {
 export { type ExplainModelOptions, explainModel, type ModelPlan } from "./explain.ts";
 export { type ImageTensorOptions, imageToTensor } from "./image.ts";
 export { type Inspection, type InspectOptions, inspectModel } from "./inspect.ts";
-export { type ExternalData, type LoadOptions, loadModel, type Model, saveModel } from "./model.ts";
+export { type ExternalData, type LoadOptions, loadModel, type Model, type ModelInfo, saveModel } from "./model.ts";

@@ -31,6 +31,31 @@ export interface LoadOptions {
   engine?: Engine;
 }
 
+/** What a model says of itself. */
+export interface ModelInfo {
+  /** Milliseconds that reading the file took. */
+  milliseconds: {
+    /** From bytes to a network. */
+    read: number;
+  };
+  /** One for each shape of the inputs that was run lately. */
+  programs: {
+    /** Shapes of the inputs by name. */
+    shapes: Readonly<Record<string, readonly number[]>>;
+    /** What making it took, by phase: passes, planning, layout, code, weights, check. */
+    milliseconds: Readonly<Record<string, number>>;
+    /** Of the engine's memory. */
+    bytes: number;
+    /** Nodes that the host computes, since the backend has no kernel for them. */
+    host: {
+      /** The node's own name. */
+      name: string;
+      /** ONNX's name of the operator. */
+      op: string;
+    }[];
+  }[];
+}
+
 /** Programs for so many different shapes of inputs are kept. */
 const mostPrograms = 4;
 
@@ -63,6 +88,7 @@ export class Model {
    * @internal
    */
   readonly externalFiles: ExternalFiles;
+  private readonly readTime: number;
   private ownEngine: Promise<Engine> | undefined;
   /** Some operator has to know the elements of an input before the network runs: lists of sizes, axes or scales. */
   private takesSizes = false;
@@ -79,7 +105,9 @@ export class Model {
     operators: Operators,
     engine?: Engine,
     externalFiles: ExternalFiles = new Map(),
+    readTime = 0,
   ) {
+    this.readTime = readTime;
     this.proto = proto;
     this.graph = graph;
     this.operators = operators;
@@ -95,14 +123,28 @@ export class Model {
    * for operators that are missing. Both before anything is computed.
    */
   async run(inputs: Readonly<Record<string, Tensor>>, options?: RunOptions): Promise<Record<string, Tensor>> {
-    const known = ["signal", "onProgress", "onWork"] as const;
-    const { signal, onProgress, onWork } = checkOptions<RunOptions>("options", options, known);
+    const known = ["signal", "onProgress", "onWork", "out"] as const;
+    const { signal, onProgress, onWork, out } = checkOptions<RunOptions>("options", options, known);
     checkRunOptions({ signal, onProgress });
     if (onWork !== undefined) checkFunction("onWork", onWork);
     const values = checkInputs(this.graph, inputs);
-    const run = this.programFor(values).then((program) => program.run(values, { signal, onProgress, onWork }));
+    const run = this.programFor(values).then((program) => program.run(values, { signal, onProgress, onWork, out }));
     this.running.add(run);
     return run.finally(() => this.running.delete(run));
+  }
+
+  /** What loading took, and what was compiled for which shapes of inputs. */
+  async info(): Promise<ModelInfo> {
+    const made = await Promise.allSettled(this.programs.values());
+    const programs = made.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+    return {
+      milliseconds: { read: this.readTime },
+      programs: programs.map((program) => {
+        const host = program.parts.flatMap((part) => (part.kind === "host" ? part.nodes : []));
+        const { shapes, phases: milliseconds, bytes } = program;
+        return { shapes, milliseconds, bytes, host: host.map(({ name, op }) => ({ name, op })) };
+      }),
+    };
   }
 
   /**
@@ -184,6 +226,7 @@ export class Model {
 export async function loadModel(model: Uint8Array | ArrayBuffer | string, options: LoadOptions = {}): Promise<Model> {
   const known = ["externalData", "shapes", "engine"] as const;
   const { externalData, shapes = {}, engine } = checkOptions<LoadOptions>("options", options, known);
+  const start = performance.now();
   const bytes = typeof model === "string" ? await readFile(model) : model;
   const data = bytes instanceof ArrayBuffer ? new Uint8Array(bytes) : bytes;
   if (!(data instanceof Uint8Array) || data.length === 0) {
@@ -195,7 +238,8 @@ export async function loadModel(model: Uint8Array | ArrayBuffer | string, option
   const graph = importGraph(proto, files);
   const names = graph.inputs.map(({ name }) => name);
   checkOptions<Record<string, unknown>>("shapes", shapes, names);
-  return new Model(proto, withInputShapes(graph, shapes), await loadOperators(graph), engine, files);
+  const operators = await loadOperators(graph);
+  return new Model(proto, withInputShapes(graph, shapes), operators, engine, files, performance.now() - start);
 }
 
 interface Files {

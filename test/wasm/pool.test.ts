@@ -179,7 +179,8 @@ describe("calls on one engine", () => {
       for (let turn = 0; turn < turns; turn++) await Promise.resolve();
       engine.dispose();
       await expect(call, `after ${turns} turns`).rejects.toMatchObject({ code: "DISPOSED" });
-      expect(workers.length).toBe(before);
+      // A thread that had been started ends.
+      await Promise.all(workers.slice(before).map((worker) => worker.threadId > 0 && once(worker, "exit")));
     }
   });
 });
@@ -230,6 +231,35 @@ describe("a broken worker", () => {
     await expectRight(large, await engine.filter(large, filter));
   });
 
+  it("that ends at a random moment, 100 times, costs one call at most, and no memory", {
+    timeout: 120_000,
+  }, async () => {
+    const engine = await engineOf({ threads: 3 });
+    await engine.filter(large, filter);
+    const { bytes } = engine.info();
+    const next = random(11);
+    let broken = 0;
+    for (let round = 0; round < 100; round++) {
+      let ended = Infinity;
+      const kill = async (): Promise<void> => {
+        await workers.at(-1)!.terminate();
+        ended = performance.now();
+      };
+      const timer = setTimeout(kill, next() * 12);
+      const outcome = await engine.filter(middle, filter).catch((error: unknown) => error);
+      if (outcome instanceof Error) {
+        broken++;
+        expect(outcome).toMatchObject(failure);
+        expect(performance.now() - ended).toBeLessThan(50);
+      } else await expectRight(middle, outcome as Image);
+      clearTimeout(timer);
+      await expectRight(small, await engine.filter(small, filter));
+    }
+    await expectRight(large, await engine.filter(large, filter));
+    expect(engine.info().bytes).toBe(bytes);
+    expect(broken).toBeGreaterThan(0);
+  });
+
   it("that never starts is done without, and said to be", async () => {
     const made: NodeWorker[] = [];
     const createWorker = (): Worker =>
@@ -267,6 +297,31 @@ describe("an abort", () => {
       expect(share).toBeLessThan(0.9);
       await expectRight(middle, await engine.filter(middle, filter));
     }
+  });
+
+  it("at a random moment, 100 times, ends the call soon, and leaves the engine as it was", {
+    timeout: 120_000,
+  }, async () => {
+    const engine = await engineOf({ threads: 3 });
+    await engine.filter(large, filter);
+    const { bytes } = engine.info();
+    const next = random(12);
+    for (let round = 0; round < 100; round++) {
+      const controller = new AbortController();
+      let at = Infinity;
+      const timer = setTimeout(() => {
+        at = performance.now();
+        controller.abort("stop");
+      }, next() * 20);
+      const outcome = await engine
+        .filter(large, filter, { signal: controller.signal })
+        .catch((error: unknown) => error);
+      clearTimeout(timer);
+      if (outcome === "stop") expect(performance.now() - at).toBeLessThan(50);
+      else await expectRight(large, outcome as Image);
+      await expectRight(small, await engine.filter(small, filter));
+    }
+    expect(engine.info().bytes).toBe(bytes);
   });
 
   it("by another event gets its turn during a run", async () => {

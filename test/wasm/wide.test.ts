@@ -39,8 +39,13 @@ interface LayerCase {
 }
 
 /** The functions of a kernel, in their order: of the conv family, one for each width of its panels and the strip. */
-const functionsOf = (kernel: string): readonly string[] =>
-  kernel.startsWith("conv ") ? ["16 outputs", "8 outputs", "4 outputs", "strip"] : ["strip"];
+const functionsOf = (kernel: string): readonly string[] => [
+  ...(/^conv .* of ([\d+]+) /.exec(kernel)?.[1] ?? "")
+    .split("+")
+    .filter(Boolean)
+    .map((width) => `${width} outputs`),
+  "strip",
+];
 
 /** Runs cases in a process of its own. By the kernel that each made new, and its function: what V8 says of it. */
 function traceOf(cases: readonly (FilterCase | LayerCase)[]): Map<string, string> {
@@ -141,11 +146,11 @@ describe(`the compiler (${where})`, () => {
   const residual = { expand: [1, 1, 16, 32], depthwise: [3, 3, 32, 1], project: [1, 1, 32, 16] };
   const layerCases: LayerCase[] = [
     ...(["none", "relu", "relu6", "hardSwish", "silu", "sigmoid", { leakyRelu: 0.1 }] as const).flatMap(
-      (activation) => [convOf(32, { activation }), depthwiseOf(3, 3, { activation })],
+      (activation) => [convOf(40, { activation }), depthwiseOf(3, 3, { activation })],
     ),
     convOf(34, { groups: 2, dilations: 2, strides: 3, pads: [2, 2, 2, 0] }),
     ...[
-      convOf(32, { groups: 8, dilations: 2 }),
+      convOf(128, { groups: 8, dilations: 2 }),
       convOf(32, {}, "winograd"),
       convOf(32, { activation: "silu" }, "winograd"),
     ],
@@ -156,7 +161,11 @@ describe(`the compiler (${where})`, () => {
   const activation = /(?:none|relu|relu6|hardSwish|silu|sigmoid|\{"leakyRelu":0\.1\})/.source;
   const depthwise = (name: string): RegExp => new RegExp(`^depthwise f32 8/2x. ${name} none `);
   const layerKernels: [name: string, pattern: RegExp, count?: number][] = [
-    ["panels of 16 outputs, whatever comes after", new RegExp(`^conv f32 6 ${activation} relaxed .* 16 outputs$`), 7],
+    [
+      "panels of 16 outputs, whatever comes after",
+      new RegExp(`^conv f32 6 ${activation} relaxed .* of 16\\+8 .* 16 outputs$`),
+      7,
+    ],
     ["panels of 8 outputs, whatever comes after", new RegExp(`^conv f32 6 ${activation} relaxed .* 8 outputs$`), 7],
     ["panels whose inputs come one at a time", /^conv f32 . single none relaxed .* 16 outputs$/],
     ["panels that add", /^conv f32 6 none add relaxed .* 16 outputs$/],

@@ -60,6 +60,7 @@ function bytesFor(spec: BufferSpec, grain: number): number {
 
 class ReferenceProgram implements Program {
   readonly bytes: number;
+  readonly phases = {};
   private readonly backend: ReferenceBackend;
   private readonly plan: BackendPlan;
   private readonly specs: BufferSpec[];

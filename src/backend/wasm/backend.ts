@@ -39,6 +39,7 @@ export class WasmBackend implements Backend, ProgramHost {
   readonly driver: Driver;
   readonly pool: WorkerPool | undefined;
   readonly control: number;
+  stripRows: number | undefined;
   private readonly memory: WebAssembly.Memory;
   private readonly options: WasmOptions;
   private stage: Staging | undefined;

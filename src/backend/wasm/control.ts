@@ -50,11 +50,14 @@ export function memoryAccess(at: number, shared: boolean) {
     /** A worker's word among those of the mail. */
     mail: (thread: Local): Code =>
       atomic("i32.atomic.load", sum(i32(at + control.mail), op("i32.shl", get(thread), i32(2)))),
-    /** Sleeps until the signal is no longer what was seen. */
-    sleep: (seen: Local): Code => [
-      atomic("memory.atomic.wait32", i32(at + control.signal), [get(seen), i64(-1)]),
-      [0x1a], // drop
-    ],
+    /** late = whether the signal was still what was seen after so many nanoseconds of sleep. */
+    sleep: (seen: Local, nanoseconds: number, late: Local): Code => {
+      const wait = atomic("memory.atomic.wait32", i32(at + control.signal), [get(seen), i64(nanoseconds)]);
+      return set(late, op("i32.eq", wait, i32(2)));
+    },
+    /** A worker's byte among those of the parked. */
+    park: (thread: Local, parked: boolean): Code =>
+      atomic("i32.atomic.store8", sum(i32(at + control.parked), get(thread)), [i32(Number(parked))]),
     notify: (): Code => [atomic("memory.atomic.notify", i32(at + control.signal), [i32(-1)]), [0x1a]],
   };
 }

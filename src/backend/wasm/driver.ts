@@ -25,6 +25,9 @@ import { kernelArity } from "../../kernels/kernel.ts";
 import { limitOf, type Memory, memoryAccess, nextOf, runOf, stageOf, ticketOf } from "./control.ts";
 import { ended, header, operandWords, outcome, stageWords, stepBytes, stepWords, ticketBits } from "./script.ts";
 
+/** A worker that sleeps longer goes back to its event loop: so debuggers and collectors of garbage reach it. */
+const idleNanoseconds = 5e8;
+
 export interface DriverMode {
   /** Where the control block stands. */
   control: number;
@@ -46,7 +49,7 @@ export interface Driver {
   close(run: number): void;
   /** Runs one strip, whatever the ticket says. */
   strip(scratch: number, stage: number, index: number): void;
-  /** A worker's life: works on every run, sleeps in between, returns when its mail is not what it has read. */
+  /** A worker's life: works on every run, sleeps in between, returns when its mail is not what it has read, or when idle. */
   watch(thread: number, read: number): void;
 }
 
@@ -303,7 +306,7 @@ function emitWatch(module: ModuleBuilder, memory: Memory): void {
   module.define("watch", ["i32", "i32"], (f) => {
     const [thread, read] = f.params as [Local, Local];
     const ticket = f.local("i64");
-    const { seen, looks, old } = f.locals("i32", "seen", "looks", "old");
+    const { seen, looks, old, late } = f.locals("i32", "seen", "looks", "old", "late");
     const isMine = op(
       "i32.and",
       op("i32.ne", stageOf(ticket), i32(ended)),
@@ -330,8 +333,13 @@ function emitWatch(module: ModuleBuilder, memory: Memory): void {
           branchIf(0, op("i32.gt_s", get(looks), i32(0))),
         ),
         memory.add("sleepers", 1, old),
-        memory.sleep(seen),
+        memory.sleep(seen, idleNanoseconds, late),
         memory.add("sleepers", -1, old),
+        branchIf(0, op("i32.eqz", get(late))),
+        // Nothing for long: waits for a message, unless a run has begun meanwhile, whose caller may not have seen it parked.
+        memory.park(thread, true),
+        when(op("i32.eq", memory.load("signal"), get(seen)), leave),
+        memory.park(thread, false),
         branch(0),
       ),
     );

@@ -81,23 +81,24 @@ export function pitchOf({ width, channels, dtype }: BufferSpec, slack = 0): numb
   return bytes % (2 * alignment) === 0 ? bytes + alignment : bytes;
 }
 
-export function layoutOf(plan: Schedule, threads: number): Layout {
+/** `rows` of a strip, where tests say so. */
+export function layoutOf(plan: Schedule, threads: number, rows?: number): Layout {
   const specs = withMargins(plan);
   if (plan.stages.length > mostStages) throw new Error(`plan: more than ${mostStages} stages`);
   const overrun = overrunOf(plan.stages.flatMap(({ steps }) => steps));
   const cursor = new Cursor();
   cursor.take(header.bytes + plan.stages.length * 4);
-  const splits = plan.stages.map((stage) => splitOf(stage, threads, overrunOf(stage.steps).rows));
+  const splits = plan.stages.map((stage) => splitOf(stage, threads, overrunOf(stage.steps).rows, rows));
   const stages = plan.stages.map((stage, index): StageLayout => {
     const { grid, steps } = stage;
     const split = splits[index]!;
     const offset = cursor.take(stageWords.bytes + steps.length * stepBytes);
     const strips = grid.images * Math.ceil(grid.extent / split.grain) * split.parts;
-    const rows = stepRows(stage, specs);
+    const made = stepRows(stage, specs);
     const flags = index === plan.stages.length - 1 || index === 0 ? cursor.take(strips) : 0;
     const laid = steps.map((step, i): StepLayout => {
       const params = paramsOf(step, specs, split.parts, cursor);
-      return { step, rows: rows[i]!, params, scratch: 0, held: 0 };
+      return { step, rows: made[i]!, params, scratch: 0, held: 0 };
     });
     return { ...split, stage, offset, strips, steps: laid, flags };
   });

@@ -54,6 +54,15 @@ export class WorkerPool {
     for (const { thread } of this.threads) thread.hold(true);
   }
 
+  /** Calls workers that have gone back to their event loops. To be called when a run has begun. */
+  call(): void {
+    const bytes = new Uint8Array(this.memory.buffer);
+    for (const { thread, number } of this.threads) {
+      const isParked = Atomics.compareExchange(bytes, this.control + control.parked + number, 1, 0) === 1;
+      if (isParked) this.post(thread, number, { kind: "wake" });
+    }
+  }
+
   /** Lets the process end while nothing runs. */
   rest(): void {
     for (const { thread } of this.threads) thread.hold(false);

@@ -29,6 +29,8 @@ export interface ProgramHost {
   readonly pool: WorkerPool | undefined;
   /** The address of the control block. */
   readonly control: number;
+  /** Rows of a strip in place of what is best, for tests: results must not depend on it. */
+  readonly stripRows?: number;
   threadsFor(nanoseconds: number): number;
   /** Puts a kernel that calls `use` into the table of functions, for a while: its index. */
   probe(use: Entry): number;
@@ -37,6 +39,7 @@ export interface ProgramHost {
 export class WasmProgram implements Program {
   readonly layout: Layout;
   readonly base: number;
+  readonly phases: Record<string, number> = {};
   private readonly host: ProgramHost;
   private readonly block: Block;
   private readonly bound = new Map<string, Bound>();
@@ -50,18 +53,24 @@ export class WasmProgram implements Program {
   }
 
   static compile(host: ProgramHost, plan: BackendPlan, weights: Weights): WasmProgram {
-    const layout = layoutOf(plan, host.threadsFor(plan.cost.time));
+    const watch = stopwatch();
+    const layout = layoutOf(plan, host.threadsFor(plan.cost.time), host.stripRows);
     const block = host.allocator.allocate(layout.bytes);
+    const laidOut = watch();
     try {
       const uses = layout.stages.map(({ steps }) =>
         steps.map(({ step }) => ({ spec: step.kernel, buffers: buffersOf(step, layout.specs) })),
       );
       const all = host.kernels.load(uses.flat());
+      const code = watch();
       const kernels = uses.map((stage) => all.splice(0, stage.length));
       const program = new WasmProgram(host, layout, block);
       program.write(kernels);
+      const layoutTime = laidOut + watch();
       program.pack(weights);
+      Object.assign(program.phases, { layout: layoutTime, code, weights: watch() });
       if (kernels.flat().some(({ twin }) => twin)) program.verify(kernels);
+      program.phases.check = watch();
       return program;
     } catch (error) {
       host.allocator.release(block);
@@ -93,6 +102,7 @@ export class WasmProgram implements Program {
     this.openStages(stream);
     const run = driver.begin(base, threads, stream.gates[0]!.limit);
     try {
+      if (threads > 1) pool!.call();
       await this.drive(run, stream, threads, options);
       for (const mover of ends.late) mover.move(0, mover.rows);
       for (const finish of ends.after) finish();
@@ -113,6 +123,7 @@ export class WasmProgram implements Program {
     if (threads > 1) pool!.wake();
     const run = driver.begin(this.base, threads, stages[0]!.strips);
     try {
+      if (threads > 1) pool!.call();
       for (;;) {
         const seen = Atomics.load(views.words, (at + control.signal) / 4);
         const state = driver.run(0, run, 0x7fffffff);
@@ -305,6 +316,16 @@ export class WasmProgram implements Program {
       }
     }
   }
+}
+
+/** Tells the milliseconds since it was last asked, or made. */
+export function stopwatch(): () => number {
+  let last = performance.now();
+  return () => {
+    const [before, now] = [last, performance.now()];
+    last = now;
+    return now - before;
+  };
 }
 
 /** Where the pixels of each row stand, and how many elements they are: of a ring with its margins. */

@@ -48,10 +48,11 @@ export const control = {
   threads: 28,
   /** How often a thread looks before it sleeps. */
   looks: 32,
-  /** Messages posted to each worker; then a byte of each, set when it has started. */
+  /** Messages posted to each worker; then two bytes of each, set when it has started, and while it waits for a message. */
   mail: 64,
   started: 64 + 4 * 64,
-  bytes: 64 + 4 * 64 + 64,
+  parked: 64 + 4 * 64 + 64,
+  bytes: 64 + 4 * 64 + 2 * 64,
 } as const;
 
 /** Fields of the ticket: their lowest bit and their width. */

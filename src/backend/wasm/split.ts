@@ -16,13 +16,17 @@ const stripCost = 0.01;
 /** Strips for each thread that even out what threads lose to others. */
 const stripsPerThread = 2;
 
-/** Strips that keep all threads busy to the end. `together`: rows that kernels make at once, and which no strip may cut. */
-export function splitOf({ grid, steps }: Stage, threads: number, together: number): Split {
+/**
+ * Strips that keep all threads busy to the end. `together`: rows that kernels make at once, and which no strip may cut; `rows`
+ * of a strip, where tests say so.
+ */
+export function splitOf({ grid, steps }: Stage, threads: number, together: number, rows?: number): Split {
   const { images, extent } = grid;
   const unit = Math.max(1, together);
   const round = (rows: number): number => Math.min(Math.ceil(extent / unit), Math.ceil(rows / unit)) * unit;
   const least = Math.ceil((images * extent) / mostStrips);
   const most = round(Math.max(least, grid.grain));
+  if (rows !== undefined) return { grain: round(rows), parts: 1 };
   if (threads === 1) return { grain: most, parts: 1 };
   const [only, ...others] = steps;
   const units = others.length === 0 ? (kernelOf(only!.kernel).units?.(only!.kernel) ?? 1) : 1;

@@ -1,10 +1,11 @@
 // @ts-check
 // A worker thread: it instantiates the modules that it is sent, and otherwise lives in the driver's `watch`, which returns
-// when there is mail. Plain JavaScript without imports, so that the same file serves sources, builds and bundlers.
+// when there is mail, or nothing to do for long. Plain JavaScript without imports, so that the same file serves sources, builds and bundlers.
 
 /**
  * @typedef {{ kind: "start", memory: WebAssembly.Memory, driver: WebAssembly.Module, thread: number, started: number }} Start
  * @typedef {{ kind: "kernels", module: WebAssembly.Module, entries: [name: string, index: number][] }} Kernels
+ * @typedef {{ kind: "wake" }} Wake
  */
 
 /** @type {WebAssembly.Memory} */
@@ -16,7 +17,7 @@ let watch;
 let thread = 0;
 let read = 0;
 
-/** @param {Start | Kernels} message */
+/** @param {Start | Kernels | Wake} message */
 function receive(message) {
   if (message.kind === "start") {
     ({ memory, thread } = message);
@@ -24,7 +25,7 @@ function receive(message) {
     const { exports } = new WebAssembly.Instance(message.driver, { env: { memory, table, due: () => 0 } });
     watch = /** @type {any} */ (exports.watch);
     Atomics.store(new Uint8Array(memory.buffer), message.started, 1);
-  } else {
+  } else if (message.kind === "kernels") {
     const { exports } = new WebAssembly.Instance(message.module, { env: { memory } });
     for (const [name, index] of message.entries) {
       if (index >= table.length) table.grow(index + 1 - table.length);
@@ -37,4 +38,4 @@ function receive(message) {
 
 const node = /** @type {any} */ (globalThis).process?.getBuiltinModule?.("node:worker_threads");
 if (node?.parentPort) node.parentPort.on("message", receive);
-else globalThis.onmessage = (/** @type {MessageEvent<Start | Kernels>} */ event) => receive(event.data);
+else globalThis.onmessage = (/** @type {MessageEvent<Start | Kernels | Wake>} */ event) => receive(event.data);

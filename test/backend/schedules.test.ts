@@ -1,0 +1,170 @@
+// Results do not depend on the schedule: equal bits on one thread and on many, whatever rows a strip has.
+import fc from "fast-check";
+import { afterAll, expect, it } from "vitest";
+import type { Bindings, SourceBinding } from "../../src/backend/backend.ts";
+import { WasmBackend } from "../../src/backend/wasm/backend.ts";
+import { findStructure, weightsOf } from "../../src/engine/layers.ts";
+import { createEngine, type LayerKind, type Plan } from "../../src/index.ts";
+import { solvers, workOf } from "../../src/kernels/table.ts";
+import { candidates } from "../../src/plan/planner.ts";
+import { builtInProfile } from "../../src/plan/profile.ts";
+import type { FilterProblem, LayerProblem } from "../../src/plan/types.ts";
+import { newArray } from "../../src/tensor.ts";
+import { random } from "../oracle.ts";
+
+const backends = [1, 2, 3, 4].map(
+  (threads) =>
+    new WasmBackend({
+      ...{ threads, always: true, maxMemory: 2 ** 28, mode: { relaxed: true, wide: false } },
+      memories: threads !== 3,
+    }),
+);
+const engine = await createEngine({ backend: "wasm", threads: 1 });
+afterAll(() => {
+  for (const backend of backends) backend.dispose();
+  engine.dispose();
+});
+
+const planner = { solvers, workOf, profile: builtInProfile };
+
+/** A plan's run on every backend at some heights of strips, as bytes. */
+async function resultsOf(
+  plan: Plan,
+  weights: Parameters<WasmBackend["compile"]>[1],
+  inputs: Bindings,
+  output: (data: ReturnType<typeof newArray>) => Bindings,
+  heights: readonly (number | undefined)[],
+): Promise<string[]> {
+  const results: string[] = [];
+  for (const backend of backends) {
+    for (const rows of heights) {
+      backend.stripRows = rows;
+      const program = await backend.compile(plan, weights);
+      const { y } = plan.problem;
+      const data = newArray(
+        y.dtype,
+        y.shape.reduce((a, b) => a * b, 1),
+      );
+      await program.run(inputs, output(data));
+      program.dispose();
+      results.push(Buffer.from(data.buffer).toString("base64"));
+    }
+  }
+  return results;
+}
+
+const side = (max: number) => fc.integer({ min: 1, max });
+const heightsUpTo = (extent: number) => [undefined, ...Array.from({ length: extent }, (_, i) => i + 1)];
+
+const filters = fc.record({
+  ...{ width: side(40), height: side(30), channels: side(4), seed: fc.nat(1e6) },
+  filter: fc.constantFrom(
+    "gaussian:1",
+    "gaussian:2",
+    "sobel-x",
+    "box:5",
+    "box:9x3",
+    "unsharp",
+    "laplacian",
+    "motion:9,30",
+  ),
+  dtype: fc.constantFrom("u8" as const, "u16" as const, "f32" as const),
+  border: fc.constantFrom("reflect" as const, "constant" as const, "wrap" as const),
+});
+
+it("of 120 random filters, by every plan", { timeout: 300_000 }, async () => {
+  let plans = 0;
+  await fc.assert(
+    fc.asyncProperty(filters, async ({ width, height, channels, seed, filter, dtype, border }) => {
+      const next = random(seed);
+      const problem: FilterProblem = engine.filterProblem({ width, height, channels, dtype }, filter, { border });
+      const data = newArray(dtype, width * height * channels).map(() => next() * (dtype === "f32" ? 1 : 256));
+      const source: SourceBinding = {
+        ...{ kind: "source", width, height, channels, dtype, border, borderValue: 0, alpha: "none" },
+        data: data as Uint8Array,
+      };
+      for (const candidate of candidates(problem, planner).found) {
+        const plan = { ...candidate, problem } as Plan;
+        const output = (data: ReturnType<typeof newArray>): Bindings => [
+          [
+            "y",
+            {
+              kind: "target",
+              data: data as Uint8Array,
+              dtype: problem.y.dtype,
+              gain: 1,
+              offset: 0,
+              alpha: "none",
+              source,
+            },
+          ],
+        ];
+        const all = await resultsOf(plan, new Map(), [["x", source]], output, [undefined, 1, 4, 8, 16]);
+        expect(new Set(all).size, `${filter}, ${candidate.solver}`).toBe(1);
+        plans++;
+      }
+    }),
+    { numRuns: 120 },
+  );
+  expect(plans).toBeGreaterThan(200);
+});
+
+const kinds: LayerKind[] = ["conv2d", "depthwiseConv2d", "pointwiseConv2d", "separableConv2d", "invertedResidual"];
+const layers = fc.record({
+  kind: fc.constantFrom(...kinds),
+  ...{ images: side(2), height: side(11), width: side(13), inputs: side(40), outputs: side(70), multiplier: side(2) },
+  ...{ size: fc.constantFrom(1, 3, 5), strides: side(2), middle: side(40), seed: fc.nat(1e6) },
+});
+
+it("of 120 random layers, by every plan, at every height of strips", { timeout: 300_000 }, async () => {
+  let plans = 0;
+  await fc.assert(
+    fc.asyncProperty(
+      layers,
+      async ({ kind, images, height, width, inputs, outputs, multiplier, size, strides, middle, seed }) => {
+        const next = random(seed);
+        const tensor = (...shape: number[]) => ({
+          shape,
+          data: Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => next() * 2 - 1),
+        });
+        const all = {
+          conv2d: { weight: tensor(size, size, inputs, outputs) },
+          depthwiseConv2d: { weight: tensor(size, size, inputs, multiplier) },
+          pointwiseConv2d: { weight: tensor(1, 1, inputs, outputs) },
+          separableConv2d: {
+            depthwise: tensor(size, size, inputs, multiplier),
+            pointwise: tensor(1, 1, inputs * multiplier, outputs),
+          },
+          invertedResidual: {
+            expand: tensor(1, 1, inputs, middle),
+            depthwise: tensor(size, size, middle, 1),
+            project: tensor(1, 1, middle, outputs),
+          },
+        }[kind];
+        const x = tensor(images, height, width, inputs);
+        const shapes = Object.fromEntries(Object.entries(all).map(([name, { shape }]) => [name, shape]));
+        const given: LayerProblem = engine.layerProblem(kind, { x: x.shape, ...shapes }, { pads: "same", strides });
+        const weights = weightsOf(given, all);
+        const problem = findStructure(given, weights);
+        const bind = (shape: readonly number[], data: Float32Array) => {
+          const [images, height, width, channels] = shape as [number, number, number, number];
+          const members = problem.kind === "depthwise" && data !== x.data ? problem.depthMultiplier : 1;
+          return { kind: "tensor" as const, data, format: "NHWC" as const, images, height, width, channels, members };
+        };
+        for (const candidate of candidates(problem, planner).found) {
+          const plan = { ...candidate, problem } as Plan;
+          const output = (data: ReturnType<typeof newArray>): Bindings => [
+            ["y", bind(problem.y.shape, data as Float32Array)],
+          ];
+          const extent = Math.max(...candidate.stages.map(({ grid }) => grid.extent));
+          const input: Bindings = [["x", bind(problem.x.shape, x.data)]];
+          const found = await resultsOf(plan, weights, input, output, heightsUpTo(extent));
+          expect(new Set(found).size, candidate.solver).toBe(1);
+          plans++;
+        }
+      },
+    ),
+    { numRuns: 120 },
+  );
+  expect(plans).toBeGreaterThan(150);
+});
