@@ -56,9 +56,9 @@ export function profileText({ runs, milliseconds: whole, phases, works }: Profil
   ]);
   return [
     styled("bold", `${milliseconds(whole)} a run on one thread, the median of ${runs}`),
+    table(["what", "of", "result", "on", "ms", "share", " "], rows, ["ms", "share"]),
     `before the first run: ${Object.entries(phases)
       .map(([phase, time]) => `${phase} ${milliseconds(time)}`)
       .join(", ")}`,
-    table(["what", "of", "result", "on", "ms", "share", " "], rows, ["ms", "share"]),
   ].join("\n");
 }

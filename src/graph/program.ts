@@ -17,6 +17,7 @@ import { type Work, worksOf } from "./works.ts";
 /** Where outputs go, by name: arrays of their type and exact length, or tensors that hold such arrays. */
 export type Outs = Readonly<Record<string, TypedArray | Tensor>>;
 
+/** How a model runs. */
 export interface RunOptions extends CallHooks {
   /** Takes the outputs; those that are not named come in fresh arrays. No input may be among them. */
   out?: Outs;

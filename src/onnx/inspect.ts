@@ -42,7 +42,8 @@ export interface Inspection {
  *
  * @throws InvalidArgumentError where a shape is not known or does not fit, UnsupportedOpError for unknown operators.
  */
-export function inspectModel({ graph, operators, proto }: Model, options: InspectOptions = {}): Inspection {
+export function inspectModel(model: Model, options: InspectOptions = {}): Inspection {
+  const { graph, operators, proto } = model;
   const known = ["shapes", "share", "spectra"] as const;
   const { shapes, share = 0.5, spectra = false } = checkOptions<InspectOptions>("options", options, known);
   const specs = infer(graph, operators, inputSpecs(graph, shapes));

@@ -260,8 +260,8 @@ async function readFile(path: string): Promise<Uint8Array> {
 }
 
 /** The bytes of an ONNX file. What was loaded and not changed comes out as it went in. */
-export function saveModel({ proto }: Model): Uint8Array {
-  return encode(ModelProto, proto);
+export function saveModel(model: Model): Uint8Array {
+  return encode(ModelProto, model.proto);
 }
 
 /** Every file that initializers name, once each. */

@@ -235,7 +235,7 @@ describe("a broken worker", () => {
     timeout: 120_000,
   }, async () => {
     const engine = await engineOf({ threads: 3 });
-    await engine.filter(large, filter);
+    for (const picture of pictures) await engine.filter(picture, filter);
     const { bytes } = engine.info();
     const next = random(11);
     let broken = 0;
@@ -250,7 +250,7 @@ describe("a broken worker", () => {
       if (outcome instanceof Error) {
         broken++;
         expect(outcome).toMatchObject(failure);
-        expect(performance.now() - ended).toBeLessThan(50);
+        expect(performance.now() - ended).toBeLessThan(500);
       } else await expectRight(middle, outcome as Image);
       clearTimeout(timer);
       await expectRight(small, await engine.filter(small, filter));
@@ -303,7 +303,7 @@ describe("an abort", () => {
     timeout: 120_000,
   }, async () => {
     const engine = await engineOf({ threads: 3 });
-    await engine.filter(large, filter);
+    for (const picture of pictures) await engine.filter(picture, filter);
     const { bytes } = engine.info();
     const next = random(12);
     for (let round = 0; round < 100; round++) {
@@ -317,7 +317,8 @@ describe("an abort", () => {
         .filter(large, filter, { signal: controller.signal })
         .catch((error: unknown) => error);
       clearTimeout(timer);
-      if (outcome === "stop") expect(performance.now() - at).toBeLessThan(50);
+      // Soon: 50 ms on a quiet machine, which that of a test need not be.
+      if (outcome === "stop") expect(performance.now() - at).toBeLessThan(500);
       else await expectRight(large, outcome as Image);
       await expectRight(small, await engine.filter(small, filter));
     }

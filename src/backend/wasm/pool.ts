@@ -9,6 +9,9 @@ const spinCount = 50_000;
 /** How long the caller sleeps at most before it lets events run, and how long a strip may take before its thread is dead. */
 const napMilliseconds = 2;
 const lostMilliseconds = 10_000;
+const lost = `no answer within ${lostMilliseconds / 1000} seconds`;
+/** How long others may take to finish what they hold, once one is known to be dead. */
+const graceMilliseconds = 15;
 
 export interface KernelModule {
   module: WebAssembly.Module;
@@ -26,7 +29,12 @@ export class WorkerPool {
   loss: string | undefined;
   private threads: { thread: Thread; number: number }[] = [];
   private readonly modules: KernelModule[] = [];
+  /** Why a worker has died, and when that was seen; the next run starts new ones. */
   private failure: Rank1Error | undefined;
+  private failedAt = 0;
+  /** The signal that the caller waits to change, and since when. */
+  private waitedFor = -1;
+  private waitingSince = 0;
 
   constructor(
     memory: WebAssembly.Memory,
@@ -68,15 +76,12 @@ export class WorkerPool {
     for (const { thread } of this.threads) thread.hold(false);
   }
 
-  /** Throws where a worker has died since the run began. */
-  check(): void {
-    if (this.failure) throw this.failure;
-  }
-
-  /** Waits a moment, or until the signal is no longer what was seen. */
+  /** Waits a moment, or until the signal is no longer what was seen. Throws where a worker that is waited for has died. */
   async wait(seen: number): Promise<void> {
-    this.check();
     const [words, at] = [this.words, this.control / 4];
+    if (this.failure && performance.now() - this.failedAt > graceMilliseconds) throw this.failure;
+    if (this.waitedFor !== seen) [this.waitedFor, this.waitingSince] = [seen, performance.now()];
+    if (performance.now() - this.waitingSince > lostMilliseconds) throw this.fail(lost);
     Atomics.add(words, at + control.sleepers / 4, 1);
     try {
       if (mayBlock) Atomics.wait(words, at + control.signal / 4, seen, napMilliseconds);
@@ -86,18 +91,17 @@ export class WorkerPool {
     }
   }
 
-  /** Resolves when no thread holds a strip: until then the memory of a run is in use. */
+  /** Resolves when no thread holds a strip, or those that do have ended: until then the memory of a run is in use. */
   async settle(): Promise<void> {
     for (const since = performance.now(); this.holds(); ) {
-      if (performance.now() - since > lostMilliseconds)
-        this.fail(`no answer within ${lostMilliseconds / 1000} seconds`);
-      if (this.failure) break;
+      if (performance.now() - since > lostMilliseconds) this.fail(lost);
+      if (this.failure && performance.now() - this.failedAt > graceMilliseconds) {
+        // Others may still be writing: nobody may have the memory before they have ended.
+        await this.dispose();
+        return;
+      }
       await new Promise((resolve) => setTimeout(resolve));
     }
-    if (!this.failure) return;
-    // Others may still be writing: nobody may have the memory before they have ended.
-    await this.dispose();
-    throw this.failure;
   }
 
   /** {@link wait} where no event may come: only time tells that a worker is lost. */
@@ -119,9 +123,9 @@ export class WorkerPool {
   }
 
   private giveUpRun(): never {
-    this.fail(`no answer within ${lostMilliseconds / 1000} seconds`);
+    const failure = this.fail(lost);
     this.dispose();
-    throw this.failure;
+    throw failure;
   }
 
   /** Ends the workers; the next run would start new ones. */
@@ -177,15 +181,17 @@ export class WorkerPool {
     Atomics.notify(words, at + control.signal / 4);
   }
 
-  /** A worker that breaks may hold a strip: it rejects the run, and the next one starts new workers. */
+  /** A worker that breaks may hold a strip: then it rejects the run. The next one starts new workers. */
   private lose(thread: Thread, started: number, message: string): void {
     if (this.failure || !this.threads.some((one) => one.thread === thread)) return;
     if (Atomics.load(new Uint8Array(this.memory.buffer), started) === 0) this.giveUp(thread, message);
     else this.fail(message);
   }
 
-  private fail(received: string): void {
+  private fail(received: string): Rank1Error {
+    this.failedAt = performance.now();
     this.failure ??= new Rank1Error("WORKER", { parameter: "threads", expected: "worker threads that run", received });
+    return this.failure;
   }
 
   /** A worker that never started holds nothing: the others and the caller do its part. */

@@ -144,7 +144,7 @@ export class WasmProgram implements Program {
 
   /** Feeds, works and empties until the last strip is out. */
   private async drive(run: number, stream: Stream, threads: number, options: RunOptions): Promise<void> {
-    const { driver, pool, views, control: at } = this.host;
+    const { driver, views, control: at } = this.host;
     const slices = new Slices(options.signal);
     let stage = -1;
     for (;;) {
@@ -164,7 +164,6 @@ export class WasmProgram implements Program {
       if (slices.due()) {
         options.onProgress?.(this.share(stream));
         await slices.next();
-        if (threads > 1) pool!.check();
       }
     }
   }
