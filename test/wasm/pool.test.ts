@@ -245,13 +245,13 @@ describe("a broken worker", () => {
         await workers.at(-1)!.terminate();
         ended = performance.now();
       };
-      const timer = setTimeout(kill, next() * 12);
-      const outcome = await engine.filter(middle, filter).catch((error: unknown) => error);
+      const timer = setTimeout(kill, next() * 25);
+      const outcome = await engine.filter(large, filter).catch((error: unknown) => error);
       if (outcome instanceof Error) {
         broken++;
         expect(outcome).toMatchObject(failure);
         expect(performance.now() - ended).toBeLessThan(500);
-      } else await expectRight(middle, outcome as Image);
+      } else await expectRight(large, outcome as Image);
       clearTimeout(timer);
       await expectRight(small, await engine.filter(small, filter));
     }
