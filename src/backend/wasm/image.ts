@@ -17,50 +17,58 @@ export interface Site {
 export function writeImage(layout: Layout, { buffer, base, kernels }: Site): void {
   new Uint8Array(buffer, base, layout.bytes).fill(0);
   const words = new Int32Array(buffer);
-  const put = (offset: number, names: Readonly<Record<string, number>>, values: Record<string, number>): void => {
-    for (const [name, value] of Object.entries(values)) words[(base + offset + names[name]!) >> 2] = value;
-  };
   const { stages, scratch } = layout;
-  put(0, header, { stages: stages.length, scratch: base + scratch.offset, scratchBytes: scratch.bytes });
-  for (const [index, stage] of stages.entries()) {
+  put(words, base, [stages.length, base + scratch.offset, scratch.bytes, 0]);
+  stages.forEach((stage, index) => {
     words[(base + header.bytes) / 4 + index] = base + stage.offset;
-    const { grid, steps } = stage.stage;
-    put(stage.offset, stageWords, {
-      ...{ strips: stage.strips, perImage: Math.ceil(grid.extent / stage.grain), parts: stage.parts },
-      ...{ grain: stage.grain, extent: grid.extent, steps: steps.length, opening: stage.strips, flags: 0 },
-    });
+    writeStage(stage, words, base);
     stage.steps.forEach((laid, i) => {
-      const at = stage.offset + stageWords.bytes + i * stepBytes;
-      const { params, rows } = laid;
-      const write = layout.strips.get(laid.step.writes);
-      put(at, stepWords, {
-        ...{
-          kernel: kernels[index]![i]!,
-          params: base + params.offset,
-          partParams: stage.parts > 1 ? params.stride : 0,
-        },
-        ...{ ...rows, scratch: laid.scratch, held: laid.held },
-        slack: laid.held ? write!.rows - write!.spec.height! : 0,
-      });
-      const named = [laid.step.writes, ...laid.step.reads];
-      if (named.length > operands) throw new Error(`plan: ${laid.step.name} reads more than ${operands - 1} buffers`);
-      named.forEach((id, which) => {
-        put(
-          at + stepWords.bytes + which * operandWords.bytes,
-          operandWords,
-          operandOf(layout, base, stage, laid, id, which),
-        );
-      });
-      params.blocks.forEach((block, part) => {
-        new Uint8Array(buffer, base + params.offset + part * params.stride, block.length).set(block);
+      const at = base + stage.offset + stageWords.bytes + i * stepBytes;
+      writeStep(layout, stage, laid, kernels[index]![i]!, words, at, base);
+      laid.params.blocks.forEach((block, part) => {
+        new Uint8Array(buffer, base + laid.params.offset + part * laid.params.stride, block.length).set(block);
       });
     });
-  }
+  });
   for (const place of layout.places.values()) writeTable(layout, place, words, base);
   for (let thread = 0; thread < layout.threads; thread++) writeStrips(layout, thread, words, base);
 }
 
-/** How the driver finds an operand's table of rows; `which` is 0 for what is written, 1 for what is read first. */
+function put(words: Int32Array, address: number, values: readonly number[]): void {
+  for (let i = 0, at = address / 4; i < values.length; i++, at++) words[at] = values[i]!;
+}
+
+/** In the order of {@link stageWords}. */
+function writeStage({ stage, grain, parts, strips, offset }: StageLayout, words: Int32Array, base: number) {
+  const { extent } = stage.grid;
+  put(words, base + offset, [strips, Math.ceil(extent / grain), parts, grain, extent, stage.steps.length, strips, 0]);
+}
+
+/** In the order of {@link stepWords}, then its operands. */
+function writeStep(
+  layout: Layout,
+  stage: StageLayout,
+  laid: StepLayout,
+  kernel: number,
+  words: Int32Array,
+  at: number,
+  base: number,
+): void {
+  const { step, params, rows, scratch, held } = laid;
+  const write = layout.strips.get(step.writes);
+  const slack = held ? write!.rows - write!.spec.height! : 0;
+  const part = stage.parts > 1 ? params.stride : 0;
+  const { scale, before, after, last } = rows;
+  put(words, at, [kernel, base + params.offset, part, scale, before, after, last, scratch, held, slack]);
+  const named = [step.writes, ...step.reads];
+  if (named.length > operands) throw new Error(`plan: ${step.name} reads more than ${operands - 1} buffers`);
+  for (let which = 0; which < named.length; which++) {
+    const operand = operandOf(layout, base, stage, laid, named[which]!, which);
+    put(words, at + stepWords.bytes + which * operandWords.bytes, operand);
+  }
+}
+
+/** How the driver finds an operand's table of rows, in the order of {@link operandWords}; `which` is 0 for what is written. */
 function operandOf(
   { places, strips }: Layout,
   base: number,
@@ -68,26 +76,25 @@ function operandOf(
   { step }: StepLayout,
   id: string,
   which: number,
-): Record<string, number> {
+): number[] {
   const window = windowOf(step.kernel);
   const strip = strips.get(id);
   const { spec, table, rows } = strip ?? places.get(id)!;
-  const root: Record<string, number> = strip ? { base: table, local: -1 } : { base: base + table };
-  if (spec.scope === "constant") return { ...root, perPart: stage.parts > 1 ? 4 : 0 };
-  if (!window) return strip ? root : { ...root, scale: spec.stride * 4 };
-  const writer = stage.steps.find((laid) => laid.step.writes === id);
-  const shift: Record<string, number> = strip
-    ? { shift: writer!.held }
-    : { perImage: (spec.above + rows + spec.below) * 4 };
-  return { ...root, ...shift, ...rowsOf(window, spec, which) };
+  const [root, local] = strip ? [table, -1] : [base + table, 0];
+  if (spec.scope === "constant") return [root, local, 0, stage.parts > 1 ? 4 : 0, 0, 0, 0];
+  if (!window) return [root, local, 0, 0, strip ? 0 : spec.stride * 4, 0, 0];
+  const shift = strip ? stage.steps.find((one) => one.step.writes === id)!.held : 0;
+  const perImage = strip ? 0 : (spec.above + rows + spec.below) * 4;
+  const [scale, offset] = rowsOf(window, spec, which);
+  return [root, local, perImage, 0, scale, offset, shift];
 }
 
 /** From a step's first row to the row of an operand. A value of one row stands for all rows, but under a window. */
-function rowsOf(window: LayerWindow, { above, height }: BufferSpec, which: number) {
+function rowsOf(window: LayerWindow, { above, height }: BufferSpec, which: number): [scale: number, offset: number] {
   const { strides, pads, rowsOut = 1, rowStart = 0 } = window;
-  if (which === 1) return { scale: strides[0] * 4, offset: (above - pads[0]) * 4 };
-  if (height === 1) return { scale: 0, offset: above * 4 };
-  return { scale: rowsOut * 4, offset: (above + rowStart) * 4 };
+  if (which === 1) return [strides[0] * 4, (above - pads[0]) * 4];
+  if (height === 1) return [0, above * 4];
+  return [rowsOut * 4, (above + rowStart) * 4];
 }
 
 export function writeTable(layout: Layout, place: Place, words: Int32Array, base: number): void {

@@ -88,7 +88,10 @@ export function layoutOf(plan: Schedule, threads: number, rows?: number): Layout
   const overrun = overrunOf(plan.stages.flatMap(({ steps }) => steps));
   const cursor = new Cursor();
   cursor.take(header.bytes + plan.stages.length * 4);
-  const splits = plan.stages.map((stage) => splitOf(stage, threads, overrunOf(stage.steps).rows, rows));
+  const splits = plan.stages.map((stage) => {
+    const together = overrunOf(stage.steps).rows;
+    return splitOf(stage, { specs, threads, together, rows });
+  });
   const stages = plan.stages.map((stage, index): StageLayout => {
     const { grid, steps } = stage;
     const split = splits[index]!;

@@ -84,26 +84,26 @@ export class TensorIn extends TensorMover {
     const { data, format, width, channels } = this.binding;
     const { pitch, spec } = this.place;
     const [row, pixel, to] = [width * channels * 4, spec.channels * 4, this.rowAt(image, y)];
-    const from = staging.reserve(count * row);
+    if (format === "NHWC" && channels === spec.channels) {
+      const start = (image * this.binding.height + y) * width * channels;
+      staging.rowsIn(data as Float32Array, "f32", start, width * channels, count, to, pitch);
+      return;
+    }
+    // Planes come four at a time: those that are missing are zeros.
+    const plane = count * width * 4;
+    const planes = format === "NCHW" ? Math.ceil(channels / 4) * 4 : channels;
+    const from = staging.reserve(planes * plane);
     this.eachStretch(image, y, count, (start, length, at) =>
       staging.put(data as Float32Array, "f32", start, length, from + at * 4),
     );
     if (format === "NHWC") {
-      if (row === width * pixel) transfers.rowsIn(to, pitch, from, row, row, count);
-      else {
-        for (let c = 0; c < channels; c++)
-          transfers.channelIn(to + 4 * c, pitch, pixel, from + 4 * c, row, channels * 4, width, count);
-      }
+      for (let c = 0; c < channels; c++)
+        transfers.channelIn(to + 4 * c, pitch, pixel, from + 4 * c, row, channels * 4, width, count);
       return;
     }
-    const plane = count * width * 4;
-    for (let c = 0; c < channels; c += 4) {
-      if (c + 4 <= channels) transfers.planesIn(to + 4 * c, pitch, pixel, from + c * plane, plane, width, count);
-      else {
-        for (let k = c; k < channels; k++)
-          transfers.channelIn(to + 4 * k, pitch, pixel, from + k * plane, width * 4, 4, width, count);
-      }
-    }
+    staging.stretch("f32", from + channels * plane, (planes - channels) * count * width).fill(0);
+    for (let c = 0; c < planes; c += 4)
+      transfers.planesIn(to + 4 * c, pitch, pixel, from + c * plane, plane, width, count);
   }
 }
 
@@ -114,22 +114,24 @@ export class TensorOut extends TensorMover {
     const { data, format, width, channels, members = 1 } = this.binding;
     const { pitch, spec } = this.place;
     const [row, pixel, from] = [width * channels * 4, spec.channels * 4, this.rowAt(image, y)];
-    const to = staging.reserve(count * row);
+    if (format === "NHWC" && members === 1 && channels === spec.channels) {
+      const start = (image * this.binding.height + y) * width * channels;
+      staging.rowsOut(data as Float32Array, "f32", start, width * channels, count, from, pitch);
+      return;
+    }
     const plane = count * width * 4;
+    const to = staging.reserve(Math.ceil(channels / 4) * 4 * plane);
     const channel = (o: number): void => {
       const stored = (o % members) * (spec.channels / members) + Math.floor(o / members);
       const [start, toRow, toPixel] =
         format === "NHWC" ? [to + 4 * o, row, channels * 4] : [to + o * plane, width * 4, 4];
       transfers.channelOut(start, toRow, toPixel, from + 4 * stored, pitch, pixel, width, count);
     };
-    if (format === "NHWC" && members === 1 && row === width * pixel) {
-      transfers.rowsOut(to, row, from, pitch, row, count);
-    } else if (format === "NHWC" || members > 1) {
+    if (format === "NHWC" || members > 1) {
       for (let o = 0; o < channels; o++) channel(o);
     } else {
-      for (let c = 0; c + 4 <= channels; c += 4)
+      for (let c = 0; c < channels; c += 4)
         transfers.planesOut(to + c * plane, plane, from + 4 * c, pitch, pixel, width, count);
-      for (let c = channels - (channels % 4); c < channels; c++) channel(c);
     }
     this.eachStretch(image, y, count, (start, length, at) =>
       staging.take(data as Float32Array, "f32", start, length, to + at * 4),
@@ -226,12 +228,9 @@ export class PictureIn implements Mover {
     const { spec, pitch } = this.place;
     const { width, channels } = this.binding;
     const row = width * channels;
-    const bytes = row * bytesOf[spec.dtype];
-    const from = staging.reserve(count * bytes);
-    // A premultiplied picture is converted on the way.
-    staging.put(this.binding.data as Elements, spec.dtype, y * row, count * row, from);
     const margin = (spec.left ?? 0) * spec.channels * bytesOf[spec.dtype];
-    staging.transfers.rowsIn(start + margin, pitch, from, bytes, bytes, count);
+    // A premultiplied picture is converted on the way.
+    staging.rowsIn(this.binding.data as Elements, spec.dtype, y * row, row, count, start + margin, pitch);
   }
 
   private fillMargins(memory: Elements, first: number, count: number): void {
@@ -263,19 +262,20 @@ export class PictureOut implements Mover {
   }
 
   move(from: number, to: number): void {
-    const { staging, base } = this.site;
+    const { staging, base, views } = this.site;
     const { spec, data, pitch, rows } = this.place;
     const { alpha, dtype, source } = this.binding;
     const target = this.binding.data as Elements;
-    const row = spec.width * spec.channels;
-    const bytes = row * bytesOf[spec.dtype];
+    const [row, size] = [spec.width * spec.channels, bytesOf[spec.dtype]];
     for (let y = from; y < to; ) {
       const count = Math.min(to - y, rows - (y % rows));
-      const address = staging.reserve(count * bytes);
-      staging.transfers.rowsOut(address, bytes, base + data + (y % rows) * pitch, pitch, bytes, count);
-      if (alpha === "premultiply")
-        unpremultiply(staging.stretch(spec.dtype, address, count * row), 0, this.binding, target, y * row, count * row);
-      else staging.take(target, spec.dtype, y * row, count * row, address);
+      const first = base + data + (y % rows) * pitch;
+      if (alpha !== "premultiply") staging.rowsOut(target, spec.dtype, y * row, row, count, first, pitch);
+      else {
+        const memory = views.of(spec.dtype);
+        for (let i = 0; i < count; i++)
+          unpremultiply(memory, (first + i * pitch) / size, this.binding, target, (y + i) * row, row);
+      }
       if (alpha === "keep") keepAlpha(target, dtype, source.data as Elements, source.channels, y * row, count * row);
       y += count;
     }

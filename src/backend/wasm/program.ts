@@ -150,22 +150,28 @@ export class WasmProgram implements Program {
     for (;;) {
       const seen = Atomics.load(views.words, (at + control.signal) / 4);
       // Others may wait for rows: they come first, as far as there is room.
-      const moved = stream.feed(threads) || stream.empty();
-      if (moved) for (const { stage, limit } of stream.gates) driver.raise(run, stage, limit);
+      let moved = false;
+      while (stream.feed(threads)) moved = true;
+      if (moved) this.raise(run, stream);
       if (options.onStage && this.stageNow() !== stage) {
         stage = this.stageNow();
         options.onStage();
       }
-      if (!moved) {
-        const state = driver.run(0, run, stream.isBusy || options.onStage ? 1 : 0x7fffffff);
-        if (state === outcome.ended && stream.isDone) break;
-        if (state === outcome.waiting && !stream.canMove()) await this.wait(seen);
-      }
+      const state = driver.run(0, run, stream.isBusy || options.onStage ? 1 : 0x7fffffff);
+      if (stream.empty()) {
+        while (stream.empty());
+        this.raise(run, stream);
+      } else if (state === outcome.ended && stream.isDone) break;
+      else if (state === outcome.waiting && !stream.canMove()) await this.wait(seen);
       if (slices.due()) {
         options.onProgress?.(this.share(stream));
         await slices.next();
       }
     }
+  }
+
+  private raise(run: number, { gates }: Stream): void {
+    for (const { stage, limit } of gates) this.host.driver.raise(run, stage, limit);
   }
 
   private async wait(seen: number): Promise<void> {

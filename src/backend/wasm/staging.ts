@@ -1,5 +1,5 @@
-// Staging memory: what the caller's arrays are copied through. Copies from JavaScript into shared memory are several times
-// slower than into private memory and from there, in generated code, into the shared one.
+// Between the caller's arrays and a program's rows. Into memory that is shared they go through staging memory: copies from
+// JavaScript are several times slower there than into private memory and from that, in generated code, into the shared one.
 import { bytesOf, type ViewDType } from "../../tensor.ts";
 import { type Allocator, type Block, type Elements, MemoryViews, pageBytes } from "./memory.ts";
 import { type Transfers, transferCode } from "./transfer.ts";
@@ -7,10 +7,12 @@ import { type Transfers, transferCode } from "./transfer.ts";
 /** What is copied at once, where a row is no longer: it stays in the second-level cache. */
 export const stagingBytes = 1 << 18;
 /** Views that are kept of one array. */
-const mostViews = 256;
+const mostViews = 8192;
 
 export class Staging {
   readonly transfers: Transfers;
+  private readonly main: MemoryViews;
+  private readonly shared: boolean;
   private readonly memory: WebAssembly.Memory;
   private readonly views: MemoryViews;
   private readonly allocator: Allocator | undefined;
@@ -26,6 +28,8 @@ export class Staging {
     mode: { shared: boolean; maximum: number; apart: boolean },
   ) {
     const { apart } = mode;
+    this.main = new MemoryViews(main);
+    this.shared = mode.shared;
     this.memory = apart ? new WebAssembly.Memory({ initial: stagingBytes / pageBytes }) : main;
     this.views = new MemoryViews(this.memory);
     if (!apart) this.allocator = allocator;
@@ -46,6 +50,48 @@ export class Staging {
       this.block = this.allocator.allocate(Math.max(bytes, stagingBytes));
     }
     return this.block.offset;
+  }
+
+  /** Neighbouring rows of an array, from element `start` on, to rows `pitch` bytes apart in the program's memory. */
+  rowsIn(
+    array: Elements,
+    dtype: ViewDType,
+    start: number,
+    row: number,
+    count: number,
+    to: number,
+    pitch: number,
+  ): void {
+    const size = bytesOf[dtype];
+    if (this.shared) {
+      const from = this.reserve(count * row * size);
+      this.put(array, dtype, start, count * row, from);
+      this.transfers.rowsIn(to, pitch, from, row * size, row * size, count);
+      return;
+    }
+    const memory = this.main.of(dtype);
+    for (let i = 0; i < count; i++) memory.set(viewOfArray(array, start + i * row, row), (to + i * pitch) / size);
+  }
+
+  /** Rows of the program's memory to neighbouring rows of an array. */
+  rowsOut(
+    array: Elements,
+    dtype: ViewDType,
+    start: number,
+    row: number,
+    count: number,
+    from: number,
+    pitch: number,
+  ): void {
+    const size = bytesOf[dtype];
+    if (this.shared) {
+      const to = this.reserve(count * row * size);
+      this.transfers.rowsOut(to, row * size, from, pitch, row * size, count);
+      this.take(array, dtype, start, count * row, to);
+      return;
+    }
+    const memory = this.main.of(dtype);
+    for (let i = 0; i < count; i++) array.set(viewOfArray(memory, (from + i * pitch) / size, row), start + i * row);
   }
 
   /** Copies a stretch of an array to a byte address of staging memory. */

@@ -30,6 +30,7 @@ export class Stream {
   private readonly base: number;
   private readonly ins: Flow[];
   private readonly outs: Flow[];
+  private readonly rings: Flow[];
   /** Of flagged stages: strips before this one are done. */
   private readonly done = new Map<number, number>();
 
@@ -46,6 +47,7 @@ export class Stream {
       if (!first.steps.some(({ step }) => step.reads.includes(id))) mover.move(0, mover.rows);
     }
     this.outs = outs.map(flow);
+    this.rings = this.outs.filter(({ isRing }) => isRing);
     if (this.ins.some(({ isRing }) => isRing)) this.flagged.add(0);
     if (this.outs.length > 0) this.flagged.add(last);
     for (const stage of this.flagged) this.done.set(stage, 0);
@@ -116,16 +118,19 @@ export class Stream {
   /** By what is in and out, which strips may be taken. */
   private openGates(): void {
     for (const gate of this.gates) {
-      const stage = this.layout.stages[gate.stage]!;
-      const ins = gate.stage === 0 ? this.ins.filter(isFlowing) : [];
-      const outs = gate.stage === this.layout.stages.length - 1 ? this.outs.filter(({ isRing }) => isRing) : [];
-      while (gate.limit < stage.strips) {
-        const strip = gate.limit;
-        if (ins.some((flow) => this.needOf(flow, strip) > flow.moved)) break;
-        if (outs.some(({ moved, place }) => lastRow(stage, place, strip) >= moved + place.rows)) break;
-        gate.limit++;
-      }
+      const { strips } = this.layout.stages[gate.stage]!;
+      while (gate.limit < strips && this.mayBegin(gate.stage, gate.limit)) gate.limit++;
     }
+  }
+
+  private mayBegin(index: number, strip: number): boolean {
+    if (index === 0) {
+      for (const flow of this.ins) if (isFlowing(flow) && this.needOf(flow, strip) > flow.moved) return false;
+    }
+    if (index < this.layout.stages.length - 1) return true;
+    const stage = this.layout.stages[index]!;
+    for (const { moved, place } of this.rings) if (lastRow(stage, place, strip) >= moved + place.rows) return false;
+    return true;
   }
 
   /** Rows of a flow that must be in before a strip of the first stage may begin. */

@@ -7,7 +7,7 @@ import type { Value } from "../backend.ts";
 import { type Place, pitchOf } from "./layout.ts";
 import type { Allocator, Block, Elements, MemoryViews } from "./memory.ts";
 import { TensorIn, TensorOut } from "./movers.ts";
-import type { Staging } from "./staging.ts";
+import { type Staging, stagingBytes } from "./staging.ts";
 
 /** What values need of their backend. */
 export interface ValueHost {
@@ -95,15 +95,9 @@ export class WasmValue implements Value {
       new TensorIn({ staging, views, base: 0 }, this.place(), this.binding(array)).move(0, this.images * this.height);
       return;
     }
-    const [row, rows] = [this.width * this.channels, this.images * this.height];
-    const bytes = row * bytesOf[this.dtype];
-    const chunk = Math.max(1, Math.floor(2 ** 18 / bytes));
-    for (let y = 0; y < rows; y += chunk) {
-      const count = Math.min(chunk, rows - y);
-      const from = staging.reserve(count * bytes);
-      staging.put(array, this.dtype, y * row, count * row, from);
-      staging.transfers.rowsIn(this.rowAt(y), this.pitch, from, bytes, bytes, count);
-    }
+    this.eachChunk((y, count, row) =>
+      staging.rowsIn(array, this.dtype, y * row, row, count, this.rowAt(y), this.pitch),
+    );
   }
 
   /** {@link read} at once. */
@@ -115,16 +109,17 @@ export class WasmValue implements Value {
       new TensorOut({ staging, views, base: 0 }, this.place(), this.binding(array)).move(0, this.images * this.height);
       return array;
     }
-    const [row, rows] = [this.width * this.channels, this.images * this.height];
-    const bytes = row * bytesOf[this.dtype];
-    const chunk = Math.max(1, Math.floor(2 ** 18 / bytes));
-    for (let y = 0; y < rows; y += chunk) {
-      const count = Math.min(chunk, rows - y);
-      const to = staging.reserve(count * bytes);
-      staging.transfers.rowsOut(to, bytes, this.rowAt(y), this.pitch, bytes, count);
-      staging.take(array, this.dtype, y * row, count * row, to);
-    }
+    this.eachChunk((y, count, row) =>
+      staging.rowsOut(array, this.dtype, y * row, row, count, this.rowAt(y), this.pitch),
+    );
     return array;
+  }
+
+  /** Rows, as many at a time as fit staging memory, and the elements of each. */
+  private eachChunk(use: (y: number, count: number, row: number) => void): void {
+    const [row, rows] = [this.width * this.channels, this.images * this.height];
+    const chunk = Math.max(1, Math.floor(stagingBytes / (row * bytesOf[this.dtype])));
+    for (let y = 0; y < rows; y += chunk) use(y, Math.min(chunk, rows - y), row);
   }
 
   dispose(): void {

@@ -2,12 +2,29 @@
 import { axisOf, floats, numberOf, required } from "../../graph/nodes.ts";
 import type { GraphNode, Operator, Spec } from "../../graph/types.ts";
 import { elementsOf, sizeOf } from "../../graph/values.ts";
-import { forLines, type Lines, linesOf } from "./lines.ts";
+import { type Lines, linesOf } from "./lines.ts";
 
 function linesIn(node: GraphNode, x: Spec): Lines {
   const before = node.opset < 13;
   const axis = axisOf(node, numberOf(node, "axis", before ? 1 : -1), x.shape.length);
   return before ? { length: sizeOf(x.shape.slice(axis)), inner: 1 } : linesOf(x, axis);
+}
+
+/** One line of elements `step` apart. */
+function softmaxLine(
+  data: Float64Array,
+  out: Float64Array,
+  start: number,
+  end: number,
+  step: number,
+  log: boolean,
+): void {
+  let most = Number.NEGATIVE_INFINITY;
+  for (let i = start; i < end; i += step) most = Math.max(most, data[i]!);
+  let sum = 0;
+  for (let i = start; i < end; i += step) sum += Math.exp(data[i]! - most);
+  const scale = log ? most + Math.log(sum) : 1 / sum;
+  for (let i = start; i < end; i += step) out[i] = log ? data[i]! - scale : Math.exp(data[i]! - most) * scale;
 }
 
 function softmax(name: string, log: boolean): Operator {
@@ -19,20 +36,11 @@ function softmax(name: string, log: boolean): Operator {
       return [{ dtype: x.dtype, shape: x.shape }];
     },
     run: (node, [x], [y]) => {
-      const lines = linesIn(node, x!);
+      const { length, inner } = linesIn(node, x!);
       const [data, out] = [elementsOf(x!), elementsOf(y!)];
-      const terms = new Float64Array(lines.length);
-      forLines(lines, data.length, (start) => {
-        const end = start + lines.length * lines.inner;
-        let most = Number.NEGATIVE_INFINITY;
-        for (let i = start; i < end; i += lines.inner) most = Math.max(most, data[i]!);
-        let sum = 0;
-        for (let i = start, k = 0; i < end; i += lines.inner) sum += terms[k++] = Math.exp(data[i]! - most);
-        const logSum = log ? Math.log(sum) : 0;
-        for (let i = start, k = 0; i < end; i += lines.inner) {
-          out[i] = log ? data[i]! - most - logSum : terms[k++]! / sum;
-        }
-      });
+      const size = length * inner;
+      for (let outer = 0; outer < data.length; outer += size)
+        for (let start = outer; start < outer + inner; start++) softmaxLine(data, out, start, start + size, inner, log);
     },
   };
 }
