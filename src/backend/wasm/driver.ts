@@ -1,6 +1,7 @@
-// Generates the driver: the one interpreter of programs, run by the caller and by workers alike. Whoever is free takes the
-// next strip of the stage by compare-and-swap, runs all its steps, and takes another; who finishes the last strip of a stage
-// opens the next. A ticket carries the run's number, so that a late thread takes nothing from another run.
+// Generates the driver: the one interpreter of programs, run by the caller and by workers alike. Whoever is free takes a strip
+// of the stage by compare-and-swap, runs all its steps, and takes another; who finishes the last strip of a stage opens the
+// next. Every other thread takes from the far end: so each finds most of what it reads in its own cache, where it left it in
+// the stage before. A ticket carries the run's number, so that a late thread takes nothing from another run.
 import {
   branch,
   branchIf,
@@ -157,7 +158,9 @@ function emitRun(module: ModuleBuilder, memory: Memory): void {
     (f) => {
       const [thread, run, most] = f.params as [Local, Local, Local];
       const ticket = f.local("i64");
-      const { looks, taken, old } = f.locals("i32", "looks", "taken", "old");
+      const { looks, taken, old, script, stage, index, far } = f.locals(
+        ...(["i32", "looks", "taken", "old", "script", "stage", "index", "far"] as const),
+      );
       const isOver = op("i32.or", op("i32.ne", runOf(ticket), get(run)), op("i32.eq", stageOf(ticket), i32(ended)));
       f.emit(
         loop(
@@ -181,8 +184,16 @@ function emitRun(module: ModuleBuilder, memory: Memory): void {
           set(taken, i32(0)),
           when(
             isOpen(ticket, run),
-            memory.swapTicket(get(ticket), op("i64.add", get(ticket), i64(2 ** ticketBits.next)), taken),
-            when(get(taken), work(f, module, memory, thread, ticket)),
+            set(script, memory.load("script")),
+            set(stage, stageAt(script, stageOf(ticket))),
+            set(far, op("i32.and", get(thread), word(stage, stageWords.bothEnds))),
+            set(index, select(get(far), op("i32.sub", limitOf(ticket), i32(1)), nextOf(ticket))),
+            memory.swapTicket(
+              get(ticket),
+              op("i64.add", get(ticket), select(get(far), i64(-1), i64(2 ** ticketBits.next))),
+              taken,
+            ),
+            when(get(taken), work(f, module, memory, { thread, ticket, script, stage, index })),
           ),
           memory.add("held", -1, old),
           branchIf(0, op("i32.eqz", get(taken))),
@@ -196,42 +207,55 @@ function emitRun(module: ModuleBuilder, memory: Memory): void {
   );
 }
 
-/** Runs the strip that a ticket names; after the last of a stage, opens the next stage. */
-function work(f: FunctionBuilder, module: ModuleBuilder, memory: Memory, thread: Local, ticket: Local): Code {
-  const { script, stage, next, flags, done, swapped } = f.locals(
-    ...(["i32", "script", "stage", "next", "flags", "done", "swapped"] as const),
-  );
-  const exhausted = ticketOf(
-    runOf(ticket),
-    stageOf(ticket),
-    word(stage, stageWords.strips),
-    word(stage, stageWords.strips),
-  );
-  const stageAt = (index: Code): Code => load("i32.load", sum(get(script), op("i32.shl", index, i32(2))), header.bytes);
+/** The address of a stage. */
+const stageAt = (script: Local, index: Code): Code =>
+  load("i32.load", sum(get(script), op("i32.shl", index, i32(2))), header.bytes);
+
+/** Runs the strip that was taken by a ticket; after the last of a stage, opens the next stage. */
+function work(
+  f: FunctionBuilder,
+  module: ModuleBuilder,
+  memory: Memory,
+  { thread, ticket, script, stage, index }: Record<"thread" | "ticket" | "script" | "stage" | "index", Local>,
+): Code {
+  const exhausted = f.local("i64");
+  const { next, flags, done, swapped } = f.locals("i32", "next", "flags", "done", "swapped");
   const isLast = op("i32.ge_u", get(next), word(script, header.stages));
+  const isSame = op(
+    "i32.and",
+    op("i32.eq", runOf(exhausted), runOf(ticket)),
+    op("i32.eq", stageOf(exhausted), stageOf(ticket)),
+  );
   return [
-    set(script, memory.load("script")),
-    set(stage, stageAt(stageOf(ticket))),
     module.call(
       "strip",
       sum(word(script, header.scratch), op("i32.mul", get(thread), word(script, header.scratchBytes))),
-      ...[get(stage), nextOf(ticket)],
+      ...[get(stage), get(index)],
     ),
     set(flags, word(stage, stageWords.flags)),
-    when(get(flags), store("i32.store8", sum(get(flags), nextOf(ticket)), i32(1))),
+    when(get(flags), store("i32.store8", sum(get(flags), get(index)), i32(1))),
     memory.add("done", 1, done),
     when(
       op("i32.eq", sum(get(done), i32(1)), word(stage, stageWords.strips)),
       memory.store("done", i32(0)),
       set(next, sum(stageOf(ticket), i32(1))),
-      // A closed run stays closed: the ticket is no longer what it was.
-      when(isLast, memory.swapTicket(exhausted, ticketOf(runOf(ticket), i32(ended), i32(0), i32(0)), swapped)),
+      set(exhausted, memory.load("ticket", "i64")),
+      // A closed run stays closed: the ticket is then no longer what was loaded.
       when(
-        op("i32.eqz", isLast),
-        memory.swapTicket(
-          exhausted,
-          ticketOf(runOf(ticket), get(next), i32(0), load("i32.load", stageAt(get(next)), stageWords.opening)),
-          swapped,
+        isSame,
+        when(isLast, memory.swapTicket(get(exhausted), ticketOf(runOf(ticket), i32(ended), i32(0), i32(0)), swapped)),
+        when(
+          op("i32.eqz", isLast),
+          memory.swapTicket(
+            get(exhausted),
+            ticketOf(
+              runOf(ticket),
+              get(next),
+              i32(0),
+              load("i32.load", stageAt(script, get(next)), stageWords.opening),
+            ),
+            swapped,
+          ),
         ),
       ),
       module.call("signal"),

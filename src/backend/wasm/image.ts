@@ -41,7 +41,18 @@ function put(words: Int32Array, address: number, values: readonly number[]): voi
 /** In the order of {@link stageWords}. */
 function writeStage({ stage, grain, parts, strips, offset }: StageLayout, words: Int32Array, base: number) {
   const { extent } = stage.grid;
-  put(words, base + offset, [strips, Math.ceil(extent / grain), parts, grain, extent, stage.steps.length, strips, 0]);
+  put(words, base + offset, [
+    strips,
+    Math.ceil(extent / grain),
+    parts,
+    grain,
+    extent,
+    stage.steps.length,
+    strips,
+    0,
+    1,
+    0,
+  ]);
 }
 
 /** In the order of {@link stepWords}, then its operands. */

@@ -4,8 +4,8 @@ import { Rank1Error } from "../../errors.ts";
 import { hardwareThreads, startThread, type Thread } from "./host.ts";
 import { control } from "./script.ts";
 
-/** How often a thread looks for work before it sleeps, about a tenth of a millisecond; not where threads share cores. */
-const spinCount = 50_000;
+/** How often a thread looks for work before it sleeps, about half a millisecond; not where threads share cores. */
+const spinCount = 200_000;
 /** How long the caller sleeps at most before it lets events run, and how long a strip may take before its thread is dead. */
 const napMilliseconds = 2;
 const lostMilliseconds = 10_000;

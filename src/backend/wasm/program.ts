@@ -100,6 +100,7 @@ export class WasmProgram implements Program {
     const threads = options.onStage ? 1 : layout.threads;
     if (threads > 1) pool!.wake();
     this.openStages(stream);
+    for (const gate of stream.gates) gate.raised = gate.limit;
     const run = driver.begin(base, threads, stream.gates[0]!.limit);
     try {
       if (threads > 1) pool!.call();
@@ -170,8 +171,12 @@ export class WasmProgram implements Program {
     }
   }
 
+  /** Opens gates further. Never again one that is open: what was taken from its far end must not come back. */
   private raise(run: number, { gates }: Stream): void {
-    for (const { stage, limit } of gates) this.host.driver.raise(run, stage, limit);
+    for (const gate of gates) {
+      if (gate.limit > gate.raised) this.host.driver.raise(run, gate.stage, gate.limit);
+      gate.raised = gate.limit;
+    }
   }
 
   private async wait(seen: number): Promise<void> {
@@ -211,7 +216,9 @@ export class WasmProgram implements Program {
       const at = (this.base + offset) / 4;
       const wanted = flagged.has(index);
       words[at + stageWords.flags / 4] = wanted ? this.base + flags : 0;
-      words[at + stageWords.opening / 4] = gates.find(({ stage }) => stage === index)?.limit ?? strips;
+      const opening = gates.find(({ stage }) => stage === index)?.limit ?? strips;
+      words[at + stageWords.opening / 4] = opening;
+      words[at + stageWords.bothEnds / 4] = Number(!wanted && opening === strips);
       if (wanted) bytes.fill(0, this.base + flags, this.base + flags + strips);
     });
   }

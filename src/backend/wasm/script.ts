@@ -14,6 +14,8 @@ export const stageWords = offsets(
   ...(["strips", "perImage", "parts", "grain", "extent", "steps"] as const),
   // Strips that may be taken when the stage begins; where to flag strips that are done, or 0.
   ...(["opening", "flags"] as const),
+  // 1 where every other thread may take strips from the far end: where none has to wait for rows of the caller's.
+  ...(["bothEnds", "unused"] as const),
 );
 
 /** Rows of a step: from max(0, first · scale − before) to min(last, end · scale + after). */

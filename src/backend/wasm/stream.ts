@@ -10,6 +10,8 @@ import type { Mover } from "./movers.ts";
 export interface Gate {
   stage: number;
   limit: number;
+  /** What the driver knows. */
+  raised: number;
 }
 
 /** Rows of one array on their way. */
@@ -51,7 +53,7 @@ export class Stream {
     if (this.ins.some(({ isRing }) => isRing)) this.flagged.add(0);
     if (this.outs.length > 0) this.flagged.add(last);
     for (const stage of this.flagged) this.done.set(stage, 0);
-    this.gates = [...new Set([0, last])].map((stage) => ({ stage, limit: 0 }));
+    this.gates = [...new Set([0, last])].map((stage) => ({ stage, limit: 0, raised: 0 }));
     this.openGates();
   }
 
@@ -76,11 +78,13 @@ export class Stream {
       const { mover, moved, isRing } = flow;
       if (!isFlowing(flow)) continue;
       let end = moved + mover.chunk;
-      if (isRing) {
+      if (this.flagged.has(0)) {
+        // No further ahead than threads can work: what comes in is then read while it is in the cache.
         const done = this.doneOf(0);
         const { limit } = this.gates[0]!;
         if (limit - done >= (threads > 1 ? 2 * threads : 1)) continue;
-        end = Math.min(end, this.needOf(flow, limit), this.roomOf(flow, done));
+        end = Math.min(end, this.needOf(flow, limit));
+        if (isRing) end = Math.min(end, this.roomOf(flow, done));
       }
       end = Math.min(end, mover.rows);
       if (end <= moved) continue;

@@ -17,14 +17,15 @@ function softmaxLine(
   start: number,
   end: number,
   step: number,
+  terms: Float64Array,
   log: boolean,
 ): void {
   let most = Number.NEGATIVE_INFINITY;
   for (let i = start; i < end; i += step) most = Math.max(most, data[i]!);
   let sum = 0;
-  for (let i = start; i < end; i += step) sum += Math.exp(data[i]! - most);
-  const scale = log ? most + Math.log(sum) : 1 / sum;
-  for (let i = start; i < end; i += step) out[i] = log ? data[i]! - scale : Math.exp(data[i]! - most) * scale;
+  for (let i = start, k = 0; i < end; i += step) sum += terms[k++] = Math.exp(data[i]! - most);
+  const shift = most + Math.log(sum);
+  for (let i = start, k = 0; i < end; i += step) out[i] = log ? data[i]! - shift : terms[k++]! / sum;
 }
 
 function softmax(name: string, log: boolean): Operator {
@@ -39,8 +40,10 @@ function softmax(name: string, log: boolean): Operator {
       const { length, inner } = linesIn(node, x!);
       const [data, out] = [elementsOf(x!), elementsOf(y!)];
       const size = length * inner;
+      const terms = new Float64Array(length);
       for (let outer = 0; outer < data.length; outer += size)
-        for (let start = outer; start < outer + inner; start++) softmaxLine(data, out, start, start + size, inner, log);
+        for (let start = outer; start < outer + inner; start++)
+          softmaxLine(data, out, start, start + size, inner, terms, log);
     },
   };
 }
