@@ -89,9 +89,15 @@ export function checkApart<T extends ArrayBufferView>(out: T, input: ArrayBuffer
   throw new InvalidArgumentError({ parameter: "out", expected, received });
 }
 
-/** Clamped arrays and Node's Buffers as the plain class, whose copies are the fast ones. */
+const plainViews = new WeakMap<ImageArray, Uint8Array>();
+
+/** Clamped arrays and Node's Buffers as the plain class, whose copies are the fast ones: one view for each. */
 export function plainView(data: ImageArray): Uint8Array | Uint16Array | Int16Array | Float32Array {
   if (data.constructor === Uint8Array || !(data instanceof Uint8Array || data instanceof Uint8ClampedArray))
     return data;
-  return new Uint8Array(data.buffer, data.byteOffset, data.length);
+  const known = plainViews.get(data);
+  if (known?.length === data.length) return known;
+  const view = new Uint8Array(data.buffer, data.byteOffset, data.length);
+  plainViews.set(data, view);
+  return view;
 }

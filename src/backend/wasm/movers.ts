@@ -45,9 +45,9 @@ abstract class TensorMover implements Mover {
   move(from: number, to: number): void {
     const { height } = this.binding;
     for (let at = from; at < to; ) {
-      const [image, y] = [Math.floor(at / height), at % height];
+      const y = at % height;
       const count = Math.min(to - at, height - y);
-      this.moveRows(image, y, count);
+      this.moveRows(Math.floor(at / height), y, count);
       at += count;
     }
   }
@@ -266,7 +266,8 @@ export class PictureOut implements Mover {
     const { spec, data, pitch, rows } = this.place;
     const { alpha, dtype, source } = this.binding;
     const target = this.binding.data as Elements;
-    const [row, size] = [spec.width * spec.channels, bytesOf[spec.dtype]];
+    const row = spec.width * spec.channels;
+    const size = bytesOf[spec.dtype];
     for (let y = from; y < to; ) {
       const count = Math.min(to - y, rows - (y % rows));
       const first = base + data + (y % rows) * pitch;

@@ -173,7 +173,8 @@ export class WasmProgram implements Program {
 
   /** Opens gates further. Never again one that is open: what was taken from its far end must not come back. */
   private raise(run: number, { gates }: Stream): void {
-    for (const gate of gates) {
+    for (let i = 0; i < gates.length; i++) {
+      const gate = gates[i]!;
       if (gate.limit > gate.raised) this.host.driver.raise(run, gate.stage, gate.limit);
       gate.raised = gate.limit;
     }

@@ -21,8 +21,11 @@ interface Flow {
   /** Rows that were moved. */
   moved: number;
   isRing: boolean;
+  /** Of what is moved in: who of the first stage reads it, as which operand. */
+  readers: { step: StepLayout; which: number }[];
 }
 
+/** Its loops go by index: iterators would be garbage of every strip. */
 export class Stream {
   readonly gates: Gate[];
   /** Stages whose finished strips have to be flagged. */
@@ -40,15 +43,11 @@ export class Stream {
     this.layout = layout;
     this.views = views;
     this.base = base;
-    const flow = ({ mover, place }: Ends["ins"][number]): Flow => ({
-      ...{ mover, place, moved: 0, isRing: place.spec.scope !== "arena" },
-    });
-    const [first, last] = [layout.stages[0]!, layout.stages.length - 1];
-    this.ins = ins.filter(({ id }) => first.steps.some(({ step }) => step.reads.includes(id))).map(flow);
-    for (const { mover, id } of ins) {
-      if (!first.steps.some(({ step }) => step.reads.includes(id))) mover.move(0, mover.rows);
-    }
-    this.outs = outs.map(flow);
+    const last = layout.stages.length - 1;
+    const flows = ins.map((end) => flowOf(end, readersOf(layout.stages[0]!, end.id)));
+    this.ins = flows.filter(({ readers }) => readers.length > 0);
+    for (const { mover, readers } of flows) if (readers.length === 0) mover.move(0, mover.rows);
+    this.outs = outs.map((end) => flowOf(end, []));
     this.rings = this.outs.filter(({ isRing }) => isRing);
     if (this.ins.some(({ isRing }) => isRing)) this.flagged.add(0);
     if (this.outs.length > 0) this.flagged.add(last);
@@ -74,7 +73,8 @@ export class Stream {
 
   /** Moves some rows in, if strips lack them and there is room. */
   feed(threads: number): boolean {
-    for (const flow of this.ins) {
+    for (let i = 0; i < this.ins.length; i++) {
+      const flow = this.ins[i]!;
       const { mover, moved, isRing } = flow;
       if (!isFlowing(flow)) continue;
       let end = moved + mover.chunk;
@@ -98,7 +98,8 @@ export class Stream {
 
   /** Moves finished rows out, if there are any. */
   empty(): boolean {
-    for (const flow of this.outs) {
+    for (let i = 0; i < this.outs.length; i++) {
+      const flow = this.outs[i]!;
       const { mover, moved, isRing } = flow;
       if (!isFlowing(flow)) continue;
       const ready = this.readyOf(flow);
@@ -121,7 +122,8 @@ export class Stream {
 
   /** By what is in and out, which strips may be taken. */
   private openGates(): void {
-    for (const gate of this.gates) {
+    for (let i = 0; i < this.gates.length; i++) {
+      const gate = this.gates[i]!;
       const { strips } = this.layout.stages[gate.stage]!;
       while (gate.limit < strips && this.mayBegin(gate.stage, gate.limit)) gate.limit++;
     }
@@ -129,32 +131,37 @@ export class Stream {
 
   private mayBegin(index: number, strip: number): boolean {
     if (index === 0) {
-      for (const flow of this.ins) if (isFlowing(flow) && this.needOf(flow, strip) > flow.moved) return false;
+      for (let i = 0; i < this.ins.length; i++) {
+        const flow = this.ins[i]!;
+        if (isFlowing(flow) && this.needOf(flow, strip) > flow.moved) return false;
+      }
     }
     if (index < this.layout.stages.length - 1) return true;
     const stage = this.layout.stages[index]!;
-    for (const { moved, place } of this.rings) if (lastRow(stage, place, strip) >= moved + place.rows) return false;
+    for (let i = 0; i < this.rings.length; i++) {
+      const { moved, place } = this.rings[i]!;
+      if (lastRow(stage, place, strip) >= moved + place.rows) return false;
+    }
     return true;
   }
 
   /** Rows of a flow that must be in before a strip of the first stage may begin. */
-  private needOf({ place, mover, isRing }: Flow, strip: number): number {
+  private needOf({ place, mover, isRing, readers }: Flow, strip: number): number {
     const stage = this.layout.stages[0]!;
     if (strip >= stage.strips) return mover.rows;
-    const { image, last } = rowsOf(stage, strip);
-    const { stride, above, below, id } = place.spec;
+    const last = lastOf(stage, strip);
+    const { stride, above, below } = place.spec;
     if (isRing) return Math.min(mover.rows, last * stride + above + below + 1);
-    const rows = stage.steps.flatMap((laid) =>
-      laid.step.reads.map((read, i) => (read === id ? readTo(laid, i, last) : -1)),
-    );
-    return image * place.rows + Math.min(place.rows, Math.max(...rows) + 1);
+    let row = -1;
+    for (let i = 0; i < readers.length; i++) row = Math.max(row, readTo(readers[i]!.step, readers[i]!.which, last));
+    return imageOf(stage, strip) * place.rows + Math.min(place.rows, row + 1);
   }
 
   /** Rows that a ring has room for, in all: those of strips that are not done stay. */
   private roomOf({ place }: Flow, done: number): number {
     const stage = this.layout.stages[0]!;
     if (done >= stage.strips) return Infinity;
-    return rowsOf(stage, done).first * place.spec.stride + place.rows;
+    return firstOf(stage, done) * place.spec.stride + place.rows;
   }
 
   /** Rows of the result before which all are done. */
@@ -165,11 +172,9 @@ export class Stream {
     if (done >= stage.strips) return mover.rows;
     // A strip of rows is done when all parts of its channels are.
     const whole = done - (done % stage.parts);
-    const { image, first } = rowsOf(stage, whole);
-    const writer = stage.steps.find(({ step }) => step.writes === place.spec.id)!;
-    const each = windowOf(writer.step.kernel)?.rowsOut ?? place.spec.stride;
     const perImage = mover.rows / (stage.stage.grid.images || 1);
-    return image * perImage + Math.min(perImage, first * each);
+    const rows = firstOf(stage, whole) * rowsPerGridRow(stage, place);
+    return imageOf(stage, whole) * perImage + Math.min(perImage, rows);
   }
 
   /** Strips of a flagged stage before which all are done. */
@@ -185,20 +190,34 @@ export class Stream {
 
 const isFlowing = ({ moved, mover }: Flow): boolean => moved < mover.rows;
 
-/** Image and rows of the grid that a strip covers. */
-function rowsOf(
-  { stage: { grid }, grain, parts }: StageLayout,
-  strip: number,
-): { image: number; first: number; last: number } {
-  const perImage = Math.ceil(grid.extent / grain);
-  const index = Math.floor(strip / parts);
-  const first = (index % perImage) * grain;
-  return { image: Math.floor(index / perImage), first, last: Math.min(grid.extent, first + grain) - 1 };
-}
+const flowOf = ({ mover, place }: Ends["ins"][number], readers: Flow["readers"]): Flow => ({
+  ...{ mover, place, moved: 0, isRing: place.spec.scope !== "arena", readers },
+});
+
+const readersOf = ({ steps }: StageLayout, id: string): Flow["readers"] =>
+  steps.flatMap((step) => step.step.reads.flatMap((read, which) => (read === id ? [{ step, which }] : [])));
+
+const perImageOf = ({ stage: { grid }, grain }: StageLayout): number => Math.ceil(grid.extent / grain);
+
+/** The image that a strip is of, and its first and last row of the grid. */
+const imageOf = (stage: StageLayout, strip: number): number =>
+  Math.floor(Math.floor(strip / stage.parts) / perImageOf(stage));
+
+const firstOf = (stage: StageLayout, strip: number): number =>
+  (Math.floor(strip / stage.parts) % perImageOf(stage)) * stage.grain;
+
+const lastOf = (stage: StageLayout, strip: number): number =>
+  Math.min(stage.stage.grid.extent, firstOf(stage, strip) + stage.grain) - 1;
 
 /** The last row of a picture that a strip writes. */
 const lastRow = (stage: StageLayout, { spec }: Place, strip: number): number =>
-  (rowsOf(stage, strip).last + 1) * spec.stride - 1;
+  (lastOf(stage, strip) + 1) * spec.stride - 1;
+
+/** Rows of a value that its step writes for each row of the grid. */
+function rowsPerGridRow({ steps }: StageLayout, { spec }: Place): number {
+  for (const { step } of steps) if (step.writes === spec.id) return windowOf(step.kernel)?.rowsOut ?? spec.stride;
+  return spec.stride;
+}
 
 /** The last row of its `which`-th operand that a step reads for rows of the grid up to `last`. */
 function readTo({ step, rows }: StepLayout, which: number, last: number): number {
