@@ -5,7 +5,6 @@ import { ReferenceBackend } from "./reference/backend.ts";
 import { WasmBackend } from "./wasm/backend.ts";
 import { detectFeatures } from "./wasm/features.ts";
 import { hardwareThreads } from "./wasm/host.ts";
-
 import { wideSupport } from "./wasm/wide.ts";
 
 export type BackendName = "auto" | "wasm" | "webgpu" | "reference";
