@@ -44,6 +44,13 @@ export interface Tensor {
 /** Element types of pictures. */
 export type ImageDType = "u8" | "u16" | "i16" | "f32";
 export const imageDTypes: readonly ImageDType[] = ["u8", "u16", "i16", "f32"];
+/** Element types of values in an engine: of pictures, and those in which models keep weights and activations. */
+export type ValueDType = ImageDType | "f16" | "i8" | "i32";
+export const valueDTypes: readonly ValueDType[] = [...imageDTypes, "f16", "i8", "i32"];
+
+export const isImageDType = (dtype: ValueDType): dtype is ImageDType =>
+  (imageDTypes as readonly ValueDType[]).includes(dtype);
+
 /** Arrays that hold pictures. */
 export type ImageArray = Uint8Array | Uint8ClampedArray | Uint16Array | Int16Array | Float32Array;
 
@@ -107,16 +114,15 @@ export const rangeOf: Readonly<Record<Exclude<ImageDType, "f32">, readonly [numb
   i16: [-32768, 32767],
 };
 
+/** Arrays of values; half floats are their bits. */
 const classes = {
-  u8: Uint8Array,
-  u16: Uint16Array,
-  i16: Int16Array,
-  i32: Int32Array,
-  f32: Float32Array,
-  f64: Float64Array,
+  ...{ u8: Uint8Array, i8: Int8Array, u16: Uint16Array, i16: Int16Array, i32: Int32Array },
+  ...{ f16: Uint16Array, f32: Float32Array, f64: Float64Array },
 } as const;
 
 export type ViewDType = keyof typeof classes;
+/** Numbers of one of these types. */
+export type Elements = Uint8Array | Int8Array | Uint16Array | Int16Array | Int32Array | Float32Array | Float64Array;
 
 /** A view of `length` elements at a byte offset of a buffer. */
 export function viewOf<T extends ViewDType>(
@@ -134,9 +140,8 @@ export function newArray<T extends ViewDType>(dtype: T, length: number): Instanc
 
 /** How elements lie in files: booleans as bytes, half floats as their bits. */
 const stored = {
-  ...{ u8: Uint8Array, i8: Int8Array, u16: Uint16Array, i16: Int16Array, u32: Uint32Array, i32: Int32Array },
-  ...{ i64: BigInt64Array, u64: BigUint64Array, f32: Float32Array, f64: Float64Array },
-  ...{ bool: Uint8Array, f16: Uint16Array, bf16: Uint16Array },
+  ...classes,
+  ...{ u32: Uint32Array, i64: BigInt64Array, u64: BigUint64Array, bool: Uint8Array, bf16: Uint16Array },
 } as const satisfies Record<DType, unknown>;
 
 /** Room for elements as they lie in files. */

@@ -2,7 +2,7 @@
 // nothing above knows memory, threads or generated code.
 import type { LayerWeights } from "../kernels/kernel.ts";
 import type { Alpha, Border, Profile } from "../plan/types.ts";
-import type { ImageArray, ImageDType, TypedArray } from "../tensor.ts";
+import type { ImageArray, ImageDType, TypedArray, ValueDType } from "../tensor.ts";
 import type { Schedule } from "./margins.ts";
 import type { Abortable } from "./slices.ts";
 
@@ -97,7 +97,7 @@ export type Rooms = ReadonlyMap<string, (room: TypedArray) => void>;
 /** Data inside a backend: what lies there is neither copied in nor out when a program reads or writes it. */
 export interface Value {
   readonly shape: readonly number[];
-  readonly dtype: ImageDType;
+  readonly dtype: ValueDType;
   /** Replaces the elements by those of an array in row-major order. */
   write(data: TypedArray): Promise<void>;
   /** The elements in row-major order, in a fresh array or in `into`. */
@@ -114,7 +114,7 @@ export interface Backend {
   compile(plan: BackendPlan, weights: Weights): Promise<Program>;
   /** {@link compile} at once, where nothing has to be waited for. */
   compileSync?(plan: BackendPlan, weights: Weights): Program;
-  alloc(spec: { shape: readonly number[]; dtype: ImageDType }): Value;
+  alloc(spec: { shape: readonly number[]; dtype: ValueDType }): Value;
   /** Bytes of memory taken so far. */
   bytes(): number;
   dispose(): void;

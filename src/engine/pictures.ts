@@ -12,6 +12,8 @@ import {
   type ImageArray,
   type ImageLike,
   type ImageLimits,
+  imageDTypes,
+  isImageDType,
 } from "../tensor.ts";
 import { type PictureValue, plainView } from "./calls.ts";
 import { EngineValue } from "./values.ts";
@@ -24,8 +26,10 @@ export function pictureOf(image: ImageLike | EngineValue, limits: ImageLimits): 
   if (!(image instanceof EngineValue)) return checkImage("image", image, limits);
   const { shape, dtype } = image;
   const [height, width, channels] = shape as [number, number, number];
-  if (shape.length === 3 && channels <= 4) return { width, height, channels, dtype, data: image, knownAlpha: false };
-  const [expected, received] = ["a value of [height, width, 1 to 4 channels]", `[${shape.join(", ")}]`];
+  if (shape.length === 3 && channels <= 4 && isImageDType(dtype))
+    return { width, height, channels, dtype, data: image, knownAlpha: false };
+  const expected = `a value of [height, width, 1 to 4 channels] in ${imageDTypes.join(", ")}`;
+  const received = `[${shape.join(", ")}] in ${dtype}`;
   throw new InvalidArgumentError({ parameter: "image", expected, received });
 }
 

@@ -2,7 +2,7 @@
 import type { Verdict } from "../backend/backend.ts";
 import type { GradientName } from "../factor/gradients.ts";
 import type { FilterOptions } from "../plan/filter-problem.ts";
-import type { F32Tensor, Image, ImageArray, ImageDType } from "../tensor.ts";
+import type { F32Tensor, Image, ImageArray, ValueDType } from "../tensor.ts";
 import type { CallHooks, CallOptions } from "./calls.ts";
 import type { EngineValue } from "./values.ts";
 
@@ -83,13 +83,13 @@ export type ValueSpec =
       /** 1 to 4. */
       channels: number;
       /** Element type. Default "u8". */
-      dtype?: ImageDType;
+      dtype?: ValueDType;
     }
   | {
       /** Sides, the outermost first. */
       shape: readonly number[];
       /** Element type. Default "f32". */
-      dtype?: ImageDType;
+      dtype?: ValueDType;
     };
 
 /** What a layer's call resolves to: the value that takes the result, where one is given. */

@@ -1,7 +1,7 @@
 // Values of an engine: data that stays where programs read and write it.
 import type { Value } from "../backend/backend.ts";
 import { checkInteger, checkOneOf, checkOptions } from "../errors.ts";
-import { checkShape, type ImageDType, imageDTypes, type TypedArray } from "../tensor.ts";
+import { checkShape, type TypedArray, type ValueDType, valueDTypes } from "../tensor.ts";
 
 type Enqueue = <T>(work: () => Promise<T>) => Promise<T>;
 
@@ -13,7 +13,7 @@ export class EngineValue {
   /** Sides in row-major order: [height, width, channels] of a picture, [batch, height, width, channels] of a layer's value. */
   readonly shape: readonly number[];
   /** Element type. */
-  readonly dtype: ImageDType;
+  readonly dtype: ValueDType;
   /** @internal */
   readonly inner: Value;
   private readonly enqueue: Enqueue;
@@ -46,7 +46,7 @@ export class EngineValue {
 export const innerOf = <T>(data: T | EngineValue): T | Value => (data instanceof EngineValue ? data.inner : data);
 
 /** Checks what is given room: sides and element type. */
-export function checkValueSpec(spec: unknown): { shape: number[]; dtype: ImageDType } {
+export function checkValueSpec(spec: unknown): { shape: number[]; dtype: ValueDType } {
   const keys = ["width", "height", "channels", "shape", "dtype"] as const;
   type Given = Record<(typeof keys)[number], unknown>;
   const { width, height, channels, shape, dtype } = checkOptions<Given>("spec", spec, keys);
@@ -55,5 +55,5 @@ export function checkValueSpec(spec: unknown): { shape: number[]; dtype: ImageDT
     shape === undefined
       ? [side("height", height), side("width", width), side("channels", channels)]
       : checkShape("spec.shape", shape, Array.isArray(shape) ? Math.max(1, shape.length) : 1);
-  return { shape: sides, dtype: checkOneOf("spec.dtype", dtype ?? (shape === undefined ? "u8" : "f32"), imageDTypes) };
+  return { shape: sides, dtype: checkOneOf("spec.dtype", dtype ?? (shape === undefined ? "u8" : "f32"), valueDTypes) };
 }

@@ -2,7 +2,7 @@
 
 import type { FunctionBuilder, Local, ModuleBuilder } from "../codegen/assembler.ts";
 import type { BufferSpec, KernelSpec, Work } from "../plan/types.ts";
-import type { TypedArray } from "../tensor.ts";
+import type { Elements, TypedArray } from "../tensor.ts";
 
 /** The buffers that a step touches; kernels take their sizes from here. */
 export interface StepBuffers {
@@ -83,7 +83,7 @@ export interface Kernel<S extends KernelSpec = KernelSpec> {
   units?(spec: S): number;
   unitBytes?(spec: S): number;
   /** Puts a layer's weights in the order that the kernel reads, for a given input, into zeros. */
-  pack?(spec: S, input: BufferSpec, weights: LayerWeights, packed: Float32Array): void;
+  pack?(spec: S, input: BufferSpec, weights: LayerWeights, packed: Elements): void;
   /** Bytes of scratch that the code needs for so many rows. */
   scratch?(spec: S, write: BufferSpec, rows: number): number;
   /** How many elements past its last a row, and rows past its last a strip, must allow to be read and written. */

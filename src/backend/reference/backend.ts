@@ -5,12 +5,12 @@ import { kernelOf } from "../../kernels/table.ts";
 import { rowBytes, stripRows } from "../../plan/cost.ts";
 import { builtInProfile } from "../../plan/profile.ts";
 import type { BufferSpec } from "../../plan/types.ts";
-import { type ImageDType, newArray } from "../../tensor.ts";
+import { type Elements, newArray, type ValueDType } from "../../tensor.ts";
 import type { Backend, BackendPlan, Bindings, Program, RunOptions, Value, Weights } from "../backend.ts";
 import { buffersOf, withMargins } from "../margins.ts";
 import { Slices } from "../slices.ts";
 import { runStage } from "./stage.ts";
-import { copyTensor, type Elements, ReferenceValue, WholeValue } from "./values.ts";
+import { copyTensor, ReferenceValue, WholeValue } from "./values.ts";
 
 export class ReferenceBackend implements Backend {
   readonly name = "reference";
@@ -39,7 +39,7 @@ export class ReferenceBackend implements Backend {
     return new ReferenceProgram(this, plan, weights);
   }
 
-  alloc({ shape, dtype }: { shape: readonly number[]; dtype: ImageDType }): Value {
+  alloc({ shape, dtype }: { shape: readonly number[]; dtype: ValueDType }): Value {
     return new ReferenceValue(this, shape, dtype);
   }
 
@@ -81,7 +81,7 @@ class ReferenceProgram implements Program {
       const given = weights.get(constant.id);
       if (!given) throw new Error(`program: no weights for ${constant.id}`);
       const packed = newArray(constant.dtype, constant.width * constant.channels);
-      kernelOf(step.kernel).pack!(step.kernel, reads[0]!, given, packed as Float32Array);
+      kernelOf(step.kernel).pack!(step.kernel, reads[0]!, given, packed);
       this.constants.set(constant.id, packed);
     }
   }

@@ -5,12 +5,12 @@ import { borderIndex } from "../../plan/border.ts";
 import { stripRows } from "../../plan/cost.ts";
 import { type StepRows, stepRows, windowOf } from "../../plan/strips.ts";
 import type { BufferSpec, Stage, Step } from "../../plan/types.ts";
-import { newArray } from "../../tensor.ts";
+import { type Elements, newArray } from "../../tensor.ts";
 import { keepAlpha, opaque, premultiply, unpremultiply } from "../alpha.ts";
 import type { Binding, SourceBinding, TargetBinding } from "../backend.ts";
 import { find } from "../margins.ts";
 import type { Slices } from "../slices.ts";
-import { arrayOf, type Elements, type WholeValue } from "./values.ts";
+import { arrayOf, type WholeValue } from "./values.ts";
 
 /** What a stage reads and writes, by the ids of buffers. */
 export interface StageEnds {

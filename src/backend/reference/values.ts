@@ -1,10 +1,8 @@
 // Values of the reference backend: whole ones between stages, with their margins of zeros, and those of the caller.
 import { describe, InvalidArgumentError, Rank1Error } from "../../errors.ts";
 import type { BufferSpec } from "../../plan/types.ts";
-import { bytesOf, type ImageDType, newArray, type TypedArray } from "../../tensor.ts";
+import { bytesOf, type Elements, newArray, type TypedArray, type ValueDType } from "../../tensor.ts";
 import { isValue, type TensorBinding, type Value } from "../backend.ts";
-
-export type Elements = Uint8Array | Uint16Array | Int16Array | Int32Array | Float32Array | Float64Array;
 
 /** A whole value of the plan, row by row; outside are zeros. */
 export class WholeValue {
@@ -62,11 +60,11 @@ interface Account {
 
 export class ReferenceValue implements Value {
   readonly shape: readonly number[];
-  readonly dtype: ImageDType;
+  readonly dtype: ValueDType;
   private readonly account: Account;
   private data: Elements | undefined;
 
-  constructor(account: Account, shape: readonly number[], dtype: ImageDType) {
+  constructor(account: Account, shape: readonly number[], dtype: ValueDType) {
     const length = shape.reduce((product, side) => product * side, 1);
     account.take(length * bytesOf[dtype]);
     this.account = account;

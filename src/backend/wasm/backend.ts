@@ -2,7 +2,7 @@
 import { get, ModuleBuilder } from "../../codegen/assembler.ts";
 import { type CodeMode, kernelArity } from "../../kernels/kernel.ts";
 import { builtInProfile } from "../../plan/profile.ts";
-import type { ImageDType } from "../../tensor.ts";
+import type { ValueDType } from "../../tensor.ts";
 import type { Backend, BackendPlan, Verdict, Weights } from "../backend.ts";
 import { isDue } from "../slices.ts";
 import { type Driver, driverCode } from "./driver.ts";
@@ -103,7 +103,7 @@ export class WasmBackend implements Backend, ProgramHost {
     return WasmProgram.compile(this, plan, weights);
   }
 
-  alloc({ shape, dtype }: { shape: readonly number[]; dtype: ImageDType }): WasmValue {
+  alloc({ shape, dtype }: { shape: readonly number[]; dtype: ValueDType }): WasmValue {
     return new WasmValue(this, shape, dtype);
   }
 

@@ -1,6 +1,6 @@
 // One linear memory and who owns which part of it: first fit over a sorted list of free blocks, growing at the end.
 import { LimitError } from "../../errors.ts";
-import { bytesOf, type ViewDType, viewOf } from "../../tensor.ts";
+import { bytesOf, type Elements, type ViewDType, viewOf } from "../../tensor.ts";
 
 export const pageBytes = 65536;
 /** Every block starts on a cache line. */
@@ -74,8 +74,6 @@ export class Allocator {
     return { offset, bytes };
   }
 }
-
-export type Elements = Uint8Array | Uint16Array | Int16Array | Int32Array | Float32Array | Float64Array;
 
 /** All of a memory as elements of a type; views are made anew when the memory has grown. */
 export class MemoryViews {

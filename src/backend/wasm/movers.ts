@@ -1,11 +1,11 @@
 // Moves the caller's arrays into a program's rows and results out, a range of rows at a time, on the caller's thread.
 import { borderIndex } from "../../plan/border.ts";
 import type { BufferSpec } from "../../plan/types.ts";
-import { bytesOf } from "../../tensor.ts";
+import { bytesOf, type Elements } from "../../tensor.ts";
 import { keepAlpha, opaque, premultiply, unpremultiply } from "../alpha.ts";
 import type { SourceBinding, TargetBinding, TensorBinding } from "../backend.ts";
 import type { Place } from "./layout.ts";
-import type { Elements, MemoryViews } from "./memory.ts";
+import type { MemoryViews } from "./memory.ts";
 import { type Staging, stagingBytes } from "./staging.ts";
 
 /** Rows of one binding, in order, moved `chunk` at a time at most. */

@@ -4,7 +4,7 @@ import { Rank1Error } from "../../errors.ts";
 import { kernelOf } from "../../kernels/table.ts";
 import { rowBytes, stripRows } from "../../plan/cost.ts";
 import type { BufferSpec } from "../../plan/types.ts";
-import { bytesOf, viewOf } from "../../tensor.ts";
+import { bytesOf, type Elements, viewOf } from "../../tensor.ts";
 import type { BackendPlan, Bindings, Program, Rooms, RunOptions, Weights } from "../backend.ts";
 import { buffersOf } from "../margins.ts";
 import { Slices } from "../slices.ts";
@@ -13,7 +13,7 @@ import type { Driver } from "./driver.ts";
 import { writeImage } from "./image.ts";
 import type { Entry, KernelStore, LoadedKernel } from "./kernels.ts";
 import { type Layout, layoutOf, type Place } from "./layout.ts";
-import type { Allocator, Block, Elements, MemoryViews } from "./memory.ts";
+import type { Allocator, Block, MemoryViews } from "./memory.ts";
 import type { WorkerPool } from "./pool.ts";
 import { control, outcome, stageWords, stepBytes, stepWords } from "./script.ts";
 import type { Staging } from "./staging.ts";
@@ -242,7 +242,7 @@ export class WasmProgram implements Program {
       if (!given) throw new Error(`program: no weights for ${constant.id}`);
       const { data, spec } = this.layout.places.get(constant.id)!;
       const room = viewOf(spec.dtype, buffer, this.base + data, spec.width * spec.channels);
-      kernelOf(step.kernel).pack!(step.kernel, reads[0]!, given, room as Float32Array);
+      kernelOf(step.kernel).pack!(step.kernel, reads[0]!, given, room);
     }
   }
 

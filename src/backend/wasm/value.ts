@@ -2,10 +2,10 @@
 // reads further beyond its ends than any before, and then stays as it is.
 import { describe, InvalidArgumentError, Rank1Error } from "../../errors.ts";
 import { paddedChannels } from "../../kernels/conv/layout.ts";
-import { bytesOf, type ImageDType, newArray, type TypedArray } from "../../tensor.ts";
+import { bytesOf, type Elements, newArray, type TypedArray, type ValueDType } from "../../tensor.ts";
 import type { Value } from "../backend.ts";
 import { type Place, pitchOf } from "./layout.ts";
-import type { Allocator, Block, Elements, MemoryViews } from "./memory.ts";
+import type { Allocator, Block, MemoryViews } from "./memory.ts";
 import { TensorIn, TensorOut } from "./movers.ts";
 import { type Staging, stagingBytes } from "./staging.ts";
 
@@ -19,13 +19,13 @@ export interface ValueHost {
 /** Shape [images, height, width, channels], [height, width, channels], or rows of the last axis. */
 export class WasmValue implements Value {
   readonly shape: readonly number[];
-  readonly dtype: ImageDType;
+  readonly dtype: ValueDType;
   readonly host: ValueHost;
   readonly images: number;
   readonly height: number;
   readonly width: number;
   readonly channels: number;
-  /** Channels as they are stored: of four axes padded to whole vectors. */
+  /** Channels as they are stored: of four axes, in f32, padded to whole vectors. */
   readonly stored: number;
   /** Counts how often it was laid out. */
   version = 0;
@@ -33,7 +33,7 @@ export class WasmValue implements Value {
   private right = 0;
   private block: Block | undefined;
 
-  constructor(host: ValueHost, shape: readonly number[], dtype: ImageDType) {
+  constructor(host: ValueHost, shape: readonly number[], dtype: ValueDType) {
     const [images, height, width, channels] = shape.length === 4 ? shape : [1, ...sidesOf(shape)];
     this.host = host;
     this.shape = [...shape];
@@ -42,7 +42,7 @@ export class WasmValue implements Value {
     this.height = height!;
     this.width = width!;
     this.channels = channels!;
-    this.stored = shape.length === 4 ? paddedChannels(channels!) : channels!;
+    this.stored = shape.length === 4 && dtype === "f32" ? paddedChannels(channels!) : channels!;
     this.block = this.allocate();
   }
 
@@ -107,12 +107,12 @@ export class WasmValue implements Value {
     const { staging, views } = this.host;
     if (this.stored !== this.channels) {
       new TensorOut({ staging, views, base: 0 }, this.place(), this.binding(array)).move(0, this.images * this.height);
-      return array;
+      return into ?? array;
     }
     this.eachChunk((y, count, row) =>
       staging.rowsOut(array, this.dtype, y * row, row, count, this.rowAt(y), this.pitch),
     );
-    return array;
+    return into ?? array;
   }
 
   /** Rows, as many at a time as fit staging memory, and the elements of each. */

@@ -1,5 +1,6 @@
 // How the conv family holds what it reads besides pixels: the parameter block, and weights in panels of outputs.
 import type { BufferSpec, ConvSpec } from "../../plan/types.ts";
+import type { Elements } from "../../tensor.ts";
 import { type LayerWeights, pixelsOf, type StepBuffers, type Units } from "../kernel.ts";
 import { wordsOf } from "../words.ts";
 
@@ -120,7 +121,7 @@ export function convIndex(shape: ConvShape, group: number, output: number, eleme
 }
 
 /** Packs a weight [kh, kw, inputs / groups, outputs] and a bias [outputs]: neighbouring outputs are copied together. */
-export function packConv(spec: ConvSpec, { weight, bias }: LayerWeights, packed: Float32Array): void {
+export function packConv(spec: ConvSpec, { weight, bias }: LayerWeights, packed: Elements): void {
   const shape = convShape(spec);
   const [each, outputs] = [spec.inputs / spec.groups, spec.outputs / spec.groups];
   const stored = Array.from({ length: each }, (_, c) => storedInput(spec, c));

@@ -1,6 +1,7 @@
 // How the depthwise family holds its parameters and weights: blocks of 8 channels (4 where no more are stored), of each
 // the bias and then the taps in the order of rows.
 import type { DepthwiseSpec } from "../../plan/types.ts";
+import type { Elements } from "../../tensor.ts";
 import { type LayerWeights, pixelsOf, type StepBuffers } from "../kernel.ts";
 import { wordsOf } from "../words.ts";
 
@@ -45,7 +46,7 @@ export function packDepthwise(
   spec: DepthwiseSpec,
   stored: number,
   { weight, bias }: LayerWeights,
-  packed: Float32Array,
+  packed: Elements,
 ): void {
   const { index } = depthwiseShape(spec, stored);
   const { depthMultiplier, size, channels } = spec;
