@@ -3,7 +3,7 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { buildPackage } from "../../scripts/build.ts";
-import { measure as measureSizes } from "../../scripts/size.ts";
+import { measure as measureSizes, sums } from "../../scripts/size.ts";
 import { type Contestant, contest, type Settings } from "../contest.ts";
 import { differenceOf } from "../difference.ts";
 import { Remote } from "../remote.ts";
@@ -52,7 +52,7 @@ export async function measure({ wanted, quick, rounds, say }: Request): Promise<
     const version = players.find((player) => player.name === name)?.remote.version;
     return version === undefined ? [] : [{ name, version, note }];
   });
-  return { rivals, cases: done, fresh, bundle: (await measureSizes()).models };
+  return { rivals, cases: done, fresh, bundle: sums(await measureSizes()).models };
 }
 
 /** A rival's processes; none of those that cannot start. */

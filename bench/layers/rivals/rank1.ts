@@ -1,13 +1,13 @@
 // rank1 itself, from its sources: a call of the engine with plain arrays, and beside it every plan that the solvers propose,
 // without the copies in and out.
+import type { Bindings, Program } from "../../../src/backend/backend.ts";
+import { chooseBackend } from "../../../src/backend/choose.ts";
 import { weightsOf } from "../../../src/engine/layers.ts";
 import { createEngine, type Engine } from "../../../src/index.ts";
 import { kernelOf, solvers } from "../../../src/kernels/table.ts";
 import { candidates, type Planner } from "../../../src/plan/planner.ts";
 import { builtInProfile } from "../../../src/plan/profile.ts";
 import type { LayerProblem } from "../../../src/plan/types.ts";
-import { chooseMachine } from "../../../src/backend/choose.ts";
-import { Network } from "../../../src/run/network.ts";
 import { rank1Version, timed } from "../../rival.ts";
 import { callOf, lengthOf, shapeOf } from "../call.ts";
 import type { LayerCase } from "../cases.ts";
@@ -25,26 +25,26 @@ export async function rank1(threads: number, wide: boolean): Promise<LayerRival>
   const engine = await createEngine({ threads, wide, backend: "wasm" });
   const { enabled, reason } = engine.info().wide;
   if (wide && !enabled) throw new Error(`no wide mode here: ${reason}`);
-  const { machine } = chooseMachine({ backend: "wasm", threads, wide, deterministic: false, maxMemory: 2 ** 30 });
+  const { backend } = chooseBackend({ backend: "wasm", threads, wide, deterministic: false, maxMemory: 2 ** 30 });
   return {
     version: rank1Version,
     async prepare(problem, data) {
       const { call, out, problem: layer, tensors, dispose } = await layerOf(engine, problem, data);
-      const programs: { plan: string; network: Network }[] = [];
+      const programs: { plan: string; program: Program }[] = [];
       for (const candidate of candidates(layer, planner).found) {
-        const network = await Network.create(candidate, machine, weightsOf(layer, tensors));
-        await network.run(new Map([["x", valueOf(layer, data)]]), new Map());
-        programs.push({ plan: `${candidate.solver}: ${candidate.summary}`, network });
+        const program = await backend.compile(candidate, weightsOf(layer, tensors));
+        await program.run(inputOf(layer, data), []);
+        programs.push({ plan: `${candidate.solver}: ${candidate.summary}`, program });
       }
       return {
         run: () => timed(call),
         result: () => out,
-        programs: programs.map(({ plan, network }) => ({
+        programs: programs.map(({ plan, program }) => ({
           plan,
-          run: () => timed(() => network.run(new Map(), new Map())),
+          run: () => timed(() => program.run([], [])),
         })),
         dispose() {
-          for (const { network } of programs) network.dispose();
+          for (const { program } of programs) program.dispose();
           dispose();
         },
       };
@@ -52,9 +52,9 @@ export async function rank1(threads: number, wide: boolean): Promise<LayerRival>
   };
 }
 
-const valueOf = ({ x }: LayerProblem, data: LayerData) => {
+const inputOf = ({ x }: LayerProblem, data: LayerData): Bindings => {
   const [images, height, width, channels] = x.shape as [number, number, number, number];
-  return { data: data.x, format: "NHWC" as const, images, height, width, channels };
+  return [["x", { kind: "tensor", data: data.x, format: "NHWC", images, height, width, channels }]];
 };
 
 /** The call that a user makes. */
