@@ -34,6 +34,11 @@ describe("examples/layers.ts", () => {
   it("stands in the README", () => expect(textOf("README.md")).toContain(shown("examples/layers.ts")));
 });
 
+it("examples/values.ts keeps values in the engine, and stands in the documents", () => {
+  expect(run("examples/values.ts")).toBe("16384\n");
+  expect(textOf("docs/layers.md")).toContain(shown("examples/values.ts"));
+});
+
 /** An example as the README shows it: without its first comment. */
 function shown(example: string): string {
   return `\`\`\`js\n${textOf(example).split("\n").slice(1).join("\n")}\`\`\``;
