@@ -14,7 +14,7 @@ import { EngineValue } from "./values.ts";
 
 /** How a call runs. */
 export interface CallHooks {
-  /** Stops the call, which then rejects with the signal's reason. The engine stays usable. */
+  /** Stops the call, which then rejects with the signal's reason; parts of the result may stand in `out`. The engine stays usable. */
   signal?: Signal;
   /** Called now and then with the share that is done, from 0 to 1. */
   onProgress?: (done: number) => void;

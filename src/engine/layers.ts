@@ -95,14 +95,7 @@ export function weightsOf(problem: LayerProblem, weights: LayerTensors): Map<str
         throw new InvalidArgumentError({ parameter: name, expected, received });
       }
       const count = depthwise ? inputs * outputs : outputs;
-      const packable: LayerWeights = {
-        // Only once it is packed: calls that find a packed weight again never ask.
-        get weight() {
-          return nchw ? planesLast(data, count, data.length / count / (kh * kw), kh * kw) : data;
-        },
-        bias: checkBias(bias, tensors[bias], count),
-      };
-      return [name, packable];
+      return [name, { weight: data, order: nchw ? "OIHW" : "HWIO", bias: checkBias(bias, tensors[bias], count) }];
     }),
   );
 }
@@ -110,11 +103,12 @@ export function weightsOf(problem: LayerProblem, weights: LayerTensors): Map<str
 /** What the weights show of a problem's structure, which more plans then apply to; they get what those need. */
 export function findStructure(problem: LayerProblem, weights: Map<string, LayerWeights>): LayerProblem {
   if (problem.kind === "transposed") {
-    for (const [id, phase] of transposedWeights(problem, weights.get("weight")!)) weights.set(id, phase);
+    const weight = channelsLast(weights.get("weight")!, problem.y.shape[3]!, problem.window.size);
+    for (const [id, phase] of transposedWeights(problem, weight)) weights.set(id, phase);
   }
   if (problem.kind !== "depthwise" || problem.depthMultiplier > 1) return problem;
   const [kh, kw] = problem.window.size;
-  const { weight, bias } = weights.get("weight")!;
+  const { weight, bias } = channelsLast(weights.get("weight")!, problem.x.shape[3]!, [kh, kw]);
   const split = kh > 1 && kw > 1 ? splitDepthwise(weight, [kh, kw, problem.x.shape[3]!]) : undefined;
   if (!split) return problem;
   weights.set("column", { weight: split.columns });
@@ -130,13 +124,16 @@ function checkBias(parameter: string, bias: unknown, count: number): ArrayLike<n
   throw new InvalidArgumentError({ parameter, expected: `${count} numbers`, received: describe(bias) });
 }
 
-/** [outputs, inputs, taps] as [taps, inputs, outputs]. */
-export function planesLast(data: Float32Array, outputs: number, inputs: number, taps: number): Float32Array {
-  const moved = new Float32Array(data.length);
+/** Weights in TensorFlow's order. */
+function channelsLast(given: LayerWeights, outputs: number, [kh, kw]: readonly [number, number]): LayerWeights {
+  if (given.order !== "OIHW") return given;
+  const { weight, bias } = given;
+  const [moved, taps] = [new Float32Array(weight.length), kh * kw];
+  const inputs = weight.length / outputs / taps;
   for (let o = 0, at = 0; o < outputs; o++)
     for (let c = 0; c < inputs; c++)
-      for (let tap = 0; tap < taps; tap++) moved[(tap * inputs + c) * outputs + o] = data[at++]!;
-  return moved;
+      for (let tap = 0; tap < taps; tap++) moved[(tap * inputs + c) * outputs + o] = weight[at++]!;
+  return { weight: moved, bias };
 }
 
 /** A tensor of four sides, or such a value. */

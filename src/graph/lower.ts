@@ -1,6 +1,5 @@
 // Layers of a network as stages on the machine: what is worth bringing values there for. What is not of four axes of 32-bit
 // floats stays on the host.
-import { planesLast } from "../engine/layers.ts";
 import type { LayerWeights } from "../kernels/kernel.ts";
 import { transposedWeights } from "../kernels/transposed/solver.ts";
 import type { TransposedProblem } from "../plan/types.ts";
@@ -19,17 +18,10 @@ import { numberOf } from "./nodes.ts";
 import { partsOf } from "./passes/separable.ts";
 import { transposedWindow, windowOf } from "./window.ts";
 
-/** A weight [outputs, inputs, kh, kw] in TensorFlow's order. */
-function weightOf({ data, shape }: Tensor, bias: Tensor | undefined): LayerWeights {
-  const [outputs, inputs, kh, kw] = shape as [number, number, number, number];
-  return {
-    // Only while it is packed: one copy at a time.
-    get weight() {
-      return planesLast(data as Float32Array, outputs, inputs, kh * kw);
-    },
-    bias: bias?.data as Float32Array | undefined,
-  };
-}
+const weightOf = ({ data }: Tensor, bias: Tensor | undefined): LayerWeights => ({
+  ...{ weight: data as Float32Array, order: "OIHW" },
+  bias: bias?.data as Float32Array | undefined,
+});
 
 /** A grouped weight as one without groups, zeros where groups do not meet. */
 function ungrouped({ data, shape }: Tensor, groups: number): Tensor {

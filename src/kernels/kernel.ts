@@ -59,10 +59,18 @@ export interface Units {
   end: number;
 }
 
-/** Weights of one step, in the orders of TensorFlow. */
+/** Weights of one step. */
 export interface LayerWeights {
   weight: ArrayLike<number>;
+  /** [kh, kw, inputs, outputs], as in TensorFlow, unless it says [outputs, inputs, kh, kw], as in ONNX files. */
+  order?: "HWIO" | "OIHW";
   bias?: ArrayLike<number>;
+}
+
+/** How far apart neighbouring taps, inputs and outputs of a weight stand. */
+export function weightSteps({ order }: LayerWeights, taps: number, inputs: number, outputs: number) {
+  if (order === "OIHW") return { tap: 1, input: taps, output: inputs * taps };
+  return { tap: inputs * outputs, input: outputs, output: 1 };
 }
 
 export interface Kernel<S extends KernelSpec = KernelSpec> {

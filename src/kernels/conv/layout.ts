@@ -1,7 +1,7 @@
 // How the conv family holds what it reads besides pixels: the parameter block, and weights in panels of outputs.
 import type { BufferSpec, ConvSpec } from "../../plan/types.ts";
 import type { Elements } from "../../tensor.ts";
-import { type LayerWeights, pixelsOf, type StepBuffers, type Units } from "../kernel.ts";
+import { type LayerWeights, pixelsOf, type StepBuffers, type Units, weightSteps } from "../kernel.ts";
 import { wordsOf } from "../words.ts";
 
 /** Outputs of a whole panel; what is left over stands in a panel of 8 or 4. */
@@ -120,12 +120,14 @@ export function convIndex(shape: ConvShape, group: number, output: number, eleme
   return start + (element + 1) * side + output - panel * panelOutputs;
 }
 
-/** Packs a weight [kh, kw, inputs / groups, outputs] and a bias [outputs]: neighbouring outputs are copied together. */
-export function packConv(spec: ConvSpec, { weight, bias }: LayerWeights, packed: Elements): void {
+/** Packs a weight of inputs / groups and outputs, and a bias [outputs]. */
+export function packConv(spec: ConvSpec, given: LayerWeights, packed: Elements): void {
   const shape = convShape(spec);
   const [each, outputs] = [spec.inputs / spec.groups, spec.outputs / spec.groups];
   const stored = Array.from({ length: each }, (_, c) => storedInput(spec, c));
   const taps = spec.size[0] * spec.size[1];
+  const { weight, bias } = given;
+  const { tap: tapStep, input: inputStep, output: outputStep } = weightSteps(given, taps, each, spec.outputs);
   for (let group = 0; group < spec.groups; group++) {
     for (let first = 0; first < outputs; first += panelOutputs) {
       const count = Math.min(panelOutputs, outputs - first);
@@ -136,8 +138,8 @@ export function packConv(spec: ConvSpec, { weight, bias }: LayerWeights, packed:
       for (let tap = 0; tap < taps; tap++) {
         for (let c = 0; c < each; c++) {
           const to = base + (tap * shape.inputs + stored[c]!) * side;
-          const from = (tap * each + c) * spec.outputs + start;
-          for (let o = 0; o < count; o++) packed[to + o] = weight[from + o]!;
+          const from = tap * tapStep + c * inputStep + start * outputStep;
+          for (let o = 0; o < count; o++) packed[to + o] = weight[from + o * outputStep]!;
         }
       }
     }

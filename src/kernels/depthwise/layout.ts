@@ -2,7 +2,7 @@
 // the bias and then the taps in the order of rows.
 import type { DepthwiseSpec } from "../../plan/types.ts";
 import type { Elements } from "../../tensor.ts";
-import { type LayerWeights, pixelsOf, type StepBuffers } from "../kernel.ts";
+import { type LayerWeights, pixelsOf, type StepBuffers, weightSteps } from "../kernel.ts";
 import { wordsOf } from "../words.ts";
 
 export const depthwiseWords = wordsOf(
@@ -41,22 +41,18 @@ export function depthwiseParams(spec: DepthwiseSpec, { reads, write }: StepBuffe
   });
 }
 
-/** Packs a weight [kh, kw, channels, multiplier] and a bias [channels · multiplier] for `stored` channels. */
-export function packDepthwise(
-  spec: DepthwiseSpec,
-  stored: number,
-  { weight, bias }: LayerWeights,
-  packed: Elements,
-): void {
+/** Packs a weight of one input and channels · multiplier outputs, and a bias of these, for `stored` channels. */
+export function packDepthwise(spec: DepthwiseSpec, stored: number, given: LayerWeights, packed: Elements): void {
   const { index } = depthwiseShape(spec, stored);
   const { depthMultiplier, size, channels } = spec;
+  const { weight, bias } = given;
+  const taps = size[0] * size[1];
+  const { tap: tapStep, output } = weightSteps(given, taps, 1, channels * depthMultiplier);
   for (let c = 0; c < channels; c++) {
     for (let m = 0; m < depthMultiplier; m++) {
       const o = c * depthMultiplier + m;
       packed[index(m * stored + c, -1)] = bias?.[o] ?? 0;
-      for (let tap = 0; tap < size[0] * size[1]; tap++) {
-        packed[index(m * stored + c, tap)] = weight[tap * channels * depthMultiplier + o]!;
-      }
+      for (let tap = 0; tap < taps; tap++) packed[index(m * stored + c, tap)] = weight[tap * tapStep + o * output]!;
     }
   }
 }

@@ -3,7 +3,7 @@
 // Networks", 2016). A tile becomes a pixel of 16 groups of channels, and the products are a pointwise layer in 16 groups.
 import type { WinogradSpec } from "../../plan/types.ts";
 import { activate, activationName } from "../activation.ts";
-import { type Kernel, type LayerWeights, pixelsOf, type Rows } from "../kernel.ts";
+import { type Kernel, type LayerWeights, pixelsOf, type Rows, weightSteps } from "../kernel.ts";
 import { emitWinograd, winogradParams } from "./wasm.ts";
 
 /** Of four inputs in a line: what is multiplied. */
@@ -59,21 +59,22 @@ function reference(spec: WinogradSpec, [input, added]: Rows[], write: Rows, rows
 
 /** Weights [3, 3, inputs, outputs] of a convolution as those of 16 groups; the bias reaches all outputs of a tile by group 5. */
 export function transformWeights(
-  { weight, bias }: LayerWeights,
+  given: LayerWeights,
   [inputs, stored]: readonly [inputs: number, stored: number],
   [outputs, padded]: readonly [outputs: number, padded: number],
-): Required<LayerWeights> {
+): LayerWeights {
+  const { weight, bias } = given;
+  const { tap, input, output } = weightSteps(given, 9, inputs, outputs);
   const result = new Float32Array(stored * 16 * padded);
   const between = new Float64Array(12);
-  const row = inputs * outputs;
   for (let c = 0; c < inputs; c++) {
     for (let o = 0; o < outputs; o++) {
       // Three taps in a line become four factors: along x, then along y.
       for (let i = 0; i < 3; i++) {
-        const at = i * 3 * row + c * outputs + o;
+        const at = i * 3 * tap + c * input + o * output;
         const first = weight[at]!;
-        const second = weight[at + row]!;
-        const third = weight[at + 2 * row]!;
+        const second = weight[at + tap]!;
+        const third = weight[at + 2 * tap]!;
         between[i * 4] = first;
         between[i * 4 + 1] = (first + second + third) / 2;
         between[i * 4 + 2] = (first - second + third) / 2;
