@@ -1,7 +1,6 @@
 // Binds a program's inputs and outputs for one run: to arrays, which are moved, or to values in the engine, whose rows the
 // program's tables then point to.
 import { InvalidArgumentError } from "../../errors.ts";
-import { kernelOf } from "../../kernels/table.ts";
 import { borderIndex } from "../../plan/border.ts";
 import { stripRows } from "../../plan/cost.ts";
 import { bytesOf, newArray } from "../../tensor.ts";
@@ -83,7 +82,7 @@ class Binder {
     const data = value ? this.copyOf(value, isInput) : binding.data;
     const mover = this.moverOf(place, { ...binding, data } as Binding, isInput);
     if (isInput) this.ends.ins.push({ id, place, mover });
-    else if (this.isLast(id)) this.ends.outs.push({ id, place, mover });
+    else if (this.layout.last.has(id)) this.ends.outs.push({ id, place, mover });
     else this.ends.late.push(mover);
   }
 
@@ -105,11 +104,7 @@ class Binder {
 
   private pointTo(place: Place, binding: Binding, value: WasmValue): void {
     const { spec } = place;
-    const overrun = Math.max(
-      0,
-      ...this.layout.stages.flatMap(({ steps }) => steps.map(({ step }) => kernelOf(step.kernel).overrun.elements)),
-    );
-    const slack = binding.kind === "tensor" ? 0 : Math.ceil(overrun / spec.channels);
+    const slack = binding.kind === "tensor" ? 0 : Math.ceil(this.layout.overrun / spec.channels);
     value.ensure(spec.left ?? 0, (spec.right ?? 0) + slack);
     if (binding.kind === "source") this.extend(place, binding, value);
     const known = this.bound.get(spec.id);
@@ -199,11 +194,5 @@ class Binder {
     const made = { unit, address, count: pairs.length / 2 };
     this.bound.set(spec.id, { ...(this.bound.get(spec.id) ?? { value: undefined, version: 0 }), border: made });
     return made;
-  }
-
-  private isLast(id: string): boolean {
-    const { stages } = this.layout;
-    const writes = (index: number): boolean => stages[index]!.steps.some(({ step }) => step.writes === id);
-    return writes(stages.length - 1) && !stages.slice(0, -1).some((_, index) => writes(index));
   }
 }

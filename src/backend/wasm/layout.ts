@@ -52,6 +52,10 @@ export interface Layout {
   /** Strips, within a thread's scratch. */
   strips: Map<string, Place>;
   zeros: number;
+  /** Elements that kernels may read and write past a row's end. */
+  overrun: number;
+  /** Values that the last stage alone writes: they can be moved out strip by strip. */
+  last: Set<string>;
   /** Room for pairs of offsets: which pixels of an input's row stand for those beyond its ends. */
   pairs: number;
   scratch: { offset: number; bytes: number };
@@ -111,7 +115,15 @@ export function layoutOf(plan: Schedule, threads: number, rows?: number): Layout
   const pairs = cursor.take(Math.max(0, ...specs.filter(({ scope }) => scope === "input").map(pairBytes)));
   const { strips, bytes } = layoutScratch(stages, specs);
   const scratch = { offset: cursor.take(threads * bytes), bytes };
-  return { bytes: cursor.end, threads, specs, stages, places, strips, zeros, pairs, scratch };
+  const { elements } = overrun;
+  const last = writtenLast(plan);
+  return { bytes: cursor.end, threads, specs, stages, places, strips, zeros, overrun: elements, last, pairs, scratch };
+}
+
+function writtenLast({ stages }: Schedule): Set<string> {
+  const written = new Set(stages.at(-1)!.steps.map(({ writes }) => writes));
+  for (const { steps } of stages.slice(0, -1)) for (const { writes } of steps) written.delete(writes);
+  return written;
 }
 
 /** One pair an element at most. */

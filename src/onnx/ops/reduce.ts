@@ -59,7 +59,13 @@ function reduction(
       const [data, out] = [numbersOf(x), elementsOf(sums).fill(start)];
       const [length, step] = [x.shape.at(-1) ?? 1, strides.at(-1) ?? 0];
       forRows(x.shape, [strides], (at, [to]) => {
-        for (let i = 0; i < length; i++) out[to! + i * step] = add(out[to! + i * step]!, data[at + i]!);
+        if (step > 0) {
+          for (let i = 0; i < length; i++) out[to! + i * step] = add(out[to! + i * step]!, data[at + i]!);
+          return;
+        }
+        let total = out[to!]!;
+        for (let i = 0; i < length; i++) total = add(total, data[at + i]!);
+        out[to!] = total;
       });
       const count = sizeOf(x.shape) / out.length;
       write(y!, mean ? out.map((value) => value / count) : out);
