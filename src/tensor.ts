@@ -270,8 +270,9 @@ export function checkTensor(parameter: string, tensor: unknown, rank: number): F
 
 /** A shape of so many sides, each at least 1. */
 export function checkShape(parameter: string, shape: unknown, rank: number): number[] {
-  const fine = Array.isArray(shape) && shape.length === rank && shape.every((n) => Number.isSafeInteger(n) && n >= 1);
-  if (fine) return shape as number[];
-  const expected = `a tensor { shape, data } of ${rank} sides of at least 1`;
+  // A copy has no holes, which `every` would pass over.
+  const sides = Array.isArray(shape) ? Array.from(shape as number[]) : [];
+  if (sides.length === rank && rank > 0 && sides.every((n) => Number.isSafeInteger(n) && n >= 1)) return sides;
+  const expected = `${rank} sides of at least 1`;
   throw new InvalidArgumentError({ parameter, expected, received: describe(shape) });
 }

@@ -13,7 +13,8 @@ for (const name of ["SIGINT", "SIGTERM"] as const) {
 }
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit(0); // the reader has gone, as in `rank1 filters | head -1`
-  throw error;
+  console.error(`rank1: the standard output cannot be written: ${error.message}`);
+  process.exit(1);
 });
 
 process.exitCode = await runProgram(process.argv.slice(2), interruption.signal);

@@ -111,8 +111,11 @@ export class Engine {
   /**
    * Room inside the engine for a picture or for a layer's value, filled with zeros: filters and layers read and write it where
    * it is.
+   *
+   * @throws InvalidArgumentError for sides and types that values do not have; LimitError beyond `maxMemory`.
    */
   alloc(spec: ValueSpec): EngineValue {
+    this.end.signal.throwIfAborted();
     const { shape, dtype } = checkValueSpec(spec);
     return new EngineValue(this.choice.backend.alloc({ shape, dtype }), (work) => this.enqueue(undefined, work));
   }

@@ -115,7 +115,7 @@ function fromRows(rows: unknown[], maxSide: number, parameter: string): CheckedF
     throw new InvalidArgumentError({ parameter, expected, received: describe(rows), hint: "one row is [[1, 2, 1]]" });
   }
   const [kh, kw] = checkSides(parameter, rows.length, first.length, maxSide);
-  const values = rows.flatMap((row, y) => checkNumbers(`${parameter} row ${y}`, row, kw));
+  const values = Array.from(rows).flatMap((row, y) => checkNumbers(`${parameter} row ${y}`, row, kw));
   return dense(parameter, kh, kw, values, 1, 0);
 }
 

@@ -167,10 +167,16 @@ export function writeStdout(data: string | Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
     const ignore = (): void => {}; // the callback below sees the error first; the event must only not be unhandled
     process.stdout.once("error", ignore);
-    process.stdout.write(data, (error) => {
+    const done = (error?: Error | null): void => {
       if (!error) process.stdout.off("error", ignore);
       if (error && (error as NodeJS.ErrnoException).code !== "EPIPE") reject(error);
       else resolve();
-    });
+    };
+    // Into a file it is written at once: a full disk throws.
+    try {
+      process.stdout.write(data, done);
+    } catch (error) {
+      done(error as Error);
+    }
   });
 }

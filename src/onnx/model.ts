@@ -1,6 +1,6 @@
 // Models from and to files: the message as it came, so that it can be written again, and the network in it.
 import { checkRunOptions } from "../engine/calls.ts";
-import { createEngine, type Engine } from "../engine/engine.ts";
+import { createEngine, Engine } from "../engine/engine.ts";
 import { checkFunction, checkOptions, describe, InvalidArgumentError, UnsupportedError } from "../errors.ts";
 import { GraphProgram, type RunOptions } from "../graph/program.ts";
 import { checkInputs, withInputShapes } from "../graph/run.ts";
@@ -226,6 +226,10 @@ export class Model {
 export async function loadModel(model: Uint8Array | ArrayBuffer | string, options: LoadOptions = {}): Promise<Model> {
   const known = ["externalData", "shapes", "engine"] as const;
   const { externalData, shapes = {}, engine } = checkOptions<LoadOptions>("options", options, known);
+  if (engine !== undefined && !(engine instanceof Engine)) {
+    const [expected, received] = ["an engine made by createEngine", describe(engine)];
+    throw new InvalidArgumentError({ parameter: "engine", expected, received });
+  }
   const start = performance.now();
   const bytes = typeof model === "string" ? await readFile(model) : model;
   const data = bytes instanceof ArrayBuffer ? new Uint8Array(bytes) : bytes;

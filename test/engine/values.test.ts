@@ -41,4 +41,45 @@ describe.each(backends)("values of the %s backend", async (backend) => {
     await expect(engine.conv2d(tensor, weight)).rejects.toMatchObject({ ...problem, parameter: "x" });
     for (const value of [picture, tensor]) value.dispose();
   });
+
+  it.each(["keep", "premultiply", "none"] as const)("give what arrays give, alpha: %s", async (alpha) => {
+    const data = Uint8Array.from({ length: 50 * 9 * 4 }, (_, i) => (i * 7) % 251);
+    const sides = { width: 50, height: 9, channels: 4 };
+    const value = engine.alloc(sides);
+    await value.write(data);
+    for (const filter of [[[1]], "sobel", filters.sobel("x"), filters.gaussian({ sigma: 1 })] as const) {
+      const wanted = await engine.filter({ ...sides, data }, filter, { alpha });
+      expect((await engine.filter(value, filter, { alpha })).data).toEqual(wanted.data);
+      const out = engine.alloc({ ...sides, dtype: wanted.data instanceof Int16Array ? "i16" : "u8" });
+      await engine.filter(value, filter, { alpha, out });
+      expect(await out.read()).toEqual(wanted.data);
+    }
+  });
+
+  it("have sides that cannot be changed, and no holes", () => {
+    const value = engine.alloc({ shape: [2, 3] });
+    expect(() => (value.shape as number[]).push(1)).toThrow(TypeError);
+    // biome-ignore lint/suspicious/noSparseArray: what is refused
+    expect(() => engine.alloc({ shape: [, 3, 2] as unknown as number[] })).toThrow("spec.shape: expected 3 sides");
+  });
+
+  it("of another engine, and arrays that are gone, are refused", async () => {
+    const other = await createEngine({ backend });
+    const sides = { width: 8, height: 8, channels: 1 };
+    const [own, foreign] = [engine.alloc(sides), other.alloc(sides)];
+    await expect(engine.filter(foreign, [[1]])).rejects.toMatchObject({ parameter: "value" });
+    await expect(engine.filter(own, [[1]], { out: foreign })).rejects.toMatchObject({ parameter: "value" });
+    other.dispose();
+    expect(() => other.alloc(sides)).toThrow(expect.objectContaining({ code: "DISPOSED" }));
+    const data = new Uint8Array(64);
+    const [read, written] = [
+      engine.filter({ ...sides, data }, [[1]]),
+      engine.filter(own, [[1]], { out: new Uint8Array(64) }),
+    ];
+    structuredClone(data.buffer, { transfer: [data.buffer] });
+    await expect(read).rejects.toMatchObject({ code: "INVALID_ARGUMENT", received: "0 of them" });
+    await written;
+    await expect(own.write(data)).rejects.toMatchObject({ code: "INVALID_ARGUMENT", parameter: "data" });
+    await expect(own.read(data)).rejects.toMatchObject({ code: "INVALID_ARGUMENT", parameter: "into" });
+  });
 });

@@ -7,6 +7,7 @@ import { builtInProfile } from "../../plan/profile.ts";
 import type { BufferSpec } from "../../plan/types.ts";
 import { type Elements, newArray, type ValueDType } from "../../tensor.ts";
 import type { Backend, BackendPlan, Bindings, Program, RunOptions, Value, Weights } from "../backend.ts";
+import { checkBindings } from "../bindings.ts";
 import { buffersOf, withMargins } from "../margins.ts";
 import { Slices } from "../slices.ts";
 import { runStage } from "./stage.ts";
@@ -98,6 +99,8 @@ class ReferenceProgram implements Program {
     }
     const { signal, onProgress, onStage } = options;
     signal?.throwIfAborted();
+    for (const bindings of [inputs, outputs])
+      checkBindings(bindings, (value) => value instanceof ReferenceValue && value.account === this.backend);
     const values = new Map<string, WholeValue>();
     for (const spec of this.specs) {
       if (spec.scope === "arena" || spec.picture) values.set(spec.id, wholeValue(spec, values));

@@ -61,14 +61,14 @@ interface Account {
 export class ReferenceValue implements Value {
   readonly shape: readonly number[];
   readonly dtype: ValueDType;
-  private readonly account: Account;
+  readonly account: Account;
   private data: Elements | undefined;
 
   constructor(account: Account, shape: readonly number[], dtype: ValueDType) {
     const length = shape.reduce((product, side) => product * side, 1);
     account.take(length * bytesOf[dtype]);
     this.account = account;
-    this.shape = [...shape];
+    this.shape = Object.freeze([...shape]);
     this.dtype = dtype;
     this.data = newArray(dtype, length);
   }
@@ -97,9 +97,9 @@ export class ReferenceValue implements Value {
 
   private check(parameter: string, data: TypedArray): Elements {
     const { elements } = this;
-    const plain = data instanceof Uint8ClampedArray || (data instanceof Uint8Array && elements instanceof Uint8Array);
-    if ((plain || data?.constructor === elements.constructor) && data.length === elements.length)
-      return data as Elements;
+    const clamped = data instanceof Uint8ClampedArray && elements instanceof Uint8Array;
+    const fits = clamped || data instanceof (elements.constructor as new () => Elements);
+    if (fits && data.length === elements.length) return data as Elements;
     const expected = `a ${elements.constructor.name} of ${elements.length} elements`;
     throw new InvalidArgumentError({ parameter, expected, received: describe(data) });
   }

@@ -1,9 +1,8 @@
 // Binds a program's inputs and outputs for one run: to arrays, which are moved, or to values in the engine, whose rows the
 // program's tables then point to.
-import { InvalidArgumentError } from "../../errors.ts";
 import { borderIndex } from "../../plan/border.ts";
 import { stripRows } from "../../plan/cost.ts";
-import { bytesOf, newArray } from "../../tensor.ts";
+import { bytesOf, newArray, type TypedArray } from "../../tensor.ts";
 import {
   type Binding,
   type Bindings,
@@ -11,8 +10,8 @@ import {
   type SourceBinding,
   type TargetBinding,
   type TensorBinding,
-  type Value,
 } from "../backend.ts";
+import { checkBindings } from "../bindings.ts";
 import { writeTable } from "./image.ts";
 import type { Layout, Place } from "./layout.ts";
 import {
@@ -51,6 +50,8 @@ export function bindAll(
   outputs: Bindings,
 ): Ends {
   const ends: Ends = { ins: [], outs: [], late: [], after: [] };
+  const isOwn = (value: unknown): boolean => value instanceof WasmValue && value.host.views === site.views;
+  for (const bindings of [inputs, outputs]) checkBindings(bindings, isOwn);
   const binder = new Binder(site, layout, bound, ends);
   for (const [id, binding] of inputs) binder.bind(id, binding, true);
   for (const [id, binding] of outputs) binder.bind(id, binding, false);
@@ -62,6 +63,7 @@ class Binder {
   private readonly layout: Layout;
   private readonly bound: Map<string, Bound>;
   private readonly ends: Ends;
+  private readonly copies = new Map<WasmValue, TypedArray>();
 
   constructor(site: MoverSite, layout: Layout, bound: Map<string, Bound>, ends: Ends) {
     this.site = site;
@@ -73,22 +75,17 @@ class Binder {
   bind(id: string, binding: Binding, isInput: boolean): void {
     const place = this.layout.places.get(id);
     if (!place) throw new Error(`program: no value ${id}`);
-    const value = isValue(binding.data) ? this.own(binding.data) : undefined;
+    const value = isValue(binding.data) ? (binding.data as WasmValue) : undefined;
     if (value && this.fits(place, binding, value)) {
       this.pointTo(place, binding, value);
       return;
     }
     this.pointHome(place);
     const data = value ? this.copyOf(value, isInput) : binding.data;
-    const mover = this.moverOf(place, { ...binding, data } as Binding, isInput);
+    const mover = this.moverOf(place, this.withSource({ ...binding, data } as Binding), isInput);
     if (isInput) this.ends.ins.push({ id, place, mover });
     else if (this.layout.last.has(id)) this.ends.outs.push({ id, place, mover });
     else this.ends.late.push(mover);
-  }
-
-  private own(value: Value): WasmValue {
-    if (value instanceof WasmValue && value.host.views === this.site.views) return value;
-    throw new InvalidArgumentError({ parameter: "value", expected: "one of this engine", received: "another's" });
   }
 
   /** Whether a program can read or write the value's rows as they stand. */
@@ -161,9 +158,20 @@ class Binder {
     this.bound.set(place.spec.id, { ...known, value: undefined });
   }
 
+  /** A result that keeps its picture's alpha reads it from an array. */
+  private withSource(binding: Binding): Binding {
+    if (binding.kind !== "target" || binding.alpha !== "keep" || !isValue(binding.source.data)) return binding;
+    const data = this.copyOf(binding.source.data as WasmValue, true) as SourceBinding["data"];
+    return { ...binding, source: { ...binding.source, data } };
+  }
+
   /** An array in place of a value whose rows do not serve. */
   private copyOf(value: WasmValue, isInput: boolean) {
-    if (isInput) return value.load();
+    if (isInput) {
+      const copy = this.copies.get(value) ?? value.load();
+      this.copies.set(value, copy);
+      return copy;
+    }
     const array = newArray(
       value.dtype,
       value.shape.reduce((product, side) => product * side, 1),

@@ -28,6 +28,7 @@ export class Allocator {
   }
 
   allocate(requested: number): Block {
+    if (!Number.isSafeInteger(requested)) throw new Error(`memory: ${requested} bytes asked for`);
     const bytes = align(Math.max(1, requested));
     const index = this.free.findIndex((block) => block.bytes >= bytes);
     const block = index >= 0 ? this.split(index, bytes) : this.extend(bytes);

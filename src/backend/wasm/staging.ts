@@ -1,6 +1,7 @@
 // Between the caller's arrays and a program's rows. Into memory that is shared they go through staging memory: copies from
 // JavaScript are several times slower there than into private memory and from that, in generated code, into the shared one.
 import { bytesOf, type Elements, type ViewDType } from "../../tensor.ts";
+import { checkThere } from "../bindings.ts";
 import { type Allocator, type Block, MemoryViews, pageBytes } from "./memory.ts";
 import { type Transfers, transferCode } from "./transfer.ts";
 
@@ -91,6 +92,7 @@ export class Staging {
       return;
     }
     const memory = this.main.of(dtype);
+    checkThere("out", array, start + count * row);
     for (let i = 0; i < count; i++) array.set(viewOfArray(memory, (from + i * pitch) / size, row), start + i * row);
   }
 
@@ -101,6 +103,7 @@ export class Staging {
 
   /** Copies elements of staging memory, from a byte address on, into an array. */
   take(array: Elements, dtype: ViewDType, start: number, length: number, address: number): void {
+    checkThere("out", array, start + length);
     array.set(this.stretch(dtype, address, length), start);
   }
 
@@ -129,6 +132,7 @@ export function viewOfArray(array: Elements, start: number, length: number): Ele
   const views = kept.get(array);
   const known = views?.get(start);
   if (known?.length === length) return known;
+  checkThere("data", array, start + length);
   const view = array.subarray(start, start + length);
   if (!views) kept.set(array, new Map());
   else if (views.size < mostViews) views.set(start, view);

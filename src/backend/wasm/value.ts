@@ -2,7 +2,7 @@
 // reads further beyond its ends than any before, and then stays as it is.
 import { describe, InvalidArgumentError, Rank1Error } from "../../errors.ts";
 import { paddedChannels } from "../../kernels/conv/layout.ts";
-import { bytesOf, type Elements, newArray, type TypedArray, type ValueDType } from "../../tensor.ts";
+import { bytesOf, type Elements, newArray, type TypedArray, type ValueDType, viewOf } from "../../tensor.ts";
 import type { Value } from "../backend.ts";
 import { type Place, pitchOf } from "./layout.ts";
 import type { Allocator, Block, MemoryViews } from "./memory.ts";
@@ -36,7 +36,7 @@ export class WasmValue implements Value {
   constructor(host: ValueHost, shape: readonly number[], dtype: ValueDType) {
     const [images, height, width, channels] = shape.length === 4 ? shape : [1, ...sidesOf(shape)];
     this.host = host;
-    this.shape = [...shape];
+    this.shape = Object.freeze([...shape]);
     this.dtype = dtype;
     this.images = images!;
     this.height = height!;
@@ -168,11 +168,15 @@ export class WasmValue implements Value {
     this.home();
     const length = this.shape.reduce((product, side) => product * side, 1);
     const like = newArray(this.dtype, 0);
-    const bytes = data instanceof Uint8Array || data instanceof Uint8ClampedArray;
-    const plain = bytes ? new Uint8Array(data.buffer, data.byteOffset, data.length) : data;
-    if (plain?.constructor === like.constructor && plain.length === length) return plain as Elements;
-    const expected = `a ${like.constructor.name} of ${length} elements`;
-    throw new InvalidArgumentError({ parameter, expected, received: describe(data) });
+    const clamped = data instanceof Uint8ClampedArray && this.dtype === "u8";
+    const fits = clamped || data instanceof (like.constructor as new () => Elements);
+    if (!fits || data.length !== length) {
+      const expected = `a ${like.constructor.name} of ${length} elements`;
+      throw new InvalidArgumentError({ parameter, expected, received: describe(data) });
+    }
+    return data.constructor === like.constructor
+      ? (data as Elements)
+      : viewOf(this.dtype, data.buffer, data.byteOffset, length);
   }
 }
 

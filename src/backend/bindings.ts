@@ -1,0 +1,29 @@
+// Checks what a run binds once more, when it begins: meanwhile the caller may have taken arrays away.
+import { InvalidArgumentError } from "../errors.ts";
+import { type Binding, type Bindings, isValue } from "./backend.ts";
+
+/** Elements that a binding's array must have. */
+function elementsIn(binding: Binding): number {
+  if (binding.kind === "tensor") return binding.images * binding.height * binding.width * binding.channels;
+  const { width, height, channels } = binding.kind === "source" ? binding : binding.source;
+  return width * height * channels;
+}
+
+/** @throws InvalidArgumentError for arrays that were detached or shrunk, and for values that are not of this backend. */
+export function checkBindings(bindings: Bindings, isOwn: (data: unknown) => boolean): void {
+  for (const [id, binding] of bindings) {
+    const { data } = binding;
+    if (!isValue(data)) checkThere(id, data as unknown as ArrayLike<number>, elementsIn(binding));
+    else if (!isOwn(data)) {
+      const [expected, received] = ["one of this engine", "another's"];
+      throw new InvalidArgumentError({ parameter: "value", expected, received });
+    }
+  }
+}
+
+/** @throws InvalidArgumentError where an array no longer has so many elements. */
+export function checkThere(parameter: string, array: ArrayLike<number>, length: number): void {
+  if (array.length >= length) return;
+  const expected = `an array that keeps its ${length} elements until the call is done`;
+  throw new InvalidArgumentError({ parameter, expected, received: `${array.length} of them` });
+}
