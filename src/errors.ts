@@ -122,6 +122,8 @@ export function describe(value: unknown): string {
     const short = value.length <= 8 && value.every((v) => typeof v !== "object" || v === null);
     return short ? `[${value.map(describe).join(", ")}]` : `an array of ${value.length}`;
   }
+  const { name = "Object" } = (value as object).constructor ?? {};
+  if (name !== "Object") return `an instance of ${name}`;
   const keys = Object.keys(value as object);
   return `an object with ${keys.length === 0 ? "no keys" : `keys ${keys.slice(0, 6).join(", ")}${keys.length > 6 ? ", ..." : ""}`}`;
 }

@@ -3,13 +3,15 @@
 export type { Verdict } from "./backend/backend.ts";
 export type { CallOptions } from "./engine/calls.ts";
 export { createEngine, type Engine } from "./engine/engine.ts";
-export type { LayerCallOptions, LayerRunOptions, LayerTensors, PreparedLayer } from "./engine/layers.ts";
+export type { LayerCallOptions, LayerOut, LayerRunOptions, LayerTensors, PreparedLayer } from "./engine/layers.ts";
 export type { EngineOptions, Limits, Planning } from "./engine/options.ts";
 export type {
   EngineInfo,
   FilterCallOptions,
   Gradient,
   GradientOptions,
+  IntoValue,
+  LayerResult,
   PlanOptions,
   ValueSpec,
 } from "./engine/types.ts";
@@ -46,4 +48,5 @@ export type {
   Tensor,
   TensorLike,
   TypedArray,
+  ValueDType,
 } from "./tensor.ts";

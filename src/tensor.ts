@@ -269,10 +269,31 @@ export function checkTensor(parameter: string, tensor: unknown, rank: number): F
 }
 
 /** A shape of so many sides, each at least 1. */
-export function checkShape(parameter: string, shape: unknown, rank: number): number[] {
+export function checkShape(
+  parameter: string,
+  shape: unknown,
+  rank: number,
+  of = "a tensor { shape, data } of ",
+): number[] {
   // A copy has no holes, which `every` would pass over.
   const sides = Array.isArray(shape) ? Array.from(shape as number[]) : [];
   if (sides.length === rank && rank > 0 && sides.every((n) => Number.isSafeInteger(n) && n >= 1)) return sides;
-  const expected = `${rank} sides of at least 1`;
+  const expected = `${of}${rank} sides of at least 1`;
   throw new InvalidArgumentError({ parameter, expected, received: describe(shape) });
+}
+
+/** The array in an Image or a Tensor; anything else as it is. */
+export const arrayIn = (given: unknown): unknown => (isHolder(given) ? given.data : given);
+
+const isHolder = (given: unknown): given is Record<string, unknown> =>
+  !ArrayBuffer.isView(given) && typeof given === "object" && given !== null && "data" in given;
+
+/** Checks the sides that an Image or a Tensor says it has; those of 1 before the others may be missing, or be more. */
+export function checkSidesIn(parameter: string, given: unknown, wanted: readonly number[]): void {
+  if (!isHolder(given)) return;
+  const { shape, dims, width, height, channels } = given;
+  const sides = shape ?? dims ?? (width === undefined ? undefined : [height, width, channels ?? 4]);
+  const trimmed = (list: readonly unknown[]): string => list.join().replace(/^(1,)+/, "");
+  if (sides === undefined || (Array.isArray(sides) && trimmed(sides) === trimmed(wanted))) return;
+  throw new InvalidArgumentError({ parameter, expected: `sides [${wanted.join(", ")}]`, received: describe(sides) });
 }

@@ -1,7 +1,9 @@
 // What the calls of an engine have in common: their options and where results go.
 import { checkFunction, describe, InvalidArgumentError } from "../errors.ts";
 import {
+  arrayIn,
   type CheckedImage,
+  checkSidesIn,
   type Image,
   type ImageArray,
   type ImageDType,
@@ -10,7 +12,7 @@ import {
   type Tensor,
 } from "../tensor.ts";
 import type { Signal } from "./platform.ts";
-import { EngineValue } from "./values.ts";
+import { describeValue, EngineValue } from "./values.ts";
 
 /** How a call runs. */
 export interface CallHooks {
@@ -48,7 +50,11 @@ export function checkOut(
   if (out === undefined) return newArray(dtype, length);
   const expected = `${dtype} elements, ${length} of them`;
   const refuse = (): InvalidArgumentError =>
-    new InvalidArgumentError({ parameter: "out", expected, received: describe(arrayIn(out)) });
+    new InvalidArgumentError({
+      parameter: "out",
+      expected,
+      received: out instanceof EngineValue ? describeValue(out) : describe(arrayIn(out)),
+    });
   if (out instanceof EngineValue) {
     const sides = [x.height, x.width, x.channels].join();
     if (out.dtype !== dtype || out.shape.join() !== sides) throw refuse();
@@ -59,14 +65,11 @@ export function checkOut(
       received: "the same",
     });
   }
+  checkSidesIn("out", out, [x.height, x.width, x.channels]);
   const array = arrayIn(out) as ImageArray;
   if (imageDTypeOf(array) !== dtype || array.length !== length) throw refuse();
   return x.data instanceof EngineValue ? array : checkApart(array, x.data, "the image");
 }
-
-/** The array in an Image or a Tensor; anything else as it is. */
-export const arrayIn = (out: unknown): unknown =>
-  !ArrayBuffer.isView(out) && typeof out === "object" && out !== null && "data" in out ? out.data : out;
 
 /** A picture inside the engine. */
 export interface PictureValue {

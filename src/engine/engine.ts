@@ -13,7 +13,6 @@ import { checkPlan, everyPlan, plan as makePlan, type Planner } from "../plan/pl
 import type { FilterProblem, LayerProblem, Plan, Problem } from "../plan/types.ts";
 import {
   type CheckedImage,
-  checkImage,
   checkPicture,
   type Image,
   type ImageArray,
@@ -202,13 +201,14 @@ export class Engine {
    *
    * @throws As {@link filter}.
    */
-  async gradient(image: ImageLike, options?: GradientOptions): Promise<Gradient> {
+  async gradient(image: ImageLike | EngineValue, options?: GradientOptions): Promise<Gradient> {
     const keys = [...filterOptionKeys, "signal", "onProgress", "filter", "out"] as const;
     const { filter = "sobel", out, ...rest } = checkOptions<GradientOptions>("options", options, keys);
-    const x = checkImage("image", image, this.limits);
+    const x = pictureOf(image, this.limits);
+    const source = x.data instanceof EngineValue ? x.data : (x as CheckedImage);
     checkRunOptions(rest);
     const pair = gradientPair(checkOneOf("filter", filter, gradientNames));
-    return gradientOf((filter, options) => this.filter(x, filter, options), x, pair, rest, out);
+    return gradientOf((filter, options) => this.filter(source, filter, options), x, pair, rest, out);
   }
 
   /**

@@ -1,14 +1,14 @@
 // Gradients: two derivatives of a picture by an engine's filters, then magnitude and angle in slices on the caller's thread.
 import { inSlices } from "../backend/slices.ts";
-import { checkOneOf, checkOptions } from "../errors.ts";
+import { checkOneOf, checkOptions, InvalidArgumentError } from "../errors.ts";
 import type { Filter } from "../factor/filter.ts";
 import { finishValue } from "../kernels/taps/reference.ts";
 import type { Finish } from "../plan/types.ts";
-import { type CheckedImage, type Image, type ImageArray, imageDTypes, newArray } from "../tensor.ts";
+import { type Image, type ImageArray, imageDTypes, newArray } from "../tensor.ts";
 import { checkOut } from "./calls.ts";
 import type { Picture } from "./pictures.ts";
 import type { FilterCallOptions, Gradient, GradientOptions } from "./types.ts";
-import { EngineValue } from "./values.ts";
+import { describeValue, EngineValue } from "./values.ts";
 
 /** The engine's filter on the picture in question. */
 type FilterCall = (filter: Filter, options: FilterCallOptions) => Promise<Image>;
@@ -19,17 +19,21 @@ const plain: Finish = { denominator: 1, gain: 1, offset: 0 };
 /** Both derivatives, their magnitude and their angle: atan2(gy, gx), 0 where the picture grows brighter to the right. */
 export async function gradientOf(
   filter: FilterCall,
-  x: CheckedImage,
+  x: Picture,
   pair: Pair,
   options: FilterCallOptions,
   out: GradientOptions["out"],
 ): Promise<Gradient> {
   const given = checkOptions<NonNullable<GradientOptions["out"]>>("out", out, ["gx", "gy", "magnitude", "angle"]);
+  for (const [name, one] of Object.entries(given)) {
+    if (!(one instanceof EngineValue)) continue;
+    throw new InvalidArgumentError({ parameter: `out.${name}`, expected: "an array", received: describeValue(one) });
+  }
   const [magnitude, angle] = [given.magnitude, given.angle].map((one) => checkOut(one, x, "f32") as Float32Array);
   const [gx, gy] = await derivatives(filter, pair, options, [given.gx, given.gy]);
   const like = (data: ImageArray): Image => ({ width: x.width, height: x.height, channels: x.channels, data });
   const { signal } = options;
-  await eachElement(x.data.length, signal, (i) => {
+  await eachElement(gx.data.length, signal, (i) => {
     magnitude![i] = Math.sqrt(gx.data[i]! * gx.data[i]! + gy.data[i]! * gy.data[i]!);
     angle![i] = Math.atan2(gy.data[i]!, gx.data[i]!);
   });

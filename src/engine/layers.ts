@@ -15,8 +15,8 @@ import {
   weightShapes,
 } from "../plan/layer-problem.ts";
 import type { LayerProblem, Plan, ValueSpec } from "../plan/types.ts";
-import { checkTensor, type F32Tensor, type TensorLike } from "../tensor.ts";
-import { arrayIn, type CallHooks, checkApart, checkRunOptions } from "./calls.ts";
+import { arrayIn, checkSidesIn, checkTensor, type F32Tensor, type TensorLike } from "../tensor.ts";
+import { type CallHooks, checkApart, checkRunOptions } from "./calls.ts";
 import type { IntoValue } from "./types.ts";
 import { EngineValue, innerOf } from "./values.ts";
 
@@ -188,6 +188,7 @@ export function checkLayerOut(
     const received = out === x.data ? "x" : `[${out.shape.join(", ")}] in ${out.dtype}`;
     throw new InvalidArgumentError({ parameter: "out", expected, received });
   }
+  checkSidesIn("out", out, callerShape(y.shape, dataFormat));
   const array = arrayIn(out);
   if (array instanceof Float32Array && array.length === lengthOf(y))
     return x.data instanceof EngineValue ? array : checkApart(array, x.data, "x");

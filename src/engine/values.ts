@@ -1,7 +1,15 @@
 // Values of an engine: data that stays where programs read and write it.
 import type { Value } from "../backend/backend.ts";
 import { checkInteger, checkOneOf, checkOptions } from "../errors.ts";
-import { checkShape, type TypedArray, type ValueDType, valueDTypes } from "../tensor.ts";
+import {
+  arrayIn,
+  checkShape,
+  checkSidesIn,
+  type Tensor,
+  type TypedArray,
+  type ValueDType,
+  valueDTypes,
+} from "../tensor.ts";
 
 type Enqueue = <T>(work: () => Promise<T>) => Promise<T>;
 
@@ -26,14 +34,16 @@ export class EngineValue {
     this.enqueue = enqueue;
   }
 
-  /** Replaces all elements by those of an array of the same type, in row-major order. */
-  write(data: TypedArray): Promise<void> {
-    return this.enqueue(() => this.inner.write(data));
+  /** Replaces all elements by those of an array of the same type, in row-major order; an Image or a Tensor may hold it. */
+  async write(data: TypedArray | Pick<Tensor, "data">): Promise<void> {
+    checkSidesIn("data", data, this.shape);
+    return this.enqueue(() => this.inner.write(arrayIn(data) as TypedArray));
   }
 
   /** All elements in row-major order: in a fresh array, or in `into`. */
-  read(into?: TypedArray): Promise<TypedArray> {
-    return this.enqueue(() => this.inner.read(into));
+  async read(into?: TypedArray | Pick<Tensor, "data">): Promise<TypedArray> {
+    checkSidesIn("into", into, this.shape);
+    return this.enqueue(() => this.inner.read(arrayIn(into) as TypedArray | undefined));
   }
 
   /** Frees its memory, after the calls that wait; later calls with it are rejected. */
@@ -41,6 +51,9 @@ export class EngineValue {
     this.enqueue(async () => this.inner.dispose()).catch(() => {});
   }
 }
+
+export const describeValue = ({ shape, dtype }: EngineValue): string =>
+  `an EngineValue of [${shape.join(", ")}] in ${dtype}`;
 
 /** What the backend takes: its own value, or the array. */
 export const innerOf = <T>(data: T | EngineValue): T | Value => (data instanceof EngineValue ? data.inner : data);
@@ -54,6 +67,6 @@ export function checkValueSpec(spec: unknown): { shape: number[]; dtype: ValueDT
   const sides =
     shape === undefined
       ? [side("height", height), side("width", width), side("channels", channels)]
-      : checkShape("spec.shape", shape, Array.isArray(shape) ? Math.max(1, shape.length) : 1);
+      : checkShape("spec.shape", shape, Array.isArray(shape) ? Math.max(1, shape.length) : 1, "");
   return { shape: sides, dtype: checkOneOf("spec.dtype", dtype ?? (shape === undefined ? "u8" : "f32"), valueDTypes) };
 }

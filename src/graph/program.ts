@@ -4,7 +4,7 @@ import type { DataFormat, Program, TensorBinding } from "../backend/backend.ts";
 import type { CallHooks } from "../engine/calls.ts";
 import type { Engine } from "../engine/engine.ts";
 import { checkOptions, describe, InvalidArgumentError } from "../errors.ts";
-import type { Tensor, TypedArray } from "../tensor.ts";
+import { checkSidesIn, type Tensor, type TypedArray } from "../tensor.ts";
 import { compile, type MachinePart, type Part } from "./compile.ts";
 import { compute, outputsOf } from "./evaluate.ts";
 import { infer } from "./infer.ts";
@@ -208,6 +208,7 @@ function checkOuts(
       const like = newValue(dtype, []);
       const length = sizeOf(shape);
       const parameter = `out[${describe(name)}]`;
+      checkSidesIn(parameter, out, shape);
       if (data?.constructor !== like.data.constructor || data.length !== length) {
         const expected = `a ${like.data.constructor.name} of ${length} elements`;
         throw new InvalidArgumentError({ parameter, expected, received: describe(data) });

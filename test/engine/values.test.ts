@@ -83,3 +83,49 @@ describe.each(backends)("values of the %s backend", async (backend) => {
     await expect(own.read(data)).rejects.toMatchObject({ code: "INVALID_ARGUMENT", parameter: "into" });
   });
 });
+
+describe("whatever the strategy", () => {
+  const sides = { width: 200, height: 131, channels: 3 };
+  const cases = [
+    ["direct", filters.box(3)],
+    ["column-row", filters.gaussian({ sigma: 2 })],
+    ["running-sum", filters.box(9)],
+    ["fft", filters.disk({ radius: 7 })],
+    ["coarse", filters.gaussian({ sigma: 12 })],
+  ] as const;
+
+  it.each(cases.flatMap(([strategy, filter]) => [1, 2].map((threads) => [strategy, threads, filter] as const)))(
+    "values give what arrays give: %s, %i threads",
+    async (strategy, threads, filter) => {
+      const engine = await createEngine({ threads });
+      const floats = strategy === "direct" || strategy === "column-row";
+      for (const dtype of ["u8", "i16", ...(floats ? (["f32"] as const) : [])] as const) {
+        const data = newArray(dtype, 200 * 131 * 3).map((_, i) => (i * 7919) % 256) as Uint8Array;
+        const options = { strategy, ...(strategy === "coarse" && { tolerance: 0.02 }) };
+        const wanted = await engine.filter({ ...sides, data }, filter, options);
+        const [x, y] = [engine.alloc({ ...sides, dtype }), engine.alloc({ ...sides, dtype })];
+        await x.write({ ...sides, data });
+        for (const source of [x, { ...sides, data }]) {
+          await engine.filter(source, filter, { ...options, out: y });
+          expect(await y.read()).toEqual(wanted.data);
+        }
+        expect((await engine.filter(x, filter, options)).data).toEqual(wanted.data);
+      }
+      engine.dispose();
+    },
+  );
+
+  it("a gradient of a value is that of its array; `out` of other sides is refused", async () => {
+    const engine = await createEngine({ threads: 1 });
+    const data = new Uint8Array(200 * 131 * 3).map((_, i) => i * 31);
+    const x = engine.alloc(sides);
+    await x.write(data);
+    expect((await engine.gradient(x)).angle).toEqual((await engine.gradient({ ...sides, data })).angle);
+    const turned = { width: 131, height: 200, channels: 3, data: new Uint8Array(data.length) };
+    await expect(engine.filter(x, "box", { out: turned })).rejects.toThrow("out: expected sides [131, 200, 3]");
+    await expect(x.write(turned)).rejects.toThrow("data: expected sides [131, 200, 3]");
+    const out = { magnitude: engine.alloc({ shape: [131, 200, 3] }) as unknown as Float32Array };
+    await expect(engine.gradient(x, { out })).rejects.toThrow("out.magnitude: expected an array");
+    engine.dispose();
+  });
+});

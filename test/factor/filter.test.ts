@@ -146,6 +146,8 @@ describe("checkFilter refuses", () => {
     ["empty rows", [[]], "filter columns"],
     ["one row without its brackets", [1, 2, 1], "filter"],
     ["ragged rows", [[1, 2], [3]], "filter row 1"],
+    // biome-ignore lint/suspicious/noSparseArray: what is refused
+    ["a row that is missing", [[1, 2], , [3, 4]], "filter row 1"],
     ["a row that is none", [[1, 2], "ab"], "filter row 1"],
     ["NaN", [[1, Number.NaN]], "filter row 0[1]"],
     ["infinity", [[1], [Infinity]], "filter row 1[0]"],

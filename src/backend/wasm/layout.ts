@@ -173,7 +173,8 @@ function placeAll(
     const all = stripRows(spec, stage.grid.extent);
     const inFlight = threads === 1 ? 1 : 2 * threads;
     const rows = spec.picture ? height : Math.min(all, stripRows(spec, grain * inFlight));
-    const data = pictures.get(spec.picture ?? "") ?? cursor.take((rows + overrun.rows) * pitch);
+    // One row at least stands past the others: for those of a grid that lie below a value.
+    const data = pictures.get(spec.picture ?? "") ?? cursor.take((rows + Math.max(1, overrun.rows)) * pitch);
     if (spec.picture) pictures.set(spec.picture, data);
     const entries = all + overrun.rows;
     places.set(id, { spec, data, pitch, rows, table: cursor.take(entries * 4), entries, real: all });
