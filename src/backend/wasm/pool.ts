@@ -172,11 +172,14 @@ export class WorkerPool {
     }
   }
 
-  /** A worker that sleeps in the driver returns to its mail. */
+  /**
+   * A worker that is in the driver returns to its mail. It is counted before it is posted: a worker that had read more than
+   * was counted would leave the driver for mail that never comes, and no run would find it again.
+   */
   private post(thread: Thread, number: number, message: object): void {
     const [words, at] = [this.words, this.control / 4];
-    thread.post(message);
     Atomics.add(words, at + control.mail / 4 + number, 1);
+    thread.post(message);
     Atomics.add(words, at + control.signal / 4, 1);
     Atomics.notify(words, at + control.signal / 4);
   }
