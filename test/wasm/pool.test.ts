@@ -185,6 +185,28 @@ describe("calls on one engine", () => {
   });
 });
 
+describe("a worker that has been idle", () => {
+  it("works again, however fast it reads its mail", async () => {
+    const engine = await engineOf();
+    await engine.filter(large, filter);
+    const worker = workers.at(-1)!;
+    // The worker has read its mail before this thread goes on.
+    const post = worker.postMessage.bind(worker);
+    worker.postMessage = (message: unknown) => {
+      post(message);
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
+    };
+    for (let round = 0; round < 3; round++) {
+      await new Promise((resolve) => setTimeout(resolve, 800));
+      await engine.filter(large, filter);
+      // While it works, or looks for work, its event loop waits.
+      const before = worker.performance.eventLoopUtilization();
+      await expectRight(large, await engine.filter(large, filter));
+      expect(worker.performance.eventLoopUtilization(before).utilization).toBeGreaterThan(0.9);
+    }
+  });
+});
+
 describe("a broken worker", () => {
   const failure = { name: "Rank1Error", code: "WORKER", parameter: "threads" };
 
