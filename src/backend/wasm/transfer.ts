@@ -75,8 +75,8 @@ export function transferCode({ shared, maximum, apart }: TransferMode): Uint8Arr
   const staging = Number(apart);
   emitRows(module, "rowsIn", 0, staging);
   emitRows(module, "rowsOut", staging, 0);
-  emitPlanesIn(module, staging);
-  emitPlanesOut(module, staging);
+  emitPlanes(module, "planesIn", staging);
+  emitPlanes(module, "planesOut", staging);
   emitChannel(module, "channelIn", 0, staging);
   emitChannel(module, "channelOut", staging, 0);
   for (const bytes of [1, 2, 4, 8] as const) emitExtend(module, bytes);
@@ -158,83 +158,41 @@ function steps(f: FunctionBuilder, step: Local): { at: (base: Local, k: number) 
   };
 }
 
-function emitPlanesIn(module: ModuleBuilder, staging: number): void {
-  module.define("planesIn", i32s(7), (f) => {
-    const [to, toRow, toPixel, from, plane, width, count] = f.params as [
-      Local,
-      Local,
-      Local,
-      Local,
-      Local,
-      Local,
-      Local,
-    ];
-    const { a, b, left } = f.locals("i32", "a", "b", "left");
+/** Four planes, which stand in staging memory, and four neighbouring channels of pixels: from one to the other. */
+function emitPlanes(module: ModuleBuilder, name: "planesIn" | "planesOut", staging: number): void {
+  module.define(name, i32s(7), (f) => {
+    const isIn = name === "planesIn";
+    const [p0, p1, p2, p3, p4, width, count] = f.params as [Local, Local, Local, Local, Local, Local, Local];
+    const [planes, plane, pixels, row, pixel] = isIn ? [p3, p4, p0, p1, p2] : [p0, p1, p2, p3, p4];
+    const { at, left } = f.locals("i32", "at", "left");
     const [v, t] = [f.array("v128", 4), f.array("v128", 4)];
-    const [planes, pixels] = [steps(f, plane), steps(f, toPixel)];
+    const [byPlane, byPixel] = [steps(f, plane), steps(f, pixel)];
+    const inPlane = (k: number): Code => byPlane.at(planes, k);
+    const four = (x: Local, k: number, isLoad: boolean): Code => {
+      const [address, memory] = isLoad === isIn ? [inPlane(k), staging] : [byPixel.at(at, k), 0];
+      return isLoad ? set(x, load("v128.load", address, 0, memory)) : store("v128.store", address, get(x), 0, memory);
+    };
+    const one = (k: number): Code =>
+      isIn
+        ? store("i32.store", get(at), load("i32.load", inPlane(k), 0, staging), 4 * k)
+        : store("i32.store", inPlane(k), load("i32.load", get(at), 4 * k), 0, staging);
     f.emit(
-      ...[...planes.prelude, ...pixels.prelude, set(b, get(from))],
+      ...[...byPlane.prelude, ...byPixel.prelude],
       times(
         count,
-        set(a, get(to)),
+        set(at, get(pixels)),
         set(left, get(width)),
         whileLoop(
           op("i32.gt_s", get(left), i32(3)),
-          ...v.map((x, k) => set(x, load("v128.load", planes.at(b, k), 0, staging))),
+          ...v.map((x, k) => four(x, k, true)),
           ...transpose(v, t),
-          ...v.map((x, k) => store("v128.store", pixels.at(a, k), get(x))),
-          bump(a, op("i32.shl", get(toPixel), i32(2))),
-          bump(b, 16),
+          ...v.map((x, k) => four(x, k, false)),
+          bump(at, op("i32.shl", get(pixel), i32(2))),
+          bump(planes, 16),
           bump(left, -4),
         ),
-        times(
-          left,
-          ...v.map((_, k) => store("i32.store", get(a), load("i32.load", planes.at(b, k), 0, staging), 4 * k)),
-          bump(a, get(toPixel)),
-          bump(b, 4),
-        ),
-        bump(to, get(toRow)),
-      ),
-    );
-  });
-}
-
-function emitPlanesOut(module: ModuleBuilder, staging: number): void {
-  module.define("planesOut", i32s(7), (f) => {
-    const [to, plane, from, fromRow, fromPixel, width, count] = f.params as [
-      Local,
-      Local,
-      Local,
-      Local,
-      Local,
-      Local,
-      Local,
-    ];
-    const { a, b, left } = f.locals("i32", "a", "b", "left");
-    const [v, t] = [f.array("v128", 4), f.array("v128", 4)];
-    const [planes, pixels] = [steps(f, plane), steps(f, fromPixel)];
-    f.emit(
-      ...[...planes.prelude, ...pixels.prelude, set(a, get(to))],
-      times(
-        count,
-        set(b, get(from)),
-        set(left, get(width)),
-        whileLoop(
-          op("i32.gt_s", get(left), i32(3)),
-          ...v.map((x, k) => set(x, load("v128.load", pixels.at(b, k)))),
-          ...transpose(v, t),
-          ...v.map((x, k) => store("v128.store", planes.at(a, k), get(x), 0, staging)),
-          bump(a, 16),
-          bump(b, op("i32.shl", get(fromPixel), i32(2))),
-          bump(left, -4),
-        ),
-        times(
-          left,
-          ...v.map((_, k) => store("i32.store", planes.at(a, k), load("i32.load", get(b), 4 * k), 0, staging)),
-          bump(a, 4),
-          bump(b, get(fromPixel)),
-        ),
-        bump(from, get(fromRow)),
+        times(left, ...v.map((_, k) => one(k)), bump(at, get(pixel)), bump(planes, 4)),
+        bump(pixels, get(row)),
       ),
     );
   });
