@@ -38,6 +38,20 @@ async function rank1(folder: string, threads: number, wide: boolean): Promise<Pl
   const engine = await createEngine({ threads, wide, backend: "wasm" });
   const { version } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
 
+  async function valueJob(problem: Case): Promise<Job<Result>> {
+    const { width, height, channels, output } = problem;
+    const [input, result] = (["u8", output] as const).map((dtype) => engine.alloc({ width, height, channels, dtype }));
+    const picture = pictureOf(problem);
+    const [filter, options, out] = [filterOf(problem, filters), optionsOf(problem), outputFor(problem, picture)];
+    await input!.write(picture.data);
+    return {
+      run: () => timed(() => engine.filter(input!, filter, { ...options, out: result! })),
+      result: async () => [(await result!.read(out)) as Result[number]],
+      dispose() {
+        for (const value of [input!, result!]) value.dispose();
+      },
+    };
+  }
   function filterJob(problem: Case): Job<Result> {
     const picture = pictureOf(problem);
     const [filter, options, out] = [filterOf(problem, filters), optionsOf(problem), outputFor(problem, picture)];
@@ -49,8 +63,9 @@ async function rank1(folder: string, threads: number, wide: boolean): Promise<Pl
   }
   return {
     version: `${version}, ${engine.info().lanes} lanes`,
-    async prepare({ kind, problem }) {
-      if (kind === "filter") return filterJob(problem);
+    async prepare(task) {
+      const { kind, problem } = task;
+      if (kind === "filter") return task.values ? valueJob(problem) : filterJob(problem);
       if (kind === "layer") return listed(await preparedLayer(engine, problem, false));
       return modelJob(await loadModel(readFileSync(pathOf(problem)), { engine }), problem.shape, inputOf(problem));
     },

@@ -107,7 +107,7 @@ function freshGoals({ fresh, wide }: ThreadResults): Goal[] {
   });
 }
 
-function callGoals({ garbage, mnist }: ThreadResults): Goal[] {
+function callGoals({ garbage, deaths = [], mnist }: ThreadResults): Goal[] {
   const heap = garbage.map(({ heap }) => heap / 1000);
   return [
     {
@@ -119,6 +119,11 @@ function callGoals({ garbage, mnist }: ThreadResults): Goal[] {
       goal: "MNIST: a run beyond its kernels, 1 thread",
       value: mnist ? mnist.whole - mnist.kernels : Number.NaN,
       ...atMost(0.05, "ms"),
+    },
+    {
+      goal: "a worker ends with work in its hands: from its end to the call's error, worst",
+      value: Math.max(...deaths.map(({ worst }) => worst)),
+      ...atMost(50, "ms"),
     },
   ];
 }

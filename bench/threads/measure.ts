@@ -19,9 +19,9 @@ import { rank1Version } from "../rival.ts";
 import { summary } from "../tables.ts";
 import { freshCases, layerCases, mnist, modelCases } from "./cases.ts";
 import type { Overhead } from "./mnist.ts";
-import type { ThreadCaseResult, ThreadMeasured } from "./results.ts";
+import type { Deaths, ThreadCaseResult, ThreadMeasured } from "./results.ts";
 
-export const names = [...[...layerCases, ...modelCases].map(({ name }) => name), "fresh", "garbage", "mnist"];
+export const names = [...[...layerCases, ...modelCases].map(({ name }) => name), "fresh", "garbage", "deaths", "mnist"];
 
 const counts = [1, 2, 4];
 
@@ -74,6 +74,7 @@ export async function measure({ wanted, quick, rounds, say }: Request): Promise<
     cases,
     fresh: await measureFresh(fresh, [name, judge], quick ? 1 : Math.ceil(rounds / 3), say),
     garbage: wanted("garbage") ? await measureGarbage(wide, say) : [],
+    deaths: wanted("deaths") ? await measureDeaths(quick ? 10 : 100, say) : [],
     mnist: wanted("mnist") ? await measureMnist(wide, say) : undefined,
   };
 }
@@ -106,6 +107,18 @@ async function measureGarbage(wide: boolean, say: Request["say"]): Promise<Threa
   say("garbage");
   const of = async (threads: number) => ({ ...(await measureAllocation(wide, threads)), threads });
   return [await of(1), await of(2)];
+}
+
+async function measureDeaths(calls: number, say: Request["say"]): Promise<Deaths[]> {
+  say("deaths");
+  const script = join(import.meta.dirname, "deaths.ts");
+  const deaths: Deaths[] = [];
+  for (const threads of [2, 3]) {
+    const { stdout } = await promisify(execFile)(process.execPath, [script, `${threads}`, `${calls}`]);
+    const { delay, worst, ...rest }: Deaths = JSON.parse(stdout);
+    deaths.push({ ...rest, delay, worst: rounded(worst) });
+  }
+  return deaths;
 }
 
 async function measureMnist(wide: boolean, say: Request["say"]): Promise<Overhead | undefined> {

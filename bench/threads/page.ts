@@ -65,7 +65,7 @@ function modelSection(results: ThreadResults): string {
   return `### Models\n\n${table(header, rows)}`;
 }
 
-function callSection({ garbage, mnist }: ThreadResults): string {
+function callSection({ garbage, deaths = [], mnist }: ThreadResults): string {
   const lines = garbage.map(
     ({ threads, calls, heap, buffers, collections }) =>
       `- A frame of 1280×720 RGBA under a Gaussian with \`out\`, ${threads === 1 ? "1 thread" : `${threads} threads`}: ` +
@@ -76,6 +76,12 @@ function callSection({ garbage, mnist }: ThreadResults): string {
     lines.push(
       `- MNIST on one thread: ${number(whole)} ms a run, of which kernels ${number(kernels)} as \`onWork\` tells it: ` +
         `${number(whole - kernels)} beyond.`,
+    );
+  }
+  for (const { threads, calls, rejected, delay, worst } of deaths) {
+    lines.push(
+      `- A worker of ${threads} threads ended at a random moment of a call, ${calls} times: ${rejected} calls lost work and were ` +
+        `rejected, ${number(delay.median)} ms after the worker's end, ${number(worst)} at most; the others had their result.`,
     );
   }
   return lines.length > 0 ? `### What comes with every call\n\n${lines.join("\n")}` : "";

@@ -14,7 +14,7 @@ import {
   sum,
   when,
 } from "../../codegen/assembler.ts";
-import { control, ticketBits } from "./script.ts";
+import { control, lineBytes, ticketBits } from "./script.ts";
 
 type Field = keyof typeof control;
 
@@ -54,6 +54,11 @@ export function memoryAccess(at: number, shared: boolean) {
     sleep: (seen: Local, nanoseconds: number, late: Local): Code => {
       const wait = atomic("memory.atomic.wait32", i32(at + control.signal), [get(seen), i64(nanoseconds)]);
       return set(late, op("i32.eq", wait, i32(2)));
+    },
+    /** Whether a thread may hold a strip: seen by others before it looks at the ticket. */
+    hold: (thread: Local, held: boolean): Code => {
+      const address = sum(i32(at + control.held), op("i32.mul", get(thread), i32(lineBytes)));
+      return shared ? atomic("i32.atomic.store", address, [i32(Number(held))]) : [];
     },
     /** A worker's byte among those of the parked. */
     park: (thread: Local, parked: boolean): Code =>

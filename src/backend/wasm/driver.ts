@@ -158,8 +158,8 @@ function emitRun(module: ModuleBuilder, memory: Memory): void {
     (f) => {
       const [thread, run, most] = f.params as [Local, Local, Local];
       const ticket = f.local("i64");
-      const { looks, taken, old, script, stage, index, far } = f.locals(
-        ...(["i32", "looks", "taken", "old", "script", "stage", "index", "far"] as const),
+      const { looks, taken, script, stage, index, far } = f.locals(
+        ...(["i32", "looks", "taken", "script", "stage", "index", "far"] as const),
       );
       const isOver = op("i32.or", op("i32.ne", runOf(ticket), get(run)), op("i32.eq", stageOf(ticket), i32(ended)));
       f.emit(
@@ -178,8 +178,8 @@ function emitRun(module: ModuleBuilder, memory: Memory): void {
             i32(outcome.waiting),
             leave,
           ),
-          // Counted before the ticket is read for good: a run's memory is free once nobody is counted.
-          memory.add("held", 1, old),
+          // Said before the ticket is read for good: a run's memory is free once nobody says so.
+          memory.hold(thread, true),
           set(ticket, memory.load("ticket", "i64")),
           set(taken, i32(0)),
           when(
@@ -195,7 +195,7 @@ function emitRun(module: ModuleBuilder, memory: Memory): void {
             ),
             when(get(taken), work(f, module, memory, { thread, ticket, script, stage, index })),
           ),
-          memory.add("held", -1, old),
+          memory.hold(thread, false),
           branchIf(0, op("i32.eqz", get(taken))),
           set(most, op("i32.sub", get(most), i32(1))),
           branchIf(0, op("i32.and", op("i32.gt_s", get(most), i32(0)), op("i32.eqz", module.call("due")))),

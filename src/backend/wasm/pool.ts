@@ -1,8 +1,9 @@
 // Worker threads on one shared memory. They are started with the first program that has strips for them, told each module
-// once, and watch the control block for runs. A worker that cannot be started costs speed only; one that dies ends the call.
+// once, and watch the control block for runs. A worker that cannot be started costs speed only, as does one that dies with no
+// strip in its hands; one that dies with a strip ends the call, and the next run starts another in its place.
 import { Rank1Error } from "../../errors.ts";
 import { hardwareThreads, startThread, type Thread } from "./host.ts";
-import { control } from "./script.ts";
+import { control, lineBytes } from "./script.ts";
 
 /** How often a thread looks for work before it sleeps, about half a millisecond; not where threads share cores. */
 const spinCount = 200_000;
@@ -10,8 +11,6 @@ const spinCount = 200_000;
 const napMilliseconds = 2;
 const lostMilliseconds = 10_000;
 const lost = `no answer within ${lostMilliseconds / 1000} seconds`;
-/** How long others may take to finish what they hold, once one is known to be dead. */
-const graceMilliseconds = 15;
 
 export interface KernelModule {
   module: WebAssembly.Module;
@@ -29,9 +28,8 @@ export class WorkerPool {
   loss: string | undefined;
   private threads: { thread: Thread; number: number }[] = [];
   private readonly modules: KernelModule[] = [];
-  /** Why a worker has died, and when that was seen; the next run starts new ones. */
+  /** Set when a worker has died with a strip of the run. */
   private failure: Rank1Error | undefined;
-  private failedAt = 0;
   /** The signal that the caller waits to change, and since when. */
   private waitedFor = -1;
   private waitingSince = 0;
@@ -58,7 +56,8 @@ export class WorkerPool {
 
   /** Makes the workers ready for a run. */
   wake(): void {
-    if (this.failure || this.threads.length === 0) this.startThreads();
+    this.failure = undefined;
+    if (this.threads.length < this.size) this.startThreads();
     for (const { thread } of this.threads) thread.hold(true);
   }
 
@@ -76,12 +75,20 @@ export class WorkerPool {
     for (const { thread } of this.threads) thread.hold(false);
   }
 
-  /** Waits a moment, or until the signal is no longer what was seen. Throws where a worker that is waited for has died. */
+  /** @throws Rank1Error where a strip of the run was lost with its worker. */
+  check(): void {
+    if (this.failure) throw this.failure;
+  }
+
+  /** Waits a moment, or until the signal is no longer what was seen. */
   async wait(seen: number): Promise<void> {
     const [words, at] = [this.words, this.control / 4];
-    if (this.failure && performance.now() - this.failedAt > graceMilliseconds) throw this.failure;
+    this.check();
     if (this.waitedFor !== seen) [this.waitedFor, this.waitingSince] = [seen, performance.now()];
-    if (performance.now() - this.waitingSince > lostMilliseconds) throw this.fail(lost);
+    if (performance.now() - this.waitingSince > lostMilliseconds) {
+      await this.dispose();
+      throw this.fail(lost);
+    }
     Atomics.add(words, at + control.sleepers / 4, 1);
     try {
       if (mayBlock) Atomics.wait(words, at + control.signal / 4, seen, napMilliseconds);
@@ -91,12 +98,11 @@ export class WorkerPool {
     }
   }
 
-  /** Resolves when no thread holds a strip, or those that do have ended: until then the memory of a run is in use. */
+  /** Resolves when no worker holds a strip, or those that do have been ended: until then the memory of a run is in use. */
   async settle(): Promise<void> {
     for (const since = performance.now(); this.holds(); ) {
-      if (performance.now() - since > lostMilliseconds) this.fail(lost);
-      if (this.failure && performance.now() - this.failedAt > graceMilliseconds) {
-        // Others may still be writing: nobody may have the memory before they have ended.
+      if (performance.now() - since > lostMilliseconds) {
+        this.fail(lost);
         await this.dispose();
         return;
       }
@@ -139,36 +145,42 @@ export class WorkerPool {
     return new Int32Array(this.memory.buffer);
   }
 
-  /** Briefly counted threads may only be looking. */
+  /** Whether a worker holds a strip; for a moment, one that only looks for one may seem to. */
   private holds(): boolean {
-    const [words, at] = [this.words, (this.control + control.held) / 4];
-    for (let look = 0; look < 1000; look++) if (Atomics.load(words, at) === 0) return false;
+    const words = this.words;
+    for (let look = 0; look < 1000; look++)
+      if (!this.threads.some(({ number }) => this.isHolding(number, words))) return false;
     return true;
   }
 
+  private isHolding(number: number, words = this.words): boolean {
+    return Atomics.load(words, (this.control + control.held + number * lineBytes) / 4) === 1;
+  }
+
+  /** Those that are missing. */
   private startThreads(): void {
-    this.dispose();
-    this.failure = undefined;
-    const words = this.words.subarray(this.control / 4, (this.control + control.bytes) / 4);
-    words.fill(0, control.held / 4, control.signal / 4);
-    words.fill(0, control.sleepers / 4, control.script / 4);
-    words.fill(0, control.mail / 4);
-    words[control.looks / 4] = this.size < hardwareThreads() ? spinCount : 1;
-    for (let number = 1; number <= this.size; number++) this.startThread(number);
+    const there = new Set(this.threads.map(({ number }) => number));
+    Atomics.store(this.words, (this.control + control.looks) / 4, this.size < hardwareThreads() ? spinCount : 1);
+    for (let number = 1; number <= this.size; number++) if (!there.has(number)) this.startThread(number);
   }
 
   private startThread(number: number): void {
     let thread: Thread | undefined;
+    const [words, bytes] = [this.words, new Uint8Array(this.memory.buffer)];
     const started = this.control + control.started + number;
+    for (const state of [started, this.control + control.parked + number]) Atomics.store(bytes, state, 0);
+    for (const state of [control.held + number * lineBytes, control.mail + 4 * number])
+      Atomics.store(words, (this.control + state) / 4, 0);
     try {
       thread = startThread(this.createWorker);
       this.threads.push({ thread, number });
-      thread.onFailure(({ message }) => this.lose(thread!, started, message));
+      thread.onFailure(({ message }) => this.lose(thread!, number, message));
       const { memory, driver } = this;
       this.post(thread, number, { kind: "start", memory, driver, thread: number, started });
       for (const code of this.modules) this.post(thread, number, { kind: "kernels", ...code });
     } catch (error) {
-      this.giveUp(thread, (error as Error).message);
+      this.drop(thread);
+      this.giveUp((error as Error).message);
     }
   }
 
@@ -184,24 +196,29 @@ export class WorkerPool {
     Atomics.notify(words, at + control.signal / 4);
   }
 
-  /** A worker that breaks may hold a strip: then it rejects the run. The next one starts new workers. */
-  private lose(thread: Thread, started: number, message: string): void {
-    if (this.failure || !this.threads.some((one) => one.thread === thread)) return;
-    if (Atomics.load(new Uint8Array(this.memory.buffer), started) === 0) this.giveUp(thread, message);
-    else this.fail(message);
+  /** A worker that has broken works no more. What it held is lost. */
+  private lose(thread: Thread, number: number, message: string): void {
+    if (!this.threads.some((one) => one.thread === thread)) return;
+    const hasStarted = Atomics.load(new Uint8Array(this.memory.buffer), this.control + control.started + number) === 1;
+    this.drop(thread);
+    if (!hasStarted) this.giveUp(message);
+    else if (this.isHolding(number)) this.fail(message);
+  }
+
+  private drop(thread: Thread | undefined): void {
+    thread?.terminate();
+    this.threads = this.threads.filter((other) => other.thread !== thread);
   }
 
   private fail(received: string): Rank1Error {
-    this.failedAt = performance.now();
     this.failure ??= new Rank1Error("WORKER", { parameter: "threads", expected: "worker threads that run", received });
     return this.failure;
   }
 
   /** A worker that never started holds nothing: the others and the caller do its part. */
-  private giveUp(thread: Thread | undefined, message: string): void {
-    thread?.terminate();
-    this.threads = this.threads.filter((other) => other.thread !== thread);
+  private giveUp(message: string): void {
     this.size--;
+    for (const { thread, number } of this.threads) if (number > this.size) this.drop(thread);
     if (this.loss) return;
     this.loss = `a worker could not be started (${message})`;
     console.warn(`rank1: fewer threads than wanted: ${this.loss}; see docs/deploying.md`);

@@ -167,6 +167,7 @@ export class WasmProgram implements Program {
       if (slices.due()) {
         options.onProgress?.(this.share(stream));
         await slices.next();
+        if (threads > 1) this.host.pool!.check();
       }
     }
   }

@@ -34,14 +34,16 @@ export const operandWords = offsets("base", "local", "perImage", "perPart", "sca
 export const operands = 4;
 export const stepBytes = stepWords.bytes + operands * operandWords.bytes;
 
+/** Threads of an engine, and the bytes of a cache line. */
+export const mostThreads = 64;
+export const lineBytes = 64;
+
 /** Byte offsets in the control block. */
 export const control = {
   /** 64 bits: the run's number, the stage, the strip that is next, and the strip before which all may be taken. */
   ticket: 0,
-  /** Threads that may hold a strip: memory of a run is free when none does. */
-  held: 8,
   /** Strips of the stage that are done. */
-  done: 12,
+  done: 8,
   /** Counts what sleepers wait for, and how many sleep. */
   signal: 16,
   sleepers: 20,
@@ -52,9 +54,11 @@ export const control = {
   looks: 32,
   /** Messages posted to each worker; then two bytes of each, set when it has started, and while it waits for a message. */
   mail: 64,
-  started: 64 + 4 * 64,
-  parked: 64 + 4 * 64 + 64,
-  bytes: 64 + 4 * 64 + 2 * 64,
+  started: 64 + 4 * mostThreads,
+  parked: 64 + 5 * mostThreads,
+  /** A word of each thread in a cache line of its own: 1 while it may hold a strip. A run's memory is free when none does. */
+  held: 64 + 6 * mostThreads,
+  bytes: 64 + 6 * mostThreads + lineBytes * mostThreads,
 } as const;
 
 /** Fields of the ticket: their lowest bit and their width. */
