@@ -1,5 +1,6 @@
-// The one list of kernels and of solvers. A kernel that stands here has tests, a reference and a place in programs; a
-// solver that stands here has its plans among the planner's candidates.
+// The one list of kernels and of solvers. A kernel that stands here has a reference and a place in programs; by its name, tests
+// (test/kernels) and the benchmark (bench/kernels.ts) find `cases.ts` in its folder, and fail where there is none. A solver
+// that stands here has its plans among the planner's candidates.
 import type { KernelSpec, Solver, WorkOf } from "../plan/types.ts";
 import { coarse } from "./coarse/solver.ts";
 import { columnRow } from "./column-row/solver.ts";
@@ -53,6 +54,9 @@ export const solvers = [
 export function kernelOf(spec: KernelSpec): Kernel {
   return kernels[spec.family] as unknown as Kernel;
 }
+
+/** What a kernel does, in a few words. */
+export const describeKernel = (spec: KernelSpec): string => kernelOf(spec).describe(spec);
 
 /** What a step does for one of its output rows. */
 export const workOf: WorkOf = ({ kernel, reads, writes }, buffers) =>

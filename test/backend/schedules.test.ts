@@ -4,12 +4,14 @@ import { afterAll, expect, it } from "vitest";
 import type { Bindings, SourceBinding } from "../../src/backend/backend.ts";
 import { WasmBackend } from "../../src/backend/wasm/backend.ts";
 import { findStructure, weightsOf } from "../../src/engine/layers.ts";
-import { createEngine, type LayerKind, type Plan } from "../../src/index.ts";
+import { createEngine, type Plan } from "../../src/index.ts";
 import { solvers, workOf } from "../../src/kernels/table.ts";
 import { candidates } from "../../src/plan/planner.ts";
 import { builtInProfile } from "../../src/plan/profile.ts";
 import type { FilterProblem, LayerProblem } from "../../src/plan/types.ts";
 import { newArray } from "../../src/tensor.ts";
+import { makers, sampleOf } from "../layers/samples.ts";
+import { randomShapes } from "../layers/shapes.ts";
 import { random } from "../oracle.ts";
 
 const backends = [1, 2, 3, 4].map(
@@ -109,61 +111,36 @@ it("of 120 random filters, by every plan", { timeout: 300_000 }, async () => {
   expect(plans).toBeGreaterThan(200);
 });
 
-const kinds: LayerKind[] = ["conv2d", "depthwiseConv2d", "pointwiseConv2d", "separableConv2d", "invertedResidual"];
-const layers = fc.record({
-  kind: fc.constantFrom(...kinds),
-  ...{ images: side(2), height: side(11), width: side(13), inputs: side(40), outputs: side(70), multiplier: side(2) },
-  ...{ size: fc.constantFrom(1, 3, 5), strides: side(2), middle: side(40), seed: fc.nat(1e6) },
-});
+const kinds = Object.keys(makers) as (keyof typeof makers)[];
+const shapes = randomShapes({ height: 11, width: 13, inputs: 40, outputs: 70, groups: 1, multiplier: 2, middle: 40 });
+const between = { first: "relu6", middle: "relu6", last: "none" } as const;
 
 it("of 120 random layers, by every plan, at every height of strips", { timeout: 300_000 }, async () => {
   let plans = 0;
   await fc.assert(
-    fc.asyncProperty(
-      layers,
-      async ({ kind, images, height, width, inputs, outputs, multiplier, size, strides, middle, seed }) => {
-        const next = random(seed);
-        const tensor = (...shape: number[]) => ({
-          shape,
-          data: Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => next() * 2 - 1),
-        });
-        const all = {
-          conv2d: { weight: tensor(size, size, inputs, outputs) },
-          depthwiseConv2d: { weight: tensor(size, size, inputs, multiplier) },
-          pointwiseConv2d: { weight: tensor(1, 1, inputs, outputs) },
-          separableConv2d: {
-            depthwise: tensor(size, size, inputs, multiplier),
-            pointwise: tensor(1, 1, inputs * multiplier, outputs),
-          },
-          invertedResidual: {
-            expand: tensor(1, 1, inputs, middle),
-            depthwise: tensor(size, size, middle, 1),
-            project: tensor(1, 1, middle, outputs),
-          },
-        }[kind];
-        const x = tensor(images, height, width, inputs);
-        const shapes = Object.fromEntries(Object.entries(all).map(([name, { shape }]) => [name, shape]));
-        const given: LayerProblem = engine.layerProblem(kind, { x: x.shape, ...shapes }, { pads: "same", strides });
-        const weights = weightsOf(given, all);
-        const problem = findStructure(given, weights);
-        const bind = (shape: readonly number[], data: Float32Array) => {
-          const [images, height, width, channels] = shape as [number, number, number, number];
-          const members = problem.kind === "depthwise" && data !== x.data ? problem.depthMultiplier : 1;
-          return { kind: "tensor" as const, data, format: "NHWC" as const, images, height, width, channels, members };
-        };
-        for (const candidate of candidates(problem, planner).found) {
-          const plan = { ...candidate, problem } as Plan;
-          const output = (data: ReturnType<typeof newArray>): Bindings => [
-            ["y", bind(problem.y.shape, data as Float32Array)],
-          ];
-          const extent = Math.max(...candidate.stages.map(({ grid }) => grid.extent));
-          const input: Bindings = [["x", bind(problem.x.shape, x.data)]];
-          const found = await resultsOf(plan, weights, input, output, heightsUpTo(extent));
-          expect(new Set(found).size, candidate.solver).toBe(1);
-          plans++;
-        }
-      },
-    ),
+    fc.asyncProperty(fc.constantFrom(...kinds), shapes, async (kind, shape) => {
+      const { kind: name, x, weights: all, biases, options } = sampleOf(kind, shape, between);
+      const sides = Object.fromEntries(Object.entries(all).map(([name, { shape }]) => [name, shape]));
+      const given: LayerProblem = engine.layerProblem(name, { x: x.shape, ...sides }, options);
+      const weights = weightsOf(given, { ...all, ...biases });
+      const problem = findStructure(given, weights);
+      const bind = (shape: readonly number[], data: Float32Array) => {
+        const [images, height, width, channels] = shape as [number, number, number, number];
+        const members = problem.kind === "depthwise" && data !== x.data ? problem.depthMultiplier : 1;
+        return { kind: "tensor" as const, data, format: "NHWC" as const, images, height, width, channels, members };
+      };
+      for (const candidate of candidates(problem, planner).found) {
+        const plan = { ...candidate, problem } as Plan;
+        const output = (data: ReturnType<typeof newArray>): Bindings => [
+          ["y", bind(problem.y.shape, data as Float32Array)],
+        ];
+        const extent = Math.max(...candidate.stages.map(({ grid }) => grid.extent));
+        const input: Bindings = [["x", bind(problem.x.shape, x.data)]];
+        const found = await resultsOf(plan, weights, input, output, heightsUpTo(extent));
+        expect(new Set(found).size, candidate.solver).toBe(1);
+        plans++;
+      }
+    }),
     { numRuns: 120 },
   );
   expect(plans).toBeGreaterThan(150);

@@ -2,9 +2,9 @@
 import { describe, expect, it } from "vitest";
 import type { F32Tensor } from "../../src/tensor.ts";
 import { worstError } from "../layer-oracle.ts";
+import { prepare, samples, shared, tolerance } from "../layers/samples.ts";
 import { strategiesOf } from "../strategies.ts";
 import { bits, engineMaker, testEngines } from "./engines.ts";
-import { prepare, samples, shared, tolerance } from "./layer-samples.ts";
 
 const engineOf = engineMaker();
 

@@ -1,13 +1,13 @@
 // Layers by the engine's public calls: what each computes in both orders of data, from weights of any form, and plans of
-// them as data. test/run/layers.test.ts tries every plan; this is about the engine around them.
+// them as data. test/backend/layers.test.ts tries every plan; this is about the engine around them.
 import { describe, expect, it } from "vitest";
 import type { LayerTensors } from "../../src/engine/layers.ts";
 import { explain } from "../../src/index.ts";
 import type { F32Tensor } from "../../src/tensor.ts";
 import { outSide, worstError } from "../layer-oracle.ts";
 import { permute, type Shape4 } from "../layers/permute.ts";
+import { call, drawn, inPlanes, layer, prepare, problemOf, samples, shared, tolerance } from "../layers/samples.ts";
 import { engineMaker, testEngines } from "./engines.ts";
-import { call, drawn, inPlanes, layer, prepare, problemOf, samples, shared, tolerance } from "./layer-samples.ts";
 
 const engineOf = engineMaker();
 const inPixels = ({ data, shape }: F32Tensor): Float32Array => permute(data, shape as Shape4, [0, 2, 3, 1]);

@@ -4,17 +4,14 @@ import { describe, expect, test } from "vitest";
 import { InvalidArgumentError } from "../../src/errors.ts";
 import { factorize } from "../../src/factor/factorize.ts";
 import { type LayerSpec, layerCost } from "../../src/plan/layer-cost.ts";
+import { anyShapes } from "../layers/shapes.ts";
 
-const small = (max: number) => fc.integer({ min: 1, max });
-const pair = (max: number) => fc.tuple(small(max), small(max));
-const specs = fc.record({
-  input: fc.tuple(small(12), small(12), small(4)),
-  ...{ size: pair(4), outputs: small(6), strides: pair(3), dilations: pair(3) },
-  pads: fc.oneof(
-    fc.constantFrom("same" as const, "valid" as const),
-    fc.tuple(fc.nat(3), fc.nat(3), fc.nat(3), fc.nat(3)),
-  ),
-});
+const specs = fc
+  .tuple(anyShapes({ height: 12, width: 12 }), fc.constantFrom("same" as const, "valid" as const, undefined))
+  .map(([{ height, width, inputs, size, outputs, strides, dilations, pads, multiplier }, named]) => ({
+    ...{ input: [height, width, inputs] as [number, number, number], size, outputs, strides, dilations },
+    ...{ pads: named ?? pads, multiplier },
+  }));
 
 /** TensorFlow's rule, from its documentation. */
 function padsOf({
@@ -48,7 +45,7 @@ function positions(n: number, [before, after]: [number, number], k: number, stri
 
 test("outputs, parameters and multiplications are those of counting", () => {
   fc.assert(
-    fc.property(specs, small(3), (spec, depthMultiplier) => {
+    fc.property(specs, ({ multiplier: depthMultiplier, ...spec }) => {
       const pads = padsOf(spec);
       const sides = ([0, 1] as const).map((axis) =>
         positions(
@@ -96,7 +93,7 @@ test("outputs, parameters and multiplications are those of counting", () => {
 
 test("same: as many outputs as there are strides begun", () => {
   fc.assert(
-    fc.property(specs, (given) => {
+    fc.property(specs, ({ multiplier: _, ...given }) => {
       const spec: LayerSpec = { ...given, form: "conv", pads: "same" };
       const { output } = layerCost(spec);
       expect(output.slice(0, 2)).toEqual([0, 1].map((axis) => Math.ceil(given.input[axis]! / given.strides[axis]!)));

@@ -45,7 +45,7 @@ export async function runStage(
     for (let first = 0; first < extent; first += each) {
       runStrip(stage, specs, ends, rows, source, { image, first, last: Math.min(extent, first + each) - 1 });
       if (!slices.due()) continue;
-      onProgress((image + (first + each) / extent) / images);
+      onProgress((image + Math.min(1, (first + each) / extent)) / images);
       await slices.next();
     }
   }
