@@ -21,7 +21,7 @@ const arbitrary = fc.record({
   seed: fc.nat(1e9),
 });
 
-describe.each(testEngines())("a coarse plan, on %s,", (_name, promise) => {
+describe.each(testEngines())("a coarse plan, on %s,", (name, promise) => {
   it("misses the exact result by no more than it says", { timeout: 120_000 }, async () => {
     const engine = await promise;
     await fc.assert(
@@ -68,43 +68,46 @@ describe.each(testEngines())("a coarse plan, on %s,", (_name, promise) => {
     }
   });
 
-  it("has the relative error that it states, at its worst position", async () => {
-    const engine = await promise;
-    const filter = filters.gaussian({ sigma: 18 });
-    const side = 301;
-    const problem = engine.filterProblem({ width: side, height: side, channels: 1, dtype: "u16" }, filter, {
-      tolerance,
-      output: "f32",
-    });
-    const plan = engine.plan(problem, { strategy });
-    // One output's effective taps are what impulses leave there: by rows and columns, since the plan is separable.
-    const at = 150;
-    const responses = async (dx: number, dy: number): Promise<number[]> => {
-      const taps: number[] = [];
-      for (let d = -90; d <= 90; d++) {
-        const data = new Uint16Array(side * side);
-        data[(at + dy * d) * side + at + dx * d] = 65535;
-        taps.push(
-          (await engine.run(plan, { width: side, height: side, channels: 1, data })).data[at * side + at]! / 65535,
-        );
+  const slow = name === "reference";
+  it.skipIf(slow)(
+    `has the relative error that it states, at its worst position${slow ? ": it is too slow" : ""}`,
+    async () => {
+      const engine = await promise;
+      const filter = filters.gaussian({ sigma: 18 });
+      const side = 301;
+      const problem = engine.filterProblem({ width: side, height: side, channels: 1, dtype: "u16" }, filter, {
+        tolerance,
+        output: "f32",
+      });
+      const plan = engine.plan(problem, { strategy });
+      // One output's effective taps are what impulses leave there: by rows and columns, since the plan is separable.
+      const at = 150;
+      const responses = async (dx: number, dy: number): Promise<number[]> => {
+        const taps: number[] = [];
+        for (let d = -90; d <= 90; d++) {
+          const data = new Uint16Array(side * side);
+          data[(at + dy * d) * side + at + dx * d] = 65535;
+          taps.push(
+            (await engine.run(plan, { width: side, height: side, channels: 1, data })).data[at * side + at]! / 65535,
+          );
+        }
+        return taps;
+      };
+      const [row, column] = [await responses(1, 0), await responses(0, 1)];
+      const centre = row[90]!;
+      const exact = (d: number): number => Math.exp(-(d * d) / (2 * 18 * 18));
+      const norm = Array.from({ length: 181 }, (_, i) => exact(i - 90)).reduce((s, v) => s + v, 0);
+      let [miss, size] = [0, 0];
+      for (let i = 0; i <= 180; i++) {
+        for (let j = 0; j <= 180; j++) {
+          const wanted =
+            Math.abs(i - 90) <= 72 && Math.abs(j - 90) <= 72 ? (exact(i - 90) * exact(j - 90)) / norm ** 2 : 0;
+          miss += ((row[i]! * column[j]!) / centre - wanted) ** 2;
+          size += wanted ** 2;
+        }
       }
-      return taps;
-    };
-    if (engine.info().backend === "reference") return;
-    const [row, column] = [await responses(1, 0), await responses(0, 1)];
-    const centre = row[90]!;
-    const exact = (d: number): number => Math.exp(-(d * d) / (2 * 18 * 18));
-    const norm = Array.from({ length: 181 }, (_, i) => exact(i - 90)).reduce((s, v) => s + v, 0);
-    let [miss, size] = [0, 0];
-    for (let i = 0; i <= 180; i++) {
-      for (let j = 0; j <= 180; j++) {
-        const wanted =
-          Math.abs(i - 90) <= 72 && Math.abs(j - 90) <= 72 ? (exact(i - 90) * exact(j - 90)) / norm ** 2 : 0;
-        miss += ((row[i]! * column[j]!) / centre - wanted) ** 2;
-        size += wanted ** 2;
-      }
-    }
-    expect(Math.sqrt(miss / size)).toBeLessThanOrEqual(plan.error.relative + 1e-3);
-    expect(Math.sqrt(miss / size)).toBeGreaterThan(plan.error.relative / 10);
-  });
+      expect(Math.sqrt(miss / size)).toBeLessThanOrEqual(plan.error.relative + 1e-3);
+      expect(Math.sqrt(miss / size)).toBeGreaterThan(plan.error.relative / 10);
+    },
+  );
 });

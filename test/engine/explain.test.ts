@@ -207,7 +207,9 @@ describe("the figures of a plan", () => {
   });
 
   it("a beaten plan is dearer, and its ratio is that of the predictions", () => {
+    const seen = new Set<string>();
     for (const plan of [planFor("box:31"), planFor(random5), planFor("gaussian:3", {}, "u16", "direct")]) {
+      for (const { why } of plan.beaten) seen.add(/apply|slower|faster/.exec(why)![0]);
       for (const { cost, why } of plan.beaten) {
         if (!cost) expect(why).toMatch(/^does not apply: ./);
         else if (cost.time >= plan.cost.time)
@@ -215,6 +217,7 @@ describe("the figures of a plan", () => {
         else expect(why).toBe(`predicted ${(plan.cost.time / cost.time).toFixed(2)} x faster, but not asked for`);
       }
     }
+    expect([...seen].sort()).toEqual(["apply", "faster", "slower"]);
     expect(planFor(random5).solver).toBe("direct");
   });
 

@@ -6,6 +6,9 @@ import type { DType, Tensor } from "../../src/tensor.ts";
 /** Undefined where this machine has no build of it. */
 export const runtime = await import("onnxruntime-node").catch(() => undefined);
 
+/** What tests say that end early without it. */
+export const withoutRuntime = "this machine has no build of onnxruntime-node: all but its judgement was tested";
+
 const types: Partial<Record<DType, OrtTensor.Type>> = {
   ...{ u8: "uint8", i8: "int8", u16: "uint16", i16: "int16", u32: "uint32", i32: "int32", i64: "int64", u64: "uint64" },
   ...{ f32: "float32", f64: "float64", bool: "bool" },

@@ -37,10 +37,10 @@ interface Numbers {
   finish?: Finish;
 }
 
-/** Where inputs lie, so that sums of 12 taps fit. */
+/** Where inputs lie, so that sums of 12 taps fit, and nearly fill their type. */
 const rangeOf: Partial<Record<string, readonly [number, number]>> = {
-  "i16 i16": [-1000, 1000],
-  "u16 u16": [0, 1000],
+  "i16 i16": [-2100, 2100],
+  "u16 u16": [0, 2700],
   "i32 i32": [-1_000_000, 1_000_000],
 };
 
