@@ -33,7 +33,7 @@ export { type GradientName, gradientNames } from "./factor/gradients.ts";
 export type { Term } from "./factor/integers.ts";
 export type { TruncateOptions } from "./factor/truncate.ts";
 export type { WeightFactors, WeightOptions } from "./factor/weights.ts";
-export { explain } from "./plan/explain.ts";
+export { explain } from "./kernels/explain.ts";
 export type { FilterOptions, PictureSpec } from "./plan/filter-problem.ts";
 export { type LayerCost, type LayerSpec, layerCost, type StageCost } from "./plan/layer-cost.ts";
 export type { DataFormat, LayerKind, LayerOptions, LayerShapes, Pads } from "./plan/layer-problem.ts";

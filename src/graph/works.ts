@@ -1,6 +1,5 @@
 // What a compiled network does, piece by piece: for whoever explains a network, or times it.
-import { kernelOf } from "../kernels/table.ts";
-import { describeKernel } from "../plan/explain.ts";
+import { describeKernel, kernelOf } from "../kernels/table.ts";
 import type { Step } from "../plan/types.ts";
 import type { Part } from "./compile.ts";
 import type { Spec } from "./types.ts";

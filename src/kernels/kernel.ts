@@ -75,6 +75,8 @@ export function weightSteps({ order }: LayerWeights, taps: number, inputs: numbe
 
 export interface Kernel<S extends KernelSpec = KernelSpec> {
   family: S["family"];
+  /** What a step of it does, in a few words of the field. */
+  describe(spec: S): string;
   /** The specification: computes `rows` output rows in f64. */
   reference(spec: S, reads: Rows[], write: Rows, rows: number, first: number): void;
   /** Names the generated code: equal names, equal code. */

@@ -54,6 +54,9 @@ export function kernelOf(spec: KernelSpec): Kernel {
   return kernels[spec.family] as unknown as Kernel;
 }
 
+/** What a kernel does, in a few words. */
+export const describeKernel = (spec: KernelSpec): string => kernelOf(spec).describe(spec);
+
 /** What a step does for one of its output rows. */
 export const workOf: WorkOf = ({ kernel, reads, writes }, buffers) =>
   kernelOf(kernel).work(kernel, { reads: reads.map((id) => buffers.get(id)!), write: buffers.get(writes)! });

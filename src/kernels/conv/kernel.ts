@@ -41,6 +41,7 @@ function reference(spec: ConvSpec, reads: Rows[], write: Rows, rows: number): vo
 
 export const conv: Kernel<ConvSpec> = {
   family: "conv",
+  describe: ({ size, inputs, outputs }) => `${size.join(" x ")}, ${inputs} -> ${outputs} channels`,
   reference,
   entry: (spec, buffers, mode) => {
     const { panels, tail } = convShape(spec);

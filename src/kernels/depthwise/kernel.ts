@@ -42,6 +42,7 @@ const entry = (spec: DepthwiseSpec, buffers: StepBuffers, mode: CodeMode): strin
 
 export const depthwise: Kernel<DepthwiseSpec> = {
   family: "depthwise",
+  describe: ({ size, depthMultiplier }) => `${size.join(" x ")}, depth multiplier ${depthMultiplier}`,
   reference,
   entry,
   emit: emitDepthwise,

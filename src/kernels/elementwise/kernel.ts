@@ -109,6 +109,7 @@ function emit(module: ModuleBuilder, name: string, spec: ElementwiseSpec, mode: 
 
 export const elementwise: Kernel<ElementwiseSpec> = {
   family: "elementwise",
+  describe: ({ op }) => op,
   reference,
   entry: ({ op, broadcast, strides, activation }, _buffers, { relaxed }) =>
     [

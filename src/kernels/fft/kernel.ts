@@ -16,6 +16,7 @@ export const multiplicationsIn = ([height, width]: FftSpec["tile"]): number => 3
 
 export const fft: Kernel<FftSpec> = {
   family: "fft",
+  describe: ({ tile }) => `tiles of ${tile.join(" x ")}`,
   reference({ terms, arithmetic, finish }, [input], write, rows) {
     const [kh, kw] = [terms[0]!.column.length, terms[0]!.row.length];
     const taps = valuesOf(terms, kh, kw).map((tap, i) => ({ dy: Math.floor(i / kw), dx: i % kw, tap }));

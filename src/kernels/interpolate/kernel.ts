@@ -31,6 +31,7 @@ function params({ factor, finish }: InterpolateSpec, buffers: StepBuffers): Uint
 
 export const interpolate: Kernel<InterpolateSpec> = {
   family: "interpolate",
+  describe: ({ axis, factor }) => `${factor} times as many along the ${axis}`,
   reference,
   entry: ({ axis, finish, factor }, { write }, { relaxed, wide }: CodeMode) =>
     axis === "row"

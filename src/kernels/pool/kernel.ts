@@ -137,6 +137,7 @@ function emit(module: ModuleBuilder, name: string, spec: PoolSpec): void {
 
 export const pool: Kernel<PoolSpec> = {
   family: "pool",
+  describe: ({ op, size }) => `${op} of ${size.join(" x ")}`,
   reference,
   entry: ({ op, countOutside }) => ["pool", op, countOutside && "all"].filter(Boolean).join(" "),
   emit: (module, name, spec) => emit(module, name, spec),

@@ -29,6 +29,8 @@ function reference(spec: ProductSpec, [a, b]: Rows[], write: Rows, rows: number,
 
 export const product: Kernel<ProductSpec> = {
   family: "product",
+  describe: ({ inner, aPanels, bPanels, columns }) =>
+    `${tileRows * aPanels} x ${inner} times ${inner} x ${bPanels * columns}`,
   reference,
   entry: ({ columns }, _buffers, { wide }) => `product f64 4x${columns}${wide ? " wide" : ""}`,
   emit: (module, name, { columns }) => emitProduct(module, name, columns),

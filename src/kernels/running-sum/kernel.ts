@@ -22,6 +22,7 @@ function reference({ axis, length }: RunningSumSpec, [input]: Rows[], write: Row
 
 export const runningSum: Kernel<RunningSumSpec> = {
   family: "running-sum",
+  describe: ({ axis, length }) => `running sums of ${length} along the ${axis}`,
   reference,
   entry: ({ axis }, { reads, write }) =>
     `running-sum ${axis} ${reads[0]!.dtype}${axis === "row" ? ` x${write.channels}` : ""}`,

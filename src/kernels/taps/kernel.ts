@@ -29,6 +29,10 @@ function emitter(spec: TapsSpec, buffers: StepBuffers, mode: CodeMode): typeof e
 
 export const taps: Kernel<TapsSpec> = {
   family: "taps",
+  describe: ({ taps: { length }, arithmetic, strides }) => {
+    const every = strides ? `, every ${Math.max(...strides)}th` : "";
+    return `${length} ${length === 1 ? "tap" : "taps"}, ${arithmetic}${every}`;
+  },
   reference: tapsReference,
   entry,
   emit: (module, name, spec, buffers, mode) => emitter(spec, buffers, mode)(module, name, spec, buffers, mode),

@@ -99,6 +99,7 @@ export function transformWeights(
 
 export const winograd: Kernel<WinogradSpec> = {
   family: "winograd",
+  describe: ({ part }) => (part === "input" ? "4 x 4 -> 16 groups" : "16 groups -> 2 x 2"),
   reference,
   entry: ({ part, activation, residual }, _buffers, { wide }) =>
     ["winograd", part, activationName(activation), residual && "add", wide && "wide"].filter(Boolean).join(" "),

@@ -1,6 +1,7 @@
 // A plan as text: what will be done, what it costs, and what it beat. The same text wherever it is shown.
-import { checkPlan } from "./planner.ts";
-import type { Cost, Plan, Problem } from "./types.ts";
+import { checkPlan } from "../plan/planner.ts";
+import type { Cost, Plan, Problem } from "../plan/types.ts";
+import { describeKernel } from "./table.ts";
 
 /** How many output values a problem has. */
 const outputsOf = ({ y }: Problem): number => y.shape.reduce((product, side) => product * side, 1);
@@ -58,35 +59,6 @@ export function explain(plan: Plan): string {
     ...steps,
     `moves ${number(cost.bytes / 1e6)} MB; 1 multiplication = 1 multiply-accumulate = 2 FLOP; predictions are for one thread`,
   ].join("\n");
-}
-
-/** What a kernel does, in a few words. */
-export function describeKernel(kernel: Plan["stages"][number]["steps"][number]["kernel"]): string {
-  switch (kernel.family) {
-    case "taps":
-      return [
-        `${kernel.taps.length} ${kernel.taps.length === 1 ? "tap" : "taps"}, ${kernel.arithmetic}`,
-        kernel.strides ? `, every ${Math.max(...kernel.strides)}th` : "",
-      ].join("");
-    case "running-sum":
-      return `running sums of ${kernel.length} along the ${kernel.axis}`;
-    case "interpolate":
-      return `${kernel.factor} times as many along the ${kernel.axis}`;
-    case "elementwise":
-      return kernel.op;
-    case "pool":
-      return `${kernel.op} of ${kernel.size.join(" x ")}`;
-    case "winograd":
-      return kernel.part === "input" ? "4 x 4 -> 16 groups" : "16 groups -> 2 x 2";
-    case "fft":
-      return `tiles of ${kernel.tile.join(" x ")}`;
-    case "depthwise":
-      return `${kernel.size.join(" x ")}, depth multiplier ${kernel.depthMultiplier}`;
-    case "product":
-      return `${4 * kernel.aPanels} x ${kernel.inner} times ${kernel.inner} x ${kernel.bPanels * kernel.columns}`;
-    case "conv":
-      return `${kernel.size.join(" x ")}, ${kernel.inputs} -> ${kernel.outputs} channels`;
-  }
 }
 
 function table(header: string[], rows: string[][]): string[] {

@@ -1,0 +1,91 @@
+// Test shapes of the conv family.
+import type { ConvSpec } from "../../plan/types.ts";
+import { activations, count, hardWindows, type KernelCase, layerCase, sidesAfter, type Window } from "../case.ts";
+import { arena, convSpec, convWeight, outputChannels, sidesOf } from "../layer.ts";
+import { paddedChannels } from "./layout.ts";
+
+type Shape = Partial<Omit<ConvSpec, keyof Window>> & {
+  inputs: number;
+  outputs: number;
+  sides?: [height: number, width: number];
+  window?: Partial<Window>;
+  images?: number;
+};
+
+function conv(name: string, shape: Shape, more: Partial<KernelCase> = {}): KernelCase {
+  const { sides: [height, width] = [6, 7], window = {}, images = 1, ...rest } = shape;
+  const { after, ...where } = window;
+  const kernel = convSpec({ activation: "none", ...where, ...rest });
+  const { inputs, outputs, groups, members, residual } = kernel;
+  const to = sidesAfter({ images, height, width }, { ...kernel, after });
+  const y = [images, to.height, to.width, outputs];
+  const others = [convWeight("weight", kernel), ...(residual ? [arena("added", sidesOf(y))] : [])];
+  const made = layerCase(name, kernel, {
+    x: [images, height, width, inputs],
+    y,
+    stored: outputChannels(kernel),
+    others,
+  });
+  const x = made.buffers[0]!;
+  // Members of a depth multiplier stand one after the other, each padded: with anything, since it is weighted by zeros.
+  if (members > 1) x.channels = members * paddedChannels(inputs / members);
+  return {
+    ...made,
+    weights: { weight: { weight: (kernel.size[0] * kernel.size[1] * inputs * outputs) / groups, bias: outputs } },
+    tensors: {
+      x: { channels: members > 1 ? x.channels : inputs },
+      y: { channels: outputs },
+      added: { channels: outputs },
+    },
+    ...more,
+  };
+}
+
+/** Every second pixel of every second row, as one phase of a transposed convolution writes them; other steps write the rest. */
+function phases(height: number, width: number, strides: [number, number], outputs: number): KernelCase {
+  const made = conv("", { sides: [height, width], inputs: 5, outputs });
+  const y = { ...made.buffers[2]!, height: height * strides[0], width: width * strides[1] };
+  const phase = ([row, column]: readonly [number, number]) => {
+    const kernel = convSpec({
+      ...{ inputs: 5, outputs, activation: "relu", size: [2, 1], pads: [1, 0], rowsOut: strides[0], rowStart: row },
+      phase: { step: strides[1], start: column, count: width },
+    });
+    return { kernel, id: `weight ${row} ${column}` };
+  };
+  const all = count(0, strides[0]).flatMap((row) => count(0, strides[1]).map((column) => phase([row, column])));
+  return {
+    ...made,
+    name: `phases of ${height} x ${width} to ${outputs} by ${strides.join(" x ")}`,
+    steps: all.map(({ kernel, id }) => ({ name: "phase", kernel, reads: ["x", id], writes: "y" })),
+    buffers: [made.buffers[0]!, ...all.map(({ kernel, id }) => convWeight(id, kernel)), y],
+    weights: Object.fromEntries(all.map(({ id }) => [id, { weight: 2 * 5 * outputs, bias: outputs }])),
+  };
+}
+
+const three: Partial<Window> = { size: [3, 3], pads: [1, 1] };
+
+export const cases: readonly KernelCase[] = [
+  ...hardWindows.map(([name, window, sides]) => conv(name, { sides, inputs: 5, outputs: 11, window })),
+  ...hardWindows.map(([name, window, sides]) => conv(`${name}, 1 channel`, { sides, inputs: 1, outputs: 1, window })),
+  // A tile is at most six pixels, a panel 16 outputs.
+  ...count(1, 12).map((width) => conv(`width ${width}`, { sides: [1, width], inputs: 4, outputs: 8 })),
+  ...count(1, 35).map((outputs) => conv(`to ${outputs}`, { sides: [2, 5], inputs: 9, outputs, images: 2 })),
+  ...count(1, 17).map((inputs) => conv(`from ${inputs}`, { sides: [3, 5], inputs, outputs: 20, window: three })),
+  ...[2, 3, 4].map((groups) =>
+    conv(`${groups} groups`, {
+      inputs: 3 * groups,
+      outputs: 5 * groups,
+      groups,
+      window: { ...three, strides: [2, 1] },
+    }),
+  ),
+  conv("groups of whole vectors", { inputs: 16, outputs: 32, groups: 2, window: { ...three, dilations: [2, 2] } }),
+  conv("a group for each input", { inputs: 4, outputs: 8, groups: 4, window: three }),
+  ...[2, 3].map((members) => conv(`members of a multiplier ${members}`, { inputs: 5 * members, outputs: 18, members })),
+  ...activations.map((activation) => conv(JSON.stringify(activation), { inputs: 8, outputs: 26, activation })),
+  ...activations.map((activation) =>
+    conv(`${JSON.stringify(activation)} of a sum`, { inputs: 8, outputs: 26, activation, residual: true, images: 2 }),
+  ),
+  ...[phases(3, 4, [2, 2], 7), phases(1, 5, [1, 3], 20), phases(4, 1, [3, 2], 4)],
+  conv("benchmark", { sides: [28, 28], inputs: 128, outputs: 128, activation: "relu" }, { benchmark: true }),
+];

@@ -1,0 +1,81 @@
+// Test shapes of the fft family.
+import type { FftSpec, Finish } from "../../plan/types.ts";
+import type { ViewDType } from "../../tensor.ts";
+import { count, type KernelCase, pictureOf, rowsOf } from "../case.ts";
+import { block, tilePitch } from "./layout.ts";
+
+interface Shape {
+  tile: FftSpec["tile"];
+  /** Of the filter. */
+  size: [kh: number, kw: number];
+  width: number;
+  height?: number;
+  channels?: number;
+  from?: ViewDType;
+  to?: ViewDType;
+  finish?: Finish;
+  terms?: number;
+}
+
+const plain: Finish = { denominator: 1, gain: 1, offset: 0 };
+/** Smooth numbers of unit sum. */
+const vector = (length: number, term: number): number[] =>
+  count(0, length).map((k) => (1 + Math.cos(k + term)) / length);
+
+function fft(shape: Shape, more: Partial<KernelCase> = {}): KernelCase {
+  const { tile, size, width, height = 40, channels = 1, from = "u8", to = "u8", finish = plain, terms = 1 } = shape;
+  const rows = tile[0] - size[0] + 1;
+  const results = Math.floor((tile[1] - (size[1] - 1) * channels) / block) * block;
+  const [top, left] = [(size[0] - 1) >> 1, (size[1] - 1) >> 1];
+  // The last tile ends where results end, and reads as far as a tile does.
+  const staged = Math.max(width + size[1] - 1, width + Math.ceil((tile[1] - results) / channels));
+  const { input, picture } = pictureOf({
+    ...{ width, height, channels, dtype: from },
+    pads: [top, left, tile[0] - 1 - top, staged - width - left],
+  });
+  const kernel: FftSpec = {
+    ...{ family: "fft", tile, results, arithmetic: "f32", finish },
+    terms: count(0, terms).map((term) => ({ column: vector(size[0], term), row: vector(size[1], term) })),
+  };
+  const strip = rowsOf("tile", "strip", "f32", (tile[0] * tilePitch(tile[1])) / 4, 1);
+  return {
+    name: `${size.join(" x ")} in tiles of ${tile.join(" x ")}, ${from} to ${to}, ${width} x ${height} x ${channels}`,
+    grid: { images: 1, extent: Math.ceil(height / rows) },
+    steps: [{ name: "product of spectra", kernel, reads: ["x", "tile"], writes: "y" }],
+    buffers: [
+      { ...input, stride: rows },
+      { ...strip, stride: 0 },
+      { ...rowsOf("y", "output", to, width, channels), stride: rows, below: rows - 1 },
+    ],
+    picture,
+    rows: height,
+    ...more,
+  };
+}
+
+const dtypes = ["u8", "u16", "i16"] as const;
+const scaled: Finish = { denominator: 2, gain: 0.7, offset: 3 };
+
+export const cases: readonly KernelCase[] = [
+  ...dtypes.flatMap((from) =>
+    ([...dtypes, "f32"] as const).map((to) =>
+      fft({ tile: [16, 64], size: [5, 7], width: 61, from, to, finish: to === "f32" ? scaled : plain }),
+    ),
+  ),
+  ...(
+    [
+      [16, 16],
+      [64, 16],
+      [64, 64],
+      [16, 256],
+      [256, 64],
+    ] as const
+  ).map((tile) => fft({ tile: [...tile], size: [9, 1], width: 300, height: 70, terms: 2 })),
+  ...count(1, 4).map((channels) => fft({ tile: [64, 64], size: [7, 9], width: 50, channels, terms: 3 })),
+  // Results of a tile are 48 elements here, and two tiles are transformed as one.
+  ...count(48, 2 * 48 + 2).map((width) => fft({ tile: [16, 64], size: [3, 9], width, height: 15 })),
+  fft(
+    { tile: [64, 256], size: [31, 31], width: 1000, height: 1000, to: "f32" },
+    { name: "benchmark", benchmark: true },
+  ),
+];
