@@ -1,12 +1,14 @@
 // The walks of CONTRIBUTING.md, as data: what each writes and runs. A block of code below a line "`path`:" is a new file; one below
-// "In `path`, after `line`…:" goes below that line; blocks of sh are run.
+// "In `path`, after `line`…:" goes below that line, and one with "before" above it; blocks of sh are run.
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 export interface Edit {
   path: string;
-  /** The line, without its indentation, below which the text goes; a new file where absent. */
-  after?: string;
+  /** The line, without its indentation, beside which the text goes; a new file where absent. */
+  line?: string;
+  /** Above the line. */
+  before: boolean;
   text: string;
 }
 
@@ -36,26 +38,26 @@ export function walksOf(text: string): Walk[] {
 }
 
 function editOf(title: string, above: string, text: string): Edit {
-  const [, path, after] = /^(?:In )?`([^`]+)`(?:, after `([^`]+)`(?:,.*)?)?:$/.exec(above) ?? [];
-  if (path === undefined || above.startsWith("In ") !== (after !== undefined)) {
+  const [, path, place, line] = /^(?:In )?`([^`]+)`(?:, (after|before) `([^`]+)`(?:,.*)?)?:$/.exec(above) ?? [];
+  if (path === undefined || above.startsWith("In ") !== (line !== undefined)) {
     throw new Error(`${title}: "${above}" says no place`);
   }
-  return { path, after, text };
+  return { path, line, before: place === "before", text };
 }
 
 /** Makes an edit below a folder. Throws where the file is there already, or where the line is not there exactly once. */
-export function apply(folder: string, { path, after, text }: Edit): void {
+export function apply(folder: string, { path, line, before, text }: Edit): void {
   const file = join(folder, path);
-  if (after === undefined) {
+  if (line === undefined) {
     if (existsSync(file)) throw new Error(`${path} exists`);
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, text);
     return;
   }
   const lines = readFileSync(file, "utf8").split("\n");
-  const places = lines.flatMap((line, i) => (line.trim() === after ? [i] : []));
-  if (places.length !== 1) throw new Error(`${path} has the line "${after}" ${places.length} times`);
-  lines.splice(places[0]! + 1, 0, text.trimEnd());
+  const places = lines.flatMap((one, i) => (one.trim() === line ? [i] : []));
+  if (places.length !== 1) throw new Error(`${path} has the line "${line}" ${places.length} times`);
+  lines.splice(places[0]! + (before ? 0 : 1), 0, ...text.split("\n").slice(0, -1));
   writeFileSync(file, lines.join("\n"));
 }
 

@@ -31,7 +31,7 @@ function run(command: string): Promise<{ code: number; output: string }> {
 }
 
 it("finds the walks", () => {
-  expect(walks.map(({ title }) => title)).toEqual(["A new ONNX operator", "A new command"]);
+  expect(walks.map(({ title }) => title)).toEqual(["A new kernel family", "A new ONNX operator", "A new command"]);
   for (const { title, edits, commands } of walks) expect([edits.length, commands.length], title).not.toContain(0);
 });
 
@@ -72,9 +72,9 @@ describe("a walk is read strictly", () => {
   ])("%s", (_, text, message) => expect(wrong(text)).toThrow(message));
 
   it("a line that is not there, or twice, and a file that is there", () => {
-    const edit = { path: "package.json", text: "" };
+    const edit = { path: "package.json", before: false, text: "" };
     expect(() => apply(folder, edit)).toThrow("package.json exists");
-    expect(() => apply(folder, { ...edit, after: "gone" })).toThrow('has the line "gone" 0 times');
-    expect(() => apply(folder, { ...edit, after: "}," })).toThrow(/has the line "}," \d+ times/);
+    expect(() => apply(folder, { ...edit, line: "gone" })).toThrow('has the line "gone" 0 times');
+    expect(() => apply(folder, { ...edit, line: "}," })).toThrow(/has the line "}," \d+ times/);
   });
 });
