@@ -45,11 +45,12 @@ function operatorTable(): string {
   const tested: Readonly<Record<string, readonly number[]>> = onnx.tested;
   const rows = known.map((name) => {
     const until = name in removed ? ` to ${removed[name]! - 1}` : "";
-    return [name, `${Math.max(oldestSet, versions[name]![0]!)}${until}`, tested[name]?.join(", ") ?? "", placeOf(name)];
+    const from = Math.max(oldestSet, versions[name]![0]!);
+    return [name, placeOf(name), `${from}${until}`, tested[name]?.join(", ") ?? ""];
   });
   const missing = Object.keys(versions).filter((name) => !operators.has(name));
   return [
-    table(["operator", "operator sets from", "tested with", "runs on"], rows),
+    table(["operator", "runs on", "from set", "tested with sets"], rows),
     "",
     `Missing, of operator sets up to 23: ${missing.join(", ")}.`,
   ].join("\n");

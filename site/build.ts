@@ -41,6 +41,7 @@ async function writeReference(): Promise<void> {
     entryPoints: ["index.ts", "onnx/index.ts"].map((path) => join(root, "src", path)),
     ...{ tsconfig: join(import.meta.dirname, "tsconfig.json"), basePath: join(root, "src") },
     ...{ name: "rank1 API", readme: "none", titleLink: home, navigationLinks: { Overview: home } },
+    ...{ customCss: join(import.meta.dirname, "api.css"), favicon: join(root, "web", "public", "icon.svg") },
     ...{ disableSources: true, hideGenerator: true, excludeInternal: true, excludePrivate: true },
     ...{ logLevel: "Warn", validation: { notExported: false } },
   });
