@@ -84,6 +84,8 @@ function wrongArrow(path: string, { target, external }: Import, sources: Sources
     return fine ? [] : [`${path} imports ${target}: ${part} imports no such package`];
   }
   if (!sources.has(target)) return [`${path} imports ${target}, which does not exist`];
+  if (/^kernels\/(case|\w[\w-]*\/cases)\.ts$/.test(target) && !path.endsWith("/cases.ts"))
+    return [`${path} imports ${target}: test shapes are found by tests alone`];
   const fine = partOf(target) === part || allowed.includes(partOf(target)) || allowed.includes(target);
   return fine ? [] : [`${path} imports ${target}: ${part} may import ${allowed.join(", ") || "nothing"}`];
 }
@@ -169,6 +171,16 @@ describe("the checker", () => {
       "engines and linear memory",
       { "engine/a.ts": 'import "../backend/wasm/memory.ts";', "backend/wasm/memory.ts": "" },
       "engine/a.ts imports backend/wasm/memory.ts",
+    ],
+    [
+      "a kernel and its test shapes",
+      { "kernels/taps/kernel.ts": 'import "./cases.ts";', "kernels/taps/cases.ts": "" },
+      "kernels/taps/kernel.ts imports kernels/taps/cases.ts: test shapes are found by tests alone",
+    ],
+    [
+      "test shapes and what they are made of",
+      { "kernels/taps/cases.ts": 'import "../case.ts";', "kernels/case.ts": "" },
+      undefined,
     ],
     ["the command line and a part", { "cli/main.ts": 'import "../engine.ts";' }, "cli/main.ts imports engine.ts"],
     ["the command line and a package", { "cli/main.ts": 'import { Command } from "commander";' }, undefined],

@@ -30,7 +30,7 @@ export const count = (first: number, count: number): number[] => Array.from({ le
 /** Every activation once. */
 export const activations: readonly Activation[] = [
   ...(["none", "relu", "relu6", "hardSwish", "silu", "sigmoid"] as const),
-  ...[{ leakyRelu: 0.2 }, { clip: [-0.5, 1] as [number, number] }, { clip: [null, 0.25] as [null, number] }],
+  ...[{ leakyRelu: 0.1 }, { clip: [-0.5, 1] as [number, number] }, { clip: [null, 0.25] as [null, number] }],
 ];
 
 const borders: readonly Border[] = ["reflect", "constant", "wrap", "edge", "symmetric"];
@@ -100,6 +100,10 @@ export const hardWindows: readonly [name: string, window: Window, sides?: [heigh
     ["7 x 7, stride 2", { size: [7, 7], strides: [2, 2], pads: [3, 3] }],
     ["1 x 5, stride 2", { size: [1, 5], strides: [2, 2], pads: [0, 2] }],
     ["5 x 1", { size: [5, 1], pads: [2, 0] }],
+    ["5 x 5, stride 2", { size: [5, 5], strides: [2, 2], pads: [2, 2] }],
+    ["7 x 7", { size: [7, 7], pads: [3, 3] }],
+    ["1 x 12", { size: [1, 12], pads: [0, 5], after: [0, 6] }],
+    ["2 x 3, dilation 2", { size: [2, 3], dilations: [2, 2], pads: [1, 2] }],
     ["2 x 10", { size: [2, 10], pads: [0, 4], after: [1, 5] }],
     ["2 x 4, pads of four kinds", { size: [2, 4], pads: [0, 1], after: [2, 3] }],
     ["strides beyond the window", { size: [2, 2], strides: [3, 4] }],

@@ -1,5 +1,6 @@
-// The one list of kernels and of solvers. A kernel that stands here has tests, a reference and a place in programs; a
-// solver that stands here has its plans among the planner's candidates.
+// The one list of kernels and of solvers. A kernel that stands here has a reference and a place in programs; by its name, tests
+// (test/kernels) and the benchmark (bench/kernels.ts) find `cases.ts` in its folder, and fail where there is none. A solver
+// that stands here has its plans among the planner's candidates.
 import type { KernelSpec, Solver, WorkOf } from "../plan/types.ts";
 import { coarse } from "./coarse/solver.ts";
 import { columnRow } from "./column-row/solver.ts";

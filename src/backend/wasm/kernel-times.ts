@@ -1,13 +1,13 @@
-// Times each kernel of a plan alone, on one strip that stays in the cache: for `rank1 bench`, which holds it against the
-// machine's peaks and against the prediction.
+// Times each kernel of a plan alone, on one strip that stays in the cache: for `rank1 bench` and the benchmark of kernels, which
+// hold it against the machine's peaks and against the prediction.
 
 import type { CodeMode } from "../../kernels/kernel.ts";
 import { kernelOf, workOf } from "../../kernels/table.ts";
 import { rowBytes, stepTime } from "../../plan/cost.ts";
 import { builtInProfile } from "../../plan/profile.ts";
-import type { Arithmetic, BufferSpec, Plan, Stage, Step } from "../../plan/types.ts";
+import type { Arithmetic, BufferSpec, Stage, Step } from "../../plan/types.ts";
 import { bytesOf } from "../../tensor.ts";
-import type { Verdict } from "../backend.ts";
+import type { BackendPlan, Verdict, Weights } from "../backend.ts";
 import { chooseBackend } from "../choose.ts";
 import type { Abortable } from "../slices.ts";
 import type { WasmBackend } from "./backend.ts";
@@ -27,7 +27,7 @@ export interface KernelTime {
   /** Elements loaded, and bytes loaded and stored. */
   loads: number;
   bytes: number;
-  /** Nanoseconds on one thread: the least of many runs, and what the cost model says. */
+  /** Nanoseconds on one thread: the least of many runs (else what `timeOf` says), and what the cost model says. */
   time: number;
   predicted: number;
 }
@@ -37,21 +37,27 @@ export interface KernelTimeOptions {
   /** As `engine.info().wide.verdicts` gives them. */
   verdicts: Readonly<Record<string, Verdict>>;
   signal?: Abortable;
+  /** Of layers. */
+  weights?: Weights;
+  /** Nanoseconds of a call; the least of many where absent. */
+  timeOf?: (call: () => void) => Promise<number>;
 }
 
-/** Times every step of a filter's plan, in order, on one thread of generated code. */
-export async function timeKernels(plan: Plan, { wide, verdicts, signal }: KernelTimeOptions): Promise<KernelTime[]> {
+/** Times every step of a plan, in order, on one thread of generated code. */
+export async function timeKernels(plan: BackendPlan, settings: KernelTimeOptions): Promise<KernelTime[]> {
+  const { wide, verdicts, signal, weights = new Map() } = settings;
+  const { timeOf = (call) => leastTime(call, { signal, milliseconds: 10 }) } = settings;
   const options = { backend: "wasm", threads: 1, deterministic: false, wide, maxMemory: 2 ** 30 } as const;
   const { backend, relaxed } = chooseBackend({ ...options, verdicts: Object.entries(verdicts) });
   const buffers = new Map(plan.buffers.map((buffer) => [buffer.id, buffer]));
   const times: KernelTime[] = [];
   try {
-    const program = await (backend as WasmBackend).compile(plan, new Map());
+    const program = await (backend as WasmBackend).compile(plan, weights);
     program.fillInputs();
     for (const [index, { stage, grain }] of program.layout.stages.entries()) {
       const calls = callsOf(program, index, backend as WasmBackend);
       for (const [i, step] of stage.steps.entries()) {
-        const strip = await leastTime(calls[i]!, { signal, milliseconds: 10 });
+        const strip = await timeOf(calls[i]!);
         const share = Math.min(grain, stage.grid.extent) / (stage.grid.images * stage.grid.extent);
         times.push({ ...accountOf(step, stage, buffers, { relaxed, wide }), time: strip / share });
       }
@@ -74,6 +80,8 @@ function callsOf(program: WasmProgram, index: number, backend: WasmBackend): (()
   return calls;
 }
 
+const layered: ReadonlySet<string> = new Set(["fft", "matrix", "depthwise"]);
+
 /** What a step does over the whole picture. */
 function accountOf(
   step: Step,
@@ -84,8 +92,8 @@ function accountOf(
   const rows = grid.images * grid.extent;
   const work = workOf(step, buffers);
   const { multiplications } = work;
-  // Transforms multiply in f32; layers, which have rates of their own, are not timed here.
-  const arithmetic = work.arithmetic === "fft" ? "f32" : (work.arithmetic as Arithmetic);
+  // Transforms and layers have rates of their own, and multiply in f32.
+  const arithmetic = layered.has(work.arithmetic) ? "f32" : (work.arithmetic as Arithmetic);
   const additions = work.additions + work.serialAdditions;
   const [reads, write] = [step.reads.map((id) => buffers.get(id)!), buffers.get(step.writes)!];
   const kernel = kernelOf(step.kernel);

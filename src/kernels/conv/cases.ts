@@ -80,9 +80,10 @@ export const cases: readonly KernelCase[] = [
     }),
   ),
   conv("groups of whole vectors", { inputs: 16, outputs: 32, groups: 2, window: { ...three, dilations: [2, 2] } }),
+  conv("groups of whole panels", { inputs: 16, outputs: 128, groups: 8, window: { ...three, dilations: [2, 2] } }),
   conv("a group for each input", { inputs: 4, outputs: 8, groups: 4, window: three }),
   ...[2, 3].map((members) => conv(`members of a multiplier ${members}`, { inputs: 5 * members, outputs: 18, members })),
-  ...activations.map((activation) => conv(JSON.stringify(activation), { inputs: 8, outputs: 26, activation })),
+  ...activations.map((activation) => conv(JSON.stringify(activation), { inputs: 8, outputs: 36, activation })),
   ...activations.map((activation) =>
     conv(`${JSON.stringify(activation)} of a sum`, { inputs: 8, outputs: 26, activation, residual: true, images: 2 }),
   ),

@@ -46,7 +46,7 @@ export const cases: readonly KernelCase[] = [
   pool(
     "benchmark",
     kinds[0]!,
-    { sides: [112, 112], channels: 64, window: { ...two, size: [3, 3] } },
+    { sides: [56, 56], channels: 64, window: { ...two, size: [3, 3] } },
     { benchmark: true },
   ),
 ];

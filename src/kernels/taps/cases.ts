@@ -19,19 +19,16 @@ const row = (length: number, step = 1) => count(0, length).map((k): [number, num
 const list = (height: number, width: number) =>
   column(height).flatMap(([dy]) => row(width).map(([, dx]): [number, number] => [dy, dx]));
 
-const places = {
+/** Lists of up to eight taps are unrolled, columns of four and more make four rows at once. */
+const places: Readonly<Record<string, readonly [dy: number, dx: number][]>> = {
   "one tap": row(1),
-  "a column of 2": column(2),
-  "a column of 5": column(5),
-  "a column of 12": column(12),
-  "a row of 5": row(5),
-  "a row of 12": row(12),
+  ...Object.fromEntries([2, 3, 4, 5, 8, 12].map((length) => [`a column of ${length}`, column(length)])),
+  ...Object.fromEntries([2, 3, 4, 5, 7, 8, 12].map((length) => [`a row of ${length}`, row(length)])),
   "a row of 3, 2 apart": row(3, 2),
   "a row of 9, 3 apart": row(9, 3),
   "6 taps": list(2, 3),
   "12 taps": list(3, 4),
-} as const;
-type Shape = keyof typeof places;
+};
 
 interface Numbers {
   arithmetic: Exclude<Arithmetic, "fixed">;
@@ -75,9 +72,9 @@ interface Size {
   strides?: [number, number];
 }
 
-function taps(shape: Shape, [end, { arithmetic, from, to, finish }]: [string, Numbers], size: Size = {}): KernelCase {
+function taps(shape: string, [end, { arithmetic, from, to, finish }]: [string, Numbers], size: Size = {}): KernelCase {
   const { width = 21, height = 7, channels = 1, strides } = size;
-  const all = listOf(places[shape], arithmetic);
+  const all = listOf(places[shape]!, arithmetic);
   const [bottom, right] = [Math.max(...all.map(({ dy }) => dy)), Math.max(...all.map(({ dx }) => dx))];
   const [above, left] = [bottom >> 1, right >> 1];
   const sides = { width: width * (strides?.[1] ?? 1), height: height * (strides?.[0] ?? 1) };
@@ -140,18 +137,23 @@ function fixed(terms: 1 | 2, taps: number, width: number, to: ViewDType, more: P
   };
 }
 
-/** A sum of more taps than one step adds in f32. */
-function parts(from: ViewDType, to: ViewDType): KernelCase {
-  const whole = taps("12 taps", ["in two parts", { arithmetic: "f32", from, to, finish: plain }]);
+/** A sum in three steps, each of which adds its own taps to those before. */
+function parts(shape: string, source: (typeof sources)[number], to: ViewDType): KernelCase {
+  const [arithmetic, from] = source;
+  const whole = taps(shape, ["in three parts", { arithmetic, from, to, finish: plain }]);
   const kernel = whole.steps[0]!.kernel as TapsSpec;
-  const [first, second] = [kernel.taps.slice(0, 5), kernel.taps.slice(5)];
+  const part = (first: number, end?: number): TapsSpec => {
+    const { finish, ...rest } = kernel;
+    return { ...rest, taps: kernel.taps.slice(first, end), ...(end === undefined && { finish }) };
+  };
   return {
     ...whole,
     steps: [
-      { name: "first", kernel: { ...kernel, taps: first, finish: undefined }, reads: ["x"], writes: "sum" },
-      { name: "second", kernel: { ...kernel, taps: second }, reads: ["x", "sum"], writes: "y" },
+      { name: "first", kernel: part(0, 2), reads: ["x"], writes: "sum" },
+      { name: "second", kernel: part(2, 3), reads: ["x", "sum"], writes: "sum" },
+      { name: "third", kernel: part(3), reads: ["x", "sum"], writes: "y" },
     ],
-    buffers: [whole.buffers[0]!, stripBuffer("sum", "f32", 21, 1), whole.buffers[1]!],
+    buffers: [whole.buffers[0]!, stripBuffer("sum", arithmetic, 21, 1), whole.buffers[1]!],
   };
 }
 
@@ -164,13 +166,17 @@ const widths = count(1, 2 * tapsBlock + 1);
 
 export const cases: readonly KernelCase[] = [
   ...sources.flatMap((source) =>
-    endsOf(source).flatMap((end) => [taps("a column of 5", end), taps("6 taps", end, { channels: 3 })]),
+    endsOf(source).flatMap((end) =>
+      (["a column of 5", "a column of 12", "6 taps", "12 taps", "a row of 12"] as const).map((shape, k) =>
+        taps(shape, end, { channels: 1 + (k % 3) }),
+      ),
+    ),
   ),
   // Every shape in every arithmetic, each with another end.
   ...Object.keys(places).flatMap((shape, s) =>
     sources.map((source, k) => {
       const ends = endsOf(source);
-      return taps(shape as Shape, ends[(3 * s + k) % ends.length]!, { width: 13, channels: 1 + ((s + k) % 4) });
+      return taps(shape, ends[(3 * s + k) % ends.length]!, { width: 13, channels: 1 + ((s + k) % 4) });
     }),
   ),
   ...widths.flatMap((width) => [
@@ -183,7 +189,9 @@ export const cases: readonly KernelCase[] = [
   ...([1, 2] as const).flatMap((terms) =>
     [1, 2, 5, 9, 12].flatMap((length) => (["u8", "u16", "i16"] as const).map((to) => fixed(terms, length, 30, to))),
   ),
-  ...(["u8", "u16", "i16", "f32"] as const).flatMap((from) => results.map((to) => parts(from, to))),
+  ...(["12 taps", "a row of 12", "6 taps"] as const).flatMap((shape) =>
+    sources.flatMap((source) => results.map((to) => parts(shape, source, to))),
+  ),
   ...[2, 3, 5].flatMap((step) => [
     taps("a column of 5", ["raw", { arithmetic: "f32", from: "u8", to: "f32" }], { strides: [step, 1], channels: 2 }),
     taps("a row of 12", ["raw", { arithmetic: "f32", from: "f32", to: "f32" }], {
