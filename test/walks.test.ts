@@ -40,6 +40,7 @@ describe.each(walks)("$title", ({ commands }) => {
     const { code, output } = await run(command);
     expect(code, output).toBe(0);
     if (command.includes("vitest")) expect(output).toMatch(/ Tests {2}\d+ passed/);
+    if (command.startsWith("node bench/")) expect(output).toMatch(/difference/);
     if (command.endsWith("info")) expect(output).toMatch(/^backend +(wasm|reference) /m);
   });
 });
