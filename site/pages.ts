@@ -64,7 +64,7 @@ export function renderPage(root: string, path: string): Page {
   const text = readFileSync(join(root, path), "utf8");
   const title = /^# (.*)$/m.exec(text)?.[1] ?? path;
   if (!path.endsWith(".md"))
-    return { html: frame(path, path, `<h1>${path}</h1>\n<pre>${escaped(text)}</pre>`), files: [] };
+    return { html: frame(path, path, accessible(`<h1>${path}</h1>\n<pre>${escaped(text)}</pre>`)), files: [] };
   const { body, files } = bodyOf(path, text);
   return { html: frame(path, title, body), files };
 }
@@ -93,8 +93,16 @@ function bodyOf(path: string, text: string): { body: string; files: string[] } {
     },
   });
   const html = marked.parse(text, { async: false });
-  return { body: html.replace(/<table>.*?<\/table>/gs, '<div class="wide" tabindex="0">$&</div>'), files };
+  return { body: accessible(html), files };
 }
+
+/** What may be wider than the page can be scrolled by keys; a column without a name has no heading. */
+const accessible = (html: string): string =>
+  html
+    .replaceAll("<pre>", '<pre tabindex="0">')
+    .replace(/<thead>\s*<tr>\s*(<th><\/th>\s*)+<\/tr>\s*<\/thead>/g, "")
+    .replaceAll("<th></th>", "<td></td>")
+    .replace(/<table>.*?<\/table>/gs, '<div class="wide" tabindex="0">$&</div>');
 
 const escaped = (text: string): string => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
 

@@ -13,7 +13,7 @@ const folder = temporaryFolder();
 beforeAll(() => {
   copyRepository(folder);
   for (const edit of walks.flatMap(({ edits }) => edits)) apply(folder, edit);
-});
+}, 60_000);
 
 /** In the copy; what this run of tests says to itself is left out. */
 function run(command: string): Promise<{ code: number; output: string }> {
