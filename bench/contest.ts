@@ -1,4 +1,6 @@
-// One case: everyone prepares, is checked, and then runs in turn, round after round.
+// One case: everyone prepares, is checked, and then runs in turn, round after round. Each round begins with the next
+// contestant and goes on in the order of the list: everyone is first, second and so on equally often (in a number of rounds
+// that the contestants divide), and mostly runs after the same neighbour.
 import { setTimeout } from "node:timers/promises";
 import { type Entry, timesOf } from "./results.ts";
 
@@ -85,7 +87,6 @@ async function race(
   const end = performance.now() + longestRace;
   for (let round = 0; round < rounds && (round < leastRuns || performance.now() < end); round++) {
     onRound(round + 1);
-    // Everyone is first, and after everyone else, equally often.
     for (const i of contestants.keys()) {
       const at = (i + round) % contestants.length;
       const record = records[at]!;

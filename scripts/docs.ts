@@ -7,6 +7,7 @@ import { activations } from "../src/graph/activations.ts";
 import { joiningRules } from "../src/graph/joining.ts";
 import { layerRules } from "../src/graph/lower.ts";
 import { operators } from "../src/onnx/ops/index.ts";
+import onnx from "./onnx-operators.json" with { type: "json" };
 import { budgets } from "./size.ts";
 
 const docs = join(import.meta.dirname, "..", "docs");
@@ -28,24 +29,35 @@ export function renderPage(name: string): { current: string; fresh: string } {
   return { current, fresh: `${head}${start}\n\n${pages[name]!()}\n\n${end}${tail}` };
 }
 
-/** Every operator once, by the best place where it can be computed. */
-function operatorTable(): string {
-  // Passes make SeparableConv of two convolutions: no file holds it.
-  const all = [...operators.keys()].filter((name) => name !== "SeparableConv");
-  const joins = (name: string): boolean =>
-    name in joiningRules && (!(name in activations) || activations[name]!.kernel !== undefined);
-  const placeOf = (name: string): string => (name in layerRules ? places[0] : joins(name) ? places[1] : places[2]);
-  const rows = places.map((place) => [
-    place,
-    all
-      .filter((name) => placeOf(name) === place)
-      .toSorted()
-      .join(", "),
-  ]);
-  return table(["computed", "operators"], rows);
+/** Passes make SeparableConv of two convolutions: no file holds it. */
+export const known = [...operators.keys()].filter((name) => name !== "SeparableConv").toSorted();
+
+/** The best place where an operator can be computed. */
+export function placeOf(name: string): string {
+  const joins = name in joiningRules && (!(name in activations) || activations[name]!.kernel !== undefined);
+  return name in layerRules ? "backend" : joins ? "backend, next to layers" : "host";
 }
 
-const places = ["on the machine", "on the machine, next to such layers", "on the host"] as const;
+/** Every operator of ONNX: those that rank1 computes, and those that are missing. */
+function operatorTable(): string {
+  const versions: Readonly<Record<string, readonly number[]>> = onnx.versions;
+  const removed: Readonly<Record<string, number>> = onnx.removed;
+  const tested: Readonly<Record<string, readonly number[]>> = onnx.tested;
+  const rows = known.map((name) => {
+    const until = name in removed ? ` to ${removed[name]! - 1}` : "";
+    const from = Math.max(oldestSet, versions[name]![0]!);
+    return [name, placeOf(name), `${from}${until}`, tested[name]?.join(", ") ?? ""];
+  });
+  const missing = Object.keys(versions).filter((name) => !operators.has(name));
+  return [
+    table(["operator", "runs on", "from set", "tested with sets"], rows),
+    "",
+    `Missing, of operator sets up to 23: ${missing.join(", ")}.`,
+  ].join("\n");
+}
+
+/** The oldest operator set of which models are read. */
+const oldestSet = 6;
 
 /** Of the budgets, which a test keeps: what is built is a little smaller, and changes with every change. */
 function sizeTable(): string {

@@ -3,12 +3,15 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { pages, renderPage } from "../scripts/docs.ts";
+import { known, pages, placeOf, renderPage } from "../scripts/docs.ts";
+import onnx from "../scripts/onnx-operators.json" with { type: "json" };
 import { errorCodes } from "../src/errors.ts";
 import * as rank1 from "../src/index.ts";
 import * as models from "../src/onnx/index.ts";
-import { operators } from "../src/onnx/ops/index.ts";
 import { model, node, tensor, value } from "./onnx/build.ts";
+import { cases } from "./onnx/cases.ts";
+import { conformanceTest, noConformance, skipped, suites, testsOf } from "./onnx/conformance.ts";
+import { Random } from "./random-tensors.ts";
 
 const textOf = (name: string): string => readFileSync(join(import.meta.dirname, "../docs", name), "utf8");
 
@@ -36,14 +39,28 @@ describe.each(["theory.md", "errors.md"])("docs/%s", (name) => {
 });
 
 describe("docs/models.md", () => {
-  const row = (place: string): string[] =>
-    new RegExp(`^\\| ${place} \\| (.*) \\|$`, "m").exec(textOf("models.md"))![1]!.split(", ");
-  const [layers, neighbours, host] = ["on the machine", "on the machine, next to such layers", "on the host"].map(row);
+  test("says of what is missing that it is, and of nothing else", () => {
+    const rows = [...textOf("models.md").matchAll(/^\| (\w+) \| (?:backend|host)/gm)].map(([, name]) => name!);
+    expect(rows).toEqual(known);
+    const missing = /^Missing, .*: (.*)\.$/m.exec(textOf("models.md"))![1]!.split(", ");
+    expect([...rows, ...missing].toSorted()).toEqual(Object.keys(onnx.versions));
+  });
 
-  test("lists every operator once", () => {
-    const listed = [...layers!, ...neighbours!, ...host!];
-    const known = [...operators.keys()].filter((name) => name !== "SeparableConv");
-    expect(listed.toSorted()).toEqual(known.toSorted());
+  test.skipIf(noConformance)(`the sets of the tests are those that the table says${noConformance}`, async () => {
+    const found = new Map<string, Set<number>>();
+    const add = (op: string, set: number) => found.set(op, (found.get(op) ?? new Set()).add(set));
+    for (const make of Object.values(cases))
+      for (let seed = 0; seed < 8; seed++) {
+        const { op, opset } = make(new Random(seed));
+        add(op, opset);
+      }
+    for (const suite of suites)
+      for (const name of testsOf(suite).filter((one) => !(one in skipped))) {
+        const { graph } = await models.loadModel(readFileSync(join(conformanceTest(suite, name), "model.onnx")));
+        for (const { op, opset } of graph.nodes) add(op, opset);
+      }
+    const sets = [...found].map(([op, numbers]) => [op, [...numbers].toSorted((a, b) => a - b)]);
+    expect(Object.fromEntries(sets)).toEqual(onnx.tested);
   });
 
   const functions = "Celu Elu Gelu HardSigmoid HardSwish LeakyRelu Mish Relu Selu Sigmoid Softplus Softsign Tanh";
@@ -58,7 +75,7 @@ describe("docs/models.md", () => {
     const loaded = await models.loadModel(bytes);
     const { parts } = await models.explainModel(loaded);
     loaded.dispose();
-    expect(parts.some(({ place }) => place === "host")).toBe(host!.includes(op));
+    expect(parts.some(({ place }) => place === "host")).toBe(placeOf(op) === "host");
   });
 });
 

@@ -14,7 +14,7 @@ export type NamedFilter =
       gain?: number;
     }
   | {
-      /** [kh]: value [i, j] of the filter is column[i] · row[j]. */
+      /** `[kh]`: value `[i, j]` of the filter is `column[i] · row[j]`. */
       column: number[];
       /** [kw] */
       row: number[];

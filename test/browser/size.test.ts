@@ -5,8 +5,10 @@ describe("what rank1 adds to a page", async () => {
   const sizes = await measure();
 
   it.each(Object.entries(sums(sizes)))("%s: %d bytes are within the budget", (name, bytes) => {
-    expect(bytes).toBeGreaterThan(20_000);
-    expect(bytes).toBeLessThanOrEqual(budgets[name as keyof typeof budgets]);
+    const budget = budgets[name as keyof typeof budgets];
+    expect(bytes).toBeLessThanOrEqual(budget);
+    // docs/deploying.md says the budgets: lower them where the code has become smaller.
+    expect(bytes).toBeGreaterThan(0.95 * budget);
   });
 
   it("is one file and its worker, before models", () => {

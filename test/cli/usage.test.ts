@@ -175,7 +175,11 @@ test("as a process: the same codes and lines", async () => {
   expect(misused.stderr).toMatch(/^rank1: filter: expected .*\n\w*Error: .*\n {4}at /); // with its stack, on request
 });
 
-const names = ["factor", "filters", "filter", "layer", "inspect", "run", "separate", "bench", "demo"];
+const names = [
+  // In the order of the help.
+  ...["factor", "filters", "filter", "layer", "inspect", "run", "separate", "bench"],
+  "demo",
+];
 
 test("help and version go to the standard output with exit code 0; no command is wrong usage", async () => {
   const { version } = JSON.parse(readFileSync(join(import.meta.dirname, "../../package.json"), "utf8"));
