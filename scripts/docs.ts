@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { type FilterFactors, factorize } from "../src/factor/factorize.ts";
 import { namedFilters } from "../src/factor/filters.ts";
 import { activations } from "../src/graph/activations.ts";
-import { joiningRules } from "../src/graph/joining.ts";
-import { layerRules } from "../src/graph/lower.ts";
+import { elementwiseRules } from "../src/graph/lower-elementwise.ts";
+import { layerRules } from "../src/graph/lower-layers.ts";
 import { operators } from "../src/onnx/ops/index.ts";
 import { budgets } from "./size.ts";
 
@@ -33,7 +33,7 @@ function operatorTable(): string {
   // Passes make SeparableConv of two convolutions: no file holds it.
   const all = [...operators.keys()].filter((name) => name !== "SeparableConv");
   const joins = (name: string): boolean =>
-    name in joiningRules && (!(name in activations) || activations[name]!.kernel !== undefined);
+    name in elementwiseRules && (!(name in activations) || activations[name]!.kernel !== undefined);
   const placeOf = (name: string): string => (name in layerRules ? places[0] : joins(name) ? places[1] : places[2]);
   const rows = places.map((place) => [
     place,
@@ -45,7 +45,7 @@ function operatorTable(): string {
   return table(["computed", "operators"], rows);
 }
 
-const places = ["on the machine", "on the machine, next to such layers", "on the host"] as const;
+const places = ["on the backend", "on the backend, next to such layers", "on the host"] as const;
 
 /** Of the budgets, which a test keeps: what is built is a little smaller, and changes with every change. */
 function sizeTable(): string {

@@ -38,7 +38,7 @@ describe.each(["theory.md", "errors.md"])("docs/%s", (name) => {
 describe("docs/models.md", () => {
   const row = (place: string): string[] =>
     new RegExp(`^\\| ${place} \\| (.*) \\|$`, "m").exec(textOf("models.md"))![1]!.split(", ");
-  const [layers, neighbours, host] = ["on the machine", "on the machine, next to such layers", "on the host"].map(row);
+  const [layers, neighbours, host] = ["on the backend", "on the backend, next to such layers", "on the host"].map(row);
 
   test("lists every operator once", () => {
     const listed = [...layers!, ...neighbours!, ...host!];
@@ -56,9 +56,9 @@ describe("docs/models.md", () => {
       more: { opsetImport: [{ version: 22n }] },
     });
     const loaded = await models.loadModel(bytes);
-    const { parts } = await models.explainModel(loaded);
+    const { partitions } = await models.explainModel(loaded);
     loaded.dispose();
-    expect(parts.some(({ place }) => place === "host")).toBe(host!.includes(op));
+    expect(partitions.some(({ place }) => place === "host")).toBe(host!.includes(op));
   });
 });
 

@@ -1,6 +1,6 @@
-// rank1 run --explain: the parts of a compiled model, what each does on the machine or the host, and its kernels.
+// rank1 run --explain: the partitions of a compiled model, the tasks of each, and the kernels.
 import type { Tensor } from "../index.ts";
-import type { Model, ModelPlan, Work } from "../onnx/index.ts";
+import type { Model, ModelPlan, Task } from "../onnx/index.ts";
 import { sides } from "./inspect-page.ts";
 import { harmless, quantity, shortName, styled, table } from "./text.ts";
 
@@ -16,28 +16,28 @@ export async function explainRun(
   return json ? JSON.stringify({ version: 1, model: name, ...plan }, undefined, 2) : asText(name, plan);
 }
 
-function asText(name: string, { parts, kernels, bytes }: ModelPlan): string {
-  const works = parts.flatMap((part) => part.works);
-  const count = (wanted: Work["place"]): number => works.filter(({ place }) => place === wanted).length;
-  const [stages, nodes] = [count("machine"), count("host")];
+function asText(name: string, { partitions, kernels, bytes }: ModelPlan): string {
+  const tasks = partitions.flatMap((partition) => partition.tasks);
+  const count = (wanted: Task["place"]): number => tasks.filter(({ place }) => place === wanted).length;
+  const [stages, nodes] = [count("backend"), count("host")];
   return [
     `${styled("bold", harmless(name))}  ${stages} stages by ${kernels.length} kernels, ${nodes} nodes on the host; ${quantity(bytes)}B of memory`,
-    ...parts.flatMap(({ place, works }, i) => {
-      const rows = works.map((work) => [
-        work.op,
-        shortName(work.name),
-        work.shape ? sides(work.shape) : "",
-        ...(place === "machine" ? [work.steps.join(", then ")] : []),
+    ...partitions.flatMap(({ place, tasks }, i) => {
+      const rows = tasks.map((task) => [
+        task.op,
+        shortName(task.name),
+        task.shape ? sides(task.shape) : "",
+        ...(place === "backend" ? [task.steps.join(", then ")] : []),
       ]);
-      const title = `part ${i + 1}, on the ${place}`;
+      const title = `partition ${i + 1}, on the ${place}`;
       return [
         "",
         styled("bold", title),
-        table(["what", "of", "result", ...(place === "machine" ? ["how"] : [])], rows),
+        table(["what", "of", "result", ...(place === "backend" ? ["how"] : [])], rows),
       ];
     }),
     "",
-    "Stages are computed on the machine's threads, one after another; those of several steps strip by strip, so that what",
+    "Stages are computed on the backend's threads, one after another; those of several steps strip by strip, so that what",
     "lies between the steps never leaves the cache.",
   ].join("\n");
 }

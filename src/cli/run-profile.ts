@@ -1,6 +1,6 @@
-// rank1 run --timings: what each piece of a model's work takes, over several runs.
+// rank1 run --timings: the median time of each task of a model, over several runs.
 import type { Tensor } from "../index.ts";
-import type { Model, Work } from "../onnx/index.ts";
+import type { Model, Task } from "../onnx/index.ts";
 import { sides } from "./inspect-page.ts";
 import { bar, milliseconds, number, shortName, styled, table } from "./text.ts";
 
@@ -11,7 +11,7 @@ export interface Profile {
   /** What came before the first run, in milliseconds by phase. */
   phases: Readonly<Record<string, number>>;
   /** In the order in which they run; times are medians. */
-  works: (Work & { milliseconds: number })[];
+  tasks: (Task & { milliseconds: number })[];
 }
 
 /** So many runs, or fewer where they take longer than this. */
@@ -24,28 +24,28 @@ export async function profileModel(
   signal: AbortSignal,
 ): Promise<Profile> {
   const { explainModel } = await import("../onnx/index.ts");
-  const { parts } = await explainModel(model, { inputs });
-  const works = parts.flatMap((part) => part.works);
-  const times: number[][] = works.map(() => []);
+  const { partitions } = await explainModel(model, { inputs });
+  const tasks = partitions.flatMap((partition) => partition.tasks);
+  const times: number[][] = tasks.map(() => []);
   const whole: number[] = [];
   const end = performance.now() + mostMilliseconds;
   while (whole.length < mostRuns && (whole.length === 0 || performance.now() < end)) {
     const start = performance.now();
-    await model.run(inputs, { signal, onWork: (spent, index) => times[index]!.push(spent) });
+    await model.run(inputs, { signal, onTask: (spent, index) => times[index]!.push(spent) });
     whole.push(performance.now() - start);
   }
-  const timed = works.map((work, i) => ({ ...work, milliseconds: median(times[i]!) }));
+  const timed = tasks.map((task, i) => ({ ...task, milliseconds: median(times[i]!) }));
   const info = await model.info();
   const phases = { ...info.milliseconds, ...info.programs.at(-1)?.milliseconds };
-  return { runs: whole.length, milliseconds: median(whole), phases, works: timed };
+  return { runs: whole.length, milliseconds: median(whole), phases, tasks: timed };
 }
 
 const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
 
-export function profileText({ runs, milliseconds: whole, phases, works }: Profile): string {
-  const sum = works.reduce((total, work) => total + work.milliseconds, 0);
-  const largest = works.reduce((most, work) => Math.max(most, work.milliseconds), 0);
-  const rows = works.map(({ op, name, shape, place, milliseconds: spent }) => [
+export function profileText({ runs, milliseconds: whole, phases, tasks }: Profile): string {
+  const sum = tasks.reduce((total, task) => total + task.milliseconds, 0);
+  const largest = tasks.reduce((most, task) => Math.max(most, task.milliseconds), 0);
+  const rows = tasks.map(({ op, name, shape, place, milliseconds: spent }) => [
     op,
     shortName(name),
     shape ? sides(shape) : "",

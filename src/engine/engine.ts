@@ -1,6 +1,6 @@
 // The engine: owns one backend, the programs made for it, and the queue of calls. The only place where factoring, planning
 // and running meet.
-import type { BackendPlan, Bindings, Program, RunOptions, Weights } from "../backend/backend.ts";
+import type { BackendPlan, Bindings, Program, ProgramRunOptions, Weights } from "../backend/backend.ts";
 import type { Choice } from "../backend/choose.ts";
 import type { Abortable } from "../backend/slices.ts";
 import { checkOneOf, checkOptions, describe, InvalidArgumentError, Rank1Error } from "../errors.ts";
@@ -315,7 +315,7 @@ export class Engine {
       const program = await this.compile(plan, weights);
       return {
         ...{ bytes: program.bytes, phases: program.phases },
-        run: (inputs: Bindings, outputs: Bindings, options: RunOptions = {}) =>
+        run: (inputs: Bindings, outputs: Bindings, options: ProgramRunOptions = {}) =>
           this.enqueue(options.signal, (signal) => program.run(inputs, outputs, { ...options, signal })),
         dispose: () => void this.queue.then(() => program.dispose()),
       };
@@ -348,7 +348,7 @@ export class Engine {
     plan: Plan,
     x: Picture,
     out: ImageArray | EngineValue,
-    options: RunOptions,
+    options: ProgramRunOptions,
     key?: string,
   ): Promise<Image | EngineValue> {
     const program = await this.programs.of(key ?? keyOf(plan), () => this.choice.backend.compile(plan, new Map()));

@@ -1,6 +1,6 @@
 // Layers of an engine: weights are checked, put into one order, packed into a network of one layer, and kept by the arrays
 // that hold them.
-import type { Program, RunOptions, TensorBinding } from "../backend/backend.ts";
+import type { Program, ProgramRunOptions, TensorBinding } from "../backend/backend.ts";
 import type { Abortable } from "../backend/slices.ts";
 import { checkOptions, describe, InvalidArgumentError } from "../errors.ts";
 import { splitDepthwise } from "../factor/depthwise.ts";
@@ -150,7 +150,7 @@ export async function runLayer(
   program: Program,
   x: LayerInput,
   out: Float32Array | EngineValue | undefined,
-  options: RunOptions,
+  options: ProgramRunOptions,
 ): Promise<F32Tensor | EngineValue> {
   const { dataFormat: format } = problem;
   const data = out ?? new Float32Array(lengthOf(problem.y));

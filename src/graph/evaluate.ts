@@ -1,4 +1,5 @@
-// One node on the host: what its outputs are, and their elements. What running, inference and folding share.
+// Evaluates one node on the host: infers its outputs and computes their elements. Shared by running, inference and
+// folding.
 import { LimitError, UnsupportedOpError } from "../errors.ts";
 import { nameOf, refuse } from "./nodes.ts";
 import type { Graph, GraphNode, Operators, Spec, Value } from "./types.ts";

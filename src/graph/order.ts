@@ -1,4 +1,4 @@
-// The order of a network's nodes: every value is computed before it is read.
+// Topological order of a network's nodes: every value is computed before it is read.
 import { describe, InvalidArgumentError } from "../errors.ts";
 import type { GraphNode } from "./types.ts";
 

@@ -1,4 +1,4 @@
-// A network on the host, node after node: the specification of what compiled networks compute.
+// Runs a network on the host, node after node. The reference that compiled networks are tested against.
 import { checkOptions, describe, InvalidArgumentError } from "../errors.ts";
 import type { Tensor } from "../tensor.ts";
 import { checkOperators, compute, outputsOf } from "./evaluate.ts";

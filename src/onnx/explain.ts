@@ -1,8 +1,8 @@
-// How a model is computed: its parts, and what each of them does.
+// How a model is computed: its partitions, and what each of them does.
 import { checkOptions } from "../errors.ts";
 import { inputSpecs } from "../graph/infer.ts";
 import { checkInputs } from "../graph/run.ts";
-import type { Work } from "../graph/works.ts";
+import type { Task } from "../graph/tasks.ts";
 import type { Tensor } from "../tensor.ts";
 import type { Model } from "./model.ts";
 
@@ -16,12 +16,12 @@ export interface ExplainModelOptions {
 
 /** How a model is computed for inputs of some shapes. */
 export interface ModelPlan {
-  /** The machine and the host take turns; {@link RunOptions.onWork} counts through the works of all parts. */
-  parts: readonly {
+  /** In the order in which they run; {@link RunOptions.onTask} counts through the tasks of all partitions. */
+  partitions: readonly {
     /** In generated code, or in plain loops. */
-    place: "machine" | "host";
+    place: "backend" | "host";
     /** What is done, in order. */
-    works: readonly Work[];
+    tasks: readonly Task[];
   }[];
   /** Names of the generated functions that are needed. */
   kernels: readonly string[];
@@ -39,7 +39,7 @@ export async function explainModel(model: Model, options?: ExplainModelOptions):
   const { shapes, inputs } = checkOptions<ExplainModelOptions>("options", options, ["shapes", "inputs"]);
   const { graph } = model;
   const program = await model.programFor(inputs ? checkInputs(graph, inputs) : inputSpecs(graph, shapes));
-  const parts = program.works.map((works, i) => ({ place: program.parts[i]!.kind, works }));
-  const kernels = new Set(parts.flatMap(({ works }) => works.flatMap((work) => work.kernels)));
-  return { parts, kernels: [...kernels], bytes: program.bytes };
+  const partitions = program.tasks.map((tasks, i) => ({ place: program.partitions[i]!.kind, tasks }));
+  const kernels = new Set(partitions.flatMap(({ tasks }) => tasks.flatMap((task) => task.kernels)));
+  return { partitions, kernels: [...kernels], bytes: program.bytes };
 }

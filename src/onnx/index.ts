@@ -12,8 +12,8 @@ export {
 export type { WeightEstimate } from "../factor/weights.ts";
 export type { Layer } from "../graph/layers.ts";
 export type { Outs, RunOptions } from "../graph/program.ts";
+export type { Task } from "../graph/tasks.ts";
 export type { Attribute, Dimension, Graph, GraphNode, ValueInfo } from "../graph/types.ts";
-export type { Work } from "../graph/works.ts";
 export {
   type LayerReport,
   type MachineProfile,

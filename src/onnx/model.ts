@@ -123,12 +123,12 @@ export class Model {
    * for operators that are missing. Both before anything is computed.
    */
   async run(inputs: Readonly<Record<string, Tensor>>, options?: RunOptions): Promise<Record<string, Tensor>> {
-    const known = ["signal", "onProgress", "onWork", "out"] as const;
-    const { signal, onProgress, onWork, out } = checkOptions<RunOptions>("options", options, known);
+    const known = ["signal", "onProgress", "onTask", "out"] as const;
+    const { signal, onProgress, onTask, out } = checkOptions<RunOptions>("options", options, known);
     checkRunOptions({ signal, onProgress });
-    if (onWork !== undefined) checkFunction("onWork", onWork);
+    if (onTask !== undefined) checkFunction("onTask", onTask);
     const values = checkInputs(this.graph, inputs);
-    const run = this.programFor(values).then((program) => program.run(values, { signal, onProgress, onWork, out }));
+    const run = this.programFor(values).then((program) => program.run(values, { signal, onProgress, onTask, out }));
     this.running.add(run);
     return run.finally(() => this.running.delete(run));
   }
@@ -140,7 +140,7 @@ export class Model {
     return {
       milliseconds: { read: this.readTime },
       programs: programs.map((program) => {
-        const host = program.parts.flatMap((part) => (part.kind === "host" ? part.nodes : []));
+        const host = program.partitions.flatMap((partition) => (partition.kind === "host" ? partition.nodes : []));
         const { shapes, phases: milliseconds, bytes } = program;
         return { shapes, milliseconds, bytes, host: host.map(({ name, op }) => ({ name, op })) };
       }),

@@ -131,20 +131,20 @@ function networkOf(side: number, layers: readonly LayerShape[]): Network {
 /** Runs, at least, and for how long. */
 const [fewest, milliseconds] = [20, 150];
 
-/** Nanoseconds of a run on the machine: the median, without the copies that a caller's values need. */
+/** Nanoseconds that the backend takes for a run: the median, without the copies that a caller's values need. */
 async function timeOf({ graph, inputs }: Network, engine: Engine, signal?: AbortSignal): Promise<number> {
   const program = await GraphProgram.create(graph, operators, inputs, engine);
-  const works = program.works.flat();
+  const tasks = program.tasks.flat();
   const values = new Map([...inputs].map(([name, { dtype, shape }]) => [name, newValue(dtype, shape)]));
   const times: number[] = [];
   try {
     const end = performance.now() + milliseconds;
     while (times.length < fewest || performance.now() < end) {
       let time = 0;
-      const onWork = (spent: number, index: number): void => {
-        if (works[index]!.place === "machine") time += spent;
+      const onTask = (spent: number, index: number): void => {
+        if (tasks[index]!.place === "backend") time += spent;
       };
-      await program.run(values, { signal, onWork });
+      await program.run(values, { signal, onTask });
       times.push(time);
     }
   } finally {

@@ -1,4 +1,4 @@
-// A BatchNormalization after a convolution is a factor and an offset a channel: they go into weight and bias.
+// Pass: folds a BatchNormalization into the weight and bias of the convolution before it.
 import type { Tensor } from "../../tensor.ts";
 import { numberOf } from "../nodes.ts";
 import type { Graph, GraphNode, Value } from "../types.ts";

@@ -1,4 +1,4 @@
-// What follows a convolution goes into its node: a residual that is added as its fourth input, then an activation as the
+// Passes that fuse what follows a convolution into its node: a residual becomes its fourth input, an activation the
 // attributes `activation` and `activationParameters`.
 import { activationOf, activations } from "../activations.ts";
 import { numberOf } from "../nodes.ts";

@@ -1,4 +1,4 @@
-// What most passes share: two nodes in a row become one.
+// The rewriting loop of passes that merge two consecutive nodes into one.
 import type { Tensor } from "../../tensor.ts";
 import type { Graph, GraphNode } from "../types.ts";
 

@@ -1,5 +1,5 @@
-// Layers of a network as stages on the machine: what is worth bringing values there for. What is not of four axes of 32-bit
-// floats stays on the host.
+// Lowering rules for layers with weights, which start backend partitions. Values must be of four axes and in 32-bit
+// floats; other nodes stay on the host.
 import type { LayerWeights } from "../kernels/kernel.ts";
 import { transposedWeights } from "../kernels/transposed/solver.ts";
 import type { TransposedProblem } from "../plan/types.ts";

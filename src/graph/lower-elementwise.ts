@@ -1,5 +1,5 @@
-// What joins the results of layers on the machine: element by element, pools, channels put together. Alone it is no reason to
-// bring values there.
+// Lowering rules for elementwise, pooling, slicing and concat nodes. They apply to values that are on the backend
+// already, and never start a backend partition.
 import type { LayerWeights } from "../kernels/kernel.ts";
 import { arena, draftOf, pointwiseWindow, sidesOf, weights as weightBuffer } from "../kernels/layer.ts";
 import { workOf } from "../kernels/table.ts";
@@ -164,7 +164,7 @@ function listOfConstants(node: GraphNode, index: number, name: string, context: 
   return tensor ? Array.from(numbersOf(tensor)) : listOf(node, name)?.slice();
 }
 
-/** Every few rows and columns, from the first on. */
+/** Slices with steps along rows and columns that begin at the first pixel. */
 const slice: Rule = (node, context) => {
   const [x, y] = [shapeOf(node.inputs[0], context), shapeOf(node.outputs[0], context)];
   const starts = listOfConstants(node, 1, "starts", context);
@@ -181,7 +181,7 @@ const slice: Rule = (node, context) => {
   return stage(buffers, [{ name: "slice", kernel, reads: [from], writes: to }]);
 };
 
-/** Channels of zeros before and after others: a mix that takes each input once. */
+/** Zero channels before and after the others, as a pointwise convolution with weights 0 and 1. */
 const pad: Rule = (node, context) => {
   const [x, y] = [shapeOf(node.inputs[0], context), shapeOf(node.outputs[0], context)];
   const pads = listOfConstants(node, 1, "pads", context);
@@ -198,7 +198,7 @@ const pad: Rule = (node, context) => {
   return layer(node, context, problem, new Map([["weight", { weight }]]));
 };
 
-/** To channels last, for the host: so the machine holds them, and nothing is left to do. */
+/** To channels last, for the host: the backend stores values so, and nothing is computed. */
 const transpose: Rule = (node, context) => {
   const order = listOf(node, "perm")?.join();
   if (!shapeOf(node.inputs[0], context) || order !== "0,2,3,1") return undefined;
@@ -206,7 +206,7 @@ const transpose: Rule = (node, context) => {
 };
 
 /** By the operator's name. */
-export const joiningRules: Readonly<Record<string, Rule>> = {
+export const elementwiseRules: Readonly<Record<string, Rule>> = {
   ...Object.fromEntries(Object.keys(activations).map((name) => [name, activation])),
   ...{ Add: pairwise("add"), Sub: pairwise("sub"), Mul: pairwise("mul"), PRelu: pairwise("prelu") },
   ...{ BatchNormalization: batchNorm, Concat: concat, Slice: slice, Pad: pad, Transpose: transpose },
