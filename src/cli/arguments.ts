@@ -11,7 +11,7 @@ export class UsageError extends Error {}
 export class SomeInputsFailed extends Error {}
 
 /** What becomes of a command of `count` inputs, of which some may have failed. */
-export function judgeFailures(failed: number, count: number, what: string): void {
+export function checkFailures(failed: number, count: number, what: string): void {
   if (failed === 0) return;
   const message = `${failed} of ${count} ${what} failed`;
   throw failed < count ? new SomeInputsFailed(message) : new Error(message);

@@ -128,12 +128,12 @@ function introduction({ backend, threads }: EngineInfo, image: string | undefine
 }
 
 /** An example in two lines and a blank one before. */
-function lines({ example, exact, factors, chosen, beaten, after }: Chapter): string[] {
+function lines({ example, exact, factors, chosen, rejected, after }: Chapter): string[] {
   const { direct, separable } = factors.multiplications;
   const rank = factors.rank < exact.rank ? `${factors.rank} of ${exact.rank} terms` : `rank ${exact.rank}`;
   const { tolerance } = example.options;
   const name = tolerance ? `${example.filter} --tolerance ${tolerance}` : example.filter;
-  const others = beaten.length > 0 ? ` (${beaten.slice(0, 2).map(timed).join(", ")})` : "";
+  const others = rejected.length > 0 ? ` (${rejected.slice(0, 2).map(timed).join(", ")})` : "";
   return [
     "",
     `${styled("bold", name)}  ${exact.kh} × ${exact.kw}, ${rank}: ${direct} → ${separable} multiplications a value`,
@@ -158,10 +158,10 @@ function asJson(
       milliseconds: ms ?? null,
     };
   };
-  const filters = chapters.map(({ example, exact, factors, chosen, beaten, before, after }) => ({
+  const filters = chapters.map(({ example, exact, factors, chosen, rejected, before, after }) => ({
     ...{ filter: example.filter, options: example.options, kh: exact.kh, kw: exact.kw, exactRank: exact.rank },
     ...{ rank: factors.rank, error: factors.error, multiplications: factors.multiplications },
-    ...{ plan: trial(chosen), beaten: beaten.map(trial) },
+    ...{ plan: trial(chosen), rejected: rejected.map(trial) },
     ...{ before: before.file, after: after.map(({ file }) => file) },
   }));
   return JSON.stringify({ version: 1, page, engine, filters, layer: layerExample, model }, undefined, 2);

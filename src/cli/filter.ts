@@ -8,7 +8,7 @@ import { writeStdout } from "../node/files.ts";
 import { formatOf, type PictureFormat, pictureFormats } from "../node/pictures.ts";
 import {
   addFilterOptions,
-  judgeFailures,
+  checkFailures,
   parseCount,
   parseSize,
   threadsOption,
@@ -190,7 +190,7 @@ async function runJobs(engine: Engine, steps: Steps, jobs: Job[], flags: Flags, 
     const report = { version: 1, filters: flags.filter, engine: engine.info(), pictures, failures };
     await writeStdout(`${JSON.stringify(report, undefined, 2)}\n`);
   }
-  judgeFailures(failures.length, jobs.length, "pictures");
+  checkFailures(failures.length, jobs.length, "pictures");
 }
 
 function summaryOf({ output, width, height, channels, type, plans, milliseconds: times }: Report): string {

@@ -4,7 +4,7 @@ import { type Command, Option } from "commander";
 import type { Engine } from "../index.ts";
 import { writeStdout } from "../node/files.ts";
 import type { Model } from "../onnx/index.ts";
-import { judgeFailures, parseCount, threadsOption, UsageError } from "./arguments.ts";
+import { checkFailures, parseCount, threadsOption, UsageError } from "./arguments.ts";
 import { addEngineOptions, type EngineFlags, withEngine } from "./engine.ts";
 import { addModelOptions, type ModelFlags, nameOf, withModel } from "./model.ts";
 import { addOutput, type OutputFlags } from "./output.ts";
@@ -134,7 +134,7 @@ async function runJobs(engine: Engine, model: Model, name: string, jobs: readonl
     const report = { version: 1, model: name, engine: engine.info(), results, failures, timings };
     await writeStdout(`${JSON.stringify(report, undefined, 2)}\n`);
   } else if (timings) await writeStdout(`\n${profileText(timings)}\n`);
-  judgeFailures(failures.length, jobs.length, "inputs");
+  checkFailures(failures.length, jobs.length, "inputs");
 }
 
 async function runJob(

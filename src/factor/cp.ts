@@ -1,4 +1,4 @@
-// The CP form of a layer's weight: weight[o, c, t] ≈ Σ_k last[k, o] · first[k, c] · taps[k, t], by alternating least squares
+// The CP decomposition of a layer's weight: weight[o, c, t] ≈ Σ_k last[k, o] · first[k, c] · taps[k, t], by alternating least squares
 // (Harshman 1970) from a truncated decomposition, extrapolated further the longer that helps (as Ang and Gillis,
 // "Accelerating nonnegative matrix factorization algorithms using extrapolation", 2019, do for matrices).
 import { addScaled, dot, norm, type Svd } from "./svd.ts";
@@ -7,7 +7,7 @@ import { numericalRanks, type TruncateOptions, truncate } from "./truncate.ts";
 /** A matrix as its rows. */
 type Rows = Float64Array[];
 
-/** A product outputs ⊗ inputs ⊗ taps; the CP form is a sum of them. */
+/** A product outputs ⊗ inputs ⊗ taps; the CP decomposition is a sum of them. */
 type Term = readonly [outputs: Float64Array, inputs: Float64Array, taps: Float64Array];
 
 interface Fit {
@@ -16,7 +16,7 @@ interface Fit {
 }
 
 /**
- * The CP form of a weight, rows [outputs][inputs · taps], at a rank, or at the smallest rank that bisection finds for a
+ * The CP decomposition of a weight, rows [outputs][inputs · taps], at a rank, or at the smallest rank that bisection finds for a
  * tolerance; rounded to f32, which the error includes. It starts from the terms of the slices, for each input [outputs,
  * taps]: exact where the rank suffices for all of them. Below that the error is that of the fit found, which need not be
  * the best there is. Nothing is random. `checkFit` may refuse a rank whose fit would take too long.

@@ -1,8 +1,8 @@
-// The last of a form's convolutions eliminated: for features of patches it is the solution of normal equations, and what the
-// outputs then lose is a function of the features alone (variable projection, Golub and Pereyra 1973). Everything goes
-// block by block of features, with the entries of a patch in the order of the blocks.
+// Eliminates the last convolution of a decomposition: for given features it is the solution of normal equations, and the
+// error becomes a function of the features alone (variable projection, Golub and Pereyra 1973). Computed block by block
+// of features, with the entries of a patch in the order of the blocks.
 import { solvePositive } from "./cholesky.ts";
-import type { FitProblem } from "./forms.ts";
+import type { FitProblem } from "./decompositions.ts";
 import {
   columnsFrom,
   combine,

@@ -1,14 +1,15 @@
-// Fits a form's convolutions to a layer by what its outputs lose: a search over all but the last of them, which follows from
-// the others (eliminate.ts).
+// Fits a decomposition to a convolution by the error of its outputs: searches over the parameters of all its convolutions
+// but the last, which is eliminated (eliminate.ts).
+
+import { type DecompositionName, decompositions, type FitProblem, type Shape, type Tools } from "./decompositions.ts";
 import { Elimination } from "./eliminate.ts";
-import { type FitProblem, type FormName, forms, type Shape, type Tools } from "./forms.ts";
 import { type Matrix, transpose } from "./matrix.ts";
 import { type Evaluation, type MinimizeOptions, minimize } from "./minimize.ts";
 
 export interface Fit {
-  form: FormName;
+  decomposition: DecompositionName;
   rank: number;
-  /** The weights of the form's convolutions, in their order. */
+  /** The weights of the decomposition's convolutions, in their order. */
   weights: { shape: Shape; data: Float32Array }[];
   /** The weight that they amount to, [patch, outChannels]. */
   weight: Matrix;
@@ -17,8 +18,14 @@ export interface Fit {
 }
 
 /** The best fit that a search finds. Random only by `tools`. */
-export function fitForm(name: FormName, problem: FitProblem, rank: number, tools: Tools, search: MinimizeOptions): Fit {
-  const { blocks, features, gradient, start, shapes } = forms[name];
+export function fitDecomposition(
+  name: DecompositionName,
+  problem: FitProblem,
+  rank: number,
+  tools: Tools,
+  search: MinimizeOptions,
+): Fit {
+  const { blocks, features, gradient, start, shapes } = decompositions[name];
   const elimination = new Elimination(problem, blocks(problem), tools.multiply);
   const evaluate = (parameters: Float64Array): Evaluation => {
     const { value, byFeatures } = elimination.evaluate(features(problem, rank, parameters));
@@ -28,7 +35,7 @@ export function fitForm(name: FormName, problem: FitProblem, rank: number, tools
   const parameters = gradient ? minimize(evaluate, first, search).x : first;
   const { last, weight, error } = elimination.solve(features(problem, rank, parameters));
   const { before, last: shape } = shapes(problem, rank);
-  return { form: name, rank, weights: [...split(parameters, before), lastWeight(last, shape)], weight, error };
+  return { decomposition: name, rank, weights: [...split(parameters, before), lastWeight(last, shape)], weight, error };
 }
 
 function split(parameters: Float64Array, shapes: readonly Shape[]): Fit["weights"] {

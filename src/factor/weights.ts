@@ -138,7 +138,7 @@ const rules: { [S in MatrixSplit]: SplitRule<S> } = {
  * factors share each singular value evenly; the rank is at least 1, and without `rank` and `tolerance` it is the
  * numerical rank in the weight's own precision. f64 inside, f32 out.
  *
- * The CP form takes a fit of seconds (64 × 64 channels) to minutes below the rank at which it is surely exact, kh · kw ·
+ * The CP decomposition takes a fit of seconds (64 × 64 channels) to minutes below the rank at which it is surely exact, kh · kw ·
  * min(inChannels, outChannels) at most, and ten such fits to find the rank for a tolerance.
  *
  * @throws InvalidArgumentError for a malformed weight or option; LimitError for a matrix whose sides both exceed

@@ -16,7 +16,7 @@ import { interpolate } from "./interpolate/kernel.ts";
 import type { Kernel } from "./kernel.ts";
 import { pointwiseDepthwisePointwise } from "./pointwise-depthwise-pointwise/solver.ts";
 import { pool } from "./pool/kernel.ts";
-import { product } from "./product/kernel.ts";
+import { gemm } from "./product/kernel.ts";
 import { runningSum } from "./running-sum/kernel.ts";
 import { runningSums } from "./running-sum/solver.ts";
 import { taps } from "./taps/kernel.ts";
@@ -34,7 +34,7 @@ export const kernels = {
   winograd,
   elementwise,
   pool,
-  product,
+  gemm,
 } as const;
 
 export const solvers = [

@@ -31,11 +31,11 @@ function exactness({ error, problem }: Plan): string {
  * beat with the reason. One multiplication is one multiply-accumulate (2 FLOP); times are predictions for one thread.
  */
 export function explain(plan: Plan): string {
-  const { problem, solver, summary, stages, cost, beaten } = checkPlan(plan);
+  const { problem, solver, summary, stages, cost, rejected } = checkPlan(plan);
   const outputs = outputsOf(problem);
   const rows = [
     [`> ${solver}`, summary, number(cost.multiplications / outputs), milliseconds(cost), "chosen"],
-    ...beaten.map((b) => [
+    ...rejected.map((b) => [
       `  ${b.solver}`,
       b.summary,
       b.cost ? number(b.cost.multiplications / outputs) : "-",
@@ -82,7 +82,7 @@ export function describeKernel(kernel: Plan["stages"][number]["steps"][number]["
       return `tiles of ${kernel.tile.join(" x ")}`;
     case "depthwise":
       return `${kernel.size.join(" x ")}, depth multiplier ${kernel.depthMultiplier}`;
-    case "product":
+    case "gemm":
       return `${4 * kernel.aPanels} x ${kernel.inner} times ${kernel.inner} x ${kernel.bPanels * kernel.columns}`;
     case "conv":
       return `${kernel.size.join(" x ")}, ${kernel.inputs} -> ${kernel.outputs} channels`;

@@ -153,7 +153,7 @@ export interface SeparableProblem extends LayerBase {
   residual?: boolean;
 }
 
-/** Pointwise to `middleChannels`, depthwise, pointwise: an inverted residual (with `residual`, plus x), or the CP form. */
+/** Pointwise to `middleChannels`, depthwise, pointwise: an inverted residual (with `residual`, plus x), or the CP decomposition. */
 export interface InvertedProblem extends LayerBase {
   /** Tells it from other problems. */
   kind: "inverted";

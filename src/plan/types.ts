@@ -152,9 +152,9 @@ export interface PoolSpec extends LayerWindow {
   countOutside: boolean;
 }
 
-/** A product of matrices in f64, of packed factors. Rows of the grid are panels of four rows of the result. */
-export interface ProductSpec extends LayerWindow {
-  family: "product";
+/** A matrix product (GEMM) in f64 of two packed factors. Rows of the grid are panels of four rows of the result. */
+export interface GemmSpec extends LayerWindow {
+  family: "gemm";
   /** The inner dimension, panels of rows of the left factor, panels of columns of the right one. */
   inner: number;
   aPanels: number;
@@ -175,7 +175,7 @@ export type KernelSpec =
   | WinogradSpec
   | ElementwiseSpec
   | PoolSpec
-  | ProductSpec;
+  | GemmSpec;
 
 /** One kernel call on one strip. */
 export interface Step {
@@ -234,19 +234,19 @@ export interface Candidate extends Draft {
   cost: Cost;
 }
 
-export const planVersion = 1;
+export const planVersion = 2;
 
 /**
  * How a problem is computed, and why so. Plain data: it survives JSON, so that it can be stored and run later, and `explain`
  * prints it.
  */
 export interface Plan extends Candidate {
-  /** Of this form of plans: others are refused. */
+  /** Of the plan format: plans of another version are refused. */
   version: typeof planVersion;
   /** What it computes. */
   problem: Problem;
   /** Dearer candidates, cheapest first, and solvers that do not apply, each with the reason. */
-  beaten: {
+  rejected: {
     /** The name that `strategy` takes. */
     solver: string;
     /** In what its plan would consist. */

@@ -1,5 +1,5 @@
-// The reverse pass of a network as nodes of a network: for directions of some outputs, the gradients of other values. Rules
-// exist for what convolutional networks are made of; behind an operator without one the gradient is not known.
+// Reverse-mode differentiation of a network: adds nodes that compute the gradients of its values from gradients of its
+// outputs. Has rules for the operators of convolutional networks; behind others the gradient is unknown.
 import { compute, outputsOf } from "../graph/evaluate.ts";
 import { numberOf } from "../graph/nodes.ts";
 import { removeUnused } from "../graph/passes/index.ts";

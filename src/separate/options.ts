@@ -1,4 +1,4 @@
-// What a caller asks of a separation, checked.
+// The options of a separation, and their checks.
 import { checkRunOptions } from "../engine/calls.ts";
 import type { Signal } from "../engine/platform.ts";
 import {
@@ -27,9 +27,9 @@ export interface SeparateOptions {
   speedup?: number;
   /** Of the machine that `speedup` is for: the time is planned by it then, and nothing is measured here for that. */
   profile?: MachineProfile;
-  /** Bound the damage at the outputs (see {@link Report}); 0: only what is exact. */
+  /** Bound the loss at the outputs (see {@link Report}); 0: only what is exact. */
   tolerance?: number;
-  /** Give every convolution a depthwise separable form with this depth multiplier. */
+  /** Give every convolution a depthwise separable decomposition with this depth multiplier. */
   rank?: number;
   /** Tune the new convolutions towards the original's outputs for the calibration inputs: takes longer, loses less. */
   tune?: boolean;

@@ -1,5 +1,5 @@
-// Profiles of machines, by which a rewritten network is timed without running it: measured on one, checked and used on
-// another. So a model can be separated for a phone.
+// Measures the profile of a machine: the rates by which `graph/time.ts` predicts a network's time. So a model can be
+// separated here for another machine, such as a phone.
 import { createEngine, type Engine } from "../engine/engine.ts";
 import type { Signal } from "../engine/platform.ts";
 import { checkNumber, checkOptions, describe, InvalidArgumentError } from "../errors.ts";

@@ -1,5 +1,5 @@
-// The convolutions of a network that may become separable ones.
-import type { Sizes } from "../factor/forms.ts";
+// Finds the convolutions of a network that can be decomposed.
+import type { Sizes } from "../factor/decompositions.ts";
 import { numberOf } from "../graph/nodes.ts";
 import type { Graph, GraphNode, Spec } from "../graph/types.ts";
 import { numbersOf, toValue } from "../graph/values.ts";

@@ -32,7 +32,7 @@ export async function calibrate(engine: Engine, { signal, onProgress }: Control)
 /** The plan of each solver that applies. */
 function everyPlan(engine: Engine, problem: Plan["problem"]): Plan[] {
   const best = engine.plan(problem);
-  const others = best.beaten.filter(({ cost, solver }) => cost && solver !== best.solver);
+  const others = best.rejected.filter(({ cost, solver }) => cost && solver !== best.solver);
   return [
     best,
     ...[...new Set(others.map(({ solver }) => solver))].map((strategy) => engine.plan(problem, { strategy })),

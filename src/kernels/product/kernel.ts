@@ -1,5 +1,5 @@
 // The product family: products of matrices in f64, whose factors come packed as panels: [inner blocks][panels][depth][panel].
-import type { BufferSpec, ProductSpec } from "../../plan/types.ts";
+import type { BufferSpec, GemmSpec } from "../../plan/types.ts";
 import type { Kernel, Rows } from "../kernel.ts";
 import { depth, emitProduct, productWords, tileRows } from "./wasm.ts";
 
@@ -12,7 +12,7 @@ export function panelIndex(k: number, i: number, inner: number, width: number, p
   return from * panels * width + Math.floor(i / width) * count * width + (k - from) * width + (i % width);
 }
 
-function reference(spec: ProductSpec, [a, b]: Rows[], write: Rows, rows: number, first: number): void {
+function reference(spec: GemmSpec, [a, b]: Rows[], write: Rows, rows: number, first: number): void {
   const { inner, aPanels, bPanels, columns, triangle } = spec;
   const [left, right, out] = [a!.row(0), b!.row(0), write.row(0)];
   const width = bPanels * columns;
@@ -27,12 +27,12 @@ function reference(spec: ProductSpec, [a, b]: Rows[], write: Rows, rows: number,
   }
 }
 
-export const product: Kernel<ProductSpec> = {
-  family: "product",
+export const gemm: Kernel<GemmSpec> = {
+  family: "gemm",
   reference,
   entry: ({ columns }, _buffers, { wide }) => `product f64 4x${columns}${wide ? " wide" : ""}`,
   emit: (module, name, { columns }) => emitProduct(module, name, columns),
-  work: ({ inner, bPanels, columns }: ProductSpec, _buffers: { write: BufferSpec }) => ({
+  work: ({ inner, bPanels, columns }: GemmSpec, _buffers: { write: BufferSpec }) => ({
     ...{
       arithmetic: "matrix",
       multiplications: 2 * inner * tileRows * bPanels * columns,

@@ -84,7 +84,7 @@ export const compareModels = (): Promise<void> =>
 
 // ── Separating ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** By what losses are judged. */
+/** By what losses are evaluated. */
 export type Basis = "drawn" | "pictures" | "weights";
 
 /** What was chosen. */
@@ -110,7 +110,7 @@ export function chosenCall(): SeparateCall | undefined {
       : basis === "pictures"
         ? { files, pieces: pieces.value }
         : undefined;
-  return { pictures, scaling: scalings[scaling.value]!, goal: chosenGoal(), judged: model.value!.bundled };
+  return { pictures, scaling: scalings[scaling.value]!, goal: chosenGoal(), evaluated: model.value!.bundled };
 }
 
 /** In a worker of its own: what is computed there is given up at once where this is cancelled. */

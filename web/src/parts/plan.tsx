@@ -12,7 +12,7 @@ interface Props {
 
 export function PlanTable({ plan, caption, measured }: Props) {
   const outputs = plan.problem.y.shape.reduce((product, side) => product * side, 1);
-  const rows = [{ ...plan, why: "chosen" }, ...plan.beaten];
+  const rows = [{ ...plan, why: "chosen" }, ...plan.rejected];
   const slowest = Math.max(...rows.map(({ solver, cost }) => measured[solver] ?? (cost ? cost.time / 1e6 : 0)));
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a wide table scrolls, by the keyboard too

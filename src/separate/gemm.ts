@@ -1,11 +1,11 @@
-// Products of matrices in f64 by generated code, on as many threads as there are. Unlike runs of an engine they happen at
-// once, on a backend of their own: this thread works as the others do, and waits for them.
+// Matrix products in f64 (GEMM) by generated code on all threads. Synchronous, on a backend of its own: the calling
+// thread takes part in the work.
 import type { Backend, BackendPlan, Program } from "../backend/backend.ts";
 import { chooseBackend } from "../backend/choose.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Matrix } from "../factor/matrix.ts";
 import { depth, tileRows } from "../kernels/product/kernel.ts";
-import type { BufferSpec, LayerWindow, ProductSpec } from "../plan/types.ts";
+import type { BufferSpec, GemmSpec, LayerWindow } from "../plan/types.ts";
 
 /** Programs of recent shapes are kept while they take no more bytes together. */
 const mostBytes = 2 ** 28;
@@ -23,7 +23,7 @@ interface Factor {
 }
 
 /** Multiplies matrices in memory of its own, which grows to what recent products need. */
-export class Products {
+export class Gemm {
   private readonly backend: Backend;
   private readonly columns: number;
   private readonly programs = new Map<string, Program>();
@@ -90,7 +90,7 @@ export class Products {
     );
   }
 
-  private programOf(shape: Pick<ProductSpec, "inner" | "aPanels" | "bPanels" | "triangle">): Program {
+  private programOf(shape: Pick<GemmSpec, "inner" | "aPanels" | "bPanels" | "triangle">): Program {
     const key = Object.values(shape).join();
     const known = this.programs.get(key);
     this.programs.delete(key);
@@ -107,18 +107,18 @@ export class Products {
   }
 }
 
-/** One stage of one step: strips are panels of rows of the result. */
-function planOf(shape: Omit<ProductSpec, "family" | keyof LayerWindow>): BackendPlan {
+/** One stage of one step; a strip is a few panels of rows of the result. */
+function planOf(shape: Omit<GemmSpec, "family" | keyof LayerWindow>): BackendPlan {
   const { inner, aPanels, bPanels, columns } = shape;
   const value = (id: string, width: number): BufferSpec => ({
     ...{ id, scope: "arena", dtype: "f64", width, channels: 1, stride: 1, above: 0, below: 0, height: 1, images: 1 },
   });
   // All of both factors stands in one row each.
   const window = { size: [1, 1], strides: [0, 0], dilations: [1, 1], pads: [0, 0] } as const;
-  const kernel = { family: "product", ...window, ...shape } as unknown as ProductSpec;
+  const kernel = { family: "gemm", ...window, ...shape } as unknown as GemmSpec;
   const grid = { images: 1, extent: aPanels, grain: Math.ceil(aPanels / 4) };
   return {
-    stages: [{ grid, steps: [{ name: "product", kernel, reads: ["a", "b"], writes: "c" }] }],
+    stages: [{ grid, steps: [{ name: "gemm", kernel, reads: ["a", "b"], writes: "c" }] }],
     buffers: [
       value("a", inner * aPanels * tileRows),
       value("b", inner * bPanels * columns),
@@ -128,7 +128,7 @@ function planOf(shape: Omit<ProductSpec, "family" | keyof LayerWindow>): Backend
   };
 }
 
-/** Puts a factor where the code reads it: [inner blocks][panels][depth][panel], zeros beyond its end. */
+/** Packs a factor into panels as the kernel reads them: [inner blocks][panels][depth][panel], zeros beyond its end. */
 function pack(factor: Factor, inner: number, width: number, to: Float64Array): void {
   let out = 0;
   for (let from = 0; from < inner; from += depth) {

@@ -1,64 +1,69 @@
-// The convolutions that take the place of one: as nodes and constants of a network, and what they cost.
+// Decompositions of one convolution: the nodes and constants that replace it, what they cost, and those that are exact
+// because the weight is of low rank.
 import type { Engine } from "../engine/engine.ts";
-import { type FormName, forms, type Shape } from "../factor/forms.ts";
+import { type DecompositionName, decompositions, type Shape } from "../factor/decompositions.ts";
+import { factorize } from "../factor/factorize.ts";
+import { transpose } from "../factor/matrix.ts";
 import { infer } from "../graph/infer.ts";
 import { layersOf } from "../graph/layers.ts";
 import { type MachineProfile, plannedTime } from "../graph/time.ts";
 import type { Graph, GraphNode, Spec } from "../graph/types.ts";
 import { sizeOf } from "../graph/values.ts";
 import { operators } from "../onnx/ops/index.ts";
-import type { Tensor } from "../tensor.ts";
+import type { F32Tensor, Tensor } from "../tensor.ts";
+import { weightMatrix } from "./moments.ts";
 import type { Target } from "./targets.ts";
 
-export interface Chain {
+export interface DecomposedLayer {
   nodes: GraphNode[];
   constants: Map<string, Tensor>;
 }
 
-/** The convolutions of each form in order, and which axes of the window each of them takes. */
-const roles: Readonly<Record<FormName, readonly (readonly [name: string, axes: "none" | "rows" | "cols" | "both"])[]>> =
-  {
-    cp: [
-      ["first", "none"],
-      ["depthwise", "both"],
-      ["last", "none"],
-    ],
-    depthwise: [
-      ["depthwise", "both"],
-      ["pointwise", "none"],
-    ],
-    spatial: [
-      ["column", "rows"],
-      ["row", "cols"],
-    ],
-    bottleneck: [
-      ["first", "both"],
-      ["last", "none"],
-    ],
-    narrow: [
-      ["first", "none"],
-      ["last", "both"],
-    ],
-  };
+/** The convolutions of each decomposition in order, and which axes of the window each of them takes. */
+const roles: Readonly<
+  Record<DecompositionName, readonly (readonly [name: string, axes: "none" | "rows" | "cols" | "both"])[]>
+> = {
+  cp: [
+    ["first", "none"],
+    ["depthwise", "both"],
+    ["last", "none"],
+  ],
+  depthwise: [
+    ["depthwise", "both"],
+    ["pointwise", "none"],
+  ],
+  spatial: [
+    ["column", "rows"],
+    ["row", "cols"],
+  ],
+  bottleneck: [
+    ["first", "both"],
+    ["last", "none"],
+  ],
+  narrow: [
+    ["first", "none"],
+    ["last", "both"],
+  ],
+};
 
-/** The forms that a convolution can take; a transposed one only a mix before it. */
-export function formsOf({ transposed, sizes: { kh, kw } }: Target): FormName[] {
+/** The decompositions that a convolution can take; a transposed one only a mix before it. */
+export function decompositionsOf({ transposed, sizes: { kh, kw } }: Target): DecompositionName[] {
   if (transposed) return ["narrow"];
   return kh === 1 || kw === 1
     ? ["cp", "depthwise", "bottleneck", "narrow"]
     : ["cp", "depthwise", "spatial", "bottleneck", "narrow"];
 }
 
-/** The nodes of a form with its weights in their order (see fit.ts) and a bias; the last one has the target's result. */
-export function chainOf(
+/** The nodes of a decomposition with its weights in their order (see fit.ts) and a bias; the last one has the target's result. */
+export function decomposedLayer(
   target: Target,
-  form: FormName,
+  decomposition: DecompositionName,
   weights: readonly { shape: Shape; data: Float32Array }[],
   bias: Float64Array,
-): Chain {
+): DecomposedLayer {
   const { node, y } = target;
   const constants = new Map<string, Tensor>();
-  const parts = roles[form];
+  const parts = roles[decomposition];
   const nodes = parts.map(([role, axes], i): GraphNode => {
     const isLast = i === parts.length - 1;
     const { shape, data } = weights[i]!;
@@ -103,7 +108,7 @@ function windowAttributes(
   };
 }
 
-export interface ChainCost {
+export interface NetworkCost {
   multiplications: number;
   parameters: number;
   /** Nanoseconds on one thread, of what the machine computes, as the engine plans it, by the profile. */
@@ -117,24 +122,39 @@ export interface Planning {
 }
 
 /** What a target costs as it is, for an input of this shape. */
-export function targetCost(graph: Graph, target: Target, x: Spec, planning: Planning): ChainCost {
+export function targetCost(graph: Graph, target: Target, x: Spec, planning: Planning): NetworkCost {
   return costOf({ nodes: [target.node], constants: new Map(graph.constants) }, target, x, planning);
 }
 
-/** What a target costs in a form of a rank. */
-export function formCost(target: Target, form: FormName, rank: number, x: Spec, planning: Planning): ChainCost {
-  const { before, last } = forms[form].shapes(target.sizes, rank);
+/** What a target costs in a decomposition of a rank. */
+export function decompositionCost(
+  target: Target,
+  decomposition: DecompositionName,
+  rank: number,
+  x: Spec,
+  planning: Planning,
+): NetworkCost {
+  const { before, last } = decompositions[decomposition].shapes(target.sizes, rank);
   const weights = [...before, last].map((shape) => ({ shape, data: new Float32Array(sizeOf(shape)) }));
-  return costOf(chainOf(target, form, weights, target.bias), target, x, planning);
+  return costOf(decomposedLayer(target, decomposition, weights, target.bias), target, x, planning);
 }
 
-function costOf({ nodes, constants }: Chain, { x, y }: Target, { dtype, shape }: Spec, planning: Planning): ChainCost {
+function costOf(
+  { nodes, constants }: DecomposedLayer,
+  { x, y }: Target,
+  { dtype, shape }: Spec,
+  planning: Planning,
+): NetworkCost {
   const graph = { inputs: [{ name: x, dtype, shape }], outputs: [{ name: y }], nodes, constants };
   return networkCost(graph, new Map([[x, { dtype, shape }]]), planning);
 }
 
 /** What a network costs for inputs of some shapes. */
-export function networkCost(graph: Graph, inputs: ReadonlyMap<string, Spec>, { engine, profile }: Planning): ChainCost {
+export function networkCost(
+  graph: Graph,
+  inputs: ReadonlyMap<string, Spec>,
+  { engine, profile }: Planning,
+): NetworkCost {
   const layers = layersOf(graph, infer(graph, operators, inputs));
   const sum = (of: (layer: (typeof layers)[number]) => number): number => layers.reduce((all, one) => all + of(one), 0);
   return {
@@ -143,3 +163,45 @@ export function networkCost(graph: Graph, inputs: ReadonlyMap<string, Spec>, { e
     time: plannedTime(graph, operators, inputs, engine, profile),
   };
 }
+
+export interface ExactDecomposition {
+  decomposition: DecompositionName;
+  rank: number;
+  weights: { shape: Shape; data: Float32Array }[];
+}
+
+/** The decomposition of fewest multiplications that a weight has without error; undefined where none has fewer than the weight. */
+export function exactDecomposition(
+  target: Target,
+  x: Spec,
+  whole: NetworkCost,
+  planning: Planning,
+): ExactDecomposition | undefined {
+  const { outChannels, inChannels, kh, kw } = target.sizes;
+  const weight = {
+    shape: [outChannels, inChannels, kh, kw],
+    data: Float32Array.from(transpose(weightMatrix(target)).data),
+  };
+  const found = decompositionsOf(target).flatMap((decomposition): ExactDecomposition[] => {
+    if (decomposition === "depthwise") {
+      const { rank, depthwise, pointwise } = factorize(weight, { split: decomposition });
+      return [{ decomposition, rank, weights: inOrder(depthwise, pointwise) }];
+    }
+    if (decomposition === "spatial") {
+      const { rank, vertical, horizontal } = factorize(weight, { split: decomposition });
+      return [{ decomposition, rank, weights: inOrder(vertical, horizontal) }];
+    }
+    // Of a single tap the two are the same.
+    if (decomposition !== "bottleneck" && !target.transposed) return [];
+    const { rank, first, second } = factorize(weight, { split: "bottleneck" });
+    return [{ decomposition, rank, weights: inOrder(first, second) }];
+  });
+  const costs = new Map(
+    found.map((one) => [one, decompositionCost(target, one.decomposition, one.rank, x, planning).multiplications]),
+  );
+  const [best] = found.sort((a, b) => costs.get(a)! - costs.get(b)!);
+  return best && costs.get(best)! < whole.multiplications ? best : undefined;
+}
+
+const inOrder = (...tensors: F32Tensor[]): ExactDecomposition["weights"] =>
+  tensors.map(({ shape, data }) => ({ shape: shape as unknown as Shape, data }));

@@ -1,6 +1,6 @@
-// Ways to write the weight of a convolution as two or three smaller convolutions. The last of them is a linear fit; what
-// stands before it turns a patch of the input into features, and depends on parameters. Features fall into blocks, each
-// made of some entries of the patch alone: most of the work of a fit is saved by that.
+// Decompositions of a convolution into two or three smaller ones. The last of these is a linear fit; those before it map
+// a patch of the input to features, by parameters. Features fall into blocks, each of some entries of the patch alone,
+// which saves most of the work of a fit.
 import { combine, type Matrix, type Multiply, matrix, rowsFrom, stack, transpose } from "./matrix.ts";
 import { addScaled, dot } from "./svd.ts";
 
@@ -20,7 +20,7 @@ export interface FitProblem extends Sizes {
   metric: Matrix;
 }
 
-export interface Form {
+export interface Decomposition {
   /** Of each block of features the entries (inChannel, ky, kx) of the patch that it is made of; together all of them. */
   blocks(sizes: Sizes): number[][];
   /** Of each block [its features, its entries]. */
@@ -53,8 +53,8 @@ const oneBlock = (sizes: Sizes): number[][] => blocksOf(1, patchOf(sizes), (_, e
 const total = (byFeatures: Matrix[]): Float64Array =>
   byFeatures.reduce((sum, one) => combine(sum, one, (a, b) => a + b)).data;
 
-/** A mix to `rank` channels, a filter for each, and a mix of the results: the CP form. */
-const cp: Form = {
+/** A mix to `rank` channels, a filter for each, and a mix of the results: the CP decomposition. */
+const cp: Decomposition = {
   blocks: oneBlock,
   features({ inChannels, kh, kw }, rank, parameters) {
     const taps = kh * kw;
@@ -94,7 +94,7 @@ const cp: Form = {
 };
 
 /** `rank` filters for each input channel, and a mix: depthwise, pointwise. */
-const depthwise: Form = {
+const depthwise: Decomposition = {
   blocks: (sizes) => blocksOf(sizes.inChannels, sizes.kh * sizes.kw, (c, t) => c * sizes.kh * sizes.kw + t),
   features: ({ inChannels, kh, kw }, rank, parameters) =>
     Array.from({ length: inChannels }, (_, c) =>
@@ -120,7 +120,7 @@ const depthwise: Form = {
 };
 
 /** kh × 1 to `rank` channels, then 1 × kw. */
-const spatial: Form = {
+const spatial: Decomposition = {
   blocks: ({ inChannels, kh, kw }) => blocksOf(kw, inChannels * kh, (x, row) => row * kw + x),
   features: ({ inChannels, kh, kw }, rank, parameters) =>
     new Array<Matrix>(kw).fill({ rows: rank, cols: inChannels * kh, data: parameters }),
@@ -139,7 +139,7 @@ const spatial: Form = {
 };
 
 /** kh × kw to `rank` channels, then a mix. The features follow from the target: nothing is left to change. */
-const bottleneck: Form = {
+const bottleneck: Decomposition = {
   blocks: oneBlock,
   features: (sizes, rank, parameters) => [{ rows: rank, cols: patchOf(sizes), data: parameters }],
   start({ gram, target, metric }, rank, { multiply, random }) {
@@ -155,7 +155,7 @@ const bottleneck: Form = {
 };
 
 /** A mix to `rank` channels, then kh × kw. */
-const narrow: Form = {
+const narrow: Decomposition = {
   blocks: ({ inChannels, kh, kw }) => blocksOf(kh * kw, inChannels, (t, c) => c * kh * kw + t),
   features: ({ inChannels, kh, kw }, rank, parameters) =>
     new Array<Matrix>(kh * kw).fill({ rows: rank, cols: inChannels, data: parameters }),
@@ -175,9 +175,12 @@ const narrow: Form = {
   mostRank: ({ inChannels, outChannels, kh, kw }) => Math.min(inChannels, outChannels * kh * kw),
 };
 
-/** All forms by the name of their split; `narrow` is a bottleneck before the filters instead of after. */
-export const forms = { cp, depthwise, spatial, bottleneck, narrow } as const satisfies Record<string, Form>;
-export type FormName = keyof typeof forms;
+/** All decompositions by the name of their split; `narrow` is a bottleneck before the filters instead of after. */
+export const decompositions = { cp, depthwise, spatial, bottleneck, narrow } as const satisfies Record<
+  string,
+  Decomposition
+>;
+export type DecompositionName = keyof typeof decompositions;
 
 /** Of the target as a matrix of so many rows: its product with its transpose, weighed by the metric. */
 function bySide(rows: number, target: Matrix, metric: Matrix, multiply: Multiply): Matrix {

@@ -1,27 +1,28 @@
-// Both models before drawn pictures that nothing was fitted to: how many shapes they name right.
+// Evaluates the original and the separated model on drawn pictures that nothing was fitted to: how many shapes each names
+// right.
 import type { Image } from "rank1";
 import type { Model } from "rank1/onnx";
 import { drawShape } from "../../../demo/drawing/shapes/draw.ts";
 import { shapeNames } from "../../../demo/drawing/shapes/outlines.ts";
 import type { Inputs } from "./calibration.ts";
-import { breathe, inputsOf } from "./models.ts";
-import type { Judgement, Pixels, Scaling } from "./protocol.ts";
+import { inputsOf, yieldToEventLoop } from "./models.ts";
+import type { Evaluation, Pixels, Scaling } from "./protocol.ts";
 
-const [judged, shown] = [300, 8];
-/** Pictures between two looks at what else is to be done. */
+const [evaluated, shown] = [300, 8];
+/** Pictures between two turns of the event loop. */
 const atOnce = 20;
 
-export async function judge(
+export async function evaluate(
   before: Model,
   after: Model,
   scaling: Scaling,
   signal: AbortSignal,
   progress: (done: number) => void,
-): Promise<Judgement> {
+): Promise<Evaluation> {
   const tally = { before: 0, after: 0, same: 0 };
-  const changed: Judgement["examples"] = [];
-  const kept: Judgement["examples"] = [];
-  for (let i = 0; i < judged; i++) {
+  const changed: Evaluation["examples"] = [];
+  const kept: Evaluation["examples"] = [];
+  for (let i = 0; i < evaluated; i++) {
     const is = shapeNames[i % shapeNames.length]!;
     const picture = drawShape(is, Math.floor(i / shapeNames.length));
     const inputs = inputsOf(picture, scaling);
@@ -35,10 +36,10 @@ export async function judge(
     tally.same += Number(same);
     (same ? kept : changed).push(example);
     if (i % atOnce !== 0) continue;
-    progress(i / judged);
-    await breathe(signal);
+    progress(i / evaluated);
+    await yieldToEventLoop(signal);
   }
-  return { pictures: judged, ...tally, examples: [...changed, ...kept].slice(0, shown) };
+  return { pictures: evaluated, ...tally, examples: [...changed, ...kept].slice(0, shown) };
 }
 
 async function nameBy(model: Model, inputs: Inputs, signal: AbortSignal): Promise<string> {

@@ -1,6 +1,6 @@
-// What tuning learns from: calibration inputs in random order, and variants of them: pictures mirrored and shifted by up to an
-// eighth of their sides, half of them mixed with another one (Zhang et al. 2018, "mixup"). What has not four axes stays as
-// it is.
+// Augmented training samples for tuning: calibration inputs in random order, mirrored, shifted by up to an eighth of
+// their sides, half of them mixed with another one (Zhang et al. 2018, "mixup"). Inputs that have not four axes stay as
+// they are.
 import type { Value } from "../graph/types.ts";
 import { newValue } from "../graph/values.ts";
 import type { Values } from "./network.ts";
@@ -12,7 +12,7 @@ const mostBytes = 2 ** 28;
 
 const [mirrored, mixed, mostMixed, mostShifted] = [0.5, 0.5, 0.5, 1 / 8];
 
-export class Lessons {
+export class AugmentedSamples {
   private readonly kept: readonly Values[];
   private readonly samples: Samples;
   private readonly random: Random;
@@ -25,8 +25,8 @@ export class Lessons {
   }
 
   /** Of what fits are made for. */
-  static async of(samples: Samples, random: Random): Promise<Lessons> {
-    return new Lessons(await samples.keep("fit", mostBytes), samples, random);
+  static async of(samples: Samples, random: Random): Promise<AugmentedSamples> {
+    return new AugmentedSamples(await samples.keep("fit", mostBytes), samples, random);
   }
 
   get count(): number {
@@ -37,7 +37,7 @@ export class Lessons {
   next(count: number): Values[] {
     const batches: Values[][] = [];
     for (let i = 0; i < count; i++) {
-      const sample = varied(this.draw(), this.any(), this.random);
+      const sample = augmentedSample(this.draw(), this.any(), this.random);
       const last = batches.at(-1);
       const fits = last && last.length < this.samples.mostJoined(sample) && agree(last[0]!, sample);
       if (fits) last.push(sample);
@@ -60,7 +60,7 @@ export class Lessons {
 }
 
 /** A variant of one sample; `other` is what it may be mixed with. */
-function varied(sample: Values, other: Values, random: Random): Values {
+function augmentedSample(sample: Values, other: Values, random: Random): Values {
   const mirror = random.uniform() < mirrored;
   const [down, right] = [random.uniform(), random.uniform()].map((at) => (2 * at - 1) * mostShifted);
   const share = random.uniform() < mixed ? mostMixed * random.uniform() : 0;

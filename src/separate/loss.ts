@@ -1,56 +1,56 @@
-// What a rewritten network's outputs lose. Scores of classes: the Kullback-Leibler divergence of the probabilities, in nats a
-// picture. Anything else: the mean square error over the variance of the original's values.
+// The loss of a rewritten network's outputs. Of class scores it is the Kullback-Leibler divergence of the probabilities,
+// in nats an input; else the mean square error over the variance of the original's values.
 import type { Value } from "../graph/types.ts";
 import { numbersOf } from "../graph/values.ts";
 import type { Values } from "./network.ts";
 
-export type Measure = "divergence" | "relative square error";
+export type LossFunction = "divergence" | "relative square error";
 
-/** How to measure an output: [n, classes] are scores, or probabilities where all rows are. */
-export function measureOf({ shape }: Pick<Value, "shape">): Measure {
+/** How to lossFunction an output: [n, classes] are scores, or probabilities where all rows are. */
+export function lossFunctionOf({ shape }: Pick<Value, "shape">): LossFunction {
   return shape.length === 2 && shape[1]! > 1 ? "divergence" : "relative square error";
 }
 
-/** Damage over runs: mean divergences and relative square errors, each of all outputs of its kind. */
-export class Damage {
+/** Loss over runs: mean divergences and relative square errors, each of all outputs of its kind. */
+export class Loss {
   private readonly totals = new Map<string, Totals>();
 
   add(original: Values, rewritten: Values): void {
     for (const [name, value] of original) {
       if (value.dtype !== "f32" && value.dtype !== "f64") continue;
-      const totals = this.totals.get(name) ?? newTotals(measureOf(value));
+      const totals = this.totals.get(name) ?? newTotals(lossFunctionOf(value));
       this.totals.set(name, totals);
       const [a, b] = [numbersOf(value), numbersOf(rewritten.get(name)!)];
-      if (totals.measure === "divergence") addDivergence(totals, a, b, value.shape[1]!);
+      if (totals.lossFunction === "divergence") addDivergence(totals, a, b, value.shape[1]!);
       else addErrors(totals, a, b);
     }
   }
 
   /** The mean over the outputs. */
   get value(): number {
-    const all = [...this.totals.values()].map(damageOf);
+    const all = [...this.totals.values()].map(lossOf);
     return all.reduce((sum, one) => sum + one, 0) / Math.max(1, all.length);
   }
 
-  get measure(): Measure {
-    return [...this.totals.values()].every(({ measure }) => measure === "divergence")
+  get lossFunction(): LossFunction {
+    return [...this.totals.values()].every(({ lossFunction }) => lossFunction === "divergence")
       ? "divergence"
       : "relative square error";
   }
 }
 
 interface Totals {
-  measure: Measure;
+  lossFunction: LossFunction;
   count: number;
   lost: number;
   sum: number;
   squares: number;
 }
 
-const newTotals = (measure: Measure): Totals => ({ measure, count: 0, lost: 0, sum: 0, squares: 0 });
+const newTotals = (lossFunction: LossFunction): Totals => ({ lossFunction, count: 0, lost: 0, sum: 0, squares: 0 });
 
-function damageOf({ measure, count, lost, sum, squares }: Totals): number {
-  if (measure === "divergence") return lost / Math.max(1, count);
+function lossOf({ lossFunction, count, lost, sum, squares }: Totals): number {
+  if (lossFunction === "divergence") return lost / Math.max(1, count);
   const energy = squares - (sum * sum) / Math.max(1, count);
   return energy > 0 ? lost / energy : lost > 0 ? Infinity : 0;
 }
