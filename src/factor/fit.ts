@@ -1,6 +1,5 @@
 // Fits a decomposition to a convolution by the error of its outputs: searches over the parameters of all its convolutions
 // but the last, which is eliminated (eliminate.ts).
-
 import { type DecompositionName, decompositions, type FitProblem, type Shape, type Tools } from "./decompositions.ts";
 import { Elimination } from "./eliminate.ts";
 import { type Matrix, transpose } from "./matrix.ts";

@@ -1,7 +1,6 @@
 // Splits a network into partitions: host partitions of single nodes, and backend partitions, each one plan of many
 // stages. A backend partition holds all layers that need nothing of the host beyond what earlier partitions have
 // computed.
-
 import type { DataFormat } from "../backend/backend.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { LayerWeights } from "../kernels/kernel.ts";

@@ -1,5 +1,4 @@
 // A compiled network: runs its partitions in turn, and keeps the values that pass between them.
-
 import type { DataFormat, Program, TensorBinding } from "../backend/backend.ts";
 import type { CallHooks } from "../engine/calls.ts";
 import type { Engine } from "../engine/engine.ts";

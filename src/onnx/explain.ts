@@ -1,4 +1,4 @@
-// How a model is computed: its partitions, and what each of them does.
+// Explains how a model is computed: its partitions, and the tasks of each.
 import { checkOptions } from "../errors.ts";
 import { inputSpecs } from "../graph/infer.ts";
 import { checkInputs } from "../graph/run.ts";

@@ -1,4 +1,4 @@
-// An ONNX graph becomes a network without any file format: initializers are constants, attributes plain values.
+// Imports an ONNX graph as a network: initializers become constants, attributes plain values.
 import { checkInteger, describe, InvalidArgumentError, UnsupportedError } from "../errors.ts";
 import { orderNodes } from "../graph/order.ts";
 import type { Attribute, Dimension, Graph, GraphNode, ValueInfo } from "../graph/types.ts";

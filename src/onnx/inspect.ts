@@ -1,4 +1,4 @@
-// What is in a model: its layers, their sizes and costs.
+// Lists what is in a model: its layers, their sizes and costs.
 import { checkBoolean, checkNumber, checkOptions } from "../errors.ts";
 import { infer, inputSpecs } from "../graph/infer.ts";
 import { type Layer, layersOf } from "../graph/layers.ts";

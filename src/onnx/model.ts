@@ -1,4 +1,4 @@
-// Models from and to files: the message as it came, so that it can be written again, and the network in it.
+// The Model class: the ONNX message as it was read, the network in it, and its compiled programs. Loads and saves models.
 import { checkRunOptions } from "../engine/calls.ts";
 import { createEngine, Engine } from "../engine/engine.ts";
 import { checkFunction, checkOptions, describe, InvalidArgumentError, UnsupportedError } from "../errors.ts";

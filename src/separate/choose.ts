@@ -1,6 +1,5 @@
 // Chooses a decomposition and a rank for each layer: measures curves of loss against cost, and spends one budget over all
 // of them.
-
 import { type DecompositionName, decompositions } from "../factor/decompositions.ts";
 import type { Fit } from "../factor/fit.ts";
 import { identity } from "../factor/matrix.ts";

@@ -1,6 +1,5 @@
 // Times each kernel of a plan alone, on one strip that stays in the cache: for `rank1 bench`, which holds it against the
 // machine's peaks and against the prediction.
-
 import type { CodeMode } from "../../kernels/kernel.ts";
 import { kernelOf, workOf } from "../../kernels/table.ts";
 import { rowBytes, stepTime } from "../../plan/cost.ts";

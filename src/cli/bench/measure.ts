@@ -1,6 +1,5 @@
 // What `rank1 bench` measures: real problems as the planner solves them, whole and kernel by kernel, each against the
 // machine's peaks and against the prediction.
-
 import { floorOf, type KernelTime, timeKernels } from "../../backend/wasm/kernel-times.ts";
 import { measurePeaks, type Peaks } from "../../backend/wasm/peaks.ts";
 import type { Engine, FilterOptions, Image, Plan } from "../../index.ts";

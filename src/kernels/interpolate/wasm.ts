@@ -1,5 +1,4 @@
 // Generates interpolation: along rows element by element, along columns in vectors with the finish of taps.
-
 import {
   bump,
   type Code,

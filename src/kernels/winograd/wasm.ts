@@ -1,5 +1,4 @@
 // Generates the winograd family: sums and differences of four neighbours along both axes, a few channels at a time.
-
 import {
   bump,
   type Code,

@@ -1,4 +1,4 @@
-// Constant and ConstantOfShape: values that stand in the network itself.
+// Constant and ConstantOfShape.
 import { integersOf, refuse, required } from "../../graph/nodes.ts";
 import type { GraphNode, Operator, Value } from "../../graph/types.ts";
 import { elementsOf, newValue, toValue, write } from "../../graph/values.ts";

@@ -1,4 +1,5 @@
-// The loops of all convolutions and their adjoints: one plane of one output channel after the other, summed in f64.
+// The loops of all convolutions and transposed convolutions: one plane of one output channel after the other, summed in
+// f64.
 import { countOf, listOf, refuse } from "../../graph/nodes.ts";
 import type { GraphNode, Spec } from "../../graph/types.ts";
 import { elementsIn, runsOf, transposedWindow, type WindowAxes, windowOf } from "../../graph/window.ts";

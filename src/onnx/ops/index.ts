@@ -1,4 +1,4 @@
-// The one list of operators, all of them at once: for what rewrites networks. What runs them loads what they name (load.ts).
+// All operators by name, for code that rewrites networks. Running a model loads only what it names (load.ts).
 import type { Operators } from "../../graph/types.ts";
 import { common } from "./common.ts";
 import { rare } from "./rare.ts";

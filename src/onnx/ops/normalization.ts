@@ -1,4 +1,4 @@
-// BatchNormalization by known means and variances, and InstanceNormalization by those of each plane.
+// BatchNormalization with given means and variances, and InstanceNormalization with those of each plane.
 import { floats, numberOf, refuse, required, unsupported } from "../../graph/nodes.ts";
 import type { GraphNode, Operator, Spec, Value } from "../../graph/types.ts";
 import { numbersOf, sizeOf, write } from "../../graph/values.ts";

@@ -1,4 +1,4 @@
-// MaxPool and AveragePool: the largest element or the mean of each window.
+// MaxPool and AveragePool.
 import { floats, listOf, numberOf, refuse, required, unsupported } from "../../graph/nodes.ts";
 import type { GraphNode, Operator, Spec } from "../../graph/types.ts";
 import { elementsOf, numbersOf, sizeOf, toBig, write } from "../../graph/values.ts";

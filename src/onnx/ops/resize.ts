@@ -1,4 +1,4 @@
-// Resize and its ancestor Upsample: axis by axis, each output a weighted mean of a few elements around its coordinate.
+// Resize and its predecessor Upsample: axis by axis, each output a weighted mean of a few elements around its coordinate.
 import { axesOf, knownNumbers, listOf, numberOf, refuse, required, textOf } from "../../graph/nodes.ts";
 import type { GraphNode, Operator, Spec, Value } from "../../graph/types.ts";
 import { newValue, numbersOf, sizeOf, write } from "../../graph/values.ts";

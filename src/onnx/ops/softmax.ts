@@ -2,7 +2,7 @@
 import { axisOf, floats, numberOf, required } from "../../graph/nodes.ts";
 import type { GraphNode, Operator, Spec } from "../../graph/types.ts";
 import { elementsOf, sizeOf } from "../../graph/values.ts";
-import { type Lines, linesOf } from "./lines.ts";
+import { type Lines, linesOf } from "./loops.ts";
 
 function linesIn(node: GraphNode, x: Spec): Lines {
   const before = node.opset < 13;

@@ -1,8 +1,19 @@
-// ArgMax and ArgMin: where along an axis the largest or smallest element stands, the first or the last of equal ones.
+// Where selects elements by a condition; ArgMax and ArgMin find the index of the largest or smallest element along an
+// axis.
 import { numberOf, required } from "../../graph/nodes.ts";
 import type { GraphNode, Operator, Spec } from "../../graph/types.ts";
 import { elementsOf, toBig } from "../../graph/values.ts";
-import { axisIn, filled, forLines, linesOf } from "./lines.ts";
+import { axisIn, broadcastShape, combine, filled, forLines, linesOf } from "./loops.ts";
+
+export const where: Operator = {
+  name: "Where",
+  infer: (node, inputs) => {
+    const condition = required(node, inputs, 0, ["bool"]);
+    const x = required(node, inputs, 1);
+    return [{ dtype: x.dtype, shape: broadcastShape(node, [condition, x, required(node, inputs, 2, [x.dtype])]) }];
+  },
+  run: (_node, inputs, [y]) => combine(y!, inputs as never, (condition, a, b) => (condition ? a : b)),
+};
 
 const axisOfNode = (node: GraphNode, x: Spec): number => filled(node, x, axisIn(node, x, 0));
 

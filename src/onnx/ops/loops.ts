@@ -1,5 +1,5 @@
-// Elementwise work on tensors whose shapes differ: NumPy's rule, right-aligned, sides of 1 are repeated.
-import { refuse } from "../../graph/nodes.ts";
+// Loops over tensors: NumPy's broadcasting rule, rows, joined axes, and lines along one axis.
+import { axisOf, numberOf, refuse } from "../../graph/nodes.ts";
 import type { GraphNode, Spec, Value } from "../../graph/types.ts";
 import { elementsOf, sizeOf, stridesOf } from "../../graph/values.ts";
 
@@ -106,4 +106,29 @@ export function combine(
     [a.from, b.from, c.from] = offsets as [number, number, number];
     row(out, at, length, a, b, c);
   });
+}
+
+export interface Lines {
+  length: number;
+  inner: number;
+}
+
+export function linesOf({ shape }: Spec, axis: number): Lines {
+  return { length: shape[axis] ?? 1, inner: sizeOf(shape.slice(axis + 1)) };
+}
+
+/** Visits the first element of each line of a tensor of `size` elements, in order. */
+export function forLines({ length, inner }: Lines, size: number, visit: (start: number, index: number) => void): void {
+  const lines = size / length;
+  for (let i = 0; i < lines; i++) visit(Math.floor(i / inner) * length * inner + (i % inner), i);
+}
+
+/** The axis that an attribute names. */
+export function axisIn(node: GraphNode, { shape }: Spec, fallback?: number): number {
+  return axisOf(node, numberOf(node, "axis", fallback), shape.length);
+}
+
+/** Refuses an empty axis, of which there is no largest element. */
+export function filled(node: GraphNode, { shape }: Spec, axis: number): number {
+  return shape[axis] === 0 ? refuse(node, `elements along axis ${axis}`, shape) : axis;
 }
