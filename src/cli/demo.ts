@@ -12,7 +12,7 @@ import type { Engine, EngineInfo } from "../index.ts";
 import { writeStdout } from "../node/files.ts";
 import { encodePicture } from "../node/pictures.ts";
 import { readSource, sourceName, UsageError } from "./arguments.ts";
-import { addEngineOptions, type EngineFlags, withEngine } from "./engine.ts";
+import { addEngineOptions, type EngineFlags, withEngine } from "./open.ts";
 import { addForce, checkOutputs, writeOutput } from "./output.ts";
 import { milliseconds, progressBar, styled } from "./text.ts";
 

@@ -9,19 +9,19 @@ import { formatOf, type PictureFormat, pictureFormats } from "../node/pictures.t
 import {
   addFilterOptions,
   checkFailures,
+  checkOutputName,
   parseCount,
   parseSize,
   threadsOption,
   UsageError,
   usage,
 } from "./arguments.ts";
-import { addEngineOptions, type EngineFlags, withEngine } from "./engine.ts";
 import { explainFilters } from "./filter-explain.ts";
 import { filterPicture, type Job, type PictureFlags, type Report } from "./filter-picture.ts";
 import { readSteps, type Steps } from "./filter-steps.ts";
 import { rare } from "./help.ts";
+import { addEngineOptions, type EngineFlags, withEngine } from "./open.ts";
 import { addOutput, checkOutputs, checkStdin, meansFolder, type OutputFlags } from "./output.ts";
-import { checkOutputName } from "./renamed.ts";
 import { milliseconds, progressBar, say } from "./text.ts";
 
 interface Flags extends PictureFlags, EngineFlags, OutputFlags {

@@ -1,8 +1,9 @@
-// rank1 run --explain: the partitions of a compiled model, the tasks of each, and the kernels.
+// rank1 run --explain and --timings: the partitions of a compiled model with their tasks and kernels, and the median time
+// of each task.
 import type { Tensor } from "../index.ts";
 import type { Model, ModelPlan, Task } from "../onnx/index.ts";
 import { sides } from "./inspect-page.ts";
-import { harmless, quantity, shortName, styled, table } from "./text.ts";
+import { bar, harmless, milliseconds, number, quantity, shortName, styled, table } from "./text.ts";
 
 /** The whole answer, as text or JSON, for some inputs or for the shapes that the model was loaded with. */
 export async function explainRun(
@@ -39,5 +40,64 @@ function asText(name: string, { partitions, kernels, bytes }: ModelPlan): string
     "",
     "Stages are computed on the backend's threads, one after another; those of several steps strip by strip, so that what",
     "lies between the steps never leaves the cache.",
+  ].join("\n");
+}
+
+export interface Profile {
+  runs: number;
+  /** Median of a whole run. */
+  milliseconds: number;
+  /** What came before the first run, in milliseconds by phase. */
+  phases: Readonly<Record<string, number>>;
+  /** In the order in which they run; times are medians. */
+  tasks: (Task & { milliseconds: number })[];
+}
+
+/** So many runs, or fewer where they take longer than this. */
+const [mostRuns, mostMilliseconds] = [25, 4000];
+
+/** Times runs on one thread, on inputs for which the model is compiled already. */
+export async function profileModel(
+  model: Model,
+  inputs: Record<string, Tensor>,
+  signal: AbortSignal,
+): Promise<Profile> {
+  const { explainModel } = await import("../onnx/index.ts");
+  const { partitions } = await explainModel(model, { inputs });
+  const tasks = partitions.flatMap((partition) => partition.tasks);
+  const times: number[][] = tasks.map(() => []);
+  const whole: number[] = [];
+  const end = performance.now() + mostMilliseconds;
+  while (whole.length < mostRuns && (whole.length === 0 || performance.now() < end)) {
+    const start = performance.now();
+    await model.run(inputs, { signal, onTask: (spent, index) => times[index]!.push(spent) });
+    whole.push(performance.now() - start);
+  }
+  const timed = tasks.map((task, i) => ({ ...task, milliseconds: median(times[i]!) }));
+  const info = await model.info();
+  const phases = { ...info.milliseconds, ...info.programs.at(-1)?.milliseconds };
+  return { runs: whole.length, milliseconds: median(whole), phases, tasks: timed };
+}
+
+const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
+
+export function profileText({ runs, milliseconds: whole, phases, tasks }: Profile): string {
+  const sum = tasks.reduce((total, task) => total + task.milliseconds, 0);
+  const largest = tasks.reduce((most, task) => Math.max(most, task.milliseconds), 0);
+  const rows = tasks.map(({ op, name, shape, place, milliseconds: spent }) => [
+    op,
+    shortName(name),
+    shape ? sides(shape) : "",
+    place === "copy" ? "" : place,
+    number(spent, 3),
+    `${((100 * spent) / sum).toFixed(1)} %`,
+    styled("cyan", bar(spent / largest, 20)),
+  ]);
+  return [
+    styled("bold", `${milliseconds(whole)} a run on one thread, the median of ${runs}`),
+    table(["what", "of", "result", "on", "ms", "share", " "], rows, ["ms", "share"]),
+    `before the first run: ${Object.entries(phases)
+      .map(([phase, time]) => `${phase} ${milliseconds(time)}`)
+      .join(", ")}`,
   ].join("\n");
 }

@@ -5,9 +5,8 @@ import { writeNpy } from "../node/npy.ts";
 import type { Model } from "../onnx/index.ts";
 import { UsageError } from "./arguments.ts";
 import { checkOutputs, meansFolder, writeOutput } from "./output.ts";
-import type { Answer, Kind } from "./run-answer.ts";
+import { type Answer, type Kind, pictureLayout, pictureOf } from "./run-answer.ts";
 import type { Job } from "./run-input.ts";
-import { pictureLayout, pictureOf } from "./run-picture.ts";
 
 /** `-o`, understood. */
 export interface Target {

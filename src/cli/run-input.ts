@@ -2,8 +2,8 @@
 // settings for pictures that are remembered beside the model.
 import { type Command, InvalidArgumentError as CommanderError } from "commander";
 import type { Image, Tensor } from "../index.ts";
+import { readSidecar, type Sidecar, writeSidecar } from "../node/model-files.ts";
 import { isNpy, readNpy } from "../node/npy.ts";
-import { readSidecar, type Sidecar, writeSidecar } from "../node/sidecar.ts";
 import type { Model } from "../onnx/index.ts";
 import { parseNumber, parseSides, readSource, sourceName, UsageError, usage } from "./arguments.ts";
 import { checkStdin } from "./output.ts";

@@ -5,14 +5,20 @@ import type { Engine } from "../index.ts";
 import { writeStdout } from "../node/files.ts";
 import type { Model } from "../onnx/index.ts";
 import { checkFailures, parseCount, threadsOption, UsageError } from "./arguments.ts";
-import { addEngineOptions, type EngineFlags, withEngine } from "./engine.ts";
-import { addModelOptions, type ModelFlags, nameOf, withModel } from "./model.ts";
+import {
+  addEngineOptions,
+  addModelOptions,
+  type EngineFlags,
+  type ModelFlags,
+  nameOf,
+  withEngine,
+  withModel,
+} from "./open.ts";
 import { addOutput, type OutputFlags } from "./output.ts";
 import { type Answer, type AnswerOptions, answerOf, answerText, type Kind, kinds } from "./run-answer.ts";
-import { explainRun } from "./run-explain.ts";
+import { explainRun, profileModel, profileText } from "./run-explain.ts";
 import { checkTarget, type Target, targetOf, writeResult } from "./run-files.ts";
 import { addInputOptions, checkInputFlags, type InputFlags, type Job, jobsOf, settingsOf } from "./run-input.ts";
-import { profileModel, profileText } from "./run-profile.ts";
 import { milliseconds, progressBar, say } from "./text.ts";
 
 interface Flags extends ModelFlags, EngineFlags, InputFlags, OutputFlags {

@@ -1,16 +1,22 @@
 // rank1 separate: a trained model comes back with separable convolutions. Folders of inputs are in calibration.ts, what a
 // model is right about in evaluation.ts, the page in separate-page.ts.
 import type { Command } from "commander";
-import { writeStdout } from "../node/files.ts";
-import { readSettings } from "../node/json.ts";
-import { type Sidecar, sidecarOf, writeSidecar } from "../node/sidecar.ts";
+import { readSettings, writeStdout } from "../node/files.ts";
+import { type Sidecar, sidecarOf, writeSidecar } from "../node/model-files.ts";
 import type { MachineProfile, Model, Report, SeparateOptions } from "../onnx/index.ts";
 import { parseCount, parseNumber, readSource, sourceName, threadsOption, UsageError, usage } from "./arguments.ts";
 import { InputFolder } from "./calibration.ts";
-import { addEngineOptions, type EngineFlags, withEngine } from "./engine.ts";
 import { type Evaluation, evaluate, evaluationText } from "./evaluation.ts";
 import { rare } from "./help.ts";
-import { addModelOptions, type ModelFlags, nameOf, withModel } from "./model.ts";
+import {
+  addEngineOptions,
+  addModelOptions,
+  type EngineFlags,
+  type ModelFlags,
+  nameOf,
+  withEngine,
+  withModel,
+} from "./open.ts";
 import { addForce, checkOutputs, checkStdin, writeOutput } from "./output.ts";
 import { addPictureOptions, type InputFlags, settingsOf } from "./run-input.ts";
 import { decompositionText, lossText, separatePage } from "./separate-page.ts";

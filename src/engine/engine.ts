@@ -5,7 +5,7 @@ import type { Choice } from "../backend/choose.ts";
 import type { Abortable } from "../backend/slices.ts";
 import { checkOneOf, checkOptions, describe, InvalidArgumentError, Rank1Error } from "../errors.ts";
 import type { Filter } from "../factor/filter.ts";
-import { gradientNames, gradientPair, isGradientName } from "../factor/gradients.ts";
+import { gradientNames, gradientPair, isGradientName } from "../factor/filter-functions.ts";
 import { solvers, workOf } from "../kernels/table.ts";
 import { type FilterOptions, filterOptionKeys, filterProblem, type PictureSpec } from "../plan/filter-problem.ts";
 import { type LayerKind, type LayerOptions, type LayerShapes, layerProblem } from "../plan/layer-problem.ts";

@@ -3,7 +3,7 @@
 import type { Program, ProgramRunOptions, TensorBinding } from "../backend/backend.ts";
 import type { Abortable } from "../backend/slices.ts";
 import { checkOptions, describe, InvalidArgumentError } from "../errors.ts";
-import { splitDepthwise } from "../factor/depthwise.ts";
+import { splitDepthwise } from "../factor/factorize.ts";
 import type { LayerWeights } from "../kernels/kernel.ts";
 import { transposedWeights } from "../kernels/transposed/solver.ts";
 import {

@@ -1,8 +1,7 @@
 // The CP decomposition of a layer's weight: weight[o, c, t] ≈ Σ_k last[k, o] · first[k, c] · taps[k, t], by alternating least squares
 // (Harshman 1970) from a truncated decomposition, extrapolated further the longer that helps (as Ang and Gillis,
 // "Accelerating nonnegative matrix factorization algorithms using extrapolation", 2019, do for matrices).
-import { addScaled, dot, norm, type Svd } from "./svd.ts";
-import { numericalRanks, type TruncateOptions, truncate } from "./truncate.ts";
+import { addScaled, dot, norm, numericalRanks, type Svd, type TruncateOptions, truncate } from "./svd.ts";
 
 /** A matrix as its rows. */
 type Rows = Float64Array[];

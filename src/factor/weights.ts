@@ -3,8 +3,7 @@ import { checkInteger, checkLimit, checkNumber, checkOneOf, describe, InvalidArg
 import type { F32Tensor, Tensor } from "../tensor.ts";
 import { cpForm } from "./cp.ts";
 import { singularValues } from "./spectrum.ts";
-import { type Svd, svd } from "./svd.ts";
-import { checkTruncateOptions, numericalRanks, type TruncateOptions, truncate } from "./truncate.ts";
+import { checkTruncateOptions, numericalRanks, type Svd, svd, type TruncateOptions, truncate } from "./svd.ts";
 
 /** How a layer's weight is factored. */
 export interface WeightOptions extends TruncateOptions {

@@ -1,4 +1,4 @@
-// ActivationFunction functions of ONNX, elementwise and of one argument: as operators of their own, and fused into the node
+// Activation functions of ONNX, elementwise and of one argument: as operators of their own, and fused into the node
 // before.
 import type { Activation } from "../plan/types.ts";
 import { numberOf, textOf } from "./nodes.ts";

@@ -3,8 +3,7 @@
 import type { LayerWeights } from "../kernels/kernel.ts";
 import { arena, draftOf, pointwiseWindow, sidesOf, weights as weightBuffer } from "../kernels/layer.ts";
 import { workOf } from "../kernels/table.ts";
-import { costOf } from "../plan/cost.ts";
-import { builtInProfile } from "../plan/profile.ts";
+import { builtInProfile, costOf } from "../plan/cost.ts";
 import type { BufferSpec, ElementwiseSpec, PoolSpec, Step, Window } from "../plan/types.ts";
 import type { Tensor } from "../tensor.ts";
 import { activationOf, activations } from "./activations.ts";

@@ -1,8 +1,7 @@
 // Predicts the time of a network on a machine by the cost model, from five rates of that machine.
 import type { Engine } from "../engine/engine.ts";
 import { workOf } from "../kernels/table.ts";
-import { costOf } from "../plan/cost.ts";
-import { builtInProfile } from "../plan/profile.ts";
+import { builtInProfile, costOf } from "../plan/cost.ts";
 import type { Profile } from "../plan/types.ts";
 import { compile } from "./compile.ts";
 import { infer } from "./infer.ts";

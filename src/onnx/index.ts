@@ -24,7 +24,13 @@ export {
   type Separation,
   separateModel,
 } from "../separate/index.ts";
-export { type ExplainModelOptions, explainModel, type ModelPlan } from "./explain.ts";
 export { type ImageTensorOptions, imageToTensor } from "./image.ts";
-export { type Inspection, type InspectOptions, inspectModel } from "./inspect.ts";
+export {
+  type ExplainModelOptions,
+  explainModel,
+  type Inspection,
+  type InspectOptions,
+  inspectModel,
+  type ModelPlan,
+} from "./inspect.ts";
 export { type ExternalData, type LoadOptions, loadModel, type Model, type ModelInfo, saveModel } from "./model.ts";

@@ -2,8 +2,8 @@
 import { checkRunOptions } from "../engine/calls.ts";
 import { createEngine, Engine } from "../engine/engine.ts";
 import { checkFunction, checkOptions, describe, InvalidArgumentError, UnsupportedError } from "../errors.ts";
+import { checkInputs, withInputShapes } from "../graph/evaluate.ts";
 import { GraphProgram, type RunOptions } from "../graph/program.ts";
-import { checkInputs, withInputShapes } from "../graph/run.ts";
 import type { Dimension, Graph, Operators, Spec } from "../graph/types.ts";
 import { numbersOf } from "../graph/values.ts";
 import type { Tensor } from "../tensor.ts";

@@ -10,7 +10,7 @@ import {
 } from "../errors.ts";
 import { factorChecked } from "../factor/factorize.ts";
 import { type CheckedFilter, checkFilter, type Filter, flipFilter } from "../factor/filter.ts";
-import { checkTruncateOptions } from "../factor/truncate.ts";
+import { checkTruncateOptions } from "../factor/svd.ts";
 import { type ImageDType, imageDTypes, rangeOf } from "../tensor.ts";
 import type { Alpha, Border, Factors, FilterProblem } from "./types.ts";
 

@@ -1,7 +1,7 @@
 // Calibration samples: read again for each pass over them, in batches where the network's first axis is open, and divided
 // into those that are fitted to and those that evaluate.
 import { describe, InvalidArgumentError } from "../errors.ts";
-import { checkInputs } from "../graph/run.ts";
+import { checkInputs } from "../graph/evaluate.ts";
 import type { Graph, Value } from "../graph/types.ts";
 import { newValue, sizeOf } from "../graph/values.ts";
 import type { Tensor } from "../tensor.ts";

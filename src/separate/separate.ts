@@ -7,14 +7,20 @@ import { newValue } from "../graph/values.ts";
 import type { Model } from "../onnx/model.ts";
 import { operators } from "../onnx/ops/index.ts";
 import { bestReduction, type Curves, choose, measureCurves, tradeOff, uniform } from "./choose.ts";
-import { affordable, type Choice, type Metrics, type SeparationContext } from "./context.ts";
+import {
+  affordable,
+  type Choice,
+  checkSeparateOptions,
+  type Metrics,
+  type SeparateOptions,
+  type SeparationContext,
+} from "./context.ts";
 import { type DecomposedLayer, decomposedLayer, exactDecomposition, networkCost, targetCost } from "./decomposition.ts";
 import { fitAll, type Rewritten } from "./fits.ts";
 import { Gemm } from "./gemm.ts";
 import { Loss } from "./loss.ts";
 import { metricsOf } from "./metric.ts";
 import { compareTimes, prepareGraph, Runner, replaceNode, specsOf } from "./network.ts";
-import { checkSeparateOptions, type SeparateOptions } from "./options.ts";
 import { seeded } from "./random.ts";
 import type { Change, LayerReport, Report } from "./report.ts";
 import { Samples } from "./samples.ts";

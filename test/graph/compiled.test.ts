@@ -2,9 +2,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Partition } from "../../src/graph/compile.ts";
+import { checkInputs, runGraph } from "../../src/graph/evaluate.ts";
 import { inputSpecs } from "../../src/graph/infer.ts";
 import { GraphProgram } from "../../src/graph/program.ts";
-import { checkInputs, runGraph } from "../../src/graph/run.ts";
 import type { Spec } from "../../src/graph/types.ts";
 import { operators } from "../../src/onnx/ops/index.ts";
 import { testEngines } from "../engine/engines.ts";

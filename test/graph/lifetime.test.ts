@@ -1,8 +1,8 @@
 // Runs of one compiled network that overlap, and its end while one of them works.
 import { expect, test } from "vitest";
+import { checkInputs, runGraph } from "../../src/graph/evaluate.ts";
 import { inputSpecs } from "../../src/graph/infer.ts";
 import { GraphProgram } from "../../src/graph/program.ts";
-import { checkInputs, runGraph } from "../../src/graph/run.ts";
 import { operators } from "../../src/onnx/ops/index.ts";
 import { testEngines } from "../engine/engines.ts";
 import { expectClose } from "../onnx/close.ts";

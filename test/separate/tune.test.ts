@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, test } from "vitest";
 import { drawShapes } from "../../demo/drawing/shapes/draw.ts";
-import { runGraph } from "../../src/graph/run.ts";
+import { runGraph } from "../../src/graph/evaluate.ts";
 import type { GraphNode, Value } from "../../src/graph/types.ts";
 import { createEngine, type Engine } from "../../src/index.ts";
 import { exampleModel } from "../../src/node/package.ts";

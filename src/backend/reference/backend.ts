@@ -2,8 +2,7 @@
 // code is tested against, and what runs where WebAssembly may not.
 import { LimitError, Rank1Error } from "../../errors.ts";
 import { kernelOf } from "../../kernels/table.ts";
-import { rowBytes, stripRows } from "../../plan/cost.ts";
-import { builtInProfile } from "../../plan/profile.ts";
+import { builtInProfile, rowBytes, stripRows } from "../../plan/cost.ts";
 import type { BufferSpec } from "../../plan/types.ts";
 import { type Elements, newArray, type ValueDType } from "../../tensor.ts";
 import type { Backend, BackendPlan, Bindings, Program, ProgramRunOptions, Value, Weights } from "../backend.ts";

@@ -2,8 +2,7 @@
 // machine's peaks and against the prediction.
 import type { CodeMode } from "../../kernels/kernel.ts";
 import { kernelOf, workOf } from "../../kernels/table.ts";
-import { rowBytes, stepTime } from "../../plan/cost.ts";
-import { builtInProfile } from "../../plan/profile.ts";
+import { builtInProfile, rowBytes, stepTime } from "../../plan/cost.ts";
 import type { Arithmetic, BufferSpec, Plan, Stage, Step } from "../../plan/types.ts";
 import { bytesOf } from "../../tensor.ts";
 import type { Verdict } from "../backend.ts";

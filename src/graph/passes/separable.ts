@@ -5,7 +5,7 @@
 import type { Tensor } from "../../tensor.ts";
 import { listOf, numberOf, textOf } from "../nodes.ts";
 import type { Graph, GraphNode } from "../types.ts";
-import { mergePairs } from "./merge.ts";
+import { mergePairs } from "./fuse.ts";
 
 export function fuseSeparable(graph: Graph): Graph {
   return fuseExpansion(fusePairs(graph));

@@ -1,15 +1,14 @@
-// The list of operators that most networks name, and of those that passes introduce. Loaded with every model.
+// The operators that most networks name, and those that passes introduce. Loaded with every model.
 import type { Operator } from "../../graph/types.ts";
 import { clip, prelu } from "./activations.ts";
-import { constant, constantOfShape } from "./constant.ts";
+import { constant, constantOfShape, dropout, identity } from "./constant.ts";
 import { conv, convTranspose, separableConv } from "./conv.ts";
 import { elementwise } from "./elementwise.ts";
 import { gemm } from "./gemm.ts";
-import { batchNormalization, instanceNormalization } from "./normalization.ts";
+import { batchNormalization, instanceNormalization, softmaxes } from "./normalization.ts";
 import { averagePool, maxPool } from "./pool.ts";
 import { reductions } from "./reduce.ts";
-import { concat, dropout, identity, reshapes, transpose } from "./reshape.ts";
-import { softmaxes } from "./softmax.ts";
+import { concat, reshapes, transpose } from "./reshape.ts";
 
 export const common: readonly Operator[] = [
   ...[averagePool, batchNormalization, clip, concat, constant, constantOfShape, conv, convTranspose, dropout],

@@ -1,4 +1,4 @@
-// Loads the operators that a network names: common ones are here already, rare ones are imported on demand.
+// Loads the operators that a network names: the rare ones are imported on demand.
 import type { Graph, Operators } from "../../graph/types.ts";
 import { common } from "./common.ts";
 

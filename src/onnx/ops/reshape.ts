@@ -1,5 +1,5 @@
 // Operators that give a tensor another shape or order and are in most networks: Reshape, Squeeze, Unsqueeze, Flatten,
-// Transpose, Concat, and Identity and Dropout, which change nothing.
+// Transpose and Concat.
 import {
   axesOf,
   axisOf,
@@ -10,7 +10,6 @@ import {
   refuse,
   required,
   reshaped,
-  unsupported,
 } from "../../graph/nodes.ts";
 import type { GraphNode, Operator, Spec } from "../../graph/types.ts";
 import { elementsOf, isBig, sizeOf } from "../../graph/values.ts";
@@ -111,19 +110,4 @@ export const concat: Operator = {
       start += block;
     }
   },
-};
-
-export const identity: Operator = {
-  name: "Identity",
-  infer: (node, inputs) => [required(node, inputs, 0)],
-};
-
-export const dropout: Operator = {
-  name: "Dropout",
-  infer: (node, inputs) => {
-    const x = required(node, inputs, 0);
-    if (inputs[2]?.data?.[0]) unsupported(node, "a network that is not in training", "training_mode");
-    return [x, { dtype: "bool", shape: x.shape }];
-  },
-  run: (_node, _inputs, [, mask]) => void mask?.data.fill(1 as never),
 };

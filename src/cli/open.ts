@@ -1,10 +1,12 @@
-// What the commands on models share: how a model is given, loaded, and what errors about it say.
+// Opens what commands work with: an engine, with 256-bit code where the machine has it and verdicts kept for the next
+// command; and a model, with errors that name its file.
 import { basename } from "node:path";
 import { type Command, InvalidArgumentError as CommanderError } from "commander";
-import { type Engine, Rank1Error } from "../index.ts";
-import { externalFolder } from "../node/external.ts";
+import { createEngine, type Engine, type EngineOptions, Rank1Error, type Verdict } from "../index.ts";
+import { externalFolder } from "../node/model-files.ts";
+import { readVerdicts, writeVerdicts } from "../node/wisdom.ts";
 import type { Model } from "../onnx/index.ts";
-import { parseCount, readSource, sourceName, UsageError } from "./arguments.ts";
+import { parseCount, readSource, sourceName, UsageError, usage } from "./arguments.ts";
 import { rare } from "./help.ts";
 
 /** Shapes of inputs by name. */
@@ -63,5 +65,30 @@ async function named<T>(file: string, read: () => Promise<T>): Promise<T> {
     }
     const hint = / in externalData$/.test(error.expected) ? "; name their folder with --external-data" : "";
     throw new Error(`${sourceName(file)}: ${error.message}${hint}`, { cause });
+  }
+}
+
+export interface EngineFlags {
+  wide: boolean;
+}
+
+/** Adds the options that every command with an engine has. */
+export function addEngineOptions(command: Command): Command {
+  return command.addOption(rare("--no-wide", "use no 256-bit vectors (V8's experimental pass)"));
+}
+
+/** All that an engine may say of a kernel; files may hold anything. */
+const verdicts = Object.keys({ wide: 1, "narrow: results differ": 1 } satisfies Record<Verdict, 1>) as Verdict[];
+
+/** Runs a command with an engine, and disposes of it whatever happens. */
+export async function withEngine<T>(options: EngineOptions, use: (engine: Engine) => Promise<T>): Promise<T> {
+  const known = options.wide ? await readVerdicts(verdicts) : {};
+  const engine = await usage(() => createEngine({ ...options, verdicts: known }));
+  try {
+    return await use(engine);
+  } finally {
+    const { verdicts } = engine.info().wide;
+    engine.dispose();
+    if (Object.keys(verdicts).some((kernel) => !(kernel in known))) await writeVerdicts(verdicts);
   }
 }
