@@ -1,4 +1,4 @@
-// What the demo finds out about an example: the filter's factors, the plans and how long each takes, the pictures.
+// Runs one example of the tour: the filter's factors, the plans with the time of each, and the pictures.
 import { type Engine, type FilterFactors, factorize, type Plan } from "../src/index.ts";
 import type { Picture } from "../src/node/pictures.ts";
 import type { Example } from "./examples.ts";

@@ -5,13 +5,13 @@ import { floorOf, type KernelTime, timeKernels } from "../backend/wasm/kernel-ti
 import { measurePeaks, type Peaks } from "../backend/wasm/peaks.ts";
 import type { Engine, FilterOptions, Image, ImageDType, Plan } from "../index.ts";
 
-interface Problem {
+interface BenchProblem {
   filter: string;
   options?: FilterOptions;
 }
 
 /** Each is filtered in grey and in RGBA. */
-export const problems: readonly Problem[] = [
+export const problems: readonly BenchProblem[] = [
   { filter: "gaussian:1" },
   { filter: "gaussian:2" },
   { filter: "gaussian:8" },

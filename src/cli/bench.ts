@@ -1,4 +1,4 @@
-// rank1 bench: how fast this machine's kernels are, how near to what it can do at most, and how good predictions are.
+// rank1 bench: times this machine's kernels against its peaks and against the predictions.
 import { availableParallelism, cpus } from "node:os";
 import { type Command, Option } from "commander";
 import type { EngineInfo } from "../index.ts";

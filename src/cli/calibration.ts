@@ -1,4 +1,5 @@
-// Folders of pictures or .npy arrays as inputs of a model: read again for each pass, and kept while they are few.
+// Calibration inputs from folders of pictures or .npy arrays: read again for each pass, and kept in memory while they are
+// few.
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Image, Tensor } from "../index.ts";

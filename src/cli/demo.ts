@@ -1,4 +1,4 @@
-// rank1 demo: a tour of filters of low and high rank and of a layer, printed as it goes, with pictures and a page that shows it all.
+// rank1 demo: a tour of filters of low and high rank and of a layer, printed as it goes, with pictures and a page.
 import { cpus } from "node:os";
 import { join } from "node:path";
 import type { Command } from "commander";

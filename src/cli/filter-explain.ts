@@ -1,8 +1,8 @@
-// rank1 filter --explain: the plans for pictures, or for one that is not there, and the plans that they beat.
+// rank1 filter --explain: the plans for pictures, or for a picture of a given size, with the rejected candidates.
 import { type Engine, explain, type PictureSpec, type Plan } from "../index.ts";
 import { writeStdout } from "../node/files.ts";
 import { isGrey, type PictureFlags, pictureFor, specOf } from "./filter-picture.ts";
-import { planSteps, type Step, type Steps } from "./filter-steps.ts";
+import { type FilterStep, planSteps, type Steps } from "./filter-steps.ts";
 import { styled } from "./text.ts";
 
 interface Flags extends PictureFlags {
@@ -62,7 +62,7 @@ function asText({ list }: Steps, explained: readonly Explained[]): string {
     .join("\n\n");
 }
 
-function titleOf({ text, kind }: Step, index: number, count: number): string[] {
+function titleOf({ text, kind }: FilterStep, index: number, count: number): string[] {
   const name = count > 1 ? `filter ${index + 1}, ${text}` : text;
   if (kind === "magnitude") return [`${name}: the magnitude √(gx² + gy²) of ${text}-x and ${text}-y`];
   return count > 1 ? [name] : [];

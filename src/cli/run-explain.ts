@@ -43,7 +43,7 @@ function asText(name: string, { partitions, kernels, bytes }: ModelPlan): string
   ].join("\n");
 }
 
-export interface Profile {
+export interface RunTimings {
   runs: number;
   /** Median of a whole run. */
   milliseconds: number;
@@ -61,7 +61,7 @@ export async function profileModel(
   model: Model,
   inputs: Record<string, Tensor>,
   signal: AbortSignal,
-): Promise<Profile> {
+): Promise<RunTimings> {
   const { explainModel } = await import("../onnx/index.ts");
   const { partitions } = await explainModel(model, { inputs });
   const tasks = partitions.flatMap((partition) => partition.tasks);
@@ -81,7 +81,7 @@ export async function profileModel(
 
 const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
 
-export function profileText({ runs, milliseconds: whole, phases, tasks }: Profile): string {
+export function profileText({ runs, milliseconds: whole, phases, tasks }: RunTimings): string {
   const sum = tasks.reduce((total, task) => total + task.milliseconds, 0);
   const largest = tasks.reduce((most, task) => Math.max(most, task.milliseconds), 0);
   const rows = tasks.map(({ op, name, shape, place, milliseconds: spent }) => [

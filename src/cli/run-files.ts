@@ -1,4 +1,5 @@
-// Where the results of rank1 run go, and in which form: a folder has a file for each, a single one may have a file of its own.
+// Output files of rank1 run: where results go and in which format. A folder gets a file for each result, a single result
+// may have a file of its own.
 import { basename, extname, join } from "node:path";
 import type { Tensor } from "../index.ts";
 import { writeNpy } from "../node/npy.ts";

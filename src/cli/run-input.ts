@@ -1,5 +1,5 @@
-// What rank1 run feeds a model: pictures in the size, range and layout that it wants, or arrays from .npy files; and the
-// settings for pictures that are remembered beside the model.
+// Inputs of rank1 run: pictures in the size, range and layout that the model wants, or arrays from .npy files; and the
+// picture settings that are remembered beside the model.
 import { type Command, InvalidArgumentError as CommanderError } from "commander";
 import type { Image, Tensor } from "../index.ts";
 import { readSidecar, type Sidecar, writeSidecar } from "../node/model-files.ts";

@@ -4,9 +4,9 @@ import { type Evaluation, evaluationText } from "./evaluation.ts";
 import { escapeHtml, htmlPage } from "./html.ts";
 import { count, milliseconds, number, quantity } from "./text.ts";
 
-type Decomposition = NonNullable<LayerReport["decomposition"]>;
+type Name = NonNullable<LayerReport["decomposition"]>;
 
-const decompositions: Readonly<Record<Decomposition, (rank: number) => string>> = {
+const decompositions: Readonly<Record<Name, (rank: number) => string>> = {
   cp: (rank) => `pointwise, depthwise, pointwise (rank ${rank})`,
   depthwise: (rank) => `depthwise × ${rank}, pointwise`,
   spatial: (rank) => `column, row (rank ${rank})`,
@@ -15,8 +15,7 @@ const decompositions: Readonly<Record<Decomposition, (rank: number) => string>> 
 };
 
 /** "column, row (rank 16)" */
-export const decompositionText = (decomposition: Decomposition, rank: number): string =>
-  decompositions[decomposition](rank);
+export const decompositionText = (decomposition: Name, rank: number): string => decompositions[decomposition](rank);
 
 /** What a number of loss means. */
 export const lossText = ({ lossFunction }: Report): string =>

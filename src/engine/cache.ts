@@ -1,4 +1,4 @@
-// Programs by the plan that they run, kept for the next call within a budget of memory: the least recently used go first.
+// Cache of programs by their plans, within a budget of memory: the least recently used go first.
 import { LimitError } from "../errors.ts";
 import type { Plan } from "../plan/types.ts";
 

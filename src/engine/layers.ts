@@ -1,5 +1,5 @@
-// Layers of an engine: weights are checked, put into one order, packed into a network of one layer, and kept by the arrays
-// that hold them.
+// Layers of an engine: checks weights, brings them into one order, packs them into a network of one layer, and caches
+// that by the arrays that hold them.
 import type { Program, ProgramRunOptions, TensorBinding } from "../backend/backend.ts";
 import type { Abortable } from "../backend/slices.ts";
 import { checkOptions, describe, InvalidArgumentError } from "../errors.ts";

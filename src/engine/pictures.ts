@@ -1,4 +1,5 @@
-// Pictures of filters: what they may be given as, whether their alpha matters, and a program's run on one.
+// Pictures as inputs and outputs of filters: the forms in which they may be given, whether their alpha matters, and
+// running a program on one.
 import { opaque } from "../backend/alpha.ts";
 import type { Program, ProgramRunOptions, SourceBinding, TargetBinding } from "../backend/backend.ts";
 import { type Abortable, inSlices } from "../backend/slices.ts";

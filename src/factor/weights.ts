@@ -1,4 +1,4 @@
-// The weights of layers, 4-D, factored along a split into the weights of two or three layers that replace the one.
+// Factors the 4-D weight of a layer along a split into the weights of the two or three layers that replace it.
 import { checkInteger, checkLimit, checkNumber, checkOneOf, describe, InvalidArgumentError } from "../errors.ts";
 import type { F32Tensor, Tensor } from "../tensor.ts";
 import { cpForm } from "./cp.ts";

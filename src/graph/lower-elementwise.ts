@@ -12,8 +12,8 @@ import {
   constantOf,
   type Lowered,
   type LoweringContext,
+  type LoweringRule,
   layer,
-  type Rule,
   shapeOf,
   windowFrom,
 } from "./lowering.ts";
@@ -45,7 +45,7 @@ const elementwiseSpec = (op: ElementwiseSpec["op"], channels: number, more: Part
 
 const wholeValue = (name: string, shape: number[]): BufferSpec => arena(name, sidesOf(shape));
 
-const activation: Rule = (node, context) => {
+const activation: LoweringRule = (node, context) => {
   const [x, y] = [shapeOf(node.inputs[0], context), shapeOf(node.outputs[0], context)];
   const bounds = node.inputs.slice(1).map((name) => context.constants.get(name));
   const found = activationOf(
@@ -71,7 +71,7 @@ function channelConstant(name: string | undefined, channels: number, context: Lo
 }
 
 const pairwise =
-  (op: "add" | "sub" | "mul" | "prelu"): Rule =>
+  (op: "add" | "sub" | "mul" | "prelu"): LoweringRule =>
   (node, context) => {
     const y = shapeOf(node.outputs[0], context);
     if (!y || node.inputs.length !== 2) return undefined;
@@ -93,7 +93,7 @@ const pairwise =
     return stage(buffers, [step], constant ? [[id, constant]] : []);
   };
 
-const batchNorm: Rule = (node, context) => {
+const batchNorm: LoweringRule = (node, context) => {
   const [x, y] = [shapeOf(node.inputs[0], context), shapeOf(node.outputs[0], context)];
   const given = node.inputs.slice(1, 5).map((name) => constantOf(name, context));
   if (!x || !y || node.outputs.length > 1 || given.length !== 4 || given.includes(undefined)) return undefined;
@@ -116,7 +116,7 @@ const batchNorm: Rule = (node, context) => {
   );
 };
 
-const concat: Rule = (node, context) => {
+const concat: LoweringRule = (node, context) => {
   const y = shapeOf(node.outputs[0], context);
   const parts = node.inputs.map((name) => shapeOf(name, context));
   const axis = numberOf(node, "axis", 1);
@@ -135,7 +135,7 @@ const concat: Rule = (node, context) => {
 };
 
 const pool =
-  (op: PoolSpec["op"], global: boolean): Rule =>
+  (op: PoolSpec["op"], global: boolean): LoweringRule =>
   (node, context) => {
     const [x, y] = [shapeOf(node.inputs[0], context), shapeOf(node.outputs[0], context)];
     if (!x || !y || node.outputs.length > 1) return undefined;
@@ -164,7 +164,7 @@ function listOfConstants(node: GraphNode, index: number, name: string, context: 
 }
 
 /** Slices with steps along rows and columns that begin at the first pixel. */
-const slice: Rule = (node, context) => {
+const slice: LoweringRule = (node, context) => {
   const [x, y] = [shapeOf(node.inputs[0], context), shapeOf(node.outputs[0], context)];
   const starts = listOfConstants(node, 1, "starts", context);
   const axes = listOfConstants(node, 3, "axes", context) ?? [0, 1, 2, 3];
@@ -181,7 +181,7 @@ const slice: Rule = (node, context) => {
 };
 
 /** Zero channels before and after the others, as a pointwise convolution with weights 0 and 1. */
-const pad: Rule = (node, context) => {
+const pad: LoweringRule = (node, context) => {
   const [x, y] = [shapeOf(node.inputs[0], context), shapeOf(node.outputs[0], context)];
   const pads = listOfConstants(node, 1, "pads", context);
   const value = node.inputs[2] ? channelConstant(node.inputs[2], 1, context)?.[0] : numberOf(node, "value", 0);
@@ -198,14 +198,14 @@ const pad: Rule = (node, context) => {
 };
 
 /** To channels last, for the host: the backend stores values so, and nothing is computed. */
-const transpose: Rule = (node, context) => {
+const transpose: LoweringRule = (node, context) => {
   const order = listOf(node, "perm")?.join();
   if (!shapeOf(node.inputs[0], context) || order !== "0,2,3,1") return undefined;
   return { stages: [], buffers: [], weights: new Map(), time: 0, multiplications: 0, leaves: true };
 };
 
 /** By the operator's name. */
-export const elementwiseRules: Readonly<Record<string, Rule>> = {
+export const elementwiseRules: Readonly<Record<string, LoweringRule>> = {
   ...Object.fromEntries(Object.keys(activations).map((name) => [name, activation])),
   ...{ Add: pairwise("add"), Sub: pairwise("sub"), Mul: pairwise("mul"), PRelu: pairwise("prelu") },
   ...{ BatchNormalization: batchNorm, Concat: concat, Slice: slice, Pad: pad, Transpose: transpose },

@@ -9,8 +9,8 @@ import {
   constantOf,
   fusedActivation,
   type LoweringContext,
+  type LoweringRule,
   layer,
-  type Rule,
   shapeOf,
   windowFrom,
 } from "./lowering.ts";
@@ -43,7 +43,7 @@ function biasOf(name: string | undefined, context: LoweringContext): { bias?: Te
   return bias && { bias };
 }
 
-const conv: Rule = (node, context) => {
+const conv: LoweringRule = (node, context) => {
   const [x, y] = [shapeOf(node.inputs[0], context), shapeOf(node.outputs[0], context)];
   const weight = constantOf(node.inputs[1], context);
   const bias = biasOf(node.inputs[2], context);
@@ -73,7 +73,7 @@ const conv: Rule = (node, context) => {
   );
 };
 
-const separable: Rule = (node, context) => {
+const separable: LoweringRule = (node, context) => {
   const [x, y] = [shapeOf(node.inputs[0], context), shapeOf(node.outputs[0], context)];
   const [depthwise, pointwise] = [constantOf(node.inputs[1], context), constantOf(node.inputs[3], context)];
   const [first, second] = [biasOf(node.inputs[2], context), biasOf(node.inputs[4], context)];
@@ -100,7 +100,7 @@ const separable: Rule = (node, context) => {
   return layer(node, context, { ...problem, added: residual }, weights, added);
 };
 
-const convTranspose: Rule = (node, context) => {
+const convTranspose: LoweringRule = (node, context) => {
   const [x, y] = [shapeOf(node.inputs[0], context), shapeOf(node.outputs[0], context)];
   const weight = constantOf(node.inputs[1], context);
   const bias = biasOf(node.inputs[2], context);
@@ -122,6 +122,6 @@ const convTranspose: Rule = (node, context) => {
 };
 
 /** By the operator's name. */
-export const layerRules: Readonly<Record<string, Rule>> = {
+export const layerRules: Readonly<Record<string, LoweringRule>> = {
   ...{ Conv: conv, SeparableConv: separable, ConvTranspose: convTranspose },
 };

@@ -28,7 +28,7 @@ export interface LoweringContext {
   plan(problem: LayerProblem): Omit<Lowered, "weights">;
 }
 
-export type Rule = (node: GraphNode, context: LoweringContext) => Lowered | undefined;
+export type LoweringRule = (node: GraphNode, context: LoweringContext) => Lowered | undefined;
 
 /** The sides of a value as kernels hold it: [images, height, width, channels]. */
 export function shapeOf(name: string | undefined, { specs }: LoweringContext): number[] | undefined {

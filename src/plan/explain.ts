@@ -1,4 +1,4 @@
-// A plan as text: what will be done, what it costs, and what it beat. The same text wherever it is shown.
+// A plan as text: what it does, what it costs, and which candidates were rejected. The same text wherever it is shown.
 import { checkPlan } from "./planner.ts";
 import type { Cost, Plan, Problem } from "./types.ts";
 

@@ -1,4 +1,4 @@
-// From what a caller says of a filter (its options) to the problem: defaults, checks, and what factoring found.
+// Makes the problem of a filter from the options of a call: defaults, checks, and what factoring found.
 import {
   checkBoolean,
   checkInteger,

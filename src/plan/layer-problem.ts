@@ -1,4 +1,4 @@
-// From what a caller says of a layer (shapes and options) to the problem: defaults, checks, and the sides of the result.
+// Makes the problem of a layer from the shapes and options of a call: defaults, checks, and the sides of the result.
 import { checkInteger, checkNumber, checkOneOf, checkOptions, describe, InvalidArgumentError } from "../errors.ts";
 import { checkShape } from "../tensor.ts";
 import type { Activation, LayerProblem, Window } from "./types.ts";

@@ -1,4 +1,5 @@
-// Picks a plan: asks every solver of the problem's kind, costs what they propose, and keeps the reasons of the others.
+// The planner: asks every solver of the problem's kind, costs their proposals, picks the cheapest, and records why the
+// others were rejected.
 import { describe, InvalidArgumentError, Rank1Error } from "../errors.ts";
 import { costOf } from "./cost.ts";
 import {

@@ -1,5 +1,5 @@
-// Which rows each step of a stage makes for a strip of the grid: what one step leaves to the next reaches as far as that
-// one's window. Shared by the cost model and by the backends.
+// Which rows each step of a stage computes for a strip of the grid: the rows that the next step's window reads. Shared by
+// the cost model and by the backends.
 import type { BufferSpec, KernelSpec, LayerWindow, Stage, Step } from "./types.ts";
 
 /** For rows f to l of the grid a step makes rows max(0, f · scale − before) to min(last, l · scale + after). */

@@ -42,7 +42,7 @@ export async function measureCurves(
       const loss = async ({ weight, error }: Fit): Promise<number> =>
         evaluator ? evaluator.evaluate(weight, biasOf(fitting, weight), signal) : error;
       const points = await curveOf(target, fitting, x, costs.get(target)!, loss, {
-        ...{ planning: context, step, gemm, seed, signal },
+        ...{ costContext: context, step, gemm, seed, signal },
       });
       curves.set(target, filledIn(points, step, costBetween(context, target)));
     } finally {

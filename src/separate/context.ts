@@ -39,7 +39,7 @@ export interface SeparationContext {
   whole: NetworkCost;
   samples?: Samples;
   gemm: Gemm;
-  options: CheckedOptions;
+  options: CheckedSeparateOptions;
 }
 
 /** What a layer becomes; undefined: it stays. */
@@ -89,7 +89,7 @@ export type Goal = { kind: "reduce" | "speedup" | "tolerance" | "rank"; value: n
 
 const goals = ["reduce", "speedup", "tolerance", "rank"] as const;
 
-export interface CheckedOptions {
+export interface CheckedSeparateOptions {
   goal: Goal;
   calibration?: Iterable<Sample> | AsyncIterable<Sample>;
   takes: (layer: string) => boolean;
@@ -101,7 +101,7 @@ export interface CheckedOptions {
 }
 
 /** Throws {@link InvalidArgumentError} that names what is wrong. */
-export function checkSeparateOptions(given: SeparateOptions): CheckedOptions {
+export function checkSeparateOptions(given: SeparateOptions): CheckedSeparateOptions {
   const known = [...goals, "profile", "calibration", "tune", "layers", "seed", "onProgress", "signal"] as const;
   const options = checkOptions<SeparateOptions>("options", given, known);
   const { calibration, tune = false, layers, seed = 0, onProgress = () => {}, signal } = options;

@@ -7,7 +7,7 @@ import type { Matrix } from "../factor/matrix.ts";
 import type { MinimizeOptions } from "../factor/minimize.ts";
 import type { Graph, GraphNode, Spec } from "../graph/types.ts";
 import type { Tensor } from "../tensor.ts";
-import { decompositionCost, decompositionsOf, type NetworkCost, type Planning } from "./decomposition.ts";
+import { type CostContext, decompositionCost, decompositionsOf, type NetworkCost } from "./decomposition.ts";
 import type { Gemm } from "./gemm.ts";
 import { Loss } from "./loss.ts";
 import type { Fitting } from "./moments.ts";
@@ -23,7 +23,7 @@ export interface Point {
 }
 
 export interface CurveTools {
-  planning: Planning;
+  costContext: CostContext;
   /** Of ranks: see {@link rankSteps}. */
   step: number;
   gemm: Gemm;
@@ -45,7 +45,7 @@ export async function curveOf(
   x: Spec,
   whole: NetworkCost,
   evaluate: (fit: Fit) => Promise<number>,
-  { planning, step, gemm, seed, signal }: CurveTools,
+  { costContext, step, gemm, seed, signal }: CurveTools,
 ): Promise<Point[]> {
   const fitted = (decomposition: DecompositionName, rank: number, search: MinimizeOptions) => {
     const tools = { multiply: gemm.multiply, random: seeded(seed).normal };
@@ -54,7 +54,7 @@ export async function curveOf(
   const units = new Map(
     decompositionsOf(target).map((decomposition) => [
       decomposition,
-      decompositionCost(target, decomposition, 1, x, planning).multiplications,
+      decompositionCost(target, decomposition, 1, x, costContext).multiplications,
     ]),
   );
   const rankAt = (decomposition: DecompositionName, reduction: number): number =>
@@ -73,7 +73,7 @@ export async function curveOf(
     const ranks = new Set(reductions.map((reduction) => rankAt(decomposition, reduction)).filter((rank) => rank >= 1));
     for (const rank of [...ranks].sort((a, b) => b - a)) {
       signal?.throwIfAborted();
-      const cost = decompositionCost(target, decomposition, rank, x, planning);
+      const cost = decompositionCost(target, decomposition, rank, x, costContext);
       if (cost.multiplications >= whole.multiplications) continue;
       points.push({ decomposition, rank, cost, loss: await evaluate(fitted(decomposition, rank, searching)) });
     }

@@ -116,14 +116,14 @@ export interface NetworkCost {
 }
 
 /** Who plans, and for which machine; the built-in one unless said. */
-export interface Planning {
+export interface CostContext {
   engine: Engine;
   profile?: MachineProfile;
 }
 
 /** What a target costs as it is, for an input of this shape. */
-export function targetCost(graph: Graph, target: Target, x: Spec, planning: Planning): NetworkCost {
-  return costOf({ nodes: [target.node], constants: new Map(graph.constants) }, target, x, planning);
+export function targetCost(graph: Graph, target: Target, x: Spec, costContext: CostContext): NetworkCost {
+  return costOf({ nodes: [target.node], constants: new Map(graph.constants) }, target, x, costContext);
 }
 
 /** What a target costs in a decomposition of a rank. */
@@ -132,28 +132,28 @@ export function decompositionCost(
   decomposition: DecompositionName,
   rank: number,
   x: Spec,
-  planning: Planning,
+  costContext: CostContext,
 ): NetworkCost {
   const { before, last } = decompositions[decomposition].shapes(target.sizes, rank);
   const weights = [...before, last].map((shape) => ({ shape, data: new Float32Array(sizeOf(shape)) }));
-  return costOf(decomposedLayer(target, decomposition, weights, target.bias), target, x, planning);
+  return costOf(decomposedLayer(target, decomposition, weights, target.bias), target, x, costContext);
 }
 
 function costOf(
   { nodes, constants }: DecomposedLayer,
   { x, y }: Target,
   { dtype, shape }: Spec,
-  planning: Planning,
+  costContext: CostContext,
 ): NetworkCost {
   const graph = { inputs: [{ name: x, dtype, shape }], outputs: [{ name: y }], nodes, constants };
-  return networkCost(graph, new Map([[x, { dtype, shape }]]), planning);
+  return networkCost(graph, new Map([[x, { dtype, shape }]]), costContext);
 }
 
 /** What a network costs for inputs of some shapes. */
 export function networkCost(
   graph: Graph,
   inputs: ReadonlyMap<string, Spec>,
-  { engine, profile }: Planning,
+  { engine, profile }: CostContext,
 ): NetworkCost {
   const layers = layersOf(graph, infer(graph, operators, inputs));
   const sum = (of: (layer: (typeof layers)[number]) => number): number => layers.reduce((all, one) => all + of(one), 0);
@@ -175,7 +175,7 @@ export function exactDecomposition(
   target: Target,
   x: Spec,
   whole: NetworkCost,
-  planning: Planning,
+  costContext: CostContext,
 ): ExactDecomposition | undefined {
   const { outChannels, inChannels, kh, kw } = target.sizes;
   const weight = {
@@ -197,7 +197,7 @@ export function exactDecomposition(
     return [{ decomposition, rank, weights: inOrder(first, second) }];
   });
   const costs = new Map(
-    found.map((one) => [one, decompositionCost(target, one.decomposition, one.rank, x, planning).multiplications]),
+    found.map((one) => [one, decompositionCost(target, one.decomposition, one.rank, x, costContext).multiplications]),
   );
   const [best] = found.sort((a, b) => costs.get(a)! - costs.get(b)!);
   return best && costs.get(best)! < whole.multiplications ? best : undefined;

@@ -69,7 +69,7 @@ export function gradientGraph(
 }
 
 /** The gradients of a node's inputs, by their index, from that of its first output. */
-type Rule = (node: GraphNode, gradient: string, tape: Tape) => Record<number, string>;
+type GradientRule = (node: GraphNode, gradient: string, tape: Tape) => Record<number, string>;
 
 class Tape {
   readonly nodes: GraphNode[] = [];
@@ -171,7 +171,7 @@ function moved(node: GraphNode, gradient: string, tape: Tape): Record<number, st
   );
 }
 
-const reshaped: Rule = (node, gradient, tape) => one(tape.reshape(gradient, tape.spec(node.inputs[0]!).shape));
+const reshaped: GradientRule = (node, gradient, tape) => one(tape.reshape(gradient, tape.spec(node.inputs[0]!).shape));
 
 /** The gradient where a condition holds of x and y, and a share of it elsewhere. */
 function gated(
@@ -190,7 +190,7 @@ function sloped(tape: Tape, gradient: string, value: string, slope: number): Rec
 }
 
 const times =
-  (signs: readonly number[]): Rule =>
+  (signs: readonly number[]): GradientRule =>
   ({ inputs, outputs }, gradient, tape) => {
     const from = tape.spec(outputs[0]!).shape;
     return Object.fromEntries(
@@ -220,7 +220,7 @@ function reducedAxes({ inputs, attributes }: GraphNode, rank: number, tape: Tape
 }
 
 /** A convolution's gradient is the transposed one's result; of stride 1 that is a convolution with flipped filters. */
-const conv: Rule = (node, gradient, tape) => {
+const conv: GradientRule = (node, gradient, tape) => {
   const [x = "", name = ""] = node.inputs;
   const { shape } = tape.spec(x);
   const weight = tape.graph.constants.get(name);
@@ -243,7 +243,7 @@ const conv: Rule = (node, gradient, tape) => {
   return one(tape.emit("ConvTranspose", [gradient, name], attributes));
 };
 
-const convTranspose: Rule = (node, gradient, tape) => {
+const convTranspose: GradientRule = (node, gradient, tape) => {
   const [x = "", name = ""] = node.inputs;
   const { shape } = tape.spec(x);
   const weight = tape.graph.constants.get(name);
@@ -275,7 +275,7 @@ function turnedWeight(weight: Tensor, groups: number): Tensor {
   return { shape: [groups * inputs, each, kh, kw], data };
 }
 
-const averagePool: Rule = (node, gradient, tape) => {
+const averagePool: GradientRule = (node, gradient, tape) => {
   const { shape } = tape.spec(node.inputs[0]!);
   const size = node.attributes.kernel_shape as readonly number[];
   const axes = windowOf(node, shape, size, numberOf(node, "ceil_mode", 0) !== 0);
@@ -293,7 +293,7 @@ const averagePool: Rule = (node, gradient, tape) => {
   return one(tape.emit("ConvTranspose", [gradient, tape.constant(weight)], attributes));
 };
 
-const rules: Readonly<Record<string, Rule>> = {
+const rules: Readonly<Record<string, GradientRule>> = {
   ...{ Conv: conv, ConvTranspose: convTranspose, AveragePool: averagePool },
   ...{ Identity: (_, gradient) => one(gradient), Dropout: (_, gradient) => one(gradient) },
   ...{ Reshape: reshaped, Flatten: reshaped, Squeeze: reshaped, Unsqueeze: reshaped },

@@ -109,11 +109,13 @@ async function prepare(model: Model, given: SeparateOptions): Promise<Separation
     throw new InvalidArgumentError({ parameter: "model", expected, received: "none" });
   }
   const engine = await model.engine();
-  const planning = { engine, profile };
-  const costs = new Map(targets.map((target) => [target, targetCost(graph, target, specs.get(target.x)!, planning)]));
-  const whole = networkCost(graph, inputs, planning);
+  const costContext = { engine, profile };
+  const costs = new Map(
+    targets.map((target) => [target, targetCost(graph, target, specs.get(target.x)!, costContext)]),
+  );
+  const whole = networkCost(graph, inputs, costContext);
   const gemm = new Gemm(engine);
-  return { model, ...planning, graph, specs, targets, costs, whole, samples, gemm, options };
+  return { model, ...costContext, graph, specs, targets, costs, whole, samples, gemm, options };
 }
 
 async function measureMetrics(context: SeparationContext): Promise<Metrics> {

@@ -47,7 +47,7 @@ export const gemm: Operator = {
 };
 
 /** Rows and columns lie `row` and `column` elements apart. */
-export interface Matrix {
+export interface MatrixView {
   data: Float64Array;
   offset: number;
   row: number;
@@ -55,12 +55,12 @@ export interface Matrix {
 }
 
 /** Row-major, or its transpose. */
-export function matrix(data: Float64Array, columns: number, transposed = false, offset = 0): Matrix {
+export function matrix(data: Float64Array, columns: number, transposed = false, offset = 0): MatrixView {
   return transposed ? { data, offset, row: 1, column: columns } : { data, offset, row: columns, column: 1 };
 }
 
 /** sums[r, c] = sum over i < inner of a[r, i] b[i, c], row after row. */
-export function multiply(a: Matrix, b: Matrix, inner: number, columns: number, sums: Float64Array): void {
+export function multiply(a: MatrixView, b: MatrixView, inner: number, columns: number, sums: Float64Array): void {
   sums.fill(0);
   for (let at = 0, r = 0; at < sums.length; at += columns, r++) {
     for (let i = 0; i < inner; i++) {

@@ -1,4 +1,4 @@
-// The worker's part for models: one model at a time, read, inspected and run.
+// Worker calls on models: reads, inspects and runs one model at a time.
 import type { Image, Tensor } from "rank1";
 import { explainModel, imageToTensor, inspectModel, loadModel, type Model } from "rank1/onnx";
 import { engine, source } from "./pictures.ts";

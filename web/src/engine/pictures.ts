@@ -1,4 +1,4 @@
-// The worker's part for pictures: filters the picture that is held, as a whole, as a difference, or pass by pass.
+// Worker calls on pictures: filters the held picture, as a whole, as a difference, or pass by pass.
 import {
   createEngine,
   type Engine,

@@ -1,4 +1,4 @@
-// What the page and its worker say to each other: calls by name, each with an answer, an error, or word of progress.
+// The messages between the page and its worker: calls by name, each answered by a result, an error, or progress.
 import type { EngineInfo, Filter, FilterOptions, Plan } from "rank1";
 import type { Inspection, ModelPlan, Report } from "rank1/onnx";
 import type { Display } from "../picture/display.ts";

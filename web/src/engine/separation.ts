@@ -1,5 +1,5 @@
-// The worker's part for separating the model that is open. Fits do not stop halfway, so the page has a worker of its own for
-// this, which it ends.
+// Worker call that separates the open model. Fits cannot stop halfway, so the page runs this in a worker of its own,
+// which it ends to cancel.
 import { saveModel, separateModel } from "rank1/onnx";
 import { calibrationOf } from "./calibration.ts";
 import { evaluate } from "./evaluation.ts";

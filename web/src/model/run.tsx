@@ -1,4 +1,4 @@
-// The model on the picture of the second view: its outputs, the time of a run in this browser, and how it is computed.
+// Runs the model on the picture of the second view: its outputs, the time of a run in this browser, and its plan.
 import { useEffect } from "preact/hooks";
 import type { ModelRun } from "../engine/protocol.ts";
 import { Select } from "../parts/controls.tsx";

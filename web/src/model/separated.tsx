@@ -1,4 +1,5 @@
-// What came of separating: what it saves and costs, the new file, what became of each layer, and both models side by side.
+// The result of separating: what it saves and costs, the new file, each layer's decomposition, and both models side by
+// side.
 import { useEffect, useMemo } from "preact/hooks";
 import type { LayerReport, Report } from "rank1/onnx";
 import type { Separation } from "../engine/protocol.ts";

@@ -1,4 +1,4 @@
-// Separating the model: how losses are evaluated, and how far it shall go. What came of it is in separated.tsx.
+// The settings of a separation: how losses are evaluated, and how far it goes. Its result is shown by separated.tsx.
 import { Choices, Slider } from "../parts/controls.tsx";
 import { number, plural } from "../text.ts";
 import { droppedPictures, picturesOf } from "./files.ts";

@@ -1,5 +1,4 @@
-// The model that is looked at: what its file holds, what splitting its layers would lose, what it makes of a picture,
-// and what separating makes of it.
+// State of the model view: the open model, what it holds, its splits, its result on a picture, and its separation.
 import { signal } from "@preact/signals";
 import type { Inspection } from "rank1/onnx";
 import shapes from "../../../assets/shapes.onnx?url";

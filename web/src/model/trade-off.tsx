@@ -1,4 +1,4 @@
-// What the outputs lose against how far the multiplications are divided, as the curves of the layers tell; and what was reached.
+// The curve of loss against reduction, predicted from the curves of the layers, and the point that was reached.
 import type { Report } from "rank1/onnx";
 import { number } from "../text.ts";
 import { Chart } from "./chart.tsx";

@@ -1,4 +1,4 @@
-// A plan with the candidates that it beat: what each does, costs, was predicted to take and took.
+// A plan and the rejected candidates: what each does, costs, was predicted to take and took.
 import type { Plan } from "rank1";
 import { milliseconds, number } from "../text.ts";
 import { Bar } from "./controls.tsx";
