@@ -11,7 +11,7 @@ export class UsageError extends Error {}
 /** Of several inputs some failed, and the others are done: exit code 3. */
 export class SomeInputsFailed extends Error {}
 
-/** What becomes of a command of `count` inputs, of which some may have failed. */
+/** Throws if some or all of a command's `count` inputs have failed. */
 export function checkFailures(failed: number, count: number, what: string): void {
   if (failed === 0) return;
   const message = `${failed} of ${count} ${what} failed`;
@@ -38,7 +38,7 @@ export function withOption(error: Error, raise: string | undefined): Error {
 export const readSource = (file: string, signal?: AbortSignal): Promise<Uint8Array> =>
   file === "-" ? readStdin(signal) : readBytes(file, signal);
 
-/** What messages call it. */
+/** The name of a source in messages. */
 export const sourceName = (file: string): string => (file === "-" ? "the standard input" : file);
 
 /**
@@ -51,7 +51,7 @@ export async function parseFilter(text: string): Promise<Filter> {
   return parseJson(new TextDecoder().decode(await readSource(text)), sourceName(text));
 }
 
-/** What a filter consists of: "sobel" and its like mean the magnitude of two derivatives; others are themselves. */
+/** The filters that a name stands for: two derivatives for "sobel" and its like, else the filter itself. */
 export function filtersOf(filter: Filter): Filter[] {
   const isPair = (gradientNames as readonly unknown[]).includes(filter);
   return isPair ? [`${filter}-x`, `${filter}-y`] : [filter];
@@ -176,7 +176,7 @@ export function checkRenamed(args: readonly string[]): void {
   }
 }
 
-/** How that which `rank1 explain` was asked is asked now. */
+/** The command that replaces a former `rank1 explain`. */
 function withoutExplain(args: readonly string[]): string {
   if (args.some((arg) => arg.split("=")[0] === "--layer")) return "rank1 layer 12x12x3 --kernel 5x5 --out 256";
   const [first] = args.filter((arg) => !arg.startsWith("-"));

@@ -23,12 +23,12 @@ export const problems: readonly BenchProblem[] = [
 
 export type Bound = "arithmetic" | "cache" | "memory";
 
-/** Milliseconds, and what of the machine binds them. */
+/** Milliseconds, and which peak of the machine bounds them. */
 interface Figures {
   milliseconds: number;
   predictedMilliseconds: number;
   bound: Bound;
-  /** The time that the binding one needs at its peak, over the time taken. */
+  /** The time needed at that peak over the time taken. */
   share: number;
 }
 
@@ -134,7 +134,7 @@ function figures(time: number, predicted: number, floor: Partial<Record<Bound, n
   return { milliseconds: time / 1e6, predictedMilliseconds: predicted / 1e6, bound, share: least / time };
 }
 
-/** Between them, their plans have kernels of many kinds: integer and real, few and many terms, sums, coarse grids. */
+/** Filters whose plans cover kernels of many kinds: integer and real, few and many terms, running sums, coarse grids. */
 const integer = ["sobel-x", "binomial:5", "binomial:9", "box:5", "box:15"];
 const real = ["gaussian:2", "gaussian:20", "unsharp", "disk:3", "disk:9"];
 const arrays = { u8: Uint8Array, u16: Uint16Array, i16: Int16Array, f32: Float32Array };

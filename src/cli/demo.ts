@@ -88,7 +88,7 @@ async function tour(engine: Engine, { image, output, model, json, quiet }: Flags
   }
 }
 
-/** Everything that can be known to fail before work begins. */
+/** Checks all that can be checked before work begins. */
 async function checkTargets({ output: folder, image, model, force }: Flags): Promise<void> {
   if (folder === "-") throw new UsageError("-o: expected a folder, got -");
   const inputs = image === undefined ? [inputFiles.scene, inputFiles.chart] : [inputFiles.given];

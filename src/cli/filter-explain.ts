@@ -12,14 +12,14 @@ interface Flags extends PictureFlags {
 }
 
 interface Explained {
-  /** None of a picture that is not there. */
+  /** The file; absent where only a size is given. */
   input?: string;
   spec: PictureSpec;
   /** Of each filter in turn; two of a magnitude. */
   plans: Plan[][];
 }
 
-/** Prints the plans for each picture, of equal ones those of the first. */
+/** Prints the plans for each picture; pictures of equal size and type are explained once. */
 export async function explainFilters(
   engine: Engine,
   steps: Steps,

@@ -31,10 +31,10 @@ export interface Steps {
 
 const isPair = (filter: Filter): boolean => (gradientNames as readonly unknown[]).includes(filter);
 
-/** What a filter consists of: "sobel" and its like mean the magnitude of two derivatives; others are themselves. */
+/** The filters that a name stands for: two derivatives for "sobel" and its like, else the filter itself. */
 const partsOf = (filter: Filter): Filter[] => (isPair(filter) ? [`${filter}-x`, `${filter}-y`] : [filter]);
 
-/** Reads the filters, and checks what can be told before any picture is read: on a picture of one pixel. */
+/** Reads the filters, and checks them on a picture of one pixel before any picture is read. */
 export async function readSteps(
   engine: Engine,
   texts: readonly string[],

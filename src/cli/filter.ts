@@ -107,7 +107,7 @@ async function filterPictures(files: string[], flags: Flags, signal: AbortSignal
   });
 }
 
-/** What can be told from the words alone. */
+/** Checks the options before any file is read. */
 function checkArguments(files: readonly string[], { filter, explain, size, depth, output, json }: Flags): void {
   const wrong = (name: string, expected: string, received: string): never => {
     throw new UsageError(`${name}: expected ${expected}, got ${received}`);

@@ -50,7 +50,7 @@ export async function withModel<T>(
   });
 }
 
-/** What results call a model: its file's name. */
+/** The name of a model in results: its file's name. */
 export const nameOf = (file: string): string => (file === "-" ? "model" : basename(file));
 
 /** Errors say which file they are about, and which option helps; shapes are the user's to give. */
@@ -77,7 +77,7 @@ export function addEngineOptions(command: Command): Command {
   return command.addOption(rare("--no-wide", "use no 256-bit vectors (V8's experimental pass)"));
 }
 
-/** All that an engine may say of a kernel; files may hold anything. */
+/** The known verdicts on kernels; other values in the file are ignored. */
 const verdicts = Object.keys({ wide: 1, "narrow: results differ": 1 } satisfies Record<Verdict, 1>) as Verdict[];
 
 /** Runs a command with an engine, and disposes of it whatever happens. */

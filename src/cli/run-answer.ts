@@ -14,7 +14,7 @@ export interface Answer {
   name: string;
   dtype: string;
   shape: readonly number[];
-  /** What it was taken for, or is by `--as`. */
+  /** What it is taken for, by its shape and values or by `--as`. */
   as: Kind;
   /** Of elements that are numbers; missing where none is. */
   least?: number;
@@ -100,10 +100,10 @@ interface Layout {
   channelStep: number;
 }
 
-/** Fewer pixels a side are a table of numbers. */
+/** A result with fewer pixels a side is not taken for a picture. */
 const leastSide = 8;
 
-/** How a result is a picture, channels first or last; nothing where it is none. */
+/** The layout of a result that is a picture, channels first or last; undefined if it is none. */
 export function pictureLayout({ shape }: Tensor): Layout | undefined {
   const sides = shape.slice(shape.length === 4 && shape[0] === 1 ? 1 : 0);
   if (sides.length !== 3) return undefined;

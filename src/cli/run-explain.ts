@@ -5,7 +5,7 @@ import type { Model, ModelPlan, Task } from "../onnx/index.ts";
 import { sides } from "./inspect-page.ts";
 import { bar, harmless, milliseconds, number, quantity, shortName, styled, table } from "./text.ts";
 
-/** The whole answer, as text or JSON, for some inputs or for the shapes that the model was loaded with. */
+/** The explanation, as text or JSON, for given inputs or for the shapes that the model was loaded with. */
 export async function explainRun(
   model: Model,
   name: string,
@@ -47,7 +47,7 @@ export interface RunTimings {
   runs: number;
   /** Median of a whole run. */
   milliseconds: number;
-  /** What came before the first run, in milliseconds by phase. */
+  /** Milliseconds of each phase before the first run. */
   phases: Readonly<Record<string, number>>;
   /** In the order in which they run; times are medians. */
   tasks: (Task & { milliseconds: number })[];

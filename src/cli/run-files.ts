@@ -9,7 +9,7 @@ import { checkOutputs, meansFolder, writeOutput } from "./output.ts";
 import { type Answer, type Kind, pictureLayout, pictureOf } from "./run-answer.ts";
 import type { Job } from "./run-input.ts";
 
-/** `-o`, understood. */
+/** The parsed `-o`. */
 export interface Target {
   path: string;
   folder: boolean;

@@ -49,7 +49,7 @@ function addInput(text: string, inputs: Map<string, string> = new Map()): Map<st
   return new Map([...inputs, [name, file]]);
 }
 
-/** What can be told from the words alone. */
+/** Checks the options before any file is read. */
 export function checkInputFlags(
   model: string,
   files: readonly string[],

@@ -17,7 +17,7 @@ const decompositions: Readonly<Record<Name, (rank: number) => string>> = {
 /** "column, row (rank 16)" */
 export const decompositionText = (decomposition: Name, rank: number): string => decompositions[decomposition](rank);
 
-/** What a number of loss means. */
+/** The unit of losses, in words. */
 export const lossText = ({ lossFunction }: Report): string =>
   lossFunction === "divergence"
     ? "divergence of the classes' probabilities, nats an input"
@@ -60,7 +60,7 @@ multiplication is one multiply-accumulate: 2 FLOP.`,
   });
 }
 
-/** What the curve's axes are, and where the result is on it. Without calibration data only errors of weights are known. */
+/** The axes of the curve and the result's point. Without calibration data only errors of weights are known. */
 function axesOf({ goal, lossFunction, reached, samples }: Report) {
   const timed = goal.kind === "speedup";
   const unit = lossFunction === "divergence" ? "nats an input" : "relative square error";

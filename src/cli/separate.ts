@@ -43,7 +43,7 @@ interface Flags extends ModelFlags, EngineFlags, Pick<InputFlags, "size" | "mean
 }
 
 const goals = ["speedup", "reduce", "tolerance", "rank"] as const;
-/** Where no goal is given. */
+/** The goal where none is given. */
 const usualSpeedup = 1.3;
 
 const examples = `
@@ -129,7 +129,7 @@ async function separate(file: string, flags: Flags, signal: AbortSignal): Promis
   );
 }
 
-/** What can be told from the words alone. */
+/** Checks the options before any file is read. */
 function checkFlags(file: string, flags: Flags): void {
   const given = goals.filter((goal) => flags[goal] !== undefined).map((goal) => `--${goal}`);
   if (given.length > 1) {

@@ -53,7 +53,7 @@ import { checkValueSpec, EngineValue } from "./values.ts";
 interface PlannedFilter {
   plan: Plan;
   key: string;
-  /** Whether it is the one to keep: by prediction it is at once. */
+  /** Whether it is final: a plan chosen by prediction is at once, a measured one after its trials. */
   settled: boolean;
 }
 
@@ -95,7 +95,7 @@ export class Engine {
     this.planner = { solvers, profile: choice.backend.profile, workOf };
   }
 
-  /** What it runs on, and why. */
+  /** The backend that the engine runs on, and why this one. */
   info(): EngineInfo {
     const { backend, reason, relaxed, wide } = this.choice;
     const { count, bytes } = this.programs;
@@ -130,7 +130,7 @@ export class Engine {
   }
 
   /**
-   * The cheapest plan, with the candidates that it beat; `strategy` asks for one solver's instead. Runs nothing.
+   * The cheapest plan, with the rejected candidates; `strategy` asks for one solver's instead. Runs nothing.
    *
    * @throws InvalidArgumentError for what is no problem, and for a strategy that does not apply.
    */
@@ -182,7 +182,7 @@ export class Engine {
     });
   }
 
-  /** The plan for such a picture, made once: calls that say the same find it again. */
+  /** The plan for such a picture, cached for calls with the same options. */
   private planFilter(x: Picture, filter: Filter, options: FilterOptions, strategy?: string): PlannedFilter {
     const { width, height, channels, dtype, knownAlpha = false } = x;
     const request = textOf([width, height, channels, dtype, knownAlpha, filter, options, strategy]);

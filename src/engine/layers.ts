@@ -100,7 +100,7 @@ export function weightsOf(problem: LayerProblem, weights: LayerTensors): Map<str
   );
 }
 
-/** What the weights show of a problem's structure, which more plans then apply to; they get what those need. */
+/** Adds to a problem what its weights show (depthwise filters of rank 1), so that more solvers apply, and to the weights what these need. */
 export function findStructure(problem: LayerProblem, weights: Map<string, LayerWeights>): LayerProblem {
   if (problem.kind === "transposed") {
     const weight = channelsLast(weights.get("weight")!, problem.y.shape[3]!, problem.window.size);
@@ -241,7 +241,7 @@ export class PreparedLayer {
   }
 }
 
-/** Numbers arrays, so that what was made of them is found again by them. */
+/** Numbers arrays, so that programs can be cached by the arrays that hold their weights. */
 export class Identities {
   private readonly numbers = new WeakMap<object, number>();
   private count = 0;

@@ -11,7 +11,7 @@ export interface Sizes {
   kw: number;
 }
 
-/** What the fit is to approximate: `target` [patch, outChannels] for inputs of second moments `gram`, outputs by `metric`. */
+/** What a fit approximates: the weight `target` [patch, outChannels], for inputs of second moments `gram` and the output metric `metric`. */
 export interface FitProblem extends Sizes {
   /** [patch, patch], positive definite; an entry of the patch is (inChannel, ky, kx). */
   gram: Matrix;
@@ -25,12 +25,12 @@ export interface Decomposition {
   blocks(sizes: Sizes): number[][];
   /** Of each block [its features, its entries]. */
   features(sizes: Sizes, rank: number, parameters: Float64Array): Matrix[];
-  /** The derivative by the parameters, from those by the features; undefined where they are not to be changed. */
+  /** The gradient by the parameters, from those by the features; absent where the parameters are not optimised. */
   gradient?(sizes: Sizes, rank: number, parameters: Float64Array, byFeatures: Matrix[]): Float64Array;
   start(problem: FitProblem, rank: number, tools: Tools): Float64Array;
   /** Shapes of the convolutions before the last one, whose weights are the parameters in this order, and of the last. */
   shapes(sizes: Sizes, rank: number): { before: Shape[]; last: Shape };
-  /** The largest rank that is of use. */
+  /** The largest useful rank: there the decomposition is exact, or as good as it can be. */
   mostRank(sizes: Sizes): number;
 }
 
@@ -138,7 +138,7 @@ const spatial: Decomposition = {
   mostRank: ({ inChannels, outChannels, kh, kw }) => Math.min(inChannels * kh, outChannels * kw),
 };
 
-/** kh × kw to `rank` channels, then a mix. The features follow from the target: nothing is left to change. */
+/** kh × kw to `rank` channels, then a mix. The features follow from the target alone: there is no search. */
 const bottleneck: Decomposition = {
   blocks: oneBlock,
   features: (sizes, rank, parameters) => [{ rows: rank, cols: patchOf(sizes), data: parameters }],

@@ -110,7 +110,7 @@ export function factorize(
   };
 }
 
-/** What a gain of 0 makes of a filter. */
+/** The factors of a filter whose gain is 0. */
 function zeros(filter: CheckedFilter): CheckedFilter {
   const [column, row] = [Array<number>(filter.kh).fill(0), Array<number>(filter.kw).fill(0)];
   return { ...filter, values: undefined, column, row };
@@ -125,7 +125,7 @@ function shared({ column, row }: Term, gain: number): Term {
   return { column: column.map((tap) => tap * Math.sign(gain) * root + 0), row: row.map((tap) => tap * root) };
 }
 
-/** What is found of a filter in its normal form, before its gain: filter = gain · Σ terms / denominator. */
+/** The factors of a filter in its normal form, before its gain: filter = gain · Σ terms / denominator. */
 export interface CheckedFactors {
   terms: Term[];
   /** At least 1: all taps are integers. 0: they are real numbers, and nothing divides their sum. */

@@ -1,7 +1,7 @@
 // The named filters as functions, written out so that editors show what each is and takes; the table in filters.ts builds
 // them. Also the names of gradient pairs: "sobel" stands for sobel-x and sobel-y.
 
-/** The forms that named filters come in; wherever a filter is taken, they are. */
+/** The forms in which named filters are returned; each is accepted wherever a filter is. */
 export type NamedFilter =
   | readonly (readonly number[])[]
   | {
@@ -23,7 +23,7 @@ export type NamedFilter =
       gain?: number;
     };
 
-/** A bound on what a named filter may become. */
+/** A bound on the size of a named filter. */
 export interface FilterLimits {
   /** The largest side in pixels, above which a LimitError is thrown. Default 2049. */
   maxSide?: number;

@@ -69,7 +69,7 @@ export async function checkOutput(path: string, inputs: readonly string[] = []):
   }
 }
 
-/** What a file that is to be written must not be. */
+/** Conditions on a file that is to be written. */
 export interface NewFileOptions {
   /** Files that are read: none of them is written, by whatever name. */
   inputs?: readonly string[];

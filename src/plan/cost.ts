@@ -41,7 +41,7 @@ export function costOf(draft: Pick<Draft, "buffers" | "stages">, profile: Profil
   return cost;
 }
 
-/** How many rows a step computes: of what neighbouring strips of a layer both need, each has its own. */
+/** How many rows a step computes in all. Rows that neighbouring strips of a layer both need are computed by each. */
 function rowsMade(rows: StepRows, { images, extent, grain }: Stage["grid"]): number {
   const apart = rows.scale === 1 && rows.before === 0 && rows.after === 0;
   return images * (apart ? extent : Math.ceil(extent / grain) * mostRows(rows, grain));

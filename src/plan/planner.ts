@@ -72,7 +72,7 @@ function planOf(problem: Problem, chosen: Candidate, found: readonly Candidate[]
   return { version: planVersion, problem, ...chosen, rejected: [...rejected, ...refused] };
 }
 
-/** A strategy is a solver, then the cheapest of its ways is meant, or one way of it. */
+/** Whether a strategy names this solver: all of its variants by the solver's name, or one variant. */
 const isOf = (solver: string, strategy: string): boolean => solver === strategy || solver.startsWith(`${strategy} `);
 
 const compare = (ratio: number): string =>

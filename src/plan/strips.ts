@@ -14,10 +14,10 @@ export interface StepRows {
 export const windowOf = (kernel: KernelSpec): LayerWindow | undefined =>
   "pads" in kernel ? (kernel as LayerWindow) : undefined;
 
-/** Rows of the input, after the first, that a window at one row sees. */
+/** Rows of the input, after the first, that a window reads for one row. */
 export const reachOf = ({ size, dilations }: LayerWindow): number => (size[0] - 1) * dilations[0];
 
-/** Of each step, in their order. */
+/** The rows of each step, in the order of the steps. */
 export function stepRows(
   { grid, steps }: { grid: Pick<Stage["grid"], "extent">; steps: readonly Step[] },
   buffers: readonly BufferSpec[],
@@ -42,6 +42,6 @@ export function stepRows(
   return found;
 }
 
-/** The most rows that a step makes for a strip of so many rows of the grid; one where all that is seen are zeros. */
+/** The most rows that a step makes for a strip of so many rows of the grid; one where only zeros are read. */
 export const mostRows = ({ scale, before, after, last }: StepRows, grain: number): number =>
   Math.max(1, Math.min(last + 1, (grain - 1) * scale + before + after + 1));

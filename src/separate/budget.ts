@@ -6,7 +6,7 @@ export interface Option<T> {
   choice: T;
 }
 
-/** What each layer takes, and what that costs and loses together. */
+/** The option of each layer, and their total cost and loss. */
 export interface Allocation<T> {
   taken: readonly Option<T>[];
   choices: T[];
@@ -28,7 +28,7 @@ const allocationOf = <T>(taken: readonly Option<T>[]): Allocation<T> => ({
   loss: taken.reduce((sum, { loss }) => sum + loss, 0),
 });
 
-/** Two prices next to each other: up to the first one an allocation is wanted, from the second one on it is not. */
+/** The allocations on both sides of the price from which on they are not wanted any more, found by bisection. */
 function turningPoint<T>(
   layers: readonly (readonly Option<T>[])[],
   wanted: (allocation: Allocation<T>) => boolean,
@@ -52,7 +52,7 @@ export function withinCost<T>(layers: readonly (readonly Option<T>[])[], most: n
 const atOnePrice = <T>(layers: readonly (readonly Option<T>[])[], most: number): Allocation<T> =>
   turningPoint(layers, ({ cost }) => cost > most)[1];
 
-/** What one price leaves over buys what is worth most for its cost, as long as anything fits. */
+/** Spends what one price leaves of the budget on the options that save the most loss for their cost, while any fits. */
 function spent<T>(layers: readonly (readonly Option<T>[])[], { taken }: Allocation<T>, most: number): Allocation<T> {
   const now = [...taken];
   for (;;) {

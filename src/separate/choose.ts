@@ -70,7 +70,7 @@ function costBetween(
   };
 }
 
-/** What each layer's curve is fitted to: what its inputs are in the original network. */
+/** The fit problem of each layer's curve, for its inputs in the original network. */
 async function curveFittings(context: SeparationContext, metrics: Metrics): Promise<Map<Target, Fitting>> {
   const { targets, graph, engine, samples, gemm, options } = context;
   if (!samples) return new Map(targets.map((target) => [target, blindFitting(target)]));
@@ -96,14 +96,14 @@ async function curveFittings(context: SeparationContext, metrics: Metrics): Prom
   );
 }
 
-/** The share of all places that so much work allows. */
+/** The share of all positions that this much work allows. */
 export function shareOf(target: Target, samples: number, mostWork: number): number {
   const [, rows, cols] = target.places;
   const size = patchSize(target) + target.outChannels;
   return Math.min(1, mostWork / ((size * size) / 2) / (samples * rows.output * cols.output));
 }
 
-/** What the curves leave to choose from: options of each layer, and what all that is not chosen costs. */
+/** The options of each layer, and the cost of everything else in the network. */
 interface Budget {
   layers: Option<Choice>[][];
   fixed: number;
@@ -125,7 +125,7 @@ function budgetOf(context: SeparationContext, curves: Curves): Budget {
   return { layers, whole, fixed: whole - layers.reduce((sum, [stay]) => sum + stay!.cost, 0) };
 }
 
-/** What each layer becomes to meet the goal, times what was missed before; undefined if that is out of reach. */
+/** The choice of each layer that meets the goal times `correction`; undefined if that is out of reach. */
 export function choose(context: SeparationContext, curves: Curves, correction: number): readonly Choice[] | undefined {
   const { kind, value } = context.options.goal;
   const { layers, fixed, whole } = budgetOf(context, curves);

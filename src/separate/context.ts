@@ -42,10 +42,10 @@ export interface SeparationContext {
   options: CheckedSeparateOptions;
 }
 
-/** What a layer becomes; undefined: it stays. */
+/** The decomposition chosen for a layer; undefined: it stays as it is. */
 export type Choice = { decomposition: DecompositionName; rank: number } | undefined;
 
-/** What errors of each target's outputs cost. */
+/** The output metric of each target. */
 export type Metrics = ReadonlyMap<Target, Matrix>;
 
 /** As many samples as so many multiplications of the whole network allow, from `least` to `most`. */
@@ -56,7 +56,7 @@ export function affordable({ whole }: SeparationContext, multiplications: number
 /** Lets timers and abort signals run before the next step. */
 export const yieldToEventLoop = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
 
-/** What a separation is to reach, and by what. */
+/** The goal of a separation, and its data. */
 export interface SeparateOptions {
   /**
    * Inputs of the network, a few hundred where there are so many: the fits preserve what these give. They are read several

@@ -33,12 +33,12 @@ export interface CurveTools {
 
 /** By how much the multiplications of a layer are divided at the ranks that are tried. */
 const reductions = [1.5, 2, 2.7, 3.7, 5, 7.5, 12];
-/** At this one all decompositions are compared, and those that are much worse than the best are given up. */
+/** At this reduction all decompositions are compared; those much worse than the best are dropped. */
 const comparedAt = 3;
 const muchWorse = 1.2;
 const [comparing, searching] = [{ iterations: 20 }, { iterations: 40 }];
 
-/** The points of a target's curve, and of its whole cost. */
+/** The measured points of a target's curve; `whole` is the target's cost as it is. */
 export async function curveOf(
   target: Target,
   fitting: Fitting,
@@ -88,11 +88,11 @@ export async function curveOf(
 export const rankSteps = { time: 8, multiplications: 1 } as const;
 const fewest = 8;
 
-/** The nearest such rank. */
+/** The nearest rank among those of {@link rankSteps}. */
 const filling = (rank: number, step: number): number =>
   rank >= fewest ? step * Math.round(rank / step) : Math.round(rank);
 
-/** The loss is that of the best rank up to here, in the logarithm between two of them; in steps. */
+/** Points at all ranks between the measured ones. A loss is the least up to its rank, interpolated in the logarithm. */
 export function filledIn(
   points: readonly Point[],
   step: number,
@@ -202,7 +202,7 @@ function withWeight(
   return { node: { ...node, inputs: [node.inputs[0]!, "weight", "bias"] }, constants };
 }
 
-/** What a network computes from one of its values on; its inputs are that and the others that it needs. */
+/** The part of a network that depends on a value; its inputs are that value and the others that it reads. */
 export function tailOf(graph: Graph, value: string): Graph {
   const reached = new Set([value]);
   const nodes = graph.nodes.filter(({ inputs, outputs }) => {

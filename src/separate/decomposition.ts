@@ -111,11 +111,11 @@ function windowAttributes(
 export interface NetworkCost {
   multiplications: number;
   parameters: number;
-  /** Nanoseconds on one thread, of what the machine computes, as the engine plans it, by the profile. */
+  /** Predicted nanoseconds of the backend partitions on one thread, as the engine plans them, by the profile. */
   time: number;
 }
 
-/** Who plans, and for which machine; the built-in one unless said. */
+/** The engine that plans, and the profile of the machine that costs are predicted for; the built-in one by default. */
 export interface CostContext {
   engine: Engine;
   profile?: MachineProfile;

@@ -14,7 +14,7 @@ import type { Target } from "./targets.ts";
 
 /** Multiply-accumulates for the second moments of one layer: places are left out beyond that. */
 const mostMomentWork = 3e10;
-/** Nearly all steps are taken: late ones still gain. */
+/** The search runs nearly to its end: late steps still gain. */
 const search = { iterations: 200, leastGain: 1e-5 };
 
 export interface Rewritten {
@@ -48,7 +48,7 @@ export async function fitAll(
   return { graph, decomposed };
 }
 
-/** What a target's fit has to approximate, for inputs as `graph` gives them. */
+/** The fit problem of a target, for its inputs in `graph`. */
 async function fittingOf(context: SeparationContext, graph: Graph, target: Target, metrics: Metrics): Promise<Fitting> {
   const { samples, gemm, engine, options } = context;
   if (!samples) return blindFitting(target);

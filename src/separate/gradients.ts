@@ -148,7 +148,7 @@ class Tape {
 
 const one = (gradient: string): Record<number, string> => ({ 0: gradient });
 
-/** Of operators that only move elements: where each came from, found by moving numbers. */
+/** The gradient of operators that only move elements; which element comes from where is found by running them on indices. */
 function moved(node: GraphNode, gradient: string, tape: Tape): Record<number, string> {
   const specs = node.inputs.map((name) => (name === "" ? undefined : tape.spec(name)));
   const isData = (spec: Spec | undefined, i: number) => spec && (i === 0 || node.op === "Concat");
@@ -183,7 +183,7 @@ function gated(
   return one(tape.emit("Where", [condition, gradient, otherwise]));
 }
 
-/** The gradient where a value is above 0, and times a slope elsewhere: of operations that the machine has. */
+/** The gradient where a value is above 0, and times a slope elsewhere: of operations that the backend has kernels for. */
 function sloped(tape: Tape, gradient: string, value: string, slope: number): Record<number, string> {
   const steep = tape.emit("Mul", [value, tape.number(1e30)]);
   return one(tape.emit("Mul", [gradient, tape.emit("Clip", [steep, tape.number(slope), tape.number(1)])]));
@@ -201,7 +201,7 @@ const times =
     );
   };
 
-/** Σ over an axis of a gradient, as every element's share. */
+/** The gradient of a mean: every element gets an equal share. */
 function spread(node: GraphNode, gradient: string, tape: Tape): Record<number, string> {
   const [{ shape }, { shape: small }] = [tape.spec(node.inputs[0]!), tape.spec(node.outputs[0]!)];
   const count = sizeOf(shape) / sizeOf(small);

@@ -16,7 +16,7 @@ import type { Random } from "./random.ts";
 import type { Target } from "./targets.ts";
 
 const temperature = 3;
-/** Of the mean energy of a channel, what is added to each. */
+/** Ridge, as a share of the mean energy of a channel. */
 const ridge = 0.1;
 /** Directions for each picture. */
 const draws = 4;

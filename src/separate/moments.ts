@@ -9,7 +9,7 @@ import type { Target } from "./targets.ts";
 
 /** Rows that are added in one go. */
 const chunk = 512;
-/** Of the mean energy of an entry, what is added to each: directions that the data do not show cost a little, too. */
+/** Ridge, as a share of the mean energy of an entry: directions that the data do not show cost a little, too. */
 const ridge = 1e-3;
 
 export class Moments {
@@ -64,7 +64,7 @@ export class Moments {
     this.filled = 0;
   }
 
-  /** The fit that these moments ask for. */
+  /** The fit problem of these moments. */
   fitting(metric: Matrix): Fitting {
     this.flush();
     const { sizes, bias, transposed } = this.target;

@@ -2,21 +2,21 @@
 import type { DecompositionName } from "../factor/decompositions.ts";
 import type { LossFunction } from "./loss.ts";
 
-/** A figure of the original and of the rewritten network. */
+/** A figure of the original and of the separated network. */
 export interface Change {
   /** Of the original. */
   before: number;
-  /** Of the rewritten network. */
+  /** Of the separated network. */
   after: number;
 }
 
-/** What became of one convolution. */
+/** The result for one convolution. */
 export interface LayerReport {
   /** The node's name. */
   name: string;
   /** Sides of its weight. */
   weight: readonly number[];
-  /** What it became; undefined where it stays as it is. */
+  /** Its decomposition; undefined where it stays as it is. */
   decomposition?: DecompositionName;
   /** Of that decomposition: its depth multiplier, or the channels in its middle. */
   rank?: number;

@@ -35,10 +35,10 @@ export { measure } from "./profile.ts";
 const most = { metric: 300, loss: 300 };
 /** How often a goal that was missed is aimed at again. */
 const attempts = 4;
-/** Of all progress, what comes before tuning. */
+/** The share of all progress that comes before tuning. */
 const untuned = 0.7;
 
-/** See index.ts. */
+/** {@link separateModel}, with the model's and the report's types. */
 export async function separate(model: Model, given: SeparateOptions): Promise<{ model: Model; report: Report }> {
   const start = performance.now();
   const context = await prepare(model, given);
@@ -71,7 +71,7 @@ async function rewritten(context: SeparationContext, blind: boolean): Promise<Fo
   return context.options.goal.kind === "rank" ? uniformly(context, metrics) : search(context, metrics);
 }
 
-/** Tuned, unless inputs that it has not seen speak against it. */
+/** The tuned network, if its loss on inputs that were not fitted to is smaller. */
 async function tunedIfBetter(context: SeparationContext, found: Found): Promise<Found> {
   const { rewritten } = found;
   if (rewritten.decomposed.size === 0) return found;
@@ -273,7 +273,7 @@ function decomposedCost(context: SeparationContext, layer: DecomposedLayer | und
   return networkCost(graph, new Map([[x, { dtype, shape }]]), context);
 }
 
-/** What the file says of how it was made: nothing that differs from run to run. */
+/** The metadata of the file: how it was made, without anything that differs from run to run. */
 function said({ goal, layers, totals, samples }: Report) {
   const changes = layers.flatMap(({ name, decomposition, rank }) =>
     decomposition ? [{ name, decomposition, rank }] : [],

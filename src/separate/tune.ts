@@ -56,7 +56,7 @@ export async function tune(
   return put({ graph, decomposed }, new Map(parameters.map(tensorOf)));
 }
 
-/** A network's outputs, and what scores are computed from. */
+/** The values that are distilled: the network's outputs, and the features from which scores are computed. */
 function distilledOf(graph: Graph): string[] {
   const outputs = graph.outputs.map(({ name }) => name);
   const makers = graph.nodes.filter(
@@ -67,7 +67,7 @@ function distilledOf(graph: Graph): string[] {
 
 // ── What is tuned ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** A weight or a bias of a new convolution, and what Adam knows of it. */
+/** A weight or a bias of a new convolution, and Adam's state. */
 interface Parameter {
   name: string;
   node: GraphNode;
@@ -127,7 +127,7 @@ function put({ graph, decomposed }: Rewritten, tuned: ReadonlyMap<string, Tensor
 
 // ── Gradients ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** Adds to the parameters' gradients what a batch says. */
+/** Adds a batch's gradients to those of the parameters. */
 async function addGradients(
   { graph: original, engine, gemm, options: { signal } }: SeparationContext,
   graph: Graph,
@@ -153,7 +153,7 @@ async function addGradients(
   }
 }
 
-/** Runs a network that is another one at the next step. */
+/** Compiles a network, runs it once and disposes of it: at the next step its weights are others. */
 async function once(graph: Graph, inputs: Values, engine: Engine, signal?: AbortSignal): Promise<Values> {
   const own = new Map(graph.inputs.map(({ name }) => [name, inputs.get(name)!]));
   const program = await GraphProgram.create(graph, gradientOperators, specsOf(own), engine);
