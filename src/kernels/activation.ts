@@ -1,4 +1,5 @@
 // Activations at the end of a layer's kernel: the specification and its generated twin.
+
 import { type Code, get, i32, type Local, op, set, splat } from "../codegen/assembler.ts";
 import type { Activation } from "../plan/types.ts";
 import type { CodeMode } from "./kernel.ts";

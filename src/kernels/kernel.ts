@@ -1,4 +1,5 @@
 // What a kernel is: one family of strip operations with its specification (plain f64 loops) and its generated twin.
+
 import type { FunctionBuilder, Local, ModuleBuilder } from "../codegen/assembler.ts";
 import type { BufferSpec, KernelSpec, Work } from "../plan/types.ts";
 import type { Elements, TypedArray } from "../tensor.ts";

@@ -1,4 +1,5 @@
 // Pieces of generated code that kernels share: elements of any type as lanes of an arithmetic, and multiply-adds.
+
 import { type Code, get, i32, type Local, load, op, set } from "../codegen/assembler.ts";
 import type { Arithmetic } from "../plan/types.ts";
 import { bytesOf, type ViewDType } from "../tensor.ts";

@@ -1,5 +1,6 @@
 // What this machine can do at most on one thread, measured by generated loops: multiply-adds and additions in registers,
 // loads from the second-level cache, copies in memory. `rank1 bench` holds kernels against it; nothing else reaches it.
+
 import {
   bump,
   type Code,

@@ -1,6 +1,7 @@
 // Generates the conv family: a matrix product whose left side is gathered by pointers, so that strides, dilations and
 // borders cost nothing and no patch is ever copied (after the indirect convolution of Dukhan, 2019). A strip first writes
 // the pointers of its pixels, tile after tile: of each row of the window, of the output, of what is added.
+
 import {
   bump,
   type Code,

@@ -1,5 +1,6 @@
 // Generates the depthwise family: a few neighbouring pixels of a block of channels at a time, channels innermost, since
 // that is how pixels stand in memory. The last pixels of a row are computed together with some before them once more.
+
 import {
   bump,
   type Code,

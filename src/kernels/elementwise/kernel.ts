@@ -1,4 +1,5 @@
 // The elementwise family: values by themselves or in pairs, and copies of some channels beside others.
+
 import {
   bump,
   type Code,

@@ -1,6 +1,7 @@
 // Generates filtering by fast Fourier transforms: overlap-save, where two tiles are the real and the imaginary part of one.
 // Frequencies stay in the order in which the passes leave them (decimation in frequency there, in time back), so nothing
 // is ever reordered. Columns are transformed a cache line at a time, rows one by one with the product in between.
+
 import {
   bump,
   type Code,

@@ -1,4 +1,5 @@
 // Generates interpolation: along rows element by element, along columns in vectors with the finish of taps.
+
 import {
   bump,
   type Code,

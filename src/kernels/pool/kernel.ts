@@ -1,4 +1,5 @@
 // The pool family: the largest value or the mean of windows, channels innermost; windows are cut where they leave the input.
+
 import {
   bump,
   type Code,

@@ -1,5 +1,6 @@
 // Generates running sums. Along columns, a row of sums follows from the row above in vectors; along rows, each channel
 // is one scalar chain.
+
 import {
   bump,
   type Code,

@@ -1,5 +1,6 @@
 // Generates column passes: several output rows at once, so that each input row is loaded and converted once for all of
 // them. Every result still sums its taps from top to bottom. In fixed point rows are taken two by two (pairs.ts).
+
 import {
   bump,
   type Code,

@@ -1,5 +1,6 @@
 // Generates the end of a sum: scaling, rounding half up, saturation and the store. Only instructions that V8 can join
 // into wider vectors stand on the common paths (no floor, no f64).
+
 import {
   bump,
   type Code,

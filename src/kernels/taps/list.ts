@@ -1,5 +1,6 @@
 // Generates any list of taps over neighbouring results of one row: row passes and direct filters. The last block of a row
 // runs past its end into slack that every buffer has, so there are no tails and each result is summed in one order.
+
 import {
   bump,
   type Code,

@@ -1,5 +1,6 @@
 // Generates taps along rows with a step of more than one pixel from result to result: f32 only, one result at a time.
 // Such rows are short, since they are decimated.
+
 import {
   bump,
   doWhile,

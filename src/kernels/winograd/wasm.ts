@@ -1,4 +1,5 @@
 // Generates the winograd family: sums and differences of four neighbours along both axes, a few channels at a time.
+
 import {
   bump,
   type Code,
