@@ -1,4 +1,4 @@
-// Separating small networks of several kinds: what is folded in, added up, transposed or read once; and goals of damage and
+// Separating small networks of several kinds: what is folded in, added up, transposed or read once; and goals of loss and
 // time. The judge of the files is ONNX Runtime, where there is one.
 import { describe, expect, test } from "vitest";
 import { infer } from "../../src/graph/infer.ts";
@@ -68,7 +68,7 @@ describe("a residual block", () => {
     "in version %i of the format: batch norms go into the convolutions before them",
     async (version) => {
       const { model, report } = await separateModel(await loadModel(block(version)), { reduce: 1.5, calibration });
-      expect(report.layers.every(({ form }) => form)).toBe(true);
+      expect(report.layers.every(({ decomposition }) => decomposition)).toBe(true);
       const saved = await loadModel(saveModel(model));
       expect(saved.graph.nodes.some(({ op }) => op === "BatchNormalization")).toBe(false);
       expect(saved.graph.inputs.map(({ name }) => name)).toEqual(["x"]);
@@ -94,11 +94,11 @@ describe("a residual block", () => {
     expect(files[1]).toEqual(files[0]);
   });
 
-  test.each([0.3, 0.01])("a bound of damage of %d is kept", async (tolerance) => {
+  test.each([0.3, 0.01])("a bound of loss of %d is kept", async (tolerance) => {
     const { model, report } = await separateModel(await loadModel(block()), { tolerance, calibration });
-    expect(report.measure).toBe("relative square error");
+    expect(report.lossFunction).toBe("relative square error");
     expect(report.reached.met).toBe(true);
-    expect(report.reached.damage).toBeLessThanOrEqual(tolerance);
+    expect(report.reached.loss).toBeLessThanOrEqual(tolerance);
     if (tolerance > 0.1) expect(report.reached.reduction).toBeGreaterThan(1.2);
     await agrees(model);
   });
@@ -107,7 +107,7 @@ describe("a residual block", () => {
     const { report } = await separateModel(await loadModel(block()), { speedup: 1, calibration });
     const { milliseconds, speedup, met } = report.reached;
     if (milliseconds) expect(speedup).toBe(milliseconds.before / milliseconds.after);
-    else expect(report.layers.every(({ form }) => form === undefined)).toBe(true);
+    else expect(report.layers.every(({ decomposition }) => decomposition === undefined)).toBe(true);
     expect(met).toBe(speedup! >= 1);
   });
 });
@@ -126,8 +126,8 @@ test("a transposed convolution becomes a mix and a transposed convolution of few
   });
   const original = await loadModel(file);
   const { model, report } = await separateModel(original, { reduce: 1.3, calibration });
-  expect(report.layers.map(({ form }) => form)).toEqual(["narrow"]);
-  expect(report.reached.damage).toBeLessThan(0.3);
+  expect(report.layers.map(({ decomposition }) => decomposition)).toEqual(["narrow"]);
+  expect(report.reached.loss).toBeLessThan(0.3);
   const [mix, turned] = model.graph.nodes;
   expect([mix!.op, turned!.op]).toEqual(["Conv", "ConvTranspose"]);
   expect(turned!.attributes).toEqual(original.graph.nodes[0]!.attributes);

@@ -153,7 +153,7 @@ export class WorkerPool {
     words.fill(0, control.held / 4, control.signal / 4);
     words.fill(0, control.sleepers / 4, control.script / 4);
     words.fill(0, control.mail / 4);
-    words[control.looks / 4] = this.size < hardwareThreads() ? spinCount : 1;
+    words[control.spinCount / 4] = this.size < hardwareThreads() ? spinCount : 1;
     for (let number = 1; number <= this.size; number++) this.startThread(number);
   }
 
