@@ -8,8 +8,8 @@ import { measurePeaks } from "../src/backend/wasm/peaks.ts";
 import { wideSupport } from "../src/backend/wasm/wide.ts";
 import type { KernelCase } from "../src/kernels/case.ts";
 import { describeKernel } from "../src/kernels/table.ts";
-import { grainFor } from "../src/plan/cost.ts";
-import { builtInProfile } from "../src/plan/profile.ts";
+import { builtInProfile, grainFor } from "../src/plan/cost.ts";
+
 import { casesOf, dataOf, families, judgeOf, planOf, runCase } from "../test/kernels/run.ts";
 import { describeMachine } from "./machine.ts";
 import { timesOf } from "./results.ts";

@@ -55,7 +55,7 @@ while (results.length < Number(values.count)) {
   const problem = engine.filterProblem({ width, height, channels, dtype }, filter, { tolerance });
   const chosen = engine.plan(problem);
   const plans = new Map<string, Plan>([[chosen.solver, chosen]]);
-  for (const { solver, cost } of chosen.beaten) if (cost && !plans.has(solver)) plans.set(solver, engine.plan(problem, { strategy: solver }));
+  for (const { solver, cost } of chosen.rejected) if (cost && !plans.has(solver)) plans.set(solver, engine.plan(problem, { strategy: solver }));
   const predicted = [...plans.values()].map(({ cost }) => cost.time);
   if (plans.size < 3 || Math.max(...predicted) > 4e8) continue;
   const image = { width, height, channels, data: new dtypes[dtype](width * height * channels).map((_, i) => (i * 7919) % 251) };

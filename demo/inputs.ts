@@ -1,4 +1,4 @@
-// What the demo filters: a painted scene and a test chart, or the user's own picture in the place of both.
+// Input pictures of the demo: a painted scene and a test chart, or the user's own picture in place of both.
 
 import { type Picture, readPicture } from "../src/node/pictures.ts";
 import { renderChart } from "./drawing/chart.ts";

@@ -8,8 +8,8 @@ import { exampleModel } from "../src/node/package.ts";
 import type { Model, Report } from "../src/onnx/index.ts";
 import { drawShapes } from "./drawing/shapes/draw.ts";
 
-/** Pictures that the fits are made for, those that are judged, and by how much multiplications are divided. */
-const [calibrated, judged, reduction] = [120, 500, 2.5];
+/** Pictures that the fits are made for, those that evaluate them, and by how much multiplications are divided. */
+const [calibrated, evaluated, reduction] = [120, 500, 2.5];
 
 /** Files that the demo writes. */
 export const modelFiles = { before: "shapes.onnx", after: "shapes-separated.onnx" };
@@ -22,7 +22,7 @@ export interface ModelExample {
   after: number;
 }
 
-/** Separates the bundled network, judges it on pictures that it has not seen, and writes both models. */
+/** Separates the bundled network, evaluates it on pictures that it has not seen, and writes both models. */
 export async function separateExample(
   engine: Engine,
   folder: string,
@@ -40,7 +40,7 @@ export async function separateExample(
     signal,
   });
   progress.clear();
-  const pictures = drawShapes(judged);
+  const pictures = drawShapes(evaluated);
   const right = async (one: Model): Promise<number> => {
     let sum = 0;
     for (const { label, picture } of pictures) {

@@ -200,8 +200,8 @@ function termText({ column, row }: FilterFactors["terms"][number]): string {
 }
 
 /** The plans with their times, the chosen one first. */
-function ways({ chosen, beaten }: Chapter): string {
-  const trials = [chosen, ...beaten];
+function ways({ chosen, rejected }: Chapter): string {
+  const trials = [chosen, ...rejected];
   const longest = Math.max(...trials.map(({ milliseconds: ms = 0 }) => ms));
   const rows = trials.map((trial) => {
     const { plan, milliseconds: ms } = trial;
@@ -215,11 +215,11 @@ function ways({ chosen, beaten }: Chapter): string {
 <thead><tr><th scope="col">ways to compute it</th><th scope="col">multipli&shy;cations a value</th><th scope="col">time</th></tr></thead>
 <tbody>${rows.join("\n")}</tbody>
 </table>
-<p>${verdict(chosen, beaten)}</p></div>`;
+<p>${verdict(chosen, rejected)}</p></div>`;
 }
 
-function verdict(chosen: Trial, beaten: readonly Trial[]): string {
-  const timed = beaten.filter(({ milliseconds: ms }) => ms !== undefined);
+function verdict(chosen: Trial, rejected: readonly Trial[]): string {
+  const timed = rejected.filter(({ milliseconds: ms }) => ms !== undefined);
   const rival = timed.sort((a, b) => a.milliseconds! - b.milliseconds!)[0];
   if (!rival) return "";
   const ratio = rival.milliseconds! / chosen.milliseconds!;

@@ -1,4 +1,4 @@
-// What the demo finds out about an example: the filter's factors, the plans and how long each takes, the pictures.
+// Runs one example of the tour: the filter's factors, the plans with the time of each, and the pictures.
 import { type Engine, type FilterFactors, factorize, type Plan } from "../src/index.ts";
 import type { Picture } from "../src/node/pictures.ts";
 import type { Example } from "./examples.ts";
@@ -18,7 +18,7 @@ export interface Findings {
   /** The terms that the chosen plan stands for: fewer where it approximates. */
   factors: FilterFactors;
   chosen: Trial;
-  beaten: Trial[];
+  rejected: Trial[];
   before: Shot;
   after: Shot[];
   note?: string;
@@ -31,15 +31,15 @@ export async function tryOut(engine: Engine, example: Example, inputs: Inputs, s
   const [plan, ...others] = plansFor(engine, picture, example) as [Plan, ...Plan[]];
   const { tolerance } = example.options;
   const chosen = { plan, milliseconds: await time(engine, plan, picture, signal) };
-  const beaten: Trial[] = [];
+  const rejected: Trial[] = [];
   for (const other of others) {
     const expected = (chosen.milliseconds * other.cost.time) / plan.cost.time;
     const run = expected < longestTrial;
-    beaten.push({ plan: other, milliseconds: run ? await time(engine, other, picture, signal) : undefined });
+    rejected.push({ plan: other, milliseconds: run ? await time(engine, other, picture, signal) : undefined });
   }
   const { pictures, note } = await example.run(engine, picture, signal);
   return {
-    ...{ example, exact, chosen, beaten, before, note },
+    ...{ example, exact, chosen, rejected, before, note },
     factors: plan.error.relative > 0 ? factorize(example.filter, { tolerance }) : exact,
     after: example.views.map((view, i) => ({ ...view, picture: pictures[i]! })),
   };
@@ -53,7 +53,7 @@ function plansFor(engine: Engine, picture: Picture, { filter, options }: Example
   const problems = [options, { ...options, tolerance: 0 }].map((o) => engine.filterProblem(spec, filter, o));
   const all = problems.flatMap((problem) => {
     const best = engine.plan(problem);
-    const others = best.beaten.filter(({ cost }) => cost).map(({ solver }) => solver);
+    const others = best.rejected.filter(({ cost }) => cost).map(({ solver }) => solver);
     return [best, ...[...new Set(others)].map((strategy) => engine.plan(problem, { strategy }))];
   });
   const same = (a: Plan, b: Plan): boolean => a.solver === b.solver && a.summary === b.summary;

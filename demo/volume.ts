@@ -1,5 +1,5 @@
-// Drawings of what flows through a layer: a value's channels as sheets one behind the other, filters as sets of such
-// stacks. Inline SVG in the colours of the page, so that it is right on light and on dark pages.
+// Draws the tensors of a layer: channels as sheets one behind the other, filters as sets of such stacks. Inline SVG in
+// the colours of the page, so that it is right on light and on dark pages.
 
 type Shape = readonly [height: number, width: number, channels: number];
 

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { type FilterFactors, factorize } from "../src/factor/factorize.ts";
 import { namedFilters } from "../src/factor/filters.ts";
 import { activations } from "../src/graph/activations.ts";
-import { joiningRules } from "../src/graph/joining.ts";
-import { layerRules } from "../src/graph/lower.ts";
+import { elementwiseRules } from "../src/graph/lower-elementwise.ts";
+import { layerRules } from "../src/graph/lower-layers.ts";
 import { operators } from "../src/onnx/ops/index.ts";
 import onnx from "./onnx-operators.json" with { type: "json" };
 import { budgets } from "./size.ts";
@@ -34,7 +34,7 @@ export const known = [...operators.keys()].filter((name) => name !== "SeparableC
 
 /** The best place where an operator can be computed. */
 export function placeOf(name: string): string {
-  const joins = name in joiningRules && (!(name in activations) || activations[name]!.kernel !== undefined);
+  const joins = name in elementwiseRules && (!(name in activations) || activations[name]!.kernel !== undefined);
   return name in layerRules ? "backend" : joins ? "backend, next to layers" : "host";
 }
 

@@ -28,10 +28,10 @@ export {
 export { type ExactTerms, type FilterFactors, factorize } from "./factor/factorize.ts";
 export type { Filter } from "./factor/filter.ts";
 export type { FilterFunctions, FilterLimits, NamedFilter } from "./factor/filter-functions.ts";
+export { type GradientName, gradientNames } from "./factor/filter-functions.ts";
 export { type FilterInfo, filters, namedFilters } from "./factor/filters.ts";
-export { type GradientName, gradientNames } from "./factor/gradients.ts";
 export type { Term } from "./factor/integers.ts";
-export type { TruncateOptions } from "./factor/truncate.ts";
+export type { TruncateOptions } from "./factor/svd.ts";
 export type { WeightFactors, WeightOptions } from "./factor/weights.ts";
 export { explain } from "./kernels/explain.ts";
 export type { FilterOptions, PictureSpec } from "./plan/filter-problem.ts";

@@ -73,9 +73,9 @@ describe("docs/models.md", () => {
       more: { opsetImport: [{ version: 22n }] },
     });
     const loaded = await models.loadModel(bytes);
-    const { parts } = await models.explainModel(loaded);
+    const { partitions } = await models.explainModel(loaded);
     loaded.dispose();
-    expect(parts.some(({ place }) => place === "host")).toBe(placeOf(op) === "host");
+    expect(partitions.some(({ place }) => place === "host")).toBe(placeOf(op) === "host");
   });
 });
 

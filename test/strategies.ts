@@ -2,6 +2,6 @@
 import type { Plan } from "../src/index.ts";
 
 /** The names of the plan's solver and of every other that applies. Some have several ways, each with a name of its own. */
-export function strategiesOf({ solver, beaten }: Pick<Plan, "solver" | "beaten">): string[] {
-  return [...new Set([solver, ...beaten.filter(({ cost }) => cost).map((other) => other.solver)])];
+export function strategiesOf({ solver, rejected }: Pick<Plan, "solver" | "rejected">): string[] {
+  return [...new Set([solver, ...rejected.filter(({ cost }) => cost).map((other) => other.solver)])];
 }

@@ -8,7 +8,7 @@ import { inputOf, pathOf } from "../models/cases.ts";
 import { mnist } from "./cases.ts";
 
 export interface Overhead {
-  /** A run; and what is computed in it, stage by stage, without copies: as `onWork` tells it. */
+  /** A run; and what is computed in it, stage by stage, without copies: as `onTask` tells it. */
   whole: number;
   kernels: number;
 }
@@ -18,8 +18,8 @@ const model = await loadModel(readFileSync(pathOf(mnist)), { engine });
 const inputs = { [model.graph.inputs[0]!.name]: { shape: mnist.shape, data: inputOf(mnist) } };
 for (let i = 0; i < 500; i++) await model.run(inputs);
 
-const works = (await explainModel(model, { inputs })).parts.flatMap((part) => part.works);
-const [whole, times] = [[] as number[], works.map(() => [] as number[])];
+const tasks = (await explainModel(model, { inputs })).partitions.flatMap((partition) => partition.tasks);
+const [whole, times] = [[] as number[], tasks.map(() => [] as number[])];
 // In turn, so that a busy moment of the machine hits both.
 for (let round = 0; round < 100; round++) {
   for (let i = 0; i < 10; i++) {
@@ -27,9 +27,9 @@ for (let round = 0; round < 100; round++) {
     await model.run(inputs);
     whole.push(performance.now() - start);
   }
-  for (let i = 0; i < 10; i++) await model.run(inputs, { onWork: (spent, index) => times[index]!.push(spent) });
+  for (let i = 0; i < 10; i++) await model.run(inputs, { onTask: (spent, index) => times[index]!.push(spent) });
 }
 engine.dispose();
-const kernels = works.reduce((sum, { place }, i) => sum + (place === "copy" ? 0 : median(times[i]!)), 0);
+const kernels = tasks.reduce((sum, { place }, i) => sum + (place === "copy" ? 0 : median(times[i]!)), 0);
 const overhead: Overhead = { whole: median(whole), kernels };
 console.log(JSON.stringify(overhead));

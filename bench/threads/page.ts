@@ -74,7 +74,7 @@ function callSection({ garbage, deaths = [], mnist }: ThreadResults): string {
   if (mnist) {
     const { whole, kernels } = mnist;
     lines.push(
-      `- MNIST on one thread: ${number(whole)} ms a run, of which kernels ${number(kernels)} as \`onWork\` tells it: ` +
+      `- MNIST on one thread: ${number(whole)} ms a run, of which kernels ${number(kernels)} as \`onTask\` tells it: ` +
         `${number(whole - kernels)} beyond.`,
     );
   }

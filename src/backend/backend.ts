@@ -20,7 +20,7 @@ export interface BackendPlan extends Schedule {
   cost: { time: number };
 }
 
-export interface RunOptions {
+export interface ProgramRunOptions {
   signal?: Abortable;
   /** Called now and then with the share that is done, from 0 to 1. */
   onProgress?: (done: number) => void;
@@ -81,7 +81,7 @@ export interface Program {
   /** Bytes of the backend's memory that it holds. */
   readonly bytes: number;
   /** One run at a time on a backend. */
-  run(inputs: Bindings, outputs: Bindings, options?: RunOptions): Promise<void>;
+  run(inputs: Bindings, outputs: Bindings, options?: ProgramRunOptions): Promise<void>;
   /**
    * Runs at once and blocks this thread: inputs are written, and results read, where they stand, by whoever is given their
    * rows. Only of values without margins and padding.

@@ -1,4 +1,5 @@
-// What stands on the command line becomes values: filters, numbers, sizes; and the errors that are the user's own.
+// Parses the command line's arguments: filters, numbers, sizes. Holds the errors of wrong usage, and those that name the
+// new spelling of an old option.
 import { type Command, InvalidArgumentError as CommanderError, Option } from "commander";
 import { type Filter, gradientNames, type ImageDType, LimitError, Rank1Error } from "../index.ts";
 import { readBytes, readStdin } from "../node/files.ts";
@@ -10,8 +11,8 @@ export class UsageError extends Error {}
 /** Of several inputs some failed, and the others are done: exit code 3. */
 export class SomeInputsFailed extends Error {}
 
-/** What becomes of a command of `count` inputs, of which some may have failed. */
-export function judgeFailures(failed: number, count: number, what: string): void {
+/** Throws if some or all of a command's `count` inputs have failed. */
+export function checkFailures(failed: number, count: number, what: string): void {
   if (failed === 0) return;
   const message = `${failed} of ${count} ${what} failed`;
   throw failed < count ? new SomeInputsFailed(message) : new Error(message);
@@ -37,7 +38,7 @@ export function withOption(error: Error, raise: string | undefined): Error {
 export const readSource = (file: string, signal?: AbortSignal): Promise<Uint8Array> =>
   file === "-" ? readStdin(signal) : readBytes(file, signal);
 
-/** What messages call it. */
+/** The name of a source in messages. */
 export const sourceName = (file: string): string => (file === "-" ? "the standard input" : file);
 
 /**
@@ -50,7 +51,7 @@ export async function parseFilter(text: string): Promise<Filter> {
   return parseJson(new TextDecoder().decode(await readSource(text)), sourceName(text));
 }
 
-/** What a filter consists of: "sobel" and its like mean the magnitude of two derivatives; others are themselves. */
+/** The filters that a name stands for: two derivatives for "sobel" and its like, else the filter itself. */
 export function filtersOf(filter: Filter): Filter[] {
   const isPair = (gradientNames as readonly unknown[]).includes(filter);
   return isPair ? [`${filter}-x`, `${filter}-y`] : [filter];
@@ -153,3 +154,40 @@ export function addFilterOptions(command: Command): Command {
 /** "--threads", of commands that compute. */
 export const threadsOption = (): Option =>
   rare("--threads <count>", "threads that work (default: what the machine has)").argParser(parseCount);
+
+/** By command: options that are gone, and what says the same now. */
+const renamed: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  filter: { "--out-dir": "-o FOLDER/" },
+  run: { "--image": "files after the model: rank1 run MODEL PICTURE", "--profile": "--timings" },
+  bench: { "--profile": "--save-profile", "--calibrate": "--learn" },
+  demo: { "--out-dir": "-o FOLDER/" },
+  layer: { "--depth-multiplier": "--multiplier", "--layer": "its first argument: rank1 layer 12x12x3" },
+};
+
+/** Throws for a command line that an earlier version took. */
+export function checkRenamed(args: readonly string[]): void {
+  const [command, ...rest] = args;
+  if (command === "explain") throw new UsageError(`explain: is an option now: ${withoutExplain(rest)}`);
+  const known = renamed[command ?? ""] ?? {};
+  for (const arg of rest) {
+    if (arg === "--") return;
+    const [option] = arg.split("=", 1) as [string];
+    if (Object.hasOwn(known, option)) throw new UsageError(`${option}: is spelt ${known[option]} now`);
+  }
+}
+
+/** The command that replaces a former `rank1 explain`. */
+function withoutExplain(args: readonly string[]): string {
+  if (args.some((arg) => arg.split("=")[0] === "--layer")) return "rank1 layer 12x12x3 --kernel 5x5 --out 256";
+  const [first] = args.filter((arg) => !arg.startsWith("-"));
+  if (first?.toLowerCase().endsWith(".onnx")) return `rank1 run ${first} --explain`;
+  return `rank1 filter -f ${first ?? "FILTER"} --explain`;
+}
+
+const elementTypes = ["u8", "u16", "i16", "f32"];
+
+/** `--output` once was the result's element type. */
+export function checkOutputName(output: string | undefined): void {
+  if (output === undefined || !elementTypes.includes(output)) return;
+  throw new UsageError(`--output: expected where the result goes, got ${output}; an element type is --type ${output}`);
+}

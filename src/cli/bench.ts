@@ -1,15 +1,20 @@
-// rank1 bench: how fast this machine's kernels are, how near to what it can do at most, and how good predictions are.
+// rank1 bench: times this machine's kernels against its peaks and against the predictions.
 import { availableParallelism, cpus } from "node:os";
 import { type Command, Option } from "commander";
 import type { EngineInfo } from "../index.ts";
-import { writeStdout } from "../node/files.ts";
-import { settingsText } from "../node/json.ts";
+import { settingsText, writeStdout } from "../node/files.ts";
 import { wisdomFile, writeVerdicts } from "../node/wisdom.ts";
 import { parseCount, parseSides, UsageError } from "./arguments.ts";
-import { calibrate } from "./bench/calibrate.ts";
-import { type Control, type KernelReport, type Measurements, measureAll, type ProblemReport } from "./bench/measure.ts";
-import { addEngineOptions, type EngineFlags, withEngine } from "./engine.ts";
+import {
+  type Control,
+  calibrate,
+  type KernelReport,
+  type Measurements,
+  measureAll,
+  type ProblemReport,
+} from "./bench-measure.ts";
 import { rare } from "./help.ts";
+import { addEngineOptions, type EngineFlags, withEngine } from "./open.ts";
 import { addForce, checkOutputs, writeOutput } from "./output.ts";
 import { number, progressBar, styled, table } from "./text.ts";
 

@@ -1,10 +1,11 @@
-// Folders of pictures or .npy arrays as inputs of a model: read again for each pass, and kept while they are few.
+// Calibration inputs from folders of pictures or .npy arrays: read again for each pass, and kept in memory while they are
+// few.
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Image, Tensor } from "../index.ts";
 import { checkFolder, readBytes } from "../node/files.ts";
+import type { Sidecar } from "../node/model-files.ts";
 import { isNpy } from "../node/npy.ts";
-import type { Sidecar } from "../node/sidecar.ts";
 import type { Model } from "../onnx/index.ts";
 import { UsageError } from "./arguments.ts";
 import { arrayInput, type Pieces, pictureInputs } from "./run-input.ts";

@@ -1,4 +1,4 @@
-// rank1 demo: a tour of filters of low and high rank and of a layer, printed as it goes, with pictures and a page that shows it all.
+// rank1 demo: a tour of filters of low and high rank and of a layer, printed as it goes, with pictures and a page.
 import { cpus } from "node:os";
 import { join } from "node:path";
 import type { Command } from "commander";
@@ -12,7 +12,7 @@ import type { Engine, EngineInfo } from "../index.ts";
 import { writeStdout } from "../node/files.ts";
 import { encodePicture } from "../node/pictures.ts";
 import { readSource, sourceName, UsageError } from "./arguments.ts";
-import { addEngineOptions, type EngineFlags, withEngine } from "./engine.ts";
+import { addEngineOptions, type EngineFlags, withEngine } from "./open.ts";
 import { addForce, checkOutputs, writeOutput } from "./output.ts";
 import { milliseconds, progressBar, styled } from "./text.ts";
 
@@ -88,7 +88,7 @@ async function tour(engine: Engine, { image, output, model, json, quiet }: Flags
   }
 }
 
-/** Everything that can be known to fail before work begins. */
+/** Checks all that can be checked before work begins. */
 async function checkTargets({ output: folder, image, model, force }: Flags): Promise<void> {
   if (folder === "-") throw new UsageError("-o: expected a folder, got -");
   const inputs = image === undefined ? [inputFiles.scene, inputFiles.chart] : [inputFiles.given];
@@ -128,12 +128,12 @@ function introduction({ backend, threads }: EngineInfo, image: string | undefine
 }
 
 /** An example in two lines and a blank one before. */
-function lines({ example, exact, factors, chosen, beaten, after }: Chapter): string[] {
+function lines({ example, exact, factors, chosen, rejected, after }: Chapter): string[] {
   const { direct, separable } = factors.multiplications;
   const rank = factors.rank < exact.rank ? `${factors.rank} of ${exact.rank} terms` : `rank ${exact.rank}`;
   const { tolerance } = example.options;
   const name = tolerance ? `${example.filter} --tolerance ${tolerance}` : example.filter;
-  const others = beaten.length > 0 ? ` (${beaten.slice(0, 2).map(timed).join(", ")})` : "";
+  const others = rejected.length > 0 ? ` (${rejected.slice(0, 2).map(timed).join(", ")})` : "";
   return [
     "",
     `${styled("bold", name)}  ${exact.kh} × ${exact.kw}, ${rank}: ${direct} → ${separable} multiplications a value`,
@@ -158,10 +158,10 @@ function asJson(
       milliseconds: ms ?? null,
     };
   };
-  const filters = chapters.map(({ example, exact, factors, chosen, beaten, before, after }) => ({
+  const filters = chapters.map(({ example, exact, factors, chosen, rejected, before, after }) => ({
     ...{ filter: example.filter, options: example.options, kh: exact.kh, kw: exact.kw, exactRank: exact.rank },
     ...{ rank: factors.rank, error: factors.error, multiplications: factors.multiplications },
-    ...{ plan: trial(chosen), beaten: beaten.map(trial) },
+    ...{ plan: trial(chosen), rejected: rejected.map(trial) },
     ...{ before: before.file, after: after.map(({ file }) => file) },
   }));
   return JSON.stringify({ version: 1, page, engine, filters, layer: layerExample, model }, undefined, 2);

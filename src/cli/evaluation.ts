@@ -1,4 +1,4 @@
-// Of labelled pictures, how many a model and its rewritten form are right about, and how often both say the same.
+// Evaluates a model and its separated form on labelled pictures: the accuracy of each, and how often they agree.
 import { relative, sep } from "node:path";
 import type { Tensor } from "../index.ts";
 import type { Model } from "../onnx/index.ts";

@@ -1,8 +1,8 @@
-// rank1 filter --explain: the plans for pictures, or for one that is not there, and the plans that they beat.
+// rank1 filter --explain: the plans for pictures, or for a picture of a given size, with the rejected candidates.
 import { type Engine, explain, type PictureSpec, type Plan } from "../index.ts";
 import { writeStdout } from "../node/files.ts";
 import { isGrey, type PictureFlags, pictureFor, specOf } from "./filter-picture.ts";
-import { planSteps, type Step, type Steps } from "./filter-steps.ts";
+import { type FilterStep, planSteps, type Steps } from "./filter-steps.ts";
 import { styled } from "./text.ts";
 
 interface Flags extends PictureFlags {
@@ -12,14 +12,14 @@ interface Flags extends PictureFlags {
 }
 
 interface Explained {
-  /** None of a picture that is not there. */
+  /** The file; absent where only a size is given. */
   input?: string;
   spec: PictureSpec;
   /** Of each filter in turn; two of a magnitude. */
   plans: Plan[][];
 }
 
-/** Prints the plans for each picture, of equal ones those of the first. */
+/** Prints the plans for each picture; pictures of equal size and type are explained once. */
 export async function explainFilters(
   engine: Engine,
   steps: Steps,
@@ -62,7 +62,7 @@ function asText({ list }: Steps, explained: readonly Explained[]): string {
     .join("\n\n");
 }
 
-function titleOf({ text, kind }: Step, index: number, count: number): string[] {
+function titleOf({ text, kind }: FilterStep, index: number, count: number): string[] {
   const name = count > 1 ? `filter ${index + 1}, ${text}` : text;
   if (kind === "magnitude") return [`${name}: the magnitude √(gx² + gy²) of ${text}-x and ${text}-y`];
   return count > 1 ? [name] : [];

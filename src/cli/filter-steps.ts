@@ -12,7 +12,7 @@ import {
 } from "../index.ts";
 import { type FilterFlags, parseFilter, UsageError, usage } from "./arguments.ts";
 
-export interface Step {
+export interface FilterStep {
   /** As the command line has it. */
   text: string;
   filter: Filter;
@@ -21,7 +21,7 @@ export interface Step {
 }
 
 export interface Steps {
-  list: readonly Step[];
+  list: readonly FilterStep[];
   flags: FilterFlags;
   /** Everything is computed on 32-bit floats. */
   floats: boolean;
@@ -31,10 +31,10 @@ export interface Steps {
 
 const isPair = (filter: Filter): boolean => (gradientNames as readonly unknown[]).includes(filter);
 
-/** What a filter consists of: "sobel" and its like mean the magnitude of two derivatives; others are themselves. */
+/** The filters that a name stands for: two derivatives for "sobel" and its like, else the filter itself. */
 const partsOf = (filter: Filter): Filter[] => (isPair(filter) ? [`${filter}-x`, `${filter}-y`] : [filter]);
 
-/** Reads the filters, and checks what can be told before any picture is read: on a picture of one pixel. */
+/** Reads the filters, and checks them on a picture of one pixel before any picture is read. */
 export async function readSteps(
   engine: Engine,
   texts: readonly string[],
@@ -43,7 +43,7 @@ export async function readSteps(
   const stray = (["anchor", "strategy"] as const).find((name) => flags[name] !== undefined && texts.length > 1);
   if (stray) throw new UsageError(`--${stray}: expected one filter, of which it is an option, got ${texts.length}`);
   const list = await Promise.all(
-    texts.map(async (text): Promise<Step> => {
+    texts.map(async (text): Promise<FilterStep> => {
       const filter = await parseFilter(text);
       const [plan] = await usage(
         () => plansOf(engine, { text, filter, kind: "plain" }, pixel, {}),
@@ -66,7 +66,7 @@ export async function readSteps(
 const pixel: PictureSpec = { width: 1, height: 1, channels: 1, dtype: "u8" };
 
 /** The options of one filter among the others. */
-function optionsOf({ list, flags, floats }: Steps, step: Step, knownAlpha = false): FilterOptions {
+function optionsOf({ list, flags, floats }: Steps, step: FilterStep, knownAlpha = false): FilterOptions {
   const { border, borderValue, anchor, gain, offset, flip, tolerance, type, alpha } = flags;
   const last = step === list.at(-1) && { gain, offset };
   // An --alpha for a whole folder means the pictures that have alpha
@@ -77,7 +77,13 @@ function optionsOf({ list, flags, floats }: Steps, step: Step, knownAlpha = fals
 }
 
 /** A filter's plan, or both plans of a magnitude. */
-function plansOf(engine: Engine, { filter }: Step, picture: PictureSpec, options: FilterOptions, strategy?: string) {
+function plansOf(
+  engine: Engine,
+  { filter }: FilterStep,
+  picture: PictureSpec,
+  options: FilterOptions,
+  strategy?: string,
+) {
   return partsOf(filter).map((part) => engine.plan(engine.filterProblem(picture, part, options), { strategy }));
 }
 

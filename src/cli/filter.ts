@@ -8,20 +8,20 @@ import { writeStdout } from "../node/files.ts";
 import { formatOf, type PictureFormat, pictureFormats } from "../node/pictures.ts";
 import {
   addFilterOptions,
-  judgeFailures,
+  checkFailures,
+  checkOutputName,
   parseCount,
   parseSize,
   threadsOption,
   UsageError,
   usage,
 } from "./arguments.ts";
-import { addEngineOptions, type EngineFlags, withEngine } from "./engine.ts";
 import { explainFilters } from "./filter-explain.ts";
 import { filterPicture, type Job, type PictureFlags, type Report } from "./filter-picture.ts";
 import { readSteps, type Steps } from "./filter-steps.ts";
 import { rare } from "./help.ts";
+import { addEngineOptions, type EngineFlags, withEngine } from "./open.ts";
 import { addOutput, checkOutputs, checkStdin, meansFolder, type OutputFlags } from "./output.ts";
-import { checkOutputName } from "./renamed.ts";
 import { milliseconds, progressBar, say } from "./text.ts";
 
 interface Flags extends PictureFlags, EngineFlags, OutputFlags {
@@ -107,7 +107,7 @@ async function filterPictures(files: string[], flags: Flags, signal: AbortSignal
   });
 }
 
-/** What can be told from the words alone. */
+/** Checks the options before any file is read. */
 function checkArguments(files: readonly string[], { filter, explain, size, depth, output, json }: Flags): void {
   const wrong = (name: string, expected: string, received: string): never => {
     throw new UsageError(`${name}: expected ${expected}, got ${received}`);
@@ -190,7 +190,7 @@ async function runJobs(engine: Engine, steps: Steps, jobs: Job[], flags: Flags, 
     const report = { version: 1, filters: flags.filter, engine: engine.info(), pictures, failures };
     await writeStdout(`${JSON.stringify(report, undefined, 2)}\n`);
   }
-  judgeFailures(failures.length, jobs.length, "pictures");
+  checkFailures(failures.length, jobs.length, "pictures");
 }
 
 function summaryOf({ output, width, height, channels, type, plans, milliseconds: times }: Report): string {

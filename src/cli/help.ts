@@ -1,4 +1,4 @@
-// Help: options that few need stand under --help --all.
+// The help of commands: rare options are listed by --help --all only.
 import { type Command, Help, Option } from "commander";
 
 /** An option that only `--help --all` lists. */

@@ -20,7 +20,7 @@ function stepText(strides: readonly number[]): string {
   return ` / ${new Set(strides).size === 1 ? strides[0] : strides.join(" × ")}`;
 }
 
-/** The whole page. `share` is that for which splits were judged. */
+/** The whole page. `share` is the share of multiplications for which splits were estimated. */
 export function modelPage(name: string, inspection: Inspection, share: number): string {
   const { producer, opset, inputs, outputs, layers, totals } = inspection;
   const values = (infos: Inspection["inputs"]): string =>

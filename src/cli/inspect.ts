@@ -5,7 +5,7 @@ import type { Inspection, Layer } from "../onnx/index.ts";
 import { parseNumber, UsageError } from "./arguments.ts";
 import { rare } from "./help.ts";
 import { kindText, modelPage, percent, sides } from "./inspect-page.ts";
-import { addModelOptions, type ModelFlags, nameOf, withModel } from "./model.ts";
+import { addModelOptions, type ModelFlags, nameOf, withModel } from "./open.ts";
 import { addForce, checkOutputs, writeOutput } from "./output.ts";
 import { bar, harmless, number, quantity, shortName, styled, table } from "./text.ts";
 

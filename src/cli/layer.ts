@@ -4,8 +4,8 @@ import { type Command, InvalidArgumentError as CommanderError } from "commander"
 import { explain, type LayerCost, type LayerSpec, layerCost, type Pads, type Plan, type StageCost } from "../index.ts";
 import { writeStdout } from "../node/files.ts";
 import { parseCount, UsageError, usage } from "./arguments.ts";
-import { addEngineOptions, type EngineFlags, withEngine } from "./engine.ts";
 import { rare } from "./help.ts";
+import { addEngineOptions, type EngineFlags, withEngine } from "./open.ts";
 import { count, number, padStart, styled, table } from "./text.ts";
 
 type Sides = [height: number, width: number, channels: number];

@@ -1,5 +1,5 @@
-// Where results go: -o and the other options that name a file to be written. "-" is the standard output, folders are made,
-// and a file that exists is replaced only with --force.
+// Output options that commands share: -o and other options that name a file to write. "-" is the standard output, folders
+// are made, and a file that exists is replaced only with --force.
 import { sep } from "node:path";
 import { type Command, Option } from "commander";
 import { checkNewFile, isFolder, makeFoldersFor, writeAtomic, writeStdout } from "../node/files.ts";

@@ -2,7 +2,7 @@
 // interrupted.
 import { Command, CommanderError } from "commander";
 import { description, version } from "../node/package.ts";
-import { SomeInputsFailed, UsageError } from "./arguments.ts";
+import { checkRenamed, SomeInputsFailed, UsageError } from "./arguments.ts";
 import { addBench } from "./bench.ts";
 import { addDemo } from "./demo.ts";
 import { addFactor } from "./factor.ts";
@@ -11,7 +11,6 @@ import { addFilters } from "./filters.ts";
 import { asksForAll, configureHelp } from "./help.ts";
 import { addInspect } from "./inspect.ts";
 import { addLayer } from "./layer.ts";
-import { checkRenamed } from "./renamed.ts";
 import { addRun } from "./run.ts";
 import { addSeparate } from "./separate.ts";
 import { say } from "./text.ts";

@@ -1,10 +1,11 @@
-// rank1 run --explain: the parts of a compiled model, what each does on the machine or the host, and its kernels.
+// rank1 run --explain and --timings: the partitions of a compiled model with their tasks and kernels, and the median time
+// of each task.
 import type { Tensor } from "../index.ts";
-import type { Model, ModelPlan, Work } from "../onnx/index.ts";
+import type { Model, ModelPlan, Task } from "../onnx/index.ts";
 import { sides } from "./inspect-page.ts";
-import { harmless, quantity, shortName, styled, table } from "./text.ts";
+import { bar, harmless, milliseconds, number, quantity, shortName, styled, table } from "./text.ts";
 
-/** The whole answer, as text or JSON, for some inputs or for the shapes that the model was loaded with. */
+/** The explanation, as text or JSON, for given inputs or for the shapes that the model was loaded with. */
 export async function explainRun(
   model: Model,
   name: string,
@@ -16,28 +17,87 @@ export async function explainRun(
   return json ? JSON.stringify({ version: 1, model: name, ...plan }, undefined, 2) : asText(name, plan);
 }
 
-function asText(name: string, { parts, kernels, bytes }: ModelPlan): string {
-  const works = parts.flatMap((part) => part.works);
-  const count = (wanted: Work["place"]): number => works.filter(({ place }) => place === wanted).length;
-  const [stages, nodes] = [count("machine"), count("host")];
+function asText(name: string, { partitions, kernels, bytes }: ModelPlan): string {
+  const tasks = partitions.flatMap((partition) => partition.tasks);
+  const count = (wanted: Task["place"]): number => tasks.filter(({ place }) => place === wanted).length;
+  const [stages, nodes] = [count("backend"), count("host")];
   return [
     `${styled("bold", harmless(name))}  ${stages} stages by ${kernels.length} kernels, ${nodes} nodes on the host; ${quantity(bytes)}B of memory`,
-    ...parts.flatMap(({ place, works }, i) => {
-      const rows = works.map((work) => [
-        work.op,
-        shortName(work.name),
-        work.shape ? sides(work.shape) : "",
-        ...(place === "machine" ? [work.steps.join(", then ")] : []),
+    ...partitions.flatMap(({ place, tasks }, i) => {
+      const rows = tasks.map((task) => [
+        task.op,
+        shortName(task.name),
+        task.shape ? sides(task.shape) : "",
+        ...(place === "backend" ? [task.steps.join(", then ")] : []),
       ]);
-      const title = `part ${i + 1}, on the ${place}`;
+      const title = `partition ${i + 1}, on the ${place}`;
       return [
         "",
         styled("bold", title),
-        table(["what", "of", "result", ...(place === "machine" ? ["how"] : [])], rows),
+        table(["what", "of", "result", ...(place === "backend" ? ["how"] : [])], rows),
       ];
     }),
     "",
-    "Stages are computed on the machine's threads, one after another; those of several steps strip by strip, so that what",
+    "Stages are computed on the backend's threads, one after another; those of several steps strip by strip, so that what",
     "lies between the steps never leaves the cache.",
+  ].join("\n");
+}
+
+export interface RunTimings {
+  runs: number;
+  /** Median of a whole run. */
+  milliseconds: number;
+  /** Milliseconds of each phase before the first run. */
+  phases: Readonly<Record<string, number>>;
+  /** In the order in which they run; times are medians. */
+  tasks: (Task & { milliseconds: number })[];
+}
+
+/** So many runs, or fewer where they take longer than this. */
+const [mostRuns, mostMilliseconds] = [25, 4000];
+
+/** Times runs on one thread, on inputs for which the model is compiled already. */
+export async function profileModel(
+  model: Model,
+  inputs: Record<string, Tensor>,
+  signal: AbortSignal,
+): Promise<RunTimings> {
+  const { explainModel } = await import("../onnx/index.ts");
+  const { partitions } = await explainModel(model, { inputs });
+  const tasks = partitions.flatMap((partition) => partition.tasks);
+  const times: number[][] = tasks.map(() => []);
+  const whole: number[] = [];
+  const end = performance.now() + mostMilliseconds;
+  while (whole.length < mostRuns && (whole.length === 0 || performance.now() < end)) {
+    const start = performance.now();
+    await model.run(inputs, { signal, onTask: (spent, index) => times[index]!.push(spent) });
+    whole.push(performance.now() - start);
+  }
+  const timed = tasks.map((task, i) => ({ ...task, milliseconds: median(times[i]!) }));
+  const info = await model.info();
+  const phases = { ...info.milliseconds, ...info.programs.at(-1)?.milliseconds };
+  return { runs: whole.length, milliseconds: median(whole), phases, tasks: timed };
+}
+
+const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
+
+export function profileText({ runs, milliseconds: whole, phases, tasks }: RunTimings): string {
+  const sum = tasks.reduce((total, task) => total + task.milliseconds, 0);
+  const largest = tasks.reduce((most, task) => Math.max(most, task.milliseconds), 0);
+  const rows = tasks.map(({ op, name, shape, place, milliseconds: spent }) => [
+    op,
+    shortName(name),
+    shape ? sides(shape) : "",
+    place === "copy" ? "" : place,
+    number(spent, 3),
+    `${((100 * spent) / sum).toFixed(1)} %`,
+    styled("cyan", bar(spent / largest, 20)),
+  ]);
+  return [
+    styled("bold", `${milliseconds(whole)} a run on one thread, the median of ${runs}`),
+    table(["what", "of", "result", "on", "ms", "share", " "], rows, ["ms", "share"]),
+    `before the first run: ${Object.entries(phases)
+      .map(([phase, time]) => `${phase} ${milliseconds(time)}`)
+      .join(", ")}`,
   ].join("\n");
 }

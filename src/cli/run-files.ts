@@ -1,15 +1,15 @@
-// Where the results of rank1 run go, and in which form: a folder has a file for each, a single one may have a file of its own.
+// Output files of rank1 run: where results go and in which format. A folder gets a file for each result, a single result
+// may have a file of its own.
 import { basename, extname, join } from "node:path";
 import type { Tensor } from "../index.ts";
 import { writeNpy } from "../node/npy.ts";
 import type { Model } from "../onnx/index.ts";
 import { UsageError } from "./arguments.ts";
 import { checkOutputs, meansFolder, writeOutput } from "./output.ts";
-import type { Answer, Kind } from "./run-answer.ts";
+import { type Answer, type Kind, pictureLayout, pictureOf } from "./run-answer.ts";
 import type { Job } from "./run-input.ts";
-import { pictureLayout, pictureOf } from "./run-picture.ts";
 
-/** `-o`, understood. */
+/** The parsed `-o`. */
 export interface Target {
   path: string;
   folder: boolean;

@@ -1,9 +1,9 @@
-// What rank1 run feeds a model: pictures in the size, range and layout that it wants, or arrays from .npy files; and the
-// settings for pictures that are remembered beside the model.
+// Inputs of rank1 run: pictures in the size, range and layout that the model wants, or arrays from .npy files; and the
+// picture settings that are remembered beside the model.
 import { type Command, InvalidArgumentError as CommanderError } from "commander";
 import type { Image, Tensor } from "../index.ts";
+import { readSidecar, type Sidecar, writeSidecar } from "../node/model-files.ts";
 import { isNpy, readNpy } from "../node/npy.ts";
-import { readSidecar, type Sidecar, writeSidecar } from "../node/sidecar.ts";
 import type { Model } from "../onnx/index.ts";
 import { parseNumber, parseSides, readSource, sourceName, UsageError, usage } from "./arguments.ts";
 import { checkStdin } from "./output.ts";
@@ -49,7 +49,7 @@ function addInput(text: string, inputs: Map<string, string> = new Map()): Map<st
   return new Map([...inputs, [name, file]]);
 }
 
-/** What can be told from the words alone. */
+/** Checks the options before any file is read. */
 export function checkInputFlags(
   model: string,
   files: readonly string[],

@@ -4,15 +4,21 @@ import { type Command, Option } from "commander";
 import type { Engine } from "../index.ts";
 import { writeStdout } from "../node/files.ts";
 import type { Model } from "../onnx/index.ts";
-import { judgeFailures, parseCount, threadsOption, UsageError } from "./arguments.ts";
-import { addEngineOptions, type EngineFlags, withEngine } from "./engine.ts";
-import { addModelOptions, type ModelFlags, nameOf, withModel } from "./model.ts";
+import { checkFailures, parseCount, threadsOption, UsageError } from "./arguments.ts";
+import {
+  addEngineOptions,
+  addModelOptions,
+  type EngineFlags,
+  type ModelFlags,
+  nameOf,
+  withEngine,
+  withModel,
+} from "./open.ts";
 import { addOutput, type OutputFlags } from "./output.ts";
 import { type Answer, type AnswerOptions, answerOf, answerText, type Kind, kinds } from "./run-answer.ts";
-import { explainRun } from "./run-explain.ts";
+import { explainRun, profileModel, profileText } from "./run-explain.ts";
 import { checkTarget, type Target, targetOf, writeResult } from "./run-files.ts";
 import { addInputOptions, checkInputFlags, type InputFlags, type Job, jobsOf, settingsOf } from "./run-input.ts";
-import { profileModel, profileText } from "./run-profile.ts";
 import { milliseconds, progressBar, say } from "./text.ts";
 
 interface Flags extends ModelFlags, EngineFlags, InputFlags, OutputFlags {
@@ -134,7 +140,7 @@ async function runJobs(engine: Engine, model: Model, name: string, jobs: readonl
     const report = { version: 1, model: name, engine: engine.info(), results, failures, timings };
     await writeStdout(`${JSON.stringify(report, undefined, 2)}\n`);
   } else if (timings) await writeStdout(`\n${profileText(timings)}\n`);
-  judgeFailures(failures.length, jobs.length, "inputs");
+  checkFailures(failures.length, jobs.length, "inputs");
 }
 
 async function runJob(

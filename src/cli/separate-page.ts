@@ -1,12 +1,12 @@
-// The page about a separation: totals, the curve of damage against reduction, and what each layer became.
+// The page about a separation: totals, the curve of loss against reduction, and what each layer became.
 import type { LayerReport, Report } from "../onnx/index.ts";
 import { type Evaluation, evaluationText } from "./evaluation.ts";
 import { escapeHtml, htmlPage } from "./html.ts";
 import { count, milliseconds, number, quantity } from "./text.ts";
 
-type Form = NonNullable<LayerReport["form"]>;
+type Name = NonNullable<LayerReport["decomposition"]>;
 
-const forms: Readonly<Record<Form, (rank: number) => string>> = {
+const decompositions: Readonly<Record<Name, (rank: number) => string>> = {
   cp: (rank) => `pointwise, depthwise, pointwise (rank ${rank})`,
   depthwise: (rank) => `depthwise × ${rank}, pointwise`,
   spatial: (rank) => `column, row (rank ${rank})`,
@@ -15,11 +15,11 @@ const forms: Readonly<Record<Form, (rank: number) => string>> = {
 };
 
 /** "column, row (rank 16)" */
-export const formText = (form: Form, rank: number): string => forms[form](rank);
+export const decompositionText = (decomposition: Name, rank: number): string => decompositions[decomposition](rank);
 
-/** What a number of damage means. */
-export const damageText = ({ measure }: Report): string =>
-  measure === "divergence"
+/** The unit of losses, in words. */
+export const lossText = ({ lossFunction }: Report): string =>
+  lossFunction === "divergence"
     ? "divergence of the classes' probabilities, nats an input"
     : "square error over the variance of the outputs";
 
@@ -27,7 +27,7 @@ export const damageText = ({ measure }: Report): string =>
 export function separatePage(name: string, report: Report, evaluation?: Evaluation): string {
   const { totals, reached, samples, goal } = report;
   const { multiplications, parameters } = totals;
-  const { milliseconds: times, speedup, damage } = reached;
+  const { milliseconds: times, speedup, loss } = reached;
   const facts = [
     ["multiplications", `${quantity(multiplications.before)} → ${quantity(multiplications.after)}`],
     ["parameters", `${quantity(parameters.before)} → ${quantity(parameters.after)}`],
@@ -39,17 +39,17 @@ export function separatePage(name: string, report: Report, evaluation?: Evaluati
           ],
         ]
       : []),
-    ...(damage === undefined ? [] : [["damage", `${number(damage, 3)}: ${damageText(report)}`]]),
+    ...(loss === undefined ? [] : [["loss", `${number(loss, 3)}: ${lossText(report)}`]]),
     ["wanted", `${goal.kind} ${goal.value}${reached.met ? "" : ", missed"}`],
   ];
   const beside = facts.map(([what, text]) => `<div><dt>${what}</dt><dd>${escapeHtml(text!)}</dd></div>`).join("\n");
-  const judged = evaluation ? `<p>${escapeHtml(evaluationText(evaluation))}</p>` : "";
+  const evaluated = evaluation ? `<p>${escapeHtml(evaluationText(evaluation))}</p>` : "";
   return htmlPage({
     title: `${name}: separated`,
     heading: name,
     lead: `${number(reached.reduction, 3)} × fewer multiplications, ${samples ? `fitted to ${count(samples)} inputs` : "by the weights alone"}. One
 multiplication is one multiply-accumulate: 2 FLOP.`,
-    beside: `<div><dl>${beside}</dl>${judged}</div>`,
+    beside: `<div><dl>${beside}</dl>${evaluated}</div>`,
     sections: [
       ...(report.curve.length > 1
         ? [{ id: "curve", title: "What other budgets would lose", html: curve(report) }]
@@ -60,36 +60,36 @@ multiplication is one multiply-accumulate: 2 FLOP.`,
   });
 }
 
-/** What the curve's axes are, and where the result is on it. Without calibration data only errors of weights are known. */
-function axesOf({ goal, measure, reached, samples }: Report) {
+/** The axes of the curve and the result's point. Without calibration data only errors of weights are known. */
+function axesOf({ goal, lossFunction, reached, samples }: Report) {
   const timed = goal.kind === "speedup";
-  const unit = measure === "divergence" ? "nats an input" : "relative square error";
+  const unit = lossFunction === "divergence" ? "nats an input" : "relative square error";
   const at = timed ? reached.speedup : reached.reduction;
   return {
     across: timed ? "planned time, before / after" : "multiplications, before / after",
-    up: samples ? `damage, ${unit}` : "relative square error of the weights",
-    own: [{ reduction: at ?? Number.NaN, damage: reached.damage ?? 0 }].filter(isDrawn),
+    up: samples ? `loss, ${unit}` : "relative square error of the weights",
+    own: [{ reduction: at ?? Number.NaN, loss: reached.loss ?? 0 }].filter(isDrawn),
   };
 }
 
 type Place = Report["curve"][number];
 
-const isDrawn = ({ reduction, damage }: Place): boolean =>
-  Number.isFinite(reduction) && damage > 0 && Number.isFinite(damage);
+const isDrawn = ({ reduction, loss }: Place): boolean =>
+  Number.isFinite(reduction) && loss > 0 && Number.isFinite(loss);
 
-/** Damage, on a logarithmic axis, against the reduction; the point that was reached is a ring. */
+/** Loss, on a logarithmic axis, against the reduction; the point that was reached is a ring. */
 function curve(report: Report): string {
   const [width, height, left, bottom] = [640, 320, 76, 56];
   const shown = report.curve.filter(isDrawn);
   if (shown.length < 2) return "<p>No layer loses anything.</p>";
   const { across, up, own } = axesOf(report);
   const all = [...shown, ...own];
-  const decades = all.map(({ damage }) => Math.log10(damage));
+  const decades = all.map(({ loss }) => Math.log10(loss));
   const [low, high] = [Math.floor(Math.min(...decades)), Math.ceil(Math.max(...decades))];
   const most = Math.ceil(Math.max(...all.map(({ reduction }) => reduction)));
   const x = (reduction: number): number => left + ((reduction - 1) / (most - 1 || 1)) * (width - left - 16);
-  const y = (damage: number): number => 12 + ((high - Math.log10(damage)) / (high - low || 1)) * (height - bottom - 12);
-  const place = ({ reduction, damage }: Place): string => `${x(reduction).toFixed(1)},${y(damage).toFixed(1)}`;
+  const y = (loss: number): number => 12 + ((high - Math.log10(loss)) / (high - low || 1)) * (height - bottom - 12);
+  const place = ({ reduction, loss }: Place): string => `${x(reduction).toFixed(1)},${y(loss).toFixed(1)}`;
   const rows = Array.from({ length: high - low + 1 }, (_, i) => low + i);
   const step = Math.max(1, Math.ceil((most - 1) / 8));
   const columns = Array.from({ length: Math.floor((most - 1) / step) + 1 }, (_, i) => 1 + i * step);
@@ -109,7 +109,7 @@ function curve(report: Report): string {
     return `<circle cx="${cx}" cy="${cy}" r="6" stroke-width="2.5"/>`;
   });
   const said = (points: readonly Place[]): string =>
-    points.map((p) => `÷ ${p.reduction.toFixed(1)}: ${number(p.damage, 2)}`).join(", ");
+    points.map((p) => `÷ ${p.reduction.toFixed(1)}: ${number(p.loss, 2)}`).join(", ");
   const label = `${up} against ${across}: ${said(shown)}${own.length ? `; reached, ${said(own)}` : ""}`;
   const ring = own.length ? "The ring is what was measured of the result." : "";
   return `<figure><svg viewBox="0 0 ${width} ${height}" role="img" style="max-width:100%;height:auto" fill="none" stroke="currentColor"
@@ -120,15 +120,15 @@ ${lines.join("")}<polyline points="${shown.map(place).join(" ")}" stroke-width="
 }
 
 function table({ layers, samples }: Report): string {
-  const rows = layers.map(({ name, weight, form, rank, multiplications, parameters, damage }) => {
+  const rows = layers.map(({ name, weight, decomposition, rank, multiplications, parameters, loss }) => {
     const { before, after } = multiplications;
     const cells = [
       weight.join(" × "),
-      form ? formText(form, rank!) : "as it is",
-      form ? `${quantity(before)} → ${quantity(after)}` : quantity(before),
-      form ? number(before / after, 3) : "",
-      form ? `${quantity(parameters.before)} → ${quantity(parameters.after)}` : quantity(parameters.before),
-      damage === undefined ? "" : number(damage, 2),
+      decomposition ? decompositionText(decomposition, rank!) : "as it is",
+      decomposition ? `${quantity(before)} → ${quantity(after)}` : quantity(before),
+      decomposition ? number(before / after, 3) : "",
+      decomposition ? `${quantity(parameters.before)} → ${quantity(parameters.after)}` : quantity(parameters.before),
+      loss === undefined ? "" : number(loss, 2),
     ];
     return `<tr><th scope="row">${escapeHtml(name)}</th>${cells.map((cell) => `<td>${escapeHtml(cell)}</td>`).join("")}</tr>`;
   });
@@ -139,7 +139,7 @@ function table({ layers, samples }: Report): string {
     "multiplications",
     "÷",
     "parameters",
-    samples ? "damage alone" : "error of the weight",
+    samples ? "loss alone" : "error of the weight",
   ];
   return `<div class="scroll"><table class="layers"><thead><tr>${heads.map((head) => `<th scope="col">${head}</th>`).join("")}</tr></thead>
 <tbody>${rows.join("\n")}</tbody></table></div>`;

@@ -1,19 +1,25 @@
 // rank1 separate: a trained model comes back with separable convolutions. Folders of inputs are in calibration.ts, what a
 // model is right about in evaluation.ts, the page in separate-page.ts.
 import type { Command } from "commander";
-import { writeStdout } from "../node/files.ts";
-import { readSettings } from "../node/json.ts";
-import { type Sidecar, sidecarOf, writeSidecar } from "../node/sidecar.ts";
+import { readSettings, writeStdout } from "../node/files.ts";
+import { type Sidecar, sidecarOf, writeSidecar } from "../node/model-files.ts";
 import type { MachineProfile, Model, Report, SeparateOptions } from "../onnx/index.ts";
 import { parseCount, parseNumber, readSource, sourceName, threadsOption, UsageError, usage } from "./arguments.ts";
 import { InputFolder } from "./calibration.ts";
-import { addEngineOptions, type EngineFlags, withEngine } from "./engine.ts";
 import { type Evaluation, evaluate, evaluationText } from "./evaluation.ts";
 import { rare } from "./help.ts";
-import { addModelOptions, type ModelFlags, nameOf, withModel } from "./model.ts";
+import {
+  addEngineOptions,
+  addModelOptions,
+  type EngineFlags,
+  type ModelFlags,
+  nameOf,
+  withEngine,
+  withModel,
+} from "./open.ts";
 import { addForce, checkOutputs, checkStdin, writeOutput } from "./output.ts";
 import { addPictureOptions, type InputFlags, settingsOf } from "./run-input.ts";
-import { damageText, formText, separatePage } from "./separate-page.ts";
+import { decompositionText, lossText, separatePage } from "./separate-page.ts";
 import { count, milliseconds, number, progressBar, quantity, say, shortName, styled, table } from "./text.ts";
 
 interface Flags extends ModelFlags, EngineFlags, Pick<InputFlags, "size" | "mean" | "std"> {
@@ -37,7 +43,7 @@ interface Flags extends ModelFlags, EngineFlags, Pick<InputFlags, "size" | "mean
 }
 
 const goals = ["speedup", "reduce", "tolerance", "rank"] as const;
-/** Where no goal is given. */
+/** The goal where none is given. */
 const usualSpeedup = 1.3;
 
 const examples = `
@@ -73,7 +79,7 @@ export function addSeparate(program: Command, signal: AbortSignal): void {
       "--profile <file>",
       'of another machine that --speedup is for, as "rank1 bench --save-profile" wrote it there',
     )
-    .option("--tolerance <damage>", "bound what the outputs lose; 0: only what is exact", parseNumber)
+    .option("--tolerance <loss>", "bound what the outputs lose; 0: only what is exact", parseNumber)
     .option("--rank <count>", "depthwise separable layers of this depth multiplier", parseCount)
     .option("--tune", "then tune the new layers towards the original's outputs: takes longer, loses less")
     .addOption(rare("--layers <pattern>", "only layers of such names; * stands for anything"))
@@ -106,12 +112,12 @@ async function separate(file: string, flags: Flags, signal: AbortSignal): Promis
           InputFolder.open(model, folder, option, { settings, crops, signal });
         const calibration =
           flags.calibrate === undefined ? undefined : await open(flags.calibrate, "--calibrate", flags.crops);
-        const judged = flags.eval === undefined ? undefined : await open(flags.eval, "--eval");
+        const labelled = flags.eval === undefined ? undefined : await open(flags.eval, "--eval");
         const found = await run(model, { ...flags, calibration, profile, signal });
         try {
-          const evaluation = judged && (await evaluate(model, found.model, judged, flags.eval!));
+          const evaluation = labelled && (await evaluate(model, found.model, labelled, flags.eval!));
           await writeFiles(nameOf(file), { ...found, evaluation, settings }, flags, signal);
-          for (const [name, why] of [...(calibration?.skipped ?? []), ...(judged?.skipped ?? [])])
+          for (const [name, why] of [...(calibration?.skipped ?? []), ...(labelled?.skipped ?? [])])
             say(`left out: ${name}: ${why}`);
           await print(nameOf(file), found.report, evaluation, flags);
         } finally {
@@ -123,7 +129,7 @@ async function separate(file: string, flags: Flags, signal: AbortSignal): Promis
   );
 }
 
-/** What can be told from the words alone. */
+/** Checks the options before any file is read. */
 function checkFlags(file: string, flags: Flags): void {
   const given = goals.filter((goal) => flags[goal] !== undefined).map((goal) => `--${goal}`);
   if (given.length > 1) {
@@ -203,17 +209,17 @@ async function run(
   }
 }
 
-const right = ["multiplications", "after", "÷", "damage alone"];
+const right = ["multiplications", "after", "÷", "loss alone"];
 
 function reportText(name: string, output: string, report: Report, evaluation: Evaluation | undefined): string {
   const { layers, totals, reached, goal, samples, seconds } = report;
-  const rows = layers.map(({ name: layer, weight, form, rank, multiplications: { before, after }, damage }) => [
-    ...[shortName(layer), weight.join(" × "), form ? formText(form, rank!) : "as it is"],
-    ...[quantity(before), form ? quantity(after) : "", form ? number(before / after, 3) : ""],
-    damage === undefined ? "" : number(damage, 2),
+  const rows = layers.map(({ name: layer, weight, decomposition, rank, multiplications: { before, after }, loss }) => [
+    ...[shortName(layer), weight.join(" × "), decomposition ? decompositionText(decomposition, rank!) : "as it is"],
+    ...[quantity(before), decomposition ? quantity(after) : "", decomposition ? number(before / after, 3) : ""],
+    loss === undefined ? "" : number(loss, 2),
   ]);
   const { multiplications, parameters } = totals;
-  const { milliseconds: times, speedup, planned, damage, tuned } = reached;
+  const { milliseconds: times, speedup, planned, loss, tuned } = reached;
   const missed = `the goal of --${goal.kind} ${goal.value} was missed: this is the nearest found`;
   return [
     `${styled("bold", name)} → ${output}${samples ? `, fitted to ${count(samples)} inputs` : ", by its weights alone"}, in ${number(seconds, 3)} s`,
@@ -228,7 +234,7 @@ function reportText(name: string, output: string, report: Report, evaluation: Ev
         ]
       : []),
     ...(planned ? [`on ${planned.for}  ${number(planned.speedup, 3)} × faster, as planned`] : []),
-    ...(damage === undefined ? [] : [`damage           ${number(damage, 3)}: ${damageText(report)}`]),
+    ...(loss === undefined ? [] : [`loss           ${number(loss, 3)}: ${lossText(report)}`]),
     ...(tuned ? [`before tuning    ${number(tuned.before, 3)}`] : []),
     ...(evaluation ? [evaluationText(evaluation)] : []),
     ...(reached.met ? [] : ["", missed]),

@@ -1,8 +1,8 @@
-// Programs by the plan that they run, kept for the next call within a budget of memory: the least recently used go first.
+// Cache of programs by their plans, within a budget of memory: the least recently used go first.
 import { LimitError } from "../errors.ts";
 import type { Plan } from "../plan/types.ts";
 
-/** Plans that say the same have equal keys. */
+/** Plans that compute the same in the same way have equal keys. */
 export function keyOf({ stages, buffers, problem }: Plan): string {
   const alpha = problem.kind === "filter" && problem.alpha;
   return JSON.stringify([stages, buffers, problem.y.shape, problem.window, alpha]);
@@ -30,7 +30,7 @@ export class ProgramCache {
     return [...this.kept.values()].reduce((sum, program) => sum + program.bytes, 0);
   }
 
-  /** What stands under a key, made where it is not there; the caller runs it before the next is asked for. */
+  /** The program of a key, created if it is not cached. The caller runs it before asking for another. */
   async of<P extends Kept>(key: string, create: () => Promise<P>): Promise<P> {
     const known = this.kept.get(key) as P | undefined;
     if (known) {
@@ -44,7 +44,7 @@ export class ProgramCache {
     return program;
   }
 
-  /** Where memory runs out, what is kept for later makes room. */
+  /** Creates a program; where memory runs out, cached programs are disposed of first. */
   async make<P>(create: () => Promise<P>): Promise<P> {
     try {
       return await create();

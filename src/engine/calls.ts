@@ -1,4 +1,4 @@
-// What the calls of an engine have in common: their options and where results go.
+// What the engine's calls share: checks of their options and of `out`.
 import { checkFunction, describe, InvalidArgumentError } from "../errors.ts";
 import {
   arrayIn,

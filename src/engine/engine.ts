@@ -1,11 +1,11 @@
 // The engine: owns one backend, the programs made for it, and the queue of calls. The only place where factoring, planning
 // and running meet.
-import type { BackendPlan, Bindings, Program, RunOptions, Weights } from "../backend/backend.ts";
+import type { BackendPlan, Bindings, Program, ProgramRunOptions, Weights } from "../backend/backend.ts";
 import type { Choice } from "../backend/choose.ts";
 import type { Abortable } from "../backend/slices.ts";
 import { checkOneOf, checkOptions, describe, InvalidArgumentError, Rank1Error } from "../errors.ts";
 import type { Filter } from "../factor/filter.ts";
-import { gradientNames, gradientPair, isGradientName } from "../factor/gradients.ts";
+import { gradientNames, gradientPair, isGradientName } from "../factor/filter-functions.ts";
 import { solvers, workOf } from "../kernels/table.ts";
 import { type FilterOptions, filterOptionKeys, filterProblem, type PictureSpec } from "../plan/filter-problem.ts";
 import { type LayerKind, type LayerOptions, type LayerShapes, layerProblem } from "../plan/layer-problem.ts";
@@ -53,7 +53,7 @@ import { checkValueSpec, EngineValue } from "./values.ts";
 interface PlannedFilter {
   plan: Plan;
   key: string;
-  /** Whether it is the one to keep: by prediction it is at once. */
+  /** Whether it is final: a plan chosen by prediction is at once, a measured one after its trials. */
   settled: boolean;
 }
 
@@ -95,7 +95,7 @@ export class Engine {
     this.planner = { solvers, profile: choice.backend.profile, workOf };
   }
 
-  /** What it runs on, and why. */
+  /** The backend that the engine runs on, and why this one. */
   info(): EngineInfo {
     const { backend, reason, relaxed, wide } = this.choice;
     const { count, bytes } = this.programs;
@@ -130,7 +130,7 @@ export class Engine {
   }
 
   /**
-   * The cheapest plan, with the candidates that it beat; `strategy` asks for one solver's instead. Runs nothing.
+   * The cheapest plan, with the rejected candidates; `strategy` asks for one solver's instead. Runs nothing.
    *
    * @throws InvalidArgumentError for what is no problem, and for a strategy that does not apply.
    */
@@ -182,7 +182,7 @@ export class Engine {
     });
   }
 
-  /** The plan for such a picture, made once: calls that say the same find it again. */
+  /** The plan for such a picture, cached for calls with the same options. */
   private planFilter(x: Picture, filter: Filter, options: FilterOptions, strategy?: string): PlannedFilter {
     const { width, height, channels, dtype, knownAlpha = false } = x;
     const request = textOf([width, height, channels, dtype, knownAlpha, filter, options, strategy]);
@@ -315,7 +315,7 @@ export class Engine {
       const program = await this.compile(plan, weights);
       return {
         ...{ bytes: program.bytes, phases: program.phases },
-        run: (inputs: Bindings, outputs: Bindings, options: RunOptions = {}) =>
+        run: (inputs: Bindings, outputs: Bindings, options: ProgramRunOptions = {}) =>
           this.enqueue(options.signal, (signal) => program.run(inputs, outputs, { ...options, signal })),
         dispose: () => void this.queue.then(() => program.dispose()),
       };
@@ -348,7 +348,7 @@ export class Engine {
     plan: Plan,
     x: Picture,
     out: ImageArray | EngineValue,
-    options: RunOptions,
+    options: ProgramRunOptions,
     key?: string,
   ): Promise<Image | EngineValue> {
     const program = await this.programs.of(key ?? keyOf(plan), () => this.choice.backend.compile(plan, new Map()));

@@ -1,9 +1,9 @@
-// Layers of an engine: weights are checked, put into one order, packed into a network of one layer, and kept by the arrays
-// that hold them.
-import type { Program, RunOptions, TensorBinding } from "../backend/backend.ts";
+// Layers of an engine: checks weights, brings them into one order, packs them into a network of one layer, and caches
+// that by the arrays that hold them.
+import type { Program, ProgramRunOptions, TensorBinding } from "../backend/backend.ts";
 import type { Abortable } from "../backend/slices.ts";
 import { checkOptions, describe, InvalidArgumentError } from "../errors.ts";
-import { splitDepthwise } from "../factor/depthwise.ts";
+import { splitDepthwise } from "../factor/factorize.ts";
 import type { LayerWeights } from "../kernels/kernel.ts";
 import { transposedWeights } from "../kernels/transposed/solver.ts";
 import {
@@ -100,7 +100,7 @@ export function weightsOf(problem: LayerProblem, weights: LayerTensors): Map<str
   );
 }
 
-/** What the weights show of a problem's structure, which more plans then apply to; they get what those need. */
+/** Adds to a problem what its weights show (depthwise filters of rank 1), so that more solvers apply, and to the weights what these need. */
 export function findStructure(problem: LayerProblem, weights: Map<string, LayerWeights>): LayerProblem {
   if (problem.kind === "transposed") {
     const weight = channelsLast(weights.get("weight")!, problem.y.shape[3]!, problem.window.size);
@@ -150,7 +150,7 @@ export async function runLayer(
   program: Program,
   x: LayerInput,
   out: Float32Array | EngineValue | undefined,
-  options: RunOptions,
+  options: ProgramRunOptions,
 ): Promise<F32Tensor | EngineValue> {
   const { dataFormat: format } = problem;
   const data = out ?? new Float32Array(lengthOf(problem.y));
@@ -241,7 +241,7 @@ export class PreparedLayer {
   }
 }
 
-/** Numbers arrays, so that what was made of them is found again by them. */
+/** Numbers arrays, so that programs can be cached by the arrays that hold their weights. */
 export class Identities {
   private readonly numbers = new WeakMap<object, number>();
   private count = 0;

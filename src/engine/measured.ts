@@ -1,4 +1,4 @@
-// Planning by measuring: the candidates take turns, and the fastest is kept.
+// Planning by measurement: runs the candidates in turn and keeps the fastest.
 import { LimitError } from "../errors.ts";
 import type { Plan } from "../plan/types.ts";
 

@@ -1,5 +1,4 @@
-// What an engine is made of: its options, checked before anything is started.
-
+// The options of an engine, checked before anything is started.
 import { type Verdict, verdictNames } from "../backend/backend.ts";
 import { type BackendName, type Choice, chooseBackend } from "../backend/choose.ts";
 import {

@@ -1,6 +1,7 @@
-// Pictures of filters: what they may be given as, whether their alpha matters, and a program's run on one.
+// Pictures as inputs and outputs of filters: the forms in which they may be given, whether their alpha matters, and
+// running a program on one.
 import { opaque } from "../backend/alpha.ts";
-import type { Program, RunOptions, SourceBinding, TargetBinding } from "../backend/backend.ts";
+import type { Program, ProgramRunOptions, SourceBinding, TargetBinding } from "../backend/backend.ts";
 import { type Abortable, inSlices } from "../backend/slices.ts";
 import { InvalidArgumentError } from "../errors.ts";
 import { tapSum } from "../kernels/filter.ts";
@@ -50,7 +51,7 @@ export async function runFilter(
   problem: FilterProblem,
   x: Picture,
   out: ImageArray | EngineValue,
-  options: RunOptions,
+  options: ProgramRunOptions,
 ): Promise<Image | EngineValue> {
   const { window, alpha, y, gain, offset } = problem;
   const { width, height, channels, dtype } = x;

@@ -1,5 +1,5 @@
-// Types of the platform that the public face names: the platform's own where the compiler knows them, else what rank1 uses of
-// them, so that the package needs the types of neither browsers nor Node.
+// Platform types that the public face names (AbortSignal, Worker): the platform's own where the compiler knows them, else
+// the parts that rank1 uses, so that the package needs the types of neither browsers nor Node.
 
 type Known<Name extends string, Otherwise> =
   typeof globalThis extends Record<Name, { prototype: infer Own }> ? Own : Otherwise;

@@ -1,6 +1,6 @@
-// What the calls of an engine take and give, and what it says of itself.
+// Public types of the engine's calls, results and info.
 import type { Verdict } from "../backend/backend.ts";
-import type { GradientName } from "../factor/gradients.ts";
+import type { GradientName } from "../factor/filter-functions.ts";
 import type { FilterOptions } from "../plan/filter-problem.ts";
 import type { F32Tensor, Image, ImageArray, ValueDType } from "../tensor.ts";
 import type { CallHooks, CallOptions } from "./calls.ts";

@@ -1,4 +1,4 @@
-// Values of an engine: data that stays where programs read and write it.
+// Values that stay in the engine's memory between calls.
 import type { Value } from "../backend/backend.ts";
 import { checkInteger, checkOneOf, checkOptions } from "../errors.ts";
 import {

@@ -1,22 +1,21 @@
-// The CP form of a layer's weight: weight[o, c, t] ≈ Σ_k last[k, o] · first[k, c] · taps[k, t], by alternating least squares
+// The CP decomposition of a layer's weight: weight[o, c, t] ≈ Σ_k last[k, o] · first[k, c] · taps[k, t], by alternating least squares
 // (Harshman 1970) from a truncated decomposition, extrapolated further the longer that helps (as Ang and Gillis,
 // "Accelerating nonnegative matrix factorization algorithms using extrapolation", 2019, do for matrices).
-import { addScaled, dot, norm, type Svd } from "./svd.ts";
-import { numericalRanks, type TruncateOptions, truncate } from "./truncate.ts";
+import { addScaled, dot, norm, numericalRanks, type Svd, type TruncateOptions, truncate } from "./svd.ts";
 
 /** A matrix as its rows. */
 type Rows = Float64Array[];
 
-/** A product outputs ⊗ inputs ⊗ taps; the CP form is a sum of them. */
+/** A product outputs ⊗ inputs ⊗ taps; the CP decomposition is a sum of them. */
 type Term = readonly [outputs: Float64Array, inputs: Float64Array, taps: Float64Array];
 
-interface Fit {
+interface CpFit {
   terms: Term[];
   error: number;
 }
 
 /**
- * The CP form of a weight, rows [outputs][inputs · taps], at a rank, or at the smallest rank that bisection finds for a
+ * The CP decomposition of a weight, rows [outputs][inputs · taps], at a rank, or at the smallest rank that bisection finds for a
  * tolerance; rounded to f32, which the error includes. It starts from the terms of the slices, for each input [outputs,
  * taps]: exact where the rank suffices for all of them. Below that the error is that of the fit found, which need not be
  * the best there is. Nothing is random. `checkFit` may refuse a rank whose fit would take too long.
@@ -27,7 +26,7 @@ export function cpForm(
   epsilon: number,
   limits: Required<TruncateOptions>,
   checkFit: (rank: number) => void,
-): Fit {
+): CpFit {
   const { tolerance } = limits;
   const size = norm(given.map(norm)) || 1;
   const unit = Math.cbrt(size);
@@ -36,7 +35,7 @@ export function cpForm(
   if (known.length === 0) return { terms: [], error: 0 };
   const sigmas = known.map(({ sigma }) => sigma);
   const cut = (to: Required<TruncateOptions>) => truncate([sigmas], sigmas.length, to);
-  const fitted = (rank: number): Fit => {
+  const fitted = (rank: number): CpFit => {
     const terms = known.slice(0, rank).map(({ term }) => balanced(term, 1 / unit));
     const start = { terms, error: cut({ rank, tolerance: 0 }).error };
     const enough = Math.max(0.999 * tolerance, f32Rounding); // what rounding adds must not exceed the tolerance
@@ -74,7 +73,7 @@ const mostSweeps = 300;
 const leastGain = 1e-3;
 
 /** Fits a weight of norm 1. A sweep that extrapolation made worse is done again without it. */
-function alternate(weight: Rows, start: Fit, enough: number): Term[] {
+function alternate(weight: Rows, start: CpFit, enough: number): Term[] {
   const transposed = transpose(weight);
   let [before, now] = [start, start];
   let [momentum, reference] = [0.5, Infinity];
@@ -95,7 +94,7 @@ function alternate(weight: Rows, start: Fit, enough: number): Term[] {
 }
 
 /** Solves for inputs, taps and outputs in turn, each the least-squares fit for the other two. */
-function sweep(weight: Rows, transposed: Rows, terms: readonly Term[]): Fit {
+function sweep(weight: Rows, transposed: Rows, terms: readonly Term[]): CpFit {
   const outputs = terms.map(([row]) => row);
   const taps = terms.map(([, , row]) => row);
   const mixed = multiply(outputs, weight);
@@ -124,7 +123,7 @@ function sweep(weight: Rows, transposed: Rows, terms: readonly Term[]): Fit {
 }
 
 /** The terms with vectors times `scale`, rounded to f32, and the error that they then have. */
-function rounded(weight: Rows, terms: readonly Term[], scale: number): Fit {
+function rounded(weight: Rows, terms: readonly Term[], scale: number): CpFit {
   const singles = terms.map((term) => mapTerm(term, (row) => row.map((v) => Math.fround(v * scale))));
   const outputs = singles.map(([row]) => weighted([scale ** -3], [row]));
   const fit = multiply(

@@ -1,10 +1,10 @@
-// How a filter is written as a sum of columns ⊗ rows: exactly, in integers where that is possible, or truncated.
+// Factorizes a filter into a sum of columns ⊗ rows: exactly, in integers where that is possible, or truncated. Depthwise
+// filters of rank 1 are split without a decomposition.
 import { LimitError } from "../errors.ts";
 import type { Tensor } from "../tensor.ts";
 import { type CheckedFilter, checkFilter, type Filter } from "./filter.ts";
 import { eliminate, integerRank, smallTerms, type Term, type WholeTerms } from "./integers.ts";
-import { norm, type Svd, svd } from "./svd.ts";
-import { checkTruncateOptions, type TruncateOptions, truncate } from "./truncate.ts";
+import { checkTruncateOptions, norm, type Svd, svd, type TruncateOptions, truncate } from "./svd.ts";
 import { factorizeWeight, type WeightFactors, type WeightOptions } from "./weights.ts";
 
 /**
@@ -110,7 +110,7 @@ export function factorize(
   };
 }
 
-/** What a gain of 0 makes of a filter. */
+/** The factors of a filter whose gain is 0. */
 function zeros(filter: CheckedFilter): CheckedFilter {
   const [column, row] = [Array<number>(filter.kh).fill(0), Array<number>(filter.kw).fill(0)];
   return { ...filter, values: undefined, column, row };
@@ -125,7 +125,7 @@ function shared({ column, row }: Term, gain: number): Term {
   return { column: column.map((tap) => tap * Math.sign(gain) * root + 0), row: row.map((tap) => tap * root) };
 }
 
-/** What is found of a filter in its normal form, before its gain: filter = gain · Σ terms / denominator. */
+/** The factors of a filter in its normal form, before its gain: filter = gain · Σ terms / denominator. */
 export interface CheckedFactors {
   terms: Term[];
   /** At least 1: all taps are integers. 0: they are real numbers, and nothing divides their sum. */
@@ -218,4 +218,39 @@ function balance(taps: number[]): number {
 
 function isTensor(given: Filter | Tensor): given is Tensor {
   return typeof given === "object" && given !== null && "shape" in given;
+}
+
+export interface ColumnsAndRows {
+  /** [kh, channels]. */
+  columns: Float32Array;
+  /** [kw, channels]. */
+  rows: Float32Array;
+}
+
+/** How far a filter may be from the product, in parts of its largest value: rounding to 32-bit floats explains it. */
+const slack = 4 * 2 ** -24;
+
+/** Splits a weight [kh, kw, channels] into columns and rows, if every channel's filter has rank 1 (or 0). */
+export function splitDepthwise(
+  weight: ArrayLike<number>,
+  [kh, kw, channels]: readonly [number, number, number],
+): ColumnsAndRows | undefined {
+  const [columns, rows] = [new Float32Array(kh * channels), new Float32Array(kw * channels)];
+  for (let c = 0; c < channels; c++) {
+    const at = (i: number, j: number): number => weight[(i * kw + j) * channels + c]!;
+    let [top, side] = [0, 0];
+    for (let tap = 0; tap < kh * kw; tap++) {
+      const [i, j] = [Math.floor(tap / kw), tap % kw];
+      if (Math.abs(at(i, j)) > Math.abs(at(top, side))) [top, side] = [i, j];
+    }
+    const pivot = at(top, side);
+    for (let i = 0; i < kh; i++) columns[i * channels + c] = pivot === 0 ? 0 : at(i, side) / pivot;
+    for (let j = 0; j < kw; j++) rows[j * channels + c] = at(top, j);
+    for (let i = 0; i < kh; i++)
+      for (let j = 0; j < kw; j++) {
+        const product = columns[i * channels + c]! * rows[j * channels + c]!;
+        if (!(Math.abs(product - at(i, j)) <= slack * Math.abs(pivot))) return undefined;
+      }
+  }
+  return { columns, rows };
 }

@@ -1,6 +1,7 @@
-// The named filters as functions, written out so that editors show what each is and takes. The table in filters.ts builds them.
+// The named filters as functions, written out so that editors show what each is and takes; the table in filters.ts builds
+// them. Also the names of gradient pairs: "sobel" stands for sobel-x and sobel-y.
 
-/** The forms that named filters come in; wherever a filter is taken, they are. */
+/** The forms in which named filters are returned; each is accepted wherever a filter is. */
 export type NamedFilter =
   | readonly (readonly number[])[]
   | {
@@ -22,7 +23,7 @@ export type NamedFilter =
       gain?: number;
     };
 
-/** A bound on what a named filter may become. */
+/** A bound on the size of a named filter. */
 export interface FilterLimits {
   /** The largest side in pixels, above which a LimitError is thrown. Default 2049. */
   maxSide?: number;
@@ -177,3 +178,14 @@ export interface FilterFunctions {
     limits?: FilterLimits,
   ) => NamedFilter;
 }
+
+/** The pairs of derivatives that `engine.gradient` knows, and that `engine.filter` takes for their magnitude. */
+export const gradientNames = ["sobel", "scharr", "prewitt", "roberts"] as const;
+/** One of {@link gradientNames}: "sobel" stands for sobel-x and sobel-y. */
+export type GradientName = (typeof gradientNames)[number];
+
+export const isGradientName = (filter: unknown): filter is GradientName =>
+  (gradientNames as readonly unknown[]).includes(filter);
+
+/** The names of the two filters. */
+export const gradientPair = (name: GradientName): [x: string, y: string] => [`${name}-x`, `${name}-y`];

@@ -1,5 +1,5 @@
-// Dense matrices in f64, and the few things that fits need of them. Products are left to the caller: they are most of the
-// work, and a machine does them faster than a loop.
+// Dense matrices in f64 and the operations that fits need. Products are functions that the caller passes in: they are
+// most of the work, and generated code is faster than a plain loop.
 import { addScaled, dot } from "./svd.ts";
 
 /** Row-major. */

@@ -1,4 +1,4 @@
-// The curves and areas that named filters are sampled from.
+// The curves and areas from which named filters are sampled.
 
 /** Taps of a Gaussian of unit sum; `side` is odd. */
 export function gaussian(sigma: number, side: number): number[] {

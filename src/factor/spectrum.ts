@@ -1,6 +1,5 @@
 // Singular values alone, much faster than with their vectors: the eigenvalues of the Gram matrix, tridiagonalised by
 // Householder reflections and found by the implicit QR method (Golub and Van Loan, "Matrix computations", 8.3).
-
 import { dot } from "./svd.ts";
 
 /**

@@ -1,10 +1,9 @@
-// The weights of layers, 4-D, factored along a split into the weights of two or three layers that replace the one.
+// Factors the 4-D weight of a layer along a split into the weights of the two or three layers that replace it.
 import { checkInteger, checkLimit, checkNumber, checkOneOf, describe, InvalidArgumentError } from "../errors.ts";
 import type { F32Tensor, Tensor } from "../tensor.ts";
 import { cpForm } from "./cp.ts";
 import { singularValues } from "./spectrum.ts";
-import { type Svd, svd } from "./svd.ts";
-import { checkTruncateOptions, numericalRanks, type TruncateOptions, truncate } from "./truncate.ts";
+import { checkTruncateOptions, numericalRanks, type Svd, svd, type TruncateOptions, truncate } from "./svd.ts";
 
 /** How a layer's weight is factored. */
 export interface WeightOptions extends TruncateOptions {
@@ -138,7 +137,7 @@ const rules: { [S in MatrixSplit]: SplitRule<S> } = {
  * factors share each singular value evenly; the rank is at least 1, and without `rank` and `tolerance` it is the
  * numerical rank in the weight's own precision. f64 inside, f32 out.
  *
- * The CP form takes a fit of seconds (64 × 64 channels) to minutes below the rank at which it is surely exact, kh · kw ·
+ * The CP decomposition takes a fit of seconds (64 × 64 channels) to minutes below the rank at which it is surely exact, kh · kw ·
  * min(inChannels, outChannels) at most, and ten such fits to find the rank for a tolerance.
  *
  * @throws InvalidArgumentError for a malformed weight or option; LimitError for a matrix whose sides both exceed

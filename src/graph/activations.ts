@@ -1,14 +1,15 @@
-// Functions of one number that may end a convolution: operators of their own, and what passes fuse into the node before.
-import type { Activation as KernelActivation } from "../plan/types.ts";
+// Activation functions of ONNX, elementwise and of one argument: as operators of their own, and fused into the node
+// before.
+import type { Activation } from "../plan/types.ts";
 import { numberOf, textOf } from "./nodes.ts";
 import type { GraphNode, Spec, Value } from "./types.ts";
 import { elementsOf } from "./values.ts";
 
-export interface Activation {
+export interface ActivationFunction {
   /** Names and defaults of up to two attributes, in the order in which `apply` takes them. */
   readonly parameters: Readonly<Record<string, number>>;
   /** The same at the end of a generated kernel, where there is such a one. */
-  readonly kernel?: (a: number, b: number) => KernelActivation;
+  readonly kernel?: (a: number, b: number) => Activation;
   apply(x: number, a: number, b: number): number;
 }
 
@@ -24,14 +25,14 @@ export function erf(x: number): number {
   return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum;
 }
 
-const plain = (apply: (x: number) => number, kernel?: KernelActivation): Activation => ({
+const plain = (apply: (x: number) => number, kernel?: Activation): ActivationFunction => ({
   ...{ parameters: {}, apply },
   ...(kernel && { kernel: () => kernel }),
 });
 const bound = (value: number): number | null => (Number.isFinite(value) ? value : null);
 
 /** By the names and with the defaults of ONNX. `Clip` has no attributes in new files: see its operator. */
-export const activations: Readonly<Record<string, Activation>> = {
+export const activations: Readonly<Record<string, ActivationFunction>> = {
   Relu: plain((x) => Math.max(0, x), "relu"),
   Sigmoid: plain(sigmoid, "sigmoid"),
   Tanh: plain(Math.tanh),

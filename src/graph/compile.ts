@@ -1,18 +1,18 @@
-// A network becomes parts: nodes on the host, and plans of many stages that the machine runs in one go. A part's plan holds
-// all layers that need no more of the host than the parts before have given.
-
+// Splits a network into partitions: host partitions of single nodes, and backend partitions, each one plan of many
+// stages. A backend partition holds all layers that need nothing of the host beyond what earlier partitions have
+// computed.
 import type { DataFormat } from "../backend/backend.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { LayerWeights } from "../kernels/kernel.ts";
 import type { BufferSpec, Cost, Stage } from "../plan/types.ts";
-import { joiningRules } from "./joining.ts";
-import { layerRules } from "./lower.ts";
+import { elementwiseRules } from "./lower-elementwise.ts";
+import { layerRules } from "./lower-layers.ts";
 import type { Lowered, LoweringContext } from "./lowering.ts";
 import type { Graph, GraphNode, Spec } from "./types.ts";
 
-/** Stages over values in the machine's memory; `reads` and `writes` are the values that it shares with the host. */
-export interface MachinePart {
-  kind: "machine";
+/** Stages over values in the backend's memory; `reads` and `writes` are the values that it shares with the host. */
+export interface BackendPartition {
+  kind: "backend";
   plan: { stages: Stage[]; buffers: BufferSpec[]; cost: Cost; ends: string[] };
   weights: Map<string, LayerWeights>;
   reads: string[];
@@ -21,22 +21,22 @@ export interface MachinePart {
   nodes: GraphNode[];
 }
 
-/** A value for the host: from which of the machine's, and in what order of its axes. */
+/** A value copied to the host: the id of its buffer on the backend, and the order of its axes. */
 export interface Write {
   name: string;
   id: string;
   format: DataFormat;
 }
 
-export interface HostPart {
+export interface HostPartition {
   kind: "host";
   nodes: GraphNode[];
 }
 
-export type Part = MachinePart | HostPart;
+export type Partition = BackendPartition | HostPartition;
 
 /** Splits an optimised network, of which `specs` know all types and shapes. */
-export function compile(graph: Graph, specs: ReadonlyMap<string, Spec>, engine: Pick<Engine, "plan">): Part[] {
+export function compile(graph: Graph, specs: ReadonlyMap<string, Spec>, engine: Pick<Engine, "plan">): Partition[] {
   const context: LoweringContext = {
     ...{ specs, constants: graph.constants },
     plan(problem) {
@@ -45,35 +45,39 @@ export function compile(graph: Graph, specs: ReadonlyMap<string, Spec>, engine: 
     },
   };
   const lowered = new Map<GraphNode, Lowered>();
-  /** How often the host and the machine have taken turns before a value is there, and where it is. */
-  const turns = new Map<string, { turn: number; onMachine: boolean }>();
+  /** Of each value, how many switches from host to backend come before it, and whether it is on the backend. */
+  const turns = new Map<string, { turn: number; onBackend: boolean }>();
   const turnOf = new Map<GraphNode, number>();
   for (const node of graph.nodes) {
     const inputs = node.inputs.flatMap((name) => turns.get(name) ?? []);
-    const joins = inputs.some(({ onMachine }) => onMachine);
-    const rule = layerRules[node.op] ?? (joins ? joiningRules[node.op] : undefined);
+    const joins = inputs.some(({ onBackend }) => onBackend);
+    const rule = layerRules[node.op] ?? (joins ? elementwiseRules[node.op] : undefined);
     const found = rule?.(node, context);
     if (found) lowered.set(node, found);
-    const ready = inputs.map(({ turn, onMachine }) => turn + (found && !onMachine ? 1 : 0));
+    const ready = inputs.map(({ turn, onBackend }) => turn + (found && !onBackend ? 1 : 0));
     const turn = Math.max(0, ...ready);
     turnOf.set(node, turn);
-    const onMachine = found !== undefined && !found.leaves;
-    for (const name of node.outputs) turns.set(name, { turn, onMachine });
+    const onBackend = found !== undefined && !found.leaves;
+    for (const name of node.outputs) turns.set(name, { turn, onBackend });
   }
   const last = Math.max(0, ...turnOf.values());
   return Array.from({ length: last + 1 }, (_, turn) => graph.nodes.filter((node) => turnOf.get(node) === turn)).flatMap(
-    (nodes): Part[] => {
-      const onMachine = nodes.filter((node) => lowered.has(node));
+    (nodes): Partition[] => {
+      const onBackend = nodes.filter((node) => lowered.has(node));
       const onHost = nodes.filter((node) => !lowered.has(node));
       return [
-        ...(onMachine.length > 0 ? [machinePart(onMachine, lowered, graph)] : []),
+        ...(onBackend.length > 0 ? [backendPartition(onBackend, lowered, graph)] : []),
         ...(onHost.length > 0 ? [{ kind: "host" as const, nodes: onHost }] : []),
       ];
     },
   );
 }
 
-function machinePart(nodes: GraphNode[], lowered: ReadonlyMap<GraphNode, Lowered>, graph: Graph): MachinePart {
+function backendPartition(
+  nodes: GraphNode[],
+  lowered: ReadonlyMap<GraphNode, Lowered>,
+  graph: Graph,
+): BackendPartition {
   const all = nodes.map((node) => lowered.get(node)!);
   const computed = new Set(nodes.flatMap(({ outputs }) => outputs));
   const others = graph.nodes.filter((node) => !nodes.includes(node));
@@ -95,7 +99,7 @@ function machinePart(nodes: GraphNode[], lowered: ReadonlyMap<GraphNode, Lowered
     ...nodes.filter((node) => lowered.get(node)!.leaves).map(leaving),
   ];
   return {
-    kind: "machine",
+    kind: "backend",
     plan: { stages: all.flatMap(({ stages }) => stages), buffers, cost, ends: writes.map(({ id }) => id) },
     weights: new Map(all.flatMap(({ weights }) => [...weights])),
     reads: values.filter((id) => known.has(id) && !computed.has(id)),
@@ -104,7 +108,7 @@ function machinePart(nodes: GraphNode[], lowered: ReadonlyMap<GraphNode, Lowered
   };
 }
 
-/** The machine's pixels as they lie: what the node, a transpose, wants of its input. */
+/** The transpose to channels last: the host reads the backend's value as it is stored. */
 const leaving = ({ inputs, outputs }: GraphNode): Write => ({ name: outputs[0]!, id: inputs[0]!, format: "NHWC" });
 
 /** One buffer a value. */

@@ -1,4 +1,5 @@
-// What can be said of a network's values before it runs: types, shapes, and the elements that depend on nothing else.
+// Shape inference: types and shapes of a network's values before it runs, and the elements of those that depend on
+// constants and shapes alone.
 import { describe, InvalidArgumentError } from "../errors.ts";
 import { checkOperators, compute, outputsOf } from "./evaluate.ts";
 import type { Graph, Operators, Spec, Value } from "./types.ts";

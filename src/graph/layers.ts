@@ -1,4 +1,4 @@
-// A network as a list of layers: what kind each is, what it holds, what it costs, and how well it could be separated.
+// Lists the layers of a network: kind, shapes, parameters, multiplications, and the error of each split of the weights.
 import { estimateWeight, type WeightEstimate } from "../factor/weights.ts";
 import { numberOf } from "./nodes.ts";
 import type { Graph, GraphNode, Spec } from "./types.ts";

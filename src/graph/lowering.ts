@@ -1,5 +1,5 @@
-// What the rules share by which nodes become stages on the machine: what they know of a network, and how the parts of a
-// plan get the names of a network's values.
+// What lowering rules share: the context that they read, the result that they give, and how a layer's plan takes on the
+// names of a network's values.
 import type { LayerWeights } from "../kernels/kernel.ts";
 import type { Activation, BufferSpec, LayerProblem, Stage, Step, Window } from "../plan/types.ts";
 import type { Tensor } from "../tensor.ts";
@@ -17,7 +17,7 @@ export interface Lowered {
   /** Predicted nanoseconds on one thread, and multiply-accumulates. */
   time: number;
   multiplications: number;
-  /** It does nothing but leave the machine: its result is what its input holds there, as it lies. */
+  /** Nothing is computed: the host reads the input's buffer as it is stored. */
   leaves?: boolean;
 }
 
@@ -28,7 +28,7 @@ export interface LoweringContext {
   plan(problem: LayerProblem): Omit<Lowered, "weights">;
 }
 
-export type Rule = (node: GraphNode, context: LoweringContext) => Lowered | undefined;
+export type LoweringRule = (node: GraphNode, context: LoweringContext) => Lowered | undefined;
 
 /** The sides of a value as kernels hold it: [images, height, width, channels]. */
 export function shapeOf(name: string | undefined, { specs }: LoweringContext): number[] | undefined {

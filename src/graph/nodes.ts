@@ -1,4 +1,4 @@
-// What operators and passes read from a node: attributes, inputs and axes, each checked, each error naming the node.
+// Checked access to a node's attributes, inputs and axes, for operators and passes. Every error names the node.
 import { checkOneOf, describe, InvalidArgumentError, UnsupportedError } from "../errors.ts";
 import type { DType } from "../tensor.ts";
 import type { GraphNode, Spec } from "./types.ts";

@@ -1,19 +1,17 @@
-// A compiled network: its parts on an engine, the values that pass between them, and nothing else that is large.
-
+// A compiled network: runs its partitions in turn, and keeps the values that pass between them.
 import type { DataFormat, Program, TensorBinding } from "../backend/backend.ts";
 import type { CallHooks } from "../engine/calls.ts";
 import type { Engine } from "../engine/engine.ts";
 import { checkOptions, describe, InvalidArgumentError } from "../errors.ts";
 import { checkSidesIn, type Tensor, type TypedArray } from "../tensor.ts";
-import { compile, type MachinePart, type Part } from "./compile.ts";
+import { type BackendPartition, compile, type Partition } from "./compile.ts";
 import { compute, outputsOf } from "./evaluate.ts";
 import { infer } from "./infer.ts";
 import { optimize } from "./passes/index.ts";
+import { type Task, tasksOf } from "./tasks.ts";
 import type { Graph, Operators, Spec, Value } from "./types.ts";
 import { elementsOf, newValue, sizeOf, toValue } from "./values.ts";
-import { type Work, worksOf } from "./works.ts";
 
-/** What `model.run` takes. */
 /** Where outputs go, by name: arrays of their type and exact length, or tensors that hold such arrays. */
 export type Outs = Readonly<Record<string, TypedArray | Tensor>>;
 
@@ -21,40 +19,40 @@ export type Outs = Readonly<Record<string, TypedArray | Tensor>>;
 export interface RunOptions extends CallHooks {
   /** Takes the outputs; those that are not named come in fresh arrays. No input may be among them. */
   out?: Outs;
-  /** Called with the time that each piece of work of `explainModel` took, in their order; such a run is on one thread. */
-  onWork?: (milliseconds: number, index: number) => void;
+  /** Called with the time that each task of `explainModel` took, in their order; such a run is on one thread. */
+  onTask?: (milliseconds: number, index: number) => void;
 }
 
 export class GraphProgram {
-  readonly parts: readonly Part[];
+  readonly partitions: readonly Partition[];
   /** Milliseconds that making it took, by phase. */
   readonly phases: Readonly<Record<string, number>>;
   private readonly graph: Graph;
   private readonly specs: ReadonlyMap<string, Spec>;
   private readonly operators: Operators;
-  private readonly networks: ReadonlyMap<MachinePart, Program>;
+  private readonly networks: ReadonlyMap<BackendPartition, Program>;
   /** Results that no caller sees: written again at each run, since fresh memory takes longer than most host nodes. */
   private readonly kept = new Map<string, Value>();
   private readonly constants: ReadonlyMap<string, Value>;
   private readonly outputs: ReadonlySet<string>;
   /** The caller's arrays for the outputs of the run that goes on. */
   private given: ReadonlyMap<string, Value> = new Map();
-  /** One run at a time: kept results are everyone's. */
+  /** Runs come one after the other: they share the kept results. */
   private queue: Promise<unknown> = Promise.resolve();
 
   private constructor(
     graph: Graph,
     specs: ReadonlyMap<string, Spec>,
     operators: Operators,
-    parts: readonly Part[],
-    networks: ReadonlyMap<MachinePart, Program>,
+    partitions: readonly Partition[],
+    networks: ReadonlyMap<BackendPartition, Program>,
     phases: Readonly<Record<string, number>>,
   ) {
     this.phases = phases;
     this.graph = graph;
     this.specs = specs;
     this.operators = operators;
-    this.parts = parts;
+    this.partitions = partitions;
     this.networks = networks;
     this.constants = new Map([...graph.constants].map(([name, tensor]) => [name, toValue(tensor)!]));
     this.outputs = new Set(graph.outputs.map(({ name }) => name));
@@ -71,23 +69,23 @@ export class GraphProgram {
     const optimised = optimize(graph, operators, inputs);
     const specs = infer(optimised, operators, inputs);
     const passed = performance.now();
-    const parts = compile(optimised, specs, engine);
+    const partitions = compile(optimised, specs, engine);
     const phases: Record<string, number> = { passes: passed - start, planning: performance.now() - passed };
-    const networks = new Map<MachinePart, Program>();
+    const networks = new Map<BackendPartition, Program>();
     try {
-      for (const part of parts) {
-        if (part.kind !== "machine") continue;
-        const network = await engine.prepareNetwork(part.plan, part.weights);
+      for (const partition of partitions) {
+        if (partition.kind !== "backend") continue;
+        const network = await engine.prepareNetwork(partition.plan, partition.weights);
         for (const [phase, time] of Object.entries(network.phases)) phases[phase] = (phases[phase] ?? 0) + time;
-        networks.set(part, network);
+        networks.set(partition, network);
         // They are packed now, and would only be held twice.
-        part.weights.clear();
+        partition.weights.clear();
       }
     } catch (error) {
       for (const network of networks.values()) network.dispose();
       throw error;
     }
-    return new GraphProgram(optimised, specs, operators, parts, networks, phases);
+    return new GraphProgram(optimised, specs, operators, partitions, networks, phases);
   }
 
   /** Shapes of the inputs that it is for, by name. */
@@ -95,9 +93,9 @@ export class GraphProgram {
     return Object.fromEntries(this.graph.inputs.map(({ name }) => [name, this.specs.get(name)!.shape]));
   }
 
-  /** What a run does, piece by piece, of each part. */
-  get works(): Work[][] {
-    return this.parts.map((part) => worksOf(part, this.specs));
+  /** The tasks of each partition, in the order in which they run. */
+  get tasks(): Task[][] {
+    return this.partitions.map((partition) => tasksOf(partition, this.specs));
   }
 
   /** Bytes of the engine's memory that it holds. */
@@ -123,16 +121,17 @@ export class GraphProgram {
 
   private async execute(inputs: ReadonlyMap<string, Value>, options: RunOptions): Promise<Record<string, Tensor>> {
     const values = new Map<string, Value>([...this.constants, ...inputs]);
-    const { onProgress, onWork } = options;
+    const { onProgress, onTask } = options;
     this.given = checkOuts(options.out, this.graph.outputs, this.specs, inputs);
-    const watch = onWork && stopwatch(onWork);
-    const total = this.parts.reduce((sum, part) => sum + timeOf(part), 0);
+    const watch = onTask && stopwatch(onTask);
+    const total = this.partitions.reduce((sum, partition) => sum + timeOf(partition), 0);
     let before = 0;
-    for (const part of this.parts) {
-      const [from, time] = [before, timeOf(part)];
+    for (const partition of this.partitions) {
+      const [from, time] = [before, timeOf(partition)];
       const share = onProgress && ((done: number) => onProgress((from + done * time) / total));
-      if (part.kind === "machine") await this.runOnMachine(part, values, { ...options, onProgress: share }, watch);
-      else this.runOnHost(part.nodes, values, options, watch);
+      if (partition.kind === "backend")
+        await this.runOnBackend(partition, values, { ...options, onProgress: share }, watch);
+      else this.runOnHost(partition.nodes, values, options, watch);
       before += time;
     }
     const taken = new Set([...inputs.values(), ...this.kept.values()].map(({ data }) => data));
@@ -150,16 +149,18 @@ export class GraphProgram {
     );
   }
 
-  private async runOnMachine(
-    part: MachinePart,
+  private async runOnBackend(
+    partition: BackendPartition,
     values: Map<string, Value>,
     { signal, onProgress }: RunOptions,
     onStage?: () => void,
   ): Promise<void> {
-    for (const { name } of part.writes) values.set(name, this.room(name, this.specs.get(name)!));
-    const reads = part.reads.map((name) => [name, callerValue(values.get(name)!, "NCHW")] as const);
-    const writes = part.writes.map(({ name, id, format }) => [id, callerValue(values.get(name)!, format)] as const);
-    await this.networks.get(part)!.run(reads, writes, { signal, onProgress, onStage });
+    for (const { name } of partition.writes) values.set(name, this.room(name, this.specs.get(name)!));
+    const reads = partition.reads.map((name) => [name, callerValue(values.get(name)!, "NCHW")] as const);
+    const writes = partition.writes.map(
+      ({ name, id, format }) => [id, callerValue(values.get(name)!, format)] as const,
+    );
+    await this.networks.get(partition)!.run(reads, writes, { signal, onProgress, onStage });
     onStage?.();
   }
 
@@ -226,8 +227,8 @@ function checkOuts(
   );
 }
 
-/** Predicted nanoseconds; of what is done on the host little is known. */
-const timeOf = (part: Part): number => (part.kind === "machine" ? part.plan.cost.time : 0);
+/** Predicted nanoseconds; 0 on the host, of which the cost model knows nothing. */
+const timeOf = (partition: Partition): number => (partition.kind === "backend" ? partition.plan.cost.time : 0);
 
 /** Tells the time since it was last called, or made. */
 function stopwatch(tell: (milliseconds: number, index: number) => void): () => void {

@@ -1,8 +1,7 @@
-// How long a network takes on a machine, as the cost model has it: a network's work has five rates.
+// Predicts the time of a network on a machine by the cost model, from five rates of that machine.
 import type { Engine } from "../engine/engine.ts";
 import { workOf } from "../kernels/table.ts";
-import { costOf } from "../plan/cost.ts";
-import { builtInProfile } from "../plan/profile.ts";
+import { builtInProfile, costOf } from "../plan/cost.ts";
 import type { Profile } from "../plan/types.ts";
 import { compile } from "./compile.ts";
 import { infer } from "./infer.ts";
@@ -40,7 +39,7 @@ export const builtInRates: MachineProfile = {
   call: builtInProfile.call,
 };
 
-/** Nanoseconds that a network's work on the machine takes on one thread, as the engine plans it. */
+/** Predicted nanoseconds of a network's backend partitions on one thread, as the engine plans them. */
 export function plannedTime(
   graph: Graph,
   operators: Operators,
@@ -49,7 +48,10 @@ export function plannedTime(
   profile: MachineProfile = builtInRates,
 ): number {
   const optimised = optimize(graph, operators, inputs);
-  const parts = compile(optimised, infer(optimised, operators, inputs), engine);
+  const partitions = compile(optimised, infer(optimised, operators, inputs), engine);
   const model = profileOf(profile);
-  return parts.reduce((time, part) => time + (part.kind === "machine" ? costOf(part.plan, model, workOf).time : 0), 0);
+  return partitions.reduce(
+    (time, partition) => time + (partition.kind === "backend" ? costOf(partition.plan, model, workOf).time : 0),
+    0,
+  );
 }

@@ -1,4 +1,4 @@
-// A network as data, without any file format: nodes between named values, and what an operator is.
+// A network as plain data, independent of file formats: nodes, named values, and the interface of operators.
 import type { DType, Tensor, TypedArray } from "../tensor.ts";
 
 /** A side that is known, one that has a name, or one of which nothing is said. */

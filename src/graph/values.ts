@@ -1,4 +1,4 @@
-// Values of a network on the host: types, sizes and strides, and how elements are read and written.
+// Values of a network on the host: types, sizes and strides, and access to their elements.
 import { bytesOf, type DType, newStored, type Tensor, type TypedArray } from "../tensor.ts";
 import type { Value } from "./types.ts";
 

@@ -1,8 +1,9 @@
-// Where the outputs of convolutions and pools look. One and two axes are treated as three, the first ones of length 1.
+// The windows of convolutions and pools: pads, strides and dilations of each axis, and which inputs each tap reads.
+// Always three axes; missing leading ones have length 1.
 import { listOf, refuse, textOf, unsupported } from "./nodes.ts";
 import type { GraphNode } from "./types.ts";
 
-/** Output o looks at the inputs o · stride − before + k · dilation for k from 0 up to size. */
+/** Output o reads the inputs o · stride − before + k · dilation for k from 0 up to size. */
 export interface Axis {
   readonly input: number;
   readonly output: number;
@@ -14,14 +15,14 @@ export interface Axis {
   readonly after: number;
 }
 
-export type Window = readonly [depth: Axis, height: Axis, width: Axis];
+export type WindowAxes = readonly [depth: Axis, height: Axis, width: Axis];
 
 const one: Axis = { input: 1, output: 1, size: 1, stride: 1, dilation: 1, before: 0, after: 0 };
 
-export const elementsIn = (window: Window, what: "input" | "output" | "size"): number =>
+export const elementsIn = (window: WindowAxes, what: "input" | "output" | "size"): number =>
   window.reduce((product, axis) => product * axis[what], 1);
 
-/** From the first to the last input that a window looks at. */
+/** From the first to the last input under the window. */
 const extent = ({ size, dilation }: Axis): number => (size - 1) * dilation + 1;
 
 type AutoPad = "NOTSET" | "VALID" | "SAME_UPPER" | "SAME_LOWER";
@@ -32,7 +33,7 @@ function windowFrom(
   sides: readonly number[],
   sizes: readonly number[],
   complete: (axis: Axis, index: number, auto: AutoPad) => Axis,
-): Window {
+): WindowAxes {
   const rank = sides.length;
   if (rank < 1 || rank > 3) unsupported(node, "one to three axes after the channels", `${rank}`);
   const list = (name: string, fill: number, given = listOf(node, name), count = rank): readonly number[] => {
@@ -52,7 +53,7 @@ function windowFrom(
     const axis = { input, output: 0, size: size[i]!, stride: strides[i]!, dilation: dilations[i]!, before, after };
     return complete(axis, i, auto);
   });
-  return [one, one, ...axes].slice(-3) as unknown as Window;
+  return [one, one, ...axes].slice(-3) as unknown as WindowAxes;
 }
 
 /** Pads of which the larger half stands before the input if `lower`, else after it. */
@@ -62,7 +63,7 @@ function padded(axis: Axis, total: number, lower: boolean): Axis {
 }
 
 /** The window of a convolution or pool; with `ceil` a last window may begin within the input and end outside. */
-export function windowOf(node: GraphNode, shape: readonly number[], size: readonly number[], ceil = false): Window {
+export function windowOf(node: GraphNode, shape: readonly number[], size: readonly number[], ceil = false): WindowAxes {
   return windowFrom(node, shape.slice(2), size, (axis, _, auto) => {
     const { input, stride, before, after } = axis;
     if (auto.startsWith("SAME")) {
@@ -77,7 +78,7 @@ export function windowOf(node: GraphNode, shape: readonly number[], size: readon
 }
 
 /** The window of the convolution whose adjoint the node is: its input is the node's result. */
-export function transposedWindow(node: GraphNode, shape: readonly number[], size: readonly number[]): Window {
+export function transposedWindow(node: GraphNode, shape: readonly number[], size: readonly number[]): WindowAxes {
   const extra = listOf(node, "output_padding");
   const given = listOf(node, "output_shape")?.slice(2 - shape.length);
   return windowFrom(node, shape.slice(2), size, (axis, i, auto) => {
@@ -95,7 +96,7 @@ export function transposedWindow(node: GraphNode, shape: readonly number[], size
  * For each tap (row-major in the window) the runs of neighbouring outputs that read the input through it, as triples in one
  * list: first output, first input, count. Inputs of a run lie a stride along the width apart. Neighbouring runs are joined.
  */
-export function runsOf([depth, height, width]: Window): number[][] {
+export function runsOf([depth, height, width]: WindowAxes): number[][] {
   const taps: number[][] = [];
   for (let kz = 0; kz < depth.size; kz++) {
     for (let ky = 0; ky < height.size; ky++) {

@@ -1,4 +1,4 @@
-// A plan as text: what will be done, what it costs, and what it beat. The same text wherever it is shown.
+// A plan as text: what it does, what it costs, and which candidates were rejected. The same text wherever it is shown.
 import { checkPlan } from "../plan/planner.ts";
 import type { Cost, Plan, Problem } from "../plan/types.ts";
 import { describeKernel } from "./table.ts";
@@ -32,11 +32,11 @@ function exactness({ error, problem }: Plan): string {
  * beat with the reason. One multiplication is one multiply-accumulate (2 FLOP); times are predictions for one thread.
  */
 export function explain(plan: Plan): string {
-  const { problem, solver, summary, stages, cost, beaten } = checkPlan(plan);
+  const { problem, solver, summary, stages, cost, rejected } = checkPlan(plan);
   const outputs = outputsOf(problem);
   const rows = [
     [`> ${solver}`, summary, number(cost.multiplications / outputs), milliseconds(cost), "chosen"],
-    ...beaten.map((b) => [
+    ...rejected.map((b) => [
       `  ${b.solver}`,
       b.summary,
       b.cost ? number(b.cost.multiplications / outputs) : "-",

@@ -13,11 +13,11 @@ import { direct } from "./direct/solver.ts";
 import { elementwise } from "./elementwise/kernel.ts";
 import { fft } from "./fft/kernel.ts";
 import { products } from "./fft/solver.ts";
+import { gemm } from "./gemm/kernel.ts";
 import { interpolate } from "./interpolate/kernel.ts";
 import type { Kernel } from "./kernel.ts";
 import { pointwiseDepthwisePointwise } from "./pointwise-depthwise-pointwise/solver.ts";
 import { pool } from "./pool/kernel.ts";
-import { product } from "./product/kernel.ts";
 import { runningSum } from "./running-sum/kernel.ts";
 import { runningSums } from "./running-sum/solver.ts";
 import { taps } from "./taps/kernel.ts";
@@ -35,7 +35,7 @@ export const kernels = {
   winograd,
   elementwise,
   pool,
-  product,
+  gemm,
 } as const;
 
 export const solvers = [

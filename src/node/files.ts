@@ -1,12 +1,12 @@
-// Files in and out so that nothing half-written is ever seen: checks before work begins, writing to a temporary name
-// beside the target and renaming it, and `-` for the standard streams.
+// File input and output. Checks come before work begins, writes go to a temporary name beside the target that is then
+// renamed, and `-` stands for the standard streams. Settings are JSON objects with a version.
 import { randomUUID } from "node:crypto";
 import { rmSync } from "node:fs";
 import { mkdir, readFile, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { addAbortSignal } from "node:stream";
 import { buffer } from "node:stream/consumers";
-import { InvalidArgumentError } from "../errors.ts";
+import { checkOneOf, describe, InvalidArgumentError } from "../errors.ts";
 
 /** Temporary files that exist now: whatever ends the process by `process.exit` takes them along. */
 const temporaries = new Set<string>();
@@ -69,7 +69,7 @@ export async function checkOutput(path: string, inputs: readonly string[] = []):
   }
 }
 
-/** What a file that is to be written must not be. */
+/** Conditions on a file that is to be written. */
 export interface NewFileOptions {
   /** Files that are read: none of them is written, by whatever name. */
   inputs?: readonly string[];
@@ -179,4 +179,30 @@ export function writeStdout(data: string | Uint8Array): Promise<void> {
       done(error as Error);
     }
   });
+}
+
+/** What such a file holds, without its version; `read` gets its bytes. Throws {@link InvalidArgumentError} that names what is wrong. */
+export async function readSettings(path: string, read = readBytes): Promise<Record<string, unknown>> {
+  const { version, ...settings } = parse(path, await read(path));
+  checkOneOf(`${path} version`, String(version), ["1"]);
+  return settings;
+}
+
+export async function writeSettings(path: string, settings: object, signal?: AbortSignal): Promise<void> {
+  await writeAtomic(path, settingsText(settings), signal);
+}
+
+export const settingsText = (settings: object): string =>
+  `${JSON.stringify({ version: 1, ...settings }, undefined, 2)}\n`;
+
+function parse(path: string, bytes: Uint8Array): Record<string, unknown> {
+  const expected = "an object in JSON";
+  try {
+    const value: unknown = JSON.parse(new TextDecoder().decode(bytes));
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+    throw new InvalidArgumentError({ parameter: path, expected, received: describe(value) });
+  } catch (cause) {
+    if (cause instanceof InvalidArgumentError) throw cause;
+    throw new InvalidArgumentError({ parameter: path, expected, received: (cause as Error).message, cause });
+  }
 }

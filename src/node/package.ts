@@ -1,4 +1,4 @@
-// What the package says of itself and what it carries: the same places from the sources and from what is built of them.
+// The package's version, description and bundled model, found alike from the sources and from a build.
 import { readFileSync } from "node:fs";
 
 interface Package {

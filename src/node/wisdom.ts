@@ -1,5 +1,6 @@
-// What was learnt about this machine, kept for the next process in wisdom.json in the user's cache folder. Nothing fails
-// for want of it: a file that is missing, broken or of another version is as good as none, and so is a folder that is read-only.
+// Stores what was measured on this machine, verdicts on wide kernels, in wisdom.json in the user's cache folder. It never
+// fails: a file that is missing, broken or of another version counts as empty, and a folder that is read-only is left
+// alone.
 import { mkdir, readFile } from "node:fs/promises";
 import { cpus, homedir } from "node:os";
 import { dirname, join } from "node:path";

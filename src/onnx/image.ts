@@ -1,4 +1,4 @@
-// A picture becomes the input of a network: resized, scaled to 0..1, normalised, in the network's layout.
+// Turns a picture into the input of a network: resized, scaled to 0..1, normalised, in the network's layout.
 import { checkInteger, checkNumber, checkOneOf, checkOptions, describe, InvalidArgumentError } from "../errors.ts";
 import { checkImage, type F32Tensor, type ImageLike, rangeOf } from "../tensor.ts";
 

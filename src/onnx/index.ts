@@ -12,8 +12,8 @@ export {
 export type { WeightEstimate } from "../factor/weights.ts";
 export type { Layer } from "../graph/layers.ts";
 export type { Outs, RunOptions } from "../graph/program.ts";
+export type { Task } from "../graph/tasks.ts";
 export type { Attribute, Dimension, Graph, GraphNode, ValueInfo } from "../graph/types.ts";
-export type { Work } from "../graph/works.ts";
 export {
   type LayerReport,
   type MachineProfile,
@@ -24,7 +24,13 @@ export {
   type Separation,
   separateModel,
 } from "../separate/index.ts";
-export { type ExplainModelOptions, explainModel, type ModelPlan } from "./explain.ts";
 export { type ImageTensorOptions, imageToTensor } from "./image.ts";
-export { type Inspection, type InspectOptions, inspectModel } from "./inspect.ts";
+export {
+  type ExplainModelOptions,
+  explainModel,
+  type Inspection,
+  type InspectOptions,
+  inspectModel,
+  type ModelPlan,
+} from "./inspect.ts";
 export { type ExternalData, type LoadOptions, loadModel, type Model, type ModelInfo, saveModel } from "./model.ts";

@@ -1,9 +1,9 @@
-// Models from and to files: the message as it came, so that it can be written again, and the network in it.
+// The Model class: the ONNX message as it was read, the network in it, and its compiled programs. Loads and saves models.
 import { checkRunOptions } from "../engine/calls.ts";
 import { createEngine, Engine } from "../engine/engine.ts";
 import { checkFunction, checkOptions, describe, InvalidArgumentError, UnsupportedError } from "../errors.ts";
+import { checkInputs, withInputShapes } from "../graph/evaluate.ts";
 import { GraphProgram, type RunOptions } from "../graph/program.ts";
-import { checkInputs, withInputShapes } from "../graph/run.ts";
 import type { Dimension, Graph, Operators, Spec } from "../graph/types.ts";
 import { numbersOf } from "../graph/values.ts";
 import type { Tensor } from "../tensor.ts";
@@ -123,12 +123,12 @@ export class Model {
    * for operators that are missing. Both before anything is computed.
    */
   async run(inputs: Readonly<Record<string, Tensor>>, options?: RunOptions): Promise<Record<string, Tensor>> {
-    const known = ["signal", "onProgress", "onWork", "out"] as const;
-    const { signal, onProgress, onWork, out } = checkOptions<RunOptions>("options", options, known);
+    const known = ["signal", "onProgress", "onTask", "out"] as const;
+    const { signal, onProgress, onTask, out } = checkOptions<RunOptions>("options", options, known);
     checkRunOptions({ signal, onProgress });
-    if (onWork !== undefined) checkFunction("onWork", onWork);
+    if (onTask !== undefined) checkFunction("onTask", onTask);
     const values = checkInputs(this.graph, inputs);
-    const run = this.programFor(values).then((program) => program.run(values, { signal, onProgress, onWork, out }));
+    const run = this.programFor(values).then((program) => program.run(values, { signal, onProgress, onTask, out }));
     this.running.add(run);
     return run.finally(() => this.running.delete(run));
   }
@@ -140,7 +140,7 @@ export class Model {
     return {
       milliseconds: { read: this.readTime },
       programs: programs.map((program) => {
-        const host = program.parts.flatMap((part) => (part.kind === "host" ? part.nodes : []));
+        const host = program.partitions.flatMap((partition) => (partition.kind === "host" ? partition.nodes : []));
         const { shapes, phases: milliseconds, bytes } = program;
         return { shapes, milliseconds, bytes, host: host.map(({ name, op }) => ({ name, op })) };
       }),

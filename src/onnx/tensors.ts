@@ -1,4 +1,4 @@
-// ONNX's TensorProto as a tensor. Raw data is not copied where it is aligned; 16-bit floats become f32.
+// Conversion of ONNX's TensorProto to tensors. Raw data is not copied where it is aligned; 16-bit floats become f32.
 import { BinaryReader } from "@bufbuild/protobuf/wire";
 import { checkInteger, describe, InvalidArgumentError, UnsupportedError } from "../errors.ts";
 import { bytesOf, type DType, newStored, storedIn, type Tensor, type TypedArray } from "../tensor.ts";

@@ -1,4 +1,4 @@
-// Borders, in one place: which pixel stands for a position beyond the edge.
+// Border handling: which pixel stands for a position beyond the edge.
 import type { Border } from "../plan/types.ts";
 
 /**

@@ -1,4 +1,4 @@
-// From what a caller says of a filter (its options) to the problem: defaults, checks, and what factoring found.
+// Makes the problem of a filter from the options of a call: defaults, checks, and what factoring found.
 import {
   checkBoolean,
   checkInteger,
@@ -10,7 +10,7 @@ import {
 } from "../errors.ts";
 import { factorChecked } from "../factor/factorize.ts";
 import { type CheckedFilter, checkFilter, type Filter, flipFilter } from "../factor/filter.ts";
-import { checkTruncateOptions } from "../factor/truncate.ts";
+import { checkTruncateOptions } from "../factor/svd.ts";
 import { type ImageDType, imageDTypes, rangeOf } from "../tensor.ts";
 import type { Alpha, Border, Factors, FilterProblem } from "./types.ts";
 

@@ -67,14 +67,14 @@ export interface LayerCost {
 }
 
 /** A stage: its filters' size, outputs, groups; the axes along which it takes the strides, dilations and pads. */
-type Stage = [name: string, size: Pair, outputs: number, groups: number, axes: readonly [y: boolean, x: boolean]];
+type StageShape = [name: string, size: Pair, outputs: number, groups: number, axes: readonly [y: boolean, x: boolean]];
 
-function stagesOf(spec: LayerSpec): Stage[] {
+function stagesOf(spec: LayerSpec): StageShape[] {
   const { form, input, size = [1, 1] as const, outputs = 0, groups = 1, depthMultiplier = 1, rank = 1 } = spec;
   const [inputs, one, both, none] = [input[2], [1, 1] as const, [true, true] as const, [false, false] as const];
-  const depthwise: Stage = ["depthwise", size, inputs * depthMultiplier, inputs, both];
-  const pointwise: Stage = ["pointwise", one, outputs, 1, none];
-  const forms: Record<LayerSpec["form"], Stage[]> = {
+  const depthwise: StageShape = ["depthwise", size, inputs * depthMultiplier, inputs, both];
+  const pointwise: StageShape = ["pointwise", one, outputs, 1, none];
+  const forms: Record<LayerSpec["form"], StageShape[]> = {
     conv: [["conv", size, outputs, groups, both]],
     depthwise: [depthwise],
     pointwise: [["pointwise", one, outputs, 1, both]],

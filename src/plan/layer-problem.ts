@@ -1,4 +1,4 @@
-// From what a caller says of a layer (shapes and options) to the problem: defaults, checks, and the sides of the result.
+// Makes the problem of a layer from the shapes and options of a call: defaults, checks, and the sides of the result.
 import { checkInteger, checkNumber, checkOneOf, checkOptions, describe, InvalidArgumentError } from "../errors.ts";
 import { checkShape } from "../tensor.ts";
 import type { Activation, LayerProblem, Window } from "./types.ts";
@@ -33,7 +33,7 @@ export interface LayerOptions {
 
 const commonKeys = ["strides", "pads", "dilations", "dataFormat", "activation"] as const;
 
-/** What may be said of each kind of layer. */
+/** The options of each kind of layer. */
 export const layerOptionKeys: Readonly<Record<LayerKind, readonly (keyof LayerOptions)[]>> = {
   conv2d: [...commonKeys, "groups"],
   depthwiseConv2d: commonKeys,
@@ -45,7 +45,7 @@ export const layerOptionKeys: Readonly<Record<LayerKind, readonly (keyof LayerOp
 /** Shapes by name: of x, and of each weight in the orders of the data format. */
 export type LayerShapes = Readonly<Record<string, readonly number[]>>;
 
-/** What each kind of layer is given besides x. */
+/** The weights of each kind of layer. */
 export const layerKinds = {
   conv2d: ["weight"],
   depthwiseConv2d: ["weight"],
@@ -100,10 +100,10 @@ const pair = (parameter: string, value: unknown): [number, number] => {
 
 const activations = ["none", "relu", "relu6", "hardSwish", "silu", "sigmoid"] as const;
 
-/** What other libraries call them: an error names ours. */
+/** Other libraries' names of activations: the error names ours. */
 const activationAliases = { linear: "none", swish: "silu", hard_silu: "hardSwish", logistic: "sigmoid" } as const;
 
-/** Those with numbers of their own are objects, whatever their names elsewhere. */
+/** Activations with parameters are given as objects, whatever they are called elsewhere. */
 const withNumbers = /^(leaky.?relu|clip|clamp|hard.?tanh)$/i;
 
 export function checkActivation(parameter: string, value: unknown = "none"): Activation {

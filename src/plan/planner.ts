@@ -1,4 +1,5 @@
-// Picks a plan: asks every solver of the problem's kind, costs what they propose, and keeps the reasons of the others.
+// The planner: asks every solver of the problem's kind, costs their proposals, picks the cheapest, and records why the
+// others were rejected.
 import { describe, InvalidArgumentError, Rank1Error } from "../errors.ts";
 import { costOf } from "./cost.ts";
 import {
@@ -21,9 +22,9 @@ export interface Planner {
 export function candidates(
   problem: Problem,
   { solvers, workOf, profile }: Planner,
-): { found: Candidate[]; refused: Plan["beaten"] } {
+): { found: Candidate[]; refused: Plan["rejected"] } {
   const found: Candidate[] = [];
-  const refused: Plan["beaten"] = [];
+  const refused: Plan["rejected"] = [];
   for (const solver of solvers) {
     if (solver.kind !== problem.kind) continue;
     const drafts = solver.propose(problem, profile);
@@ -64,14 +65,14 @@ export function everyPlan(problem: Problem, planner: Planner): Plan[] {
   return found.map((candidate) => planOf(problem, candidate, found, refused));
 }
 
-function planOf(problem: Problem, chosen: Candidate, found: readonly Candidate[], refused: Plan["beaten"]): Plan {
-  const beaten = found
+function planOf(problem: Problem, chosen: Candidate, found: readonly Candidate[], refused: Plan["rejected"]): Plan {
+  const rejected = found
     .filter((candidate) => candidate !== chosen)
     .map(({ solver, summary, cost }) => ({ solver, summary, cost, why: compare(cost.time / chosen.cost.time) }));
-  return { version: planVersion, problem, ...chosen, beaten: [...beaten, ...refused] };
+  return { version: planVersion, problem, ...chosen, rejected: [...rejected, ...refused] };
 }
 
-/** A strategy is a solver, then the cheapest of its ways is meant, or one way of it. */
+/** Whether a strategy names this solver: all of its variants by the solver's name, or one variant. */
 const isOf = (solver: string, strategy: string): boolean => solver === strategy || solver.startsWith(`${strategy} `);
 
 const compare = (ratio: number): string =>

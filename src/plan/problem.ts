@@ -12,7 +12,7 @@ export interface ValueSpec {
   dtype: ImageDType;
 }
 
-/** Where the outputs look: output (y, x) reads input rows y·stride − pads.top + ky·dilation, columns likewise. */
+/** The window of an output: output (y, x) reads input rows y·stride − pads.top + ky·dilation, columns likewise. */
 export interface Window {
   /** Rows and columns of the filter. */
   size: [kh: number, kw: number];
@@ -77,13 +77,13 @@ export type Activation =
 
 /** A filter over a picture: made by `engine.filterProblem`. */
 export interface FilterProblem {
-  /** Tells it from layers. */
+  /** The discriminator of problems. */
   kind: "filter";
   /** The picture, [height, width, channels]. */
   x: ValueSpec;
   /** The result, [height, width, channels]. */
   y: ValueSpec;
-  /** Where the filter looks. */
+  /** The window of each output. */
   window: Window;
   /** The filter, before `gain`. */
   factors: Factors;
@@ -107,7 +107,7 @@ interface LayerBase {
   x: ValueSpec;
   /** The result. */
   y: ValueSpec;
-  /** Where outputs look, beyond the edges at zeros. */
+  /** The window of each output; there are zeros beyond the edges. */
   window: Window;
   /** What the results go through. */
   activation: Activation;
@@ -115,25 +115,25 @@ interface LayerBase {
 
 /** A convolution: weight [kh, kw, inChannels / groups, outChannels]. Pointwise where the window is 1 × 1. */
 export interface ConvProblem extends LayerBase {
-  /** Tells it from other problems. */
+  /** The discriminator of problems. */
   kind: "conv";
   /** Inputs and outputs are split into so many groups. */
   groups: number;
   /** A value of the result's sides, "added", goes in before the activation. */
   residual?: boolean;
-  /** Other layers read the result where it is: it may not be held in larger sides. */
+  /** Other layers read the result in place, so it may not be stored with padded sides. */
   shared?: boolean;
 }
 
 /** The adjoint of a convolution: weight [kh, kw, inChannels, outChannels] scatters each input into the result. */
 export interface TransposedProblem extends LayerBase {
-  /** Tells it from other problems. */
+  /** The discriminator of problems. */
   kind: "transposed";
 }
 
 /** Each channel with filters of its own: weight [kh, kw, inChannels, depthMultiplier], output c · depthMultiplier + m. */
 export interface DepthwiseProblem extends LayerBase {
-  /** Tells it from other problems. */
+  /** The discriminator of problems. */
   kind: "depthwise";
   /** Filters, and so outputs, for each input channel. */
   depthMultiplier: number;
@@ -143,7 +143,7 @@ export interface DepthwiseProblem extends LayerBase {
 
 /** A depthwise separable layer: depthwise [kh, kw, inChannels, depthMultiplier], then pointwise [in · multiplier, out]. */
 export interface SeparableProblem extends LayerBase {
-  /** Tells it from other problems. */
+  /** The discriminator of problems. */
   kind: "separable";
   /** Depthwise filters for each input channel. */
   depthMultiplier: number;
@@ -153,9 +153,9 @@ export interface SeparableProblem extends LayerBase {
   residual?: boolean;
 }
 
-/** Pointwise to `middleChannels`, depthwise, pointwise: an inverted residual (with `residual`, plus x), or the CP form. */
+/** Pointwise to `middleChannels`, depthwise, pointwise: an inverted residual (with `residual`, plus x), or the CP decomposition. */
 export interface InvertedProblem extends LayerBase {
-  /** Tells it from other problems. */
+  /** The discriminator of problems. */
   kind: "inverted";
   /** Channels of the depthwise step. */
   middleChannels: number;

@@ -1,5 +1,5 @@
-// Which rows each step of a stage makes for a strip of the grid: what one step leaves to the next reaches as far as that
-// one's window. Shared by the cost model and by the backends.
+// Which rows each step of a stage computes for a strip of the grid: the rows that the next step's window reads. Shared by
+// the cost model and by the backends.
 import type { BufferSpec, KernelSpec, LayerWindow, Stage, Step } from "./types.ts";
 
 /** For rows f to l of the grid a step makes rows max(0, f · scale − before) to min(last, l · scale + after). */
@@ -14,10 +14,10 @@ export interface StepRows {
 export const windowOf = (kernel: KernelSpec): LayerWindow | undefined =>
   "pads" in kernel ? (kernel as LayerWindow) : undefined;
 
-/** Rows of the input, after the first, that a window at one row sees. */
+/** Rows of the input, after the first, that a window reads for one row. */
 export const reachOf = ({ size, dilations }: LayerWindow): number => (size[0] - 1) * dilations[0];
 
-/** Of each step, in their order. */
+/** The rows of each step, in the order of the steps. */
 export function stepRows(
   { grid, steps }: { grid: Pick<Stage["grid"], "extent">; steps: readonly Step[] },
   buffers: readonly BufferSpec[],
@@ -42,6 +42,6 @@ export function stepRows(
   return found;
 }
 
-/** The most rows that a step makes for a strip of so many rows of the grid; one where all that is seen are zeros. */
+/** The most rows that a step makes for a strip of so many rows of the grid; one where only zeros are read. */
 export const mostRows = ({ scale, before, after, last }: StepRows, grain: number): number =>
   Math.max(1, Math.min(last + 1, (grain - 1) * scale + before + after + 1));

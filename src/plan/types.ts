@@ -83,7 +83,7 @@ export interface FftSpec {
   finish: Finish;
 }
 
-/** Where a layer's kernel looks; rows outside the input are rows of zeros. */
+/** The window of a layer's kernel; rows outside the input are rows of zeros. */
 export interface LayerWindow {
   size: [kh: number, kw: number];
   strides: [y: number, x: number];
@@ -117,7 +117,7 @@ export interface ConvSpec extends LayerWindow {
   residual: boolean;
   /** Every `step`th pixel of a row is written, from `start` on, `count` of them: one phase of a transposed convolution. */
   phase?: { step: number; start: number; count: number };
-  /** The groups are those of Winograd's algorithm, and the weights come as they do for the whole convolution. */
+  /** The groups are those of Winograd's algorithm; the weights are those of the whole convolution, not yet transformed. */
   winograd?: { inputs: number; outputs: number };
 }
 
@@ -152,9 +152,9 @@ export interface PoolSpec extends LayerWindow {
   countOutside: boolean;
 }
 
-/** A product of matrices in f64, of packed factors. Rows of the grid are panels of four rows of the result. */
-export interface ProductSpec extends LayerWindow {
-  family: "product";
+/** A matrix product (GEMM) in f64 of two packed factors. Rows of the grid are panels of four rows of the result. */
+export interface GemmSpec extends LayerWindow {
+  family: "gemm";
   /** The inner dimension, panels of rows of the left factor, panels of columns of the right one. */
   inner: number;
   aPanels: number;
@@ -175,7 +175,7 @@ export type KernelSpec =
   | WinogradSpec
   | ElementwiseSpec
   | PoolSpec
-  | ProductSpec;
+  | GemmSpec;
 
 /** One kernel call on one strip. */
 export interface Step {
@@ -206,9 +206,9 @@ export interface Cost {
 
 /** What a solver proposes; the planner adds the cost. */
 export interface Draft {
-  /** Which of several ways of one solver: its name goes on by it. */
+  /** Which of a solver's several plans: appended to the solver's name. */
   variant?: string;
-  /** In what the plan consists: "column pass, row pass". */
+  /** What the plan does, in short: "column pass, row pass". */
   summary: string;
   /** What runs, one stage after the other. */
   stages: Stage[];
@@ -228,28 +228,28 @@ export interface Draft {
 
 /** What a solver proposes, with what it costs. */
 export interface Candidate extends Draft {
-  /** Who proposes it: the name that `strategy` takes. */
+  /** The solver that proposes it, by the name that `strategy` takes. */
   solver: string;
   /** As predicted by the built-in profile. */
   cost: Cost;
 }
 
-export const planVersion = 1;
+export const planVersion = 2;
 
 /**
  * How a problem is computed, and why so. Plain data: it survives JSON, so that it can be stored and run later, and `explain`
  * prints it.
  */
 export interface Plan extends Candidate {
-  /** Of this form of plans: others are refused. */
+  /** Of the plan format: plans of another version are refused. */
   version: typeof planVersion;
   /** What it computes. */
   problem: Problem;
-  /** Dearer candidates, cheapest first, and solvers that do not apply, each with the reason. */
-  beaten: {
+  /** Candidates that cost more, cheapest first, and solvers that do not apply, each with the reason. */
+  rejected: {
     /** The name that `strategy` takes. */
     solver: string;
-    /** In what its plan would consist. */
+    /** What its plan would do, in short. */
     summary: string;
     /** Absent where it does not apply. */
     cost?: Cost;
@@ -270,7 +270,7 @@ export interface Work {
   arithmetic: keyof Profile["multiplication"];
   multiplications: number;
   additions: number;
-  /** Additions that each wait for the one before. */
+  /** Additions that depend on the one before: a serial chain. */
   serialAdditions: number;
 }
 
@@ -285,7 +285,7 @@ export interface Profile {
   addition: number;
   /** Serial additions of a running sum along a row, which no vector helps. */
   serialAddition: number;
-  /** Staging a byte of the caller's data, and moving one of a whole value in the machine's memory. */
+  /** Staging a byte of the caller's data, and moving one of a whole value in the backend's memory. */
   byte: number;
   arenaByte: number;
   /** Loading and storing one element of an intermediate buffer. */

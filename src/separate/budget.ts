@@ -1,22 +1,22 @@
-// One budget for all layers: each takes the option of least damage + price · cost, at a price that is the same for all.
+// One budget over all layers: each layer takes the option of least loss + price · cost, at one price for all of them.
 
 export interface Option<T> {
   cost: number;
-  damage: number;
+  loss: number;
   choice: T;
 }
 
-/** What each layer takes, and what that costs and loses together. */
+/** The option of each layer, and their total cost and loss. */
 export interface Allocation<T> {
   taken: readonly Option<T>[];
   choices: T[];
   cost: number;
-  damage: number;
+  loss: number;
 }
 
 function allocate<T>(layers: readonly (readonly Option<T>[])[], price: number): Allocation<T> {
   const taken = layers.map((options) =>
-    options.reduce((best, one) => (one.damage + price * one.cost < best.damage + price * best.cost ? one : best)),
+    options.reduce((best, one) => (one.loss + price * one.cost < best.loss + price * best.cost ? one : best)),
   );
   return allocationOf(taken);
 }
@@ -25,10 +25,10 @@ const allocationOf = <T>(taken: readonly Option<T>[]): Allocation<T> => ({
   taken,
   choices: taken.map(({ choice }) => choice),
   cost: taken.reduce((sum, { cost }) => sum + cost, 0),
-  damage: taken.reduce((sum, { damage }) => sum + damage, 0),
+  loss: taken.reduce((sum, { loss }) => sum + loss, 0),
 });
 
-/** Two prices next to each other: up to the first one an allocation is wanted, from the second one on it is not. */
+/** The allocations on both sides of the price from which on they are not wanted any more, found by bisection. */
 function turningPoint<T>(
   layers: readonly (readonly Option<T>[])[],
   wanted: (allocation: Allocation<T>) => boolean,
@@ -42,7 +42,7 @@ function turningPoint<T>(
   return [allocate(layers, low), allocate(layers, high)];
 }
 
-/** The least damage for at most this cost; undefined where there is nothing as cheap. Each layer has at least one option. */
+/** The least loss for at most this cost; undefined where there is nothing as cheap. Each layer has at least one option. */
 export function withinCost<T>(layers: readonly (readonly Option<T>[])[], most: number): Allocation<T> | undefined {
   const first = atOnePrice(layers, most);
   return first.cost <= most ? spent(layers, first, most) : undefined;
@@ -52,15 +52,15 @@ export function withinCost<T>(layers: readonly (readonly Option<T>[])[], most: n
 const atOnePrice = <T>(layers: readonly (readonly Option<T>[])[], most: number): Allocation<T> =>
   turningPoint(layers, ({ cost }) => cost > most)[1];
 
-/** What one price leaves over buys what is worth most for its cost, as long as anything fits. */
+/** Spends what one price leaves of the budget on the options that save the most loss for their cost, while any fits. */
 function spent<T>(layers: readonly (readonly Option<T>[])[], { taken }: Allocation<T>, most: number): Allocation<T> {
   const now = [...taken];
   for (;;) {
     const left = most - now.reduce((sum, { cost }) => sum + cost, 0);
-    const worth = (layer: number, { cost, damage }: Option<T>): number => {
+    const worth = (layer: number, { cost, loss }: Option<T>): number => {
       const own = now[layer]!;
-      const fits = cost - own.cost <= left && damage < own.damage;
-      return fits ? (own.damage - damage) / Math.max(cost - own.cost, 1e-9) : 0;
+      const fits = cost - own.cost <= left && loss < own.loss;
+      return fits ? (own.loss - loss) / Math.max(cost - own.cost, 1e-9) : 0;
     };
     const offers = layers.flatMap((options, layer) =>
       options.map((option) => ({ layer, option, worth: worth(layer, option) })),
@@ -71,12 +71,12 @@ function spent<T>(layers: readonly (readonly Option<T>[])[], { taken }: Allocati
   }
 }
 
-/** The least cost for at most this damage, which is at least that of layers as they are. */
-export function withinDamage<T>(layers: readonly (readonly Option<T>[])[], most: number): Allocation<T> {
-  return turningPoint(layers, ({ damage }) => damage <= most)[0];
+/** The least cost for at most this loss, which is at least that of layers as they are. */
+export function withinLoss<T>(layers: readonly (readonly Option<T>[])[], most: number): Allocation<T> {
+  return turningPoint(layers, ({ loss }) => loss <= most)[0];
 }
 
-/** Damage against cost over all prices, cheapest first: the curve that budgets move on. */
+/** Loss against cost over all prices, cheapest first: the curve that budgets move on. */
 export function frontier<T>(layers: readonly (readonly Option<T>[])[], points: number): Allocation<T>[] {
   const [least, most] = [allocate(layers, 1e30).cost, allocate(layers, 0).cost];
   return Array.from({ length: points }, (_, i) => {

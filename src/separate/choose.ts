@@ -1,77 +1,82 @@
-// Chooses what each layer becomes: curves of damage against cost, and one budget over all of them.
+// Chooses a decomposition and a rank for each layer: measures curves of loss against cost, and spends one budget over all
+// of them.
+import { type DecompositionName, decompositions } from "../factor/decompositions.ts";
 import type { Fit } from "../factor/fit.ts";
-import { type FormName, forms } from "../factor/forms.ts";
 import { identity } from "../factor/matrix.ts";
-import { frontier, type Option, withinCost, withinDamage } from "./budget.ts";
-import { type ChainCost, formCost } from "./chain.ts";
-import { curveOf, filledIn, Judge, type Point, rankSteps } from "./curves.ts";
+import { frontier, type Option, withinCost, withinLoss } from "./budget.ts";
+import { affordable, type Choice, type Metrics, type SeparationContext, yieldToEventLoop } from "./context.ts";
+import { curveOf, Evaluator, filledIn, type Point, rankSteps } from "./curves.ts";
+import { decompositionCost, type NetworkCost } from "./decomposition.ts";
 import { biasOf, blindFitting, type Fitting, Moments, patchSize } from "./moments.ts";
 import { forEachRun, withOutputs } from "./network.ts";
 import type { Target } from "./targets.ts";
-import { affordable, breathe, type Choice, type Metrics, type Work } from "./work.ts";
 
 /** Multiply-accumulates for the second moments of one layer: places are left out beyond that. */
 const mostMomentWork = 8e9;
-/** Samples that curves are fitted to, and others that judge them: at most, and fewer of large networks. */
-const most = { fitted: 300, judged: 120 };
+/** Samples that curves are fitted to, and others that they are evaluated on: at most, and fewer of large networks. */
+const most = { fitted: 300, evaluated: 120 };
 
 /** Of each target, the options that it has. */
 export type Curves = ReadonlyMap<Target, readonly Point[]>;
 
 /** Measures all curves. Progress runs from 0 to 1. */
-export async function measureCurves(work: Work, metrics: Metrics, onProgress: (done: number) => void): Promise<Curves> {
-  const { targets, specs, costs, graph, engine, samples, products, options } = work;
+export async function measureCurves(
+  context: SeparationContext,
+  metrics: Metrics,
+  onProgress: (done: number) => void,
+): Promise<Curves> {
+  const { targets, specs, costs, graph, engine, samples, gemm, options } = context;
   const { signal, seed, goal } = options;
   const step = rankSteps[goal.kind === "speedup" ? "time" : "multiplications"];
-  const fittings = await curveFittings(work, metrics);
-  const judging = samples?.some("judge", affordable(work, 5e9, 6, most.judged));
+  const fittings = await curveFittings(context, metrics);
+  const evaluation = samples?.some("evaluate", affordable(context, 5e9, 6, most.evaluated));
   const curves = new Map<Target, readonly Point[]>();
   for (const [i, target] of targets.entries()) {
     onProgress(i / targets.length);
-    await breathe();
+    await yieldToEventLoop();
     const x = specs.get(target.x)!;
     const fitting = fittings.get(target)!;
-    const judge = judging && new Judge(graph, target, engine);
+    const evaluator = evaluation && new Evaluator(graph, target, engine);
     try {
-      await judge?.prepare(graph, judging!, signal);
-      const damage = async ({ weight, error }: Fit): Promise<number> =>
-        judge ? judge.judge(weight, biasOf(fitting, weight), signal) : error;
-      const points = await curveOf(target, fitting, x, costs.get(target)!, damage, {
-        ...{ planning: work, step, products, seed, signal },
+      await evaluator?.prepare(graph, evaluation!, signal);
+      const loss = async ({ weight, error }: Fit): Promise<number> =>
+        evaluator ? evaluator.evaluate(weight, biasOf(fitting, weight), signal) : error;
+      const points = await curveOf(target, fitting, x, costs.get(target)!, loss, {
+        ...{ costContext: context, step, gemm, seed, signal },
       });
-      curves.set(target, filledIn(points, step, costBetween(work, target)));
+      curves.set(target, filledIn(points, step, costBetween(context, target)));
     } finally {
-      await judge?.dispose();
+      await evaluator?.dispose();
     }
   }
   return curves;
 }
 
 /** Multiplications and parameters grow by the same with each rank; only the time has to be planned for each. */
-function costBetween(work: Work, target: Target): (form: FormName, rank: number) => ChainCost {
-  const { specs, options } = work;
+function costBetween(
+  context: SeparationContext,
+  target: Target,
+): (decomposition: DecompositionName, rank: number) => NetworkCost {
+  const { specs, options } = context;
   const x = specs.get(target.x)!;
-  const units = new Map<FormName, ChainCost>();
-  return (form, rank) => {
-    if (options.goal.kind === "speedup") return formCost(target, form, rank, x, work);
-    const unit = units.get(form) ?? formCost(target, form, 1, x, work);
-    units.set(form, unit);
+  const units = new Map<DecompositionName, NetworkCost>();
+  return (decomposition, rank) => {
+    if (options.goal.kind === "speedup") return decompositionCost(target, decomposition, rank, x, context);
+    const unit = units.get(decomposition) ?? decompositionCost(target, decomposition, 1, x, context);
+    units.set(decomposition, unit);
     const { outChannels } = target;
     const parameters = (unit.parameters - outChannels) * rank + outChannels;
     return { multiplications: unit.multiplications * rank, parameters, time: unit.time * rank };
   };
 }
 
-/** What each layer's curve is fitted to: what its inputs are in the original network. */
-async function curveFittings(work: Work, metrics: Metrics): Promise<Map<Target, Fitting>> {
-  const { targets, graph, engine, samples, products, options } = work;
+/** The fit problem of each layer's curve, for its inputs in the original network. */
+async function curveFittings(context: SeparationContext, metrics: Metrics): Promise<Map<Target, Fitting>> {
+  const { targets, graph, engine, samples, gemm, options } = context;
   if (!samples) return new Map(targets.map((target) => [target, blindFitting(target)]));
-  const fitted = samples.some("fit", affordable(work, 4e11, 8, most.fitted));
+  const fitted = samples.some("fit", affordable(context, 4e11, 8, most.fitted));
   const moments = new Map(
-    targets.map((target) => [
-      target,
-      new Moments(target, products, shareOf(target, fitted.count, mostMomentWork), false),
-    ]),
+    targets.map((target) => [target, new Moments(target, gemm, shareOf(target, fitted.count, mostMomentWork), false)]),
   );
   const inputs = withOutputs(
     graph,
@@ -91,14 +96,14 @@ async function curveFittings(work: Work, metrics: Metrics): Promise<Map<Target, 
   );
 }
 
-/** The share of all places that so much work allows. */
+/** The share of all positions that this much work allows. */
 export function shareOf(target: Target, samples: number, mostWork: number): number {
   const [, rows, cols] = target.places;
   const size = patchSize(target) + target.outChannels;
   return Math.min(1, mostWork / ((size * size) / 2) / (samples * rows.output * cols.output));
 }
 
-/** What the curves leave to choose from: options of each layer, and what all that is not chosen costs. */
+/** The options of each layer, and the cost of everything else in the network. */
 interface Budget {
   layers: Option<Choice>[][];
   fixed: number;
@@ -106,49 +111,49 @@ interface Budget {
   whole: number;
 }
 
-function budgetOf(work: Work, curves: Curves): Budget {
-  const { targets, costs, options } = work;
-  const costOf = (cost: ChainCost): number => (options.goal.kind === "speedup" ? cost.time : cost.multiplications);
+function budgetOf(context: SeparationContext, curves: Curves): Budget {
+  const { targets, costs, options } = context;
+  const costOf = (cost: NetworkCost): number => (options.goal.kind === "speedup" ? cost.time : cost.multiplications);
   const layers = targets.map((target): Option<Choice>[] => {
-    const stay = { cost: costOf(costs.get(target)!), damage: 0, choice: undefined };
-    const others = (curves.get(target) ?? []).map(({ form, rank, cost, damage }) => {
-      return { cost: costOf(cost), damage, choice: { form, rank } };
+    const stay = { cost: costOf(costs.get(target)!), loss: 0, choice: undefined };
+    const others = (curves.get(target) ?? []).map(({ decomposition, rank, cost, loss }) => {
+      return { cost: costOf(cost), loss, choice: { decomposition, rank } };
     });
     return [stay, ...others.filter(({ cost }) => cost < stay.cost)];
   });
-  const whole = costOf(work.whole);
+  const whole = costOf(context.whole);
   return { layers, whole, fixed: whole - layers.reduce((sum, [stay]) => sum + stay!.cost, 0) };
 }
 
-/** What each layer becomes to meet the goal, times what was missed before; undefined if that is out of reach. */
-export function choose(work: Work, curves: Curves, correction: number): readonly Choice[] | undefined {
-  const { kind, value } = work.options.goal;
-  const { layers, fixed, whole } = budgetOf(work, curves);
+/** The choice of each layer that meets the goal times `correction`; undefined if that is out of reach. */
+export function choose(context: SeparationContext, curves: Curves, correction: number): readonly Choice[] | undefined {
+  const { kind, value } = context.options.goal;
+  const { layers, fixed, whole } = budgetOf(context, curves);
   return kind === "tolerance"
-    ? withinDamage(layers, value * correction).choices
+    ? withinLoss(layers, value * correction).choices
     : withinCost(layers, whole / (value * correction) - fixed)?.choices;
 }
 
 /** The largest factor by which the cost can be divided. */
-export function bestReduction(work: Work, curves: Curves): number {
-  const { layers, fixed, whole } = budgetOf(work, curves);
-  return whole / (fixed + withinDamage(layers, Infinity).cost);
+export function bestReduction(context: SeparationContext, curves: Curves): number {
+  const { layers, fixed, whole } = budgetOf(context, curves);
+  return whole / (fixed + withinLoss(layers, Infinity).cost);
 }
 
-/** Damage against reduction as the curves have it, if the damages of layers add up. */
-export function tradeOff(work: Work, curves: Curves): { reduction: number; damage: number }[] {
+/** Loss against reduction as the curves have it, if the losses of layers add up. */
+export function tradeOff(context: SeparationContext, curves: Curves): { reduction: number; loss: number }[] {
   if (curves.size === 0) return [];
-  const { layers, fixed, whole } = budgetOf(work, curves);
-  return frontier(layers, 24).map(({ cost, damage }) => ({ reduction: whole / (fixed + cost), damage }));
+  const { layers, fixed, whole } = budgetOf(context, curves);
+  return frontier(layers, 24).map(({ cost, loss }) => ({ reduction: whole / (fixed + cost), loss }));
 }
 
-/** The same form for all: depthwise, pointwise with one depth multiplier. */
-export function uniform(work: Work): Choice[] {
-  const { targets, costs, specs, options } = work;
+/** The same decomposition for all: depthwise, pointwise with one depth multiplier. */
+export function uniform(context: SeparationContext): Choice[] {
+  const { targets, costs, specs, options } = context;
   return targets.map((target) => {
     if (target.transposed) return undefined;
-    const rank = Math.min(options.goal.value, forms.depthwise.mostRank(target.sizes));
-    const cost = formCost(target, "depthwise", rank, specs.get(target.x)!, work);
-    return cost.multiplications < costs.get(target)!.multiplications ? { form: "depthwise", rank } : undefined;
+    const rank = Math.min(options.goal.value, decompositions.depthwise.mostRank(target.sizes));
+    const cost = decompositionCost(target, "depthwise", rank, specs.get(target.x)!, context);
+    return cost.multiplications < costs.get(target)!.multiplications ? { decomposition: "depthwise", rank } : undefined;
   });
 }

@@ -1,73 +1,81 @@
-// What it costs a network's outputs when one convolution alone takes a form of some rank: measured on pictures that the fit
-// has not seen, for a few ranks; between them the logarithm of the damage is interpolated.
+// The curve of loss against cost of one layer: the loss at the network's outputs when it alone is decomposed, measured at
+// a few ranks on samples that the fit has not seen. Between them the logarithm of the loss is interpolated.
 import type { Engine } from "../engine/engine.ts";
-import { type Fit, fitForm } from "../factor/fit.ts";
-import { type FormName, forms } from "../factor/forms.ts";
+import { type DecompositionName, decompositions } from "../factor/decompositions.ts";
+import { type Fit, fitDecomposition } from "../factor/fit.ts";
 import type { Matrix } from "../factor/matrix.ts";
 import type { MinimizeOptions } from "../factor/minimize.ts";
 import type { Graph, GraphNode, Spec } from "../graph/types.ts";
 import type { Tensor } from "../tensor.ts";
-import { type ChainCost, formCost, formsOf, type Planning } from "./chain.ts";
-import { Damage } from "./damage.ts";
+import { type CostContext, decompositionCost, decompositionsOf, type NetworkCost } from "./decomposition.ts";
+import type { Gemm } from "./gemm.ts";
+import { Loss } from "./loss.ts";
 import type { Fitting } from "./moments.ts";
 import { forEachRun, Runner, type Values, withOutputs } from "./network.ts";
-import type { Products } from "./products.ts";
 import { seeded } from "./random.ts";
 import type { Target } from "./targets.ts";
 
 export interface Point {
-  form: FormName;
+  decomposition: DecompositionName;
   rank: number;
-  cost: ChainCost;
-  damage: number;
+  cost: NetworkCost;
+  loss: number;
 }
 
 export interface CurveTools {
-  planning: Planning;
+  costContext: CostContext;
   /** Of ranks: see {@link rankSteps}. */
   step: number;
-  products: Products;
+  gemm: Gemm;
   seed: number;
   signal?: AbortSignal;
 }
 
 /** By how much the multiplications of a layer are divided at the ranks that are tried. */
 const reductions = [1.5, 2, 2.7, 3.7, 5, 7.5, 12];
-/** At this one all forms are compared, and those that are much worse than the best are given up. */
+/** At this reduction all decompositions are compared; those much worse than the best are dropped. */
 const comparedAt = 3;
 const muchWorse = 1.2;
 const [comparing, searching] = [{ iterations: 20 }, { iterations: 40 }];
 
-/** The points of a target's curve, and of its whole cost. */
+/** The measured points of a target's curve; `whole` is the target's cost as it is. */
 export async function curveOf(
   target: Target,
   fitting: Fitting,
   x: Spec,
-  whole: ChainCost,
-  judge: (fit: Fit) => Promise<number>,
-  { planning, step, products, seed, signal }: CurveTools,
+  whole: NetworkCost,
+  evaluate: (fit: Fit) => Promise<number>,
+  { costContext, step, gemm, seed, signal }: CurveTools,
 ): Promise<Point[]> {
-  const fitted = (form: FormName, rank: number, search: MinimizeOptions) => {
-    const tools = { multiply: products.multiply, random: seeded(seed).normal };
-    return fitForm(form, fitting, rank, tools, search);
+  const fitted = (decomposition: DecompositionName, rank: number, search: MinimizeOptions) => {
+    const tools = { multiply: gemm.multiply, random: seeded(seed).normal };
+    return fitDecomposition(decomposition, fitting, rank, tools, search);
   };
-  const units = new Map(formsOf(target).map((form) => [form, formCost(target, form, 1, x, planning).multiplications]));
-  const rankAt = (form: FormName, reduction: number): number =>
-    Math.min(forms[form].mostRank(target.sizes), filling(whole.multiplications / reduction / units.get(form)!, step));
-  const compared = [...units.keys()].flatMap((form) => {
-    const rank = rankAt(form, comparedAt);
-    return rank < 1 ? [] : [{ form, error: fitted(form, rank, comparing).error }];
+  const units = new Map(
+    decompositionsOf(target).map((decomposition) => [
+      decomposition,
+      decompositionCost(target, decomposition, 1, x, costContext).multiplications,
+    ]),
+  );
+  const rankAt = (decomposition: DecompositionName, reduction: number): number =>
+    Math.min(
+      decompositions[decomposition].mostRank(target.sizes),
+      filling(whole.multiplications / reduction / units.get(decomposition)!, step),
+    );
+  const compared = [...units.keys()].flatMap((decomposition) => {
+    const rank = rankAt(decomposition, comparedAt);
+    return rank < 1 ? [] : [{ decomposition, error: fitted(decomposition, rank, comparing).error }];
   });
   const least = Math.min(...compared.map(({ error }) => error));
   const points: Point[] = [];
-  for (const { form, error } of compared) {
+  for (const { decomposition, error } of compared) {
     if (error > muchWorse * least) continue;
-    const ranks = new Set(reductions.map((reduction) => rankAt(form, reduction)).filter((rank) => rank >= 1));
+    const ranks = new Set(reductions.map((reduction) => rankAt(decomposition, reduction)).filter((rank) => rank >= 1));
     for (const rank of [...ranks].sort((a, b) => b - a)) {
       signal?.throwIfAborted();
-      const cost = formCost(target, form, rank, x, planning);
+      const cost = decompositionCost(target, decomposition, rank, x, costContext);
       if (cost.multiplications >= whole.multiplications) continue;
-      points.push({ form, rank, cost, damage: await judge(fitted(form, rank, searching)) });
+      points.push({ decomposition, rank, cost, loss: await evaluate(fitted(decomposition, rank, searching)) });
     }
   }
   return points;
@@ -80,23 +88,23 @@ export async function curveOf(
 export const rankSteps = { time: 8, multiplications: 1 } as const;
 const fewest = 8;
 
-/** The nearest such rank. */
+/** The nearest rank among those of {@link rankSteps}. */
 const filling = (rank: number, step: number): number =>
   rank >= fewest ? step * Math.round(rank / step) : Math.round(rank);
 
-/** The damage is that of the best rank up to here, in the logarithm between two of them; in steps. */
+/** Points at all ranks between the measured ones. A loss is the least up to its rank, interpolated in the logarithm. */
 export function filledIn(
   points: readonly Point[],
   step: number,
-  costAt: (form: FormName, rank: number) => ChainCost,
+  costAt: (decomposition: DecompositionName, rank: number) => NetworkCost,
 ): Point[] {
-  const names = [...new Set(points.map(({ form }) => form))];
-  return names.flatMap((form) => {
-    const own = points.filter((point) => point.form === form).sort((a, b) => a.rank - b.rank);
+  const names = [...new Set(points.map(({ decomposition }) => decomposition))];
+  return names.flatMap((decomposition) => {
+    const own = points.filter((point) => point.decomposition === decomposition).sort((a, b) => a.rank - b.rank);
     let least = Infinity;
     const falling = own.map((point) => {
-      least = Math.min(least, point.damage);
-      return { ...point, damage: Math.max(least, 1e-9) };
+      least = Math.min(least, point.loss);
+      return { ...point, loss: Math.max(least, 1e-9) };
     });
     const between = falling.slice(1).flatMap((high, i) => {
       const low = falling[i]!;
@@ -105,16 +113,16 @@ export function filledIn(
         .filter((rank) => rank < fewest || rank % step === 0)
         .map((rank) => {
           const t = (rank - low.rank) / (high.rank - low.rank);
-          const damage = Math.exp((1 - t) * Math.log(low.damage) + t * Math.log(high.damage));
-          return { form, rank, damage, cost: costAt(form, rank) };
+          const loss = Math.exp((1 - t) * Math.log(low.loss) + t * Math.log(high.loss));
+          return { decomposition, rank, loss, cost: costAt(decomposition, rank) };
         });
     });
     return [...falling, ...between];
   });
 }
 
-/** Judges other weights of one convolution by what they do to the outputs: what stands before it is computed once. */
-export class Judge {
+/** Evaluates other weights of one convolution by the loss of the outputs; what comes before the convolution is computed once. */
+export class Evaluator {
   private readonly engine: Engine;
   private readonly target: Target;
   private readonly runs: { inputs: Values; outputs: Values }[] = [];
@@ -128,7 +136,7 @@ export class Judge {
     this.runner = new Runner(this.tail, engine);
   }
 
-  /** Computes what is judged against. */
+  /** Computes the original outputs, which losses are measured against. */
   async prepare(graph: Graph, batches: AsyncIterable<Values>, signal?: AbortSignal): Promise<void> {
     const outputs = this.tail.outputs.map(({ name }) => name);
     const before = this.tail.inputs.flatMap(({ name }) => (name === this.target.y ? [] : [name]));
@@ -144,22 +152,22 @@ export class Judge {
     );
   }
 
-  /** The damage of a weight, [patch, outputs] as fits have it. */
-  readonly judge = async (weight: Matrix, bias: Float64Array, signal?: AbortSignal): Promise<number> => {
+  /** The loss of a weight, [patch, outputs] as fits have it. */
+  readonly evaluate = async (weight: Matrix, bias: Float64Array, signal?: AbortSignal): Promise<number> => {
     const { x, y } = this.target;
     const { node, constants } = withWeight(this.target, weight, bias);
     const alone: Graph = { inputs: [{ name: x }], outputs: [{ name: y }], nodes: [node], constants };
     const convolution = new Runner(alone, this.engine);
-    const damage = new Damage();
+    const loss = new Loss();
     try {
       for (const { inputs, outputs } of this.runs) {
         const found = await convolution.run(inputs, signal);
-        damage.add(outputs, await this.runner.run(new Map([...inputs, ...found]), signal));
+        loss.add(outputs, await this.runner.run(new Map([...inputs, ...found]), signal));
       }
     } finally {
       await convolution.dispose();
     }
-    return damage.value;
+    return loss.value;
   };
 
   dispose(): Promise<void> {
@@ -194,7 +202,7 @@ function withWeight(
   return { node: { ...node, inputs: [node.inputs[0]!, "weight", "bias"] }, constants };
 }
 
-/** What a network computes from one of its values on; its inputs are that and the others that it needs. */
+/** The part of a network that depends on a value; its inputs are that value and the others that it reads. */
 export function tailOf(graph: Graph, value: string): Graph {
   const reached = new Set([value]);
   const nodes = graph.nodes.filter(({ inputs, outputs }) => {

@@ -1,62 +1,62 @@
-// Fits the layers in their order: each to the original's result, from what the layers before it, already rewritten, give.
-// A convolution whose result is added to a shortcut also makes up for what the shortcut has lost.
-import { type Fit, fitForm } from "../factor/fit.ts";
+// Fits the layers in their order: each to the original's outputs, for the inputs that the layers before it, already
+// rewritten, give. A convolution whose result is added to a shortcut also compensates the shortcut's error.
+import { type Fit, fitDecomposition } from "../factor/fit.ts";
 import { identity } from "../factor/matrix.ts";
 import type { Graph, Value } from "../graph/types.ts";
 import { newValue, numbersOf } from "../graph/values.ts";
-import { type Chain, chainOf } from "./chain.ts";
 import { shareOf } from "./choose.ts";
+import { affordable, type Choice, type Metrics, type SeparationContext, yieldToEventLoop } from "./context.ts";
+import { type DecomposedLayer, decomposedLayer } from "./decomposition.ts";
 import { biasOf, blindFitting, type Fitting, Moments } from "./moments.ts";
 import { Runner, replaceNode, withOutputs } from "./network.ts";
 import { seeded } from "./random.ts";
 import type { Target } from "./targets.ts";
-import { affordable, breathe, type Choice, type Metrics, type Work } from "./work.ts";
 
 /** Multiply-accumulates for the second moments of one layer: places are left out beyond that. */
 const mostMomentWork = 3e10;
-/** Nearly all steps are taken: late ones still gain. */
+/** The search runs nearly to its end: late steps still gain. */
 const search = { iterations: 200, leastGain: 1e-5 };
 
 export interface Rewritten {
   graph: Graph;
-  chains: ReadonlyMap<Target, Chain>;
+  decomposed: ReadonlyMap<Target, DecomposedLayer>;
 }
 
 /** The network with every target as chosen. Progress runs from 0 to 1. */
 export async function fitAll(
-  work: Work,
+  context: SeparationContext,
   choices: readonly Choice[],
   metrics: Metrics,
   onProgress: (done: number) => void,
 ): Promise<Rewritten> {
-  const { products, options, targets } = work;
-  const chains = new Map<Target, Chain>();
-  let graph = work.graph;
+  const { gemm, options, targets } = context;
+  const decomposed = new Map<Target, DecomposedLayer>();
+  let graph = context.graph;
   for (const [i, target] of targets.entries()) {
     onProgress(i / targets.length);
-    await breathe();
+    await yieldToEventLoop();
     options.signal?.throwIfAborted();
     const choice = choices[i];
     if (!choice) continue;
-    const fitting = await fittingOf(work, graph, target, metrics);
-    const tools = { multiply: products.multiply, random: seeded(options.seed).normal };
-    const fit: Fit = fitForm(choice.form, fitting, choice.rank, tools, search);
-    const chain = chainOf(target, choice.form, fit.weights, biasOf(fitting, fit.weight));
-    chains.set(target, chain);
-    graph = replaceNode(graph, target.y, chain.nodes, chain.constants);
+    const fitting = await fittingOf(context, graph, target, metrics);
+    const tools = { multiply: gemm.multiply, random: seeded(options.seed).normal };
+    const fit: Fit = fitDecomposition(choice.decomposition, fitting, choice.rank, tools, search);
+    const layer = decomposedLayer(target, choice.decomposition, fit.weights, biasOf(fitting, fit.weight));
+    decomposed.set(target, layer);
+    graph = replaceNode(graph, target.y, layer.nodes, layer.constants);
   }
-  return { graph, chains };
+  return { graph, decomposed };
 }
 
-/** What a target's fit has to approximate, for inputs as `graph` gives them. */
-async function fittingOf(work: Work, graph: Graph, target: Target, metrics: Metrics): Promise<Fitting> {
-  const { samples, products, engine, options } = work;
+/** The fit problem of a target, for its inputs in `graph`. */
+async function fittingOf(context: SeparationContext, graph: Graph, target: Target, metrics: Metrics): Promise<Fitting> {
+  const { samples, gemm, engine, options } = context;
   if (!samples) return blindFitting(target);
   const { x, y, added, transposed } = target;
-  const fitted = samples.some("fit", affordable(work, 6e11, 20, samples.count));
-  const moments = new Moments(target, products, shareOf(target, fitted.count, mostMomentWork), !transposed);
+  const fitted = samples.some("fit", affordable(context, 6e11, 20, samples.count));
+  const moments = new Moments(target, gemm, shareOf(target, fitted.count, mostMomentWork), !transposed);
   const names = added === undefined ? [] : [added];
-  const before = new Runner(withOutputs(work.graph, transposed ? [x] : [y, ...names]), engine);
+  const before = new Runner(withOutputs(context.graph, transposed ? [x] : [y, ...names]), engine);
   const after = new Runner(withOutputs(graph, [x, ...names]), engine);
   try {
     for await (const inputs of fitted) {

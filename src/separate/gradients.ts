@@ -1,5 +1,5 @@
-// The reverse pass of a network as nodes of a network: for directions of some outputs, the gradients of other values. Rules
-// exist for what convolutional networks are made of; behind an operator without one the gradient is not known.
+// Reverse-mode differentiation of a network: adds nodes that compute the gradients of its values from gradients of its
+// outputs. Has rules for the operators of convolutional networks; behind others the gradient is unknown.
 import { compute, outputsOf } from "../graph/evaluate.ts";
 import { numberOf } from "../graph/nodes.ts";
 import { removeUnused } from "../graph/passes/index.ts";
@@ -69,7 +69,7 @@ export function gradientGraph(
 }
 
 /** The gradients of a node's inputs, by their index, from that of its first output. */
-type Rule = (node: GraphNode, gradient: string, tape: Tape) => Record<number, string>;
+type GradientRule = (node: GraphNode, gradient: string, tape: Tape) => Record<number, string>;
 
 class Tape {
   readonly nodes: GraphNode[] = [];
@@ -148,7 +148,7 @@ class Tape {
 
 const one = (gradient: string): Record<number, string> => ({ 0: gradient });
 
-/** Of operators that only move elements: where each came from, found by moving numbers. */
+/** The gradient of operators that only move elements; which element comes from where is found by running them on indices. */
 function moved(node: GraphNode, gradient: string, tape: Tape): Record<number, string> {
   const specs = node.inputs.map((name) => (name === "" ? undefined : tape.spec(name)));
   const isData = (spec: Spec | undefined, i: number) => spec && (i === 0 || node.op === "Concat");
@@ -171,7 +171,7 @@ function moved(node: GraphNode, gradient: string, tape: Tape): Record<number, st
   );
 }
 
-const reshaped: Rule = (node, gradient, tape) => one(tape.reshape(gradient, tape.spec(node.inputs[0]!).shape));
+const reshaped: GradientRule = (node, gradient, tape) => one(tape.reshape(gradient, tape.spec(node.inputs[0]!).shape));
 
 /** The gradient where a condition holds of x and y, and a share of it elsewhere. */
 function gated(
@@ -183,14 +183,14 @@ function gated(
   return one(tape.emit("Where", [condition, gradient, otherwise]));
 }
 
-/** The gradient where a value is above 0, and times a slope elsewhere: of operations that the machine has. */
+/** The gradient where a value is above 0, and times a slope elsewhere: of operations that the backend has kernels for. */
 function sloped(tape: Tape, gradient: string, value: string, slope: number): Record<number, string> {
   const steep = tape.emit("Mul", [value, tape.number(1e30)]);
   return one(tape.emit("Mul", [gradient, tape.emit("Clip", [steep, tape.number(slope), tape.number(1)])]));
 }
 
 const times =
-  (signs: readonly number[]): Rule =>
+  (signs: readonly number[]): GradientRule =>
   ({ inputs, outputs }, gradient, tape) => {
     const from = tape.spec(outputs[0]!).shape;
     return Object.fromEntries(
@@ -201,7 +201,7 @@ const times =
     );
   };
 
-/** Σ over an axis of a gradient, as every element's share. */
+/** The gradient of a mean: every element gets an equal share. */
 function spread(node: GraphNode, gradient: string, tape: Tape): Record<number, string> {
   const [{ shape }, { shape: small }] = [tape.spec(node.inputs[0]!), tape.spec(node.outputs[0]!)];
   const count = sizeOf(shape) / sizeOf(small);
@@ -220,7 +220,7 @@ function reducedAxes({ inputs, attributes }: GraphNode, rank: number, tape: Tape
 }
 
 /** A convolution's gradient is the transposed one's result; of stride 1 that is a convolution with flipped filters. */
-const conv: Rule = (node, gradient, tape) => {
+const conv: GradientRule = (node, gradient, tape) => {
   const [x = "", name = ""] = node.inputs;
   const { shape } = tape.spec(x);
   const weight = tape.graph.constants.get(name);
@@ -243,7 +243,7 @@ const conv: Rule = (node, gradient, tape) => {
   return one(tape.emit("ConvTranspose", [gradient, name], attributes));
 };
 
-const convTranspose: Rule = (node, gradient, tape) => {
+const convTranspose: GradientRule = (node, gradient, tape) => {
   const [x = "", name = ""] = node.inputs;
   const { shape } = tape.spec(x);
   const weight = tape.graph.constants.get(name);
@@ -275,7 +275,7 @@ function turnedWeight(weight: Tensor, groups: number): Tensor {
   return { shape: [groups * inputs, each, kh, kw], data };
 }
 
-const averagePool: Rule = (node, gradient, tape) => {
+const averagePool: GradientRule = (node, gradient, tape) => {
   const { shape } = tape.spec(node.inputs[0]!);
   const size = node.attributes.kernel_shape as readonly number[];
   const axes = windowOf(node, shape, size, numberOf(node, "ceil_mode", 0) !== 0);
@@ -293,7 +293,7 @@ const averagePool: Rule = (node, gradient, tape) => {
   return one(tape.emit("ConvTranspose", [gradient, tape.constant(weight)], attributes));
 };
 
-const rules: Readonly<Record<string, Rule>> = {
+const rules: Readonly<Record<string, GradientRule>> = {
   ...{ Conv: conv, ConvTranspose: convTranspose, AveragePool: averagePool },
   ...{ Identity: (_, gradient) => one(gradient), Dropout: (_, gradient) => one(gradient) },
   ...{ Reshape: reshaped, Flatten: reshaped, Squeeze: reshaped, Unsqueeze: reshaped },

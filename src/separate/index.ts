@@ -1,14 +1,14 @@
-// What the outside may use of separating. Its code is loaded when it is first called for: most of those who run models never
-// separate one.
+// The public functions and types of separation. The implementation is imported at the first call: most who run models
+// never separate one.
 import type { Engine } from "../engine/engine.ts";
 import type { MachineProfile } from "../graph/time.ts";
 import type { Model } from "../onnx/model.ts";
-import type { SeparateOptions } from "./options.ts";
+import type { SeparateOptions } from "./context.ts";
 import type { MeasureProfileOptions } from "./profile.ts";
 import type { Report } from "./report.ts";
 
 export type { MachineProfile } from "../graph/time.ts";
-export type { SeparateOptions } from "./options.ts";
+export type { SeparateOptions } from "./context.ts";
 export type { MeasureProfileOptions } from "./profile.ts";
 export type { LayerReport, Report } from "./report.ts";
 

@@ -1,6 +1,6 @@
-// What an error of a convolution's result costs at the network's outputs: second moments of gradients, over random
-// directions of the outputs. For scores of classes a direction is the gradient of the logarithm of the probability of a
-// class that is drawn by these probabilities at temperature 3 (their Fisher information); else it is standard normal.
+// The output metric of each convolution: what an error of its result costs at the network's outputs, as second moments of
+// gradients in random directions. For class scores a direction is the gradient of the log-probability of a class drawn at
+// temperature 3 (the Fisher information); else it is standard normal.
 import type { Engine } from "../engine/engine.ts";
 import { identity, type Matrix, matrix, meanDiagonal, withDiagonal } from "../factor/matrix.ts";
 import { infer } from "../graph/infer.ts";
@@ -8,15 +8,15 @@ import { GraphProgram } from "../graph/program.ts";
 import type { Graph, Spec, Value } from "../graph/types.ts";
 import { newValue, numbersOf, write } from "../graph/values.ts";
 import { operators } from "../onnx/ops/index.ts";
-import { logProbabilities, measureOf } from "./damage.ts";
+import type { Gemm } from "./gemm.ts";
 import { gradientGraph, gradientOperators } from "./gradients.ts";
+import { logProbabilities, lossFunctionOf } from "./loss.ts";
 import { specsOf, type Values, valuesOf } from "./network.ts";
-import type { Products } from "./products.ts";
 import type { Random } from "./random.ts";
 import type { Target } from "./targets.ts";
 
 const temperature = 3;
-/** Of the mean energy of a channel, what is added to each. */
+/** Ridge, as a share of the mean energy of a channel. */
 const ridge = 0.1;
 /** Directions for each picture. */
 const draws = 4;
@@ -27,7 +27,7 @@ export async function metricsOf(
   engine: Engine,
   targets: readonly Target[],
   batches: AsyncIterable<Values>,
-  { products, random, signal }: { products: Products; random: Random; signal?: AbortSignal },
+  { gemm, random, signal }: { gemm: Gemm; random: Random; signal?: AbortSignal },
 ): Promise<Map<Target, Matrix>> {
   const totals = new Map<Target, Matrix>();
   let program: Compiled | undefined;
@@ -48,7 +48,7 @@ export async function metricsOf(
         for (const [target, gradient] of found) {
           const total = totals.get(target) ?? matrix(target.outChannels, target.outChannels);
           totals.set(target, total);
-          addOuter(total, gradient, products);
+          addOuter(total, gradient, gemm);
         }
       }
     }
@@ -105,7 +105,7 @@ function directionsOf(outputs: Values, random: Random): Map<string, Value> {
     [...outputs].map(([name, value]) => {
       const direction = newValue(value.dtype, value.shape);
       const numbers = numbersOf(value);
-      if (measureOf(value) === "divergence") {
+      if (lossFunctionOf(value) === "divergence") {
         const classes = value.shape[1]!;
         for (let at = 0; at < numbers.length; at += classes) {
           const logs = logProbabilities(numbers.subarray(at, at + classes), temperature);
@@ -131,12 +131,12 @@ function drawFrom(logs: Float64Array, at: number): number {
 }
 
 /** Adds Σ g gᵀ over all places of a gradient [n, channels, h, w]. */
-function addOuter(total: Matrix, { shape, data }: Value, products: Products): void {
+function addOuter(total: Matrix, { shape, data }: Value, gemm: Gemm): void {
   const [images = 1, channels = 1, ...sides] = shape;
   const places = sides.reduce((a, b) => a * b, 1);
   for (let n = 0; n < images; n++) {
     const rows = matrix(places, channels, (p, c) => data[(n * channels + c) * places + p] as number);
-    products.addGram(total, rows);
+    gemm.addGram(total, rows);
   }
 }
 

@@ -1,20 +1,20 @@
-// Second moments of what goes into a convolution and of what should come out, over places of pictures: what a fit needs to
-// know of the data. A row is a patch of the padded input, the wanted outputs, and 1; their products are summed in f64.
+// Second moments of a convolution's inputs and wanted outputs, summed in f64 over positions of calibration samples: all
+// that a fit needs of the data. A row is a patch of the padded input, the wanted outputs, and 1.
 import { solvePositive } from "../factor/cholesky.ts";
-import type { FitProblem } from "../factor/forms.ts";
+import type { FitProblem } from "../factor/decompositions.ts";
 import { identity, type Matrix, matrix, meanDiagonal, multiplyPlainly, withDiagonal } from "../factor/matrix.ts";
 import type { Value } from "../graph/types.ts";
-import type { Products } from "./products.ts";
+import type { Gemm } from "./gemm.ts";
 import type { Target } from "./targets.ts";
 
 /** Rows that are added in one go. */
 const chunk = 512;
-/** Of the mean energy of an entry, what is added to each: directions that the data do not show cost a little, too. */
+/** Ridge, as a share of the mean energy of an entry: directions that the data do not show cost a little, too. */
 const ridge = 1e-3;
 
 export class Moments {
   private readonly target: Target;
-  private readonly products: Products;
+  private readonly gemm: Gemm;
   private readonly total: Matrix;
   private readonly rows: Matrix;
   private readonly share: number;
@@ -22,10 +22,10 @@ export class Moments {
   private seen = 0;
 
   /** Takes about this share of all places, which ones is the same every time. `outputs`: whether these are told. */
-  constructor(target: Target, products: Products, share: number, outputs: boolean) {
+  constructor(target: Target, gemm: Gemm, share: number, outputs: boolean) {
     const size = patchSize(target) + (outputs ? target.outChannels : 0) + 1;
     this.target = target;
-    this.products = products;
+    this.gemm = gemm;
     this.share = share;
     this.total = matrix(size, size);
     this.rows = matrix(chunk, size);
@@ -60,11 +60,11 @@ export class Moments {
 
   private flush(): void {
     const { cols, data } = this.rows;
-    this.products.addGram(this.total, { rows: this.filled, cols, data: data.subarray(0, this.filled * cols) });
+    this.gemm.addGram(this.total, { rows: this.filled, cols, data: data.subarray(0, this.filled * cols) });
     this.filled = 0;
   }
 
-  /** The fit that these moments ask for. */
+  /** The fit problem of these moments. */
   fitting(metric: Matrix): Fitting {
     this.flush();
     const { sizes, bias, transposed } = this.target;
@@ -80,7 +80,7 @@ export class Moments {
       ? solvePositive(
           gram,
           matrix(patch, sizes.outChannels, (a, o) => covariance(a, patch + o)),
-          this.products.multiply,
+          this.gemm.multiply,
         )
       : weightMatrix(this.target);
     const inputs = matrix(1, patch, (_, a) => mean(a));

@@ -1,5 +1,6 @@
-// A network as separating sees it: convolutions with their batch norms folded in, run on an engine up to any of its values.
-import type { Engine } from "../engine/engine.ts";
+// Networks during a separation: prepared (constants and batch norms folded), edited, run up to any of their values, and
+// timed.
+import { createEngine, type Engine } from "../engine/engine.ts";
 import { infer } from "../graph/infer.ts";
 import { foldBatchNorm } from "../graph/passes/batch-norm.ts";
 import { dropIdentities, foldConstants, removeUnused } from "../graph/passes/index.ts";
@@ -88,4 +89,36 @@ export async function forEachRun(
   } finally {
     await runner.dispose();
   }
+}
+
+/** Runs of each, at least and at most, and for how long in all. */
+const [fewest, most, milliseconds] = [5, 200, 2000];
+
+/** Median milliseconds of a run of two networks on one thread, measured in turns. */
+export async function compareTimes(
+  before: Graph,
+  after: Graph,
+  inputs: Values,
+  like: Engine,
+  signal?: AbortSignal,
+): Promise<{ before: number; after: number }> {
+  const { backend, wide } = like.info();
+  const engine = await createEngine({ backend, threads: 1, wide: wide.enabled });
+  const runners = [new Runner(before, engine), new Runner(after, engine)];
+  const times: number[][] = [[], []];
+  try {
+    for (let i = 0; i < 3; i++) for (const runner of runners) await runner.run(inputs, signal);
+    const end = performance.now() + milliseconds;
+    for (let i = 0; i < most && (i < fewest || performance.now() < end); i++) {
+      for (const [k, runner] of runners.entries()) {
+        const start = performance.now();
+        await runner.run(inputs, signal);
+        times[k]!.push(performance.now() - start);
+      }
+    }
+  } finally {
+    engine.dispose();
+  }
+  const median = (list: number[]): number => list.sort((a, b) => a - b)[list.length >> 1]!;
+  return { before: median(times[0]!), after: median(times[1]!) };
 }

@@ -1,5 +1,5 @@
-// Profiles of machines, by which a rewritten network is timed without running it: measured on one, checked and used on
-// another. So a model can be separated for a phone.
+// Measures the profile of a machine: the rates by which `graph/time.ts` predicts a network's time. So a model can be
+// separated here for another machine, such as a phone.
 import { createEngine, type Engine } from "../engine/engine.ts";
 import type { Signal } from "../engine/platform.ts";
 import { checkNumber, checkOptions, describe, InvalidArgumentError } from "../errors.ts";
@@ -131,20 +131,20 @@ function networkOf(side: number, layers: readonly LayerShape[]): Network {
 /** Runs, at least, and for how long. */
 const [fewest, milliseconds] = [20, 150];
 
-/** Nanoseconds of a run on the machine: the median, without the copies that a caller's values need. */
+/** Nanoseconds that the backend takes for a run: the median, without the copies that a caller's values need. */
 async function timeOf({ graph, inputs }: Network, engine: Engine, signal?: AbortSignal): Promise<number> {
   const program = await GraphProgram.create(graph, operators, inputs, engine);
-  const works = program.works.flat();
+  const tasks = program.tasks.flat();
   const values = new Map([...inputs].map(([name, { dtype, shape }]) => [name, newValue(dtype, shape)]));
   const times: number[] = [];
   try {
     const end = performance.now() + milliseconds;
     while (times.length < fewest || performance.now() < end) {
       let time = 0;
-      const onWork = (spent: number, index: number): void => {
-        if (works[index]!.place === "machine") time += spent;
+      const onTask = (spent: number, index: number): void => {
+        if (tasks[index]!.place === "backend") time += spent;
       };
-      await program.run(values, { signal, onWork });
+      await program.run(values, { signal, onTask });
       times.push(time);
     }
   } finally {

@@ -1,4 +1,4 @@
-// Random numbers that are the same everywhere for a seed.
+// A seeded generator of random numbers, the same on every machine.
 
 export interface Random {
   /** From 0 up to 1. */

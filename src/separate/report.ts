@@ -1,31 +1,31 @@
-// What a separation did, as plain data.
-import type { FormName } from "../factor/forms.ts";
-import type { Measure } from "./damage.ts";
+// The report of a separation, as plain data.
+import type { DecompositionName } from "../factor/decompositions.ts";
+import type { LossFunction } from "./loss.ts";
 
-/** A figure of the original and of the rewritten network. */
+/** A figure of the original and of the separated network. */
 export interface Change {
   /** Of the original. */
   before: number;
-  /** Of the rewritten network. */
+  /** Of the separated network. */
   after: number;
 }
 
-/** What became of one convolution. */
+/** The result for one convolution. */
 export interface LayerReport {
   /** The node's name. */
   name: string;
   /** Sides of its weight. */
   weight: readonly number[];
-  /** What it became; undefined where it stays as it is. */
-  form?: FormName;
-  /** Of that form: its depth multiplier, or the channels in its middle. */
+  /** Its decomposition; undefined where it stays as it is. */
+  decomposition?: DecompositionName;
+  /** Of that decomposition: its depth multiplier, or the channels in its middle. */
   rank?: number;
   /** Multiply-accumulates (2 FLOP) of a run. */
   multiplications: Change;
   /** Numbers in the weights. */
   parameters: Change;
   /** What the outputs lose if this layer alone is changed, as far as its curve tells. */
-  damage?: number;
+  loss?: number;
 }
 
 /** What a separation did. Plain data: it survives JSON. */
@@ -46,7 +46,7 @@ export interface Report {
     /** Its value. */
     value: number;
   };
-  /** What was reached: of multiplications, of time, of damage. */
+  /** What was reached: of multiplications, of time, of loss. */
   reached: {
     /** Multiplications before over those after. */
     reduction: number;
@@ -62,20 +62,20 @@ export interface Report {
     /** Median milliseconds of a run, before and after. */
     milliseconds?: Change;
     /** What all changes together cost the outputs, measured on the calibration data. */
-    damage?: number;
+    loss?: number;
     /** The same before and after tuning, where that has helped. */
     tuned?: Change;
     /** Whether the goal was. */
     met: boolean;
   };
-  /** In what damage is measured. */
-  measure?: Measure;
-  /** What the curves say of other budgets: damage, if layers' damages add up, against the reduction. */
+  /** How losses are computed. */
+  lossFunction?: LossFunction;
+  /** What the curves say of other budgets: loss, if layers' losses add up, against the reduction. */
   curve: {
     /** Multiplications before over those after. */
     reduction: number;
-    /** In the report's measure. */
-    damage: number;
+    /** By the report's loss function. */
+    loss: number;
   }[];
   /** How many inputs the fits were made for. */
   samples: number;

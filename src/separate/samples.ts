@@ -1,6 +1,7 @@
-// Calibration data: inputs of a network, read again for each pass over them, several at a time where the network allows it.
+// Calibration samples: read again for each pass over them, in batches where the network's first axis is open, and divided
+// into those that are fitted to and those that evaluate.
 import { describe, InvalidArgumentError } from "../errors.ts";
-import { checkInputs } from "../graph/run.ts";
+import { checkInputs } from "../graph/evaluate.ts";
 import type { Graph, Value } from "../graph/types.ts";
 import { newValue, sizeOf } from "../graph/values.ts";
 import type { Tensor } from "../tensor.ts";
@@ -8,7 +9,7 @@ import type { Values } from "./network.ts";
 
 export type Sample = Readonly<Record<string, Tensor>>;
 
-/** Every fifth sample judges what the others were fitted to; of fewer than this many all do both. */
+/** Every fifth sample evaluates what is fitted to the others; of fewer than this many all do both. */
 const [everyFifth, fewest] = [5, 10];
 
 /** Some of all samples, to be read as often as needed. */
@@ -56,23 +57,23 @@ export class Samples {
     throw new InvalidArgumentError({ parameter: "calibration", expected: "at least one input", received: "none" });
   }
 
-  /** At most so many of the samples for a purpose, evenly spread. What judges has not been fitted to. */
-  some(purpose: "fit" | "judge", most: number): Selection {
+  /** At most so many of the samples for a purpose, evenly spread. Nothing is fitted to those that evaluate. */
+  some(purpose: "fit" | "evaluate", most: number): Selection {
     const { count, taken } = this.choice(purpose, most);
     return { count, [Symbol.asyncIterator]: () => this.batches((index) => taken.has(index)) };
   }
 
-  private choice(purpose: "fit" | "judge", most: number): { count: number; taken: ReadonlySet<number> } {
-    const judges = (index: number): boolean => index % everyFifth === everyFifth - 1;
+  private choice(purpose: "fit" | "evaluate", most: number): { count: number; taken: ReadonlySet<number> } {
+    const evaluates = (index: number): boolean => index % everyFifth === everyFifth - 1;
     const all = Array.from({ length: this.count }, (_, index) => index);
-    const own = this.count < fewest ? all : all.filter((index) => judges(index) === (purpose === "judge"));
+    const own = this.count < fewest ? all : all.filter((index) => evaluates(index) === (purpose === "evaluate"));
     const count = Math.min(most, own.length);
     const taken = new Set(Array.from({ length: count }, (_, i) => own[Math.floor((i * own.length) / count)]!));
     return { count, taken };
   }
 
   /** Samples for a purpose one by one, kept: evenly spread, and as many as so many bytes hold. */
-  async keep(purpose: "fit" | "judge", bytes: number): Promise<Values[]> {
+  async keep(purpose: "fit" | "evaluate", bytes: number): Promise<Values[]> {
     const size = [...this.first.values()].reduce((sum, { data }) => sum + data.byteLength, 0);
     const kept: Values[] = [];
     const { taken } = this.choice(purpose, Math.max(1, Math.floor(bytes / size)));

@@ -1,9 +1,9 @@
-// The convolutions of a network that may become separable ones.
-import type { Sizes } from "../factor/forms.ts";
+// Finds the convolutions of a network that can be decomposed.
+import type { Sizes } from "../factor/decompositions.ts";
 import { numberOf } from "../graph/nodes.ts";
 import type { Graph, GraphNode, Spec } from "../graph/types.ts";
 import { numbersOf, toValue } from "../graph/values.ts";
-import { transposedWindow, type Window, windowOf } from "../graph/window.ts";
+import { transposedWindow, type WindowAxes, windowOf } from "../graph/window.ts";
 
 /** A convolution of one group, or a transposed one, with a window of more than one tap and constant f32 weights. */
 export interface Target {
@@ -16,11 +16,11 @@ export interface Target {
   /** [out, in, kh, kw]; of a transposed one [in, out, kh, kw]. */
   weight: Float64Array;
   bias: Float64Array;
-  window: Window;
+  window: WindowAxes;
   /** The matrix of the weight for fits: a transposed convolution gives out · kh · kw numbers for each place of its input. */
   sizes: Sizes;
   /** The places at which that matrix is applied. */
-  places: Window;
+  places: WindowAxes;
   /** What is added to its result, and nothing else reads that: a shortcut whose error it can make up for. */
   added?: string;
 }
@@ -56,10 +56,10 @@ function targetOf(node: GraphNode, graph: Graph, specs: ReadonlyMap<string, Spec
 }
 
 /** The window that looks at each place of a transposed convolution's input alone. */
-function pointwisePlaces(window: Window): Window {
+function pointwisePlaces(window: WindowAxes): WindowAxes {
   return window.map(({ output }) => ({
     ...{ input: output, output, size: 1, stride: 1, dilation: 1, before: 0, after: 0 },
-  })) as unknown as Window;
+  })) as unknown as WindowAxes;
 }
 
 function addedTo(value: string, graph: Graph, specs: ReadonlyMap<string, Spec>): string | undefined {

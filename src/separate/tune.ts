@@ -1,6 +1,5 @@
-// Tunes the new convolutions of a rewritten network: Adam on all their weights at once, towards what the original gives for
-// calibration inputs and variants of them. No labels: the original is the teacher (Hinton et al. 2015, "Distilling the
-// Knowledge in a Neural Network").
+// Tunes the decomposed convolutions by distillation: Adam on all their weights, towards the original's outputs for
+// augmented calibration inputs, without labels (Hinton et al. 2015, "Distilling the Knowledge in a Neural Network").
 import type { Engine } from "../engine/engine.ts";
 import { infer } from "../graph/infer.ts";
 import { GraphProgram } from "../graph/program.ts";
@@ -8,14 +7,14 @@ import type { Graph, GraphNode, Value } from "../graph/types.ts";
 import { newValue, numbersOf, write } from "../graph/values.ts";
 import { operators } from "../onnx/ops/index.ts";
 import type { Tensor } from "../tensor.ts";
-import { logProbabilities, measureOf } from "./damage.ts";
+import { AugmentedSamples } from "./augmentation.ts";
+import { affordable, type SeparationContext, yieldToEventLoop } from "./context.ts";
 import type { Rewritten } from "./fits.ts";
 import { gradientGraph, gradientOperators } from "./gradients.ts";
-import { Lessons } from "./lessons.ts";
+import { logProbabilities, lossFunctionOf } from "./loss.ts";
 import { Runner, specsOf, type Values, valuesOf, withOutputs } from "./network.ts";
 import { seeded } from "./random.ts";
 import { addBiasGradient, addWeightGradient } from "./weight-gradients.ts";
-import { affordable, breathe, type Work } from "./work.ts";
 
 /** How often each input is used where the network is small; inputs for one step. */
 const [epochs, perStep] = [12, 50];
@@ -26,26 +25,26 @@ const squareWeight = 0.3;
 
 /** The network with its new convolutions tuned. Progress runs from 0 to 1. */
 export async function tune(
-  work: Work,
-  { graph, chains }: Rewritten,
+  context: SeparationContext,
+  { graph, decomposed }: Rewritten,
   onProgress: (done: number) => void,
 ): Promise<Rewritten> {
-  const { options, samples, engine } = work;
-  const parameters = [...chains.values()].flatMap(({ nodes, constants }) => parametersOf(nodes, constants));
-  const lessons = await Lessons.of(samples!, seeded(options.seed));
-  const judged = judgedOf(work.graph);
-  const teacher = new Runner(withOutputs(work.graph, judged), engine);
-  const steps = Math.round(affordable(work, 2e12, 4 * perStep, epochs * lessons.count) / perStep);
-  let tuned = { ...withOutputs(graph, judged), constants: new Map(graph.constants) };
+  const { options, samples, engine } = context;
+  const parameters = [...decomposed.values()].flatMap(({ nodes, constants }) => parametersOf(nodes, constants));
+  const augmented = await AugmentedSamples.of(samples!, seeded(options.seed));
+  const distilled = distilledOf(context.graph);
+  const teacher = new Runner(withOutputs(context.graph, distilled), engine);
+  const steps = Math.round(affordable(context, 2e12, 4 * perStep, epochs * augmented.count) / perStep);
+  let tuned = { ...withOutputs(graph, distilled), constants: new Map(graph.constants) };
   try {
     for (let step = 0; step < steps; step++) {
       onProgress(step / steps);
-      await breathe();
+      await yieldToEventLoop();
       for (const { gradient } of parameters) gradient.fill(0);
-      for (const inputs of lessons.next(perStep)) {
+      for (const inputs of augmented.next(perStep)) {
         options.signal?.throwIfAborted();
         const wanted = await teacher.run(inputs, options.signal);
-        await addGradients(work, tuned, inputs, wanted, parameters);
+        await addGradients(context, tuned, inputs, wanted, parameters);
       }
       const cosine = 0.5 * (1 + Math.cos((Math.PI * step) / steps));
       for (const parameter of parameters) advance(parameter, step + 1, cosine);
@@ -54,11 +53,11 @@ export async function tune(
   } finally {
     await teacher.dispose();
   }
-  return put({ graph, chains }, new Map(parameters.map(tensorOf)));
+  return put({ graph, decomposed }, new Map(parameters.map(tensorOf)));
 }
 
-/** A network's outputs, and what scores are computed from. */
-function judgedOf(graph: Graph): string[] {
+/** The values that are distilled: the network's outputs, and the features from which scores are computed. */
+function distilledOf(graph: Graph): string[] {
   const outputs = graph.outputs.map(({ name }) => name);
   const makers = graph.nodes.filter(
     ({ op, outputs: [name] }) => ["Gemm", "MatMul"].includes(op) && outputs.includes(name!),
@@ -68,7 +67,7 @@ function judgedOf(graph: Graph): string[] {
 
 // ── What is tuned ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** A weight or a bias of a new convolution, and what Adam knows of it. */
+/** A weight or a bias of a new convolution, and Adam's state. */
 interface Parameter {
   name: string;
   node: GraphNode;
@@ -115,20 +114,22 @@ function advance({ values, gradient, mean, square, rate }: Parameter, step: numb
   }
 }
 
-function put({ graph, chains }: Rewritten, tuned: ReadonlyMap<string, Tensor>): Rewritten {
+function put({ graph, decomposed }: Rewritten, tuned: ReadonlyMap<string, Tensor>): Rewritten {
   const own = (constants: ReadonlyMap<string, Tensor>): Map<string, Tensor> =>
     new Map([...constants].map(([name, tensor]) => [name, tuned.get(name) ?? tensor]));
   return {
     graph: { ...graph, constants: own(graph.constants) },
-    chains: new Map([...chains].map(([target, chain]) => [target, { ...chain, constants: own(chain.constants) }])),
+    decomposed: new Map(
+      [...decomposed].map(([target, layer]) => [target, { ...layer, constants: own(layer.constants) }]),
+    ),
   };
 }
 
 // ── Gradients ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** Adds to the parameters' gradients what a batch says. */
+/** Adds a batch's gradients to those of the parameters. */
 async function addGradients(
-  { graph: original, engine, products, options: { signal } }: Work,
+  { graph: original, engine, gemm, options: { signal } }: SeparationContext,
   graph: Graph,
   inputs: Values,
   wanted: Values,
@@ -148,11 +149,11 @@ async function addGradients(
     const own = values.get(reverse.gradients.get(node.outputs[0]!) ?? "");
     if (!own) continue;
     if (isBias) addBiasGradient(gradient, own);
-    else addWeightGradient(gradient, node, shape.slice(2), values.get(node.inputs[0]!)!, own, products);
+    else addWeightGradient(gradient, node, shape.slice(2), values.get(node.inputs[0]!)!, own, gemm);
   }
 }
 
-/** Runs a network that is another one at the next step. */
+/** Compiles a network, runs it once and disposes of it: at the next step its weights are others. */
 async function once(graph: Graph, inputs: Values, engine: Engine, signal?: AbortSignal): Promise<Values> {
   const own = new Map(graph.inputs.map(({ name }) => [name, inputs.get(name)!]));
   const program = await GraphProgram.create(graph, gradientOperators, specsOf(own), engine);
@@ -170,7 +171,7 @@ async function once(graph: Graph, inputs: Values, engine: Engine, signal?: Abort
 function directionOf(found: Value, wanted: Value, isOutput: boolean): Value {
   const direction = newValue(found.dtype, found.shape);
   const [a, b] = [numbersOf(found), numbersOf(wanted)];
-  const areScores = isOutput && measureOf(wanted) === "divergence";
+  const areScores = isOutput && lossFunctionOf(wanted) === "divergence";
   const mean = b.reduce((sum, value) => sum + value, 0) / b.length;
   const energy = b.reduce((sum, value) => sum + (value - mean) ** 2, 0) || 1;
   const share = (2 * (isOutput && !areScores ? 1 : squareWeight)) / energy;

@@ -1,10 +1,10 @@
-// The gradients of convolutions' weights: sums over all places of what goes into a convolution times the gradient of what
-// comes out. Of one group that is a product of matrices over places; of depthwise ones it is a sum of rows.
+// Gradients of convolution weights and biases: sums over positions of inputs times gradients of the outputs. A matrix
+// product where there is one group, sums of rows for depthwise convolutions.
 import { matrix } from "../factor/matrix.ts";
 import { numberOf } from "../graph/nodes.ts";
 import type { GraphNode, Value } from "../graph/types.ts";
-import { type Window, windowOf } from "../graph/window.ts";
-import type { Products } from "./products.ts";
+import { type WindowAxes, windowOf } from "../graph/window.ts";
+import type { Gemm } from "./gemm.ts";
 
 /** Numbers of patches that are gathered for one product. */
 const mostGathered = 2 ** 22;
@@ -19,11 +19,11 @@ export function addWeightGradient(
   size: readonly number[],
   x: Value,
   gradient: Value,
-  products: Products,
+  gemm: Gemm,
 ): void {
   const window = windowOf(node, x.shape, size);
   if (numberOf(node, "group", 1) > 1) addDepthwise(total, window, x, gradient);
-  else addProducts(total, window, x, gradient, products);
+  else addProducts(total, window, x, gradient, gemm);
 }
 
 /** Adds the sums over places of a gradient [n, out, h, w] to those of the channels. */
@@ -38,7 +38,7 @@ export function addBiasGradient(total: Float64Array, { shape, data }: Value): vo
 }
 
 /** Rows of outputs of all pictures are gathered, entry of a patch by entry, and multiplied by their gradients. */
-function addProducts(total: Float64Array, window: Window, x: Value, gradient: Value, products: Products): void {
+function addProducts(total: Float64Array, window: WindowAxes, x: Value, gradient: Value, gemm: Gemm): void {
   const [, rows, cols] = window;
   const [images, outputs] = [gradient.shape[0]!, gradient.shape[1]!];
   const inputs = x.shape[1]!;
@@ -63,7 +63,7 @@ function addProducts(total: Float64Array, window: Window, x: Value, gradient: Va
         gather(x, n * inputs + c, rowAt(rows, y, ky), cols, kx, patches.data, (entry * count + i) * cols.output);
       }
     }
-    const sum = products.timesTransposed(wanted, patches);
+    const sum = gemm.timesTransposed(wanted, patches);
     for (let i = 0; i < sum.data.length; i++) total[i]! += sum.data[i]!;
   }
 }
@@ -71,7 +71,7 @@ function addProducts(total: Float64Array, window: Window, x: Value, gradient: Va
 const numbers = ({ data }: Value): Float32Array => data as Float32Array;
 
 /** The row of the input that a tap reads for a row of the output. */
-const rowAt = ({ stride, before, dilation }: Window[1], y: number, ky: number): number =>
+const rowAt = ({ stride, before, dilation }: WindowAxes[1], y: number, ky: number): number =>
   y * stride - before + ky * dilation;
 
 /** What one tap reads of a row of a plane for all columns of the output: zeros beyond the input. */
@@ -79,7 +79,7 @@ function gather(
   x: Value,
   plane: number,
   row: number,
-  { output, stride, before, dilation, input }: Window[2],
+  { output, stride, before, dilation, input }: WindowAxes[2],
   kx: number,
   to: Float64Array,
   at: number,
@@ -92,7 +92,7 @@ function gather(
     if (place >= 0 && place < input) to[at + i] = data[from + place]!;
 }
 
-function addDepthwise(total: Float64Array, [, rows, cols]: Window, x: Value, gradient: Value): void {
+function addDepthwise(total: Float64Array, [, rows, cols]: WindowAxes, x: Value, gradient: Value): void {
   const [images, outputs] = [gradient.shape[0]!, gradient.shape[1]!];
   const [inputs, height, width] = [x.shape[1]!, x.shape[2]!, x.shape[3]!];
   const [from, to] = [numbers(x), numbers(gradient)];

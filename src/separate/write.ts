@@ -1,36 +1,37 @@
-// The rewritten network as an ONNX file: nodes and weights take the place of others, and all else stays byte for byte.
+// Writes the rewritten network into the ONNX message: decomposed layers take the place of nodes, and all else stays byte
+// for byte.
 import type { GraphNode } from "../graph/types.ts";
 import { importGraph } from "../onnx/import.ts";
 import { Model } from "../onnx/model.ts";
 import { attributeTypes, type ModelProto, NodeProto, TensorProto } from "../onnx/schema.ts";
 import { decode, encode } from "../onnx/wire.ts";
 import type { Tensor } from "../tensor.ts";
-import type { Chain } from "./chain.ts";
+import type { DecomposedLayer } from "./decomposition.ts";
 
 /** Before version 4 of the format every initializer is listed as an input, too. */
 const inputsNoLonger = 4n;
 
 /**
- * The model with chains in place of the nodes that compute values. What only those read is left out; `metadata` is added to
+ * The model with decomposed layers in place of the nodes that compute values. What only those read is left out; `metadata` is added to
  * what the file says of itself.
  */
 export function rewriteModel(
   model: Model,
-  chains: ReadonlyMap<string, Chain>,
+  decomposed: ReadonlyMap<string, DecomposedLayer>,
   metadata: Record<string, string>,
 ): Model {
   const graph = model.proto.graph!;
   const nodes = graph.node.map((bytes, i) => ({ bytes, proto: decode(NodeProto, bytes, `node ${i}`) }));
   const unusedBefore = unused(nodes, model);
   const replaced = nodes.flatMap((node) => {
-    const chain = chains.get(node.proto.output[0] ?? "");
-    return chain ? chain.nodes.map((own) => newNode(own)) : [node];
+    const layer = decomposed.get(node.proto.output[0] ?? "");
+    return layer ? layer.nodes.map((own) => newNode(own)) : [node];
   });
   const kept = withoutUnused(replaced, model, unusedBefore);
   const read = new Set(kept.flatMap(({ proto }) => proto.input));
   const wasRead = new Set(nodes.flatMap(({ proto }) => proto.input));
   const isGone = (name: string): boolean => wasRead.has(name) && !read.has(name);
-  const constants = [...chains.values()].flatMap((chain) => [...chain.constants]);
+  const constants = [...decomposed.values()].flatMap((layer) => [...layer.constants]);
   const isOld = (model.proto.irVersion ?? inputsNoLonger) < inputsNoLonger;
   const initializers = graph.initializer.map((bytes, i) => ({
     bytes,

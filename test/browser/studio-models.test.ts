@@ -197,7 +197,7 @@ describe("separating in the model view", () => {
       await separate();
       await section(page).getByText("Left out, no pictures: broken.png.").waitFor({ timeout: 60_000 });
       await section(page)
-        .getByRole("img", { name: /^Damage by reduction: / })
+        .getByRole("img", { name: /^Loss by reduction: / })
         .waitFor();
     },
   );

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, test } from "vitest";
 import { wideSupport } from "../../src/backend/wasm/wide.ts";
-import { problems } from "../../src/cli/bench/measure.ts";
+import { problems } from "../../src/cli/bench-measure.ts";
 import { createEngine, type Verdict } from "../../src/index.ts";
 import { exampleModel } from "../../src/node/package.ts";
 import { temporaryFolder } from "../node/folder.ts";

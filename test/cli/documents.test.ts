@@ -2,8 +2,8 @@
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
+import { checkRenamed } from "../../src/cli/arguments.ts";
 import { createProgram } from "../../src/cli/program.ts";
-import { checkRenamed } from "../../src/cli/renamed.ts";
 
 const root = join(import.meta.dirname, "../..");
 const pages = ["README.md", ...globSync("docs/*.md", { cwd: root })];

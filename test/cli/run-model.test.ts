@@ -119,14 +119,14 @@ test("timings: every piece of the work, with its share", async () => {
   expect(shares.reduce((a, b) => a + b)).toBeCloseTo(100, 0);
 });
 
-test("--explain: parts, stages and kernels", async () => {
+test("--explain: partitions, stages and kernels", async () => {
   const { code, stdout } = await rank1("run", path("colours.onnx"), "--explain", "--shape", "x=1x3x40x60");
   expect(code).toBe(0);
-  expect(stdout).toMatch(/^colours\.onnx {2}2 stages by 2 kernels, 0 nodes on the host; [\d.]+ kB of memory\n\npart 1, on the machine\n/); // biome-ignore format: one line
+  expect(stdout).toMatch(/^colours\.onnx {2}2 stages by 2 kernels, 0 nodes on the host; [\d.]+ kB of memory\n\npartition 1, on the backend\n/); // biome-ignore format: one line
   expect(stdout).toMatch(/\nConv +Conv of x,w +1 × 3 × 40 × 60 +conv 1 x 1, 3 -> 3 channels\n/);
   expect(stdout).toMatch(/\nGlobalAveragePool .*pool average of 40 x 60\n/);
   const json = JSON.parse((await rank1("run", path("two.onnx"), "--explain", "--json")).stdout);
-  expect(json).toMatchObject({ version: 1, model: "two.onnx", kernels: [], parts: [{ place: "host", works: [{ op: "Add" }, { op: "Sub" }] }] }); // biome-ignore format: one line
+  expect(json).toMatchObject({ version: 1, model: "two.onnx", kernels: [], partitions: [{ place: "host", tasks: [{ op: "Add" }, { op: "Sub" }] }] }); // biome-ignore format: one line
 });
 
 test("arrays and pictures are inputs alike, also on the standard input; a single result may have a file", async () => {

@@ -1,6 +1,6 @@
 // The page about a separation: what its axes mean, and what it does without.
 import { expect, test } from "vitest";
-import { formText, separatePage } from "../../src/cli/separate-page.ts";
+import { decompositionText, separatePage } from "../../src/cli/separate-page.ts";
 import type { Report } from "../../src/onnx/index.ts";
 
 const change = { before: 1000, after: 400 };
@@ -10,7 +10,7 @@ const report: Report = {
       {
         name: "a < b",
         weight: [8, 8, 3, 3],
-        form: "cp" as const,
+        decomposition: "cp" as const,
         rank: 16,
         multiplications: change,
         parameters: change,
@@ -20,20 +20,20 @@ const report: Report = {
   ],
   totals: { multiplications: change, parameters: change },
   goal: { kind: "reduce", value: 2.5 },
-  reached: { reduction: 2.5, speedup: 1.5, milliseconds: { before: 3, after: 2 }, damage: 0.1, met: true },
-  measure: "divergence",
-  curve: [1, 2, 3, 4].map((reduction) => ({ reduction, damage: 0.01 * (reduction - 1) ** 2 })),
+  reached: { reduction: 2.5, speedup: 1.5, milliseconds: { before: 3, after: 2 }, loss: 0.1, met: true },
+  lossFunction: "divergence",
+  curve: [1, 2, 3, 4].map((reduction) => ({ reduction, loss: 0.01 * (reduction - 1) ** 2 })),
   ...{ samples: 12, seconds: 1 },
 };
 const evaluation = { pictures: 1000, before: 0.804, after: 0.802, agreement: 0.937, interval: 0.014 };
 
 const ringAt = (html: string): number => Number(html.match(/<circle cx="([\d.]+)"/)?.[1]);
 
-test("leads with totals, names forms in words, and tells of the evaluation where there is one", () => {
+test("leads with totals, names decompositions in words, and tells of the evaluation where there is one", () => {
   const html = separatePage("net.onnx", report, evaluation);
   for (const text of ["1,000 → 400", "3 ms → 2 ms, 1.5 × faster", "80.4 % → 80.2 %", "93.7 %", "as it is", "a &#60; b"])
     expect(html).toContain(text);
-  expect(html).toContain(formText("cp", 16));
+  expect(html).toContain(decompositionText("cp", 16));
   expect(html).not.toMatch(/undefined|NaN/);
   expect(separatePage("net.onnx", report)).not.toContain("right answers");
 });
@@ -41,21 +41,21 @@ test("leads with totals, names forms in words, and tells of the evaluation where
 test("has the multiplications across, or the time where that was the goal", () => {
   const reduced = separatePage("net.onnx", report);
   expect(reduced).toContain(">multiplications, before / after</text>");
-  expect(reduced).toContain(">damage, nats an input</text>");
+  expect(reduced).toContain(">loss, nats an input</text>");
   const timed = separatePage("net.onnx", { ...report, goal: { kind: "speedup", value: 1.5 } });
   expect(timed).toContain(">planned time, before / after</text>");
   expect(ringAt(timed)).toBeLessThan(ringAt(reduced));
 });
 
 test("says that only weights were judged where there was no data", () => {
-  const { damage: _, ...reached } = report.reached;
-  const html = separatePage("net.onnx", { ...report, reached, measure: undefined, samples: 0 });
+  const { loss: _, ...reached } = report.reached;
+  const html = separatePage("net.onnx", { ...report, reached, lossFunction: undefined, samples: 0 });
   expect(html).toContain(">relative square error of the weights</text>");
   expect(html).not.toMatch(/undefined|NaN|<circle|The ring/);
 });
 
-test.each([Infinity, Number.NaN, 0])("draws no ring for a damage of %s", (damage) => {
-  const html = separatePage("net.onnx", { ...report, reached: { ...report.reached, damage } });
+test.each([Infinity, Number.NaN, 0])("draws no ring for a loss of %s", (loss) => {
+  const html = separatePage("net.onnx", { ...report, reached: { ...report.reached, loss } });
   expect(html).toContain("<polyline");
   expect(html).not.toContain("<circle");
 });

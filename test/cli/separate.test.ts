@@ -96,11 +96,13 @@ test.each([
 test("a page escapes names, draws the curve and does without what is not known", () => {
   const change = { before: 10, after: 5 };
   const report: Report = {
-    layers: [{ name: "<b>", weight: [1, 2, 3, 3], form: "cp", rank: 4, multiplications: change, parameters: change }],
+    layers: [
+      { name: "<b>", weight: [1, 2, 3, 3], decomposition: "cp", rank: 4, multiplications: change, parameters: change },
+    ],
     totals: { multiplications: change, parameters: change },
     goal: { kind: "reduce", value: 2 },
-    reached: { reduction: 2, damage: 0.02, met: true },
-    curve: [1, 2, 3].map((reduction) => ({ reduction, damage: 0.01 * reduction ** 2 })),
+    reached: { reduction: 2, loss: 0.02, met: true },
+    curve: [1, 2, 3].map((reduction) => ({ reduction, loss: 0.01 * reduction ** 2 })),
     ...{ samples: 12, seconds: 1 },
   };
   const html = separatePage("a & b", report);

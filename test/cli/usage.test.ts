@@ -286,7 +286,7 @@ test("--explain plans, and writes nothing", async () => {
   expect(text.stdout).toMatch(/> column-row .* chosen\n/);
   const json = JSON.parse((await rank1("filter", "-f", "box:3", "-f", "sobel", "--explain", "--json")).stdout);
   expect(json).toMatchObject({ version: 1, filters: ["box:3", "sobel"], pictures: [{ width: 1920, channels: 1 }] });
-  expect(json.pictures[0].plans.map((plan: { version: number }) => plan.version)).toEqual([1, 1, 1]);
+  expect(json.pictures[0].plans.map((plan: { version: number }) => plan.version)).toEqual([2, 2, 2]);
   const given = await rank1(...filter("gaussian", "--explain"));
   expect([given.code, given.stderr]).toEqual([0, ""]);
   expect(given.stdout).toMatch(/^filter 9 x 9 on 10 x 20 x 3 u8 /);

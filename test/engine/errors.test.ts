@@ -175,7 +175,7 @@ describe("a bad plan", () => {
     ["none", undefined],
     ["a text", JSON.stringify(plan)],
     ["a problem", problem],
-    ["a version alone", { version: 1 }],
+    ["a version alone", { version: plan.version }],
     ["without stages", { ...plan, stages: undefined }],
     ["without buffers", { ...plan, buffers: undefined }],
   ])("%s", async (_what, bad) => {
@@ -184,9 +184,9 @@ describe("a bad plan", () => {
   });
 
   it("of another version", async () => {
-    for (const version of [0, 2, "1"]) {
+    for (const version of [1, 3, "2"]) {
       const error = await failure(() => engine.run(untyped({ ...plan, version }), rgb), Rank1Error);
-      expect([error.code, error.parameter, error.expected]).toEqual(["UNKNOWN_VERSION", "plan.version", "1"]);
+      expect([error.code, error.parameter, error.expected]).toEqual(["UNKNOWN_VERSION", "plan.version", "2"]);
     }
   });
 

@@ -206,11 +206,11 @@ describe("the figures of a plan", () => {
     expect(planFor("box:31", {}, "f32").cost.bytes).toBe(4 * (width + 30) * height + 4 * width * height);
   });
 
-  it("a beaten plan is dearer, and its ratio is that of the predictions", () => {
+  it("a rejected plan is dearer, and its ratio is that of the predictions", () => {
     const seen = new Set<string>();
     for (const plan of [planFor("box:31"), planFor(random5), planFor("gaussian:3", {}, "u16", "direct")]) {
-      for (const { why } of plan.beaten) seen.add(/apply|slower|faster/.exec(why)![0]);
-      for (const { cost, why } of plan.beaten) {
+      for (const { why } of plan.rejected) seen.add(/apply|slower|faster/.exec(why)![0]);
+      for (const { cost, why } of plan.rejected) {
         if (!cost) expect(why).toMatch(/^does not apply: ./);
         else if (cost.time >= plan.cost.time)
           expect(why).toBe(`predicted ${(cost.time / plan.cost.time).toFixed(2)} x slower`);

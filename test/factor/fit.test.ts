@@ -1,12 +1,12 @@
-// Fits of forms: what they amount to, what they lose, and the tools they are made with.
+// Fits of decompositions: what they amount to, what they lose, and the tools they are made with.
 import { beforeAll, describe, expect, test } from "vitest";
 import { solvePositive } from "../../src/factor/cholesky.ts";
-import { fitForm } from "../../src/factor/fit.ts";
-import { type FitProblem, type FormName, forms } from "../../src/factor/forms.ts";
+import { type DecompositionName, decompositions, type FitProblem } from "../../src/factor/decompositions.ts";
+import { fitDecomposition } from "../../src/factor/fit.ts";
 import { type Matrix, matrix, multiplyPlainly, transpose, withDiagonal } from "../../src/factor/matrix.ts";
 import { minimize } from "../../src/factor/minimize.ts";
 import { createEngine, type Engine } from "../../src/index.ts";
-import { Products } from "../../src/separate/products.ts";
+import { Gemm } from "../../src/separate/gemm.ts";
 import { seeded } from "../../src/separate/random.ts";
 
 const { normal } = seeded(7);
@@ -19,13 +19,13 @@ describe.each([
   [2, false],
   [1, true],
   [2, true],
-])("products by generated code, %i threads, wide: %s", (threads, wide) => {
-  let [engine, products] = [undefined as Engine | undefined, new Products()];
+])("gemm by generated code, %i threads, wide: %s", (threads, wide) => {
+  let [engine, gemm] = [undefined as Engine | undefined, new Gemm()];
   beforeAll(async () => {
     engine = await createEngine({ threads, wide });
-    products = new Products(engine);
+    gemm = new Gemm(engine);
     return async () => {
-      await products.dispose();
+      await gemm.dispose();
       engine!.dispose();
     };
   });
@@ -40,17 +40,17 @@ describe.each([
     [130, 257, 33],
   ])("%i × %i × %i", (m, k, n) => {
     const [a, b] = [noise(m, k), noise(k, n)];
-    const found = products.multiply(a, b);
+    const found = gemm.multiply(a, b);
     expect(largest(found, multiplyPlainly(a, b))).toBeLessThan(1e-12 * (k + 1));
     // The same sums in the same order, whatever computes them.
-    expect(found).toEqual(new Products().multiply(a, b));
+    expect(found).toEqual(new Gemm().multiply(a, b));
   });
 
   test("of a matrix with itself, added up", () => {
     const total = matrix(11, 11);
     const [a, b] = [noise(17, 11), noise(300, 11)];
-    products.addGram(total, a);
-    products.addGram(total, b);
+    gemm.addGram(total, a);
+    gemm.addGram(total, b);
     const [x, y] = [multiplyPlainly(transpose(a), a), multiplyPlainly(transpose(b), b)];
     for (let r = 0; r < 11; r++)
       for (let c = 0; c <= r; c++)
@@ -92,19 +92,20 @@ function problem(): FitProblem {
 }
 
 /** The weight [patch, out] that convolutions amount to: how each input tap reaches each output. */
-function composed(form: FormName, weights: ReturnType<typeof fitForm>["weights"]): Matrix {
+function composed(decomposition: DecompositionName, weights: ReturnType<typeof fitDecomposition>["weights"]): Matrix {
   const { inChannels, outChannels, kh, kw } = sizes;
   return matrix(patch, outChannels, (at, o) => {
     const [c, ky, kx] = [Math.floor(at / (kh * kw)), Math.floor(at / kw) % kh, at % kw];
     let image = new Map<string, number>([[`${c},${ky},${kx}`, 1]]);
     for (const { shape, data } of weights) {
       const [outputs, each, h, w] = shape;
-      const groups = (image === undefined ? 1 : form === "cp" || form === "depthwise") && each === 1 && h * w > 1;
+      const groups =
+        (image === undefined ? 1 : decomposition === "cp" || decomposition === "depthwise") && each === 1 && h * w > 1;
       const next = new Map<string, number>();
       for (const [place, value] of image) {
         const [channel, y, x] = place.split(",").map(Number) as [number, number, number];
         for (let out = 0; out < outputs; out++) {
-          const perInput = groups ? outputs / (form === "cp" ? outputs : inChannels) : 1;
+          const perInput = groups ? outputs / (decomposition === "cp" ? outputs : inChannels) : 1;
           if (groups && Math.floor(out / perInput) !== channel) continue;
           for (let ty = 0; ty < h; ty++)
             for (let tx = 0; tx < w; tx++) {
@@ -121,30 +122,35 @@ function composed(form: FormName, weights: ReturnType<typeof fitForm>["weights"]
   });
 }
 
-describe.each(Object.keys(forms) as FormName[])("%s", (name) => {
+describe.each(Object.keys(decompositions) as DecompositionName[])("%s", (name) => {
   const given = problem();
-  const full = forms[name].mostRank(sizes);
+  const full = decompositions[name].mostRank(sizes);
 
   test("its convolutions amount to the weight that it says", () => {
     for (const rank of [1, 2]) {
-      const { weights, weight } = fitForm(name, given, rank, tools, { iterations: 20 });
+      const { weights, weight } = fitDecomposition(name, given, rank, tools, { iterations: 20 });
       expect(largest(composed(name, weights), weight)).toBeLessThan(1e-5);
     }
   });
 
   test("it loses less with each rank, and next to nothing at the full one", () => {
     const errors = [1, Math.ceil(full / 2), full].map(
-      (rank) => fitForm(name, given, rank, tools, { iterations: 200 }).error,
+      (rank) => fitDecomposition(name, given, rank, tools, { iterations: 200 }).error,
     );
     expect(errors[1]).toBeLessThan(errors[0]!);
     expect(errors[2]).toBeLessThan(errors[1]!);
     expect(errors[2]).toBeLessThan(1e-3);
   });
 
-  test.runIf(forms[name].gradient)("its search finds better than its start", () => {
+  test.runIf(decompositions[name].gradient)("its search finds better than its start", () => {
     const [start, found] = [0, 100].map((steps) => {
-      return fitForm(name, given, 1, { multiply: multiplyPlainly, random: seeded(3).normal }, { iterations: steps! })
-        .error;
+      return fitDecomposition(
+        name,
+        given,
+        1,
+        { multiply: multiplyPlainly, random: seeded(3).normal },
+        { iterations: steps! },
+      ).error;
     });
     expect(found).toBeLessThan(start!);
   });

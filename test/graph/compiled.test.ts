@@ -1,10 +1,10 @@
 // Random small networks, compiled for each kind of engine, against the host's loops: layers, and what joins them.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { Part } from "../../src/graph/compile.ts";
+import type { Partition } from "../../src/graph/compile.ts";
+import { checkInputs, runGraph } from "../../src/graph/evaluate.ts";
 import { inputSpecs } from "../../src/graph/infer.ts";
 import { GraphProgram } from "../../src/graph/program.ts";
-import { checkInputs, runGraph } from "../../src/graph/run.ts";
 import type { Spec } from "../../src/graph/types.ts";
 import { operators } from "../../src/onnx/ops/index.ts";
 import { testEngines } from "../engine/engines.ts";
@@ -13,8 +13,8 @@ import { Random } from "../random-tensors.ts";
 import { floats, graphOf, node } from "./graphs.ts";
 import { randomNetwork } from "./random.ts";
 
-const onMachine = (parts: readonly Part[]): string[] =>
-  parts.flatMap((part) => (part.kind === "machine" ? part.nodes.map(({ op }) => op) : []));
+const onBackend = (partitions: readonly Partition[]): string[] =>
+  partitions.flatMap((partition) => (partition.kind === "backend" ? partition.nodes.map(({ op }) => op) : []));
 
 describe.each(testEngines())("random networks on %s", (title, engine) => {
   test("compute what the host's loops compute", async () => {
@@ -27,7 +27,7 @@ describe.each(testEngines())("random networks on %s", (title, engine) => {
       const specs = new Map([...values].map(([name, { dtype, shape }]): [string, Spec] => [name, { dtype, shape }]));
       const program = await GraphProgram.create(graph, operators, specs, await engine);
       try {
-        for (const op of onMachine(program.parts)) seen.add(op);
+        for (const op of onBackend(program.partitions)) seen.add(op);
         // Twice: nothing of a run may be left for the next.
         for (let run = 0; run < 2; run++) {
           const found = await program.run(values);
@@ -51,12 +51,12 @@ test("a value that others read and the caller asks for is not written over", asy
   const [, engine] = testEngines()[1]!;
   const x = new Random(1).tensor([1, 4, 3, 3]);
   const program = await GraphProgram.create(graph, operators, inputSpecs(graph), await engine);
-  expect(onMachine(program.parts)).toHaveLength(5);
+  expect(onBackend(program.partitions)).toHaveLength(5);
   const [found, expected] = [await program.run(checkInputs(graph, { x })), runGraph(graph, operators, { x })];
   for (const name of Object.keys(expected)) expectClose(found[name]!, expected[name]!, 1e-4);
 });
 
-test("channels last go to the host as the machine holds them, whoever else reads them", async () => {
+test("channels last go to the host as the backend holds them, whoever else reads them", async () => {
   const perm = [0, 2, 3, 1];
   const nodes = [
     node("Conv", ["x", "w"], ["a"]),
@@ -72,7 +72,7 @@ test("channels last go to the host as the machine holds them, whoever else reads
   const expected = runGraph(graph, operators, { x });
   for (const [, engine] of testEngines()) {
     const program = await GraphProgram.create(graph, operators, inputSpecs(graph), await engine);
-    const copied = program.works.flat().filter(({ op }) => op === "copy out");
+    const copied = program.tasks.flat().filter(({ op }) => op === "copy out");
     expect(copied[0]!.name.split(", ").sort()).toEqual(["b", "c", "d"]);
     for (let run = 0; run < 2; run++) {
       const found = await program.run(checkInputs(graph, { x }));

@@ -1,12 +1,12 @@
 // Passes: each finds what it should and leaves what it must, and none changes what random networks compute.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { runGraph } from "../../src/graph/evaluate.ts";
 import { infer, inputSpecs } from "../../src/graph/infer.ts";
 import { foldBatchNorm } from "../../src/graph/passes/batch-norm.ts";
 import { fuseActivation, fuseResidual } from "../../src/graph/passes/fuse.ts";
 import { dropIdentities, foldConstants, optimize, removeUnused } from "../../src/graph/passes/index.ts";
 import { fuseSeparable } from "../../src/graph/passes/separable.ts";
-import { runGraph } from "../../src/graph/run.ts";
 import type { Graph, GraphNode } from "../../src/graph/types.ts";
 import { operators } from "../../src/onnx/ops/index.ts";
 import type { Tensor } from "../../src/tensor.ts";

@@ -1,4 +1,4 @@
-// Random small networks of the layers that the machine computes and of what joins them.
+// Random small networks of the layers that the backend computes and of what joins them.
 import type { Graph, GraphNode } from "../../src/graph/types.ts";
 import type { Tensor } from "../../src/tensor.ts";
 import { Random } from "../random-tensors.ts";
@@ -175,7 +175,7 @@ const concat = (g: Growth): void => {
   const { shape } = g.pick();
   const [n, , height, width] = shape;
   const alike = g.values.filter(({ shape: [a, , b, c] }) => a === n && b === height && c === width);
-  // Some of multiples of four, which stay on the machine, some not.
+  // Some of multiples of four, which stay on the backend, some not.
   const parts = Array.from({ length: r.int(1, 3) }, () => {
     const { name, shape: [, channels] } = r.pick(alike); // biome-ignore format: a line
     const outputs = r.pick([4, 8, 12]);
@@ -206,7 +206,7 @@ const growths: readonly ((g: Growth) => void)[] = [
   ...[separable, transposed, pool, pool, pair, pair, norm, activation, activation, concat, concat],
 ];
 
-/** The input, a convolution so that something is on the machine, and whatever chance adds; a few values are outputs. */
+/** The input, a convolution so that something is on the backend, and whatever chance adds; a few values are outputs. */
 export function randomNetwork(seed: number): Graph {
   const g = new Growth(seed);
   convolve(g, "full");

@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { linkSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { externalFolder } from "../../src/node/external.ts";
+import { externalFolder } from "../../src/node/model-files.ts";
 import { temporaryFolder } from "./folder.ts";
 
 const root = temporaryFolder();

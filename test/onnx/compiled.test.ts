@@ -182,20 +182,20 @@ describe.each(engines)("a run on %s", (_title, engine) => {
 
 test("what a model does is told piece by piece, and timed so", async () => {
   const loaded = await loadSmall({ engine: await engineNamed("wasm, 2 threads") });
-  const { parts, kernels, bytes } = await explainModel(loaded, { shapes: { x: [2, 3, 16, 16] } });
-  const works = parts.flatMap((part) => part.works);
-  expect(parts.map(({ place }) => place)).toEqual(["machine"]);
-  expect(works.map(({ op, place }) => `${op}, ${place}`)).toEqual(["copy in, copy", ...Array(2).fill("Conv, machine"), "copy out, copy"]); // biome-ignore format: a line
-  expect(works[1]).toMatchObject({
+  const { partitions, kernels, bytes } = await explainModel(loaded, { shapes: { x: [2, 3, 16, 16] } });
+  const tasks = partitions.flatMap((partition) => partition.tasks);
+  expect(partitions.map(({ place }) => place)).toEqual(["backend"]);
+  expect(tasks.map(({ op, place }) => `${op}, ${place}`)).toEqual(["copy in, copy", ...Array(2).fill("Conv, backend"), "copy out, copy"]); // biome-ignore format: a line
+  expect(tasks[1]).toMatchObject({
     name: "Conv of x,first",
     shape: [2, 16, 16, 16],
     steps: ["conv 3 x 3, 3 -> 16 channels"],
   });
-  expect(new Set(works.flatMap((work) => work.kernels))).toEqual(new Set(kernels));
+  expect(new Set(tasks.flatMap((task) => task.kernels))).toEqual(new Set(kernels));
   expect(bytes).toBeGreaterThan(2 * 16 * 16 * (3 + 16 + 16) * 4);
   const times: number[] = [];
-  await loaded.run({ x: noise([2, 3, 16, 16]) }, { onWork: (milliseconds, index) => (times[index] = milliseconds) });
-  expect(times).toHaveLength(works.length);
+  await loaded.run({ x: noise([2, 3, 16, 16]) }, { onTask: (milliseconds, index) => (times[index] = milliseconds) });
+  expect(times).toHaveLength(tasks.length);
   expect(times.every((ms) => ms >= 0)).toBe(true);
   await expect(explainModel(loaded, { shapes: { x: [1, 3, 16, 17] } })).rejects.toThrow(/shape of input "x"/);
   loaded.dispose();
@@ -223,7 +223,7 @@ describe("inputs that do not fit are named", () => {
     const loaded = await loadSmall({ engine: await engineNamed("wasm, 1 thread") });
     await expect(loaded.run({ x }, { threads: 2 } as never)).rejects.toThrow(/options.*threads/);
     await expect(loaded.run({ x }, { signal: 3 } as never)).rejects.toThrow(/signal/);
-    for (const name of ["onProgress", "onWork"])
+    for (const name of ["onProgress", "onTask"])
       await expect(loaded.run({ x }, { [name]: 3 })).rejects.toThrow(new RegExp(name));
     loaded.dispose();
   });

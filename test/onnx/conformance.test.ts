@@ -2,10 +2,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
+import { checkInputs, runGraph } from "../../src/graph/evaluate.ts";
 import { infer } from "../../src/graph/infer.ts";
 import { floats } from "../../src/graph/nodes.ts";
 import { optimize } from "../../src/graph/passes/index.ts";
-import { checkInputs, runGraph } from "../../src/graph/run.ts";
 import type { Graph, Spec } from "../../src/graph/types.ts";
 import { loadModel } from "../../src/onnx/index.ts";
 import { operators } from "../../src/onnx/ops/index.ts";

@@ -1,11 +1,11 @@
 // Real networks on the host against ONNX Runtime, and that no pass changes what they compute.
 import { beforeAll, describe, expect, test } from "vitest";
+import { runGraph, withInputShapes } from "../../src/graph/evaluate.ts";
 import { infer, inputSpecs } from "../../src/graph/infer.ts";
 import { foldBatchNorm } from "../../src/graph/passes/batch-norm.ts";
 import { fuseActivation, fuseResidual } from "../../src/graph/passes/fuse.ts";
 import { dropIdentities, foldConstants, optimize, removeUnused } from "../../src/graph/passes/index.ts";
 import { fuseSeparable } from "../../src/graph/passes/separable.ts";
-import { runGraph, withInputShapes } from "../../src/graph/run.ts";
 import type { Graph, Spec } from "../../src/graph/types.ts";
 import { loadModel } from "../../src/onnx/index.ts";
 import { operators } from "../../src/onnx/ops/index.ts";

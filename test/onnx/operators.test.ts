@@ -1,7 +1,7 @@
 // Operators against ONNX Runtime, each on random shapes, types and attributes.
 import { describe, expect, test } from "vitest";
+import { checkInputs, runGraph } from "../../src/graph/evaluate.ts";
 import { infer } from "../../src/graph/infer.ts";
-import { checkInputs, runGraph } from "../../src/graph/run.ts";
 import { loadModel } from "../../src/onnx/index.ts";
 import { operators } from "../../src/onnx/ops/index.ts";
 import type { AttributeProto } from "../../src/onnx/schema.ts";

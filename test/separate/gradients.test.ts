@@ -1,7 +1,7 @@
 // Gradients of networks: along random directions they are what differences of outputs are.
 import { describe, expect, test } from "vitest";
+import { runGraph } from "../../src/graph/evaluate.ts";
 import { infer, inputSpecs } from "../../src/graph/infer.ts";
-import { runGraph } from "../../src/graph/run.ts";
 import type { Graph, GraphNode } from "../../src/graph/types.ts";
 import { operators } from "../../src/onnx/ops/index.ts";
 import { gradientGraph, gradientOperators } from "../../src/separate/gradients.ts";

@@ -1,4 +1,4 @@
-// Separating small networks of several kinds: what is folded in, added up, transposed or read once; and goals of damage and
+// Separating small networks of several kinds: what is folded in, added up, transposed or read once; and goals of loss and
 // time. The judge of the files is ONNX Runtime, where there is one.
 import { afterEach, describe, expect, type TestContext, test, vi } from "vitest";
 import { infer } from "../../src/graph/infer.ts";
@@ -7,13 +7,13 @@ import { operators } from "../../src/onnx/ops/index.ts";
 import { prepareGraph } from "../../src/separate/network.ts";
 import { seeded } from "../../src/separate/random.ts";
 import { targetsOf } from "../../src/separate/targets.ts";
-import { compareTimes } from "../../src/separate/timing.ts";
+import { compareTimes } from "../../src/separate/network.ts";
 import { attribute, big, model as build, node, tensor, value } from "../onnx/build.ts";
 import { expectClose } from "../onnx/close.ts";
 import { runRuntime, runtime, withoutRuntime } from "../onnx/runtime.ts";
 
 // Measurements are as they are, unless a test says what they find.
-vi.mock("../../src/separate/timing.ts", { spy: true });
+vi.mock("../../src/separate/network.ts", { spy: true });
 afterEach(() => void vi.mocked(compareTimes).mockReset());
 
 const random = seeded(11);
@@ -74,7 +74,7 @@ describe("a residual block", () => {
     "in version %i of the format: batch norms go into the convolutions before them",
     async (version, context) => {
       const { model, report } = await separateModel(await loadModel(block(version)), { reduce: 1.5, calibration });
-      expect(report.layers.every(({ form }) => form)).toBe(true);
+      expect(report.layers.every(({ decomposition }) => decomposition)).toBe(true);
       const saved = await loadModel(saveModel(model));
       expect(saved.graph.nodes.some(({ op }) => op === "BatchNormalization")).toBe(false);
       expect(saved.graph.inputs.map(({ name }) => name)).toEqual(["x"]);
@@ -103,12 +103,12 @@ describe("a residual block", () => {
   test.for([
     [0.3, 3],
     [0.01, 1.1],
-  ] as const)("a bound of damage of %d is kept, and used", async ([tolerance, reduction], context) => {
+  ] as const)("a bound of loss of %d is kept, and used", async ([tolerance, reduction], context) => {
     const { model, report } = await separateModel(await loadModel(block()), { tolerance, calibration });
-    expect(report.measure).toBe("relative square error");
+    expect(report.lossFunction).toBe("relative square error");
     expect(report.reached.met).toBe(true);
-    expect(report.reached.damage).toBeLessThanOrEqual(tolerance);
-    expect(report.reached.damage).toBeGreaterThan(0);
+    expect(report.reached.loss).toBeLessThanOrEqual(tolerance);
+    expect(report.reached.loss).toBeGreaterThan(0);
     expect(report.reached.reduction).toBeGreaterThan(reduction);
     await agrees(model, context);
   });
@@ -119,7 +119,7 @@ describe("a residual block", () => {
   ])("a goal of time that measurements say %s", async (_what, ratio, met) => {
     vi.mocked(compareTimes).mockImplementation(async () => ({ before: 3 * ratio, after: 3 }));
     const { report } = await separateModel(await loadModel(block()), { speedup: 1.3, calibration });
-    expect(report.layers.some(({ form }) => form)).toBe(true);
+    expect(report.layers.some(({ decomposition }) => decomposition)).toBe(true);
     expect(report.reached).toMatchObject({ milliseconds: { before: 3 * ratio, after: 3 }, speedup: ratio, met });
   });
 });
@@ -138,8 +138,8 @@ test("a transposed convolution becomes a mix and a transposed convolution of few
   });
   const original = await loadModel(file);
   const { model, report } = await separateModel(original, { reduce: 1.3, calibration });
-  expect(report.layers.map(({ form }) => form)).toEqual(["narrow"]);
-  expect(report.reached.damage).toBeLessThan(0.3);
+  expect(report.layers.map(({ decomposition }) => decomposition)).toEqual(["narrow"]);
+  expect(report.reached.loss).toBeLessThan(0.3);
   const [mix, turned] = model.graph.nodes;
   expect([mix!.op, turned!.op]).toEqual(["Conv", "ConvTranspose"]);
   expect(turned!.attributes).toEqual(original.graph.nodes[0]!.attributes);

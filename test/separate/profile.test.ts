@@ -73,9 +73,10 @@ describe("a goal of time on another machine", () => {
   });
 
   test("has no depthwise filters where these take long", async () => {
-    const formsOn = async (machine: MachineProfile) => (await separated(machine)).report.layers.map(({ form }) => form);
-    expect(await formsOn(usual)).toEqual(["cp"]);
-    expect(await formsOn({ ...usual, depthwise: 5 })).not.toEqual(["cp"]);
+    const decompositionsOn = async (machine: MachineProfile) =>
+      (await separated(machine)).report.layers.map(({ decomposition }) => decomposition);
+    expect(await decompositionsOn(usual)).toEqual(["cp"]);
+    expect(await decompositionsOn({ ...usual, depthwise: 5 })).not.toEqual(["cp"]);
   });
 });
 

@@ -38,7 +38,7 @@ function partsOf(file: Uint8Array) {
 describe("tolerance 0", () => {
   test("leaves alone what is of full rank", async () => {
     const { model, report } = await separateModel(await load(), { tolerance: 0 });
-    expect(report.layers.every(({ form }) => form === undefined)).toBe(true);
+    expect(report.layers.every(({ decomposition }) => decomposition === undefined)).toBe(true);
     expect(partsOf(saveModel(model))).toEqual(partsOf(bytes));
     expect(report.reached).toMatchObject({ reduction: 1, met: true });
   });
@@ -61,7 +61,11 @@ describe("tolerance 0", () => {
       }),
     );
     const { model, report } = await separateModel(original, { tolerance: 0 });
-    expect(report.layers.filter(({ form }) => form).map(({ form, rank }) => [form, rank])).toEqual([["bottleneck", 1]]);
+    expect(
+      report.layers
+        .filter(({ decomposition }) => decomposition)
+        .map(({ decomposition, rank }) => [decomposition, rank]),
+    ).toEqual([["bottleneck", 1]]);
     const x = { shape: [1, 6, 10, 10], data: Float32Array.from({ length: 600 }, next) };
     const [before, after] = [await original.run({ x }), await model.run({ x })];
     expectClose(after.y!, before.y!, 1e-5);
@@ -70,7 +74,7 @@ describe("tolerance 0", () => {
 
 test("one rank for all, by the weights alone, runs in ONNX Runtime", async ({ skip }) => {
   const { model, report } = await separateModel(await load(), { rank: 2 });
-  expect(report.layers.every(({ form, rank }) => form === "depthwise" && rank === 2)).toBe(true);
+  expect(report.layers.every(({ decomposition, rank }) => decomposition === "depthwise" && rank === 2)).toBe(true);
   expect(report.samples).toBe(0);
   skip(!runtime, withoutRuntime);
   const expected = await runRuntime(saveModel(model), inputs[0]!);
@@ -89,10 +93,10 @@ describe("a budget of multiplications", () => {
     expect(report.reached.reduction).toBeGreaterThanOrEqual(1.01);
     expect(report.reached.met).toBe(true);
     expect(inspectModel(model).totals.multiplications).toBe(report.totals.multiplications.after);
-    expect(report.measure).toBe("divergence");
-    expect(report.reached.damage).toBeGreaterThan(0);
+    expect(report.lossFunction).toBe("divergence");
+    expect(report.reached.loss).toBeGreaterThan(0);
     expect(report.layers).toHaveLength(1);
-    expect(report.layers[0]!.form).toBeDefined();
+    expect(report.layers[0]!.decomposition).toBeDefined();
     const [before, after] = [partsOf(bytes), partsOf(file)];
     for (const [name, node] of before.nodes) if (name !== "/conv1/Conv") expect(after.nodes.get(name)).toEqual(node);
     const kept = [...before.initializers].filter(([name]) => after.initializers.has(name));
@@ -114,7 +118,7 @@ describe("wrong calls are refused", () => {
     ["a reduction below 1", { reduce: 0.5 }, /reduce/],
     ["no inputs", { reduce: 2, calibration: [] }, /calibration/],
     ["other inputs", { reduce: 2, calibration: [{ wrong: inputs[0]!.input }] }, /input/],
-    ["damage without inputs", { tolerance: 0.1 }, /calibration/],
+    ["loss without inputs", { tolerance: 0.1 }, /calibration/],
     ["no such layers", { reduce: 2, layers: "none*" }, /convolution/],
   ])("%s", async (_title, options, message) => {
     const failed = await separateModel(await load(), options).catch((error) => error);

@@ -2,13 +2,13 @@
 import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, test } from "vitest";
 import { drawShapes } from "../../demo/drawing/shapes/draw.ts";
-import { runGraph } from "../../src/graph/run.ts";
+import { runGraph } from "../../src/graph/evaluate.ts";
 import type { GraphNode, Value } from "../../src/graph/types.ts";
 import { createEngine, type Engine } from "../../src/index.ts";
 import { exampleModel } from "../../src/node/package.ts";
 import { imageToTensor, loadModel, saveModel, separateModel } from "../../src/onnx/index.ts";
 import { operators } from "../../src/onnx/ops/index.ts";
-import { Products } from "../../src/separate/products.ts";
+import { Gemm } from "../../src/separate/gemm.ts";
 import { seeded } from "../../src/separate/random.ts";
 import { addBiasGradient, addWeightGradient } from "../../src/separate/weight-gradients.ts";
 
@@ -48,9 +48,9 @@ describe("the gradient of a convolution's weight", () => {
     const direction = values(run(weight.data).shape);
     const along = (w: Float32Array): number =>
       (run(w).data as Float32Array).reduce((sum, value, i) => sum + value * direction.data[i]!, 0);
-    const products = new Products();
+    const gemm = new Gemm();
     const [found, sums] = [new Float64Array(weight.data.length), new Float64Array(size[0]!)];
-    addWeightGradient(found, node, size.slice(2), x, direction, products);
+    addWeightGradient(found, node, size.slice(2), x, direction, gemm);
     // A result is linear in its weight: differences of any length are exact but for rounding
     for (const [i, own] of found.entries()) {
       const moved = weight.data.slice();
@@ -62,7 +62,7 @@ describe("the gradient of a convolution's weight", () => {
     const plane = (n: number): number =>
       direction.data.subarray(n * size[0]! * places, (n * size[0]! + 1) * places).reduce((a, b) => a + b, 0);
     expect(sums[0]).toBeCloseTo(plane(0) + plane(1), 4);
-    await products.dispose();
+    await gemm.dispose();
   });
 });
 
@@ -82,12 +82,12 @@ describe("tuning", () => {
     return { ...found, file: saveModel(found.model) };
   };
 
-  test("lessens the damage on inputs that it has not seen, the same on any number of threads", async () => {
+  test("lessens the loss on inputs that it has not seen, the same on any number of threads", async () => {
     const [one, other, without] = [await tuned(1), await tuned(2), await tuned(1, false)];
     const { before, after } = one.report.reached.tuned!;
     expect(after).toBeLessThan(0.98 * before);
-    expect(one.report.reached.damage).toBe(after);
-    expect(without.report.reached).toMatchObject({ damage: before, tuned: undefined });
+    expect(one.report.reached.loss).toBe(after);
+    expect(without.report.reached).toMatchObject({ loss: before, tuned: undefined });
     expect(other.file).toEqual(one.file);
     expect(one.report.reached.reduction).toBe(without.report.reached.reduction);
   }, 120_000);

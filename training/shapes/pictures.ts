@@ -6,9 +6,9 @@ import { fileURLToPath } from "node:url";
 import { drawShapes, shapeSide } from "../../demo/drawing/shapes/draw.ts";
 import { shapeNames } from "../../demo/drawing/shapes/outlines.ts";
 import { writeAtomic } from "../../src/node/files.ts";
+import { writeSidecar } from "../../src/node/model-files.ts";
 import { writeNpy } from "../../src/node/npy.ts";
 import { exampleModel } from "../../src/node/package.ts";
-import { writeSidecar } from "../../src/node/sidecar.ts";
 
 const folder = join(import.meta.dirname, "data");
 await mkdir(folder, { recursive: true });

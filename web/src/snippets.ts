@@ -1,4 +1,4 @@
-// What the studio shows, to be used elsewhere: as JavaScript, as a command, as JSON. Plain text from plain data.
+// Code of what the studio shows, for use elsewhere: as JavaScript, as a command, as JSON. Plain text from plain data.
 import type { Filter, FilterFactors, FilterOptions } from "rank1";
 import type { Report } from "rank1/onnx";
 import type { LayerChoice } from "./state/hash.ts";

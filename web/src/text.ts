@@ -1,4 +1,4 @@
-// Numbers as the studio prints them: short, with a real minus sign, and never with more digits than they deserve.
+// Formats numbers: short, with a real minus sign, and with no more digits than are significant.
 
 const minus = (text: string): string => text.replace("-", "−");
 

@@ -6,7 +6,7 @@ import { weightsOf } from "../../../src/engine/layers.ts";
 import { createEngine, type Engine } from "../../../src/index.ts";
 import { kernelOf, solvers } from "../../../src/kernels/table.ts";
 import { candidates, type Planner } from "../../../src/plan/planner.ts";
-import { builtInProfile } from "../../../src/plan/profile.ts";
+import { builtInProfile } from "../../../src/plan/cost.ts";
 import type { LayerProblem } from "../../../src/plan/types.ts";
 import { rank1Version, timed } from "../../rival.ts";
 import { callOf, lengthOf, shapeOf } from "../call.ts";

@@ -2,11 +2,10 @@
 // code is tested against, and what runs where WebAssembly may not.
 import { LimitError, Rank1Error } from "../../errors.ts";
 import { kernelOf } from "../../kernels/table.ts";
-import { rowBytes, stripRows } from "../../plan/cost.ts";
-import { builtInProfile } from "../../plan/profile.ts";
+import { builtInProfile, rowBytes, stripRows } from "../../plan/cost.ts";
 import type { BufferSpec } from "../../plan/types.ts";
 import { type Elements, newArray, type ValueDType } from "../../tensor.ts";
-import type { Backend, BackendPlan, Bindings, Program, RunOptions, Value, Weights } from "../backend.ts";
+import type { Backend, BackendPlan, Bindings, Program, ProgramRunOptions, Value, Weights } from "../backend.ts";
 import { checkBindings } from "../bindings.ts";
 import { buffersOf, withMargins } from "../margins.ts";
 import { Slices } from "../slices.ts";
@@ -92,7 +91,7 @@ class ReferenceProgram implements Program {
     this.disposed = true;
   }
 
-  async run(inputs: Bindings, outputs: Bindings, options: RunOptions = {}): Promise<void> {
+  async run(inputs: Bindings, outputs: Bindings, options: ProgramRunOptions = {}): Promise<void> {
     if (this.disposed) {
       const [expected, received] = ["one in use", "a disposed one"];
       throw new Rank1Error("DISPOSED", { parameter: "layer", expected, received });

@@ -1,7 +1,7 @@
 // The WebAssembly backend: one linear memory, generated modules compiled once, and workers where memory can be shared.
 import { get, ModuleBuilder } from "../../codegen/assembler.ts";
 import { type CodeMode, kernelArity } from "../../kernels/kernel.ts";
-import { builtInProfile } from "../../plan/profile.ts";
+import { builtInProfile } from "../../plan/cost.ts";
 import type { ValueDType } from "../../tensor.ts";
 import type { Backend, BackendPlan, Verdict, Weights } from "../backend.ts";
 import { isDue } from "../slices.ts";

@@ -158,8 +158,8 @@ function emitRun(module: ModuleBuilder, memory: Memory): void {
     (f) => {
       const [thread, run, most] = f.params as [Local, Local, Local];
       const ticket = f.local("i64");
-      const { looks, taken, script, stage, index, far } = f.locals(
-        ...(["i32", "looks", "taken", "script", "stage", "index", "far"] as const),
+      const { spins, taken, script, stage, index, far } = f.locals(
+        ...(["i32", "spins", "taken", "script", "stage", "index", "far"] as const),
       );
       const isOver = op("i32.or", op("i32.ne", runOf(ticket), get(run)), op("i32.eq", stageOf(ticket), i32(ended)));
       f.emit(
@@ -168,12 +168,12 @@ function emitRun(module: ModuleBuilder, memory: Memory): void {
           when(isOver, i32(outcome.ended), leave),
           when(
             op("i32.ge_u", nextOf(ticket), limitOf(ticket)),
-            set(looks, memory.load("looks")),
+            set(spins, memory.load("spinCount")),
             loop(
               // Two blocks out: the outer loop goes on.
               branchIf(2, op("i64.ne", memory.load("ticket", "i64"), get(ticket))),
-              set(looks, op("i32.sub", get(looks), i32(1))),
-              branchIf(0, op("i32.gt_s", get(looks), i32(0))),
+              set(spins, op("i32.sub", get(spins), i32(1))),
+              branchIf(0, op("i32.gt_s", get(spins), i32(0))),
             ),
             i32(outcome.waiting),
             leave,
@@ -330,7 +330,7 @@ function emitWatch(module: ModuleBuilder, memory: Memory): void {
   module.define("watch", ["i32", "i32"], (f) => {
     const [thread, read] = f.params as [Local, Local];
     const ticket = f.local("i64");
-    const { seen, looks, old, late } = f.locals("i32", "seen", "looks", "old", "late");
+    const { seen, spins, old, late } = f.locals("i32", "seen", "spins", "old", "late");
     const isMine = op(
       "i32.and",
       op("i32.ne", stageOf(ticket), i32(ended)),
@@ -350,11 +350,11 @@ function emitWatch(module: ModuleBuilder, memory: Memory): void {
             op("i32.ne", module.call("run", get(thread), runOf(ticket), i32(0x7fffffff)), i32(outcome.waiting)),
           ),
         ),
-        set(looks, memory.load("looks")),
+        set(spins, memory.load("spinCount")),
         loop(
           branchIf(1, op("i32.ne", memory.load("signal"), get(seen))),
-          set(looks, op("i32.sub", get(looks), i32(1))),
-          branchIf(0, op("i32.gt_s", get(looks), i32(0))),
+          set(spins, op("i32.sub", get(spins), i32(1))),
+          branchIf(0, op("i32.gt_s", get(spins), i32(0))),
         ),
         memory.add("sleepers", 1, old),
         memory.sleep(seen, idleNanoseconds, late),

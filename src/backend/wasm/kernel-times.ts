@@ -3,8 +3,7 @@
 
 import type { CodeMode } from "../../kernels/kernel.ts";
 import { kernelOf, workOf } from "../../kernels/table.ts";
-import { rowBytes, stepTime } from "../../plan/cost.ts";
-import { builtInProfile } from "../../plan/profile.ts";
+import { builtInProfile, rowBytes, stepTime } from "../../plan/cost.ts";
 import type { Arithmetic, BufferSpec, Stage, Step } from "../../plan/types.ts";
 import { bytesOf } from "../../tensor.ts";
 import type { BackendPlan, Verdict, Weights } from "../backend.ts";

@@ -160,7 +160,7 @@ export class WorkerPool {
   /** Those that are missing. */
   private startThreads(): void {
     const there = new Set(this.threads.map(({ number }) => number));
-    Atomics.store(this.words, (this.control + control.looks) / 4, this.size < hardwareThreads() ? spinCount : 1);
+    Atomics.store(this.words, (this.control + control.spinCount) / 4, this.size < hardwareThreads() ? spinCount : 1);
     for (let number = 1; number <= this.size; number++) if (!there.has(number)) this.startThread(number);
   }
 

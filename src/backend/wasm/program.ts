@@ -5,7 +5,7 @@ import { kernelOf } from "../../kernels/table.ts";
 import { rowBytes, stripRows } from "../../plan/cost.ts";
 import type { BufferSpec } from "../../plan/types.ts";
 import { bytesOf, type Elements, viewOf } from "../../tensor.ts";
-import type { BackendPlan, Bindings, Program, Rooms, RunOptions, Weights } from "../backend.ts";
+import type { BackendPlan, Bindings, Program, ProgramRunOptions, Rooms, Weights } from "../backend.ts";
 import { buffersOf } from "../margins.ts";
 import { Slices } from "../slices.ts";
 import { type Bound, bindAll } from "./bind.ts";
@@ -87,7 +87,7 @@ export class WasmProgram implements Program {
     this.disposed = true;
   }
 
-  async run(inputs: Bindings, outputs: Bindings, options: RunOptions = {}): Promise<void> {
+  async run(inputs: Bindings, outputs: Bindings, options: ProgramRunOptions = {}): Promise<void> {
     if (this.disposed) {
       const [expected, received] = ["one in use", "a disposed one"];
       throw new Rank1Error("DISPOSED", { parameter: "layer", expected, received });
@@ -144,7 +144,7 @@ export class WasmProgram implements Program {
   }
 
   /** Feeds, works and empties until the last strip is out. */
-  private async drive(run: number, stream: Stream, threads: number, options: RunOptions): Promise<void> {
+  private async drive(run: number, stream: Stream, threads: number, options: ProgramRunOptions): Promise<void> {
     const { driver, views, control: at } = this.host;
     const slices = new Slices(options.signal);
     let stage = -1;

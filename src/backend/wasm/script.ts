@@ -51,7 +51,7 @@ export const control = {
   /** Threads that may work on the run. */
   threads: 28,
   /** How often a thread looks before it sleeps. */
-  looks: 32,
+  spinCount: 32,
   /** Messages posted to each worker; then two bytes of each, set when it has started, and while it waits for a message. */
   mail: 64,
   started: 64 + 4 * mostThreads,

@@ -1,8 +1,7 @@
 // How a stage's grid is cut into strips: rows, and output channels where rows are few. Part of the schedule: results do not
 // depend on it.
 import { kernelOf } from "../../kernels/table.ts";
-import { rowBytes, stepTime } from "../../plan/cost.ts";
-import { builtInProfile } from "../../plan/profile.ts";
+import { builtInProfile, rowBytes, stepTime } from "../../plan/cost.ts";
 import { mostRows, stepRows } from "../../plan/strips.ts";
 import type { BufferSpec, Stage } from "../../plan/types.ts";
 import { buffersOf } from "../margins.ts";

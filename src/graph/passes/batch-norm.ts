@@ -1,9 +1,9 @@
-// A BatchNormalization after a convolution is a factor and an offset a channel: they go into weight and bias.
+// Pass: folds a BatchNormalization into the weight and bias of the convolution before it.
 import type { Tensor } from "../../tensor.ts";
 import { numberOf } from "../nodes.ts";
 import type { Graph, GraphNode, Value } from "../types.ts";
 import { elementsOf, newValue, numbersOf, sizeOf, toValue, write } from "../values.ts";
-import { type Merged, mergePairs } from "./merge.ts";
+import { type Merged, mergePairs } from "./fuse.ts";
 
 export function foldBatchNorm(graph: Graph): Graph {
   return mergePairs(graph, (first, second, index, constants) => {

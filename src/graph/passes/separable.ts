@@ -1,11 +1,11 @@
 // A depthwise convolution and the pointwise one after it become one SeparableConv, so that both can run strip by strip:
 // inputs x, depthwise weight and bias, pointwise weight and bias, residual; the depthwise one's activation is the `middle`.
-// A pointwise one before them, as in inverted residuals and in the CP form, comes in, too: its weight and bias are the last
+// A pointwise one before them, as in inverted residuals and in the CP decomposition, comes in, too: its weight and bias are the last
 // inputs, its activation is `expand`.
 import type { Tensor } from "../../tensor.ts";
 import { listOf, numberOf, textOf } from "../nodes.ts";
 import type { Graph, GraphNode } from "../types.ts";
-import { mergePairs } from "./merge.ts";
+import { mergePairs } from "./fuse.ts";
 
 export function fuseSeparable(graph: Graph): Graph {
   return fuseExpansion(fusePairs(graph));

@@ -1,7 +1,8 @@
-// Cast and CastLike: elements in another type. Half floats are held as f32, rounded to what the half float can hold.
+// Cast and CastLike, and Shape and Size: types and shapes of tensors. Half floats are held as f32, rounded to the half
+// float's precision.
 import { numberOf, refuse, required } from "../../graph/nodes.ts";
 import type { GraphNode, Operator, Value } from "../../graph/types.ts";
-import { elementsOf, heldAs, isBig, numbersOf, roundEven, write } from "../../graph/values.ts";
+import { elementsOf, heldAs, isBig, numbersOf, roundEven, sizeOf, write } from "../../graph/values.ts";
 import type { DType } from "../../tensor.ts";
 import { dtypeOf } from "../tensors.ts";
 
@@ -49,4 +50,22 @@ export const castLike: Operator = {
   name: "CastLike",
   infer: (node, inputs) => [{ dtype: required(node, inputs, 1).dtype, shape: required(node, inputs, 0).shape }],
   run: (_node, [x], [y]) => convert(x!, y!, y!.dtype),
+};
+
+const integers = (values: readonly number[], shape: readonly number[]): Value => {
+  return { dtype: "i64", shape, data: BigInt64Array.from(values, BigInt) };
+};
+
+export const shape: Operator = {
+  name: "Shape",
+  infer: (node, inputs) => {
+    const { shape } = required(node, inputs, 0);
+    const sides = shape.slice(numberOf(node, "start", 0), numberOf(node, "end", shape.length));
+    return [integers(sides, [sides.length])];
+  },
+};
+
+export const size: Operator = {
+  name: "Size",
+  infer: (node, inputs) => [integers([sizeOf(required(node, inputs, 0).shape)], [])],
 };

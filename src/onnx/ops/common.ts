@@ -1,20 +1,14 @@
-// Operators that most networks name, and those that passes make of others.
+// The operators that most networks name, and those that passes introduce. Loaded with every model.
 import type { Operator } from "../../graph/types.ts";
-import { clip } from "./clip.ts";
-import { concat } from "./concat.ts";
-import { constant, constantOfShape } from "./constant.ts";
-import { conv, convTranspose } from "./conv.ts";
+import { clip, prelu } from "./activations.ts";
+import { constant, constantOfShape, dropout, identity } from "./constant.ts";
+import { conv, convTranspose, separableConv } from "./conv.ts";
 import { elementwise } from "./elementwise.ts";
 import { gemm } from "./gemm.ts";
-import { dropout, identity } from "./identity.ts";
-import { batchNormalization, instanceNormalization } from "./normalization.ts";
+import { batchNormalization, instanceNormalization, softmaxes } from "./normalization.ts";
 import { averagePool, maxPool } from "./pool.ts";
-import { prelu } from "./prelu.ts";
 import { reductions } from "./reduce.ts";
-import { reshapes } from "./reshape.ts";
-import { separableConv } from "./separable-conv.ts";
-import { softmaxes } from "./softmax.ts";
-import { transpose } from "./transpose.ts";
+import { concat, reshapes, transpose } from "./reshape.ts";
 
 export const common: readonly Operator[] = [
   ...[averagePool, batchNormalization, clip, concat, constant, constantOfShape, conv, convTranspose, dropout],

@@ -1,5 +1,5 @@
-// Constant and ConstantOfShape: values that stand in the network itself.
-import { integersOf, refuse, required } from "../../graph/nodes.ts";
+// Constant and ConstantOfShape, and Identity and Dropout, which pass their input on: networks are run, not trained.
+import { integersOf, refuse, required, unsupported } from "../../graph/nodes.ts";
 import type { GraphNode, Operator, Value } from "../../graph/types.ts";
 import { elementsOf, newValue, toValue, write } from "../../graph/values.ts";
 import type { DType } from "../../tensor.ts";
@@ -41,4 +41,19 @@ export const constantOfShape: Operator = {
     return [{ dtype: filling(node).dtype, shape }];
   },
   run: (node, _inputs, [y]) => void elementsOf(y!).fill(elementsOf(filling(node))[0]!),
+};
+
+export const identity: Operator = {
+  name: "Identity",
+  infer: (node, inputs) => [required(node, inputs, 0)],
+};
+
+export const dropout: Operator = {
+  name: "Dropout",
+  infer: (node, inputs) => {
+    const x = required(node, inputs, 0);
+    if (inputs[2]?.data?.[0]) unsupported(node, "a network that is not in training", "training_mode");
+    return [x, { dtype: "bool", shape: x.shape }];
+  },
+  run: (_node, _inputs, [, mask]) => void mask?.data.fill(1 as never),
 };

@@ -1,9 +1,12 @@
-// Conv and ConvTranspose. A fourth input is added to the result, where a pass has fused it.
+// Conv and ConvTranspose, whose fourth input is a fused residual, and SeparableConv, which a pass makes of a depthwise
+// and a pointwise convolution and, optionally, a pointwise one before them.
+import { checkSize } from "../../graph/evaluate.ts";
 import { floats, required } from "../../graph/nodes.ts";
+import { partsOf } from "../../graph/passes/separable.ts";
 import type { GraphNode, Operator, Spec } from "../../graph/types.ts";
-import { numbersOf, write } from "../../graph/values.ts";
+import { newValue, numbersOf, write } from "../../graph/values.ts";
+import { checkFinish, finish } from "./activations.ts";
 import { type Convolution, convolutionOf, convolve } from "./convolve.ts";
-import { checkFinish, finish } from "./finish.ts";
 
 function convolution(name: string, transposed: boolean): Operator {
   const read = (node: GraphNode, inputs: readonly (Spec | undefined)[]): Convolution => {
@@ -33,3 +36,36 @@ function convolution(name: string, transposed: boolean): Operator {
 
 export const conv = convolution("Conv", false);
 export const convTranspose = convolution("ConvTranspose", true);
+
+/** The convolutions in their order, each with what it reads besides the result of the one before. */
+function stepsOf<T extends Spec>(node: GraphNode, inputs: readonly (T | undefined)[]) {
+  const [, depthwise, depthwiseBias, pointwise, bias, residual, expand, expandBias] = inputs;
+  const parts = partsOf(node);
+  return [
+    ...(parts.expand ? [{ node: parts.expand, others: [expand, expandBias] }] : []),
+    { node: parts.depthwise, others: [depthwise, depthwiseBias] },
+    { node: parts.pointwise, others: [pointwise, bias, residual] },
+  ];
+}
+
+export const separableConv: Operator = {
+  name: "SeparableConv",
+  infer: (node, inputs) => {
+    let [found] = inputs;
+    for (const { node: part, others } of stepsOf(node, inputs)) {
+      [found] = conv.infer(part, [found, ...others]);
+      checkSize(node, found!);
+    }
+    return [found!];
+  },
+  run: (node, inputs, outputs) => {
+    const steps = stepsOf(node, inputs);
+    let [found] = inputs;
+    for (const [i, { node: part, others }] of steps.entries()) {
+      const [{ dtype, shape } = outputs[0]!] = conv.infer(part, [found, ...others]);
+      const result = i === steps.length - 1 ? outputs[0]! : newValue(dtype, shape);
+      conv.run!(part, [found, ...others], [result]);
+      found = result;
+    }
+  },
+};

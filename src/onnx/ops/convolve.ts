@@ -1,10 +1,11 @@
-// The loops of all convolutions and their adjoints: one plane of one output channel after the other, summed in f64.
+// The loops of all convolutions and transposed convolutions: one plane of one output channel after the other, summed in
+// f64.
 import { countOf, listOf, refuse } from "../../graph/nodes.ts";
 import type { GraphNode, Spec } from "../../graph/types.ts";
-import { elementsIn, runsOf, transposedWindow, type Window, windowOf } from "../../graph/window.ts";
+import { elementsIn, runsOf, transposedWindow, type WindowAxes, windowOf } from "../../graph/window.ts";
 
 export interface Convolution {
-  window: Window;
+  window: WindowAxes;
   batch: number;
   groups: number;
   inChannels: number;

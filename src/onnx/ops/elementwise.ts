@@ -1,10 +1,10 @@
-// Operators that compute each element from the elements at the same place: tables of functions. Where a function differs for
-// integers or for 64-bit integers (bigints under the type of numbers), the table has another.
+// Elementwise operators, as tables of functions. Where a function differs for integers or for 64-bit integers (bigints
+// under the type of numbers), the table has another.
 import { activate, activationOf, activations, erf } from "../../graph/activations.ts";
 import { floats, numberOf, refuse, required, reshaped } from "../../graph/nodes.ts";
 import type { GraphNode, Operator, Spec, Value } from "../../graph/types.ts";
 import { isBig, isFloat, newValue, numbersOf, roundEven, toBig, write } from "../../graph/values.ts";
-import { broadcastShape, combine, type Row } from "./broadcast.ts";
+import { broadcastShape, combine, type Row } from "./loops.ts";
 
 type Function1 = (x: number) => number;
 

@@ -1,10 +1,9 @@
-// Gemm: alpha A B + beta C, each of A and B transposed if the node says so.
+// Gemm (alpha A B + beta C, with A and B transposed on demand), and the matrix product in f64 that MatMul shares.
 import { numberOf, refuse, required } from "../../graph/nodes.ts";
 import type { GraphNode, Operator, Spec } from "../../graph/types.ts";
 import { newValue, numbersOf, write } from "../../graph/values.ts";
-import { broadcastShape, combine } from "./broadcast.ts";
-import { checkFinish, finish } from "./finish.ts";
-import { matrix, multiply } from "./matrices.ts";
+import { checkFinish, finish } from "./activations.ts";
+import { broadcastShape, combine } from "./loops.ts";
 
 function sidesOf(
   node: GraphNode,
@@ -46,3 +45,28 @@ export const gemm: Operator = {
     finish(node, y!);
   },
 };
+
+/** Rows and columns lie `row` and `column` elements apart. */
+export interface MatrixView {
+  data: Float64Array;
+  offset: number;
+  row: number;
+  column: number;
+}
+
+/** Row-major, or its transpose. */
+export function matrix(data: Float64Array, columns: number, transposed = false, offset = 0): MatrixView {
+  return transposed ? { data, offset, row: 1, column: columns } : { data, offset, row: columns, column: 1 };
+}
+
+/** sums[r, c] = sum over i < inner of a[r, i] b[i, c], row after row. */
+export function multiply(a: MatrixView, b: MatrixView, inner: number, columns: number, sums: Float64Array): void {
+  sums.fill(0);
+  for (let at = 0, r = 0; at < sums.length; at += columns, r++) {
+    for (let i = 0; i < inner; i++) {
+      const factor = a.data[a.offset + r * a.row + i * a.column]!;
+      const from = b.offset + i * b.row;
+      for (let c = 0; c < columns; c++) sums[at + c]! += factor * b.data[from + c * b.column]!;
+    }
+  }
+}

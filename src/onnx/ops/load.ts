@@ -1,4 +1,4 @@
-// The operators that a network names: common ones are here, rare ones are loaded when a network names one of them.
+// Loads the operators that a network names: the rare ones are imported on demand.
 import type { Graph, Operators } from "../../graph/types.ts";
 import { common } from "./common.ts";
 

@@ -1,9 +1,9 @@
-// MatMul: products of the matrices in the last two axes; those before are repeated as in elementwise operators.
+// MatMul: matrix products over the last two axes; the axes before broadcast as in elementwise operators.
 import { refuse, required, reshaped } from "../../graph/nodes.ts";
 import type { GraphNode, Operator, Spec } from "../../graph/types.ts";
 import { numbersOf, sizeOf, write } from "../../graph/values.ts";
-import { broadcastShape, broadcastStrides, forRows } from "./broadcast.ts";
-import { matrix, multiply } from "./matrices.ts";
+import { matrix, multiply } from "./gemm.ts";
+import { broadcastShape, broadcastStrides, forRows } from "./loops.ts";
 
 interface Product {
   /** The axes before the matrices: of the result, and of each operand. */

@@ -1,7 +1,9 @@
-// BatchNormalization by known means and variances, and InstanceNormalization by those of each plane.
-import { floats, numberOf, refuse, required, unsupported } from "../../graph/nodes.ts";
+// BatchNormalization with given means and variances, InstanceNormalization with those of each plane, and Softmax and
+// LogSoftmax along an axis.
+import { axisOf, floats, numberOf, refuse, required, unsupported } from "../../graph/nodes.ts";
 import type { GraphNode, Operator, Spec, Value } from "../../graph/types.ts";
-import { numbersOf, sizeOf, write } from "../../graph/values.ts";
+import { elementsOf, numbersOf, sizeOf, write } from "../../graph/values.ts";
+import { type Lines, linesOf } from "./loops.ts";
 
 type Inputs = readonly (Spec | undefined)[];
 
@@ -61,3 +63,49 @@ export const instanceNormalization: Operator = {
   infer: (node, inputs) => [checked(node, inputs, 2)],
   run: (node, inputs, [y]) => normalize(node, inputs, y!, momentsOf),
 };
+
+function linesIn(node: GraphNode, x: Spec): Lines {
+  const before = node.opset < 13;
+  const axis = axisOf(node, numberOf(node, "axis", before ? 1 : -1), x.shape.length);
+  return before ? { length: sizeOf(x.shape.slice(axis)), inner: 1 } : linesOf(x, axis);
+}
+
+/** One line of elements `step` apart. */
+function softmaxLine(
+  data: Float64Array,
+  out: Float64Array,
+  start: number,
+  end: number,
+  step: number,
+  terms: Float64Array,
+  log: boolean,
+): void {
+  let most = Number.NEGATIVE_INFINITY;
+  for (let i = start; i < end; i += step) most = Math.max(most, data[i]!);
+  let sum = 0;
+  for (let i = start, k = 0; i < end; i += step) sum += terms[k++] = Math.exp(data[i]! - most);
+  const shift = most + Math.log(sum);
+  for (let i = start, k = 0; i < end; i += step) out[i] = log ? data[i]! - shift : terms[k++]! / sum;
+}
+
+function softmax(name: string, log: boolean): Operator {
+  return {
+    name,
+    infer: (node, inputs) => {
+      const x = required(node, inputs, 0, floats);
+      linesIn(node, x);
+      return [{ dtype: x.dtype, shape: x.shape }];
+    },
+    run: (node, [x], [y]) => {
+      const { length, inner } = linesIn(node, x!);
+      const [data, out] = [elementsOf(x!), elementsOf(y!)];
+      const size = length * inner;
+      const terms = new Float64Array(length);
+      for (let outer = 0; outer < data.length; outer += size)
+        for (let start = outer; start < outer + inner; start++)
+          softmaxLine(data, out, start, start + size, inner, terms, log);
+    },
+  };
+}
+
+export const softmaxes: readonly Operator[] = [softmax("Softmax", false), softmax("LogSoftmax", true)];

@@ -1,7 +1,8 @@
-// Rearranging without arithmetic: what Slice, Pad, Tile, Gather and nearest Resize share, and what Transpose and its kin do.
+// Copies elements without arithmetic: by lists of positions, by a permutation of axes, or by strides. Shared by Slice,
+// Pad, Tile, Gather, Transpose and their kin.
 import type { Value } from "../../graph/types.ts";
 import { elementsOf, stridesOf } from "../../graph/values.ts";
-import { forRows, joinAxes } from "./broadcast.ts";
+import { forRows, joinAxes } from "./loops.ts";
 
 /**
  * For each axis of `from` a list of positions: to[i, j, ...] = from[lists[0][i], lists[1][j], ...], and `fill` where one of

@@ -1,20 +1,20 @@
-// MaxPool and AveragePool: the largest element or the mean of each window.
+// MaxPool and AveragePool.
 import { floats, listOf, numberOf, refuse, required, unsupported } from "../../graph/nodes.ts";
 import type { GraphNode, Operator, Spec } from "../../graph/types.ts";
 import { elementsOf, numbersOf, sizeOf, toBig, write } from "../../graph/values.ts";
-import { type Axis, elementsIn, runsOf, type Window, windowOf } from "../../graph/window.ts";
+import { type Axis, elementsIn, runsOf, type WindowAxes, windowOf } from "../../graph/window.ts";
 
 /** Pads may make a window fit that is larger than any input: it must not cost more than inputs do. */
 const largestWindow = 2 ** 20;
 
-function poolOf(node: GraphNode, { shape }: Spec): Window {
+function poolOf(node: GraphNode, { shape }: Spec): WindowAxes {
   const size = listOf(node, "kernel_shape") ?? refuse(node, "an attribute kernel_shape", "none");
   if (sizeOf(size) > largestWindow)
     unsupported(node, `a window of at most ${largestWindow} elements`, `${sizeOf(size)}`);
   return windowOf(node, shape, size, numberOf(node, "ceil_mode", 0) !== 0);
 }
 
-function shapeOf({ shape }: Spec, window: Window): number[] {
+function shapeOf({ shape }: Spec, window: WindowAxes): number[] {
   return [...shape.slice(0, 2), ...window.slice(5 - shape.length).map(({ output }) => output)];
 }
 
@@ -28,7 +28,7 @@ function forWindows(runs: number[][], stride: number, visit: (from: number, to: 
 }
 
 /** Where an element stands in a plane that is stored column by column. */
-function columnMajor(at: number, [{ input: depth }, { input: height }, { input: width }]: Window): number {
+function columnMajor(at: number, [{ input: depth }, { input: height }, { input: width }]: WindowAxes): number {
   const [z, y, x] = [Math.floor(at / (height * width)), Math.floor(at / width) % height, at % width];
   return (x * height + y) * depth + z;
 }
@@ -72,7 +72,7 @@ export const maxPool: Operator = {
 };
 
 /** How many elements each window holds, of the input and, if the node says so, of its pads. */
-function countsOf(node: GraphNode, window: Window): Float64Array {
+function countsOf(node: GraphNode, window: WindowAxes): Float64Array {
   const counts = new Float64Array(elementsIn(window, "output"));
   const whole = ({ input, before, after, ...axis }: Axis): Axis => ({
     ...axis,
@@ -80,7 +80,7 @@ function countsOf(node: GraphNode, window: Window): Float64Array {
     before: 0,
     after: 0,
   });
-  const seen = numberOf(node, "count_include_pad", 0) ? (window.map(whole) as unknown as Window) : window;
+  const seen = numberOf(node, "count_include_pad", 0) ? (window.map(whole) as unknown as WindowAxes) : window;
   forWindows(runsOf(seen), window[2].stride, (_, to) => counts[to]!++);
   return counts;
 }

@@ -1,10 +1,45 @@
-// QuantizeLinear and DequantizeLinear: y = saturate(round(x / scale) + zero point) and back, per tensor or along an axis.
-import { axisOf, floats, numberOf, required, unsupported } from "../../graph/nodes.ts";
+// Quantized operators: QuantizeLinear, DequantizeLinear, and ConvInteger and QLinearConv, convolutions of 8-bit numbers
+// less their zero points.
+import { axisOf, floats, numberOf, refuse, required, unsupported } from "../../graph/nodes.ts";
 import type { GraphNode, Operator, Spec, Value } from "../../graph/types.ts";
 import { heldAs, numbersOf, roundEven, sizeOf, write } from "../../graph/values.ts";
 import type { DType } from "../../tensor.ts";
 import { dtypeOf } from "../tensors.ts";
-import { centred, checkPerAxis, perAxis, quantized, saturate } from "./quantization.ts";
+import { convolutionOf, convolve } from "./convolve.ts";
+
+const ranges: Readonly<Partial<Record<DType, readonly [least: number, most: number]>>> = {
+  u8: [0, 255],
+  i8: [-128, 127],
+  u16: [0, 65535],
+  i16: [-32768, 32767],
+};
+
+export const quantized = Object.keys(ranges) as DType[];
+
+/** One number, or one for each slice along the axis. */
+export function checkPerAxis(node: GraphNode, what: string, { shape }: Spec, slices: number): void {
+  if (shape.length <= 1 && (sizeOf(shape) === 1 || sizeOf(shape) === slices)) return;
+  refuse(node, `one number or ${slices} as ${what}`, shape);
+}
+
+/** Of slice `i`; 0 where it is left out. */
+export function perAxis(value: Value | undefined): (slice: number) => number {
+  if (!value) return () => 0;
+  const numbers = numbersOf(value);
+  return numbers.length === 1 ? () => numbers[0]! : (slice) => numbers[slice]!;
+}
+
+/** To the nearest integer, halves to the even one, within the type. */
+export function saturate(value: number, dtype: DType): number {
+  const [least, most] = ranges[dtype]!;
+  return Math.min(most, Math.max(least, roundEven(value)));
+}
+
+/** The elements of each slice along the first axis after `before` others, less the zero point of the slice. */
+export function centred(value: Value, zeroPoint: Value | undefined, slices: number, inner: number): Float64Array {
+  const zero = perAxis(zeroPoint);
+  return Float64Array.from(numbersOf(value), (x, i) => x - zero(Math.floor(i / inner) % slices));
+}
 
 interface Slices {
   count: number;
@@ -61,5 +96,59 @@ export const dequantizeLinear: Operator = {
       y!,
       numbers.map((value, i) => value * scale(Math.floor(i / inner) % count)),
     );
+  },
+};
+
+const bytes = quantized.slice(0, 2);
+
+/** The weight less its zero points, one for all or one an output channel. */
+function centredWeight(weight: Value, zeroPoint: Value | undefined): Float64Array {
+  return centred(weight, zeroPoint, weight.shape[0]!, sizeOf(weight.shape.slice(1)));
+}
+
+export const convInteger: Operator = {
+  name: "ConvInteger",
+  infer: (node, inputs) => {
+    const [x, weight] = [required(node, inputs, 0, bytes), required(node, inputs, 1, bytes)];
+    const { shape, outChannels } = convolutionOf(node, x, weight);
+    if (inputs[2]) checkPerAxis(node, "zero point of the input", inputs[2], 1);
+    if (inputs[3]) checkPerAxis(node, "zero point of the weight", inputs[3], outChannels);
+    return [{ dtype: "i32", shape }];
+  },
+  run: (node, [x, weight, xZero, weightZero], [y]) => {
+    const convolution = convolutionOf(node, x!, weight!);
+    convolve(convolution, centred(x!, xZero, 1, 1), centredWeight(weight!, weightZero), (sums, _, at) => {
+      write(y!, sums, at);
+    });
+  },
+};
+
+export const qLinearConv: Operator = {
+  name: "QLinearConv",
+  infer: (node, inputs) => {
+    const [x, weight] = [required(node, inputs, 0, bytes), required(node, inputs, 3, bytes)];
+    const { shape, outChannels } = convolutionOf(node, x, weight, inputs[8]);
+    for (const [index, what] of ["", "input", "input", "", "weight", "weight", "output", "output"].entries()) {
+      if (what)
+        checkPerAxis(
+          node,
+          `scale or zero point of the ${what}`,
+          required(node, inputs, index),
+          what === "weight" ? outChannels : 1,
+        );
+    }
+    return [{ dtype: required(node, inputs, 7, bytes).dtype, shape }];
+  },
+  run: (node, [x, xScale, xZero, weight, weightScale, weightZero, yScale, yZero, bias], [y]) => {
+    const [scaleX, scaleWeight, scaleY, zeroY, offset] = [xScale, weightScale, yScale, yZero, bias].map(perAxis);
+    const convolution = convolutionOf(node, x!, weight!, bias);
+    convolve(convolution, centred(x!, xZero, 1, 1), centredWeight(weight!, weightZero), (sums, channel, at) => {
+      const scale = (scaleX!(0) * scaleWeight!(channel)) / scaleY!(0);
+      write(
+        y!,
+        sums.map((sum) => saturate(roundEven((sum + offset!(channel)) * scale) + zeroY!(0), y!.dtype)),
+        at,
+      );
+    });
   },
 };

@@ -1,8 +1,8 @@
-// ReduceSum, -Mean, -Max and -Min over some axes or all; GlobalAveragePool and GlobalMaxPool are these over all places.
+// ReduceSum, ReduceMean, ReduceMax and ReduceMin, and the global pools, which are reductions over all positions.
 import { axesOf, floats, listFrom, numberOf, refuse, required } from "../../graph/nodes.ts";
 import type { GraphNode, Operator, Spec } from "../../graph/types.ts";
 import { elementsOf, newValue, numbersOf, sizeOf, stridesOf, write } from "../../graph/values.ts";
-import { forRows } from "./broadcast.ts";
+import { forRows } from "./loops.ts";
 
 type Inputs = readonly (Spec | undefined)[];
 

@@ -1,7 +1,19 @@
-// Operators that give a tensor another shape and leave its elements where they are.
-import { axesOf, axisOf, integersOf, listFrom, numberOf, refuse, required, reshaped } from "../../graph/nodes.ts";
+// Operators that give a tensor another shape or order and are in most networks: Reshape, Squeeze, Unsqueeze, Flatten,
+// Transpose and Concat.
+import {
+  axesOf,
+  axisOf,
+  integersOf,
+  listFrom,
+  listOf,
+  numberOf,
+  refuse,
+  required,
+  reshaped,
+} from "../../graph/nodes.ts";
 import type { GraphNode, Operator, Spec } from "../../graph/types.ts";
-import { sizeOf } from "../../graph/values.ts";
+import { elementsOf, isBig, sizeOf } from "../../graph/values.ts";
+import { permute } from "./pick.ts";
 
 /** 0 keeps the side of the input (unless `allowzero`), one -1 stands for what is left. */
 function reshapedTo(node: GraphNode, from: readonly number[], sides: readonly number[]): number[] {
@@ -52,3 +64,50 @@ export const reshapes: readonly Operator[] = [
   viewing("Unsqueeze", unsqueezed),
   viewing("Flatten", flattened),
 ];
+
+function orderOf(node: GraphNode, { shape }: Spec): number[] {
+  const order = axesOf(node, listOf(node, "perm") ?? shape.map((_, axis) => shape.length - 1 - axis), shape.length);
+  return order.length === shape.length ? order : refuse(node, `${shape.length} axes as perm`, order);
+}
+
+export const transpose: Operator = {
+  name: "Transpose",
+  infer: (node, inputs) => {
+    const x = required(node, inputs, 0);
+    return [{ dtype: x.dtype, shape: orderOf(node, x).map((axis) => x.shape[axis]!) }];
+  },
+  run: (node, [x], [y]) => permute(y!, x!, x!.shape, orderOf(node, x!)),
+};
+
+export const concat: Operator = {
+  name: "Concat",
+  infer: (node, inputs) => {
+    const { dtype, shape } = required(node, inputs, 0);
+    const axis = axisOf(node, numberOf(node, "axis"), shape.length);
+    let side = 0;
+    inputs.forEach((_, i) => {
+      const one = required(node, inputs, i, [dtype]).shape;
+      side += one[axis] ?? 0;
+      const fits = one.length === shape.length && one.every((size, at) => at === axis || size === shape[at]);
+      if (!fits) refuse(node, `inputs like [${shape}] but for axis ${axis}`, one);
+    });
+    return [{ dtype, shape: shape.with(axis, side) }];
+  },
+  run: (node, inputs, [y]) => {
+    const axis = axisOf(node, numberOf(node, "axis"), y!.shape.length);
+    const inner = (shape: readonly number[]): number => sizeOf(shape.slice(axis));
+    const out = elementsOf(y!);
+    const whole = inner(y!.shape);
+    // A view takes longer than the copy of a few elements; but 64-bit integers in the same loop would box all numbers.
+    const least = isBig(y!.dtype) ? 0 : 64;
+    let start = 0;
+    for (const x of inputs) {
+      const [block, data] = [inner(x!.shape), elementsOf(x!)];
+      for (let from = 0, at = start; from < data.length; from += block, at += whole) {
+        if (block < least) for (let i = 0; i < block; i++) out[at + i] = data[from + i]!;
+        else out.set(data.subarray(from, from + block), at);
+      }
+      start += block;
+    }
+  },
+};

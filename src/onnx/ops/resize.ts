@@ -1,9 +1,9 @@
-// Resize and its ancestor Upsample: axis by axis, each output a weighted mean of a few elements around its coordinate.
+// Resize and its predecessor Upsample: axis by axis, each output a weighted mean of a few elements around its coordinate.
 import { axesOf, knownNumbers, listOf, numberOf, refuse, required, textOf } from "../../graph/nodes.ts";
 import type { GraphNode, Operator, Spec, Value } from "../../graph/types.ts";
 import { newValue, numbersOf, sizeOf, write } from "../../graph/values.ts";
 
-interface Axis {
+interface ResizeAxis {
   input: number;
   output: number;
   /** Output per input. */
@@ -13,7 +13,7 @@ interface Axis {
   end: number;
 }
 
-type Coordinate = (i: number, axis: Axis) => number;
+type Coordinate = (i: number, axis: ResizeAxis) => number;
 
 const center: Coordinate = (i, { scale }) => (i + 0.5) / scale - 0.5;
 
@@ -38,7 +38,7 @@ const roundings: Readonly<Record<string, (x: number) => number>> = {
 /** Since operator set 11 there are attributes for everything that was fixed before. */
 const isModern = (node: GraphNode): boolean => node.op === "Resize" && node.opset >= 11;
 
-function axesIn(node: GraphNode, inputs: readonly (Spec | undefined)[]): Axis[] {
+function axesIn(node: GraphNode, inputs: readonly (Spec | undefined)[]): ResizeAxis[] {
   const { shape } = required(node, inputs, 0);
   const axes = axesOf(node, listOf(node, "axes") ?? shape.map((_, axis) => axis), shape.length);
   const list = (index: number, what: string, count: number): readonly number[] | undefined => {
@@ -74,7 +74,7 @@ function weightAt(mode: string, d: number, a: number): number {
 type Taps = readonly (readonly [at: number, weight: number])[];
 
 /** For each output of an axis what it is the mean of; nothing where it lies outside and is extrapolated. */
-function tapsOf(node: GraphNode, axis: Axis): Taps[] {
+function tapsOf(node: GraphNode, axis: ResizeAxis): Taps[] {
   const mode = textOf(node, "mode", ["nearest", "linear", "cubic", "bilinear"]);
   const modern = isModern(node);
   const name = textOf(node, "coordinate_transformation_mode", Object.keys(coordinates));

@@ -1,4 +1,5 @@
-// The page's end of the worker: calls as promises, and queues of length one, where the latest input wins.
+// The page's side of the worker: calls as promises, and queues of length one, in which the latest input replaces the
+// waiting one.
 import type { Calls, Kind, Reply, ToWorker } from "./protocol.ts";
 
 interface Waiting {

@@ -1,4 +1,4 @@
-// The worker's part for layers: plans both forms of a layer, and times them on numbers at random.
+// Worker calls on layers: plans a layer as it stands and as a separable one, and times both on random numbers.
 import type { F32Tensor } from "rank1";
 import type { LayerChoice } from "../state/hash.ts";
 import { engine } from "./pictures.ts";

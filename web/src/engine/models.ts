@@ -1,4 +1,4 @@
-// The worker's part for models: one model at a time, read, judged and run.
+// Worker calls on models: reads, inspects and runs one model at a time.
 import type { Image, Tensor } from "rank1";
 import { explainModel, imageToTensor, inspectModel, loadModel, type Model } from "rank1/onnx";
 import { engine, source } from "./pictures.ts";
@@ -45,7 +45,7 @@ export function current(): Opened {
 }
 
 /** An abort that came meanwhile gets its turn. */
-export async function breathe(signal: AbortSignal): Promise<void> {
+export async function yieldToEventLoop(signal: AbortSignal): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve));
   signal.throwIfAborted();
 }

@@ -1,4 +1,4 @@
-// The worker's part for pictures: filters the picture that is held, as a whole, as a difference, or pass by pass.
+// Worker calls on pictures: filters the held picture, as a whole, as a difference, or pass by pass.
 import {
   createEngine,
   type Engine,
@@ -179,7 +179,7 @@ export async function measure({ filter, options }: FilterCall, { signal }: Conte
   const [image, running] = [source(), await engine()];
   const given = { alpha: image.alpha, ...options };
   const plan = running.plan(running.filterProblem(specOf(image), filter, given));
-  const solvers = [plan.solver, ...plan.beaten.filter(({ cost }) => cost !== undefined).map(({ solver }) => solver)];
+  const solvers = [plan.solver, ...plan.rejected.filter(({ cost }) => cost !== undefined).map(({ solver }) => solver)];
   const times: Record<string, number> = {};
   // In turn, so that a busy moment of the machine meets all of them
   for (let trial = 0; trial < trials; trial++) {

@@ -1,4 +1,4 @@
-// What the page and its worker say to each other: calls by name, each with an answer, an error, or word of progress.
+// The messages between the page and its worker: calls by name, each answered by a result, an error, or progress.
 import type { EngineInfo, Filter, FilterOptions, Plan } from "rank1";
 import type { Inspection, ModelPlan, Report } from "rank1/onnx";
 import type { Display } from "../picture/display.ts";
@@ -66,8 +66,8 @@ export interface SeparateCall {
   scaling: Scaling;
   /** A reduction of the multiplications; without pictures a depth multiplier. */
   goal: { reduce: number } | { rank: number };
-  /** Whether drawn pictures judge the result: the model is the bundled one. */
-  judged: boolean;
+  /** Whether the result is evaluated on drawn pictures: the model is the bundled one. */
+  evaluated: boolean;
 }
 
 export interface Separation {
@@ -76,11 +76,11 @@ export interface Separation {
   file: Uint8Array<ArrayBuffer>;
   /** Names of files that are no pictures. */
   skipped: string[];
-  judgement?: Judgement;
+  evaluation?: Evaluation;
 }
 
 /** What both models say of drawn pictures that nothing was fitted to. */
-export interface Judgement {
+export interface Evaluation {
   pictures: number;
   /** How many were named right, and how many the same by both. */
   before: number;

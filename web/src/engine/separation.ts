@@ -1,16 +1,16 @@
-// The worker's part for separating the model that is open. Fits do not stop halfway, so the page has a worker of its own for
-// this, which it ends.
+// Worker call that separates the open model. Fits cannot stop halfway, so the page runs this in a worker of its own,
+// which it ends to cancel.
 import { saveModel, separateModel } from "rank1/onnx";
 import { calibrationOf } from "./calibration.ts";
-import { judge } from "./judgement.ts";
+import { evaluate } from "./evaluation.ts";
 import { current } from "./models.ts";
 import type { Context, SeparateCall, Separation } from "./protocol.ts";
 
-/** The share of the work that is done when only judging is left. */
+/** The share of the work that is done when only the evaluation is left. */
 const separated = 0.95;
 
 export async function separate(
-  { pictures, scaling, goal, judged }: SeparateCall,
+  { pictures, scaling, goal, evaluated }: SeparateCall,
   { signal, progress }: Context,
 ): Promise<Separation> {
   const opened = current();
@@ -19,9 +19,9 @@ export async function separate(
     ...goal,
     calibration: pictures && calibrationOf(pictures, scaling, skipped),
     signal,
-    onProgress: (done, what) => progress((judged ? separated : 1) * done, what),
+    onProgress: (done, what) => progress((evaluated ? separated : 1) * done, what),
   });
-  const judging = (done: number): void => progress(separated + (1 - separated) * done, "judging both");
-  const judgement = judged ? await judge(opened.model, model, scaling, signal, judging) : undefined;
-  return { report, file: new Uint8Array(saveModel(model)), skipped, judgement };
+  const onEvaluated = (done: number): void => progress(separated + (1 - separated) * done, "evaluating both");
+  const evaluation = evaluated ? await evaluate(opened.model, model, scaling, signal, onEvaluated) : undefined;
+  return { report, file: new Uint8Array(saveModel(model)), skipped, evaluation };
 }

@@ -1,4 +1,4 @@
-// The worker: one engine, the picture and the model that are looked at. Pages stay free while it computes.
+// The worker: holds one engine, one picture and one model, so that the page stays responsive while they compute.
 import { layer } from "./layers.ts";
 import { decode, filter, frame, info, measure, stage, stages, time } from "./pictures.ts";
 import type { Calls, Context, Kind, Reply, Request, ToWorker } from "./protocol.ts";

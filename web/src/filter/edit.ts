@@ -1,4 +1,4 @@
-// What an edit of a number makes of the filter: of a cell, of a tap, of a side.
+// Edits of a filter: the new filter after a cell, a tap or a side has changed.
 import { computed, signal } from "@preact/signals";
 import { type Choice, largestSide, resized } from "../state/choice.ts";
 import { choose, exact, filter, parts, sumOf, tell, unit, weights } from "../state/state.ts";

@@ -1,4 +1,5 @@
-// A value of a layer as a stack in depth: a sheet for each channel, with the window that is read, or the pixels that are done.
+// Draws a tensor of a layer as a stack in depth: a sheet for each channel, with the window that is read, or the pixels
+// that are done.
 
 export type Shape = readonly [height: number, width: number, channels: number];
 

@@ -1,9 +1,9 @@
-// Some of the drawn pictures that judged the result: what each shows, and what both models call it.
+// Some of the drawn pictures that the result was evaluated on: what each shows, and what both models call it.
 import { useEffect, useRef } from "preact/hooks";
-import type { Judgement } from "../engine/protocol.ts";
+import type { Evaluation } from "../engine/protocol.ts";
 import { percent } from "../text.ts";
 
-export function Examples({ judgement: { pictures, same, examples } }: { judgement: Judgement }) {
+export function Examples({ evaluation: { pictures, same, examples } }: { evaluation: Evaluation }) {
   const changed = examples.filter(({ before, after }) => before !== after).length;
   return (
     <figure class="examples">
@@ -23,7 +23,7 @@ export function Examples({ judgement: { pictures, same, examples } }: { judgemen
   );
 }
 
-function Example({ picture: { width, height, data }, is, before, after }: Judgement["examples"][number]) {
+function Example({ picture: { width, height, data }, is, before, after }: Evaluation["examples"][number]) {
   const canvas = useRef<HTMLCanvasElement>(null);
   useEffect(() => {
     canvas.current!.getContext("2d")!.putImageData(new ImageData(new Uint8ClampedArray(data), width, height), 0, 0);

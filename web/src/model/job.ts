@@ -1,4 +1,4 @@
-// What takes a while in the model view: one job at a time, with its progress, until it is done or cancelled.
+// Long-running work of the model view: one job at a time, with progress, until it is done or cancelled.
 import { signal } from "@preact/signals";
 import { type CallHooks, isAbort } from "../engine/client.ts";
 import { messageOf, tell } from "../state/state.ts";

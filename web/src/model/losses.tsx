@@ -1,4 +1,4 @@
-// A layer's splits: their singular values, and what its weights lose as ranks are cut.
+// The splits of a layer: their singular values, and the error of its weights as ranks are cut.
 import type { Inspection } from "rank1/onnx";
 import { number, percent } from "../text.ts";
 import { type Axis, Chart, type Line } from "./chart.tsx";

@@ -1,4 +1,4 @@
-// The model on the picture of the second view: its outputs, the time of a run in this browser, and how it is computed.
+// Runs the model on the picture of the second view: its outputs, the time of a run in this browser, and its plan.
 import { useEffect } from "preact/hooks";
 import type { ModelRun } from "../engine/protocol.ts";
 import { Select } from "../parts/controls.tsx";
@@ -77,7 +77,7 @@ function Result({ result }: { result: PictureRun }) {
       <Outputs run={result} />
       <details>
         <summary>
-          The plan: {plural(plan.parts.length, "part")}, {plural(plan.kernels.length, "kernel")}
+          The plan: {plural(plan.partitions.length, "partition")}, {plural(plan.kernels.length, "kernel")}
         </summary>
         <Works plan={plan} />
       </details>
@@ -99,9 +99,9 @@ function Works({ plan }: { plan: ModelRun["plan"] }) {
           </tr>
         </thead>
         <tbody>
-          {plan.parts.flatMap(({ works }, part) =>
-            works.map(({ op, name, place, shape, steps }, i) => (
-              <tr key={`${part} ${i} ${name}`}>
+          {plan.partitions.flatMap(({ tasks }, partition) =>
+            tasks.map(({ op, name, place, shape, steps }, i) => (
+              <tr key={`${partition} ${i} ${name}`}>
                 <th scope="row">
                   {op} <small>{name}</small>
                 </th>

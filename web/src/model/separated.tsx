@@ -1,4 +1,5 @@
-// What came of separating: what it saves and costs, the new file, what became of each layer, and both models side by side.
+// The result of separating: what it saves and costs, the new file, each layer's decomposition, and both models side by
+// side.
 import { useEffect, useMemo } from "preact/hooks";
 import type { LayerReport, Report } from "rank1/onnx";
 import type { Separation } from "../engine/protocol.ts";
@@ -11,20 +12,20 @@ import { compareModels, comparison, type OpenModel } from "./state.ts";
 import { TradeOff } from "./trade-off.tsx";
 import { Progress, Start } from "./working.tsx";
 
-/** What damage is measured in. */
-const units: Readonly<Record<NonNullable<Report["measure"]>, string>> = {
-  divergence: "damage: divergence of the classes’ probabilities, nats an input",
-  "relative square error": "damage: square error over the variance of the outputs",
+/** What loss is measured in. */
+const units: Readonly<Record<NonNullable<Report["lossFunction"]>, string>> = {
+  divergence: "loss: divergence of the classes’ probabilities, nats an input",
+  "relative square error": "loss: square error over the variance of the outputs",
 };
 
 export function Separated({
-  result: { report, file, skipped, judgement },
+  result: { report, file, skipped, evaluation },
   open,
 }: {
   result: Separation;
   open: OpenModel;
 }) {
-  const { totals, reached, goal, measure } = report;
+  const { totals, reached, goal, lossFunction } = report;
   const { multiplications, parameters } = totals;
   return (
     <>
@@ -38,10 +39,12 @@ export function Separated({
             {milliseconds(reached.milliseconds.after)}, one thread
           </Figure>
         )}
-        {measure && reached.damage !== undefined && <Figure value={number(reached.damage, 2)}>{units[measure]}</Figure>}
-        {judgement && (
-          <Figure value={percent(judgement.after / judgement.pictures)}>
-            of {judgement.pictures} other shapes are named right; {percent(judgement.before / judgement.pictures)}{" "}
+        {lossFunction && reached.loss !== undefined && (
+          <Figure value={number(reached.loss, 2)}>{units[lossFunction]}</Figure>
+        )}
+        {evaluation && (
+          <Figure value={percent(evaluation.after / evaluation.pictures)}>
+            of {evaluation.pictures} other shapes are named right; {percent(evaluation.before / evaluation.pictures)}{" "}
             before
           </Figure>
         )}
@@ -54,8 +57,8 @@ export function Separated({
       </div>
       <TradeOff report={report} />
       <Layers report={report} />
-      {judgement ? (
-        <Examples judgement={judgement} />
+      {evaluation ? (
+        <Examples evaluation={evaluation} />
       ) : (
         <div class="row">
           <Start kind="compare" ready={source.value !== undefined} onStart={() => void compareModels()}>
@@ -79,7 +82,7 @@ function Download({ name, file }: { name: string; file: Uint8Array<ArrayBuffer> 
   );
 }
 
-const forms: Readonly<Record<NonNullable<LayerReport["form"]>, (rank: number) => string>> = {
+const decompositions: Readonly<Record<NonNullable<LayerReport["decomposition"]>, (rank: number) => string>> = {
   cp: (rank) => `pointwise, depthwise, pointwise (rank ${rank})`,
   depthwise: (rank) => `depthwise × ${rank}, pointwise`,
   spatial: (rank) => `column, row (rank ${rank})`,
@@ -88,32 +91,32 @@ const forms: Readonly<Record<NonNullable<LayerReport["form"]>, (rank: number) =>
 };
 
 function Layers({ report: { layers } }: { report: Report }) {
-  const judged = layers.some(({ damage }) => damage !== undefined);
+  const evaluated = layers.some(({ loss }) => loss !== undefined);
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a wide table scrolls, by the keyboard too
     <section class="scroll" tabIndex={0} aria-label="What became of each layer">
       <table class="became">
         <caption>
           What became of each layer.
-          {judged && " Damage is what the outputs lose if this layer alone is changed."}
+          {evaluated && " Loss is what the outputs lose if this layer alone is changed."}
         </caption>
         <thead>
           <tr>
             <th scope="col">layer</th>
             <th scope="col">becomes</th>
             <th scope="col">multiplications</th>
-            {judged && <th scope="col">damage</th>}
+            {evaluated && <th scope="col">loss</th>}
           </tr>
         </thead>
         <tbody>
-          {layers.map(({ name, weight, form, rank, multiplications: { before, after }, damage }) => (
-            <tr key={name} class={form ? "" : "out"}>
+          {layers.map(({ name, weight, decomposition, rank, multiplications: { before, after }, loss }) => (
+            <tr key={name} class={decomposition ? "" : "out"}>
               <th scope="row">
                 {name} <small>{times(weight)}</small>
               </th>
-              <td>{form ? forms[form](rank!) : "stays as it is"}</td>
-              <td>{form ? `${quantity(before)} → ${quantity(after)}` : quantity(before)}</td>
-              {judged && <td data-what="damage">{damage === undefined ? "–" : number(damage, 2)}</td>}
+              <td>{decomposition ? decompositions[decomposition](rank!) : "stays as it is"}</td>
+              <td>{decomposition ? `${quantity(before)} → ${quantity(after)}` : quantity(before)}</td>
+              {evaluated && <td data-what="loss">{loss === undefined ? "–" : number(loss, 2)}</td>}
             </tr>
           ))}
         </tbody>

@@ -1,4 +1,4 @@
-// Separating the model: by what losses are judged, and how far it shall go. What came of it is in separated.tsx.
+// The settings of a separation: how losses are evaluated, and how far it goes. Its result is shown by separated.tsx.
 import { Choices, Slider } from "../parts/controls.tsx";
 import { number, plural } from "../text.ts";
 import { droppedPictures, picturesOf } from "./files.ts";
@@ -16,7 +16,7 @@ const bases: readonly (readonly [Basis, string])[] = [
 
 const explained: Readonly<Record<Basis, string>> = {
   drawn:
-    "What the network makes of shapes that are drawn here is preserved; others judge the result. This takes a minute or two.",
+    "What the network makes of shapes that are drawn here is preserved; the result is evaluated on others. This takes a minute or two.",
   pictures:
     "What the model makes of typical pictures is preserved: a few dozen of them, better a few hundred. No labels are needed. Small networks take minutes; for one of waifu2x’s size, which takes the better part of an hour here, the command below is the better place.",
   weights:
@@ -39,7 +39,7 @@ export function Separation({ open }: { open: OpenModel }) {
       <h2>Separate it</h2>
       <p class="hint">Its regular convolutions become two or three cheaper ones each, where that gains.</p>
       <Choices
-        label="Losses are judged by"
+        label="Losses are evaluated by"
         value={basis.value}
         options={bases.filter(([one]) => one !== "drawn" || open.bundled)}
         onChange={(one) => (basis.value = one)}

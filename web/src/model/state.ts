@@ -1,5 +1,4 @@
-// The model that is looked at: what its file holds, what splitting its layers would lose, what it makes of a picture,
-// and what separating makes of it.
+// State of the model view: the open model, what it holds, its splits, its result on a picture, and its separation.
 import { signal } from "@preact/signals";
 import type { Inspection } from "rank1/onnx";
 import shapes from "../../../assets/shapes.onnx?url";
@@ -84,7 +83,7 @@ export const compareModels = (): Promise<void> =>
 
 // ── Separating ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** By what losses are judged. */
+/** By what losses are evaluated. */
 export type Basis = "drawn" | "pictures" | "weights";
 
 /** What was chosen. */
@@ -110,7 +109,7 @@ export function chosenCall(): SeparateCall | undefined {
       : basis === "pictures"
         ? { files, pieces: pieces.value }
         : undefined;
-  return { pictures, scaling: scalings[scaling.value]!, goal: chosenGoal(), judged: model.value!.bundled };
+  return { pictures, scaling: scalings[scaling.value]!, goal: chosenGoal(), evaluated: model.value!.bundled };
 }
 
 /** In a worker of its own: what is computed there is given up at once where this is cancelled. */

@@ -1,4 +1,4 @@
-// The fourth view: an ONNX model of one's own, its layers, what splitting them would lose, and what it makes of a picture.
+// The fourth view: an ONNX model, its layers, the error of splitting them, and its result on a picture.
 
 import { Figure } from "../parts/controls.tsx";
 import { Copy } from "../parts/copy.tsx";

@@ -1,4 +1,4 @@
-// The controls that all views use: native inputs with a label, and what they stand at in words.
+// The controls that all views share: native inputs with a label and the value in words.
 import type { ComponentChildren } from "preact";
 import { useId } from "preact/hooks";
 

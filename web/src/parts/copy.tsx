@@ -1,4 +1,4 @@
-// Takes what is shown elsewhere: the text in three languages, and a button that copies it.
+// Copyable code of what is shown: the text in three languages, and a button that copies it.
 import { useEffect, useState } from "preact/hooks";
 import type { Snippets } from "../snippets.ts";
 import { Choices } from "./controls.tsx";

@@ -1,4 +1,4 @@
-// A plan with the candidates that it beat: what each does, costs, was predicted to take and took.
+// A plan and the rejected candidates: what each does, costs, was predicted to take and took.
 import type { Plan } from "rank1";
 import { milliseconds, number } from "../text.ts";
 import { Bar } from "./controls.tsx";
@@ -12,7 +12,7 @@ interface Props {
 
 export function PlanTable({ plan, caption, measured }: Props) {
   const outputs = plan.problem.y.shape.reduce((product, side) => product * side, 1);
-  const rows = [{ ...plan, why: "chosen" }, ...plan.beaten];
+  const rows = [{ ...plan, why: "chosen" }, ...plan.rejected];
   const slowest = Math.max(...rows.map(({ solver, cost }) => measured[solver] ?? (cost ? cost.time / 1e6 : 0)));
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a wide table scrolls, by the keyboard too

@@ -1,5 +1,4 @@
-// What stands beyond the edges of a picture, as the engine fills it: for the frame that is drawn, and for the arithmetic of one
-// pixel.
+// Pixels beyond the edges, as the engine fills them: for the drawn frame and for the arithmetic of one pixel.
 import type { BorderName } from "../state/hash.ts";
 
 /** The place in [0, size) that stands for place i, or −1 where a constant does. */

@@ -1,4 +1,4 @@
-// What the worker is asked for: the filter and its options as the shared state has them, for pictures and for copies.
+// The filter and its options as a call to the worker, for pictures and for copied code.
 import { computed } from "@preact/signals";
 import type { FilterOptions } from "rank1";
 import { border, flip, type, weights } from "../state/state.ts";

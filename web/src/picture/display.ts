@@ -1,4 +1,4 @@
-// How the result of a filter becomes grey levels: as it is, or, where its taps cancel and results have a sign, around the
+// Maps the results of a filter to grey levels: as they are, or, where the taps cancel and results have a sign, around the
 // middle grey.
 import type { FilterOptions } from "rank1";
 import type { Weights } from "../state/choice.ts";

@@ -1,4 +1,4 @@
-// The result as the worker computes it: asked for whenever anything that it depends on changes, the latest input first.
+// The filtered picture, computed by the worker whenever an input changes; of waiting inputs only the latest is computed.
 import { batch, computed, effect, signal } from "@preact/signals";
 import type { Plan } from "rank1";
 import { isDark } from "../colour.ts";

@@ -1,4 +1,5 @@
-// The picture that is filtered: bundled, or the user's own from a file, the clipboard or the camera. The worker decodes it.
+// The picture that is filtered: bundled, or the user's own from a file, the clipboard or the camera; decoded by the
+// worker.
 import { effect, signal } from "@preact/signals";
 import { call } from "../engine/client.ts";
 import { messageOf, picture, tell } from "../state/state.ts";

@@ -1,5 +1,4 @@
-// The filter that is looked at, as it was chosen: by name, as taps of a column and a row, or number by number; and as the
-// text that stands for it in addresses.
+// The chosen filter: by name, as taps of a column and a row, or number by number; and its text in addresses.
 import { type FilterInfo, namedFilters } from "rank1";
 
 export const largestSide = 31;

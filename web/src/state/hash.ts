@@ -1,5 +1,5 @@
-// All that the studio shows but the user's own files, as the part of an address after the #. Only what differs from the start
-// is written, at most 2,000 characters.
+// The state of the studio, without the user's files, as the part of an address after the #. Only what differs from the
+// start is written, at most 2,000 characters.
 import { type Choice, choiceOf, named, textOf } from "./choice.ts";
 
 export const tabs = ["filter", "picture", "layer", "model"] as const;

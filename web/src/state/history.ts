@@ -1,4 +1,5 @@
-// The address follows the state, a moment after the last change, and the state follows Back and Forward.
+// Keeps the address and the state in step: the address follows a moment after the last change, and the state follows Back
+// and Forward.
 import { effect } from "@preact/signals";
 import { decode, encode, initial } from "./hash.ts";
 import { messageOf, restore, shared, tell } from "./state.ts";

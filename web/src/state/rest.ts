@@ -1,4 +1,5 @@
-// Signals at rest: what follows a drag only at its end, so that the page is not laid out anew while a picture is to be painted.
+// Signals that update only when a drag ends, so that costly parts of the page are not laid out anew while a picture is to
+// be painted.
 import { effect, type ReadonlySignal, signal } from "@preact/signals";
 
 const restMilliseconds = 90;

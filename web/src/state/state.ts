@@ -1,4 +1,4 @@
-// What the four views share: a few signals, and what follows from them. Every change goes through here.
+// State that the four views share: a few signals and what is computed from them. Every change goes through here.
 import { batch, computed, type Signal, signal } from "@preact/signals";
 import { type Filter, type FilterFactors, factorize } from "rank1";
 import { type Choice, textOf, type Weights, weightsOf } from "./choice.ts";

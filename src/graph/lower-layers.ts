@@ -1,0 +1,127 @@
+// Lowering rules for layers with weights, which start backend partitions. Values must be of four axes and in 32-bit
+// floats; other nodes stay on the host.
+import type { LayerWeights } from "../kernels/kernel.ts";
+import { transposedWeights } from "../kernels/transposed/solver.ts";
+import type { TransposedProblem } from "../plan/types.ts";
+import type { Tensor } from "../tensor.ts";
+import {
+  base,
+  constantOf,
+  fusedActivation,
+  type LoweringContext,
+  type LoweringRule,
+  layer,
+  shapeOf,
+  windowFrom,
+} from "./lowering.ts";
+import { numberOf } from "./nodes.ts";
+import { partsOf } from "./passes/separable.ts";
+import { transposedWindow, windowOf } from "./window.ts";
+
+const weightOf = ({ data }: Tensor, bias: Tensor | undefined): LayerWeights => ({
+  ...{ weight: data as Float32Array, order: "OIHW" },
+  bias: bias?.data as Float32Array | undefined,
+});
+
+/** A grouped weight as one without groups, zeros where groups do not meet. */
+function ungrouped({ data, shape }: Tensor, groups: number): Tensor {
+  const [outputs, each, kh, kw] = shape as [number, number, number, number];
+  const [taps, inputs] = [kh * kw, each * groups];
+  const dense = new Float32Array(outputs * inputs * taps);
+  for (let o = 0; o < outputs; o++) {
+    const first = Math.floor(o / (outputs / groups)) * each;
+    const from = (data as Float32Array).subarray(o * each * taps, (o + 1) * each * taps);
+    dense.set(from, (o * inputs + first) * taps);
+  }
+  return { shape: [outputs, inputs, kh, kw], data: dense };
+}
+
+/** A bias that is there must be constant. */
+function biasOf(name: string | undefined, context: LoweringContext): { bias?: Tensor } | undefined {
+  if (!name) return {};
+  const bias = constantOf(name, context);
+  return bias && { bias };
+}
+
+const conv: LoweringRule = (node, context) => {
+  const [x, y] = [shapeOf(node.inputs[0], context), shapeOf(node.outputs[0], context)];
+  const weight = constantOf(node.inputs[1], context);
+  const bias = biasOf(node.inputs[2], context);
+  const activation = fusedActivation(node);
+  const added = node.inputs[3] || undefined;
+  if (!x || !y || weight?.shape.length !== 4 || !bias || !activation) return undefined;
+  if (added && shapeOf(added, context)?.join() !== y.join()) return undefined;
+  const window = windowFrom(windowOf(node, context.specs.get(node.inputs[0]!)!.shape, weight.shape.slice(2)));
+  const groups = numberOf(node, "group", 1);
+  const problem = base(x, y, window, activation);
+  if (groups > 1 && groups === x[3] && groups === y[3] && !added) {
+    const weights = new Map([["weight", weightOf(weight, bias.bias)]]);
+    return layer(node, context, { kind: "depthwise", ...problem, depthMultiplier: 1 }, weights);
+  }
+  // Groups that do not fill whole vectors cost as much as none.
+  const whole = groups > 1 && (y[3]! / groups) % 8 === 0 && (x[3]! / groups) % 4 === 0 && !added;
+  const weights = new Map([
+    ["weight", weightOf(groups === 1 || whole ? weight : ungrouped(weight, groups), bias.bias)],
+  ]);
+  const residual = added !== undefined;
+  return layer(
+    node,
+    context,
+    { kind: "conv", ...problem, groups: whole ? groups : 1, residual, shared: true },
+    weights,
+    added,
+  );
+};
+
+const separable: LoweringRule = (node, context) => {
+  const [x, y] = [shapeOf(node.inputs[0], context), shapeOf(node.outputs[0], context)];
+  const [depthwise, pointwise] = [constantOf(node.inputs[1], context), constantOf(node.inputs[3], context)];
+  const [first, second] = [biasOf(node.inputs[2], context), biasOf(node.inputs[4], context)];
+  const [middle, activation] = [fusedActivation(node, "middle"), fusedActivation(node)];
+  const added = node.inputs[5] || undefined;
+  if (!x || !y || !depthwise || !pointwise || !first || !second || !middle || !activation) return undefined;
+  if (added && shapeOf(added, context)?.join() !== y.join()) return undefined;
+  const [images, channels, ...sides] = context.specs.get(node.inputs[0]!)!.shape;
+  const groups = node.inputs[6] ? depthwise.shape[0]! : channels!;
+  const axes = windowOf(partsOf(node).depthwise, [images!, groups, ...sides], depthwise.shape.slice(2));
+  const common = { ...base(x, y, windowFrom(axes), activation), middle };
+  const residual = added !== undefined;
+  const weights = new Map([["depthwise", weightOf(depthwise, first.bias)]]);
+  if (!node.inputs[6]) {
+    const depthMultiplier = depthwise.shape[0]! / x[3]!;
+    weights.set("pointwise", weightOf(pointwise, second.bias));
+    return layer(node, context, { kind: "separable", ...common, depthMultiplier, residual }, weights, added);
+  }
+  const [weight, bias] = [constantOf(node.inputs[6], context), biasOf(node.inputs[7], context)];
+  const expand = fusedActivation(node, "expand");
+  if (!weight || !bias || !expand) return undefined;
+  weights.set("expand", weightOf(weight, bias.bias)).set("project", weightOf(pointwise, second.bias));
+  const problem = { kind: "inverted", ...common, middleChannels: groups, expand, residual: false } as const;
+  return layer(node, context, { ...problem, added: residual }, weights, added);
+};
+
+const convTranspose: LoweringRule = (node, context) => {
+  const [x, y] = [shapeOf(node.inputs[0], context), shapeOf(node.outputs[0], context)];
+  const weight = constantOf(node.inputs[1], context);
+  const bias = biasOf(node.inputs[2], context);
+  const activation = fusedActivation(node);
+  if (!x || !y || weight?.shape.length !== 4 || !bias || !activation || node.inputs[3]) return undefined;
+  if (numberOf(node, "group", 1) !== 1) return undefined;
+  const shape = context.specs.get(node.inputs[0]!)!.shape;
+  const window = windowFrom(transposedWindow(node, shape, weight.shape.slice(2)));
+  if (window.dilations.some((d) => d > 1) || window.size.some((size, i) => size < window.strides[i]!)) return undefined;
+  const problem: TransposedProblem = { kind: "transposed", ...base(x, y, window, activation) };
+  const [inputs, outputs, kh, kw] = weight.shape as [number, number, number, number];
+  // [in, out, taps] as [taps, in, out].
+  const moved = new Float32Array(weight.data.length);
+  for (let c = 0, at = 0; c < inputs; c++)
+    for (let o = 0; o < outputs; o++)
+      for (let tap = 0; tap < kh * kw; tap++) moved[(tap * inputs + c) * outputs + o] = Number(weight.data[at++]);
+  const weights = transposedWeights(problem, { weight: moved, bias: bias.bias?.data as Float32Array | undefined });
+  return layer(node, context, problem, weights);
+};
+
+/** By the operator's name. */
+export const layerRules: Readonly<Record<string, LoweringRule>> = {
+  ...{ Conv: conv, SeparableConv: separable, ConvTranspose: convTranspose },
+};

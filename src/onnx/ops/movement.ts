@@ -1,0 +1,220 @@
+// Operators that copy, cut, repeat or rearrange elements, and that few networks name: Slice, Split, Gather, Pad, Tile,
+// Expand, DepthToSpace, SpaceToDepth.
+import {
+  axesOf,
+  axisOf,
+  countOf,
+  integersOf,
+  listFrom,
+  numberOf,
+  refuse,
+  required,
+  textOf,
+} from "../../graph/nodes.ts";
+import type { GraphNode, Operator, Spec } from "../../graph/types.ts";
+import { elementsOf, isBig, numbersOf, sizeOf, stridesOf, toBig } from "../../graph/values.ts";
+import { borderIndex } from "../../plan/border.ts";
+import { broadcastShape, broadcastStrides } from "./loops.ts";
+import { copyStrided, permute, pick, positions } from "./pick.ts";
+
+interface Range {
+  start: number;
+  step: number;
+  count: number;
+}
+
+function rangesOf(node: GraphNode, { shape }: Spec, inputs: readonly (Spec | undefined)[]): Range[] {
+  const list = (index: number, name: string) => listFrom(node, inputs, index, name, 10);
+  const starts = list(1, "starts") ?? refuse(node, "starts", "none");
+  const ends = list(2, "ends") ?? refuse(node, "ends", "none");
+  const axes = axesOf(node, list(3, "axes") ?? starts.map((_, i) => i), shape.length);
+  const steps = (node.opset < 10 ? undefined : list(4, "steps")) ?? starts.map(() => 1);
+  if ([ends, axes, steps].some(({ length }) => length !== starts.length)) {
+    refuse(
+      node,
+      "as many starts as ends, axes and steps",
+      [starts, ends, axes, steps].map((one) => one.length),
+    );
+  }
+  const ranges = shape.map((count) => ({ start: 0, step: 1, count }));
+  axes.forEach((axis, i) => {
+    const [side, step] = [shape[axis]!, steps[i]!];
+    if (step === 0) refuse(node, "steps other than 0", steps);
+    // Backwards a slice may end before the first element, but not start there
+    const [most, last] = step > 0 ? [side, 0] : [side - 1, -1];
+    const clamp = (at: number, least: number): number => Math.min(most, Math.max(least, at < 0 ? at + side : at));
+    const start = clamp(starts[i]!, 0);
+    ranges[axis] = { start, step, count: Math.max(0, Math.ceil((clamp(ends[i]!, last) - start) / step)) };
+  });
+  return ranges;
+}
+
+export const slice: Operator = {
+  name: "Slice",
+  infer: (node, inputs) => {
+    const x = required(node, inputs, 0);
+    return [{ dtype: x.dtype, shape: rangesOf(node, x, inputs).map(({ count }) => count) }];
+  },
+  run: (node, inputs, [y]) => {
+    const x = inputs[0]!;
+    const [ranges, strides] = [rangesOf(node, x, inputs), stridesOf(x.shape)];
+    const first = ranges.reduce((sum, { start }, axis) => sum + start * strides[axis]!, 0);
+    const steps = ranges.map(({ step }, axis) => step * strides[axis]!);
+    copyStrided(y!, x, y!.shape, steps, first);
+  },
+};
+
+function axisAndSizes(
+  node: GraphNode,
+  inputs: readonly (Spec | undefined)[],
+): [axis: number, sizes: readonly number[]] {
+  const { shape } = required(node, inputs, 0);
+  const axis = axisOf(node, numberOf(node, "axis", 0), shape.length);
+  const side = shape[axis]!;
+  const given = listFrom(node, inputs, 1, "split", 13);
+  const parts = node.outputs.length;
+  const size = Math.ceil(side / parts);
+  const equal = Array.from({ length: parts }, (_, i) => Math.max(0, Math.min(size, side - i * size)));
+  const sizes = given ?? equal;
+  if (sizes.reduce((sum, one) => sum + one, 0) === side && sizes.every((one) => one >= 0)) return [axis, sizes];
+  return refuse(node, `parts that add up to ${side}`, sizes);
+}
+
+export const split: Operator = {
+  name: "Split",
+  infer: (node, inputs) => {
+    const { dtype, shape } = required(node, inputs, 0);
+    const [axis, sizes] = axisAndSizes(node, inputs);
+    return sizes.map((size) => ({ dtype, shape: shape.with(axis, size) }));
+  },
+  run: (node, inputs, outputs) => {
+    const [axis, sizes] = axisAndSizes(node, inputs);
+    const x = inputs[0]!;
+    const strides = stridesOf(x.shape);
+    let start = 0;
+    sizes.forEach((size, part) => {
+      const y = outputs[part];
+      if (y) copyStrided(y, x, y.shape, strides, start);
+      start += size * strides[axis]!;
+    });
+  },
+};
+
+export const gather: Operator = {
+  name: "Gather",
+  infer: (node, inputs) => {
+    const { dtype, shape } = required(node, inputs, 0);
+    const indices = required(node, inputs, 1, ["i32", "i64"]);
+    const axis = axisOf(node, numberOf(node, "axis", 0), shape.length);
+    return [{ dtype, shape: shape.toSpliced(axis, 1, ...indices.shape) }];
+  },
+  run: (node, [x, indices], [y]) => {
+    const axis = axisOf(node, numberOf(node, "axis", 0), x!.shape.length);
+    const lists: ArrayLike<number>[] = x!.shape.map((side) => positions(side));
+    lists[axis] = numbersOf(indices!).map((index) => {
+      const side = x!.shape[axis]!;
+      return index >= -side && index < side ? (index + side) % side : refuse(node, `indices below ${side}`, index);
+    });
+    pick(y!, x!, lists);
+  },
+};
+
+function padsOf(node: GraphNode, inputs: readonly (Spec | undefined)[]): [before: number, after: number][] {
+  const { shape } = required(node, inputs, 0);
+  const pads = listFrom(node, inputs, 1, "pads", 11) ?? refuse(node, "pads", "none");
+  const axes = axesOf(node, integersOf(node, inputs[3], "axes") ?? shape.map((_, axis) => axis), shape.length);
+  if (pads.length !== 2 * axes.length) refuse(node, `${2 * axes.length} pads`, pads);
+  const sides = shape.map((): [number, number] => [0, 0]);
+  for (const [i, axis] of axes.entries()) sides[axis] = [pads[i]!, pads[i + axes.length]!];
+  return sides;
+}
+
+export const pad: Operator = {
+  name: "Pad",
+  infer: (node, inputs) => {
+    const { dtype, shape } = required(node, inputs, 0);
+    const mode = textOf(node, "mode", ["constant", "reflect", "edge", "wrap"]);
+    const padded = padsOf(node, inputs).map(([before, after], axis) => {
+      const side = before + shape[axis]! + after;
+      if (side < 0) refuse(node, `at most ${shape[axis]} elements to cut off`, [before, after]);
+      if (shape[axis] === 0 && side > 0 && mode !== "constant") refuse(node, `elements to ${mode}`, shape);
+      return side;
+    });
+    const value = inputs[2] && required(node, inputs, 2, [dtype]);
+    if (value && sizeOf(value.shape) !== 1) refuse(node, "one number as value", value.shape);
+    return [{ dtype, shape: padded }];
+  },
+  run: (node, inputs, [y]) => {
+    const x = inputs[0]!;
+    const mode = textOf(node, "mode", ["constant", "reflect", "edge", "wrap"]);
+    const lists = padsOf(node, inputs).map(([before], axis) =>
+      positions(y!.shape[axis]!, (i) => borderIndex(i - before, x.shape[axis]!, mode)),
+    );
+    const number = node.opset < 11 ? numberOf(node, "value", 0) : 0;
+    pick(y!, x, lists, inputs[2] ? elementsOf(inputs[2])[0] : isBig(x.dtype) ? toBig(number) : number);
+  },
+};
+
+export const tile: Operator = {
+  name: "Tile",
+  infer: (node, inputs) => {
+    const { dtype, shape } = required(node, inputs, 0);
+    const repeats = integersOf(node, required(node, inputs, 1), "repeats")!;
+    const fits = repeats.length === shape.length && repeats.every((times) => times >= 0);
+    if (!fits) refuse(node, `${shape.length} repeats of at least 0`, repeats);
+    return [{ dtype, shape: shape.map((side, axis) => side * repeats[axis]!) }];
+  },
+  run: (_node, [x], [y]) => {
+    const lists = y!.shape.map((side, axis) => positions(side, (i) => i % x!.shape[axis]!));
+    pick(y!, x!, lists);
+  },
+};
+
+export const expand: Operator = {
+  name: "Expand",
+  infer: (node, inputs) => {
+    const x = required(node, inputs, 0);
+    const shape = integersOf(node, required(node, inputs, 1), "shape")!;
+    if (shape.some((side) => side < 0)) refuse(node, "sides of at least 0", shape);
+    return [{ dtype: x.dtype, shape: broadcastShape(node, [x, { dtype: x.dtype, shape }]) }];
+  },
+  run: (_node, [x], [y]) => copyStrided(y!, x!, y!.shape, broadcastStrides(x!.shape, y!.shape)),
+};
+
+type Sides = [batch: number, channels: number, height: number, width: number, block: number];
+
+function sidesOf(node: GraphNode, { shape }: Spec): Sides {
+  const block = countOf(node, "blocksize");
+  if (shape.length !== 4) refuse(node, "a tensor of rank 4", shape);
+  return [...(shape as [number, number, number, number]), block];
+}
+
+export const depthToSpace: Operator = {
+  name: "DepthToSpace",
+  infer: (node, inputs) => {
+    const x = required(node, inputs, 0);
+    const [n, c, h, w, b] = sidesOf(node, x);
+    if (c % (b * b) !== 0) refuse(node, `a multiple of ${b * b} channels`, c);
+    return [{ dtype: x.dtype, shape: [n, c / (b * b), h * b, w * b] }];
+  },
+  run: (node, [x], [y]) => {
+    const [n, c, h, w, b] = sidesOf(node, x!);
+    if (textOf(node, "mode", ["DCR", "CRD"]) === "DCR")
+      permute(y!, x!, [n, b, b, c / (b * b), h, w], [0, 3, 4, 1, 5, 2]);
+    else permute(y!, x!, [n, c / (b * b), b, b, h, w], [0, 1, 4, 2, 5, 3]);
+  },
+};
+
+export const spaceToDepth: Operator = {
+  name: "SpaceToDepth",
+  infer: (node, inputs) => {
+    const x = required(node, inputs, 0);
+    const [n, c, h, w, b] = sidesOf(node, x);
+    if (h % b !== 0 || w % b !== 0) refuse(node, `sides that are multiples of ${b}`, [h, w]);
+    return [{ dtype: x.dtype, shape: [n, c * b * b, h / b, w / b] }];
+  },
+  run: (node, [x], [y]) => {
+    const [n, c, h, w, b] = sidesOf(node, x!);
+    permute(y!, x!, [n, c, h / b, b, w / b, b], [0, 3, 5, 1, 2, 4]);
+  },
+};
