@@ -72,7 +72,7 @@ export function addFilter(program: Command, signal: AbortSignal): void {
     .option("--grey", "filter one grey channel (default of edges)")
     .option("--no-grey", "filter each colour (default of all else)")
     .addOption(new Option("--show <mode>", "how signed results become pictures (default: abs)").choices(showModes))
-    .option("--explain", "do not run: show how it would be computed, what it costs, and what that beats")
+    .option("--explain", "do not run: show how it would be computed, what it costs, and what was rejected")
     .option("--size <WxHxC>", "with --explain: of a picture that is not there (default: 1920x1080x3)", parseSize)
     .addOption(rare("--depth <bits>", "with --size: of a channel (default: 8)").choices(["8", "16"]))
     .addOption(rare("--linear", "filter in linear light (by the sRGB curve)"))

@@ -27,7 +27,7 @@ export function addInspect(program: Command): void {
     .option("--html <file>", "write a page with the table in place of printing it; - prints the page");
   addModelOptions(addForce(command), "sides that the model leaves open")
     .addOption(
-      rare("--share <number>", "the share of its multiplications for which a layer's splits are judged")
+      rare("--share <number>", "the share of its multiplications for which a layer's splits are estimated")
         .argParser(parseShare)
         .default(0.5),
     )

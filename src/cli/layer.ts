@@ -42,7 +42,7 @@ export function addLayer(program: Command): void {
     .addOption(
       rare("--rank <channels>", "also its other splits, with this many channels in the middle").argParser(parseCount),
     )
-    .option("--explain", "do not compare: show how both would be computed, what that costs and what it beats");
+    .option("--explain", "do not compare: show how both would be computed, what that costs and what was rejected");
   addEngineOptions(command).option("--json", "print JSON").addHelpText("after", examples).action(layer);
 }
 

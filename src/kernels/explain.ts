@@ -28,8 +28,8 @@ function exactness({ error, problem }: Plan): string {
 }
 
 /**
- * Explains a plan in plain text: the problem, the chosen plan with its steps and predicted cost, and the candidates it
- * beat with the reason. One multiplication is one multiply-accumulate (2 FLOP); times are predictions for one thread.
+ * Explains a plan in plain text: the problem, the chosen plan with its steps and predicted cost, and the candidates that
+ * were rejected with the reason. One multiplication is one multiply-accumulate (2 FLOP); times are predictions for one thread.
  */
 export function explain(plan: Plan): string {
   const { problem, solver, summary, stages, cost, rejected } = checkPlan(plan);

@@ -192,7 +192,7 @@ function Plans() {
   return (
     <section class="plans panel" aria-label="The plan">
       <div class="row spread">
-        <h2>The plan, and what it beat</h2>
+        <h2>The plan, and the rejected ones</h2>
         <button type="button" onClick={() => (busy ? busy.abort() : void measureAll())}>
           {busy ? "Stop timing" : "Time all plans"}
         </button>
