@@ -57,7 +57,7 @@ export interface RunTimings {
 const [mostRuns, mostMilliseconds] = [25, 4000];
 
 /** Times runs on one thread, on inputs for which the model is compiled already. */
-export async function profileModel(
+export async function timeTasks(
   model: Model,
   inputs: Record<string, Tensor>,
   signal: AbortSignal,
@@ -81,7 +81,7 @@ export async function profileModel(
 
 const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
 
-export function profileText({ runs, milliseconds: whole, phases, tasks }: RunTimings): string {
+export function timingsText({ runs, milliseconds: whole, phases, tasks }: RunTimings): string {
   const sum = tasks.reduce((total, task) => total + task.milliseconds, 0);
   const largest = tasks.reduce((most, task) => Math.max(most, task.milliseconds), 0);
   const rows = tasks.map(({ op, name, shape, place, milliseconds: spent }) => [

@@ -16,7 +16,7 @@ import {
 } from "./open.ts";
 import { addOutput, type OutputFlags } from "./output.ts";
 import { type Answer, type AnswerOptions, answerOf, answerText, type Kind, kinds } from "./run-answer.ts";
-import { explainRun, profileModel, profileText } from "./run-explain.ts";
+import { explainRun, timeTasks, timingsText } from "./run-explain.ts";
 import { checkTarget, type Target, targetOf, writeResult } from "./run-files.ts";
 import { addInputOptions, checkInputFlags, type InputFlags, type Job, jobsOf, settingsOf } from "./run-input.ts";
 import { milliseconds, progressBar, say } from "./text.ts";
@@ -135,11 +135,11 @@ async function runJobs(engine: Engine, model: Model, name: string, jobs: readonl
     }
   }
   const timed = jobs.find(({ name }) => results.some(({ input }) => input === name));
-  const timings = flags.timings && timed ? await profileModel(model, await timed.inputs(signal), signal) : undefined;
+  const timings = flags.timings && timed ? await timeTasks(model, await timed.inputs(signal), signal) : undefined;
   if (json) {
     const report = { version: 1, model: name, engine: engine.info(), results, failures, timings };
     await writeStdout(`${JSON.stringify(report, undefined, 2)}\n`);
-  } else if (timings) await writeStdout(`\n${profileText(timings)}\n`);
+  } else if (timings) await writeStdout(`\n${timingsText(timings)}\n`);
   checkFailures(failures.length, jobs.length, "inputs");
 }
 
