@@ -27,7 +27,7 @@ export function withMargins({ stages, buffers }: Schedule): BufferSpec[] {
 /** Rows and pixels beyond a value that one of its readers sees. */
 function marginsOf({ kernel }: Step, x: BufferSpec, write: BufferSpec) {
   const window = windowOf(kernel);
-  if (!window || x.height === undefined) return undefined;
+  if (!window || window.whole || x.height === undefined) return undefined;
   const { size, strides, dilations, pads, rowsOut = 1, rowStart = 0, columnsOut = 1 } = window;
   const rows = Math.ceil((write.height! - rowStart) / rowsOut);
   const columns = (kernel as ConvSpec).phase?.count ?? Math.ceil(write.width / columnsOut);

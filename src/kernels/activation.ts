@@ -1,9 +1,9 @@
 // Activations at the end of a layer's kernel: the specification and its generated twin.
 
-import { type Code, get, i32, type Local, op, set, splat } from "../codegen/assembler.ts";
+import { type Code, get, type Local, op, set, splat } from "../codegen/assembler.ts";
 import type { Activation } from "../plan/types.ts";
+import { exponential } from "./functions.ts";
 import type { CodeMode } from "./kernel.ts";
-import { multiplyAdd } from "./lanes.ts";
 
 const clip = (value: number, least: number | null, most: number | null): number =>
   Math.min(most ?? Infinity, Math.max(least ?? -Infinity, value));
@@ -88,32 +88,4 @@ export function activateLanes(
       ];
     }
   }
-}
-
-// e^r on |r| ≤ ln 2 / 2 by its Taylor polynomial: an error below 2 units of the last place.
-const coefficients = [1 / 720, 1 / 120, 1 / 24, 1 / 6, 1 / 2, 1, 1];
-const ln2 = [0.693359375, -2.1219444005469057e-4] as const;
-/** Added to a small number, it leaves the nearest integer in the low bits: V8 joins no rounding instructions. */
-const rounder = 1.5 * 2 ** 23;
-
-/** e^x of f32x4 locals in place: 2^n · e^r. Needs as many spare locals. */
-function exponential(values: readonly Local[], spares: readonly Local[], mode: CodeMode): Code[] {
-  const each = (step: (x: Local, n: Local) => Code): Code[] => values.map((x, i) => step(x, spares[i]!));
-  const madd = (a: Code, b: Code, c: Code): Code => multiplyAdd("f32", mode, a, b, c);
-  const constant = (value: number): Code => splat("f32x4", value);
-  const polynomial = (r: Local): Code =>
-    coefficients.map(constant).reduce((sum, coefficient) => madd(sum, get(r), coefficient));
-  return [
-    ...each((x) => set(x, op("f32x4.min", op("f32x4.max", get(x), constant(-87)), constant(88)))),
-    ...each((x, n) =>
-      set(n, op("f32x4.sub", madd(get(x), constant(Math.LOG2E), constant(rounder)), constant(rounder))),
-    ),
-    ...each((x, n) => set(x, madd(get(n), constant(-ln2[0]), get(x)))),
-    ...each((x, n) => set(x, madd(get(n), constant(-ln2[1]), get(x)))),
-    ...each((x) => set(x, polynomial(x))),
-    // 2^n, from its bits.
-    ...each((_, n) => set(n, op("i32x4.shl", op("f32x4.add", get(n), constant(rounder)), i32(23)))),
-    ...each((_, n) => set(n, op("i32x4.add", get(n), splat("i32x4", 127 << 23)))),
-    ...each((x, n) => set(x, op("f32x4.mul", get(x), get(n)))),
-  ];
 }

@@ -11,15 +11,19 @@ import { depthwiseColumnRow, depthwiseLayer } from "./depthwise/solver.ts";
 import { depthwisePointwise } from "./depthwise-pointwise/solver.ts";
 import { direct } from "./direct/solver.ts";
 import { elementwise } from "./elementwise/kernel.ts";
+import { expression } from "./expression/kernel.ts";
 import { fft } from "./fft/kernel.ts";
 import { products } from "./fft/solver.ts";
 import { gemm } from "./gemm/kernel.ts";
 import { interpolate } from "./interpolate/kernel.ts";
 import type { Kernel } from "./kernel.ts";
+import { move } from "./move/kernel.ts";
 import { pointwiseDepthwisePointwise } from "./pointwise-depthwise-pointwise/solver.ts";
 import { pool } from "./pool/kernel.ts";
+import { resize } from "./resize/kernel.ts";
 import { runningSum } from "./running-sum/kernel.ts";
 import { runningSums } from "./running-sum/solver.ts";
+import { softmax } from "./softmax/kernel.ts";
 import { taps } from "./taps/kernel.ts";
 import { transposedPhases } from "./transposed/solver.ts";
 import { winograd } from "./winograd/kernel.ts";
@@ -35,6 +39,10 @@ export const kernels = {
   winograd,
   elementwise,
   pool,
+  move,
+  softmax,
+  resize,
+  expression,
   gemm,
 } as const;
 

@@ -94,6 +94,8 @@ export interface LayerWindow {
   rowStart?: number;
   /** Columns that are written for each column that the window stands at (1 where absent). */
   columnsOut?: number;
+  /** The kernel is given all rows of all images of what it reads first and of what it writes, and finds its own. */
+  whole?: true;
 }
 
 export interface DepthwiseSpec extends LayerWindow {
@@ -152,6 +154,81 @@ export interface PoolSpec extends LayerWindow {
   countOutside: boolean;
 }
 
+/** Where an element stands: of which image, in which row, of which pixel, which channel. */
+export type Position = [image: number, row: number, pixel: number, channel: number];
+
+/** One loop of a move: how often, and how far apart what is read and what is written stands. */
+export interface MoveLoop {
+  count: number;
+  from: Position;
+  to: Position;
+}
+
+/**
+ * Values to other places: a part of a value, its axes in another order, or its elements in another shape. Rows of the grid are
+ * the turns of the loops that go along images and rows of what is written; these come first.
+ */
+export interface MoveSpec extends LayerWindow {
+  family: "move";
+  /** Outermost first. */
+  loops: MoveLoop[];
+  /** Where the first element is read and written. */
+  from: Position;
+  to: Position;
+  /** Channels of what is written, where those that are stored beyond them become zeros. */
+  channels?: number;
+}
+
+/** Of each pixel: e^x over the sum of all channels' e^x, or its logarithm. */
+export interface SoftmaxSpec extends LayerWindow {
+  family: "softmax";
+  /** Channels of the value, without padding. */
+  channels: number;
+  log: boolean;
+}
+
+/** What a row or column of the result is made of: as many pixels, with their weights, for each. */
+export interface ResizeAxis {
+  /** Pixels of the input for each of the result, one list after the other. */
+  from: number[];
+  weights: number[];
+}
+
+/** Another size: each pixel is a sum of `taps` × `taps` weighted pixels of the input. */
+export interface ResizeSpec extends LayerWindow {
+  family: "resize";
+  taps: number;
+  rows: ResizeAxis;
+  columns: ResizeAxis;
+}
+
+export const unaryFunctions = [
+  ...(["neg", "abs", "sqrt", "floor", "ceil", "trunc", "round", "exp", "log", "tanh", "erf"] as const),
+] as const;
+export const binaryFunctions = ["add", "sub", "mul", "div", "min", "max"] as const;
+
+/** A number for every element: an operand, a constant, or a function of nodes before. */
+export type ExpressionNode =
+  | readonly ["operand" | "constant", index: number]
+  | readonly [(typeof unaryFunctions)[number], a: number]
+  | readonly [(typeof binaryFunctions)[number], a: number, b: number]
+  /** 1 or 0. */
+  | readonly ["less" | "lessEqual" | "equal", a: number, b: number]
+  /** b where a is not 0, else c. */
+  | readonly ["where", a: number, b: number, c: number];
+
+/** A function of up to three operands, for every element. */
+export interface ExpressionSpec extends LayerWindow {
+  family: "expression";
+  /** In order; the last is the result. */
+  nodes: readonly ExpressionNode[];
+  constants: readonly number[];
+  /** Of each operand: whether it has a number for each pixel of a row, and for each channel; else one stands for all. */
+  operands: readonly { pixels: boolean; channels: boolean }[];
+  /** Channels of the result, without padding. */
+  channels: number;
+}
+
 /** A matrix product (GEMM) in f64 of two packed factors. Rows of the grid are panels of four rows of the result. */
 export interface GemmSpec extends LayerWindow {
   family: "gemm";
@@ -175,6 +252,10 @@ export type KernelSpec =
   | WinogradSpec
   | ElementwiseSpec
   | PoolSpec
+  | MoveSpec
+  | SoftmaxSpec
+  | ResizeSpec
+  | ExpressionSpec
   | GemmSpec;
 
 /** One kernel call on one strip. */

@@ -76,13 +76,14 @@ class ReferenceProgram implements Program {
     backend.take(this.bytes);
     for (const step of plan.stages.flatMap(({ steps }) => steps)) {
       const { reads } = buffersOf(step, this.specs);
-      const constant = reads.find(({ scope }) => scope === "constant");
-      if (!constant || this.constants.has(constant.id)) continue;
-      const given = weights.get(constant.id);
-      if (!given) throw new Error(`program: no weights for ${constant.id}`);
-      const packed = newArray(constant.dtype, constant.width * constant.channels);
-      kernelOf(step.kernel).pack!(step.kernel, reads[0]!, given, packed);
-      this.constants.set(constant.id, packed);
+      for (const { id, scope, dtype, width, channels } of reads) {
+        if (scope !== "constant" || this.constants.has(id)) continue;
+        const given = weights.get(id);
+        if (!given) throw new Error(`program: no weights for ${id}`);
+        const packed = newArray(dtype, width * channels);
+        kernelOf(step.kernel).pack!(step.kernel, reads[0]!, given, packed);
+        this.constants.set(id, packed);
+      }
     }
   }
 

@@ -77,7 +77,8 @@ function runStrip(
       const start = startOf(step, spec, which, from);
       const whole = ends.values.get(id);
       if (spec.scope === "constant") return { spec, row: () => ends.constants.get(id)! };
-      if (whole) return { spec, row: (i) => whole.row(strip.image, spec.height === 1 && which !== 1 ? 0 : start + i) };
+      if (whole && which < 2 && windowOf(step.kernel)?.whole) return { spec, row: (i) => whole.rows[i]! };
+      if (whole) return { spec, row: (i) => whole.row(spec.images === 1 ? 0 : strip.image, spec.height === 1 && which !== 1 ? 0 : start + i) };
       if (spec.scope === "input") return { spec, row: (i) => source.row(spec, start + i) };
       const isStrip = spec.scope === "strip";
       const dtype = isStrip ? "f64" : spec.dtype;

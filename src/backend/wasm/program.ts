@@ -236,14 +236,15 @@ export class WasmProgram implements Program {
     const packed = new Set<string>();
     for (const { step } of this.layout.stages.flatMap(({ steps }) => steps)) {
       const { reads } = buffersOf(step, this.layout.specs);
-      const constant = reads.find(({ scope }) => scope === "constant");
-      if (!constant || packed.has(constant.id)) continue;
-      packed.add(constant.id);
-      const given = weights.get(constant.id);
-      if (!given) throw new Error(`program: no weights for ${constant.id}`);
-      const { data, spec } = this.layout.places.get(constant.id)!;
-      const room = viewOf(spec.dtype, buffer, this.base + data, spec.width * spec.channels);
-      kernelOf(step.kernel).pack!(step.kernel, reads[0]!, given, room);
+      for (const { id, scope } of reads) {
+        if (scope !== "constant" || packed.has(id)) continue;
+        packed.add(id);
+        const given = weights.get(id);
+        if (!given) throw new Error(`program: no weights for ${id}`);
+        const { data, spec } = this.layout.places.get(id)!;
+        const room = viewOf(spec.dtype, buffer, this.base + data, spec.width * spec.channels);
+        kernelOf(step.kernel).pack!(step.kernel, reads[0]!, given, room);
+      }
     }
   }
 

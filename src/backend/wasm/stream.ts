@@ -152,6 +152,7 @@ export class Stream {
     const last = lastOf(stage, strip);
     const { stride, above, below } = place.spec;
     if (isRing) return Math.min(mover.rows, last * stride + above + below + 1);
+    if (readers.some(({ step: { step } }) => windowOf(step.kernel)?.whole)) return mover.rows;
     let row = -1;
     for (let i = 0; i < readers.length; i++) row = Math.max(row, readTo(readers[i]!.step, readers[i]!.which, last));
     return imageOf(stage, strip) * place.rows + Math.min(place.rows, row + 1);
@@ -215,8 +216,9 @@ const lastRow = (stage: StageLayout, { spec }: Place, strip: number): number =>
 
 /** Rows of a value that its step writes for each row of the grid. */
 function rowsPerGridRow({ steps }: StageLayout, { spec }: Place): number {
-  for (const { step } of steps) if (step.writes === spec.id) return windowOf(step.kernel)?.rowsOut ?? spec.stride;
-  return spec.stride;
+  const window = windowOf(steps.find(({ step }) => step.writes === spec.id)!.step.kernel);
+  // Which rows it has written a kernel knows that finds its own: until all are done, none.
+  return window?.whole ? 0 : (window?.rowsOut ?? spec.stride);
 }
 
 /** The last row of its `which`-th operand that a step reads for rows of the grid up to `last`. */

@@ -1,0 +1,138 @@
+// Generates the code of expressions: all nodes in registers, one or two vectors of channels at a time.
+import {
+  bump,
+  type Code,
+  doWhile,
+  type FunctionBuilder,
+  get,
+  i32,
+  type Local,
+  load,
+  type ModuleBuilder,
+  op,
+  set,
+  splat,
+  store,
+  sum,
+  whileLoop,
+} from "../../codegen/assembler.ts";
+import type { BufferSpec, ExpressionNode, ExpressionSpec } from "../../plan/types.ts";
+import { errorFunction, fullExponential, hyperbolicTangent, logarithm, where } from "../functions.ts";
+import { type CodeMode, defineKernel, type StepBuffers } from "../kernel.ts";
+
+/**
+ * Where the parameter block has what: sizes, an offset and a step for each operand, masks of a pixel's last vectors and then of
+ * all others, constants.
+ */
+export const at = { pixels: 0, bytes: 4, to: 8, toPixel: 12, last: 16, operands: 20, masks: 48, constants: 112 };
+
+/** Whether one row stands for all. */
+export const isStill = ({ height, scope }: BufferSpec): boolean => height === 1 || scope === "constant";
+/** Whether channels are stored that the value does not have: they become zeros. */
+export const hasHoles = ({ channels }: ExpressionSpec, { write }: StepBuffers): boolean => channels < write.channels;
+export const vectorsOf = ({ write }: StepBuffers): number => (write.channels % 8 === 0 ? 2 : 1);
+
+type Function = (v: readonly Local[], s: readonly Local[], t: readonly Local[], mode: CodeMode) => Code[];
+const functions: Partial<Record<ExpressionNode[0], Function>> = {
+  ...{ exp: fullExponential, log: logarithm, tanh: hyperbolicTangent, erf: errorFunction },
+};
+const comparisons: Partial<Record<ExpressionNode[0], string>> = {
+  ...{ less: "f32x4.lt", lessEqual: "f32x4.le", equal: "f32x4.eq" },
+};
+/** Nodes that are an instruction, by its name where that is another. */
+const instructions: Partial<Record<ExpressionNode[0], string>> = { round: "nearest" };
+
+/** A load of an operand or a constant, for one of the vectors. */
+type Loads = (kind: "operand" | "constant", index: number, vector: number) => Code;
+
+/** Statements that compute a node in its own locals. */
+function emitNode(
+  [name, a, ...others]: ExpressionNode,
+  values: readonly Local[][],
+  own: readonly Local[],
+  spares: readonly Local[][],
+  loads: Loads,
+  mode: CodeMode,
+): Code[] {
+  const each = (value: (i: number) => Code): Code[] => own.map((local, i) => set(local, value(i)));
+  if (name === "operand" || name === "constant") return each((i) => loads(name, a, i));
+  const operands = (i: number): Code[] => [a, ...others].map((node) => get(values[node]![i]!));
+  if (functions[name]) return [...each((i) => operands(i)[0]!), ...functions[name](own, spares[0]!, spares[1]!, mode)];
+  const comparison = comparisons[name];
+  if (comparison) return each((i) => op("v128.and", op(comparison, ...operands(i)), splat("f32x4", 1)));
+  if (name !== "where") return each((i) => op(`f32x4.${instructions[name] ?? name}`, ...operands(i)));
+  return each((i) => {
+    const [condition, then, otherwise] = operands(i) as [Code, Code, Code];
+    return where(op("f32x4.ne", condition, splat("f32x4", 0)), then, otherwise);
+  });
+}
+
+export function emit(
+  module: ModuleBuilder,
+  name: string,
+  spec: ExpressionSpec,
+  buffers: StepBuffers,
+  mode: CodeMode,
+): void {
+  const vectors = vectorsOf(buffers);
+  defineKernel(module, name, (f, { rows, params, sources, target }) => {
+    const p = (offset: number): Code => load("i32.load", get(params), offset);
+    const { out, pixels, index, end } = f.locals("i32", "out", "pixels", "index", "end");
+    const bases = spec.operands.map(() => f.local("i32"));
+    const values = localsOf(f, spec.nodes, vectors);
+    const spares = [f.array("v128", vectors), f.array("v128", vectors)];
+    const loads: Loads = (kind, which, vector) => {
+      if (kind === "constant") return load("v128.load32_splat", get(params), at.constants + 4 * which);
+      if (!spec.operands[which]!.channels) return load("v128.load32_splat", get(bases[which]!));
+      return load("v128.load", sum(get(bases[which]!), get(index)), 16 * vector);
+    };
+    /** The masks of the last vectors of a pixel stand before those of others. */
+    const mask = op("i32.mul", op("i32.ne", get(index), p(at.last)), i32(16 * vectors));
+    const stored = (local: Local, i: number): Code =>
+      hasHoles(spec, buffers)
+        ? op("v128.and", get(local), load("v128.load", sum(get(params), mask), at.masks + 16 * i))
+        : get(local);
+    f.emit(
+      whileLoop(
+        get(rows),
+        ...bases.map((base, i) => set(base, sum(load("i32.load", get(sources[i]!)), p(at.operands + 8 * i)))),
+        set(out, sum(load("i32.load", get(target)), p(at.to))),
+        set(pixels, p(at.pixels)),
+        set(end, p(at.bytes)),
+        doWhile(
+          get(pixels),
+          set(index, i32(0)),
+          doWhile(
+            op("i32.lt_u", get(index), get(end)),
+            ...spec.nodes.flatMap((node, i) => emitNode(node, values, values[i]!, spares, loads, mode)),
+            ...values
+              .at(-1)!
+              .map((local, i) => store("v128.store", sum(get(out), get(index)), stored(local, i), 16 * i)),
+            bump(index, 16 * vectors),
+          ),
+          ...bases.map((base, i) => bump(base, p(at.operands + 8 * i + 4))),
+          bump(out, p(at.toPixel)),
+          bump(pixels, -1),
+        ),
+        ...spec.operands.flatMap((_, i) => (isStill(buffers.reads[i]!) ? [] : [bump(sources[i]!, 4)])),
+        bump(target, 4),
+        bump(rows, -1),
+      ),
+    );
+  });
+}
+
+/** Locals of each node; those of nodes that are not read again serve later ones. */
+function localsOf(f: FunctionBuilder, nodes: readonly ExpressionNode[], vectors: number): Local[][] {
+  const last = nodes.map((_, i) => nodes.findLastIndex((node) => isRead(node, i)));
+  const free: Local[][] = [];
+  const found: Local[][] = [];
+  for (const [i] of nodes.entries()) {
+    found.push(free.pop() ?? f.array("v128", vectors));
+    free.push(...found.filter((_, before) => last[before] === i));
+  }
+  return found;
+}
+
+const isRead = ([name, ...read]: ExpressionNode, index: number): boolean =>
+  name !== "operand" && name !== "constant" && (read as number[]).includes(index);

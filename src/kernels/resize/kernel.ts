@@ -1,0 +1,189 @@
+// The resize family: each pixel of the result is a sum of weighted pixels of the input, the same of all rows and of all columns.
+import {
+  bump,
+  type Code,
+  doWhile,
+  get,
+  i32,
+  load,
+  type ModuleBuilder,
+  op,
+  set,
+  store,
+  sum,
+  whileLoop,
+} from "../../codegen/assembler.ts";
+import type { ResizeSpec } from "../../plan/types.ts";
+import { type CodeMode, defineKernel, type Kernel, pixelsOf, type Rows, type StepBuffers } from "../kernel.ts";
+import { multiplyAdd } from "../lanes.ts";
+
+function reference(
+  { taps, rows: ys, columns: xs }: ResizeSpec,
+  [input]: Rows[],
+  write: Rows,
+  rows: number,
+  first: number,
+): void {
+  const { left = 0, channels } = write.spec;
+  const [x, height] = [input!.spec, write.spec.height!];
+  for (let grid = first; grid < first + rows; grid++) {
+    const [image, y] = [Math.floor(grid / height), grid % height];
+    const out = write.row(grid);
+    for (let p = 0; p < pixelsOf(write.spec); p++) {
+      for (let c = 0; c < channels; c++) {
+        let total = 0;
+        for (let i = 0; i < taps; i++) {
+          const row = input!.row(image * x.height! + ys.from[y * taps + i]!);
+          let along = 0;
+          for (let j = 0; j < taps; j++)
+            along += xs.weights[p * taps + j]! * row[((x.left ?? 0) + xs.from[p * taps + j]!) * x.channels + c]!;
+          total += ys.weights[y * taps + i]! * along;
+        }
+        out[(left + p) * channels + c] = total;
+      }
+    }
+  }
+}
+
+// The parameter block: sizes, then entries of the table and weights for each row, offsets and weights for each column.
+const at = {
+  pixels: 0,
+  height: 4,
+  perImage: 8,
+  toOffset: 12,
+  pixelBytes: 16,
+  columns: 20,
+  toAbove: 24,
+  toPerImage: 28,
+  rows: 32,
+};
+
+function params({ taps, rows, columns }: ResizeSpec, { reads: [x], write }: StepBuffers): Uint8Array {
+  const bytes = new Uint8Array(at.rows + 8 * (rows.from.length + columns.from.length));
+  const [words, floats] = [new Int32Array(bytes.buffer), new Float32Array(bytes.buffer)];
+  const { above, height, below, left = 0, channels } = x!;
+  words.set([pixelsOf(write), write.height!, above + height! + below, (write.left ?? 0) * write.channels * 4]);
+  const columnsAt = at.rows + 8 * rows.from.length;
+  words.set([channels * 4, columnsAt, write.above, write.above + write.height! + write.below], 4);
+  const put = (start: number, from: readonly number[], weights: readonly number[]): void => {
+    // Of each result: all places, then all weights.
+    for (let i = 0; i < from.length; i++) {
+      const group = start / 4 + 2 * (i - (i % taps)) + (i % taps);
+      words[group] = from[i]!;
+      floats[group + taps] = weights[i]!;
+    }
+  };
+  put(
+    at.rows,
+    rows.from.map((row) => 4 * (above + row)),
+    rows.weights,
+  );
+  put(
+    columnsAt,
+    columns.from.map((pixel) => 4 * (left + pixel) * channels),
+    columns.weights,
+  );
+  return bytes;
+}
+
+function emit(module: ModuleBuilder, name: string, { taps }: ResizeSpec, mode: CodeMode): void {
+  const each = Array.from({ length: taps }, (_, i) => i);
+  defineKernel(module, name, (f, { rows, params, first, sources: [table], target }) => {
+    const p = (offset: number): Code => load("i32.load", get(params), offset);
+    const { image, y, out, pixels, column, index, end, base } = f.locals(
+      "i32",
+      ...(["image", "y", "out", "pixels", "column", "index", "end", "base"] as const),
+    );
+    const lines = f.array("i32", taps);
+    const [down, across] = [f.array("v128", taps), f.array("v128", taps)];
+    const { total, along } = f.locals("v128", "total", "along");
+    const pixel = (row: number, tap: number): Code =>
+      load("v128.load", sum(get(lines[row]!), sum(load("i32.load", get(column), 4 * tap), get(index))));
+    const weighted = (values: readonly Code[], weights: readonly Code[]): Code =>
+      values
+        .slice(1)
+        .reduce(
+          (sum, value, i) => multiplyAdd("f32", mode, value, weights[i + 1]!, sum),
+          op("f32x4.mul", values[0]!, weights[0]!),
+        );
+    const row = (i: number): Code =>
+      weighted(
+        each.map((j) => pixel(i, j)),
+        across.map(get),
+      );
+    const value: Code[] =
+      taps === 1
+        ? [set(total, pixel(0, 0))]
+        : each.flatMap((i) => [
+            set(along, row(i)),
+            set(
+              total,
+              i === 0
+                ? op("f32x4.mul", get(along), get(down[0]!))
+                : multiplyAdd("f32", mode, get(along), get(down[i]!), get(total)),
+            ),
+          ]);
+    f.emit(
+      whileLoop(
+        get(rows),
+        set(image, op("i32.div_u", get(first), p(at.height))),
+        set(y, op("i32.rem_u", get(first), p(at.height))),
+        set(base, sum(get(params), op("i32.mul", get(y), i32(8 * taps)))),
+        ...each.flatMap((i) => [
+          set(
+            lines[i]!,
+            load(
+              "i32.load",
+              sum(
+                sum(get(table), op("i32.shl", op("i32.mul", get(image), p(at.perImage)), i32(2))),
+                load("i32.load", get(base), at.rows + 4 * i),
+              ),
+            ),
+          ),
+          set(down[i]!, load("v128.load32_splat", get(base), at.rows + 4 * (taps + i))),
+        ]),
+        set(index, sum(op("i32.mul", get(image), p(at.toPerImage)), sum(p(at.toAbove), get(y)))),
+        set(out, sum(load("i32.load", sum(get(target), op("i32.shl", get(index), i32(2)))), p(at.toOffset))),
+        set(column, sum(get(params), p(at.columns))),
+        set(end, p(at.pixelBytes)),
+        set(pixels, p(at.pixels)),
+        doWhile(
+          get(pixels),
+          ...(taps === 1
+            ? []
+            : each.map((j) => set(across[j]!, load("v128.load32_splat", get(column), 4 * (taps + j))))),
+          set(index, i32(0)),
+          doWhile(
+            op("i32.lt_u", get(index), get(end)),
+            ...value,
+            store("v128.store", sum(get(out), get(index)), get(total)),
+            bump(index, 16),
+          ),
+          bump(out, get(end)),
+          bump(column, 8 * taps),
+          bump(pixels, -1),
+        ),
+        bump(first, 1),
+        bump(rows, -1),
+      ),
+    );
+  });
+}
+
+export const resize: Kernel<ResizeSpec> = {
+  family: "resize",
+  describe: ({ taps }) => (taps === 1 ? "the nearest pixel" : `${taps} x ${taps} pixels`),
+  reference,
+  entry: ({ taps }, _buffers, { relaxed }) => `resize ${taps}${relaxed && taps > 1 ? " relaxed" : ""}`,
+  emit: (module, name, spec, _buffers, mode) => emit(module, name, spec, mode),
+  work: ({ taps }, { write: { width, channels } }) => ({
+    ...{
+      arithmetic: "depthwise",
+      multiplications: taps * (taps + 1) * width * channels,
+      additions: 0,
+      serialAdditions: 0,
+    },
+  }),
+  params,
+  overrun: { elements: 0, rows: 0 },
+};
