@@ -15,6 +15,6 @@ const shapes = { x: x.shape, depthwise: depthwise.shape, pointwise: pointwise.sh
 const problem = engine.layerProblem("separableConv2d", shapes, { activation: "relu" });
 const layer = await engine.prepare(problem, { depthwise, pointwise });
 await layer.run(x, { out: y.data });
-console.log(explain(layer.plan)); // what it does, what that costs, and what it beat
+console.log(explain(layer.plan)); // what it does, what that costs, and what was rejected
 layer.dispose();
 engine.dispose();

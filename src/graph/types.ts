@@ -55,6 +55,31 @@ export interface Spec {
 /** A tensor that says its type. f16 and bf16 are held as f32, bool as bytes of 0 and 1. */
 export type Value = Spec & { readonly data: TypedArray };
 
+/** Where elements stand, in row-major order: the first, and along each axis how far apart. Steps of 0 repeat an element. */
+export interface Strided {
+  readonly offset: number;
+  readonly strides: readonly number[];
+}
+
+/** Elements that are copied from one input to one output. */
+export interface View {
+  readonly input: number;
+  readonly output: number;
+  /** How many along each axis. */
+  readonly counts: readonly number[];
+  readonly from: Strided;
+  readonly to: Strided;
+}
+
+/** All of the outputs of an operator that only copies; what no view writes is `fill` (0 where absent). */
+export interface Copies {
+  readonly views: readonly View[];
+  readonly fill?: number;
+}
+
+/** Of each element along an axis of the output, which elements of the input it is a sum of, and by which weights. */
+export type Samples = readonly (readonly (readonly [at: number, weight: number])[])[];
+
 /** An operator on the host: plain loops, in f64 where it sums; what generated kernels are tested against. */
 export interface Operator {
   name: string;
@@ -66,6 +91,10 @@ export interface Operator {
   infer(node: GraphNode, inputs: readonly (Spec | undefined)[]): Spec[];
   /** Computes all elements of `outputs`, which have the inferred types and shapes. Absent where `infer` gives all. */
   run?(node: GraphNode, inputs: readonly (Value | undefined)[], outputs: readonly Value[]): void;
+  /** Where it only copies: what. Kernels then do the same. */
+  copies?(node: GraphNode, inputs: readonly (Spec | undefined)[]): Copies | undefined;
+  /** Where each output is a weighted sum of elements that axes give one by one: those of each axis that does not stay. */
+  samples?(node: GraphNode, inputs: readonly (Spec | undefined)[]): readonly (Samples | undefined)[] | undefined;
 }
 
 /** Operators by name. */

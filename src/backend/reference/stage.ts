@@ -78,7 +78,11 @@ function runStrip(
       const whole = ends.values.get(id);
       if (spec.scope === "constant") return { spec, row: () => ends.constants.get(id)! };
       if (whole && which < 2 && windowOf(step.kernel)?.whole) return { spec, row: (i) => whole.rows[i]! };
-      if (whole) return { spec, row: (i) => whole.row(spec.images === 1 ? 0 : strip.image, spec.height === 1 && which !== 1 ? 0 : start + i) };
+      if (whole)
+        return {
+          spec,
+          row: (i) => whole.row(spec.images === 1 ? 0 : strip.image, spec.height === 1 && which !== 1 ? 0 : start + i),
+        };
       if (spec.scope === "input") return { spec, row: (i) => source.row(spec, start + i) };
       const isStrip = spec.scope === "strip";
       const dtype = isStrip ? "f64" : spec.dtype;

@@ -15,7 +15,7 @@ import type { GraphNode, Operator, Spec } from "../../graph/types.ts";
 import { elementsOf, isBig, numbersOf, sizeOf, stridesOf, toBig } from "../../graph/values.ts";
 import { borderIndex } from "../../plan/border.ts";
 import { broadcastShape, broadcastStrides } from "./loops.ts";
-import { copyStrided, permute, pick, positions } from "./pick.ts";
+import { copying, permuted, pick, positions, viewOf } from "./pick.ts";
 
 interface Range {
   start: number;
@@ -49,20 +49,21 @@ function rangesOf(node: GraphNode, { shape }: Spec, inputs: readonly (Spec | und
   return ranges;
 }
 
-export const slice: Operator = {
-  name: "Slice",
-  infer: (node, inputs) => {
+export const slice = copying(
+  "Slice",
+  (node, inputs) => {
     const x = required(node, inputs, 0);
     return [{ dtype: x.dtype, shape: rangesOf(node, x, inputs).map(({ count }) => count) }];
   },
-  run: (node, inputs, [y]) => {
+  (node, inputs) => {
     const x = inputs[0]!;
     const [ranges, strides] = [rangesOf(node, x, inputs), stridesOf(x.shape)];
     const first = ranges.reduce((sum, { start }, axis) => sum + start * strides[axis]!, 0);
+    const counts = ranges.map(({ count }) => count);
     const steps = ranges.map(({ step }, axis) => step * strides[axis]!);
-    copyStrided(y!, x, y!.shape, steps, first);
+    return [viewOf(counts, steps, first)];
   },
-};
+);
 
 function axisAndSizes(
   node: GraphNode,
@@ -80,25 +81,25 @@ function axisAndSizes(
   return refuse(node, `parts that add up to ${side}`, sizes);
 }
 
-export const split: Operator = {
-  name: "Split",
-  infer: (node, inputs) => {
+export const split = copying(
+  "Split",
+  (node, inputs) => {
     const { dtype, shape } = required(node, inputs, 0);
     const [axis, sizes] = axisAndSizes(node, inputs);
     return sizes.map((size) => ({ dtype, shape: shape.with(axis, size) }));
   },
-  run: (node, inputs, outputs) => {
+  (node, inputs) => {
     const [axis, sizes] = axisAndSizes(node, inputs);
-    const x = inputs[0]!;
-    const strides = stridesOf(x.shape);
+    const { shape } = inputs[0]!;
+    const strides = stridesOf(shape);
     let start = 0;
-    sizes.forEach((size, part) => {
-      const y = outputs[part];
-      if (y) copyStrided(y, x, y.shape, strides, start);
+    return sizes.map((size, part) => {
+      const view = viewOf(shape.with(axis, size), strides, start, part);
       start += size * strides[axis]!;
+      return view;
     });
   },
-};
+);
 
 export const gather: Operator = {
   name: "Gather",
@@ -129,11 +130,13 @@ function padsOf(node: GraphNode, inputs: readonly (Spec | undefined)[]): [before
   return sides;
 }
 
+const padModes = ["constant", "reflect", "edge", "wrap"] as const;
+
 export const pad: Operator = {
   name: "Pad",
   infer: (node, inputs) => {
     const { dtype, shape } = required(node, inputs, 0);
-    const mode = textOf(node, "mode", ["constant", "reflect", "edge", "wrap"]);
+    const mode = textOf(node, "mode", padModes);
     const padded = padsOf(node, inputs).map(([before, after], axis) => {
       const side = before + shape[axis]! + after;
       if (side < 0) refuse(node, `at most ${shape[axis]} elements to cut off`, [before, after]);
@@ -144,9 +147,31 @@ export const pad: Operator = {
     if (value && sizeOf(value.shape) !== 1) refuse(node, "one number as value", value.shape);
     return [{ dtype, shape: padded }];
   },
+  copies: (node, inputs) => {
+    const x = inputs[0]!;
+    const value = inputs[2] ? inputs[2].data : [node.opset < 11 ? numberOf(node, "value", 0) : 0];
+    const pads = padsOf(node, inputs);
+    if (textOf(node, "mode", padModes) !== "constant" || !value || pads.some((sides) => sides.some((n) => n < 0)))
+      return undefined;
+    const padded = x.shape.map((side, axis) => side + pads[axis]![0] + pads[axis]![1]);
+    const [strides, toStrides] = [stridesOf(x.shape), stridesOf(padded)];
+    const offset = pads.reduce((sum, [before], axis) => sum + before * toStrides[axis]!, 0);
+    const view = { ...viewOf(x.shape, strides), to: { offset, strides: toStrides } };
+    return { views: [view], fill: Number(value[0]) };
+  },
+  samples: (node, inputs) => {
+    const { shape } = inputs[0]!;
+    const mode = textOf(node, "mode", padModes);
+    if (mode === "constant") return undefined;
+    return padsOf(node, inputs).map(([before, after], axis) => {
+      const side = shape[axis]!;
+      if (before === 0 && after === 0) return undefined;
+      return Array.from({ length: before + side + after }, (_, i) => [[borderIndex(i - before, side, mode), 1]]);
+    });
+  },
   run: (node, inputs, [y]) => {
     const x = inputs[0]!;
-    const mode = textOf(node, "mode", ["constant", "reflect", "edge", "wrap"]);
+    const mode = textOf(node, "mode", padModes);
     const lists = padsOf(node, inputs).map(([before], axis) =>
       positions(y!.shape[axis]!, (i) => borderIndex(i - before, x.shape[axis]!, mode)),
     );
@@ -155,31 +180,48 @@ export const pad: Operator = {
   },
 };
 
-export const tile: Operator = {
-  name: "Tile",
-  infer: (node, inputs) => {
+export const tile = copying(
+  "Tile",
+  (node, inputs) => {
     const { dtype, shape } = required(node, inputs, 0);
-    const repeats = integersOf(node, required(node, inputs, 1), "repeats")!;
-    const fits = repeats.length === shape.length && repeats.every((times) => times >= 0);
-    if (!fits) refuse(node, `${shape.length} repeats of at least 0`, repeats);
+    const repeats = repeatsOf(node, inputs);
     return [{ dtype, shape: shape.map((side, axis) => side * repeats[axis]!) }];
   },
-  run: (_node, [x], [y]) => {
-    const lists = y!.shape.map((side, axis) => positions(side, (i) => i % x!.shape[axis]!));
-    pick(y!, x!, lists);
+  (node, inputs) => {
+    const { shape } = inputs[0]!;
+    const [repeats, strides] = [repeatsOf(node, inputs), stridesOf(shape)];
+    const counts = shape.flatMap((side, axis) => [repeats[axis]!, side]);
+    return [
+      viewOf(
+        counts,
+        strides.flatMap((stride) => [0, stride]),
+      ),
+    ];
   },
+);
+
+function repeatsOf(node: GraphNode, inputs: readonly (Spec | undefined)[]): number[] {
+  const { shape } = required(node, inputs, 0);
+  const repeats = integersOf(node, required(node, inputs, 1), "repeats")!;
+  const fits = repeats.length === shape.length && repeats.every((times) => times >= 0);
+  return fits ? repeats : refuse(node, `${shape.length} repeats of at least 0`, repeats);
+}
+
+const expandedShape = (node: GraphNode, inputs: readonly (Spec | undefined)[]): number[] => {
+  const x = required(node, inputs, 0);
+  const shape = integersOf(node, required(node, inputs, 1), "shape")!;
+  if (shape.some((side) => side < 0)) refuse(node, "sides of at least 0", shape);
+  return broadcastShape(node, [x, { dtype: x.dtype, shape }]);
 };
 
-export const expand: Operator = {
-  name: "Expand",
-  infer: (node, inputs) => {
-    const x = required(node, inputs, 0);
-    const shape = integersOf(node, required(node, inputs, 1), "shape")!;
-    if (shape.some((side) => side < 0)) refuse(node, "sides of at least 0", shape);
-    return [{ dtype: x.dtype, shape: broadcastShape(node, [x, { dtype: x.dtype, shape }]) }];
+export const expand = copying(
+  "Expand",
+  (node, inputs) => [{ dtype: required(node, inputs, 0).dtype, shape: expandedShape(node, inputs) }],
+  (node, inputs) => {
+    const shape = expandedShape(node, inputs);
+    return [viewOf(shape, broadcastStrides(inputs[0]!.shape, shape))];
   },
-  run: (_node, [x], [y]) => copyStrided(y!, x!, y!.shape, broadcastStrides(x!.shape, y!.shape)),
-};
+);
 
 type Sides = [batch: number, channels: number, height: number, width: number, block: number];
 
@@ -189,32 +231,32 @@ function sidesOf(node: GraphNode, { shape }: Spec): Sides {
   return [...(shape as [number, number, number, number]), block];
 }
 
-export const depthToSpace: Operator = {
-  name: "DepthToSpace",
-  infer: (node, inputs) => {
+export const depthToSpace = copying(
+  "DepthToSpace",
+  (node, inputs) => {
     const x = required(node, inputs, 0);
     const [n, c, h, w, b] = sidesOf(node, x);
     if (c % (b * b) !== 0) refuse(node, `a multiple of ${b * b} channels`, c);
     return [{ dtype: x.dtype, shape: [n, c / (b * b), h * b, w * b] }];
   },
-  run: (node, [x], [y]) => {
-    const [n, c, h, w, b] = sidesOf(node, x!);
-    if (textOf(node, "mode", ["DCR", "CRD"]) === "DCR")
-      permute(y!, x!, [n, b, b, c / (b * b), h, w], [0, 3, 4, 1, 5, 2]);
-    else permute(y!, x!, [n, c / (b * b), b, b, h, w], [0, 1, 4, 2, 5, 3]);
+  (node, inputs) => {
+    const [n, c, h, w, b] = sidesOf(node, inputs[0]!);
+    const first = textOf(node, "mode", ["DCR", "CRD"]) === "DCR";
+    if (first) return [permuted([n, b, b, c / (b * b), h, w], [0, 3, 4, 1, 5, 2])];
+    return [permuted([n, c / (b * b), b, b, h, w], [0, 1, 4, 2, 5, 3])];
   },
-};
+);
 
-export const spaceToDepth: Operator = {
-  name: "SpaceToDepth",
-  infer: (node, inputs) => {
+export const spaceToDepth = copying(
+  "SpaceToDepth",
+  (node, inputs) => {
     const x = required(node, inputs, 0);
     const [n, c, h, w, b] = sidesOf(node, x);
     if (h % b !== 0 || w % b !== 0) refuse(node, `sides that are multiples of ${b}`, [h, w]);
     return [{ dtype: x.dtype, shape: [n, c * b * b, h / b, w / b] }];
   },
-  run: (node, [x], [y]) => {
-    const [n, c, h, w, b] = sidesOf(node, x!);
-    permute(y!, x!, [n, c, h / b, b, w / b, b], [0, 3, 5, 1, 2, 4]);
+  (node, inputs) => {
+    const [n, c, h, w, b] = sidesOf(node, inputs[0]!);
+    return [permuted([n, c, h / b, b, w / b, b], [0, 3, 5, 1, 2, 4])];
   },
-};
+);

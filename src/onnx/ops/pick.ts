@@ -1,6 +1,6 @@
-// Copies elements without arithmetic: by lists of positions, by a permutation of axes, or by strides. Shared by Slice,
-// Pad, Tile, Gather, Transpose and their kin.
-import type { Value } from "../../graph/types.ts";
+// Copies elements without arithmetic: by lists of positions, or by views. Shared by Slice, Pad, Tile, Gather, Transpose and
+// their kin.
+import type { GraphNode, Operator, Spec, Value, View } from "../../graph/types.ts";
 import { elementsOf, stridesOf } from "../../graph/values.ts";
 import { forRows, joinAxes } from "./loops.ts";
 
@@ -33,34 +33,51 @@ export function positions(length: number, at: (i: number) => number = (i) => i):
   return Int32Array.from({ length }, (_, i) => at(i));
 }
 
-/** The axes of `from`, read as `shape`, in another order: axis i of the result is axis order[i]. */
-export function permute(to: Value, from: Value, shape: readonly number[], order: readonly number[]): void {
+/** Every element of the first output, from the first input: output[i, j, ...] = input[offset + i · strides[0] + ...]. */
+export const viewOf = (counts: readonly number[], strides: readonly number[], offset = 0, output = 0): View => ({
+  ...{ input: 0, output, counts, from: { offset, strides }, to: { offset: 0, strides: stridesOf(counts) } },
+});
+
+/** The axes of an input, read as `shape`, in another order: axis i of the result is axis order[i]. */
+export function permuted(shape: readonly number[], order: readonly number[]): View {
   const strides = stridesOf(shape);
-  copyStrided(
-    to,
-    from,
+  return viewOf(
     order.map((axis) => shape[axis]!),
     order.map((axis) => strides[axis]!),
   );
 }
 
-/** to[i, j, ...] = from[start + i · steps[0] + j · steps[1] + ...]; `to` is read as of these sides. */
-export function copyStrided(
-  to: Value,
-  from: Value,
-  sides: readonly number[],
-  steps: readonly number[],
-  start = 0,
-): void {
+/** An operator that only copies. */
+export function copying(
+  name: string,
+  infer: Operator["infer"],
+  viewsOf: (node: GraphNode, inputs: readonly (Spec | undefined)[]) => readonly View[],
+): Operator {
+  return {
+    ...{ name, infer, copies: (node, inputs) => ({ views: viewsOf(node, inputs) }) },
+    run: (node, inputs, outputs) => {
+      for (const view of viewsOf(node, inputs)) {
+        const to = outputs[view.output];
+        if (to) copyView(to, inputs[view.input]!, view);
+      }
+    },
+  };
+}
+
+function copyView(to: Value, from: Value, view: View): void {
   const [source, target] = [elementsOf(from), elementsOf(to)];
-  const { shape, strides } = joinAxes(sides, [steps]);
+  const { shape, strides } = joinAxes(view.counts, [view.from.strides, view.to.strides]);
   const [columns = 1, rows = 1] = shape.slice(-2).reverse();
-  const [step = 1, rowStep = 0] = strides[0]!.slice(-2).reverse();
+  const inner = (steps: readonly number[]): number[] => [steps.at(-1) ?? 1, steps.at(-2) ?? 0];
+  const [[step, rowStep], [toStep, toRowStep]] = strides.map(inner) as [[number, number], [number, number]];
   // Both inner axes in one visit: rows may be as short as two elements.
   const outer = [...shape.slice(0, -2), rows * columns];
-  forRows(outer, strides, (at, [offset]) => {
-    for (let row = 0, first = start + offset!; row < rows; row++, first += rowStep) {
-      for (let i = 0, next = first; i < columns; i++, next += step) target[at++] = source[next]!;
+  const around = strides.map((steps) => [...steps.slice(0, -2), 0]);
+  forRows(outer, around, (_at, [offset, toOffset]) => {
+    let [first, at] = [view.from.offset + offset!, view.to.offset + toOffset!];
+    for (let row = 0; row < rows; row++, first += rowStep, at += toRowStep) {
+      for (let i = 0, next = first, last = at; i < columns; i++, next += step, last += toStep)
+        target[last] = source[next]!;
     }
   });
 }

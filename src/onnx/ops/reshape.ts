@@ -12,8 +12,8 @@ import {
   reshaped,
 } from "../../graph/nodes.ts";
 import type { GraphNode, Operator, Spec } from "../../graph/types.ts";
-import { elementsOf, isBig, sizeOf } from "../../graph/values.ts";
-import { permute } from "./pick.ts";
+import { elementsOf, isBig, sizeOf, stridesOf } from "../../graph/values.ts";
+import { copying, permuted, viewOf } from "./pick.ts";
 
 /** 0 keeps the side of the input (unless `allowzero`), one -1 stands for what is left. */
 function reshapedTo(node: GraphNode, from: readonly number[], sides: readonly number[]): number[] {
@@ -52,7 +52,14 @@ function viewing(
   name: string,
   shapeOf: (node: GraphNode, inputs: readonly (Spec | undefined)[]) => readonly number[],
 ): Operator {
-  return { name, infer: (node, inputs) => [reshaped(required(node, inputs, 0), shapeOf(node, inputs))] };
+  return {
+    name,
+    infer: (node, inputs) => [reshaped(required(node, inputs, 0), shapeOf(node, inputs))],
+    copies: (node, inputs) => {
+      const shape = shapeOf(node, inputs);
+      return { views: [viewOf(shape, stridesOf(shape))] };
+    },
+  };
 }
 
 export const reshapes: readonly Operator[] = [
@@ -70,14 +77,14 @@ function orderOf(node: GraphNode, { shape }: Spec): number[] {
   return order.length === shape.length ? order : refuse(node, `${shape.length} axes as perm`, order);
 }
 
-export const transpose: Operator = {
-  name: "Transpose",
-  infer: (node, inputs) => {
+export const transpose = copying(
+  "Transpose",
+  (node, inputs) => {
     const x = required(node, inputs, 0);
     return [{ dtype: x.dtype, shape: orderOf(node, x).map((axis) => x.shape[axis]!) }];
   },
-  run: (node, [x], [y]) => permute(y!, x!, x!.shape, orderOf(node, x!)),
-};
+  (node, inputs) => [permuted(inputs[0]!.shape, orderOf(node, inputs[0]!))],
+);
 
 export const concat: Operator = {
   name: "Concat",
@@ -92,6 +99,19 @@ export const concat: Operator = {
       if (!fits) refuse(node, `inputs like [${shape}] but for axis ${axis}`, one);
     });
     return [{ dtype, shape: shape.with(axis, side) }];
+  },
+  copies: (node, inputs) => {
+    const shapes = inputs.map((input) => input!.shape);
+    const axis = axisOf(node, numberOf(node, "axis"), shapes[0]!.length);
+    const side = shapes.reduce((sum, shape) => sum + shape[axis]!, 0);
+    const strides = stridesOf(shapes[0]!.with(axis, side));
+    let start = 0;
+    const views = shapes.map((shape, input) => {
+      const view = { ...viewOf(shape, stridesOf(shape)), input, to: { offset: start, strides } };
+      start += shape[axis]! * strides[axis]!;
+      return view;
+    });
+    return { views };
   },
   run: (node, inputs, [y]) => {
     const axis = axisOf(node, numberOf(node, "axis"), y!.shape.length);

@@ -1,6 +1,6 @@
 // Resize and its predecessor Upsample: axis by axis, each output a weighted mean of a few elements around its coordinate.
 import { axesOf, knownNumbers, listOf, numberOf, refuse, required, textOf } from "../../graph/nodes.ts";
-import type { GraphNode, Operator, Spec, Value } from "../../graph/types.ts";
+import type { GraphNode, Operator, Samples, Spec, Value } from "../../graph/types.ts";
 import { newValue, numbersOf, sizeOf, write } from "../../graph/values.ts";
 
 interface ResizeAxis {
@@ -34,6 +34,8 @@ const roundings: Readonly<Record<string, (x: number) => number>> = {
   floor: Math.floor,
   ceil: Math.ceil,
 };
+
+const isKept = ({ scale, start, end }: ResizeAxis): boolean => scale === 1 && start === 0 && end === 1;
 
 /** Since operator set 11 there are attributes for everything that was fixed before. */
 const isModern = (node: GraphNode): boolean => node.op === "Resize" && node.opset >= 11;
@@ -71,7 +73,7 @@ function weightAt(mode: string, d: number, a: number): number {
   return d < 2 ? ((a * d - 5 * a) * d + 8 * a) * d - 4 * a : 0;
 }
 
-type Taps = readonly (readonly [at: number, weight: number])[];
+type Taps = Samples[number];
 
 /** For each output of an axis what it is the mean of; nothing where it lies outside and is extrapolated. */
 function tapsOf(node: GraphNode, axis: ResizeAxis): Taps[] {
@@ -126,11 +128,11 @@ function resizing(name: string): Operator {
       if (shape.includes(0)) refuse(node, "elements to resize", shape);
       return [{ dtype, shape: axesIn(node, inputs).map(({ output }) => output) }];
     },
+    samples: (node, inputs) => axesIn(node, inputs).map((axis) => (isKept(axis) ? undefined : tapsOf(node, axis))),
     run: (node, inputs, [y]) => {
       const outside = numberOf(node, "extrapolation_value", 0);
       const resized = axesIn(node, inputs).reduce((value, axis, i) => {
-        const stays = axis.scale === 1 && axis.start === 0 && axis.end === 1;
-        return stays ? value : resample(value, i, tapsOf(node, axis), outside);
+        return isKept(axis) ? value : resample(value, i, tapsOf(node, axis), outside);
       }, inputs[0]!);
       write(y!, numbersOf(resized));
     },
