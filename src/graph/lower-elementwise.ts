@@ -1,137 +1,153 @@
-// Lowering rules for elementwise, pooling, slicing and concat nodes. They apply to values that are on the backend
+// Lowering rules for elementwise operators, batch norms, softmax and pools. They apply to values that are on the backend
 // already, and never start a backend partition.
-import type { LayerWeights } from "../kernels/kernel.ts";
-import { arena, draftOf, pointwiseWindow, sidesOf, weights as weightBuffer } from "../kernels/layer.ts";
-import { workOf } from "../kernels/table.ts";
-import { builtInProfile, costOf } from "../plan/cost.ts";
-import type { BufferSpec, ElementwiseSpec, PoolSpec, Step, Window } from "../plan/types.ts";
+import { paddedChannels } from "../kernels/conv/layout.ts";
+import { arena, pointwiseWindow, sidesOf, weights as weightBuffer } from "../kernels/layer.ts";
+import type { BufferSpec, ExpressionSpec, PoolSpec, SoftmaxSpec, Window } from "../plan/types.ts";
 import type { Tensor } from "../tensor.ts";
-import { activationOf, activations } from "./activations.ts";
+import { ExpressionBuilder, expressionOf, expressionOperators } from "./expressions.ts";
 import {
-  base,
   constantOf,
-  type Lowered,
   type LoweringContext,
   type LoweringRule,
-  layer,
+  moving,
+  orderOf,
+  read,
   shapeOf,
+  stages,
   windowFrom,
+  write,
 } from "./lowering.ts";
-import { listOf, numberOf } from "./nodes.ts";
+import { axisOf, listOf, numberOf } from "./nodes.ts";
 import { isFixed, normOf } from "./passes/batch-norm.ts";
+import { inOtherPlace, isInPlace, type Order, sidesIn } from "./places.ts";
 import type { GraphNode } from "./types.ts";
-import { numbersOf, toValue } from "./values.ts";
+import { numbersOf, sizeOf, toValue } from "./values.ts";
 import { windowOf } from "./window.ts";
 
-/** Steps of one stage over whole values, of which none is a layer with a plan of its own. */
-function stage(buffers: BufferSpec[], steps: Step[], weights: [string, ArrayLike<number>][] = []): Lowered {
-  const draft = draftOf(builtInProfile, "", buffers, [steps]);
-  const constants = new Map(weights.map(([id, weight]): [string, LayerWeights] => [id, { weight }]));
-  const { time } = costOf(draft, builtInProfile, workOf);
-  return { stages: draft.stages, buffers, weights: constants, time, multiplications: 0 };
+/** An input of an elementwise node: a number, a constant of channels, or a value that is read. */
+type Operand = { number: number } | { channels: ArrayLike<number> } | { buffer: BufferSpec; sides: readonly number[] };
+
+/** The shape of an input as the result's axes see it. */
+const aligned = (shape: readonly number[], rank: number): number[] => [
+  ...Array<number>(Math.max(0, rank - shape.length)).fill(1),
+  ...shape,
+];
+
+function operandOf(
+  name: string,
+  y: readonly number[],
+  order: Order,
+  context: LoweringContext,
+  expand = false,
+): Operand | undefined {
+  const constant = constantOf(name, context);
+  if (constant && sizeOf(constant.shape) === 1) return { number: numbersOf(constant)[0]! };
+  const spec = context.specs.get(name);
+  if (spec?.dtype !== "f32" || spec.shape.length > y.length) return undefined;
+  // Before version 7, and of PRelu, a list may be one number a channel.
+  const shape = expand && spec.shape.length === 1 && y.length === 4 ? [1, spec.shape[0]!, 1, 1] : spec.shape;
+  const seen = sidesIn(aligned(shape, y.length), order);
+  const [full, own] = [sidesIn(y, order)!, sidesIn(spec.shape, spec.shape.length === 4 ? order : "plain")];
+  if (!seen?.every((side, i) => side === 1 || side === full[i])) return undefined;
+  if (constant && seen.slice(0, 3).every((side) => side === 1)) return { channels: numbersOf(constant) };
+  // A list of channels that is computed lies otherwise than the axes that it is one of.
+  if (own?.join() !== seen.join() || (order === "channels last" && spec.shape.length !== 4)) return undefined;
+  const buffer = read(name, order, context);
+  return buffer && { buffer, sides: seen };
 }
 
-const elementwiseSpec = (op: ElementwiseSpec["op"], channels: number, more: Partial<ElementwiseSpec> = {}) =>
-  ({
-    family: "elementwise",
-    ...pointwiseWindow,
-    op,
-    broadcast: false,
-    channels,
-    offset: 0,
-    activation: "none",
-    ...more,
-  }) as const;
+/** The order of the result: that in which the first whole input is at hand. */
+function resultOrder(node: GraphNode, y: readonly number[], context: LoweringContext): Order {
+  const whole = node.inputs.filter((name) => context.specs.get(name)?.shape.join() === y.join());
+  const first = whole.find((name) => context.held.has(name)) ?? whole[0];
+  if (y.length !== 4) return "plain";
+  return first === undefined ? "channels last" : orderOf(first, context);
+}
 
-const wholeValue = (name: string, shape: number[]): BufferSpec => arena(name, sidesOf(shape));
-
-const activation: LoweringRule = (node, context) => {
-  const [x, y] = [shapeOf(node.inputs[0], context), shapeOf(node.outputs[0], context)];
-  const bounds = node.inputs.slice(1).map((name) => context.constants.get(name));
-  const found = activationOf(
-    node,
-    bounds.map((tensor) => tensor && toValue(tensor)),
+const elementwise: LoweringRule = (node, context) => {
+  const to = node.outputs[0]!;
+  const spec = context.specs.get(to);
+  if (spec?.dtype !== "f32" || spec.data || node.outputs.length > 1) return undefined;
+  const order = resultOrder(node, spec.shape, context);
+  const sides = sidesIn(spec.shape, order);
+  // Bounds of Clip are parameters, not operands.
+  const names = node.op === "Clip" ? node.inputs.slice(0, 1) : node.inputs;
+  const operands = names.map((name) => operandOf(name, spec.shape, order, context, node.op === "PRelu"));
+  if (!sides || operands.includes(undefined)) return undefined;
+  return expressed(node, sides[3], order, operands as Operand[], context, (b, terms) =>
+    expressionOf(
+      node,
+      b,
+      terms,
+      node.inputs.map((name) => {
+        const constant = context.constants.get(name);
+        return constant && toValue(constant);
+      }),
+    ),
   );
-  const [a = 0, b = 0] = found?.parameters ?? [];
-  const known = found && activations[found.name]!.kernel?.(a, b);
-  if (!x || !y || !known) return undefined;
-  const [from, to] = [node.inputs[0]!, node.outputs[0]!];
-  const kernel = elementwiseSpec("copy", x[3]!, { activation: known });
-  return stage([wholeValue(from, x), wholeValue(to, y)], [{ name: node.op, kernel, reads: [from], writes: to }]);
 };
 
-/** One number a channel (or one for all) that does not depend on the input. */
-function channelConstant(name: string | undefined, channels: number, context: LoweringContext): number[] | undefined {
-  const tensor = constantOf(name, context);
-  if (!tensor) return undefined;
-  const numbers = Array.from(numbersOf(tensor));
-  if (numbers.length === 1) return Array(channels).fill(numbers[0]!);
-  const shape = [...Array(Math.max(0, 4 - tensor.shape.length)).fill(1), ...tensor.shape];
-  return shape.length === 4 && shape.join() === `1,${channels},1,1` ? numbers : undefined;
-}
+type Term = ReturnType<ExpressionBuilder["operand"]>;
 
-const pairwise =
-  (op: "add" | "sub" | "mul" | "prelu"): LoweringRule =>
-  (node, context) => {
-    const y = shapeOf(node.outputs[0], context);
-    if (!y || node.inputs.length !== 2) return undefined;
-    const isFirst = shapeOf(node.inputs[0], context)?.join() === y.join();
-    if (!isFirst && (op === "sub" || op === "prelu")) return undefined;
-    const [big, small] = isFirst ? node.inputs : node.inputs.toReversed();
-    const to = node.outputs[0]!;
-    if (shapeOf(big, context)?.join() !== y.join()) return undefined;
-    const other = shapeOf(small, context);
-    const constant = other ? undefined : channelConstant(small, y[3]!, context);
-    const broadcast = other ? other.join() !== y.join() : true;
-    if (other && broadcast && other.join() !== [y[0], 1, 1, y[3]].join()) return undefined;
-    if (!other && !constant) return undefined;
-    const id = other ? small! : `${to}: second`;
-    const second = other ? wholeValue(id, other) : weightBuffer(id, sidesOf(y).channels);
-    const kernel = elementwiseSpec(op, y[3]!, { broadcast });
-    const buffers = [wholeValue(big!, y), second, wholeValue(to, y)];
-    const step = { name: node.op, kernel, reads: [big!, id], writes: to };
-    return stage(buffers, [step], constant ? [[id, constant]] : []);
+/** A step that computes the node's output from operands, of which up to three are read. */
+function expressed(
+  node: GraphNode,
+  channels: number,
+  order: Order,
+  operands: readonly Operand[],
+  context: LoweringContext,
+  build: (b: ExpressionBuilder, terms: readonly Term[]) => Term | undefined,
+) {
+  const { buffer: result, held } = write(node.outputs[0]!, order, context);
+  const constants: [string, ArrayLike<number>][] = [];
+  const found = operands.map((operand, i) => {
+    if ("number" in operand) return operand.number;
+    if (!("channels" in operand)) {
+      const { buffer, sides } = operand;
+      return { buffer, pixels: sides[2]! > 1, channels: sides[3]! > 1 || channels === 1 };
+    }
+    const buffer = weightBuffer(`${held.id}: ${i}`, paddedChannels(channels));
+    constants.push([buffer.id, operand.channels]);
+    return { buffer, pixels: false, channels: true };
+  });
+  // Kernels take the rows of the grid from what they read first: a value.
+  const isConstant = ({ buffer }: { buffer: BufferSpec }): number => Number(buffer.scope === "constant");
+  const reads = found
+    .filter((one) => typeof one !== "number")
+    .filter(({ buffer: { id } }, i, all) => all.findIndex(({ buffer }) => buffer.id === id) === i)
+    .sort((a, b) => isConstant(a) - isConstant(b));
+  const first = reads[0];
+  if (!first || isConstant(first) || reads.length > 3) return undefined;
+  const builder = new ExpressionBuilder();
+  const terms = found.map((one) =>
+    typeof one === "number" ? one : builder.operand(reads.findIndex(({ buffer }) => buffer.id === one.buffer.id)),
+  );
+  const term = build(builder, terms);
+  if (term === undefined) return undefined;
+  builder.finish(term);
+  const { nodes, constants: numbers } = builder;
+  const kernel: ExpressionSpec = {
+    ...{ family: "expression", ...pointwiseWindow, nodes, constants: numbers, channels },
+    operands: reads.map(({ pixels, channels }) => ({ pixels, channels })),
+    ...(first.buffer.height === 1 && result.height! > 1 && { strides: [0, 0] as [number, number] }),
   };
+  const ids = reads.map(({ buffer }) => buffer.id);
+  const step = { name: node.op, kernel, reads: ids, writes: held.id };
+  return stages([...reads.map(({ buffer }) => buffer), result], [step], [held], constants);
+}
 
 const batchNorm: LoweringRule = (node, context) => {
-  const [x, y] = [shapeOf(node.inputs[0], context), shapeOf(node.outputs[0], context)];
+  const x = shapeOf(node.inputs[0], context);
   const given = node.inputs.slice(1, 5).map((name) => constantOf(name, context));
-  if (!x || !y || node.outputs.length > 1 || given.length !== 4 || given.includes(undefined)) return undefined;
-  if (!isFixed(node)) return undefined;
+  if (!x || node.outputs.length > 1 || given.length !== 4 || given.includes(undefined) || !isFixed(node)) {
+    return undefined;
+  }
   const { factors, offsets } = normOf(node, given as Tensor[]);
-  const [from, to] = [node.inputs[0]!, node.outputs[0]!];
-  const ids = [`${to}: factors`, `${to}: offsets`] as const;
-  const channels = sidesOf(y).channels;
-  const kernel = (op: "mul" | "add") => elementwiseSpec(op, y[3]!, { broadcast: true });
-  return stage(
-    [wholeValue(from, x), ...ids.map((id) => weightBuffer(id, channels)), wholeValue(to, y)],
-    [
-      { name: "scale", kernel: kernel("mul"), reads: [from, ids[0]], writes: to },
-      { name: "shift", kernel: kernel("add"), reads: [to, ids[1]], writes: to },
-    ],
-    [
-      [ids[0], factors],
-      [ids[1], offsets],
-    ],
+  const buffer = read(node.inputs[0]!, "channels last", context)!;
+  const operands = [{ buffer, sides: x }, { channels: factors }, { channels: offsets }];
+  return expressed(node, x[3]!, "channels last", operands, context, (b, [value, factor, offset]) =>
+    b.apply("add", b.apply("mul", value!, factor!), offset!),
   );
-};
-
-const concat: LoweringRule = (node, context) => {
-  const y = shapeOf(node.outputs[0], context);
-  const parts = node.inputs.map((name) => shapeOf(name, context));
-  const axis = numberOf(node, "axis", 1);
-  if (!y || (axis !== 1 && axis !== -3) || parts.includes(undefined)) return undefined;
-  // Whole vectors are copied: what follows a part must begin where one does.
-  if (new Set(node.inputs).size < parts.length || parts.some((part) => part![3]! % 4 !== 0)) return undefined;
-  const to = node.outputs[0]!;
-  let offset = 0;
-  const steps = node.inputs.map((name, i): Step => {
-    const kernel = elementwiseSpec("copy", parts[i]![3]!, { offset });
-    offset += parts[i]![3]!;
-    return { name: "copy", kernel, reads: [name], writes: to };
-  });
-  const buffers = [...node.inputs.map((name, i) => wholeValue(name, parts[i]!)), wholeValue(to, y)];
-  return stage(buffers, steps);
 };
 
 const pool =
@@ -142,73 +158,83 @@ const pool =
     const shape = context.specs.get(node.inputs[0]!)!.shape;
     const ceil = !global && numberOf(node, "ceil_mode", 0) !== 0;
     const size = global ? shape.slice(2) : listOf(node, "kernel_shape")!;
-    const plain = { size: [x[1]!, x[2]!], strides: [1, 1], dilations: [1, 1], pads: [0, 0, 0, 0] };
-    const window = (global ? plain : windowFrom(windowOf(node, shape, size, ceil))) as Window;
+    const window = global ? wholeWindow(x) : windowFrom(windowOf(node, shape, size, ceil));
     const countOutside = !global && op === "average" && numberOf(node, "count_include_pad", 0) !== 0;
     if (countOutside && ceil) return undefined;
-    const [from, to] = [node.inputs[0]!, node.outputs[0]!];
-    const { size: sides, strides, dilations, pads } = window;
-    const kernel: PoolSpec = {
-      ...{ family: "pool", op, size: sides, strides, dilations, pads: [pads[0], pads[1]], countOutside },
-      ...{ height: x[1]!, width: x[2]! },
-    };
-    const buffers = [wholeValue(from, x), wholeValue(to, y)];
-    const step = { name: node.op, kernel, reads: [from], writes: to };
-    return stage(buffers, [step]);
+    const { buffer, held } = write(node.outputs[0]!, "channels last", context);
+    const from = read(node.inputs[0]!, "channels last", context)!;
+    const step = { name: node.op, kernel: poolSpec(op, x, window, countOutside), reads: [from.id], writes: held.id };
+    return stages([from, buffer], [step], [held]);
   };
 
-/** A list that says sizes: an attribute, or an input that is constant. */
-function listOfConstants(node: GraphNode, index: number, name: string, context: LoweringContext): number[] | undefined {
-  const tensor = context.constants.get(node.inputs[index] ?? "");
-  return tensor ? Array.from(numbersOf(tensor)) : listOf(node, name)?.slice();
-}
+const wholeWindow = (x: readonly number[]): Window => ({
+  ...{ size: [x[1]!, x[2]!], strides: [1, 1], dilations: [1, 1], pads: [0, 0, 0, 0] },
+  ...{ border: "constant", borderValue: 0 },
+});
 
-/** Slices with steps along rows and columns that begin at the first pixel. */
-const slice: LoweringRule = (node, context) => {
-  const [x, y] = [shapeOf(node.inputs[0], context), shapeOf(node.outputs[0], context)];
-  const starts = listOfConstants(node, 1, "starts", context);
-  const axes = listOfConstants(node, 3, "axes", context) ?? [0, 1, 2, 3];
-  const steps = listOfConstants(node, 4, "steps", context) ?? starts?.map(() => 1);
-  if (!x || !y || !starts || !steps || starts.some((start) => start !== 0) || steps.some((step) => step < 1)) {
-    return undefined;
-  }
-  const along = (axis: number): number => steps[axes.findIndex((one) => one === axis || one === axis - 4)] ?? 1;
-  if (along(0) > 1 || along(1) > 1 || x[0] !== y[0] || x[3] !== y[3]) return undefined;
-  const [from, to] = [node.inputs[0]!, node.outputs[0]!];
-  const kernel = elementwiseSpec("copy", y[3]!, { strides: [along(2), along(3)] });
-  const buffers = [wholeValue(from, x), wholeValue(to, y)];
-  return stage(buffers, [{ name: "slice", kernel, reads: [from], writes: to }]);
-};
+const poolSpec = (op: PoolSpec["op"], x: readonly number[], window: Window, countOutside = false): PoolSpec => ({
+  ...{ family: "pool", op, size: window.size, strides: window.strides, dilations: window.dilations, countOutside },
+  ...{ pads: [window.pads[0], window.pads[1]], height: x[1]!, width: x[2]! },
+});
 
-/** Zero channels before and after the others, as a pointwise convolution with weights 0 and 1. */
-const pad: LoweringRule = (node, context) => {
-  const [x, y] = [shapeOf(node.inputs[0], context), shapeOf(node.outputs[0], context)];
-  const pads = listOfConstants(node, 1, "pads", context);
-  const value = node.inputs[2] ? channelConstant(node.inputs[2], 1, context)?.[0] : numberOf(node, "value", 0);
-  const plain = (node.attributes.mode ?? "constant") === "constant" && value === 0 && !node.inputs[3];
-  if (!x || !y || pads?.length !== 8 || !plain || pads.some((count, i) => count < 0 || (i % 4 !== 1 && count > 0))) {
-    return undefined;
-  }
-  const [inputs, outputs] = [x[3]!, y[3]!];
-  const weight = new Float32Array(inputs * outputs);
-  for (let c = 0; c < inputs; c++) weight[c * outputs + c + pads[1]!] = 1;
-  const window = { ...pointwiseWindow, pads: [0, 0, 0, 0], border: "constant", borderValue: 0 } as Window;
-  const problem = { kind: "conv", ...base(x, y, window, "none"), groups: 1 } as const;
-  return layer(node, context, problem, new Map([["weight", { weight }]]));
-};
+/** Means and largest values of planes: a pool over all pixels, in another shape where its sides are dropped. */
+const reduction =
+  (op: PoolSpec["op"]): LoweringRule =>
+  (node, context) => {
+    const x = shapeOf(node.inputs[0], context);
+    const axes = node.inputs[1] ? context.constants.get(node.inputs[1]) : undefined;
+    const given = axes ? Array.from(numbersOf(axes)) : node.inputs[1] ? undefined : listOf(node, "axes");
+    if (
+      !x ||
+      given
+        ?.map((axis) => axisOf(node, axis, 4))
+        .sort()
+        .join() !== "2,3"
+    )
+      return undefined;
+    const spec = context.specs.get(node.outputs[0]!)!;
+    const from = read(node.inputs[0]!, "channels last", context)!;
+    const order: Order = spec.shape.length === 4 ? "channels last" : "plain";
+    const { buffer, held } = write(node.outputs[0]!, order, context);
+    const kernel = poolSpec(op, x, wholeWindow(x));
+    const pooled = { shape: [x[0]!, x[3]!, 1, 1], order: "channels last" as const };
+    const target = { shape: spec.shape, order };
+    const move = inOtherPlace(pooled, target);
+    if (!move) return undefined;
+    if (isInPlace(move, pooled, target)) {
+      const step = { name: node.op, kernel, reads: [from.id], writes: held.id };
+      return stages([from, buffer], [step], [held]);
+    }
+    const between = arena(`${held.id}: pooled`, sidesOf([x[0]!, 1, 1, x[3]!]));
+    const step = { name: node.op, kernel, reads: [from.id], writes: between.id };
+    return stages([from, between, buffer], [step, moving(move, between.id, held.id)], [held]);
+  };
 
-/** To channels last, for the host: the backend stores values so, and nothing is computed. */
-const transpose: LoweringRule = (node, context) => {
-  const order = listOf(node, "perm")?.join();
-  if (!shapeOf(node.inputs[0], context) || order !== "0,2,3,1") return undefined;
-  return { stages: [], buffers: [], weights: new Map(), time: 0, multiplications: 0, leaves: true };
-};
+const softmax =
+  (log: boolean): LoweringRule =>
+  (node, context) => {
+    const [name, spec] = [node.inputs[0]!, context.specs.get(node.inputs[0]!)!];
+    const { shape } = spec;
+    const before = node.opset < 13;
+    const axis = axisOf(node, numberOf(node, "axis", before ? 1 : -1), shape.length);
+    const alone = shape.every((side, i) => side === 1 || (before ? i <= axis : true));
+    const order: Order = shape.length === 4 && axis === 1 ? "channels last" : "plain";
+    const last = axis === shape.length - 1 || (order === "channels last" && (!before || alone));
+    const from = last && spec.dtype === "f32" ? read(name, order, context) : undefined;
+    if (!from || spec.data) return undefined;
+    const { buffer, held } = write(node.outputs[0]!, order, context);
+    const kernel: SoftmaxSpec = {
+      ...{ family: "softmax", ...pointwiseWindow, channels: sidesIn(shape, order)![3], log },
+    };
+    return stages([from, buffer], [{ name: node.op, kernel, reads: [from.id], writes: held.id }], [held]);
+  };
 
 /** By the operator's name. */
 export const elementwiseRules: Readonly<Record<string, LoweringRule>> = {
-  ...Object.fromEntries(Object.keys(activations).map((name) => [name, activation])),
-  ...{ Add: pairwise("add"), Sub: pairwise("sub"), Mul: pairwise("mul"), PRelu: pairwise("prelu") },
-  ...{ BatchNormalization: batchNorm, Concat: concat, Slice: slice, Pad: pad, Transpose: transpose },
+  ...Object.fromEntries(expressionOperators.map((name) => [name, elementwise])),
+  BatchNormalization: batchNorm,
+  ...{ Softmax: softmax(false), LogSoftmax: softmax(true) },
   ...{ MaxPool: pool("max", false), AveragePool: pool("average", false) },
   ...{ GlobalMaxPool: pool("max", true), GlobalAveragePool: pool("average", true) },
+  ...{ ReduceMean: reduction("average"), ReduceMax: reduction("max") },
 };

@@ -69,7 +69,7 @@ const conv: LoweringRule = (node, context) => {
     context,
     { kind: "conv", ...problem, groups: whole ? groups : 1, residual, shared: true },
     weights,
-    added,
+    { added },
   );
 };
 
@@ -90,14 +90,14 @@ const separable: LoweringRule = (node, context) => {
   if (!node.inputs[6]) {
     const depthMultiplier = depthwise.shape[0]! / x[3]!;
     weights.set("pointwise", weightOf(pointwise, second.bias));
-    return layer(node, context, { kind: "separable", ...common, depthMultiplier, residual }, weights, added);
+    return layer(node, context, { kind: "separable", ...common, depthMultiplier, residual }, weights, { added });
   }
   const [weight, bias] = [constantOf(node.inputs[6], context), biasOf(node.inputs[7], context)];
   const expand = fusedActivation(node, "expand");
   if (!weight || !bias || !expand) return undefined;
   weights.set("expand", weightOf(weight, bias.bias)).set("project", weightOf(pointwise, second.bias));
   const problem = { kind: "inverted", ...common, middleChannels: groups, expand, residual: false } as const;
-  return layer(node, context, { ...problem, added: residual }, weights, added);
+  return layer(node, context, { ...problem, added: residual }, weights, { added });
 };
 
 const convTranspose: LoweringRule = (node, context) => {

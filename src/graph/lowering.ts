@@ -1,15 +1,27 @@
 // What lowering rules share: the context that they read, the result that they give, and how a layer's plan takes on the
 // names of a network's values.
 import type { LayerWeights } from "../kernels/kernel.ts";
-import type { Activation, BufferSpec, LayerProblem, Stage, Step, Window } from "../plan/types.ts";
+import { arena, draftOf, sidesOf } from "../kernels/layer.ts";
+import { turnsOf } from "../kernels/move/kernel.ts";
+import { workOf } from "../kernels/table.ts";
+import { builtInProfile, costOf } from "../plan/cost.ts";
+import type { Activation, BufferSpec, LayerProblem, MoveSpec, Stage, Step, Window } from "../plan/types.ts";
 import type { Tensor } from "../tensor.ts";
 import { activations } from "./activations.ts";
 import { listOf } from "./nodes.ts";
-import type { GraphNode, Spec } from "./types.ts";
-import { sizeOf, toValue } from "./values.ts";
+import { inOtherPlace, type Order, sidesIn } from "./places.ts";
+import type { GraphNode, Operators, Spec } from "./types.ts";
+import { toValue } from "./values.ts";
 import type { Axis } from "./window.ts";
 
-/** A node as stages; buffers of values are called by the values' names, others by names of this node's own. */
+/** Where a value of the network lies on the backend: in which buffer, and in which order. */
+export interface Held {
+  name: string;
+  id: string;
+  order: Order;
+}
+
+/** A node as stages. Buffers of values are called as {@link LoweringContext.read} and `write` say, others by names of its own. */
 export interface Lowered {
   stages: Stage[];
   buffers: BufferSpec[];
@@ -17,25 +29,54 @@ export interface Lowered {
   /** Predicted nanoseconds on one thread, and multiply-accumulates. */
   time: number;
   multiplications: number;
-  /** Nothing is computed: the host reads the input's buffer as it is stored. */
-  leaves?: boolean;
+  /** Where the node's outputs are. */
+  outputs: Held[];
 }
 
 /** What lowering knows of a network, and who plans its layers. */
 export interface LoweringContext {
   specs: ReadonlyMap<string, Spec>;
   constants: ReadonlyMap<string, Tensor>;
-  plan(problem: LayerProblem): Omit<Lowered, "weights">;
+  operators: Operators;
+  /** Values that nodes before have left on the backend. */
+  held: ReadonlyMap<string, Held>;
+  plan(problem: LayerProblem): Omit<Lowered, "weights" | "outputs">;
 }
 
 export type LoweringRule = (node: GraphNode, context: LoweringContext) => Lowered | undefined;
 
-/** The sides of a value as kernels hold it: [images, height, width, channels]. */
-export function shapeOf(name: string | undefined, { specs }: LoweringContext): number[] | undefined {
-  const spec = specs.get(name ?? "");
-  if (spec?.dtype !== "f32" || spec.shape.length !== 4 || spec.data || sizeOf(spec.shape) === 0) return undefined;
-  const [n, c, h, w] = spec.shape;
-  return [n!, h!, w!, c!];
+/** The id of a value's buffer in an order, where no node has put it into another's. */
+export const idOf = (name: string, order: Order): string => (order === "plain" ? `${name} (plain)` : name);
+
+/** The buffer of a value that a node writes. */
+export function write(name: string, order: Order, { specs }: LoweringContext): { buffer: BufferSpec; held: Held } {
+  const id = idOf(name, order);
+  return { buffer: arena(id, sidesOf(sidesIn(specs.get(name)!.shape, order)!)), held: { name, id, order } };
+}
+
+/** The buffer of a value that a node reads in an order, if it can be had so: it is copied there where it is not. */
+export function read(name: string, order: Order, context: LoweringContext): BufferSpec | undefined {
+  const spec = context.specs.get(name);
+  const sides = spec?.dtype === "f32" ? sidesIn(spec.shape, order) : undefined;
+  if (!spec || !sides) return undefined;
+  const known = context.held.get(name);
+  if (known && known.order !== order) {
+    const { shape } = spec;
+    if (!inOtherPlace({ shape, order: known.order }, { shape, order })) return undefined;
+  }
+  return arena(known?.order === order ? known.id : idOf(name, order), sidesOf(sides));
+}
+
+/** The order in which a value is at hand; channels last where it is not on the backend and may be so. */
+export function orderOf(name: string, { held, specs }: LoweringContext): Order {
+  return held.get(name)?.order ?? (specs.get(name)?.shape.length === 4 ? "channels last" : "plain");
+}
+
+/** The sides of a value with channels last: [images, height, width, channels]. */
+export function shapeOf(name: string | undefined, context: LoweringContext): number[] | undefined {
+  const spec = context.specs.get(name ?? "");
+  if (!name || spec?.dtype !== "f32" || spec.data || !read(name, "channels last", context)) return undefined;
+  return sidesIn(spec.shape, "channels last");
 }
 
 export function constantOf(name: string | undefined, { constants }: LoweringContext): Tensor | undefined {
@@ -61,13 +102,11 @@ export const base = (x: number[], y: number[], window: Window, activation: Activ
   ...{ window, activation, dataFormat: "NCHW" as const },
 });
 
-/** Calls a plan's x, y and added by the names of values, and all else by a name that is the node's own. */
-function named(
-  planned: Omit<Lowered, "weights">,
-  names: Record<string, string>,
-  own: string,
-): Omit<Lowered, "weights"> {
-  const rename = (id: string): string => names[id] ?? `${own}: ${id}`;
+type Planned = Omit<Lowered, "weights" | "outputs">;
+
+/** Calls a plan's x, y and added by the ids of values, and all else by a name that is the node's own. */
+function named(planned: Planned, ids: Record<string, string>, own: string): Planned {
+  const rename = (id: string): string => ids[id] ?? `${own}: ${id}`;
   const steps = (step: Step): Step => ({ ...step, reads: step.reads.map(rename), writes: rename(step.writes) });
   return {
     ...planned,
@@ -76,15 +115,44 @@ function named(
   };
 }
 
+/** A layer with a plan of its own; its values are with channels last, or in another order that the rule has checked. */
 export function layer(
   node: GraphNode,
   context: LoweringContext,
   problem: LayerProblem,
   weights: ReadonlyMap<string, LayerWeights>,
-  added?: string,
+  { added, order = "channels last" }: { added?: string; order?: Order } = {},
 ): Lowered {
   const own = node.outputs[0]!;
-  const names = { x: node.inputs[0]!, y: own, ...(added && { added }) };
+  const { held } = write(own, order, context);
+  const idIn = (name: string): string => read(name, order, context)!.id;
+  const ids = { x: idIn(node.inputs[0]!), y: held.id, ...(added && { added: idIn(added) }) };
   const renamed = new Map([...weights].map(([id, weight]) => [`${own}: ${id}`, weight]));
-  return { ...named(context.plan(problem), names, own), weights: renamed };
+  return { ...named(context.plan(problem), ids, own), weights: renamed, outputs: [held] };
 }
+
+/** Stages of one step each over whole values. */
+export function stages(
+  buffers: BufferSpec[],
+  steps: readonly Step[],
+  outputs: Held[],
+  weights: readonly (readonly [string, ArrayLike<number>])[] = [],
+): Lowered {
+  const made = steps.map((step) => stageOf(step, buffers));
+  const constants = new Map(weights.map(([id, weight]): [string, LayerWeights] => [id, { weight }]));
+  const { time } = costOf({ stages: made, buffers }, builtInProfile, workOf);
+  return { stages: made, buffers, weights: constants, time, multiplications: 0, outputs };
+}
+
+function stageOf(step: Step, buffers: BufferSpec[]): Stage {
+  const { kernel } = step;
+  const written = buffers.find(({ id }) => id === step.writes)!;
+  if (!("whole" in kernel)) return draftOf(builtInProfile, "", buffers, [[step]]).stages[0]!;
+  const extent = kernel.family === "move" ? turnsOf(kernel) : written.images! * written.height!;
+  return { grid: { images: 1, extent, grain: extent }, steps: [step] };
+}
+
+/** A step that copies. */
+export const moving = (kernel: MoveSpec, from: string, to: string): Step => ({
+  ...{ name: "move", kernel, reads: [from], writes: to },
+});

@@ -1,5 +1,5 @@
 // A compiled network: runs its partitions in turn, and keeps the values that pass between them.
-import type { DataFormat, Program, TensorBinding } from "../backend/backend.ts";
+import type { Program, TensorBinding } from "../backend/backend.ts";
 import type { CallHooks } from "../engine/calls.ts";
 import type { Engine } from "../engine/engine.ts";
 import { checkOptions, describe, InvalidArgumentError } from "../errors.ts";
@@ -8,6 +8,7 @@ import { type BackendPartition, compile, type Partition } from "./compile.ts";
 import { compute, outputsOf } from "./evaluate.ts";
 import { infer } from "./infer.ts";
 import { optimize } from "./passes/index.ts";
+import { type Order, sidesIn } from "./places.ts";
 import { type Task, tasksOf } from "./tasks.ts";
 import type { Graph, Operators, Spec, Value } from "./types.ts";
 import { elementsOf, newValue, sizeOf, toValue } from "./values.ts";
@@ -69,7 +70,7 @@ export class GraphProgram {
     const optimised = optimize(graph, operators, inputs);
     const specs = infer(optimised, operators, inputs);
     const passed = performance.now();
-    const partitions = compile(optimised, specs, engine);
+    const partitions = compile(optimised, operators, specs, engine);
     const phases: Record<string, number> = { passes: passed - start, planning: performance.now() - passed };
     const networks = new Map<BackendPartition, Program>();
     try {
@@ -156,10 +157,8 @@ export class GraphProgram {
     onStage?: () => void,
   ): Promise<void> {
     for (const { name } of partition.writes) values.set(name, this.room(name, this.specs.get(name)!));
-    const reads = partition.reads.map((name) => [name, callerValue(values.get(name)!, "NCHW")] as const);
-    const writes = partition.writes.map(
-      ({ name, id, format }) => [id, callerValue(values.get(name)!, format)] as const,
-    );
+    const reads = partition.reads.map(({ name, id, order }) => [id, callerValue(values.get(name)!, order)] as const);
+    const writes = partition.writes.map(({ name, id, order }) => [id, callerValue(values.get(name)!, order)] as const);
     await this.networks.get(partition)!.run(reads, writes, { signal, onProgress, onStage });
     onStage?.();
   }
@@ -240,8 +239,8 @@ function stopwatch(tell: (milliseconds: number, index: number) => void): () => v
   };
 }
 
-function callerValue({ shape, data }: Value, format: DataFormat): TensorBinding {
-  const [images, ...sides] = shape as [number, number, number, number];
-  const [height, width, channels] = format === "NHWC" ? sides : [sides[1], sides[2], sides[0]];
+function callerValue({ shape, data }: Value, order: Order): TensorBinding {
+  const [images, height, width, channels] = sidesIn(shape, order)!;
+  const format = order === "plain" ? "NHWC" : "NCHW";
   return { kind: "tensor", data: data as Float32Array, format, images, height, width, channels };
 }

@@ -36,7 +36,10 @@ export function tasksOf(partition: Partition, specs: ReadonlyMap<string, Spec>):
     ...{ name: names.join(", "), op, place: "copy", steps: [], kernels: [] },
   });
   return [
-    copy("copy in", partition.reads),
+    copy(
+      "copy in",
+      partition.reads.map(({ name }) => name),
+    ),
     ...stages.map(({ steps }, i): Task => {
       const said = steps.map(({ kernel }) => `${kernel.family} ${describeKernel(kernel)}`);
       return { ...of(partition.nodes[i]!), place: "backend", steps: said, kernels: steps.map(entry) };

@@ -48,7 +48,7 @@ export function plannedTime(
   profile: MachineProfile = builtInRates,
 ): number {
   const optimised = optimize(graph, operators, inputs);
-  const partitions = compile(optimised, infer(optimised, operators, inputs), engine);
+  const partitions = compile(optimised, operators, infer(optimised, operators, inputs), engine);
   const model = profileOf(profile);
   return partitions.reduce(
     (time, partition) => time + (partition.kind === "backend" ? costOf(partition.plan, model, workOf).time : 0),
