@@ -52,12 +52,14 @@ export function compile(
       return { stages, buffers, time: cost.time, multiplications: cost.multiplications };
     },
   };
+  const readers = Map.groupBy(
+    graph.nodes.flatMap((node) => node.inputs.map((name) => ({ name, op: node.op }))),
+    ({ name }) => name,
+  );
   const turns: Turn[] = [];
   const turnOf = new Map<string, number>();
   for (const node of graph.nodes) {
-    const joins = node.inputs.some((name) => held.has(name));
-    const rule = layerRules[node.op] ?? (joins ? (elementwiseRules[node.op] ?? movement) : undefined);
-    const found = rule?.(node, context);
+    const found = lower(node, context, readers);
     const ready = node.inputs.map((name) => (turnOf.get(name) ?? 0) + (found && isOnHost(name) ? 1 : 0));
     const turn = Math.max(0, ...ready);
     turns[turn] ??= { onBackend: [], onHost: [] };
@@ -70,6 +72,11 @@ export function compile(
   function isOnHost(name: string): boolean {
     return turnOf.has(name) && !held.has(name);
   }
+  // What only stands for values in another order is no partition.
+  for (const turn of turns) {
+    if (turn.onBackend.some((node) => lowered.get(node)!.stages.length > 0)) continue;
+    turn.onHost.unshift(...turn.onBackend.splice(0));
+  }
   const parts = turns.map(({ onBackend }) => new PartitionBuilder(onBackend, lowered, context));
   const wanted = new Set([
     ...graph.outputs.map(({ name }) => name),
@@ -80,6 +87,23 @@ export function compile(
     ...(onBackend.length > 0 ? [parts[i]!.finish(wanted)] : []),
     ...(onHost.length > 0 ? [{ kind: "host" as const, nodes: onHost }] : []),
   ]);
+}
+
+/**
+ * Layers are always lowered. Other nodes join values that are on the backend; and where a layer reads the caller's values in
+ * another order of axes in which they already are, it reads those.
+ */
+function lower(
+  node: GraphNode,
+  context: LoweringContext,
+  readers: ReadonlyMap<string, readonly { op: string }[]>,
+): Lowered | undefined {
+  const rule = layerRules[node.op];
+  if (rule) return rule(node, context);
+  if (node.inputs.some((name) => context.held.has(name))) return (elementwiseRules[node.op] ?? movement)(node, context);
+  const isForLayers = readers.get(node.outputs[0]!)?.every(({ op }) => op in layerRules) ?? false;
+  const found = isForLayers && !(node.op in elementwiseRules) ? movement(node, context) : undefined;
+  return found?.stages.length === 0 ? found : undefined;
 }
 
 /** Puts the stages of some nodes together, with copies between where one node leaves a value in another order than the next. */

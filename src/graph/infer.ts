@@ -5,8 +5,8 @@ import { checkOperators, compute, outputsOf } from "./evaluate.ts";
 import type { Graph, Operators, Spec, Value } from "./types.ts";
 import { heldAs, sizeOf, toValue } from "./values.ts";
 
-/** Elements that a value may have to be computed here, if it is larger than what it is computed from. */
-const mostFolded = 2 ** 16;
+/** Elements of all values together that are computed here and are more than what they are computed from. */
+const mostFolded = 2 ** 28;
 
 /**
  * Types and shapes of a network's inputs. Sides that it leaves open are 1 for the batch, others must stand in `shapes`.
@@ -37,27 +37,37 @@ export function inputSpecs(
 
 /**
  * What is known of every value, if `inputs` are known; values that depend on others are missing. A value that inputs do not
- * determine but shapes and constants do comes with its elements, unless they are many more than those they come from.
+ * determine but shapes and constants do comes with its elements, as long as all of those together are not too many.
  *
  * @throws UnsupportedOpError for missing operators, InvalidArgumentError for shapes that do not fit.
  */
-export function infer(graph: Graph, operators: Operators, inputs: ReadonlyMap<string, Spec>): Map<string, Spec> {
+export function infer(
+  graph: Graph,
+  operators: Operators,
+  inputs: ReadonlyMap<string, Spec>,
+  most = mostFolded,
+): Map<string, Spec> {
   checkOperators(graph, operators);
   const known = new Map<string, Spec>(inputs);
+  let room = most;
   for (const [name, tensor] of graph.constants) known.set(name, toValue(tensor)!);
   for (const node of graph.nodes) {
     if (node.inputs.some((name) => name !== "" && !known.has(name))) continue;
     const read = node.inputs.map((name) => known.get(name));
     const specs = outputsOf(node, operators, read);
-    const outputs = isCheap(read, specs) ? compute(node, operators, read as Value[], specs) : specs;
+    const more = addedBy(read, specs);
+    const folds = read.every((spec) => !spec || spec.data) && more <= room;
+    if (folds) room -= more;
+    const outputs = folds ? compute(node, operators, read as Value[], specs) : specs;
     for (const [i, name] of node.outputs.entries()) known.set(name, outputs[i]!);
   }
   known.delete("");
   return known;
 }
 
-function isCheap(inputs: readonly (Spec | undefined)[], outputs: readonly Spec[]): boolean {
+/** Elements that outputs have more than inputs. */
+function addedBy(inputs: readonly (Spec | undefined)[], outputs: readonly Spec[]): number {
   const count = (specs: readonly (Spec | undefined)[]): number =>
     specs.reduce((sum, spec) => sum + (spec ? sizeOf(spec.shape) : 0), 0);
-  return inputs.every((spec) => !spec || spec.data) && count(outputs) <= Math.max(mostFolded, count(inputs));
+  return Math.max(0, count(outputs) - count(inputs));
 }

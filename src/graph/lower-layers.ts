@@ -1,8 +1,9 @@
 // Lowering rules for layers with weights, which start backend partitions. Values must be of four axes and in 32-bit
 // floats; other nodes stay on the host.
 import type { LayerWeights } from "../kernels/kernel.ts";
+import { pointwiseWindow } from "../kernels/layer.ts";
 import { transposedWeights } from "../kernels/transposed/solver.ts";
-import type { TransposedProblem } from "../plan/types.ts";
+import type { TransposedProblem, Window } from "../plan/types.ts";
 import type { Tensor } from "../tensor.ts";
 import {
   base,
@@ -11,11 +12,13 @@ import {
   type LoweringContext,
   type LoweringRule,
   layer,
+  read,
   shapeOf,
   windowFrom,
 } from "./lowering.ts";
 import { numberOf } from "./nodes.ts";
 import { partsOf } from "./passes/separable.ts";
+import { sidesIn } from "./places.ts";
 import { transposedWindow, windowOf } from "./window.ts";
 
 const weightOf = ({ data }: Tensor, bias: Tensor | undefined): LayerWeights => ({
@@ -121,7 +124,39 @@ const convTranspose: LoweringRule = (node, context) => {
   return layer(node, context, problem, weights);
 };
 
+/** A product with a constant matrix: a pointwise convolution of values whose last axis is that of channels. */
+const product: LoweringRule = (node, context) => {
+  const [x, y] = [node.inputs[0]!, node.outputs[0]!].map((name) => context.specs.get(name)!);
+  const weight = constantOf(node.inputs[1], context);
+  const bias = biasOf(node.inputs[2], context);
+  const activation = fusedActivation(node);
+  if (x?.dtype !== "f32" || x.data || x.shape.length < 2 || weight?.shape.length !== 2 || !bias || !activation) {
+    return undefined;
+  }
+  const isTransposed = (name: string): boolean => numberOf(node, name, 0) !== 0;
+  const [from, to] = [sidesIn(x.shape, "plain"), sidesIn(y!.shape, "plain")];
+  if (!from || !to || isTransposed("transA") || !read(node.inputs[0]!, "plain", context)) return undefined;
+  const [alpha, beta] = [numberOf(node, "alpha", 1), numberOf(node, "beta", 1)];
+  // One number for each column; a whole matrix is no bias.
+  const added = bias.bias && biasColumns(bias.bias, to[3]);
+  if (bias.bias && !added) return undefined;
+  const scaled = (data: Float32Array, by: number): Float32Array => (by === 1 ? data : data.map((value) => by * value));
+  const weights: LayerWeights = {
+    weight: scaled(weight.data as Float32Array, alpha),
+    order: isTransposed("transB") ? "OIHW" : "HWIO",
+    ...(added && { bias: scaled(added, beta) }),
+  };
+  const window = { ...pointwiseWindow, pads: [0, 0, 0, 0], border: "constant", borderValue: 0 } as Window;
+  const problem = { kind: "conv", ...base(from, to, window, activation), groups: 1, residual: false } as const;
+  return layer(node, context, { ...problem, shared: true }, new Map([["weight", weights]]), { order: "plain" });
+};
+
+function biasColumns({ shape, data }: Tensor, columns: number): Float32Array | undefined {
+  if (data.length === 1) return new Float32Array(columns).fill(Number(data[0]));
+  return data.length === columns && shape.at(-1) === columns ? (data as Float32Array) : undefined;
+}
+
 /** By the operator's name. */
 export const layerRules: Readonly<Record<string, LoweringRule>> = {
-  ...{ Conv: conv, SeparableConv: separable, ConvTranspose: convTranspose },
+  ...{ Conv: conv, SeparableConv: separable, ConvTranspose: convTranspose, Gemm: product, MatMul: product },
 };

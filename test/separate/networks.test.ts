@@ -4,10 +4,9 @@ import { afterEach, describe, expect, type TestContext, test, vi } from "vitest"
 import { infer } from "../../src/graph/infer.ts";
 import { loadModel, type Model, saveModel, separateModel } from "../../src/onnx/index.ts";
 import { operators } from "../../src/onnx/ops/index.ts";
-import { prepareGraph } from "../../src/separate/network.ts";
+import { compareTimes, prepareGraph } from "../../src/separate/network.ts";
 import { seeded } from "../../src/separate/random.ts";
 import { targetsOf } from "../../src/separate/targets.ts";
-import { compareTimes } from "../../src/separate/network.ts";
 import { attribute, big, model as build, node, tensor, value } from "../onnx/build.ts";
 import { expectClose } from "../onnx/close.ts";
 import { runRuntime, runtime, withoutRuntime } from "../onnx/runtime.ts";

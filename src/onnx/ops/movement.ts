@@ -109,6 +109,20 @@ export const gather: Operator = {
     const axis = axisOf(node, numberOf(node, "axis", 0), shape.length);
     return [{ dtype, shape: shape.toSpliced(axis, 1, ...indices.shape) }];
   },
+  // Every so-manieth element is a view.
+  copies: (node, inputs) => {
+    const [x, indices] = [inputs[0]!, inputs[1]!];
+    if (!indices.data || indices.shape.length > 1 || indices.data.length === 0) return undefined;
+    const axis = axisOf(node, numberOf(node, "axis", 0), x.shape.length);
+    const side = x.shape[axis]!;
+    const list = Array.from(numbersOf({ data: indices.data }), (index) => (index < 0 ? index + side : index));
+    const step = list.length > 1 ? list[1]! - list[0]! : 1;
+    if (list.some((index, i) => index !== list[0]! + i * step || index < 0 || index >= side)) return undefined;
+    const strides = stridesOf(x.shape);
+    const counts = x.shape.toSpliced(axis, 1, ...(indices.shape.length > 0 ? [list.length] : []));
+    const steps = strides.toSpliced(axis, 1, ...(indices.shape.length > 0 ? [step * strides[axis]!] : []));
+    return { views: [viewOf(counts, steps, list[0]! * strides[axis]!)] };
+  },
   run: (node, [x, indices], [y]) => {
     const axis = axisOf(node, numberOf(node, "axis", 0), x!.shape.length);
     const lists: ArrayLike<number>[] = x!.shape.map((side) => positions(side));
