@@ -52,14 +52,11 @@ export function compile(
       return { stages, buffers, time: cost.time, multiplications: cost.multiplications };
     },
   };
-  const readers = Map.groupBy(
-    graph.nodes.flatMap((node) => node.inputs.map((name) => ({ name, op: node.op }))),
-    ({ name }) => name,
-  );
+  const leads = leadingToLayers(graph, operators);
   const turns: Turn[] = [];
   const turnOf = new Map<string, number>();
   for (const node of graph.nodes) {
-    const found = lower(node, context, readers);
+    const found = lower(node, context, leads);
     const ready = node.inputs.map((name) => (turnOf.get(name) ?? 0) + (found && isOnHost(name) ? 1 : 0));
     const turn = Math.max(0, ...ready);
     turns[turn] ??= { onBackend: [], onHost: [] };
@@ -89,21 +86,23 @@ export function compile(
   ]);
 }
 
-/**
- * Layers are always lowered. Other nodes join values that are on the backend; and where a layer reads the caller's values in
- * another order of axes in which they already are, it reads those.
- */
-function lower(
-  node: GraphNode,
-  context: LoweringContext,
-  readers: ReadonlyMap<string, readonly { op: string }[]>,
-): Lowered | undefined {
+/** Layers are always lowered; other nodes where they read what is on the backend, or lead to layers. */
+function lower(node: GraphNode, context: LoweringContext, leads: ReadonlySet<string>): Lowered | undefined {
   const rule = layerRules[node.op];
   if (rule) return rule(node, context);
-  if (node.inputs.some((name) => context.held.has(name))) return (elementwiseRules[node.op] ?? movement)(node, context);
-  const isForLayers = readers.get(node.outputs[0]!)?.every(({ op }) => op in layerRules) ?? false;
-  const found = isForLayers && !(node.op in elementwiseRules) ? movement(node, context) : undefined;
-  return found?.stages.length === 0 ? found : undefined;
+  const joins = node.inputs.some((name) => context.held.has(name));
+  return joins || leads.has(node.outputs[0]!) ? (elementwiseRules[node.op] ?? movement)(node, context) : undefined;
+}
+
+/** Values that layers read, at once or after nodes that kernels may compute. */
+function leadingToLayers({ nodes }: Graph, operators: Operators): Set<string> {
+  const leads = new Set<string>();
+  for (const { op, inputs, outputs } of nodes.toReversed()) {
+    const { copies, samples } = operators.get(op)!;
+    const passes = outputs.some((name) => leads.has(name)) && (op in elementwiseRules || copies || samples);
+    if (op in layerRules || passes) for (const name of inputs) leads.add(name);
+  }
+  return leads;
 }
 
 /** Puts the stages of some nodes together, with copies between where one node leaves a value in another order than the next. */
