@@ -3,7 +3,6 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type FilterFactors, factorize } from "../src/factor/factorize.ts";
 import { namedFilters } from "../src/factor/filters.ts";
-import { activations } from "../src/graph/activations.ts";
 import { elementwiseRules } from "../src/graph/lower-elementwise.ts";
 import { layerRules } from "../src/graph/lower-layers.ts";
 import { operators } from "../src/onnx/ops/index.ts";
@@ -34,7 +33,8 @@ export const known = [...operators.keys()].filter((name) => name !== "SeparableC
 
 /** The best place where an operator can be computed. */
 export function placeOf(name: string): string {
-  const joins = name in elementwiseRules && (!(name in activations) || activations[name]!.kernel !== undefined);
+  const { copies, samples } = operators.get(name)!;
+  const joins = name in elementwiseRules || copies || samples;
   return name in layerRules ? "backend" : joins ? "backend, next to layers" : "host";
 }
 

@@ -9,7 +9,7 @@ export interface ActivationFunction {
   /** Names and defaults of up to two attributes, in the order in which `apply` takes them. */
   readonly parameters: Readonly<Record<string, number>>;
   /** The same at the end of a generated kernel, where there is such a one. */
-  readonly kernel?: (a: number, b: number) => Activation;
+  readonly kernel?: (a: number, b: number) => Activation | undefined;
   apply(x: number, a: number, b: number): number;
 }
 
@@ -39,6 +39,11 @@ export const activations: Readonly<Record<string, ActivationFunction>> = {
   Softplus: plain(softplus),
   Softsign: plain((x) => x / (1 + Math.abs(x))),
   HardSwish: plain((x) => x * between(x / 6 + 0.5, 0, 1), "hardSwish"),
+  Swish: {
+    parameters: { alpha: 1 },
+    apply: (x, alpha) => (x === -Infinity ? 0 : x * sigmoid(alpha * x)),
+    kernel: (alpha) => (alpha === 1 ? "silu" : undefined),
+  },
   Mish: plain((x) => x * Math.tanh(softplus(x))),
   LeakyRelu: {
     parameters: { alpha: 0.01 },

@@ -4,6 +4,8 @@
 import type { Engine } from "../engine/engine.ts";
 import type { LayerWeights } from "../kernels/kernel.ts";
 import { arena, sidesOf } from "../kernels/layer.ts";
+import { networkKernels } from "../kernels/networks.ts";
+import { addKernels } from "../kernels/table.ts";
 import type { BufferSpec, Cost, Stage } from "../plan/types.ts";
 import { elementwiseRules } from "./lower-elementwise.ts";
 import { layerRules } from "./lower-layers.ts";
@@ -43,6 +45,7 @@ export function compile(
   specs: ReadonlyMap<string, Spec>,
   engine: Pick<Engine, "plan">,
 ): Partition[] {
+  addKernels(networkKernels);
   const lowered = new Map<GraphNode, Lowered>();
   const held = new Map<string, Held>();
   const context: LoweringContext = {

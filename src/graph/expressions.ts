@@ -77,6 +77,7 @@ const activations: Readonly<Record<string, (f: Functions) => Term>> = {
   Softplus: softplus,
   Softsign: ({ b, x }) => b.apply("div", x, b.apply("add", b.apply("abs", x), 1)),
   HardSwish: ({ b, x }) => b.apply("mul", x, clip({ b, x: b.apply("add", b.apply("mul", x, 1 / 6), 0.5) }, 0, 1)),
+  Swish: ({ b, x, p }) => b.apply("mul", x, sigmoid({ b, x: p[0] === 1 ? x : b.apply("mul", x, p[0]!) })),
   Mish: (f) => f.b.apply("mul", f.x, f.b.apply("tanh", softplus(f))),
   LeakyRelu: ({ b, x, p }) => b.apply("add", b.apply("max", x, 0), b.apply("mul", b.apply("min", x, 0), p[0]!)),
   Elu: (f) => exponentialBelow(f, f.p[0]!),

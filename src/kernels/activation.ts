@@ -2,7 +2,7 @@
 
 import { type Code, get, type Local, op, set, splat } from "../codegen/assembler.ts";
 import type { Activation } from "../plan/types.ts";
-import { exponential } from "./functions.ts";
+import { exponential, inCode } from "./functions.ts";
 import type { CodeMode } from "./kernel.ts";
 
 const clip = (value: number, least: number | null, most: number | null): number =>
@@ -83,7 +83,7 @@ export function activateLanes(
         op("f32x4.div", activation === "silu" ? least(get(x)) : constant(1), op("f32x4.add", get(e), constant(1)));
       return [
         ...each((x, e) => set(e, op("f32x4.neg", get(x)))),
-        ...exponential(spares.slice(0, values.length), spares.slice(values.length), mode),
+        ...exponential(spares.slice(0, values.length), spares.slice(values.length), { ...mode, numbers: inCode }),
         ...each((x, e) => set(x, gate(x, e))),
       ];
     }

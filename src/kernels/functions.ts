@@ -4,11 +4,47 @@ import { type Code, get, i32, type Local, op, set, splat } from "../codegen/asse
 import type { CodeMode } from "./kernel.ts";
 import { multiplyAdd } from "./lanes.ts";
 
-const constant = (value: number): Code => splat("f32x4", value);
+/** What generated code writes in place of numbers: in every lane a float, or the bits of an integer. */
+export interface Numbers {
+  float(value: number): Code;
+  integer(value: number): Code;
+}
+
+/** Constants of the code: V8 makes them anew at each use. */
+export const inCode: Numbers = {
+  float: (value) => splat("f32x4", value),
+  integer: (value) => splat("i32x4", value),
+};
+
+/** Numbers in memory, as bits, in the order in which they were first asked for. */
+export class NumberTable implements Numbers {
+  readonly bits: number[] = [];
+  private readonly load: (index: number) => Code;
+
+  constructor(load: (index: number) => Code) {
+    this.load = load;
+  }
+
+  float(value: number): Code {
+    return this.integer(new Int32Array(new Float32Array([value]).buffer)[0]!);
+  }
+
+  integer(value: number): Code {
+    const known = this.bits.indexOf(value);
+    return this.load(known < 0 ? this.bits.push(value) - 1 : known);
+  }
+}
+
+/** Code of functions: numbers, and whether multiplications and additions are fused. */
+export interface FunctionMode extends CodeMode {
+  numbers: Numbers;
+}
 
 /** The value of a polynomial, the highest power's coefficient first (Horner). */
-const polynomial = (coefficients: readonly number[], x: Local, mode: CodeMode): Code =>
-  coefficients.map(constant).reduce((sum, coefficient) => multiplyAdd("f32", mode, sum, get(x), coefficient));
+const polynomial = (coefficients: readonly number[], x: Local, mode: FunctionMode): Code =>
+  coefficients
+    .map((value) => mode.numbers.float(value))
+    .reduce((sum, coefficient) => multiplyAdd("f32", mode, sum, get(x), coefficient));
 
 // e^r on |r| ≤ ln 2 / 2 by its Taylor polynomial: an error below 2 units of the last place.
 const coefficients = [1 / 720, 1 / 120, 1 / 24, 1 / 6, 1 / 2, 1, 1];
@@ -17,20 +53,27 @@ const ln2 = [0.693359375, -2.1219444005469057e-4] as const;
 const rounder = 1.5 * 2 ** 23;
 
 /** e^x of f32x4 locals in place: 2^n · e^r. Needs as many spare locals. */
-export function exponential(values: readonly Local[], spares: readonly Local[], mode: CodeMode): Code[] {
+export function exponential(values: readonly Local[], spares: readonly Local[], mode: FunctionMode): Code[] {
   const each = (step: (x: Local, n: Local) => Code): Code[] => values.map((x, i) => step(x, spares[i]!));
   const madd = (a: Code, b: Code, c: Code): Code => multiplyAdd("f32", mode, a, b, c);
   return [
-    ...each((x) => set(x, op("f32x4.min", op("f32x4.max", get(x), constant(-87)), constant(88)))),
+    ...each((x) => set(x, op("f32x4.min", op("f32x4.max", get(x), mode.numbers.float(-87)), mode.numbers.float(88)))),
     ...each((x, n) =>
-      set(n, op("f32x4.sub", madd(get(x), constant(Math.LOG2E), constant(rounder)), constant(rounder))),
+      set(
+        n,
+        op(
+          "f32x4.sub",
+          madd(get(x), mode.numbers.float(Math.LOG2E), mode.numbers.float(rounder)),
+          mode.numbers.float(rounder),
+        ),
+      ),
     ),
-    ...each((x, n) => set(x, madd(get(n), constant(-ln2[0]), get(x)))),
-    ...each((x, n) => set(x, madd(get(n), constant(-ln2[1]), get(x)))),
+    ...each((x, n) => set(x, madd(get(n), mode.numbers.float(-ln2[0]), get(x)))),
+    ...each((x, n) => set(x, madd(get(n), mode.numbers.float(-ln2[1]), get(x)))),
     ...each((x) => set(x, polynomial(coefficients, x, mode))),
     // 2^n, from its bits.
-    ...each((_, n) => set(n, op("i32x4.shl", op("f32x4.add", get(n), constant(rounder)), i32(23)))),
-    ...each((_, n) => set(n, op("i32x4.add", get(n), splat("i32x4", 127 << 23)))),
+    ...each((_, n) => set(n, op("i32x4.shl", op("f32x4.add", get(n), mode.numbers.float(rounder)), i32(23)))),
+    ...each((_, n) => set(n, op("i32x4.add", get(n), mode.numbers.integer(127 << 23)))),
     ...each((x, n) => set(x, op("f32x4.mul", get(x), get(n)))),
   ];
 }
@@ -49,39 +92,48 @@ export function logarithm(
   values: readonly Local[],
   exponents: readonly Local[],
   spares: readonly Local[],
-  mode: CodeMode,
+  mode: FunctionMode,
 ): Code[] {
   const each = (step: (x: Local, n: Local, spare: Local) => Code): Code[] =>
     values.map((x, i) => step(x, exponents[i]!, spares[i]!));
   const madd = (a: Code, b: Code, c: Code): Code => multiplyAdd("f32", mode, a, b, c);
   const special = (x: Local): Code =>
     // What was not above 0 and finite: NaN, or ±Infinity.
-    op("v128.bitselect", constant(-Infinity), op("f32x4.sqrt", get(x)), op("f32x4.eq", get(x), constant(0)));
+    op(
+      "v128.bitselect",
+      mode.numbers.float(-Infinity),
+      op("f32x4.sqrt", get(x)),
+      op("f32x4.eq", get(x), mode.numbers.float(0)),
+    );
   return [
-    ...each((x, n) => set(n, op("i32x4.sub", get(x), splat("i32x4", 0x3f3504f3)))),
+    ...each((x, n) => set(n, op("i32x4.sub", get(x), mode.numbers.integer(0x3f3504f3)))),
     ...each((x, _n, spare) =>
       // Added in the end: nothing where x is above 0 and finite.
       set(
         spare,
         op(
           "v128.bitselect",
-          constant(0),
+          mode.numbers.float(0),
           special(x),
-          op("v128.and", op("f32x4.gt", get(x), constant(0)), op("f32x4.lt", get(x), constant(Infinity))),
+          op(
+            "v128.and",
+            op("f32x4.gt", get(x), mode.numbers.float(0)),
+            op("f32x4.lt", get(x), mode.numbers.float(Infinity)),
+          ),
         ),
       ),
     ),
     // The mantissa from √½ to √2, and the exponent.
     ...each((x, n) => set(x, op("i32x4.sub", get(x), op("i32x4.shl", op("i32x4.shr_s", get(n), i32(23)), i32(23))))),
     ...each((_, n) => set(n, op("f32x4.convert_i32x4_s", op("i32x4.shr_s", get(n), i32(23))))),
-    ...each((x) => set(x, op("f32x4.sub", get(x), constant(1)))),
+    ...each((x) => set(x, op("f32x4.sub", get(x), mode.numbers.float(1)))),
     // r − r² / 2 + r³ · P(r) + n · ln 2; and NaN or ±Infinity where that is wanted.
     ...each((x, n) => {
       const square = op("f32x4.mul", get(x), get(x));
       const cube = op("f32x4.mul", op("f32x4.mul", square, get(x)), polynomial(logCoefficients, x, mode));
-      const small = madd(get(n), constant(ln2[1]), cube);
-      const rest = op("f32x4.sub", small, op("f32x4.mul", square, constant(0.5)));
-      return set(x, madd(get(n), constant(ln2[0]), op("f32x4.add", get(x), rest)));
+      const small = madd(get(n), mode.numbers.float(ln2[1]), cube);
+      const rest = op("f32x4.sub", small, op("f32x4.mul", square, mode.numbers.float(0.5)));
+      return set(x, madd(get(n), mode.numbers.float(ln2[0]), op("f32x4.add", get(x), rest)));
     }),
     ...each((x, _n, spare) => set(x, op("f32x4.add", get(x), get(spare)))),
   ];
@@ -91,9 +143,9 @@ export function logarithm(
 export const where = (condition: Code, then: Code, otherwise: Code): Code =>
   op("v128.bitselect", then, otherwise, condition);
 
-const signBit = (): Code => splat("i32x4", -(2 ** 31));
 /** The magnitude of one value with the sign of another. */
-const signed = (magnitude: Code, sign: Code): Code => op("v128.or", magnitude, op("v128.and", sign, signBit()));
+const signed = (magnitude: Code, sign: Code, { numbers }: FunctionMode): Code =>
+  op("v128.or", magnitude, op("v128.and", sign, numbers.integer(-(2 ** 31))));
 
 /**
  * e^x of f32x4 locals in place for all x: 0 below the normal numbers, Infinity above the finite ones. Needs as many spare
@@ -103,15 +155,17 @@ export function fullExponential(
   values: readonly Local[],
   spares: readonly Local[],
   kept: readonly Local[],
-  mode: CodeMode,
+  mode: FunctionMode,
 ): Code[] {
   return [
     ...values.map((x, i) => set(kept[i]!, get(x))),
     ...exponential(values, spares, mode),
     ...values.map((x, i) =>
-      set(x, where(op("f32x4.gt", get(kept[i]!), constant(88.72283)), constant(Infinity), get(x))),
+      set(x, where(op("f32x4.gt", get(kept[i]!), mode.numbers.float(88.72283)), mode.numbers.float(Infinity), get(x))),
     ),
-    ...values.map((x, i) => set(x, where(op("f32x4.lt", get(kept[i]!), constant(-87.33654)), constant(0), get(x)))),
+    ...values.map((x, i) =>
+      set(x, where(op("f32x4.lt", get(kept[i]!), mode.numbers.float(-87.33654)), mode.numbers.float(0), get(x))),
+    ),
   ];
 }
 
@@ -123,18 +177,25 @@ export function hyperbolicTangent(
   values: readonly Local[],
   spares: readonly Local[],
   exponents: readonly Local[],
-  mode: CodeMode,
+  mode: FunctionMode,
 ): Code[] {
   const each = (step: (x: Local, spare: Local, e: Local) => Code): Code[] =>
     values.map((x, i) => step(x, spares[i]!, exponents[i]!));
   return [
-    ...each((x, _, e) => set(e, op("f32x4.mul", op("f32x4.abs", get(x)), constant(2)))),
+    ...each((x, _, e) => set(e, op("f32x4.mul", op("f32x4.abs", get(x)), mode.numbers.float(2)))),
     ...exponential(exponents, spares, mode),
     // 1 − 2 / (e^2|x| + 1)
     ...each((_x, _, e) =>
-      set(e, op("f32x4.sub", constant(1), op("f32x4.div", constant(2), op("f32x4.add", get(e), constant(1))))),
+      set(
+        e,
+        op(
+          "f32x4.sub",
+          mode.numbers.float(1),
+          op("f32x4.div", mode.numbers.float(2), op("f32x4.add", get(e), mode.numbers.float(1))),
+        ),
+      ),
     ),
-    ...each((x, _, e) => set(e, signed(get(e), get(x)))),
+    ...each((x, _, e) => set(e, signed(get(e), get(x), mode))),
     ...each((x, spare) => set(spare, op("f32x4.mul", get(x), get(x)))),
     ...each((x, spare, e) => {
       const near = op(
@@ -142,7 +203,7 @@ export function hyperbolicTangent(
         get(x),
         op("f32x4.mul", op("f32x4.mul", polynomial(tanhCoefficients, spare, mode), get(spare)), get(x)),
       );
-      return set(x, where(op("f32x4.lt", get(spare), constant(0.625 ** 2)), near, get(e)));
+      return set(x, where(op("f32x4.lt", get(spare), mode.numbers.float(0.625 ** 2)), near, get(e)));
     }),
   ];
 }
@@ -150,12 +211,12 @@ export function hyperbolicTangent(
 // Abramowitz and Stegun, 7.1.26.
 const erfCoefficients = [1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592, 0];
 
-/** The error function of f32x4 locals in place: an error below 4e-7. Needs as many locals twice. */
+/** The error function of f32x4 locals in place: an error below 6e-7. Needs as many locals twice. */
 export function errorFunction(
   values: readonly Local[],
   spares: readonly Local[],
   exponents: readonly Local[],
-  mode: CodeMode,
+  mode: FunctionMode,
 ): Code[] {
   const each = (step: (x: Local, t: Local, e: Local) => Code): Code[] =>
     values.map((x, i) => step(x, spares[i]!, exponents[i]!));
@@ -167,12 +228,16 @@ export function errorFunction(
         t,
         op(
           "f32x4.div",
-          constant(1),
-          op("f32x4.add", constant(1), op("f32x4.mul", constant(0.3275911), op("f32x4.abs", get(x)))),
+          mode.numbers.float(1),
+          op(
+            "f32x4.add",
+            mode.numbers.float(1),
+            op("f32x4.mul", mode.numbers.float(0.3275911), op("f32x4.abs", get(x))),
+          ),
         ),
       ),
     ),
     ...each((_, t, e) => set(e, op("f32x4.mul", get(e), polynomial(erfCoefficients, t, mode)))),
-    ...each((x, _, e) => set(x, signed(op("f32x4.sub", constant(1), get(e)), get(x)))),
+    ...each((x, _, e) => set(x, signed(op("f32x4.sub", mode.numbers.float(1), get(e)), get(x), mode))),
   ];
 }

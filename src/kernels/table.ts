@@ -1,4 +1,4 @@
-// The one list of kernels and of solvers. A kernel that stands here has a reference and a place in programs; by its name, tests
+// The list of kernels and of solvers; kernels that networks alone need stand in `networks.ts`. A kernel that stands here has a reference and a place in programs; by its name, tests
 // (test/kernels) and the benchmark (bench/kernels.ts) find `cases.ts` in its folder, and fail where there is none. A solver
 // that stands here has its plans among the planner's candidates.
 import type { KernelSpec, Solver, WorkOf } from "../plan/types.ts";
@@ -10,20 +10,13 @@ import { depthwise } from "./depthwise/kernel.ts";
 import { depthwiseColumnRow, depthwiseLayer } from "./depthwise/solver.ts";
 import { depthwisePointwise } from "./depthwise-pointwise/solver.ts";
 import { direct } from "./direct/solver.ts";
-import { elementwise } from "./elementwise/kernel.ts";
-import { expression } from "./expression/kernel.ts";
 import { fft } from "./fft/kernel.ts";
 import { products } from "./fft/solver.ts";
-import { gemm } from "./gemm/kernel.ts";
 import { interpolate } from "./interpolate/kernel.ts";
 import type { Kernel } from "./kernel.ts";
-import { move } from "./move/kernel.ts";
 import { pointwiseDepthwisePointwise } from "./pointwise-depthwise-pointwise/solver.ts";
-import { pool } from "./pool/kernel.ts";
-import { resize } from "./resize/kernel.ts";
 import { runningSum } from "./running-sum/kernel.ts";
 import { runningSums } from "./running-sum/solver.ts";
-import { softmax } from "./softmax/kernel.ts";
 import { taps } from "./taps/kernel.ts";
 import { transposedPhases } from "./transposed/solver.ts";
 import { winograd } from "./winograd/kernel.ts";
@@ -37,14 +30,14 @@ export const kernels = {
   depthwise,
   conv,
   winograd,
-  elementwise,
-  pool,
-  move,
-  softmax,
-  resize,
-  expression,
-  gemm,
 } as const;
+
+const known = new Map<string, unknown>(Object.entries(kernels));
+
+/** Makes kernels known that not everyone loads: those of `networks.ts`. */
+export function addKernels(more: Readonly<Record<string, unknown>>): void {
+  for (const [family, kernel] of Object.entries(more)) known.set(family, kernel);
+}
 
 export const solvers = [
   ...[direct, columnRow, runningSums, coarse, products],
@@ -60,7 +53,7 @@ export const solvers = [
 ] as unknown as readonly Solver[];
 
 export function kernelOf(spec: KernelSpec): Kernel {
-  return kernels[spec.family] as unknown as Kernel;
+  return known.get(spec.family) as Kernel;
 }
 
 /** What a kernel does, in a few words. */

@@ -131,18 +131,6 @@ export interface WinogradSpec extends LayerWindow {
   residual: boolean;
 }
 
-/** Every value by itself, or with one of a second input: of the same sides, of one pixel, or constants of channels. */
-export interface ElementwiseSpec extends LayerWindow {
-  family: "elementwise";
-  op: "copy" | "add" | "sub" | "mul" | "prelu";
-  /** The second input is one pixel for all. */
-  broadcast: boolean;
-  /** Channels that are computed, and where they go among those of the output. */
-  channels: number;
-  offset: number;
-  activation: Activation;
-}
-
 /** The largest value, or the mean, of windows; what lies outside the input does not count. */
 export interface PoolSpec extends LayerWindow {
   family: "pool";
@@ -250,7 +238,6 @@ export type KernelSpec =
   | DepthwiseSpec
   | ConvSpec
   | WinogradSpec
-  | ElementwiseSpec
   | PoolSpec
   | MoveSpec
   | SoftmaxSpec

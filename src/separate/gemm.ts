@@ -5,6 +5,8 @@ import { chooseBackend } from "../backend/choose.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Matrix } from "../factor/matrix.ts";
 import { depth, tileRows } from "../kernels/gemm/kernel.ts";
+import { productKernels } from "../kernels/networks.ts";
+import { addKernels } from "../kernels/table.ts";
 import type { BufferSpec, GemmSpec, LayerWindow } from "../plan/types.ts";
 
 /** Programs of recent shapes are kept while they take no more bytes together. */
@@ -30,6 +32,7 @@ export class Gemm {
 
   /** With threads and wide code as that engine has them. Throws where a page's policy forbids generated code. */
   constructor(like?: Engine) {
+    addKernels(productKernels);
     const { threads = 1, wide } = like?.info() ?? {};
     const isWide = wide?.enabled === true;
     const options = { backend: "wasm", threads, wide: isWide, deterministic: true, maxMemory } as const;

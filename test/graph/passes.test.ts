@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { runGraph } from "../../src/graph/evaluate.ts";
 import { infer, inputSpecs } from "../../src/graph/infer.ts";
 import { foldBatchNorm } from "../../src/graph/passes/batch-norm.ts";
-import { fuseActivation, fuseResidual } from "../../src/graph/passes/fuse.ts";
+import { fuseActivation, fuseGate, fuseResidual } from "../../src/graph/passes/fuse.ts";
 import { dropIdentities, foldConstants, optimize, removeUnused } from "../../src/graph/passes/index.ts";
 import { fuseSeparable } from "../../src/graph/passes/separable.ts";
 import type { Graph, GraphNode } from "../../src/graph/types.ts";
@@ -19,7 +19,7 @@ const ops = ({ nodes }: Graph): string[] => nodes.map(({ op }) => op);
 /** Batch, channels, height, width of every value in random networks. */
 const shape = [2, 4, 5, 3];
 const kinds = ["Conv", "Conv", "pointwise", "depthwise", "transposed", "BatchNormalization", "BatchNormalization", "Add", "Add",
-  "constant", "Relu", "Relu", "LeakyRelu", "Clip", "HardSwish", "Identity", "Dropout", "Reshape", "separable", "of constants"] as const; // biome-ignore format: a list
+  "constant", "Relu", "Relu", "LeakyRelu", "Clip", "HardSwish", "gate", "hard gate", "Identity", "Dropout", "Reshape", "separable", "of constants"] as const; // biome-ignore format: a list
 
 /** Convolutions, norms, activations, sums and what computes nothing, each on a value that is there already. */
 function randomNetwork(seed: number): Graph {
@@ -50,6 +50,9 @@ function randomNetwork(seed: number): Graph {
     if (kind === "Clip") return [node("Clip", [x, r.flag() ? "low" : "", "high"], [y])];
     if (kind === "separable") return [...make("depthwise", x, `${y}m`), ...make("pointwise", `${y}m`, y)];
     if (kind === "of constants") return [node("Neg", [constant([4, 1, 1])], [`${y}k`]), node("Add", [x, `${y}k`], [y])];
+    const times = (gate: GraphNode): GraphNode[] => [gate, node("Mul", r.shuffle([x, ...gate.outputs]), [y])];
+    if (kind === "gate") return times(node("Sigmoid", [x], [`${y}s`]));
+    if (kind === "hard gate") return times(node("HardSigmoid", [x], [`${y}s`], { alpha: 1 / 6 }));
     return [node(kind, kind === "Reshape" ? [x, "sides"] : [x], [y])];
   };
   for (let i = 0; i < 12; i++) {
@@ -63,7 +66,7 @@ function randomNetwork(seed: number): Graph {
 
 describe("random networks", () => {
   const passes: Record<string, (graph: Graph) => Graph> = {
-    ...{ foldBatchNorm, fuseActivation, fuseSeparable, dropIdentities, removeUnused },
+    ...{ foldBatchNorm, fuseActivation, fuseGate, fuseSeparable, dropIdentities, removeUnused },
     foldConstants: (graph) => foldConstants(graph, infer(graph, operators, inputSpecs(graph))),
     fuseResidual: (graph) => fuseResidual(graph, infer(graph, operators, inputSpecs(graph))),
     "all, for any shape": (graph) => optimize(graph, operators),

@@ -2,11 +2,14 @@
 import type { Backend, BackendPlan, Binding, Bindings, SourceBinding } from "../../src/backend/backend.ts";
 import type { KernelCase } from "../../src/kernels/case.ts";
 import type { LayerWeights } from "../../src/kernels/kernel.ts";
-import { kernels, workOf } from "../../src/kernels/table.ts";
+import { networkKernels, productKernels } from "../../src/kernels/networks.ts";
+import { addKernels, kernels as tableKernels, workOf } from "../../src/kernels/table.ts";
 import type { BufferSpec } from "../../src/plan/types.ts";
 import { type Elements, newArray, rangeOf, type ViewDType } from "../../src/tensor.ts";
 import { random } from "../oracle.ts";
 
+addKernels({ ...networkKernels, ...productKernels });
+export const kernels = { ...tableKernels, ...networkKernels, ...productKernels };
 export type Family = keyof typeof kernels;
 export const families = Object.keys(kernels) as Family[];
 

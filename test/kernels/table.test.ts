@@ -6,9 +6,8 @@ import { WasmBackend } from "../../src/backend/wasm/backend.ts";
 import { wideSupport } from "../../src/backend/wasm/wide.ts";
 import type { KernelCase } from "../../src/kernels/case.ts";
 import type { CodeMode } from "../../src/kernels/kernel.ts";
-import { kernels } from "../../src/kernels/table.ts";
 import type { Elements } from "../../src/tensor.ts";
-import { type CaseData, casesOf, checkCases, dataOf, families, isEqual, judgeOf, runCase } from "./run.ts";
+import { type CaseData, casesOf, checkCases, dataOf, families, isEqual, judgeOf, kernels, runCase } from "./run.ts";
 
 const wasm = (threads: number, mode: CodeMode): WasmBackend =>
   new WasmBackend({ threads, always: true, maxMemory: 2 ** 28, mode, memories: threads !== 3 });

@@ -30,11 +30,27 @@ export function fuseActivation(graph: Graph): Graph {
       second,
       bounds.map((tensor) => tensor && toValue(tensor)),
     );
-    if (!found || (first.op !== "Gemm" && !activations[found.name]!.kernel)) return undefined;
+    const [a = 0, b = 0] = found?.parameters ?? [];
+    if (!found || (first.op !== "Gemm" && !activations[found.name]!.kernel?.(a, b))) return undefined;
     const attributes = { ...first.attributes, activation: found.name, activationParameters: found.parameters };
     return { node: { ...first, attributes, outputs: second.outputs } };
   });
 }
+
+/** A value times its Sigmoid, or its HardSigmoid as in HardSwish. */
+export function fuseGate(graph: Graph): Graph {
+  return mergePairs(graph, (first, second, index) => {
+    const isOfInput = second.op === "Mul" && second.inputs[1 - index] === first.inputs[0];
+    if (!isOfInput || second.opset < 7) return undefined;
+    const isHard =
+      first.op === "HardSigmoid" && isSixth(numberOf(first, "alpha", 0.2)) && numberOf(first, "beta", 0.5) === 0.5;
+    if (first.op !== "Sigmoid" && !isHard) return undefined;
+    const op = isHard ? "HardSwish" : "Swish";
+    return { node: { ...second, op, inputs: [first.inputs[0]!], attributes: {} } };
+  });
+}
+
+const isSixth = (value: number): boolean => Math.fround(value) === Math.fround(1 / 6);
 
 /** What stands for two nodes, and constants that it needs. */
 export interface Merged {

@@ -3,7 +3,7 @@
 import type { BufferSpec, ExpressionSpec } from "../../plan/types.ts";
 import { type Kernel, pixelsOf, type Rows, type StepBuffers } from "../kernel.ts";
 import { additionsOf, evaluate } from "./formulas.ts";
-import { at, emit, hasHoles, isStill, vectorsOf } from "./wasm.ts";
+import { at, emit, hasHoles, isStill, numbersOf, vectorsOf } from "./wasm.ts";
 
 function reference(spec: ExpressionSpec, reads: Rows[], write: Rows, rows: number): void {
   const { left = 0, channels } = write.spec;
@@ -33,7 +33,8 @@ const isFlat = (spec: ExpressionSpec, buffers: StepBuffers): boolean =>
 
 function params(spec: ExpressionSpec, buffers: StepBuffers): Uint8Array {
   const { reads, write } = buffers;
-  const bytes = new Uint8Array(at.constants + 4 * spec.constants.length);
+  const numbers = numbersOf(spec);
+  const bytes = new Uint8Array(at.constants + 4 * (spec.constants.length + numbers.length));
   const words = new Int32Array(bytes.buffer);
   const flat = isFlat(spec, buffers);
   const [pixels, pixelBytes, lanes] = [pixelsOf(write), write.channels * 4, 4 * vectorsOf(buffers)];
@@ -48,6 +49,7 @@ function params(spec: ExpressionSpec, buffers: StepBuffers): Uint8Array {
   for (let lane = 0; lane < lanes; lane++) words[at.masks / 4 + lane] = before + lane < spec.channels ? -1 : 0;
   words.fill(-1, at.masks / 4 + lanes, at.masks / 4 + 2 * lanes);
   new Float32Array(bytes.buffer).set(spec.constants, at.constants / 4);
+  words.set(numbers, at.constants / 4 + spec.constants.length);
   return bytes;
 }
 

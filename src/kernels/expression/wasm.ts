@@ -11,13 +11,20 @@ import {
   type ModuleBuilder,
   op,
   set,
-  splat,
   store,
   sum,
   whileLoop,
 } from "../../codegen/assembler.ts";
 import type { BufferSpec, ExpressionNode, ExpressionSpec } from "../../plan/types.ts";
-import { errorFunction, fullExponential, hyperbolicTangent, logarithm, where } from "../functions.ts";
+import {
+  errorFunction,
+  type FunctionMode,
+  fullExponential,
+  hyperbolicTangent,
+  logarithm,
+  NumberTable,
+  where,
+} from "../functions.ts";
 import { type CodeMode, defineKernel, type StepBuffers } from "../kernel.ts";
 
 /**
@@ -32,7 +39,7 @@ export const isStill = ({ height, scope }: BufferSpec): boolean => height === 1 
 export const hasHoles = ({ channels }: ExpressionSpec, { write }: StepBuffers): boolean => channels < write.channels;
 export const vectorsOf = ({ write }: StepBuffers): number => (write.channels % 8 === 0 ? 2 : 1);
 
-type Function = (v: readonly Local[], s: readonly Local[], t: readonly Local[], mode: CodeMode) => Code[];
+type Function = (v: readonly Local[], s: readonly Local[], t: readonly Local[], mode: FunctionMode) => Code[];
 const functions: Partial<Record<ExpressionNode[0], Function>> = {
   ...{ exp: fullExponential, log: logarithm, tanh: hyperbolicTangent, erf: errorFunction },
 };
@@ -52,18 +59,18 @@ function emitNode(
   own: readonly Local[],
   spares: readonly Local[][],
   loads: Loads,
-  mode: CodeMode,
+  mode: FunctionMode,
 ): Code[] {
   const each = (value: (i: number) => Code): Code[] => own.map((local, i) => set(local, value(i)));
   if (name === "operand" || name === "constant") return each((i) => loads(name, a, i));
   const operands = (i: number): Code[] => [a, ...others].map((node) => get(values[node]![i]!));
   if (functions[name]) return [...each((i) => operands(i)[0]!), ...functions[name](own, spares[0]!, spares[1]!, mode)];
   const comparison = comparisons[name];
-  if (comparison) return each((i) => op("v128.and", op(comparison, ...operands(i)), splat("f32x4", 1)));
+  if (comparison) return each((i) => op("v128.and", op(comparison, ...operands(i)), mode.numbers.float(1)));
   if (name !== "where") return each((i) => op(`f32x4.${instructions[name] ?? name}`, ...operands(i)));
   return each((i) => {
     const [condition, then, otherwise] = operands(i) as [Code, Code, Code];
-    return where(op("f32x4.ne", condition, splat("f32x4", 0)), then, otherwise);
+    return where(op("f32x4.ne", condition, mode.numbers.float(0)), then, otherwise);
   });
 }
 
@@ -75,8 +82,10 @@ export function emit(
   mode: CodeMode,
 ): void {
   const vectors = vectorsOf(buffers);
+  const after = at.constants + 4 * spec.constants.length;
   defineKernel(module, name, (f, { rows, params, sources, target }) => {
     const p = (offset: number): Code => load("i32.load", get(params), offset);
+    const numbers = new NumberTable((index) => load("v128.load32_splat", get(params), after + 4 * index));
     const { out, pixels, index, end } = f.locals("i32", "out", "pixels", "index", "end");
     const bases = spec.operands.map(() => f.local("i32"));
     const values = localsOf(f, spec.nodes, vectors);
@@ -104,7 +113,7 @@ export function emit(
           set(index, i32(0)),
           doWhile(
             op("i32.lt_u", get(index), get(end)),
-            ...spec.nodes.flatMap((node, i) => emitNode(node, values, values[i]!, spares, loads, mode)),
+            ...spec.nodes.flatMap((node, i) => emitNode(node, values, values[i]!, spares, loads, { ...mode, numbers })),
             ...values
               .at(-1)!
               .map((local, i) => store("v128.store", sum(get(out), get(index)), stored(local, i), 16 * i)),
@@ -136,3 +145,13 @@ function localsOf(f: FunctionBuilder, nodes: readonly ExpressionNode[], vectors:
 
 const isRead = ([name, ...read]: ExpressionNode, index: number): boolean =>
   name !== "operand" && name !== "constant" && (read as number[]).includes(index);
+
+/** The numbers that the functions of an expression take from the parameter block, as bits. */
+export function numbersOf({ nodes }: ExpressionSpec): number[] {
+  const numbers = new NumberTable(() => []);
+  const some: Local = { index: 0, type: "v128" };
+  const values = nodes.map(() => [some]);
+  for (const node of nodes)
+    emitNode(node, values, [some], [[some], [some]], () => [], { relaxed: false, wide: false, numbers });
+  return numbers.bits;
+}

@@ -4,6 +4,7 @@ import {
   bump,
   type Code,
   doWhile,
+  type FunctionBuilder,
   f32,
   get,
   i32,
@@ -232,7 +233,7 @@ function emit(module: ModuleBuilder, name: string, spec: MoveSpec, buffers: Step
     };
     const last = mostInner - 1;
     const around = (i: number): Code[] =>
-      i === last ? emitRun(f.array("i32", 3), run, { p, row, byte, to, source, table }) : level(i, around(i + 1));
+      i === last ? emitRun(f, run, { p, row, byte, to, source, table }) : level(i, around(i + 1));
     f.emit(
       set(rest, get(first)),
       whileLoop(
@@ -264,43 +265,36 @@ interface RunLocals {
 }
 
 /** The innermost loop, from `source` to `to`; it leaves both as they were. */
-function emitRun([from, at, left]: Local[], run: Run, { p, row, byte, to, source, table }: RunLocals): Code[] {
+function emitRun(f: FunctionBuilder, run: Run, { p, row, byte, to, source, table }: RunLocals): Code[] {
+  const { from, at, left, rowStep, byteStep, toStep, offset } = f.locals(
+    "i32",
+    ...(["from", "at", "left", "rowStep", "byteStep", "toStep", "offset"] as const),
+  );
   const last = mostInner - 1;
-  const start = [set(at!, get(to)), set(left!, p(`innerCount${last}`))];
+  const start = [
+    ...[set(at, get(to)), set(left, p(`innerCount${last}`))],
+    ...[set(byteStep, p(`innerByte${last}`)), set(toStep, p(`innerTo${last}`))],
+  ];
+  const each = (read: Code, ...next: Code[]): Code =>
+    whileLoop(get(left), store("f32.store", get(at), read), ...next, bump(at, get(toStep)), bump(left, -1));
   if (run === "rows") {
-    const entry = sum(get(table), op("i32.shl", get(from!), i32(2)));
     return [
       ...start,
-      set(from!, get(row)),
-      doWhile(
-        get(left!),
-        store("f32.store", get(at!), load("f32.load", sum(load("i32.load", entry), get(byte)))),
-        bump(from!, p(`innerRow${last}`)),
-        bump(byte, p(`innerByte${last}`)),
-        bump(at!, p(`innerTo${last}`)),
-        bump(left!, -1),
+      ...[set(rowStep, op("i32.shl", p(`innerRow${last}`), i32(2))), set(offset, get(byte))],
+      set(from, sum(get(table), op("i32.shl", get(row), i32(2)))),
+      each(
+        load("f32.load", sum(load("i32.load", get(from)), get(offset))),
+        ...[bump(from, get(rowStep)), bump(offset, get(byteStep))],
       ),
-      set(byte, op("i32.sub", get(byte), op("i32.mul", p(`innerCount${last}`), p(`innerByte${last}`)))),
     ];
   }
-  const one = (fromStep: Code, toStep: Code): Code =>
-    whileLoop(
-      get(left!),
-      store("f32.store", get(at!), load("f32.load", get(from!))),
-      bump(from!, fromStep),
-      bump(at!, toStep),
-      bump(left!, -1),
-    );
   const four = whileLoop(
-    op("i32.ge_s", get(left!), i32(4)),
-    store("v128.store", get(at!), load("v128.load", get(from!))),
-    bump(from!, 16),
-    bump(at!, 16),
-    bump(left!, -4),
+    op("i32.ge_s", get(left), i32(4)),
+    store("v128.store", get(at), load("v128.load", get(from))),
+    ...[bump(from, 16), bump(at, 16), bump(left, -4)],
   );
-  return run === "neighbours"
-    ? [...start, set(from!, source), four, one(i32(4), i32(4))]
-    : [...start, set(from!, source), one(p(`innerByte${last}`), p(`innerTo${last}`))];
+  const one = each(load("f32.load", get(from)), bump(from, get(byteStep)));
+  return [...start, set(from, source), ...(run === "neighbours" ? [four] : []), one];
 }
 
 const elementsOf = ({ loops }: MoveSpec): number => loops.reduce((product, { count }) => product * count, 1);

@@ -17,7 +17,7 @@ import {
   whileLoop,
 } from "../../codegen/assembler.ts";
 import type { SoftmaxSpec } from "../../plan/types.ts";
-import { exponential, logarithm } from "../functions.ts";
+import { exponential, inCode, logarithm } from "../functions.ts";
 import { type CodeMode, defineKernel, type Kernel, pixelsOf, type Rows, type StepBuffers } from "../kernel.ts";
 import { wordsOf } from "../words.ts";
 
@@ -69,7 +69,8 @@ function across(name: string, x: Local): Code[] {
   return [set(x, op(name, get(x), swapped(8))), set(x, op(name, get(x), swapped(4)))];
 }
 
-function emit(module: ModuleBuilder, name: string, { log }: SoftmaxSpec, mode: CodeMode): void {
+function emit(module: ModuleBuilder, name: string, { log }: SoftmaxSpec, codeMode: CodeMode): void {
+  const mode = { ...codeMode, numbers: inCode };
   defineKernel(module, name, (f, { rows, params, sources: [table], target }) => {
     const p = words.reader(params);
     const { a, out, pixels, at } = f.locals("i32", "a", "out", "pixels", "at");

@@ -44,6 +44,7 @@ export const elementwise: Cases = {
   ...each("Relu Sigmoid Tanh Softplus Softsign HardSwish LeakyRelu Elu Selu HardSigmoid", 14),
   ...each("Exp Floor Ceil Round Erf Abs Neg Reciprocal", 13),
   Mish: unary("Mish", 18),
+  Swish: unary("Swish", 24, { alpha: 1.5 }),
   "Celu, with alpha": use("Celu", 12, vector(5), { alpha: 0.7 }),
   "ThresholdedRelu, with alpha": use("ThresholdedRelu", 10, vector(9), { alpha: 1.5 }),
   Gelu: use("Gelu", 20, vector(20, ["f32"], -9, 9), (r) => ({ approximate: r.pick(["none", "tanh"]) })),

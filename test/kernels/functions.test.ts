@@ -1,0 +1,106 @@
+// The errors of the functions that generated code computes, as functions.ts states them, over all of their range.
+import { describe, expect, test } from "vitest";
+import { WasmBackend } from "../../src/backend/wasm/backend.ts";
+import { evaluate } from "../../src/kernels/expression/formulas.ts";
+import { arena, pointwiseWindow, sidesOf } from "../../src/kernels/layer.ts";
+import { networkKernels } from "../../src/kernels/networks.ts";
+import { addKernels } from "../../src/kernels/table.ts";
+import type { ExpressionSpec } from "../../src/plan/types.ts";
+import { random } from "../oracle.ts";
+
+addKernels(networkKernels);
+type Name = "exp" | "log" | "tanh" | "erf";
+
+async function computed(name: Name, x: Float32Array, relaxed: boolean): Promise<Float32Array> {
+  const sides = [1, 1, x.length / 8, 8];
+  const kernel: ExpressionSpec = {
+    ...{
+      family: "expression",
+      ...pointwiseWindow,
+      nodes: [
+        ["operand", 0],
+        [name, 0],
+      ],
+      constants: [],
+      channels: 8,
+    },
+    operands: [{ pixels: true, channels: true }],
+  };
+  const backend = new WasmBackend({
+    threads: 1,
+    always: false,
+    maxMemory: 2 ** 28,
+    mode: { relaxed, wide: false },
+    memories: true,
+  });
+  const program = await backend.compile(
+    {
+      stages: [{ grid: { images: 1, extent: 1, grain: 1 }, steps: [{ name, kernel, reads: ["x"], writes: "y" }] }],
+      buffers: [arena("x", sidesOf(sides)), arena("y", sidesOf(sides))],
+      cost: { time: 0 },
+    },
+    new Map(),
+  );
+  const y = new Float32Array(x.length);
+  const bind = (data: Float32Array) =>
+    ({ kind: "tensor", format: "NHWC", images: 1, height: 1, width: x.length / 8, channels: 8, data }) as const;
+  await program.run([["x", bind(x)]], [["y", bind(y)]]);
+  backend.dispose();
+  return y;
+}
+
+const exact = (name: Name, x: number): number =>
+  evaluate(
+    {
+      nodes: [
+        ["operand", 0],
+        [name, 0],
+      ],
+      constants: [],
+    },
+    [x],
+  );
+/** The distance of neighbouring floats at a value; that of the least normal one below it. */
+const unit = (value: number): number => 2 ** (Math.max(-126, Math.floor(Math.log2(Math.abs(value)))) - 23);
+
+/** Numbers of both signs and every magnitude between two powers of 2, and evenly between two numbers. */
+function samples(least: number, most: number, bits: readonly [number, number], signs: readonly number[]): Float32Array {
+  const next = random(9);
+  return Float32Array.from({ length: 80_000 }, (_, i) => {
+    if (i % 2) return least + next() * (most - least);
+    return signs[i % signs.length]! * 2 ** (bits[0] + next() * (bits[1] - bits[0]));
+  });
+}
+
+const bounds: Readonly<Record<Name, { x: Float32Array; units?: number; absolute?: number }>> = {
+  exp: { x: samples(-87, 88, [-30, 6.4], [1, -1]), units: 3 },
+  log: { x: samples(1e-6, 100, [-120, 120], [1]), units: 2, absolute: 1e-7 },
+  tanh: { x: samples(-10, 10, [-30, 6], [1, -1]), units: 3 },
+  erf: { x: samples(-5, 5, [-30, 3], [1, -1]), absolute: 6e-7 },
+};
+
+describe.each(Object.keys(bounds) as Name[])("%s", (name) => {
+  const { x, units = 0, absolute = 0 } = bounds[name];
+
+  test.each([false, true])("stays within its error, relaxed: %s", async (relaxed) => {
+    const y = await computed(name, x, relaxed);
+    let worst = { over: 0, x: 0, y: 0 };
+    for (const [i, value] of y.entries()) {
+      const right = exact(name, x[i]!);
+      const over = Math.abs(value - right) / (units * unit(right) + absolute);
+      if (!(over <= worst.over)) worst = { over, x: x[i]!, y: value };
+    }
+    expect(worst.over).toBeLessThanOrEqual(1);
+  });
+
+  test("gives the limits, and keeps NaN", async () => {
+    const special = [0, -0, 1, -1, Infinity, -Infinity, Number.NaN, 1e38];
+    const y = await computed(name, Float32Array.from(special), false);
+    for (const [i, value] of special.entries()) {
+      const right = Math.fround(exact(name, value));
+      if (Number.isFinite(right))
+        expect(Math.abs(y[i]! - right), `${name}(${value})`).toBeLessThan(1e-5 * (1 + Math.abs(right)));
+      else expect(y[i], `${name}(${value})`).toBe(right);
+    }
+  });
+});
