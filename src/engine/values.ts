@@ -22,33 +22,37 @@ export class EngineValue {
   readonly shape: readonly number[];
   /** Element type. */
   readonly dtype: ValueDType;
-  /** @internal */
-  readonly inner: Value;
-  private readonly enqueue: Enqueue;
+  readonly #inner: Value;
+  readonly #enqueue: Enqueue;
 
   /** @internal Use `engine.alloc`. */
   constructor(inner: Value, enqueue: Enqueue) {
-    this.inner = inner;
+    this.#inner = inner;
     this.shape = inner.shape;
     this.dtype = inner.dtype;
-    this.enqueue = enqueue;
+    this.#enqueue = enqueue;
+  }
+
+  /** @internal */
+  get inner(): Value {
+    return this.#inner;
   }
 
   /** Replaces all elements by those of an array of the same type, in row-major order; an Image or a Tensor may hold it. */
   async write(data: TypedArray | Pick<Tensor, "data">): Promise<void> {
     checkSidesIn("data", data, this.shape);
-    return this.enqueue(() => this.inner.write(arrayIn(data) as TypedArray));
+    return this.#enqueue(() => this.#inner.write(arrayIn(data) as TypedArray));
   }
 
   /** All elements in row-major order: in a fresh array, or in `into`. */
   async read(into?: TypedArray | Pick<Tensor, "data">): Promise<TypedArray> {
     checkSidesIn("into", into, this.shape);
-    return this.enqueue(() => this.inner.read(arrayIn(into) as TypedArray | undefined));
+    return this.#enqueue(() => this.#inner.read(arrayIn(into) as TypedArray | undefined));
   }
 
   /** Frees its memory, after the calls that wait; later calls with it are rejected. */
   dispose(): void {
-    this.enqueue(async () => this.inner.dispose()).catch(() => {});
+    this.#enqueue(async () => this.#inner.dispose()).catch(() => {});
   }
 }
 

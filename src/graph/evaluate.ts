@@ -1,7 +1,7 @@
 // Evaluates nodes and whole networks on the host, by plain loops: the reference that compiled networks are tested
 // against. Also checks the inputs of a run.
 import { checkOptions, describe, InvalidArgumentError, LimitError, UnsupportedOpError } from "../errors.ts";
-import type { Tensor } from "../tensor.ts";
+import type { Tensor, TensorLike } from "../tensor.ts";
 import { nameOf, refuse } from "./nodes.ts";
 import type { Dimension, Graph, GraphNode, Operators, Spec, Value, ValueInfo } from "./types.ts";
 import { heldAs, newValue, sizeOf, toValue } from "./values.ts";
@@ -44,7 +44,7 @@ export function compute(
   return values;
 }
 
-type Tensors = Readonly<Record<string, Tensor>>;
+type Tensors = Readonly<Record<string, TensorLike>>;
 
 /**
  * Computes the outputs of a network from its inputs, both by name. Inputs are only read, outputs are fresh arrays.
@@ -90,7 +90,7 @@ function lastUses({ nodes, outputs }: Graph): Map<string, number> {
 /** The inputs as values, if they are those that the network declares. A named side is the same wherever it stands. */
 export function checkInputs(graph: Graph, inputs: Tensors): Map<string, Value> {
   const names = graph.inputs.map(({ name }) => name);
-  const given = checkOptions<Record<string, Tensor>>("inputs", inputs, names);
+  const given = checkOptions<Record<string, TensorLike>>("inputs", inputs, names);
   const sides = new Map<string, number>();
   return new Map(graph.inputs.map((info) => [info.name, checkInput(info, given, sides)]));
 }
@@ -105,7 +105,8 @@ function checkInput(info: ValueInfo, inputs: Tensors, sides: Map<string, number>
       received,
     });
   };
-  const tensor = Object.hasOwn(inputs, name) ? inputs[name] : undefined;
+  const like = Object.hasOwn(inputs, name) ? inputs[name] : undefined;
+  const tensor: Tensor | undefined = like && "dims" in like ? { shape: like.dims, data: like.data } : (like as Tensor);
   if (!tensor?.shape || !ArrayBuffer.isView(tensor.data)) throw wrong(describe(tensor));
   const { shape } = tensor;
   if (!Array.isArray(shape) || !shape.every((side) => Number.isSafeInteger(side) && side >= 0)) {

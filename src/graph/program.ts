@@ -2,6 +2,7 @@
 import type { Program, TensorBinding } from "../backend/backend.ts";
 import type { CallHooks } from "../engine/calls.ts";
 import type { Engine } from "../engine/engine.ts";
+import type { EngineValue } from "../engine/values.ts";
 import { checkOptions, describe, InvalidArgumentError } from "../errors.ts";
 import { checkSidesIn, type Tensor, type TypedArray } from "../tensor.ts";
 import { type BackendPartition, compile, type Partition } from "./compile.ts";
@@ -13,8 +14,11 @@ import { type Task, tasksOf } from "./tasks.ts";
 import type { Graph, Operators, Spec, Value } from "./types.ts";
 import { elementsOf, newValue, sizeOf, toValue } from "./values.ts";
 
-/** Where outputs go, by name: arrays of their type and exact length, or tensors that hold such arrays. */
-export type Outs = Readonly<Record<string, TypedArray | Tensor>>;
+/**
+ * Where outputs go, by name: arrays of their type and exact length, tensors that hold such arrays, or values of `engine.alloc`,
+ * to which they are copied.
+ */
+export type Outs = Readonly<Record<string, TypedArray | Tensor | EngineValue>>;
 
 /** How a model runs. */
 export interface RunOptions extends CallHooks {

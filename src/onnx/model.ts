@@ -1,12 +1,13 @@
 // The Model class: the ONNX message as it was read, the network in it, and its compiled programs. Loads and saves models.
 import { checkRunOptions } from "../engine/calls.ts";
 import { createEngine, Engine } from "../engine/engine.ts";
+import { EngineValue } from "../engine/values.ts";
 import { checkFunction, checkOptions, describe, InvalidArgumentError, UnsupportedError } from "../errors.ts";
 import { checkInputs, withInputShapes } from "../graph/evaluate.ts";
-import { GraphProgram, type RunOptions } from "../graph/program.ts";
+import { GraphProgram, type Outs, type RunOptions } from "../graph/program.ts";
 import type { Dimension, Graph, Operators, Spec } from "../graph/types.ts";
 import { numbersOf } from "../graph/values.ts";
-import type { Tensor } from "../tensor.ts";
+import type { Tensor, TensorLike } from "../tensor.ts";
 import { importGraph } from "./import.ts";
 import { loadOperators } from "./ops/load.ts";
 import { ModelProto, TensorProto } from "./schema.ts";
@@ -54,6 +55,19 @@ export interface ModelInfo {
       op: string;
     }[];
   }[];
+}
+
+/** A tensor in ONNX's order, ONNX Runtime's `{ data, dims }`, or a value of `engine.alloc`, which is copied out. */
+export type ModelInput = TensorLike | EngineValue;
+
+const isValue = (entry: [string, unknown]): entry is [string, EngineValue] => entry[1] instanceof EngineValue;
+
+/** What engine values hold, as tensors; all else is checked later. */
+async function withArrays(inputs: Readonly<Record<string, ModelInput>>): Promise<Record<string, TensorLike>> {
+  const values = Object.entries(inputs ?? {}).filter(isValue);
+  const read = values.map(async ([name, value]) => [name, { shape: value.shape, data: await value.read() }] as const);
+  const arrays = inputs as Record<string, TensorLike>;
+  return values.length === 0 ? arrays : { ...arrays, ...Object.fromEntries(await Promise.all(read)) };
 }
 
 /** Programs for so many different shapes of inputs are kept. */
@@ -122,13 +136,23 @@ export class Model {
    * @throws InvalidArgumentError for inputs that are missing, not known, or of another shape or type; UnsupportedOpError
    * for operators that are missing. Both before anything is computed.
    */
-  async run(inputs: Readonly<Record<string, Tensor>>, options?: RunOptions): Promise<Record<string, Tensor>> {
+  async run(inputs: Readonly<Record<string, ModelInput>>, options?: RunOptions): Promise<Record<string, Tensor>> {
     const known = ["signal", "onProgress", "onTask", "out"] as const;
     const { signal, onProgress, onTask, out } = checkOptions<RunOptions>("options", options, known);
     checkRunOptions({ signal, onProgress });
     if (onTask !== undefined) checkFunction("onTask", onTask);
-    const values = checkInputs(this.graph, inputs);
-    const run = this.programFor(values).then((program) => program.run(values, { signal, onProgress, onTask, out }));
+    const given = checkOptions<Outs>(
+      "out",
+      out,
+      this.graph.outputs.map(({ name }) => name),
+    );
+    const arrays = Object.fromEntries(Object.entries(given).filter((entry) => !isValue(entry))) as Outs;
+    const values = checkInputs(this.graph, await withArrays(inputs));
+    const run = this.programFor(values).then(async (program) => {
+      const results = await program.run(values, { signal, onProgress, onTask, out: arrays });
+      for (const [name, value] of Object.entries(given).filter(isValue)) await value.write(results[name]!);
+      return results;
+    });
     this.running.add(run);
     return run.finally(() => this.running.delete(run));
   }

@@ -197,13 +197,13 @@ export const binaryFunctions = ["add", "sub", "mul", "div", "min", "max"] as con
 
 /** A number for every element: an operand, a constant, or a function of nodes before. */
 export type ExpressionNode =
-  | readonly ["operand" | "constant", index: number]
-  | readonly [(typeof unaryFunctions)[number], a: number]
-  | readonly [(typeof binaryFunctions)[number], a: number, b: number]
+  | readonly [name: "operand" | "constant", index: number]
+  | readonly [name: (typeof unaryFunctions)[number], a: number]
+  | readonly [name: (typeof binaryFunctions)[number], a: number, b: number]
   /** 1 or 0. */
-  | readonly ["less" | "lessEqual" | "equal", a: number, b: number]
+  | readonly [name: "less" | "lessEqual" | "equal", a: number, b: number]
   /** b where a is not 0, else c. */
-  | readonly ["where", a: number, b: number, c: number];
+  | readonly [name: "where", a: number, b: number, c: number];
 
 /** A function of up to three operands, for every element. */
 export interface ExpressionSpec extends LayerWindow {

@@ -1,6 +1,7 @@
 // Compiled models: real networks against ONNX Runtime, and how runs are asked for, stopped, repeated and ended.
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
+import { inspect } from "node:util";
 import { describe, expect, test } from "vitest";
 import { createEngine, InvalidArgumentError, Rank1Error } from "../../src/index.ts";
 import { readPicture } from "../../src/node/pictures.ts";
@@ -297,4 +298,22 @@ describe.skipIf(noModels || !runtime)(`ResNet-20 on CIFAR-10${noModels}`, () => 
     expect(files).toHaveLength(1000);
     expect(right / files.length).toBeGreaterThan(0.78);
   });
+});
+
+test("values of an engine go in and come out, and tensors with dims go in", async () => {
+  const engine = await createEngine({ backend: "wasm", threads: 1 });
+  const model = await loadSmall({ engine });
+  const x = noise([1, 3, 16, 16], 4);
+  const { y } = await model.run({ x });
+  const [input, output] = [x, y!].map(({ shape }) => engine.alloc({ shape, dtype: "f32" }));
+  await input!.write(x.data);
+  const results = await model.run({ x: input! }, { out: { y: output! } });
+  expect(results.y).toEqual(y);
+  expect(await output!.read()).toEqual(y!.data);
+  expect(await model.run({ x: { dims: x.shape, data: x.data } })).toEqual({ y });
+  await expect(model.run({ x: input! }, { out: { z: output! } } as never)).rejects.toMatchObject({
+    parameter: "out key",
+  });
+  expect(inspect(input)).not.toContain("inner");
+  engine.dispose();
 });
