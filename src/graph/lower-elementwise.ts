@@ -1,7 +1,8 @@
-// Lowering rules for elementwise operators, batch norms, softmax and pools. They apply to values that are on the backend
-// already, and never start a backend partition.
+// Lowering rules for elementwise operators, batch norms, softmax and pools: for values that are on the backend already, or that
+// lead to layers.
 import { paddedChannels } from "../kernels/conv/layout.ts";
 import { arena, pointwiseWindow, sidesOf, weights as weightBuffer } from "../kernels/layer.ts";
+import { mostUnrolled } from "../kernels/pool/kernel.ts";
 import type { BufferSpec, ExpressionSpec, PoolSpec, SoftmaxSpec, Window } from "../plan/types.ts";
 import type { Tensor } from "../tensor.ts";
 import { ExpressionBuilder, expressionOf, expressionOperators } from "./expressions.ts";
@@ -163,9 +164,29 @@ const pool =
     if (countOutside && ceil) return undefined;
     const { buffer, held } = write(node.outputs[0]!, "channels last", context);
     const from = read(node.inputs[0]!, "channels last", context)!;
+    if (op === "max" && isSeparated(window)) {
+      // The largest value of a rectangle is that of its rows' largest values.
+      const [rows, columns] = [
+        { ...window, size: [window.size[0], 1], strides: [window.strides[0], 1], dilations: [window.dilations[0], 1] },
+        { ...window, size: [1, window.size[1]], strides: [1, window.strides[1]], dilations: [1, window.dilations[1]] },
+      ] as [Window, Window];
+      const between = arena(`${held.id}: of rows`, sidesOf([x[0]!, y[1]!, x[2]!, x[3]!]));
+      const [first, second] = [
+        poolSpec(op, x, { ...rows, pads: [window.pads[0], 0, 0, 0] }),
+        poolSpec(op, [x[0]!, y[1]!, x[2]!, x[3]!], { ...columns, pads: [0, window.pads[1], 0, 0] }),
+      ];
+      const steps = [
+        { name: node.op, kernel: first, reads: [from.id], writes: between.id },
+        { name: node.op, kernel: second, reads: [between.id], writes: held.id },
+      ];
+      return stages([from, between, buffer], steps, [held]);
+    }
     const step = { name: node.op, kernel: poolSpec(op, x, window, countOutside), reads: [from.id], writes: held.id };
     return stages([from, buffer], [step], [held]);
   };
+
+/** Windows that two passes, of columns and of rows, see more cheaply. */
+const isSeparated = ({ size: [kh, kw] }: Window): boolean => kh > 1 && kw > 1 && kh * kw > mostUnrolled;
 
 const wholeWindow = (x: readonly number[]): Window => ({
   ...{ size: [x[1]!, x[2]!], strides: [1, 1], dilations: [1, 1], pads: [0, 0, 0, 0] },

@@ -1,5 +1,5 @@
-// Lowering rules for operators that copy elements or resample axes, by what the operators say of themselves. They apply to
-// values that are on the backend already, and never start a backend partition.
+// Lowers operators that copy elements or resample axes, by what the operators say of themselves: for values that are on the
+// backend already, or that lead to layers.
 import { pointwiseWindow } from "../kernels/layer.ts";
 import type { BufferSpec, ExpressionSpec, ResizeAxis, ResizeSpec, Step } from "../plan/types.ts";
 import { type Lowered, type LoweringContext, moving, orderOf, read, shapeOf, stages, write } from "./lowering.ts";

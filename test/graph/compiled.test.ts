@@ -12,6 +12,7 @@ import { expectClose } from "../onnx/close.ts";
 import { Random } from "../random-tensors.ts";
 import { floats, graphOf, node } from "./graphs.ts";
 import { randomNetwork } from "./random.ts";
+import { randomMovement } from "./random-movement.ts";
 
 const onBackend = (partitions: readonly Partition[]): string[] =>
   partitions.flatMap((partition) => (partition.kind === "backend" ? partition.nodes.map(({ op }) => op) : []));
@@ -41,6 +42,34 @@ describe.each(testEngines())("random networks on %s", (title, engine) => {
     await fc.assert(property, { numRuns: title === "reference" ? 60 : 150, seed: 7 });
     const joining = ["Add", "Sub", "Mul", "Concat", "MaxPool", "AveragePool", "GlobalAveragePool", "PRelu", "BatchNormalization", "ConvTranspose"]; // biome-ignore format: a list
     expect([...seen]).toEqual(expect.arrayContaining(joining));
+  });
+});
+
+describe.each(testEngines())("random movement on %s", (title, engine) => {
+  test("gives what the host's loops give, most of it on the backend", async () => {
+    const places = { backend: new Set<string>(), host: new Set<string>() };
+    const property = fc.asyncProperty(fc.nat(), async (seed) => {
+      const graph = randomMovement(seed);
+      if (graph.nodes.length === 0) return;
+      const x = new Random(seed).tensor(graph.inputs[0]!.shape as number[], "f32", -1, 1);
+      const expected = runGraph(graph, operators, { x });
+      const values = checkInputs(graph, { x });
+      const specs = new Map([...values].map(([name, { dtype, shape }]): [string, Spec] => [name, { dtype, shape }]));
+      const program = await GraphProgram.create(graph, operators, specs, await engine);
+      try {
+        for (const partition of program.partitions)
+          for (const { op } of partition.nodes) places[partition.kind].add(op);
+        for (let run = 0; run < 2; run++) {
+          const found = await program.run(values);
+          for (const output of Object.keys(expected)) expectClose(found[output]!, expected[output]!, 1e-4, 0.1);
+        }
+      } finally {
+        program.dispose();
+      }
+    });
+    await fc.assert(property, { numRuns: title === "reference" ? 100 : 300, seed: 11 });
+    const moving = "Transpose Reshape Slice Split Concat Expand Tile Pad DepthToSpace Resize Gather Softmax Tanh Min Div Gemm MatMul ReduceMean".split(" "); // biome-ignore format: a list
+    expect([...places.backend]).toEqual(expect.arrayContaining(moving));
   });
 });
 

@@ -65,14 +65,23 @@ function params({ size, strides, dilations, pads, ...spec }: PoolSpec, { reads, 
   });
 }
 
-function emit(module: ModuleBuilder, name: string, spec: PoolSpec): void {
+/** Windows of so many pixels at most have code of their own, for where they lie inside the input. */
+export const mostUnrolled = 16;
+
+const isUnrolled = ({ size }: PoolSpec): boolean => size[0] * size[1] <= mostUnrolled;
+/** Vectors of channels at a time: pairs, which can be joined, where all channels are such. */
+const vectorsOf = ({ write }: StepBuffers): number => (write.channels % 8 === 0 ? 2 : 1);
+
+function emit(module: ModuleBuilder, name: string, spec: PoolSpec, buffers: StepBuffers): void {
   const isMax = spec.op === "max";
+  const combined = (a: Code, b: Code): Code => op(isMax ? "f32x4.max" : "f32x4.add", a, b);
+  const vectors = vectorsOf(buffers);
   defineKernel(module, name, (f, { rows, params, first, sources: [table], target }) => {
     const p = words.reader(params);
     const times = (a: Code, b: Code): Code => op("i32.mul", a, b);
-    const { y, x, left, top, side, ky, kx, out, at, count, column, row } = f.locals(
+    const { y, x, left, top, side, ky, kx, out, at, count, column, row, whole } = f.locals(
       "i32",
-      ...(["y", "x", "left", "top", "side", "ky", "kx", "out", "at", "count", "column", "row"] as const),
+      ...(["y", "x", "left", "top", "side", "ky", "kx", "out", "at", "count", "column", "row", "whole"] as const),
     );
     const { value, scale } = f.locals("v128", "value", "scale");
     const inside = (index: Code, end: Code): Code => op("i32.lt_u", index, end);
@@ -82,7 +91,7 @@ function emit(module: ModuleBuilder, name: string, spec: PoolSpec): void {
         inside(get(column), p("inWidth")),
         bump(count, 1),
         set(column, sum(get(row), times(get(column), p("inPixel")), get(at))),
-        set(value, op(isMax ? "f32x4.max" : "f32x4.add", get(value), load("v128.load", get(column)))),
+        set(value, combined(get(value), load("v128.load", get(column)))),
       ),
       bump(kx, 1),
     ];
@@ -100,19 +109,50 @@ function emit(module: ModuleBuilder, name: string, spec: PoolSpec): void {
       set(scale, op("f32x4.splat", op("f32.div", f32(1), op("f32.convert_i32_u", divisor)))),
       set(value, op("f32x4.mul", get(value), get(scale))),
     ];
+    const lines = f.array("i32", isUnrolled(spec) ? spec.size[0] : 0);
+    const columns = f.array("i32", isUnrolled(spec) ? spec.size[1] : 0);
+    const values = f.array("v128", vectors);
+    /** Whether a window's first and last pixel along an axis lie inside; unsigned, what lies before is far beyond. */
+    const lies = (start: Code, last: Code, end: Code): Code =>
+      op("i32.and", inside(start, end), inside(sum(start, last), end));
+    const across = times(i32(spec.size[1] - 1), p("dilationX"));
+    const down = times(i32(spec.size[0] - 1), p("dilationY"));
+    const rowPointers = lines.map((line, k) =>
+      set(line, load("i32.load", sum(get(table), times(i32(4 * k), p("dilationY"))))),
+    );
+    const taps = lines.flatMap((line) => columns.map((from) => (v: number) => load("v128.load", sum(get(line), get(from)), 16 * v)));
+    const unrolled = [
+      ...columns.map((from, k) =>
+        set(from, sum(times(sum(get(side), times(i32(k), p("dilationX"))), p("inPixel")), p("inLeft"))),
+      ),
+      ...(isMax ? [] : [set(scale, op("f32x4.splat", op("f32.div", f32(1), f32(spec.size[0] * spec.size[1]))))]),
+      doWhile(
+        op("i32.lt_u", get(at), get(left)),
+        ...taps.flatMap((tap, i) =>
+          values.map((local, v) => set(local, i === 0 ? tap(v) : combined(get(local), tap(v)))),
+        ),
+        ...(isMax ? [] : values.map((local) => set(local, op("f32x4.mul", get(local), get(scale))))),
+        ...values.map((local, v) => store("v128.store", sum(get(out), get(at)), get(local), 16 * v)),
+        ...columns.map((from) => bump(from, 16 * vectors)),
+        bump(at, 16 * vectors),
+      ),
+    ];
     f.emit(
       set(y, get(first)),
       whileLoop(
         get(rows),
         set(top, op("i32.sub", times(get(y), p("strideY")), p("padTop"))),
         set(side, op("i32.sub", i32(0), p("padLeft"))),
+        ...(isUnrolled(spec) ? [set(whole, lies(get(top), down, p("height"))), when(get(whole), ...rowPointers)] : []),
         set(out, sum(load("i32.load", get(target)), p("outOffset"))),
         set(x, p("pixels")),
         doWhile(
           get(x),
           set(at, i32(0)),
           set(left, p("outPixel")),
-          doWhile(
+          // Nothing is left to the loop below where the window lies inside.
+          ...(isUnrolled(spec) ? [when(op("i32.and", get(whole), lies(get(side), across, p("inWidth"))), ...unrolled)] : []),
+          whileLoop(
             op("i32.lt_u", get(at), get(left)),
             set(value, splat("f32x4", isMax ? -Infinity : 0)),
             set(count, i32(0)),
@@ -139,8 +179,14 @@ export const pool: Kernel<PoolSpec> = {
   family: "pool",
   describe: ({ op, size }) => `${op} of ${size.join(" x ")}`,
   reference,
-  entry: ({ op, countOutside }) => ["pool", op, countOutside && "all"].filter(Boolean).join(" "),
-  emit: (module, name, spec) => emit(module, name, spec),
+  entry: (spec, buffers) =>
+    [
+      ...["pool", spec.op, spec.countOutside && "all"],
+      isUnrolled(spec) && `${spec.size.join(" x ")}, ${vectorsOf(buffers)} vectors`,
+    ]
+      .filter(Boolean)
+      .join(" "),
+  emit: (module, name, spec, buffers) => emit(module, name, spec, buffers),
   work: ({ size }, { write: { width, channels } }) => ({
     ...{ arithmetic: "depthwise", multiplications: 0, additions: size[0] * size[1] * width * channels },
     serialAdditions: 0,
