@@ -33,4 +33,12 @@ export {
   inspectModel,
   type ModelPlan,
 } from "./inspect.ts";
-export { type ExternalData, type LoadOptions, loadModel, type Model, type ModelInfo, type ModelInput, saveModel } from "./model.ts";
+export {
+  type ExternalData,
+  type LoadOptions,
+  loadModel,
+  type Model,
+  type ModelInfo,
+  type ModelInput,
+  saveModel,
+} from "./model.ts";

@@ -9,6 +9,7 @@ import {
   type Local,
   load,
   op,
+  select,
   set,
   store,
   sum,
@@ -63,7 +64,11 @@ export function memoryAccess(at: number, shared: boolean) {
     /** A worker's byte among those of the parked. */
     park: (thread: Local, parked: boolean): Code =>
       atomic("i32.atomic.store8", sum(i32(at + control.parked), get(thread)), [i32(Number(parked))]),
-    notify: (): Code => [atomic("memory.atomic.notify", i32(at + control.signal), [i32(-1)]), [0x1a]],
+    /** Wakes so many of those that sleep. */
+    notify: (count: Code): Code => [atomic("memory.atomic.notify", i32(at + control.signal), [count]), [0x1a]],
+    /** How often a thread looks for work before it sleeps: once where more are awake than there are cores for. */
+    spins: (): Code =>
+      select(op("i32.lt_s", plain("i32", "sleepers"), plain("i32", "spare")), i32(1), plain("i32", "spinCount")),
   };
 }
 

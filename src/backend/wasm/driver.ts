@@ -130,13 +130,14 @@ function emitStrip(module: ModuleBuilder): void {
 /** Wakes whoever sleeps, if others may work on the run. */
 function emitSignal(module: ModuleBuilder, memory: Memory, shared: boolean): void {
   module.define("signal", [], (f) => {
-    const old = f.local("i32");
+    const { old, count } = f.locals("i32", "old", "count");
     if (!shared) return;
     f.emit(
       when(
         op("i32.gt_s", memory.load("threads"), i32(1)),
         memory.add("signal", 1, old),
-        when(memory.load("sleepers"), memory.notify()),
+        set(count, op("i32.sub", memory.load("sleepers"), memory.load("spare"))),
+        when(op("i32.gt_s", get(count), i32(0)), memory.notify(get(count))),
       ),
     );
   });
@@ -168,7 +169,7 @@ function emitRun(module: ModuleBuilder, memory: Memory): void {
           when(isOver, i32(outcome.ended), leave),
           when(
             op("i32.ge_u", nextOf(ticket), limitOf(ticket)),
-            set(spins, memory.load("spinCount")),
+            set(spins, select(get(thread), memory.spins(), memory.load("spinCount"))),
             loop(
               // Two blocks out: the outer loop goes on.
               branchIf(2, op("i64.ne", memory.load("ticket", "i64"), get(ticket))),
@@ -350,7 +351,7 @@ function emitWatch(module: ModuleBuilder, memory: Memory): void {
             op("i32.ne", module.call("run", get(thread), runOf(ticket), i32(0x7fffffff)), i32(outcome.waiting)),
           ),
         ),
-        set(spins, memory.load("spinCount")),
+        set(spins, memory.spins()),
         loop(
           branchIf(1, op("i32.ne", memory.load("signal"), get(seen))),
           set(spins, op("i32.sub", get(spins), i32(1))),

@@ -9,6 +9,8 @@ import { control, lineBytes } from "./script.ts";
 const spinCount = 200_000;
 /** How long the caller sleeps at most before it lets events run, and how long a strip may take before its thread is dead. */
 const napMilliseconds = 2;
+/** How long it sleeps where threads share cores: whoever is woken is to be a worker. */
+const shortNapMilliseconds = 0.1;
 const lostMilliseconds = 10_000;
 const lost = `no answer within ${lostMilliseconds / 1000} seconds`;
 
@@ -28,6 +30,8 @@ export class WorkerPool {
   loss: string | undefined;
   private threads: { thread: Thread; number: number }[] = [];
   private readonly modules: KernelModule[] = [];
+  /** Whether threads share cores. */
+  private isCrowded = false;
   /** Set when a worker has died with a strip of the run. */
   private failure: Rank1Error | undefined;
   /** The signal that the caller waits to change, and since when. */
@@ -91,7 +95,7 @@ export class WorkerPool {
     }
     Atomics.add(words, at + control.sleepers / 4, 1);
     try {
-      if (mayBlock) Atomics.wait(words, at + control.signal / 4, seen, napMilliseconds);
+      if (mayBlock) this.nap(words, seen);
       else await changed(words, at + control.signal / 4, seen);
     } finally {
       Atomics.sub(words, at + control.sleepers / 4, 1);
@@ -110,12 +114,17 @@ export class WorkerPool {
     }
   }
 
+  private nap(words: Int32Array, seen: number): void {
+    if (this.isCrowded) Atomics.wait(elsewhere!, 0, 0, shortNapMilliseconds);
+    else Atomics.wait(words, (this.control + control.signal) / 4, seen, napMilliseconds);
+  }
+
   /** {@link wait} where no event may come: only time tells that a worker is lost. */
   waitSync(seen: number): void {
     const [words, at] = [this.words, this.control / 4];
     const since = performance.now();
     while (Atomics.load(words, at + control.signal / 4) === seen) {
-      if (mayBlock) Atomics.wait(words, at + control.signal / 4, seen, napMilliseconds);
+      if (mayBlock) this.nap(words, seen);
       if (performance.now() - since > lostMilliseconds) this.giveUpRun();
     }
   }
@@ -160,7 +169,11 @@ export class WorkerPool {
   /** Those that are missing. */
   private startThreads(): void {
     const there = new Set(this.threads.map(({ number }) => number));
-    Atomics.store(this.words, (this.control + control.spinCount) / 4, this.size < hardwareThreads() ? spinCount : 1);
+    const cores = hardwareThreads();
+    this.isCrowded = this.size >= cores;
+    Atomics.store(this.words, (this.control + control.spinCount) / 4, spinCount);
+    // More than there are cores for would only take them from one another.
+    Atomics.store(this.words, (this.control + control.spare) / 4, Math.max(0, this.size + 1 - cores));
     for (let number = 1; number <= this.size; number++) if (!there.has(number)) this.startThread(number);
   }
 
@@ -224,6 +237,9 @@ export class WorkerPool {
     console.warn(`rank1: fewer threads than wanted: ${this.loss}; see docs/deploying.md`);
   }
 }
+
+/** A word that nobody changes, to sleep on. */
+const elsewhere = typeof SharedArrayBuffer === "undefined" ? undefined : new Int32Array(new SharedArrayBuffer(4));
 
 /** Whether this thread may sleep: a browser's main thread may not. */
 const mayBlock = (() => {

@@ -44,6 +44,8 @@ export const control = {
   ticket: 0,
   /** Strips of the stage that are done. */
   done: 8,
+  /** Threads for which there is no core: so many sleep while others look for work. */
+  spare: 12,
   /** Counts what sleepers wait for, and how many sleep. */
   signal: 16,
   sleepers: 20,

@@ -120,7 +120,9 @@ function emit(module: ModuleBuilder, name: string, spec: PoolSpec, buffers: Step
     const rowPointers = lines.map((line, k) =>
       set(line, load("i32.load", sum(get(table), times(i32(4 * k), p("dilationY"))))),
     );
-    const taps = lines.flatMap((line) => columns.map((from) => (v: number) => load("v128.load", sum(get(line), get(from)), 16 * v)));
+    const taps = lines.flatMap((line) =>
+      columns.map((from) => (v: number) => load("v128.load", sum(get(line), get(from)), 16 * v)),
+    );
     const unrolled = [
       ...columns.map((from, k) =>
         set(from, sum(times(sum(get(side), times(i32(k), p("dilationX"))), p("inPixel")), p("inLeft"))),
@@ -151,7 +153,9 @@ function emit(module: ModuleBuilder, name: string, spec: PoolSpec, buffers: Step
           set(at, i32(0)),
           set(left, p("outPixel")),
           // Nothing is left to the loop below where the window lies inside.
-          ...(isUnrolled(spec) ? [when(op("i32.and", get(whole), lies(get(side), across, p("inWidth"))), ...unrolled)] : []),
+          ...(isUnrolled(spec)
+            ? [when(op("i32.and", get(whole), lies(get(side), across, p("inWidth"))), ...unrolled)]
+            : []),
           whileLoop(
             op("i32.lt_u", get(at), get(left)),
             set(value, splat("f32x4", isMax ? -Infinity : 0)),
