@@ -1,7 +1,7 @@
 // Factorizes a filter into a sum of columns ⊗ rows: exactly, in integers where that is possible, or truncated. Depthwise
 // filters of rank 1 are split without a decomposition.
 import { LimitError } from "../errors.ts";
-import type { Tensor } from "../tensor.ts";
+import type { Tensor, TensorLike } from "../tensor.ts";
 import { type CheckedFilter, checkFilter, type Filter } from "./filter.ts";
 import { eliminate, integerRank, smallTerms, type Term, type WholeTerms } from "./integers.ts";
 import { checkTruncateOptions, norm, type Svd, svd, type TruncateOptions, truncate } from "./svd.ts";
@@ -79,17 +79,18 @@ export function factorize(filter: Filter, options?: TruncateOptions): FilterFact
  * @throws InvalidArgumentError for another shape, type or option; LimitError for a weight that is too large to factor.
  */
 export function factorize<S extends keyof WeightFactors>(
-  weight: Tensor,
+  weight: TensorLike,
   options: WeightOptions & {
     /** Which axes of the weight are rows and which are columns. */
     split: S;
   },
 ): WeightFactors[S];
 export function factorize(
-  given: Filter | Tensor,
+  given: Filter | TensorLike,
   options?: TruncateOptions | WeightOptions,
 ): FilterFactors | WeightFactors[keyof WeightFactors] {
-  if (isTensor(given)) return factorizeWeight(given, (options ?? {}) as WeightOptions);
+  const tensor = tensorIn(given);
+  if (tensor) return factorizeWeight(tensor, (options ?? {}) as WeightOptions);
   const limits = checkTruncateOptions(options);
   const filter = checkFilter(given);
   const { kh, kw, gain, offset } = filter;
@@ -216,8 +217,11 @@ function balance(taps: number[]): number {
   return taps.reduce((sum, tap) => sum + tap, 0) / taps.reduce((sum, tap) => sum + Math.abs(tap), 0);
 }
 
-function isTensor(given: Filter | Tensor): given is Tensor {
-  return typeof given === "object" && given !== null && "shape" in given;
+/** A weight, by our own name for its sides or by ONNX Runtime's; a filter is none. */
+function tensorIn(given: Filter | TensorLike): Tensor | undefined {
+  if (typeof given !== "object" || given === null || !("shape" in given || "dims" in given)) return undefined;
+  const { shape, dims, data } = given as { shape?: Tensor["shape"]; dims?: Tensor["shape"]; data: Tensor["data"] };
+  return { shape: (shape ?? dims)!, data };
 }
 
 export interface ColumnsAndRows {

@@ -48,10 +48,15 @@ export function compile(
   addKernels(networkKernels);
   const lowered = new Map<GraphNode, Lowered>();
   const held = new Map<string, Held>();
+  const plans = new Map<string, ReturnType<Engine["plan"]>>();
   const context: LoweringContext = {
     ...{ specs, operators, held, constants: graph.constants },
     plan(problem) {
-      const { stages, buffers, cost } = engine.plan(problem);
+      // Networks repeat themselves.
+      const key = JSON.stringify(problem);
+      const planned = plans.get(key) ?? engine.plan(problem);
+      plans.set(key, planned);
+      const { stages, buffers, cost } = planned;
       return { stages, buffers, time: cost.time, multiplications: cost.multiplications };
     },
   };

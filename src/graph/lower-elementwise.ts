@@ -1,29 +1,26 @@
-// Lowering rules for elementwise operators, batch norms, softmax and pools: for values that are on the backend already, or that
-// lead to layers.
+// Lowering rules for elementwise operators, batch norms and softmax; with those of pools, all rules for values that are on the
+// backend already or that lead to layers.
 import { paddedChannels } from "../kernels/conv/layout.ts";
-import { arena, pointwiseWindow, sidesOf, weights as weightBuffer } from "../kernels/layer.ts";
-import { mostUnrolled } from "../kernels/pool/kernel.ts";
-import type { BufferSpec, ExpressionSpec, PoolSpec, SoftmaxSpec, Window } from "../plan/types.ts";
+import { pointwiseWindow, weights as weightBuffer } from "../kernels/layer.ts";
+import type { BufferSpec, ExpressionSpec, SoftmaxSpec } from "../plan/types.ts";
 import type { Tensor } from "../tensor.ts";
 import { ExpressionBuilder, expressionOf, expressionOperators } from "./expressions.ts";
+import { poolRules } from "./lower-pools.ts";
 import {
   constantOf,
   type LoweringContext,
   type LoweringRule,
-  moving,
   orderOf,
   read,
   shapeOf,
   stages,
-  windowFrom,
   write,
 } from "./lowering.ts";
-import { axisOf, listOf, numberOf } from "./nodes.ts";
+import { axisOf, numberOf } from "./nodes.ts";
 import { isFixed, normOf } from "./passes/batch-norm.ts";
-import { inOtherPlace, isInPlace, type Order, sidesIn } from "./places.ts";
+import { type Order, sidesIn } from "./places.ts";
 import type { GraphNode } from "./types.ts";
 import { numbersOf, sizeOf, toValue } from "./values.ts";
-import { windowOf } from "./window.ts";
 
 /** An input of an elementwise node: a number, a constant of channels, or a value that is read. */
 type Operand = { number: number } | { channels: ArrayLike<number> } | { buffer: BufferSpec; sides: readonly number[] };
@@ -151,86 +148,6 @@ const batchNorm: LoweringRule = (node, context) => {
   );
 };
 
-const pool =
-  (op: PoolSpec["op"], global: boolean): LoweringRule =>
-  (node, context) => {
-    const [x, y] = [shapeOf(node.inputs[0], context), shapeOf(node.outputs[0], context)];
-    if (!x || !y || node.outputs.length > 1) return undefined;
-    const shape = context.specs.get(node.inputs[0]!)!.shape;
-    const ceil = !global && numberOf(node, "ceil_mode", 0) !== 0;
-    const size = global ? shape.slice(2) : listOf(node, "kernel_shape")!;
-    const window = global ? wholeWindow(x) : windowFrom(windowOf(node, shape, size, ceil));
-    const countOutside = !global && op === "average" && numberOf(node, "count_include_pad", 0) !== 0;
-    if (countOutside && ceil) return undefined;
-    const { buffer, held } = write(node.outputs[0]!, "channels last", context);
-    const from = read(node.inputs[0]!, "channels last", context)!;
-    if (op === "max" && isSeparated(window)) {
-      // The largest value of a rectangle is that of its rows' largest values.
-      const [rows, columns] = [
-        { ...window, size: [window.size[0], 1], strides: [window.strides[0], 1], dilations: [window.dilations[0], 1] },
-        { ...window, size: [1, window.size[1]], strides: [1, window.strides[1]], dilations: [1, window.dilations[1]] },
-      ] as [Window, Window];
-      const between = arena(`${held.id}: of rows`, sidesOf([x[0]!, y[1]!, x[2]!, x[3]!]));
-      const [first, second] = [
-        poolSpec(op, x, { ...rows, pads: [window.pads[0], 0, 0, 0] }),
-        poolSpec(op, [x[0]!, y[1]!, x[2]!, x[3]!], { ...columns, pads: [0, window.pads[1], 0, 0] }),
-      ];
-      const steps = [
-        { name: node.op, kernel: first, reads: [from.id], writes: between.id },
-        { name: node.op, kernel: second, reads: [between.id], writes: held.id },
-      ];
-      return stages([from, between, buffer], steps, [held]);
-    }
-    const step = { name: node.op, kernel: poolSpec(op, x, window, countOutside), reads: [from.id], writes: held.id };
-    return stages([from, buffer], [step], [held]);
-  };
-
-/** Windows that two passes, of columns and of rows, see more cheaply. */
-const isSeparated = ({ size: [kh, kw] }: Window): boolean => kh > 1 && kw > 1 && kh * kw > mostUnrolled;
-
-const wholeWindow = (x: readonly number[]): Window => ({
-  ...{ size: [x[1]!, x[2]!], strides: [1, 1], dilations: [1, 1], pads: [0, 0, 0, 0] },
-  ...{ border: "constant", borderValue: 0 },
-});
-
-const poolSpec = (op: PoolSpec["op"], x: readonly number[], window: Window, countOutside = false): PoolSpec => ({
-  ...{ family: "pool", op, size: window.size, strides: window.strides, dilations: window.dilations, countOutside },
-  ...{ pads: [window.pads[0], window.pads[1]], height: x[1]!, width: x[2]! },
-});
-
-/** Means and largest values of planes: a pool over all pixels, in another shape where its sides are dropped. */
-const reduction =
-  (op: PoolSpec["op"]): LoweringRule =>
-  (node, context) => {
-    const x = shapeOf(node.inputs[0], context);
-    const axes = node.inputs[1] ? context.constants.get(node.inputs[1]) : undefined;
-    const given = axes ? Array.from(numbersOf(axes)) : node.inputs[1] ? undefined : listOf(node, "axes");
-    if (
-      !x ||
-      given
-        ?.map((axis) => axisOf(node, axis, 4))
-        .sort()
-        .join() !== "2,3"
-    )
-      return undefined;
-    const spec = context.specs.get(node.outputs[0]!)!;
-    const from = read(node.inputs[0]!, "channels last", context)!;
-    const order: Order = spec.shape.length === 4 ? "channels last" : "plain";
-    const { buffer, held } = write(node.outputs[0]!, order, context);
-    const kernel = poolSpec(op, x, wholeWindow(x));
-    const pooled = { shape: [x[0]!, x[3]!, 1, 1], order: "channels last" as const };
-    const target = { shape: spec.shape, order };
-    const move = inOtherPlace(pooled, target);
-    if (!move) return undefined;
-    if (isInPlace(move, pooled, target)) {
-      const step = { name: node.op, kernel, reads: [from.id], writes: held.id };
-      return stages([from, buffer], [step], [held]);
-    }
-    const between = arena(`${held.id}: pooled`, sidesOf([x[0]!, 1, 1, x[3]!]));
-    const step = { name: node.op, kernel, reads: [from.id], writes: between.id };
-    return stages([from, between, buffer], [step, moving(move, between.id, held.id)], [held]);
-  };
-
 const softmax =
   (log: boolean): LoweringRule =>
   (node, context) => {
@@ -238,7 +155,7 @@ const softmax =
     const { shape } = spec;
     const before = node.opset < 13;
     const axis = axisOf(node, numberOf(node, "axis", before ? 1 : -1), shape.length);
-    const alone = shape.every((side, i) => side === 1 || (before ? i <= axis : true));
+    const alone = shape.every((side, i) => side === 1 || i <= axis);
     const order: Order = shape.length === 4 && axis === 1 ? "channels last" : "plain";
     const last = axis === shape.length - 1 || (order === "channels last" && (!before || alone));
     const from = last && spec.dtype === "f32" ? read(name, order, context) : undefined;
@@ -255,7 +172,5 @@ export const elementwiseRules: Readonly<Record<string, LoweringRule>> = {
   ...Object.fromEntries(expressionOperators.map((name) => [name, elementwise])),
   BatchNormalization: batchNorm,
   ...{ Softmax: softmax(false), LogSoftmax: softmax(true) },
-  ...{ MaxPool: pool("max", false), AveragePool: pool("average", false) },
-  ...{ GlobalMaxPool: pool("max", true), GlobalAveragePool: pool("average", true) },
-  ...{ ReduceMean: reduction("average"), ReduceMax: reduction("max") },
+  ...poolRules,
 };

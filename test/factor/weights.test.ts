@@ -267,3 +267,11 @@ describe("factorize a weight refuses", () => {
     expect(() => factorize(randomWeight([257, 257, 3, 3]), { split: "spatial" })).toThrow(/768/);
   });
 });
+
+test("a weight may call its sides dims", () => {
+  const [shape, data] = [[2, 3, 3, 3], Float32Array.from({ length: 54 }, generator(3))];
+  expect(factorize({ dims: shape, data }, { split: "spatial" })).toEqual(
+    factorize({ shape, data }, { split: "spatial" }),
+  );
+  expect(() => factorize({ dims: [2, 3], data }, { split: "spatial" })).toThrow("weight.shape");
+});

@@ -35,12 +35,20 @@ class Growth {
     this.constant(this.r.tensor(shape, "f32", least, most));
 
   /** Adds a node, unless its results would be large, or it does not fit. */
-  add(op: string, inputs: readonly string[], attributes: GraphNode["attributes"] = {}, outputs = 1): string | undefined {
+  add(
+    op: string,
+    inputs: readonly string[],
+    attributes: GraphNode["attributes"] = {},
+    outputs = 1,
+  ): string | undefined {
     const names = Array.from({ length: outputs }, (_, i) => `v${this.nodes.length}${"abcd"[i]}`);
     const made = node(op, inputs, names, attributes);
     let specs: Spec[];
     try {
-      specs = operators.get(op)!.infer(made, inputs.map((name) => this.specs.get(name)));
+      specs = operators.get(op)!.infer(
+        made,
+        inputs.map((name) => this.specs.get(name)),
+      );
     } catch {
       return undefined;
     }
