@@ -135,6 +135,9 @@ async function arrays({ graph }: Model, files: ReadonlyMap<string, string>): Pro
 /** Takes pieces of a picture in place of the whole; `wanted` is the size that the model gets. */
 export type Pieces = <P extends Image>(picture: P, wanted: { width: number; height: number }) => Image[];
 
+/** Half floats are computed in 32 bits, and given so. */
+const isFloat32 = (dtype: string): boolean => ["f32", "f16", "bf16"].includes(dtype);
+
 /** Pieces of a picture, each as a model's only input, in the layout, channels and size that it declares. */
 export async function pictureInputs(
   { graph }: Model,
@@ -147,7 +150,7 @@ export async function pictureInputs(
   const { name, dtype = "f32", shape = [1, 3, undefined, undefined] } = first ?? { name: "" };
   const colours = (axis: number): boolean => shape[axis] === 1 || shape[axis] === 3;
   const layout = colours(1) || !colours(3) ? "NCHW" : "NHWC";
-  if (!first || others.length > 0 || shape.length !== 4 || dtype !== "f32") {
+  if (!first || others.length > 0 || shape.length !== 4 || !isFloat32(dtype)) {
     const expected = "a model with one input, of f32 in four axes; arrays go in by --input";
     const found = graph.inputs.map((input) => `${input.name} ${input.dtype} [${input.shape?.join(", ")}]`);
     throw new UsageError(`${file}: expected ${expected}, got ${found.join(", ") || "no input"}`);

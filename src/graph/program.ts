@@ -4,7 +4,7 @@ import type { CallHooks } from "../engine/calls.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { EngineValue } from "../engine/values.ts";
 import { checkOptions, describe, InvalidArgumentError } from "../errors.ts";
-import { checkSidesIn, type Tensor, type TypedArray } from "../tensor.ts";
+import { checkSidesIn, type Tensor, type TensorLike, type TypedArray } from "../tensor.ts";
 import { type BackendPartition, compile, type Partition } from "./compile.ts";
 import { compute, outputsOf } from "./evaluate.ts";
 import { infer } from "./infer.ts";
@@ -16,9 +16,9 @@ import { elementsOf, newValue, sizeOf, toValue } from "./values.ts";
 
 /**
  * Where outputs go, by name: arrays of their type and exact length, tensors that hold such arrays, or values of `engine.alloc`,
- * to which they are copied.
+ * to which they are copied; results are told as tensors all the same.
  */
-export type Outs = Readonly<Record<string, TypedArray | Tensor | EngineValue>>;
+export type Outs = Readonly<Record<string, TypedArray | TensorLike | EngineValue>>;
 
 /** How a model runs. */
 export interface RunOptions extends CallHooks {
@@ -101,6 +101,11 @@ export class GraphProgram {
   /** The tasks of each partition, in the order in which they run. */
   get tasks(): Task[][] {
     return this.partitions.map((partition) => tasksOf(partition, this.specs));
+  }
+
+  /** Type and shape of a value. */
+  specOf(name: string): Spec {
+    return this.specs.get(name)!;
   }
 
   /** Bytes of the engine's memory that it holds. */
@@ -204,7 +209,7 @@ function checkOuts(
   inputs: ReadonlyMap<string, Value>,
 ): Map<string, Value> {
   const names = outputs.map(({ name }) => name);
-  const given = checkOptions<Record<string, TypedArray | Tensor>>("out", outs, names);
+  const given = checkOptions<Record<string, TypedArray | TensorLike>>("out", outs, names);
   return new Map(
     Object.entries(given).map(([name, out]) => {
       const { dtype, shape } = specs.get(name)!;

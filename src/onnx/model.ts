@@ -1,7 +1,7 @@
 // The Model class: the ONNX message as it was read, the network in it, and its compiled programs. Loads and saves models.
 import { checkRunOptions } from "../engine/calls.ts";
 import { createEngine, Engine } from "../engine/engine.ts";
-import { EngineValue } from "../engine/values.ts";
+import { describeValue, EngineValue } from "../engine/values.ts";
 import { checkFunction, checkOptions, describe, InvalidArgumentError, UnsupportedError } from "../errors.ts";
 import { checkInputs, withInputShapes } from "../graph/evaluate.ts";
 import { GraphProgram, type Outs, type RunOptions } from "../graph/program.ts";
@@ -64,10 +64,16 @@ const isValue = (entry: [string, unknown]): entry is [string, EngineValue] => en
 
 /** What engine values hold, as tensors; all else is checked later. */
 async function withArrays(inputs: Readonly<Record<string, ModelInput>>): Promise<Record<string, TensorLike>> {
-  const values = Object.entries(inputs ?? {}).filter(isValue);
+  const values = Object.entries(inputs).filter(isValue);
   const read = values.map(async ([name, value]) => [name, { shape: value.shape, data: await value.read() }] as const);
-  const arrays = inputs as Record<string, TensorLike>;
-  return values.length === 0 ? arrays : { ...arrays, ...Object.fromEntries(await Promise.all(read)) };
+  return { ...(inputs as Record<string, TensorLike>), ...Object.fromEntries(await Promise.all(read)) };
+}
+
+/** Checks a value that is to take an output, before anything is computed. */
+function checkValueOut(name: string, value: EngineValue, { dtype, shape }: Spec): void {
+  if (value.dtype === dtype && value.shape.join() === shape.join()) return;
+  const expected = `a value of [${shape.join(", ")}] in ${dtype}`;
+  throw new InvalidArgumentError({ parameter: `out[${describe(name)}]`, expected, received: describeValue(value) });
 }
 
 /** Programs for so many different shapes of inputs are kept. */
@@ -147,10 +153,14 @@ export class Model {
       this.graph.outputs.map(({ name }) => name),
     );
     const arrays = Object.fromEntries(Object.entries(given).filter((entry) => !isValue(entry))) as Outs;
-    const values = checkInputs(this.graph, await withArrays(inputs));
+    const outs = Object.entries(given).filter(isValue);
+    // At once where nothing has to be waited for: a run that has begun is waited for when the model is disposed of.
+    const isRead = Object.entries(inputs ?? {}).some(isValue);
+    const values = checkInputs(this.graph, isRead ? await withArrays(inputs) : (inputs as Record<string, TensorLike>));
     const run = this.programFor(values).then(async (program) => {
+      for (const [name, value] of outs) checkValueOut(name, value, program.specOf(name));
       const results = await program.run(values, { signal, onProgress, onTask, out: arrays });
-      for (const [name, value] of Object.entries(given).filter(isValue)) await value.write(results[name]!);
+      for (const [name, value] of outs) await value.write(results[name]!);
       return results;
     });
     this.running.add(run);
