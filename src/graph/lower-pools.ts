@@ -27,13 +27,17 @@ function step({ op, x, window, countOutside = false }: Pool, from: string, to: s
   return { name: `${op} pool`, kernel, reads: [from], writes: to };
 }
 
-/** Windows that a pass along columns and one along rows see more cheaply: a rectangle's result is that of its rows' results. */
-const isSeparated = ({ size: [kh, kw] }: Window): boolean => kh > 1 && kw > 1 && kh * kw > mostUnrolled;
+/** Whether a pass along columns and one along rows see fewer pixels: a rectangle's result is that of its rows' results. */
+function isSeparated({ x, y, window: { size } }: Pool): boolean {
+  const [kh, kw] = size;
+  const [from, to] = [x[2]!, y[2]!];
+  return kh * kw > mostUnrolled && from * kh + to * kw < to * kh * kw;
+}
 
 /** The steps of a pool, and the value between them where there are two. */
 function stepsOf(pool: Pool, from: string, to: string): { steps: Step[]; between: BufferSpec[] } {
   const { x, y, window } = pool;
-  if (!isSeparated(window)) return { steps: [step(pool, from, to)], between: [] };
+  if (!isSeparated(pool)) return { steps: [step(pool, from, to)], between: [] };
   const along = (axis: 0 | 1): Window => {
     const [size, strides, dilations, pads] = [
       [1, 1],
