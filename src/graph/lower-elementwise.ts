@@ -42,8 +42,8 @@ function operandOf(
   if (constant && sizeOf(constant.shape) === 1) return { number: numbersOf(constant)[0]! };
   const spec = context.specs.get(name);
   if (spec?.dtype !== "f32" || spec.shape.length > y.length) return undefined;
-  // Before version 7, and of PRelu, a list may be one number a channel.
-  const shape = expand && spec.shape.length === 1 && y.length === 4 ? [1, spec.shape[0]!, 1, 1] : spec.shape;
+  const perChannel = expand && spec.shape.length === 1 && y.length > 2;
+  const shape = perChannel ? [...spec.shape, ...y.slice(2).map(() => 1)] : spec.shape;
   const seen = sidesIn(aligned(shape, y.length), order);
   const [full, own] = [sidesIn(y, order)!, sidesIn(spec.shape, spec.shape.length === 4 ? order : "plain")];
   if (!seen?.every((side, i) => side === 1 || side === full[i])) return undefined;
@@ -70,8 +70,11 @@ const elementwise: LoweringRule = (node, context) => {
   const sides = sidesIn(spec.shape, order);
   // Bounds of Clip are parameters, not operands.
   const names = node.op === "Clip" ? node.inputs.slice(0, 1) : node.inputs;
-  const operands = names.map((name) => operandOf(name, spec.shape, order, context, node.op === "PRelu"));
-  if (!sides || operands.includes(undefined)) return undefined;
+  if (!sides) return undefined;
+  // Before version 7 a list of slopes has one for each channel.
+  const expand = node.op === "PRelu" && node.opset < 7;
+  const operands = names.map((name) => operandOf(name, spec.shape, order, context, expand));
+  if (operands.includes(undefined)) return undefined;
   return expressed(node, sides[3], order, operands as Operand[], context, (b, terms) =>
     expressionOf(
       node,

@@ -12,7 +12,7 @@ import { optimize } from "./passes/index.ts";
 import { type Order, sidesIn } from "./places.ts";
 import { type Task, tasksOf } from "./tasks.ts";
 import type { Graph, Operators, Spec, Value } from "./types.ts";
-import { elementsOf, newValue, sizeOf, toValue } from "./values.ts";
+import { elementsOf, isBig, newValue, sizeOf, toValue } from "./values.ts";
 
 /**
  * Where outputs go, by name: arrays of their type and exact length, tensors that hold such arrays, or values of `engine.alloc`,
@@ -192,7 +192,7 @@ export class GraphProgram {
   private room(name: string, { dtype, shape }: Spec): Value {
     const known = this.given.get(name) ?? this.kept.get(name);
     if (known) {
-      known.data.fill(0 as never);
+      known.data.fill((isBig(known.dtype) ? 0n : 0) as never);
       return known;
     }
     const made = newValue(dtype, shape);

@@ -187,6 +187,8 @@ export class Model {
    * @internal
    */
   async programFor(inputs: ReadonlyMap<string, Spec>): Promise<GraphProgram> {
+    // What is freed from now on may wait for the run that asks.
+    const { freed } = this;
     if (this.takesSizes) return this.compiled(inputs);
     const shapes = [...inputs].map(([name, { dtype, shape }]): [string, Spec] => [name, { dtype, shape }]);
     try {
@@ -194,11 +196,12 @@ export class Model {
     } catch (error) {
       if (!(error instanceof UnsupportedError)) throw error;
       this.takesSizes = true;
-      return this.compiled(inputs);
+      return this.compiled(inputs, freed);
     }
   }
 
-  private compiled(inputs: ReadonlyMap<string, Spec>): Promise<GraphProgram> {
+  /** `before`: what it has to wait for, where that is not all that is being freed. */
+  private compiled(inputs: ReadonlyMap<string, Spec>, before?: Promise<void>): Promise<GraphProgram> {
     const specs = new Map(
       [...inputs].map(([name, spec]) => [name, spec.shape.length < 2 ? spec : { ...spec, data: undefined }]),
     );
@@ -217,7 +220,7 @@ export class Model {
       this.programs.delete(oldest);
       this.freed = this.free([program]);
     }
-    const ready = this.freed.then(() => this.engine());
+    const ready = (before ?? this.freed).then(() => this.engine());
     const program = ready.then((engine) => GraphProgram.create(this.graph, this.operators, specs, engine));
     this.programs.set(key, program);
     // What failed is tried again at the next run.

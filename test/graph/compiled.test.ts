@@ -109,3 +109,34 @@ test("channels last go to the host as the backend holds them, whoever else reads
     }
   }
 });
+
+test.each([
+  ["a slope of one axis is one of the last axis", [1, 2, 1, 2], 16],
+  ["before version 7 it is one of channels", [1, 2, 2], 6],
+])("PRelu: %s", async (_title, shape, opset) => {
+  const eye = floats(shape.length === 4 ? [2, 2, 1, 1] : [2, 2], [1, 0, 0, 1]);
+  const first = node(shape.length === 4 ? "Conv" : "MatMul", ["x", "w"], ["a"]);
+  const slopes = { w: eye, s: floats([2], [10, 100]) };
+  const graph = graphOf({ x: shape }, [first, node("PRelu", ["a", "s"], ["y"], {}, opset)], ["y"], slopes);
+  const x = floats(shape, [-1, -2, -3, -4]);
+  for (const [, engine] of testEngines()) {
+    const program = await GraphProgram.create(graph, operators, inputSpecs(graph), await engine);
+    expect((await program.run(checkInputs(graph, { x }))).y).toEqual(runGraph(graph, operators, { x }).y);
+    program.dispose();
+  }
+});
+
+test("values without elements stay on the host", async () => {
+  const constants = { w: floats([4, 4, 1, 1]), s: floats([4, 1, 1]) };
+  for (const op of ["PRelu", "Add", "Sub"]) {
+    const graph = graphOf(
+      { x: [0, 4, 3, 3] },
+      [node(op, ["x", "s"], ["a"]), node("Conv", ["a", "w"], ["y"])],
+      ["y"],
+      constants,
+    );
+    const program = await GraphProgram.create(graph, operators, inputSpecs(graph), await testEngines()[1]![1]);
+    expect((await program.run(checkInputs(graph, { x: floats([0, 4, 3, 3]) }))).y!.shape).toEqual([0, 4, 3, 3]);
+    program.dispose();
+  }
+});

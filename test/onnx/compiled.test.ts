@@ -317,3 +317,33 @@ test("values of an engine go in and come out, and tensors with dims go in", asyn
   expect(inspect(input)).not.toContain("inner");
   engine.dispose();
 });
+
+test("64-bit integers on the host are written again at the next run", async () => {
+  const bytes = model({
+    nodes: [node("ArgMax", ["x"], ["i"]), node("Cast", ["i"], ["y"], { attribute: [{ name: "to", i: 1n, floats: [], ints: [], strings: [], type: 2n }] })], // biome-ignore format: a list
+    inputs: [value("x", [2, 3])],
+    outputs: [value("y", [1, 3])],
+  });
+  const loaded = await loadModel(bytes);
+  const x = { shape: [2, 3], data: Float32Array.of(1, 5, 2, 4, 0, 3) };
+  const first = await loaded.run({ x });
+  expect(first.y!.data).toEqual(Float32Array.of(1, 0, 1));
+  expect(await loaded.run({ x })).toEqual(first);
+  loaded.dispose();
+});
+
+test("a model that is disposed of while it finds out that inputs say sizes ends its run", async () => {
+  const bytes = model({
+    nodes: [node("Reshape", ["x", "s"], ["y"])],
+    inputs: [value("x", ["n", 4]), value("s", [2], 7)],
+    outputs: [value("y", ["a", "b"])],
+  });
+  for (let turns = 0; turns < 12; turns++) {
+    const loaded = await loadModel(bytes);
+    const x = { shape: [1, 4], data: new Float32Array(4) };
+    const run = loaded.run({ x, s: { shape: [2], data: BigInt64Array.of(2n, 2n) } });
+    for (let turn = 0; turn < turns; turn++) await null;
+    loaded.dispose();
+    expect((await run).y!.shape).toEqual([2, 2]);
+  }
+});
