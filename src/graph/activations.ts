@@ -29,7 +29,11 @@ const plain = (apply: (x: number) => number, kernel?: Activation): ActivationFun
   ...{ parameters: {}, apply },
   ...(kernel && { kernel: () => kernel }),
 });
-const bound = (value: number): number | null => (Number.isFinite(value) ? value : null);
+/** Bounds as kernels take them: none where there is none. Other infinite ones have no kernel. */
+function clipBetween(least: number, most: number): Activation | undefined {
+  if (least === Infinity || most === -Infinity || Number.isNaN(least) || Number.isNaN(most)) return undefined;
+  return { clip: [least === -Infinity ? null : least, most === Infinity ? null : most] };
+}
 
 /** By the names and with the defaults of ONNX. `Clip` has no attributes in new files: see its operator. */
 export const activations: Readonly<Record<string, ActivationFunction>> = {
@@ -63,7 +67,7 @@ export const activations: Readonly<Record<string, ActivationFunction>> = {
   Clip: {
     parameters: { min: -Infinity, max: Infinity },
     apply: between,
-    kernel: (least, most) => ({ clip: [bound(least), bound(most)] }),
+    kernel: clipBetween,
   },
 };
 

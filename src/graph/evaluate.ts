@@ -106,7 +106,10 @@ function checkInput(info: ValueInfo, inputs: Tensors, sides: Map<string, number>
     });
   };
   const like = Object.hasOwn(inputs, name) ? inputs[name] : undefined;
-  const tensor: Tensor | undefined = like && "dims" in like ? { shape: like.dims, data: like.data } : (like as Tensor);
+  const tensor: Tensor | undefined =
+    typeof like === "object" && like !== null && "dims" in like
+      ? { shape: like.dims, data: like.data }
+      : (like as Tensor);
   if (!tensor?.shape || !ArrayBuffer.isView(tensor.data)) throw wrong(describe(tensor));
   const { shape } = tensor;
   if (!Array.isArray(shape) || !shape.every((side) => Number.isSafeInteger(side) && side >= 0)) {

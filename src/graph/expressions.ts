@@ -49,8 +49,8 @@ interface Functions {
 }
 
 const clip = ({ b, x }: Pick<Functions, "b" | "x">, least: number, most: number): Term => {
-  const low = Number.isFinite(least) ? b.apply("max", x, least) : x;
-  return Number.isFinite(most) ? b.apply("min", low, most) : low;
+  const low = least === -Infinity ? x : b.apply("max", x, least);
+  return most === Infinity ? low : b.apply("min", low, most);
 };
 const sigmoid = ({ b, x }: Pick<Functions, "b" | "x">): Term =>
   b.apply("div", 1, b.apply("add", b.apply("exp", b.apply("neg", x)), 1));

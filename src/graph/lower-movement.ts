@@ -80,6 +80,13 @@ function filling(value: number, { id }: BufferSpec, [, , , channels]: readonly n
   return { name: "fill", kernel, reads: [], writes: id };
 }
 
+/** As many pixels as are wanted: one counts in halves. With a weight of 0 an infinite one would give NaN. */
+function inHalves(list: Samples[number], count: number): Samples[number] {
+  if (list.length >= count) return list;
+  const [[at, weight], ...others] = list as [Samples[number][number], ...Samples[number]];
+  return inHalves([[at, weight / 2], ...others, [at, weight / 2]], count);
+}
+
 /** Rows and columns by weighted sums. */
 function resampled(
   node: GraphNode,
@@ -92,10 +99,7 @@ function resampled(
   if (!x || !y || images || channels || !taps) return undefined;
   const axis = (samples: Samples | undefined, side: number): ResizeAxis => {
     const lists = samples ?? Array.from({ length: side }, (_, at) => [[at, 1] as const]);
-    const filled = lists.map((list) => [
-      ...list,
-      ...Array<readonly [number, number]>(taps - list.length).fill([list[0]![0], 0]),
-    ]);
+    const filled = lists.map((list) => inHalves(list, taps));
     return {
       from: filled.flatMap((list) => list.map(([at]) => at)),
       weights: filled.flatMap((list) => list.map(([, w]) => w)),

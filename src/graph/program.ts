@@ -210,6 +210,7 @@ function checkOuts(
 ): Map<string, Value> {
   const names = outputs.map(({ name }) => name);
   const given = checkOptions<Record<string, TypedArray | TensorLike>>("out", outs, names);
+  const taken: ArrayBufferView[] = [];
   return new Map(
     Object.entries(given).map(([name, out]) => {
       const { dtype, shape } = specs.get(name)!;
@@ -230,10 +231,18 @@ function checkOuts(
           received: "an overlap",
         });
       }
+      if (taken.some((other) => overlap(other, data))) {
+        const expected = "memory apart from other outputs'";
+        throw new InvalidArgumentError({ parameter, expected, received: "an overlap" });
+      }
+      taken.push(data);
       return [name, { dtype, shape, data }];
     }),
   );
 }
+
+const overlap = (a: ArrayBufferView, b: ArrayBufferView): boolean =>
+  a.buffer === b.buffer && a.byteOffset < b.byteOffset + b.byteLength && b.byteOffset < a.byteOffset + a.byteLength;
 
 /** Predicted nanoseconds; 0 on the host, of which the cost model knows nothing. */
 const timeOf = (partition: Partition): number => (partition.kind === "backend" ? partition.plan.cost.time : 0);

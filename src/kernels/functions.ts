@@ -157,14 +157,22 @@ export function fullExponential(
   kept: readonly Local[],
   mode: FunctionMode,
 ): Code[] {
+  const { numbers } = mode;
+  const each = (step: (x: Local, kept: Local) => Code): Code[] => values.map((x, i) => step(x, kept[i]!));
+  /** Up there 2^n is no number: the exponential of one less, times e. */
+  const isHigh = (x: Local): Code => op("f32x4.gt", get(x), numbers.float(87));
   return [
-    ...values.map((x, i) => set(kept[i]!, get(x))),
+    ...each((x, before) => set(before, get(x))),
+    ...each((x, before) => set(x, op("f32x4.sub", get(x), op("v128.and", isHigh(before), numbers.float(1))))),
     ...exponential(values, spares, mode),
-    ...values.map((x, i) =>
-      set(x, where(op("f32x4.gt", get(kept[i]!), mode.numbers.float(88.72283)), mode.numbers.float(Infinity), get(x))),
+    ...each((x, before) =>
+      set(x, op("f32x4.mul", get(x), where(isHigh(before), numbers.float(Math.E), numbers.float(1)))),
     ),
-    ...values.map((x, i) =>
-      set(x, where(op("f32x4.lt", get(kept[i]!), mode.numbers.float(-87.33654)), mode.numbers.float(0), get(x))),
+    ...each((x, before) =>
+      set(x, where(op("f32x4.gt", get(before), numbers.float(88.72283)), numbers.float(Infinity), get(x))),
+    ),
+    ...each((x, before) =>
+      set(x, where(op("f32x4.lt", get(before), numbers.float(-87.33654)), numbers.float(0), get(x))),
     ),
   ];
 }

@@ -10,7 +10,7 @@ import { operators } from "../../src/onnx/ops/index.ts";
 import { testEngines } from "../engine/engines.ts";
 import { expectClose } from "../onnx/close.ts";
 import { Random } from "../random-tensors.ts";
-import { floats, graphOf, node } from "./graphs.ts";
+import { floats, graphOf, integers, node } from "./graphs.ts";
 import { randomNetwork } from "./random.ts";
 import { randomMovement } from "./random-movement.ts";
 
@@ -138,5 +138,24 @@ test("values without elements stay on the host", async () => {
     const program = await GraphProgram.create(graph, operators, inputSpecs(graph), await testEngines()[1]![1]);
     expect((await program.run(checkInputs(graph, { x: floats([0, 4, 3, 3]) }))).y!.shape).toEqual([0, 4, 3, 3]);
     program.dispose();
+  }
+});
+
+test("infinite bounds and pixels", async () => {
+  const eye = floats([1, 1, 1, 1], [1]);
+  const bounds = { w: eye, high: floats([], [Infinity]), low: floats([], [-Infinity]), six: floats([], [6]), zero: floats([], [0]) }; // biome-ignore format: a list
+  const clips = [node("Conv", ["x", "w"], ["a"]), node("Clip", ["a", "high", "six"], ["y"]), node("Clip", ["a", "zero", "low"], ["z"])]; // biome-ignore format: a list
+  const sizes = { w: eye, sizes: integers(1, 1, 2, 3) };
+  const resize = [node("Conv", ["x", "w"], ["a"]), node("Resize", ["a", "", "", "sizes"], ["y"], { mode: "linear" })];
+  const cases = [
+    { graph: graphOf({ x: [1, 1, 1, 2] }, clips, ["y", "z"], bounds), x: floats([1, 1, 1, 2], [0.5, 3]) },
+    { graph: graphOf({ x: [1, 1, 1, 1] }, resize, ["y"], sizes), x: floats([1, 1, 1, 1], [-Infinity]) },
+  ];
+  for (const [, engine] of testEngines()) {
+    for (const { graph, x } of cases) {
+      const program = await GraphProgram.create(graph, operators, inputSpecs(graph), await engine);
+      expect(await program.run(checkInputs(graph, { x }))).toEqual(runGraph(graph, operators, { x }));
+      program.dispose();
+    }
   }
 });
