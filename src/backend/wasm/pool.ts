@@ -169,12 +169,16 @@ export class WorkerPool {
   /** Those that are missing. */
   private startThreads(): void {
     const there = new Set(this.threads.map(({ number }) => number));
+    this.shareCores();
+    for (let number = 1; number <= this.size; number++) if (!there.has(number)) this.startThread(number);
+  }
+
+  /** Keeps no more threads awake than there are cores for: others would only take them from these. */
+  private shareCores(): void {
     const cores = hardwareThreads();
     this.isCrowded = this.size >= cores;
     Atomics.store(this.words, (this.control + control.spinCount) / 4, spinCount);
-    // More than there are cores for would only take them from one another.
     Atomics.store(this.words, (this.control + control.spare) / 4, Math.max(0, this.size + 1 - cores));
-    for (let number = 1; number <= this.size; number++) if (!there.has(number)) this.startThread(number);
   }
 
   private startThread(number: number): void {
@@ -231,6 +235,7 @@ export class WorkerPool {
   /** A worker that never started holds nothing: the others and the caller do its part. */
   private giveUp(message: string): void {
     this.size--;
+    this.shareCores();
     for (const { thread, number } of this.threads) if (number > this.size) this.drop(thread);
     if (this.loss) return;
     this.loss = `a worker could not be started (${message})`;
