@@ -81,13 +81,13 @@ export interface PictureValue {
   knownAlpha?: boolean;
 }
 
+/** Whether two views have bytes in common. */
+export const overlap = (a: ArrayBufferView, b: ArrayBufferView): boolean =>
+  a.buffer === b.buffer && a.byteOffset < b.byteOffset + b.byteLength && b.byteOffset < a.byteOffset + a.byteLength;
+
 /** Checks that `out` shares no memory with the input. */
 export function checkApart<T extends ArrayBufferView>(out: T, input: ArrayBufferView, name: string): T {
-  const overlap =
-    out.buffer === input.buffer &&
-    out.byteOffset < input.byteOffset + input.byteLength &&
-    input.byteOffset < out.byteOffset + out.byteLength;
-  if (!overlap) return out;
+  if (!overlap(out, input)) return out;
   const [expected, received] = [`memory apart from ${name}'s`, "an overlap"];
   throw new InvalidArgumentError({ parameter: "out", expected, received });
 }

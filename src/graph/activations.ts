@@ -1,5 +1,6 @@
 // Activation functions of ONNX, elementwise and of one argument: as operators of their own, and fused into the node
 // before.
+import { erf } from "../kernels/expression/formulas.ts";
 import type { Activation } from "../plan/types.ts";
 import { numberOf, textOf } from "./nodes.ts";
 import type { GraphNode, Spec, Value } from "./types.ts";
@@ -16,14 +17,6 @@ export interface ActivationFunction {
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 const softplus = (x: number): number => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
 const between = (x: number, least: number, most: number): number => Math.min(most, Math.max(least, x));
-
-/** erf(x) = 2/sqrt(pi) exp(-x^2) sum 2^n x^(2n+1) / (2n+1)!!: all terms have one sign, so nothing cancels. */
-export function erf(x: number): number {
-  if (Math.abs(x) > 6) return Math.sign(x);
-  let sum = 0;
-  for (let n = 0, term = x; Math.abs(term) > 1e-17 * Math.abs(sum); term *= (2 * x * x) / (2 * ++n + 1)) sum += term;
-  return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum;
-}
 
 const plain = (apply: (x: number) => number, kernel?: Activation): ActivationFunction => ({
   ...{ parameters: {}, apply },

@@ -1,6 +1,6 @@
 // A compiled network: runs its partitions in turn, and keeps the values that pass between them.
 import type { Program, TensorBinding } from "../backend/backend.ts";
-import type { CallHooks } from "../engine/calls.ts";
+import { type CallHooks, overlap } from "../engine/calls.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { EngineValue } from "../engine/values.ts";
 import { checkOptions, describe, InvalidArgumentError } from "../errors.ts";
@@ -240,9 +240,6 @@ function checkOuts(
     }),
   );
 }
-
-const overlap = (a: ArrayBufferView, b: ArrayBufferView): boolean =>
-  a.buffer === b.buffer && a.byteOffset < b.byteOffset + b.byteLength && b.byteOffset < a.byteOffset + a.byteLength;
 
 /** Predicted nanoseconds; 0 on the host, of which the cost model knows nothing. */
 const timeOf = (partition: Partition): number => (partition.kind === "backend" ? partition.plan.cost.time : 0);

@@ -63,11 +63,3 @@ export function write({ data, dtype }: Value, numbers: ArrayLike<number>, at = 0
 export function toBig(value: number): number {
   return BigInt(Number.isFinite(value) ? Math.trunc(value) : 0) as unknown as number;
 }
-
-/** To the nearest integer, halves to the even one. */
-export function roundEven(value: number): number {
-  const floor = Math.floor(value);
-  const rest = value - floor;
-  if (rest !== 0.5) return Math.round(value);
-  return floor % 2 === 0 ? floor : floor + 1;
-}

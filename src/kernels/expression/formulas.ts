@@ -4,14 +4,16 @@ import type { ExpressionNode, ExpressionSpec } from "../../plan/types.ts";
 export type NodeName = ExpressionNode[0];
 type Formula = (a: number, b: number, c: number) => number;
 
-/** Halves go to the even neighbour. */
-function roundEven(x: number): number {
-  const below = Math.floor(x);
-  return x - below === 0.5 ? below + (Math.abs(below) % 2) : Math.round(x);
+/** To the nearest integer, halves to the even one. */
+export function roundEven(value: number): number {
+  const floor = Math.floor(value);
+  const rest = value - floor;
+  if (rest !== 0.5) return Math.round(value);
+  return floor % 2 === 0 ? floor : floor + 1;
 }
 
 /** erf(x) = 2/√π · e^(−x²) · Σ 2^n x^(2n+1) / (2n+1)!!: all terms have one sign, so nothing cancels. */
-function erf(x: number): number {
+export function erf(x: number): number {
   if (!(Math.abs(x) <= 6)) return Number.isNaN(x) ? x : Math.sign(x);
   let sum = 0;
   for (let n = 0, term = x; Math.abs(term) > 1e-17 * Math.abs(sum); term *= (2 * x * x) / (2 * ++n + 1)) sum += term;

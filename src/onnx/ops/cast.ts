@@ -2,7 +2,8 @@
 // float's precision.
 import { numberOf, refuse, required } from "../../graph/nodes.ts";
 import type { GraphNode, Operator, Value } from "../../graph/types.ts";
-import { elementsOf, heldAs, isBig, numbersOf, roundEven, sizeOf, write } from "../../graph/values.ts";
+import { elementsOf, heldAs, isBig, numbersOf, sizeOf, write } from "../../graph/values.ts";
+import { roundEven } from "../../kernels/expression/formulas.ts";
 import type { DType } from "../../tensor.ts";
 import { dtypeOf } from "../tensors.ts";
 

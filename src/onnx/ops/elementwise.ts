@@ -1,9 +1,10 @@
 // Elementwise operators, as tables of functions. Where a function differs for integers or for 64-bit integers (bigints
 // under the type of numbers), the table has another.
-import { activate, activationOf, activations, erf } from "../../graph/activations.ts";
+import { activate, activationOf, activations } from "../../graph/activations.ts";
 import { floats, numberOf, refuse, required, reshaped } from "../../graph/nodes.ts";
 import type { GraphNode, Operator, Spec, Value } from "../../graph/types.ts";
-import { isBig, isFloat, newValue, numbersOf, roundEven, toBig, write } from "../../graph/values.ts";
+import { isBig, isFloat, newValue, numbersOf, toBig, write } from "../../graph/values.ts";
+import { erf, roundEven } from "../../kernels/expression/formulas.ts";
 import { broadcastShape, combine, type Row } from "./loops.ts";
 
 type Function1 = (x: number) => number;

@@ -2,7 +2,8 @@
 // less their zero points.
 import { axisOf, floats, numberOf, refuse, required, unsupported } from "../../graph/nodes.ts";
 import type { GraphNode, Operator, Spec, Value } from "../../graph/types.ts";
-import { heldAs, numbersOf, roundEven, sizeOf, write } from "../../graph/values.ts";
+import { heldAs, numbersOf, sizeOf, write } from "../../graph/values.ts";
+import { roundEven } from "../../kernels/expression/formulas.ts";
 import type { DType } from "../../tensor.ts";
 import { dtypeOf } from "../tensors.ts";
 import { convolutionOf, convolve } from "./convolve.ts";
