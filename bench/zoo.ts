@@ -1,7 +1,7 @@
 // Models that other people published, against native ONNX Runtime on as many threads: `node zoo.ts [--threads <n>] [--only <part of
 // a name>] [--rank1 <folder of another checkout>] [--json]`. Results are compared first. Each model in a process of its own.
 import { execFile } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs, promisify } from "node:util";
@@ -44,8 +44,11 @@ if (positionals[0] !== undefined) {
   process.exit();
 }
 
+if (!existsSync(folder)) throw new Error(`${folder} is not there: RANK1_DATA names the folder above its folder "zoo"`);
+const files = readdirSync(folder).filter((name) => name.endsWith(".onnx") && name.includes(options.only));
+if (files.length === 0) throw new Error(`no model in ${folder} has "${options.only}" in its name`);
 const rows: Row[] = [];
-for (const file of readdirSync(folder).filter((name) => name.endsWith(".onnx") && name.includes(options.only))) {
+for (const file of files) {
   const args = [import.meta.filename, file, "--threads", options.threads, "--rank1", options.rank1];
   const made = await promisify(execFile)(process.execPath, args, { timeout: most }).catch(() => undefined);
   const row: Row = made ? JSON.parse(made.stdout.split("\n").at(-2)!) : { file, leftOut: `more than ${most / 1000} s` };
@@ -60,7 +63,8 @@ else {
     rank1 && native ? [file, number(rank1), number(native), `${number(native / rank1)} ×`, `${host}`] : [file, "", "", "", leftOut!],
   );
   console.log(table(["model", "rank1, ms", "native ONNX Runtime, ms", "its time over rank1's", "nodes on the host"], cells));
-  console.log(`${ratios.length} of ${rows.length} models, ${threads} threads: geometric mean ${number(mean)}, median ${number(median(ratios))}, worst ${number(Math.min(...ratios))}`);
+  if (ratios.length > 0)
+    console.log(`${ratios.length} of ${rows.length} models, ${threads} threads: geometric mean ${number(mean)}, median ${number(median(ratios))}, worst ${number(Math.min(...ratios))}`);
 }
 
 async function measure(file: string): Promise<Row> {
