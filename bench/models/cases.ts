@@ -79,6 +79,9 @@ const detections: Maker = (size, random) => {
 const meanings: Readonly<Record<string, Readonly<Record<string, Maker>>>> = {
   // The most boxes of a class, the least overlap that counts as one, the least score.
   "zoo/nms-yolov8.onnx": { detection: detections, config: numbers(100, 0.45, 0.25) },
-  // The longest side, then the box, and the colour of what it holds.
-  "zoo/mask-yolov8-seg.onnx": { config: numbers(640, 100, 120, 300, 240, 255, 128, 0, 120) },
+  // A box, and what its mask is a mixture of; the longest side, the box again, and the colour of what it holds.
+  "zoo/mask-yolov8-seg.onnx": {
+    detection: (size, random) => Float32Array.from({ length: size }, (_, i) => [100, 120, 300, 240][i] ?? 2 * random() - 1),
+    config: numbers(640, 100, 120, 300, 240, 255, 128, 0, 120),
+  },
 };

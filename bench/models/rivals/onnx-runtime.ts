@@ -9,7 +9,11 @@ interface Runtime {
   Tensor: TensorConstructor;
 }
 
+const Halves = Float16Array;
+
 export async function onnxNative(threads: number): Promise<ModelRival> {
+  // Its binding knows f16 as bits only; its JavaScript would make halves of them where the language has those.
+  Reflect.deleteProperty(globalThis, "Float16Array");
   return rival(await import("onnxruntime-node"), versionOf("onnxruntime-node"), threads);
 }
 
@@ -32,12 +36,22 @@ function rival({ InferenceSession, Tensor }: Runtime, version: string, threads: 
       const run = async (): Promise<void> => {
         last = await session.run(Object.fromEntries(inputs.map(([name, made]) => [name, new Tensor(...made)])));
       };
-      return { run: () => timed(run), result: (): ModelResult => byName(last), dispose: () => session.release() };
+      return { run: () => timed(run), result: (): ModelResult => byName(floatsOf(last)), dispose: () => session.release() };
     },
   };
 }
 
 const types: Partial<Record<Feed["dtype"], "float32" | "float16" | "uint8">> = { f32: "float32", f16: "float16", u8: "uint8" };
 
+/** f16 as its bits. */
 const arrayOf = (dtype: Feed["dtype"], data: Feed["data"]): Float32Array<ArrayBuffer> =>
-  (dtype === "f16" ? Float16Array.from(data as Float32Array) : data) as Float32Array<ArrayBuffer>;
+  (dtype === "f16" ? new Uint16Array(Halves.from(data as Float32Array).buffer) : data) as Float32Array<ArrayBuffer>;
+
+/** With the bits of f16 as numbers. */
+const floatsOf = (outputs: Readonly<Record<string, Tensor>>): Record<string, { data: unknown }> =>
+  Object.fromEntries(
+    Object.entries(outputs).map(([name, { type, data }]) => {
+      const bits = type === "float16" && data instanceof Uint16Array;
+      return [name, { data: bits ? new Halves(data.buffer, data.byteOffset, data.length) : data }];
+    }),
+  );
