@@ -12,14 +12,14 @@ import { sizeOf } from "../src/graph/values.ts";
 import { createEngine } from "../src/index.ts";
 import { workOf } from "../src/kernels/table.ts";
 import { loadModel } from "../src/onnx/index.ts";
-import { builtInProfile, costOf } from "../src/plan/cost.ts";
+import { builtInProfile, costOf, rowBytes } from "../src/plan/cost.ts";
 import { median } from "./gate/change.ts";
 import { describeMachine } from "./machine.ts";
 import { feedsOf, type ModelCase, pathOf } from "./models/cases.ts";
 import { zooCase, zooFiles } from "./models/zoo.ts";
 import { number, table } from "./tables.ts";
 
-/** One stage, or one node on the host, or a copy; nanoseconds. */
+/** One stage, or one node on the host, or a copy; nanoseconds, and the part of its model's time. */
 interface Part {
   model: string;
   kind: string;
@@ -27,6 +27,7 @@ interface Part {
   shape: string;
   time: number;
   bound: number;
+  part: number;
 }
 
 const { values: options } = parseArgs({
@@ -49,17 +50,22 @@ for (const file of zooFiles.filter((name) => name.includes(options.only))) {
     .catch((error: Error) => console.log(`${file}: ${error.message}`));
   parts.push(...(found ?? []));
 }
-const total = sum(parts);
-const slow = parts.filter(({ time, bound }) => bound < below * time).sort((a, b) => b.time - a.time);
-const shown = slow.slice(0, 40).map((part) => [part.model, part.kind, part.name.slice(0, 30), part.shape, milliseconds(part), share(part), percent(part.time / total)]);
-console.log(table(["model", "what", "of", "result", "ms", "of its bound", "of all time"], shown));
-const kinds = [...Map.groupBy(parts, ({ kind }) => kind)].sort(([, a], [, b]) => sum(b) - sum(a));
+const models = new Set(parts.map(({ model }) => model)).size;
+/** Of the time of all models, each of which counts as much as the next. */
+const ofAll = (some: readonly Part[]): number => some.reduce((total, { part }) => total + part, 0) / models;
+const slow = parts.filter(({ time, bound }) => bound < below * time).sort((a, b) => b.part - a.part);
+const shown = slow
+  .slice(0, 40)
+  .map((one) => [one.model, one.kind, one.name.slice(0, 30), one.shape, milliseconds(one), share(one), percent(one.part)]);
+console.log(table(["model", "what", "of", "result", "ms", "of its bound", "of its model's time"], shown));
+const kinds = [...Map.groupBy(parts, ({ kind }) => kind)].sort(([, a], [, b]) => ofAll(b) - ofAll(a));
 const byKind = kinds.slice(0, 40).map(([kind, all]) => {
   const whole = { time: sum(all), bound: all.reduce((bound, part) => bound + part.bound, 0) };
-  return [kind, `${all.length}`, milliseconds(whole), share(whole), percent(whole.time / total), percent(sum(all.filter((part) => slow.includes(part))) / total)];
+  const low = percent(ofAll(all.filter((part) => slow.includes(part))));
+  return [kind, `${all.length}`, milliseconds(whole), share(whole), percent(ofAll(all)), low];
 });
 console.log(table(["kind", "stages", "ms", "of their bound", "of all time", `below ${options.below} %`], byKind));
-console.log(`below ${options.below} % of their bound: ${percent(sum(slow) / total)} of ${number(total / 1e6)} ms`);
+console.log(`below ${options.below} % of their bound: ${percent(ofAll(slow))} of the time of ${models} models`);
 process.exit();
 
 async function partsOf(problem: ModelCase): Promise<Part[]> {
@@ -80,8 +86,11 @@ async function partsOf(problem: ModelCase): Promise<Part[]> {
       : partition.nodes.map(() => 0),
   );
   engine.dispose();
+  const medians = times.map((all) => 1e6 * median(all));
+  const whole = medians.reduce((total, time) => total + time, 0);
   return tasks.map(({ name, op, place, shape = [], steps }, i) => ({
-    ...{ model: problem.name, name, shape: shape.join("×"), time: 1e6 * median(times[i]!), bound: bounds[i]! },
+    ...{ model: problem.name, name, shape: shape.join("×") },
+    ...{ time: medians[i]!, bound: bounds[i]!, part: medians[i]! / whole },
     kind: place === "backend" ? steps.join(", ") : `${place}: ${op}`,
   }));
 }
@@ -89,8 +98,12 @@ async function partsOf(problem: ModelCase): Promise<Part[]> {
 /** Nanoseconds that no code can undercut. */
 function boundsOf({ plan }: BackendPartition): number[] {
   return plan.stages.map((stage) => {
-    const { multiplications, bytes } = costOf({ stages: [stage], buffers: plan.buffers }, builtInProfile, workOf);
-    return Math.max(multiplications / peaks.multiplications.f32, bytes / (bytes < cachedBytes ? peaks.cache : peaks.memory));
+    const cost = costOf({ stages: [stage], buffers: plan.buffers }, builtInProfile, workOf);
+    const named = new Set(stage.steps.flatMap(({ reads }) => reads));
+    const weights = plan.buffers.filter(({ id, scope }) => scope === "constant" && named.has(id));
+    const bytes = cost.bytes + weights.reduce((sum, buffer) => sum + rowBytes(buffer), 0);
+    const moved = bytes / (bytes < cachedBytes ? peaks.cache : peaks.memory);
+    return Math.max(cost.multiplications / peaks.multiplications.f32, moved);
   });
 }
 
