@@ -4,6 +4,7 @@ import { infer } from "../infer.ts";
 import type { Graph, GraphNode, Operators, Spec } from "../types.ts";
 import { numbersOf } from "../values.ts";
 import { foldBatchNorm } from "./batch-norm.ts";
+import { fuseCopies } from "./copies.ts";
 import { fuseActivation, fuseGate, fuseResidual } from "./fuse.ts";
 import { fuseSeparable } from "./separable.ts";
 
@@ -58,11 +59,11 @@ export function removeUnused(graph: Graph): Graph {
 
 /**
  * All passes, in an order in which each finds what the others leave. With types and shapes of the inputs the result is good
- * for these alone: what depends on shapes is folded, and residuals are fused.
+ * for these alone: what depends on shapes is folded, residuals are fused, and copies of copies are one.
  */
 export function optimize(graph: Graph, operators: Operators, inputs: ReadonlyMap<string, Spec> = new Map()): Graph {
   const specs = infer(graph, operators, inputs);
   const folded = dropIdentities(foldConstants(graph, specs));
   const fused = fuseActivation(fuseResidual(fuseGate(foldBatchNorm(folded)), specs));
-  return removeUnused(fuseSeparable(fused));
+  return removeUnused(fuseCopies(fuseSeparable(fused), operators, specs));
 }
