@@ -1,6 +1,13 @@
 // Evaluates nodes and whole networks on the host, by plain loops: the reference that compiled networks are tested
 // against. Also checks the inputs of a run.
-import { checkOptions, describe, InvalidArgumentError, LimitError, UnsupportedOpError } from "../errors.ts";
+import {
+  checkOptions,
+  describe,
+  InvalidArgumentError,
+  LimitError,
+  type OperatorUse,
+  UnsupportedOpError,
+} from "../errors.ts";
 import type { Tensor, TensorLike } from "../tensor.ts";
 import { nameOf, refuse } from "./nodes.ts";
 import type { Dimension, Graph, GraphNode, Operators, Spec, Value, ValueInfo } from "./types.ts";
@@ -9,10 +16,19 @@ import { heldAs, newValue, sizeOf, toValue } from "./values.ts";
 /** Elements of any one value: 1 GiB of f32. */
 const mostElements = 2 ** 28;
 
+/** Whether nobody here computes a node. */
+export const isMissing = ({ op, unread }: GraphNode, operators: Operators): boolean =>
+  unread !== undefined || !operators.has(op);
+
+/** Every node whose operator is missing. */
+export function missingIn({ nodes }: Graph, operators: Operators): OperatorUse[] {
+  const missing = nodes.filter((node) => isMissing(node, operators));
+  return missing.map(({ name, op, opset }) => ({ node: name, operator: op, opset }));
+}
+
 /** Throws {@link UnsupportedOpError} with every node whose operator is missing. */
-export function checkOperators({ nodes }: Graph, operators: Operators): void {
-  const missing = nodes.filter(({ op }) => !operators.has(op));
-  const [first, ...rest] = missing.map(({ name, op, opset }) => ({ node: name, operator: op, opset }));
+export function checkOperators(graph: Graph, operators: Operators): void {
+  const [first, ...rest] = missingIn(graph, operators);
   if (first) throw new UnsupportedOpError([first, ...rest]);
 }
 

@@ -24,6 +24,7 @@ export {
   type Separation,
   separateModel,
 } from "../separate/index.ts";
+export type { ModelInput, ModelRunOptions } from "./choice.ts";
 export { type ImageTensorOptions, imageToTensor } from "./image.ts";
 export {
   type ExplainModelOptions,
@@ -39,6 +40,6 @@ export {
   loadModel,
   type Model,
   type ModelInfo,
-  type ModelInput,
   saveModel,
 } from "./model.ts";
+export type { BytesHolder, ModelSource } from "./source.ts";
