@@ -25,7 +25,14 @@ export {
   separateModel,
 } from "../separate/index.ts";
 export type { ModelInput, ModelRunOptions } from "./choice.ts";
-export { type ImageTensorOptions, imageToTensor } from "./image.ts";
+export {
+  type ImageTensorOptions,
+  imageToTensor,
+  type PictureInput,
+  type Placed,
+  pictureInput,
+  type ValueScale,
+} from "./image.ts";
 export {
   type ExplainModelOptions,
   explainModel,
@@ -42,4 +49,11 @@ export {
   type ModelInfo,
   saveModel,
 } from "./model.ts";
+export {
+  type ByteImage,
+  type PictureAxes,
+  pictureAxes,
+  type TensorImageOptions,
+  tensorToImage,
+} from "./picture-out.ts";
 export type { BytesHolder, ModelSource } from "./source.ts";

@@ -14,9 +14,9 @@ export interface BytesHolder {
  */
 export type ModelSource = Uint8Array | ArrayBuffer | string | URL | BytesHolder;
 
-const wanted = "an ONNX model: its bytes, a Response or Blob, a URL or, on Node, a path";
+const forms = "its bytes, a Response or Blob with them, a URL or, on Node, a path";
 
-const refused = (received: string, hint?: string, cause?: unknown, expected = wanted): InvalidArgumentError =>
+const refused = (received: string, hint?: string, cause?: unknown, expected = "an ONNX model"): InvalidArgumentError =>
   new InvalidArgumentError({ parameter: "model", expected, received, hint, cause });
 
 /** The bytes of a model, not yet looked into. */
@@ -29,13 +29,14 @@ export async function readModelBytes(model: ModelSource): Promise<Uint8Array> {
 async function bytesOf(model: ModelSource): Promise<Uint8Array> {
   if (model instanceof Uint8Array) return model;
   if (model instanceof ArrayBuffer) return new Uint8Array(model);
-  if (ArrayBuffer.isView(model as unknown)) throw refused(describe(model), "a view of bytes is a Uint8Array");
+  if (ArrayBuffer.isView(model as unknown))
+    throw refused(describe(model), "a view of bytes is a Uint8Array", undefined, forms);
   if (typeof model === "string" || model instanceof URL) return bytesAt(String(model), model instanceof URL);
   if (typeof model === "object" && typeof (model as BytesHolder | null)?.arrayBuffer === "function")
     return bytesIn(model);
   if (typeof (model as unknown as PromiseLike<unknown> | null)?.then === "function")
-    throw refused("a promise", "await it first");
-  throw refused(describe(model));
+    throw refused("a promise", "await it first", undefined, forms);
+  throw refused(describe(model), undefined, undefined, forms);
 }
 
 /** Of a Response also whether it is the answer that was asked for. */
@@ -163,7 +164,7 @@ function missingBytes(bytes: Uint8Array): number {
     const length = wireType === 2 ? varint() : wireType === 1 ? 8 : wireType === 5 ? 4 : 0;
     if (wireType === 0) varint();
     at += length;
-    if (length >= 2 ** 31) return 0;
+    if (at > bytes.length) return wireType === 2 && length < 2 ** 31 ? at - bytes.length : 0;
   }
-  return at - bytes.length;
+  return 0;
 }
