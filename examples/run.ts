@@ -11,7 +11,12 @@ const [input] = model.inputs;
 if (!input || model.inputs.length > 1) throw new Error(`one input is expected, got ${model.inputs.length}`);
 
 // Size, order of axes and type are those that the model declares; mean, std and range are what it was trained with.
-const picture = await sharp(photo).rotate().removeAlpha().toColourspace("srgb").raw().toBuffer({ resolveWithObject: true });
+const picture = await sharp(photo)
+  .rotate()
+  .removeAlpha()
+  .toColourspace("srgb")
+  .raw()
+  .toBuffer({ resolveWithObject: true });
 const results = await model.run({ [input.name]: imageToTensor(picture, { input }) });
 model.dispose();
 
