@@ -56,4 +56,4 @@ export {
   type TensorImageOptions,
   tensorToImage,
 } from "./picture-out.ts";
-export type { BytesHolder, ModelSource } from "./source.ts";
+export type { Address, BytesHolder, ModelSource } from "./source.ts";

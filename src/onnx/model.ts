@@ -19,7 +19,7 @@ import { inputValues, isValue, type ModelInput, type ModelRunOptions, withChosen
 import { importGraph } from "./import.ts";
 import { loadOperators } from "./ops/load.ts";
 import { ModelProto, TensorProto } from "./schema.ts";
-import { type ModelSource, readModelBytes, whatItIs } from "./source.ts";
+import { type ModelSource, readModelBytes } from "./source.ts";
 import { type ExternalFiles, externalLocation } from "./tensors.ts";
 import { decode, encode } from "./wire.ts";
 
@@ -299,7 +299,8 @@ export async function loadModel(model: ModelSource, options: LoadOptions = {}): 
   }
   const start = performance.now();
   const bytes = await readModelBytes(model);
-  const { proto, graph, files } = await read(bytes, externalData).catch((cause) => {
+  const { proto, graph, files } = await read(bytes, externalData).catch(async (cause) => {
+    const { whatItIs } = await import("./not-a-model.ts");
     throw whatItIs(bytes, cause);
   });
   const names = graph.inputs.map(({ name }) => name);
