@@ -26,7 +26,9 @@ export function readNpy(bytes: Uint8Array, name = "npy file"): Tensor {
   const descr = field(/'descr'\s*:\s*'([^']*)'/);
   const order = field(/'fortran_order'\s*:\s*(True|False)/);
   const sides = field(/'shape'\s*:\s*\(([^)]*)\)/);
-  const dtype = Object.hasOwn(dtypes, descr) ? dtypes[descr]! : unsupported(name, wanted(descr), descr);
+  const dtype = Object.hasOwn(dtypes, descr)
+    ? dtypes[descr]!
+    : unsupported(name, "little-endian numbers", descr, /^>/.test(descr) ? swap : undefined);
   const shape = sides.split(",").flatMap((side) => (side.trim() === "" ? [] : [sideOf(name, side)]));
   if (order === "True" && shape.length > 1) unsupported(name, "an array in C order", "one in Fortran order");
   const size = shape.reduce((product, side) => product * side, bytesOf[dtype]);
@@ -34,12 +36,6 @@ export function readNpy(bytes: Uint8Array, name = "npy file"): Tensor {
   const stored = storedIn(dtype, data);
   if (dtype === "f16") return { shape, data: Float32Array.from(stored as Uint16Array, halfToNumber) };
   return { shape, data: stored, ...(dtype === "bool" && { dtype }) };
-}
-
-/** What would have been right, by what is wrong. */
-function wanted(descr: string): string {
-  if (descr.startsWith(">")) return "little-endian numbers, as array.astype(array.dtype.newbyteorder('<')) gives them";
-  return "elements of a type that models take (integers of 8 to 64 bits, floats of 16 to 64, booleans)";
 }
 
 const sideOf = (name: string, text: string): number => checkInteger(`${name} shape`, Number(text), { min: 0 });
@@ -60,8 +56,11 @@ function broken(parameter: string, received: string): never {
   throw new InvalidArgumentError({ parameter, expected: "an intact .npy file", received });
 }
 
-function unsupported(parameter: string, expected: string, received: string): never {
-  throw new UnsupportedError({ parameter, expected, received: describe(received) });
+/** Turns the bytes of each element around, in Python. */
+const swap = "array.astype(array.dtype.newbyteorder('<')) gives them";
+
+function unsupported(parameter: string, expected: string, received: string, hint?: string): never {
+  throw new UnsupportedError({ parameter, expected, received: describe(received), hint });
 }
 
 /** The bytes of a .npy file; half floats, which tensors hold as f32, are written as these. */

@@ -46,6 +46,14 @@ export interface ImageTensorOptions extends ValueScale {
   dtype?: "f32" | "u8";
 }
 
+/** Options that give floats. */
+export interface FloatTensorOptions extends ImageTensorOptions {
+  /** Of the elements. */
+  dtype?: "f32";
+  /** Not given: it might say bytes. */
+  input?: undefined;
+}
+
 /** Where the whole picture lies in the result. */
 export interface Placed {
   /**
@@ -66,10 +74,7 @@ const limits = { side: mostPixels, pixels: mostPixels };
  *
  * @throws InvalidArgumentError for a malformed image or option, and for a mean or std of another range.
  */
-export function imageToTensor(
-  image: ImageLike,
-  options?: ImageTensorOptions & { dtype?: "f32"; input?: undefined },
-): F32Tensor & Placed;
+export function imageToTensor(image: ImageLike, options?: FloatTensorOptions): F32Tensor & Placed;
 export function imageToTensor(image: ImageLike, options: ImageTensorOptions): Tensor & Placed;
 export function imageToTensor(image: ImageLike, given: ImageTensorOptions = {}): Tensor & Placed {
   const source = checkImage("image", image, limits);
@@ -156,9 +161,13 @@ function checkPair(parameter: string, value: unknown): readonly unknown[] {
 
 /** What an input of a network says of pictures. Open sides are undefined. */
 export interface PictureInput extends Partial<Size> {
+  /** Order of its axes. */
   layout: "NCHW" | "NHWC";
+  /** Grey or colours. */
   channels?: 1 | 3;
+  /** Of its elements; half floats are given as f32. */
   dtype: "f32" | "u8";
+  /** Whether a side of 1 stands before the others. */
   batch: boolean;
 }
 

@@ -26,6 +26,7 @@ export {
 } from "../separate/index.ts";
 export type { ModelInput, ModelRunOptions } from "./choice.ts";
 export {
+  type FloatTensorOptions,
   type ImageTensorOptions,
   imageToTensor,
   type PictureInput,

@@ -25,7 +25,9 @@ export interface ByteImage extends Image {
 
 /** Where the elements of a picture lie in a tensor. */
 export interface PictureAxes {
+  /** In pixels. */
   width: number;
+  /** In pixels. */
   height: number;
   /** 1, 3 or 4. */
   channels: number;

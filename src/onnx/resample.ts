@@ -11,14 +11,20 @@ export interface Pixels {
 
 /** A part of a picture in its pixels; it may begin and end between pixels, but not outside. */
 export interface Part {
+  /** Its first column. */
   readonly left: number;
+  /** Its first row. */
   readonly top: number;
+  /** In pixels. */
   readonly width: number;
+  /** In pixels. */
   readonly height: number;
 }
 
 export interface Size {
+  /** In pixels. */
   width: number;
+  /** In pixels. */
   height: number;
 }
 

@@ -114,7 +114,7 @@ test("bad files and wrong usage", async () => {
   writeFileSync(path("new.onnx"), model({ nodes: [node("Frobnicate", ["x"], ["y"])], inputs: [value("x", [1])] }));
   const cases: [args: string[], code: number, message: RegExp][] = [
     [[path("none.onnx")], 1, /none\.onnx: expected a readable file, got a name that does not exist$/],
-    [[path("broken.onnx")], 1, /^rank1: .*broken\.onnx: .*broken or truncated data/],
+    [[path("broken.onnx")], 1, /^rank1: .*broken\.onnx: .*\(truncated\); get it again/],
     [[path("new.onnx")], 1, /Frobnicate/],
     [[], 2, /missing required argument 'model'/],
     [[path("small.onnx"), "--html", "-", "--json"], 2, /--html: expected a file beside --json, got -$/],
