@@ -1,7 +1,14 @@
 // Evaluates nodes and whole networks on the host, by plain loops: the reference that compiled networks are tested
 // against. Also checks the inputs of a run.
-import { checkOptions, describe, InvalidArgumentError, LimitError, UnsupportedOpError } from "../errors.ts";
-import type { Tensor, TensorLike } from "../tensor.ts";
+import {
+  checkOptions,
+  describe,
+  InvalidArgumentError,
+  LimitError,
+  type OperatorUse,
+  UnsupportedOpError,
+} from "../errors.ts";
+import { arrayHint, sidesIn, type Tensor, type TensorLike } from "../tensor.ts";
 import { nameOf, refuse } from "./nodes.ts";
 import type { Dimension, Graph, GraphNode, Operators, Spec, Value, ValueInfo } from "./types.ts";
 import { heldAs, newValue, sizeOf, toValue } from "./values.ts";
@@ -9,10 +16,19 @@ import { heldAs, newValue, sizeOf, toValue } from "./values.ts";
 /** Elements of any one value: 1 GiB of f32. */
 const mostElements = 2 ** 28;
 
+/** Whether nobody here computes a node. */
+export const isMissing = ({ op, unread }: GraphNode, operators: Operators): boolean =>
+  unread !== undefined || !operators.has(op);
+
+/** Every node whose operator is missing. */
+export function missingIn({ nodes }: Graph, operators: Operators): OperatorUse[] {
+  const missing = nodes.filter((node) => isMissing(node, operators));
+  return missing.map(({ name, op, opset }) => ({ node: name, operator: op, opset }));
+}
+
 /** Throws {@link UnsupportedOpError} with every node whose operator is missing. */
-export function checkOperators({ nodes }: Graph, operators: Operators): void {
-  const missing = nodes.filter(({ op }) => !operators.has(op));
-  const [first, ...rest] = missing.map(({ name, op, opset }) => ({ node: name, operator: op, opset }));
+export function checkOperators(graph: Graph, operators: Operators): void {
+  const [first, ...rest] = missingIn(graph, operators);
   if (first) throw new UnsupportedOpError([first, ...rest]);
 }
 
@@ -97,20 +113,20 @@ export function checkInputs(graph: Graph, inputs: Tensors): Map<string, Value> {
 
 function checkInput(info: ValueInfo, inputs: Tensors, sides: Map<string, number>): Value {
   const { name, dtype, shape: declared } = info;
-  const wrong = (received: string): InvalidArgumentError => {
+  const parameter = `input ${describe(name)}`;
+  const wrong = (received: string, hint?: string): InvalidArgumentError => {
     const shape = declared ? ` [${declared.map((side) => side ?? "?").join(", ")}]` : "";
-    return new InvalidArgumentError({
-      parameter: `input ${describe(name)}`,
-      expected: `a tensor${dtype ? ` of ${heldAs(dtype)}` : ""}${shape}`,
-      received,
-    });
+    const expected = `a tensor${dtype ? ` of ${heldAs(dtype)}` : ""}${shape}`;
+    return new InvalidArgumentError({ parameter, expected, received, hint });
   };
   const like = Object.hasOwn(inputs, name) ? inputs[name] : undefined;
-  const tensor: Tensor | undefined =
-    typeof like === "object" && like !== null && "dims" in like
-      ? { shape: like.dims, data: like.data }
-      : (like as Tensor);
-  if (!tensor?.shape || !ArrayBuffer.isView(tensor.data)) throw wrong(describe(tensor));
+  const given = sidesIn(parameter, like);
+  if (Array.isArray(like?.data)) {
+    const array = newValue(dtype ?? "f32", []).data.constructor.name;
+    throw wrong(`data as ${describe(like.data)}`, arrayHint(like.data, array));
+  }
+  if (given === undefined || !ArrayBuffer.isView(like?.data)) throw wrong(describe(like));
+  const tensor = { ...(like as Tensor), shape: given as number[] };
   const { shape } = tensor;
   if (!Array.isArray(shape) || !shape.every((side) => Number.isSafeInteger(side) && side >= 0)) {
     throw wrong(`the shape ${describe(shape)}`);

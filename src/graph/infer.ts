@@ -1,8 +1,8 @@
 // Shape inference: types and shapes of a network's values before it runs, and the elements of those that depend on
 // constants and shapes alone.
-import { describe, InvalidArgumentError } from "../errors.ts";
-import { checkOperators, compute, outputsOf } from "./evaluate.ts";
-import type { Graph, Operators, Spec, Value } from "./types.ts";
+import { describe, InvalidArgumentError, UnsupportedError } from "../errors.ts";
+import { checkOperators, compute, isMissing, outputsOf } from "./evaluate.ts";
+import type { Graph, GraphNode, Operators, Spec, Value } from "./types.ts";
 import { heldAs, sizeOf, toValue } from "./values.ts";
 
 /** Elements of all values together that are computed here and are more than what they are computed from. */
@@ -48,21 +48,53 @@ export function infer(
   most = mostFolded,
 ): Map<string, Spec> {
   checkOperators(graph, operators);
-  const known = new Map<string, Spec>(inputs);
-  let room = most;
-  for (const [name, tensor] of graph.constants) known.set(name, toValue(tensor)!);
+  const known = knownAtFirst(graph, inputs);
+  const room = { left: most };
+  for (const node of graph.nodes) inferNode(node, operators, known, room);
+  known.delete("");
+  return known;
+}
+
+/**
+ * As {@link infer}, around nodes that nobody computes, or not as they are used here: of their results that is known which
+ * `declared` says, or nothing.
+ */
+export function inferAround(
+  graph: Graph,
+  operators: Operators,
+  inputs: ReadonlyMap<string, Spec>,
+  declared: ReadonlyMap<string, Spec>,
+): Map<string, Spec> {
+  const known = knownAtFirst(graph, inputs);
+  const room = { left: mostFolded };
   for (const node of graph.nodes) {
-    if (node.inputs.some((name) => name !== "" && !known.has(name))) continue;
-    const read = node.inputs.map((name) => known.get(name));
-    const specs = outputsOf(node, operators, read);
-    const more = addedBy(read, specs);
-    const folds = read.every((spec) => !spec || spec.data) && more <= room;
-    if (folds) room -= more;
-    const outputs = folds ? compute(node, operators, read as Value[], specs) : specs;
-    for (const [i, name] of node.outputs.entries()) known.set(name, outputs[i]!);
+    try {
+      if (!isMissing(node, operators)) inferNode(node, operators, known, room);
+    } catch (error) {
+      if (!(error instanceof UnsupportedError)) throw error;
+    }
+    for (const name of node.outputs) if (!known.has(name) && declared.has(name)) known.set(name, declared.get(name)!);
   }
   known.delete("");
   return known;
+}
+
+function knownAtFirst({ constants }: Graph, inputs: ReadonlyMap<string, Spec>): Map<string, Spec> {
+  const known = new Map<string, Spec>(inputs);
+  for (const [name, tensor] of constants) known.set(name, toValue(tensor)!);
+  return known;
+}
+
+/** Adds what is known of a node's outputs, if all of its inputs are known. */
+function inferNode(node: GraphNode, operators: Operators, known: Map<string, Spec>, room: { left: number }): void {
+  if (node.inputs.some((name) => name !== "" && !known.has(name))) return;
+  const read = node.inputs.map((name) => known.get(name));
+  const specs = outputsOf(node, operators, read);
+  const more = addedBy(read, specs);
+  const folds = read.every((spec) => !spec || spec.data) && more <= room.left;
+  if (folds) room.left -= more;
+  const outputs = folds ? compute(node, operators, read as Value[], specs) : specs;
+  for (const [i, name] of node.outputs.entries()) known.set(name, outputs[i]!);
 }
 
 /** Elements that outputs have more than inputs. */

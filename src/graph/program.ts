@@ -39,7 +39,8 @@ export class GraphProgram {
   /** Results that no caller sees: written again at each run, since fresh memory takes longer than most host nodes. */
   private readonly kept = new Map<string, Value>();
   private readonly constants: ReadonlyMap<string, Value>;
-  private readonly outputs: ReadonlySet<string>;
+  /** Names of the values that a run gives. */
+  readonly outputs: ReadonlySet<string>;
   /** The caller's arrays for the outputs of the run that goes on. */
   private given: ReadonlyMap<string, Value> = new Map();
   /** Runs come one after the other: they share the kept results. */

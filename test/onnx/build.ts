@@ -32,10 +32,26 @@ interface Parts {
   initializers?: Uint8Array[];
   inputs?: Value[];
   outputs?: Value[];
+  /** Of values between the nodes: ValueInfoProto. */
+  valueInfo?: Uint8Array[];
   more?: Partial<ModelProto>;
 }
 
-export function model({ nodes = [], initializers = [], inputs = [], outputs = [], more }: Parts): Uint8Array {
-  const graph = { node: nodes, initializer: initializers, sparseInitializer: [], input: inputs, output: outputs };
+export function model({
+  nodes = [],
+  initializers = [],
+  inputs = [],
+  outputs = [],
+  valueInfo = [],
+  more,
+}: Parts): Uint8Array {
+  const graph = {
+    node: nodes,
+    initializer: initializers,
+    sparseInitializer: [],
+    valueInfo,
+    input: inputs,
+    output: outputs,
+  };
   return encode(ModelProto, { irVersion: 8n, graph, opsetImport: [{ version: 13n }], ...more });
 }

@@ -1,5 +1,6 @@
 // Passes over networks: pure functions from a network to one that computes the same with less work.
 import type { Tensor } from "../../tensor.ts";
+import { isMissing } from "../evaluate.ts";
 import { infer } from "../infer.ts";
 import type { Graph, GraphNode, Operators, Spec } from "../types.ts";
 import { numbersOf } from "../values.ts";
@@ -55,6 +56,29 @@ export function removeUnused(graph: Graph): Graph {
     nodes: nodes.toReversed(),
     constants: new Map([...graph.constants].filter(([name]) => needed.has(name))),
   };
+}
+
+/**
+ * The part of a network that needs no operator that is missing. Its outputs are those of the network in it, and the values
+ * that the rest reads.
+ */
+export function computablePart(graph: Graph, operators: Operators): Graph {
+  const known = new Set([...graph.inputs.map(({ name }) => name), ...graph.constants.keys(), ""]);
+  const computed = new Set<string>();
+  const [nodes, rest]: [GraphNode[], GraphNode[]] = [[], []];
+  for (const node of graph.nodes) {
+    const fits = !isMissing(node, operators) && node.inputs.every((name) => known.has(name));
+    (fits ? nodes : rest).push(node);
+    if (!fits) continue;
+    for (const name of node.outputs) {
+      known.add(name);
+      computed.add(name);
+    }
+  }
+  if (rest.length === 0) return graph;
+  const asked = [...graph.outputs.map(({ name }) => name), ...rest.flatMap(({ inputs }) => inputs)];
+  const names = new Set(asked.filter((name) => name !== "" && computed.has(name)));
+  return removeUnused({ ...graph, nodes, outputs: [...names].map((name) => ({ name })) });
 }
 
 /**
