@@ -1,5 +1,5 @@
 // The elementwise operators of ONNX on 32-bit floats as expressions that kernels compute: one line an operator.
-import type { ExpressionNode } from "../plan/types.ts";
+import type { ExpressionNode, ExpressionSpec } from "../plan/types.ts";
 import { activationOf } from "./activations.ts";
 import { numberOf } from "./nodes.ts";
 import type { GraphNode, Value } from "./types.ts";
@@ -7,7 +7,7 @@ import { numbersOf } from "./values.ts";
 
 type Name = Exclude<ExpressionNode[0], "operand" | "constant">;
 /** A node of the expression that is built, or a number. */
-type Term = number | { readonly index: number };
+export type Term = number | { readonly index: number };
 
 /** Builds an expression; constants and operands that are named twice stand in it once. */
 export class ExpressionBuilder {
@@ -20,6 +20,17 @@ export class ExpressionBuilder {
 
   apply(name: Name, ...terms: readonly Term[]): Term {
     return this.add([name, ...terms.map((term) => this.indexOf(term))] as unknown as ExpressionNode);
+  }
+
+  /** The result of another expression, of terms as its operands. */
+  include({ nodes, constants }: Pick<ExpressionSpec, "nodes" | "constants">, operands: readonly Term[]): Term {
+    const terms: Term[] = [];
+    for (const [name, a, ...others] of nodes) {
+      if (name === "operand") terms.push(operands[a]!);
+      else if (name === "constant") terms.push(constants[a]!);
+      else terms.push(this.apply(name, ...[a, ...others].map((index) => terms[index]!)));
+    }
+    return terms.at(-1)!;
   }
 
   /** The result is the last node: it is put there where it is not. */

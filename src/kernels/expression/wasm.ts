@@ -82,6 +82,7 @@ export function emit(
   mode: CodeMode,
 ): void {
   const vectors = vectorsOf(buffers);
+  const { rowsOut = 1 } = spec;
   const after = at.constants + 4 * spec.constants.length;
   defineKernel(module, name, (f, { rows, params, sources, target }) => {
     const p = (offset: number): Code => load("i32.load", get(params), offset);
@@ -102,6 +103,7 @@ export function emit(
         ? op("v128.and", get(local), load("v128.load", sum(get(params), mask), at.masks + 16 * i))
         : get(local);
     f.emit(
+      ...(rowsOut > 1 ? [set(rows, op("i32.mul", get(rows), i32(rowsOut)))] : []),
       whileLoop(
         get(rows),
         ...bases.map((base, i) => set(base, sum(load("i32.load", get(sources[i]!)), p(at.operands + 8 * i)))),
