@@ -135,7 +135,7 @@ function runTogether(a: StageOf, b: StageOf, id: string, buffers: Buffers): Stag
   const after = expressionIn(b.stage);
   const before = expressionIn(a.stage);
   const second = after ? readFirst(after, id, each, value, buffers) : next;
-  if (!second || second.reads.indexOf(id) !== 0 || second.reads.lastIndexOf(id) !== 0) return undefined;
+  if (second?.reads[0] !== id || second.reads.lastIndexOf(id) !== 0) return undefined;
   if (!after && !before) return undefined;
   const grid = after ? a.stage.grid : b.stage.grid;
   if (grid.extent < fewRows && (after ? a : b).stage.steps.length === 1) return undefined;

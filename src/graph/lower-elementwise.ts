@@ -3,7 +3,6 @@
 import { paddedChannels } from "../kernels/conv/layout.ts";
 import { pointwiseWindow, weights as weightBuffer } from "../kernels/layer.ts";
 import type { BufferSpec, ExpressionSpec, SoftmaxSpec } from "../plan/types.ts";
-import type { Tensor } from "../tensor.ts";
 import { ExpressionBuilder, expressionOf, expressionOperators } from "./expressions.ts";
 import { poolRules } from "./lower-pools.ts";
 import {
@@ -17,7 +16,7 @@ import {
   write,
 } from "./lowering.ts";
 import { axisOf, numberOf } from "./nodes.ts";
-import { isFixed, normOf } from "./passes/batch-norm.ts";
+import { normIn } from "./passes/batch-norm.ts";
 import { type Order, sidesIn } from "./places.ts";
 import type { GraphNode } from "./types.ts";
 import { numbersOf, sizeOf, toValue } from "./values.ts";
@@ -139,11 +138,9 @@ function expressed(
 
 const batchNorm: LoweringRule = (node, context) => {
   const x = shapeOf(node.inputs[0], context);
-  const given = node.inputs.slice(1, 5).map((name) => constantOf(name, context));
-  if (!x || node.outputs.length > 1 || given.length !== 4 || given.includes(undefined) || !isFixed(node)) {
-    return undefined;
-  }
-  const { factors, offsets } = normOf(node, given as Tensor[]);
+  const scaling = normIn(node, context.constants);
+  if (!x || !scaling) return undefined;
+  const { factors, offsets } = scaling;
   const buffer = read(node.inputs[0]!, "channels last", context)!;
   const operands = [{ buffer, sides: x }, { channels: factors }, { channels: offsets }];
   return expressed(node, x[3]!, "channels last", operands, context, (b, [value, factor, offset]) =>

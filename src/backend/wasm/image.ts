@@ -70,7 +70,19 @@ function writeStep(
   const slack = held ? write!.rows - write!.spec.height! : 0;
   const part = stage.parts > 1 ? params.stride : 0;
   const { scale, before, after, last } = rows;
-  put(words, at, [kernel, base + params.offset, part, scale, before, after, last, scratch, held, slack, rowsOutOf(step.kernel)]);
+  put(words, at, [
+    kernel,
+    base + params.offset,
+    part,
+    scale,
+    before,
+    after,
+    last,
+    scratch,
+    held,
+    slack,
+    rowsOutOf(step.kernel),
+  ]);
   const named = [step.writes, ...step.reads];
   if (named.length > operands) throw new Error(`plan: ${step.name} reads more than ${operands - 1} buffers`);
   for (let which = 0; which < named.length; which++) {

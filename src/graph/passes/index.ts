@@ -3,8 +3,9 @@ import type { Tensor } from "../../tensor.ts";
 import { infer } from "../infer.ts";
 import type { Graph, GraphNode, Operators, Spec } from "../types.ts";
 import { numbersOf } from "../values.ts";
-import { foldBatchNorm } from "./batch-norm.ts";
-import { fuseActivation, fuseGate, fuseResidual } from "./fuse.ts";
+import { fuseActivation, fuseGate, fuseHardSwish, fuseResidual } from "./fuse.ts";
+import { foldPads } from "./pads.ts";
+import { foldScalings } from "./scalings.ts";
 import { fuseSeparable } from "./separable.ts";
 
 /** Values of which `specs` know the elements become constants. */
@@ -63,6 +64,8 @@ export function removeUnused(graph: Graph): Graph {
 export function optimize(graph: Graph, operators: Operators, inputs: ReadonlyMap<string, Spec> = new Map()): Graph {
   const specs = infer(graph, operators, inputs);
   const folded = dropIdentities(foldConstants(graph, specs));
-  const fused = fuseActivation(fuseResidual(fuseGate(foldBatchNorm(folded)), specs));
+  const fused = fuseActivation(
+    fuseResidual(fuseGate(foldScalings(removeUnused(fuseHardSwish(foldPads(folded), specs)), specs)), specs),
+  );
   return removeUnused(fuseSeparable(fused));
 }
