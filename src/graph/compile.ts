@@ -45,6 +45,7 @@ export function compile(
   operators: Operators,
   specs: ReadonlyMap<string, Spec>,
   engine: Pick<Engine, "plan">,
+  fuse = fuseStages,
 ): Partition[] {
   addKernels(networkKernels);
   const lowered = new Map<GraphNode, Lowered>();
@@ -90,7 +91,7 @@ export function compile(
     ...parts.flatMap(({ reads }) => reads.map(({ name }) => name)),
   ]);
   return turns.flatMap(({ onBackend, onHost }, i): Partition[] => [
-    ...(onBackend.length > 0 ? [parts[i]!.finish(wanted)] : []),
+    ...(onBackend.length > 0 ? [parts[i]!.finish(wanted, fuse)] : []),
     ...(onHost.length > 0 ? [{ kind: "host" as const, nodes: onHost }] : []),
   ]);
 }
@@ -146,7 +147,7 @@ class PartitionBuilder {
   }
 
   /** The plan, with the values that are wanted elsewhere. */
-  finish(wanted: ReadonlySet<string>): BackendPartition {
+  finish(wanted: ReadonlySet<string>, fuse: typeof fuseStages): BackendPartition {
     const { all, nodes, reads } = this;
     const sum = (of: (one: Lowered) => number): number => all.reduce((total, one) => total + of(one), 0);
     const cost = { time: sum(({ time }) => time), multiplications: sum((one) => one.multiplications) };
@@ -154,7 +155,7 @@ class PartitionBuilder {
     const ends = writes.map(({ id }) => id);
     const buffers = mergeBuffers(all.flatMap((one) => one.buffers));
     const tasks = all.flatMap((one) => one.stages).map((stage, i) => ({ stage, node: nodes[i]! }));
-    const fused = fuseStages(tasks, buffers, ends);
+    const fused = fuse(tasks, buffers, ends);
     return {
       kind: "backend",
       plan: {

@@ -87,7 +87,7 @@ const exponentialBelow = ({ b, x }: One, scale: number, width = 1): Term => {
   return b.apply("add", b.apply("max", x, 0), b.apply("mul", raised, scale));
 };
 const gelu = ({ b, x }: Functions, inner: Term, name: "tanh" | "erf"): Term =>
-  b.apply("mul", b.apply("mul", b.apply("max", x, -largest), 0.5), b.apply("add", b.apply(name, inner), 1));
+  b.apply("mul", b.apply("mul", x, 0.5), b.apply("add", b.apply(name, inner), 1));
 /** log(1 + x): what 1 + x rounds off is made up for. */
 const logOfMore = ({ b, x }: One): Term => {
   const more = b.apply("add", x, 1);
@@ -139,13 +139,13 @@ const activations: Readonly<Record<string, (f: Functions) => Term>> = {
   Softsign: ({ b, x }) => b.apply("div", x, b.apply("add", b.apply("abs", x), 1)),
   HardSwish: ({ b, x }) => b.apply("mul", x, clip({ b, x: b.apply("add", b.apply("mul", x, 1 / 6), 0.5) }, 0, 1)),
   Swish: (f) => swish(f, f.p[0]!),
-  Mish: (f) => f.b.apply("mul", f.b.apply("max", f.x, -largest), f.b.apply("tanh", softplus(f))),
+  Mish: (f) => f.b.apply("mul", f.x, f.b.apply("tanh", softplus(f))),
   LeakyRelu: (f) => bySign(f, f.b.apply("mul", f.x, f.p[0]!), f.x),
   Elu: (f) => exponentialBelow(f, f.p[0]!),
   Celu: (f) => exponentialBelow(f, f.p[0]!, f.p[0]),
   Selu: (f) => f.b.apply("mul", exponentialBelow(f, f.p[0]!), f.p[1]!),
   HardSigmoid: ({ b, x, p }) => clip({ b, x: b.apply("add", b.apply("mul", x, p[0]!), p[1]!) }, 0, 1),
-  ThresholdedRelu: ({ b, x, p }) => b.apply("where", b.apply("lessEqual", x, p[0]!), 0, x),
+  ThresholdedRelu: ({ b, x, p }) => b.apply("where", b.apply("less", p[0]!, x), x, 0),
   Gelu: (f) => gelu(f, f.b.apply("mul", f.x, Math.SQRT1_2), "erf"),
   GeluTanh: (f) => {
     const { b, x } = f;
