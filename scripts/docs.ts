@@ -28,8 +28,8 @@ export function renderPage(name: string): { current: string; fresh: string } {
   return { current, fresh: `${head}${start}\n\n${pages[name]!()}\n\n${end}${tail}` };
 }
 
-/** Passes make SeparableConv of two convolutions: no file holds it. */
-export const known = [...operators.keys()].filter((name) => name !== "SeparableConv").toSorted();
+/** Passes make these of others: no file holds them. */
+export const known = [...operators.keys()].filter((name) => !["SeparableConv", "Rearrange"].includes(name)).toSorted();
 
 /** The best place where an operator can be computed. */
 export function placeOf(name: string): string {

@@ -46,7 +46,7 @@ export interface Placed {
 }
 
 /** One loop over elements, by steps in row-major order. */
-interface Loop {
+export interface Loop {
   count: number;
   from: number;
   to: number;
@@ -59,21 +59,21 @@ interface AxisStep {
 }
 
 /** The axis of a shape along which so many elements in row-major order lead. */
-function axisOf(step: number, strides: readonly number[], shape: readonly number[]): AxisStep | undefined {
+export function stepAlong(step: number, strides: readonly number[], shape: readonly number[]): AxisStep | undefined {
   const far = Math.abs(step);
   const index = strides.findIndex((stride, i) => shape[i]! > 1 && far % stride === 0 && far / stride < shape[i]!);
   return index < 0 ? undefined : { index, by: step / strides[index]! };
 }
 
 /** Cuts a loop where it leaves an axis of a shape: the outer part goes along the axes before. */
-function cutAt(
+export function cutAt(
   loop: Loop,
   side: "from" | "to",
   shape: readonly number[],
   strides: readonly number[],
 ): Loop[] | undefined {
   if (loop.count === 1 || loop[side] === 0) return [loop];
-  const step = axisOf(loop[side], strides, shape);
+  const step = stepAlong(loop[side], strides, shape);
   if (!step) return undefined;
   const within = shape[step.index]! / Math.abs(step.by);
   if (Math.abs(step.by) * (loop.count - 1) < shape[step.index]!) return [loop];
@@ -95,7 +95,7 @@ function positionsOf(offset: number, steps: readonly Loop[], side: "from" | "to"
   const [least, most] = [[...indices], [...indices]];
   const made: Position[] = [];
   for (const loop of steps) {
-    const step = loop[side] === 0 || loop.count === 1 ? undefined : axisOf(loop[side], strides, shape);
+    const step = loop[side] === 0 || loop.count === 1 ? undefined : stepAlong(loop[side], strides, shape);
     made.push(step ? place([[step.index, step.by]]) : [0, 0, 0, 0]);
     if (step) (step.by < 0 ? least : most)[step.index]! += step.by * (loop.count - 1);
   }

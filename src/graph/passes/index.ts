@@ -3,6 +3,7 @@ import type { Tensor } from "../../tensor.ts";
 import { infer } from "../infer.ts";
 import type { Graph, GraphNode, Operators, Spec } from "../types.ts";
 import { numbersOf } from "../values.ts";
+import { fuseCopies } from "./copies.ts";
 import { fuseActivation, fuseGate, fuseHardSwish, fuseResidual } from "./fuse.ts";
 import { foldPads } from "./pads.ts";
 import { foldScalings } from "./scalings.ts";
@@ -59,13 +60,12 @@ export function removeUnused(graph: Graph): Graph {
 
 /**
  * All passes, in an order in which each finds what the others leave. With types and shapes of the inputs the result is good
- * for these alone: what depends on shapes is folded, and residuals are fused.
+ * for these alone: what depends on shapes is folded, residuals are fused, and copies of copies are one.
  */
 export function optimize(graph: Graph, operators: Operators, inputs: ReadonlyMap<string, Spec> = new Map()): Graph {
   const specs = infer(graph, operators, inputs);
   const folded = dropIdentities(foldConstants(graph, specs));
-  const fused = fuseActivation(
-    fuseResidual(fuseGate(foldScalings(removeUnused(fuseHardSwish(foldPads(folded), specs)), specs)), specs),
-  );
-  return removeUnused(fuseSeparable(fused));
+  const scaled = foldScalings(removeUnused(fuseHardSwish(foldPads(folded), specs)), specs);
+  const fused = fuseActivation(fuseResidual(fuseGate(scaled), specs));
+  return removeUnused(fuseCopies(fuseSeparable(fused), operators, specs));
 }
