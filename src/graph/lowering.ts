@@ -48,6 +48,9 @@ export type LoweringRule = (node: GraphNode, context: LoweringContext) => Lowere
 /** The id of a value's buffer in an order, where no node has put it into another's. */
 export const idOf = (name: string, order: Order): string => (order === "plain" ? `${name} (plain)` : name);
 
+/** Whether the backend can hold a value: floats, and bools as 0 and 1 in floats. */
+export const isHeld = ({ dtype }: Spec): boolean => dtype === "f32" || dtype === "bool";
+
 /** The buffer of a value that a node writes. */
 export function write(name: string, order: Order, { specs }: LoweringContext): { buffer: BufferSpec; held: Held } {
   const id = idOf(name, order);
@@ -57,7 +60,7 @@ export function write(name: string, order: Order, { specs }: LoweringContext): {
 /** The buffer of a value that a node reads in an order, if it can be had so: it is copied there where it is not. */
 export function read(name: string, order: Order, context: LoweringContext): BufferSpec | undefined {
   const spec = context.specs.get(name);
-  const sides = spec?.dtype === "f32" ? sidesIn(spec.shape, order) : undefined;
+  const sides = spec && isHeld(spec) ? sidesIn(spec.shape, order) : undefined;
   if (!spec || !sides) return undefined;
   const known = context.held.get(name);
   if (known && known.order !== order) {

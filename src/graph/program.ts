@@ -8,6 +8,7 @@ import { checkSidesIn, type Tensor, type TensorLike, type TypedArray } from "../
 import { type BackendPartition, compile, type Partition } from "./compile.ts";
 import { compute, outputsOf } from "./evaluate.ts";
 import { infer } from "./infer.ts";
+import type { Held } from "./lowering.ts";
 import { optimize } from "./passes/index.ts";
 import { type Order, sidesIn } from "./places.ts";
 import { type Task, tasksOf } from "./tasks.ts";
@@ -167,9 +168,13 @@ export class GraphProgram {
     onStage?: () => void,
   ): Promise<void> {
     for (const { name } of partition.writes) values.set(name, this.room(name, this.specs.get(name)!));
-    const reads = partition.reads.map(({ name, id, order }) => [id, callerValue(values.get(name)!, order)] as const);
-    const writes = partition.writes.map(({ name, id, order }) => [id, callerValue(values.get(name)!, order)] as const);
+    const bind = ({ name, id, order }: Held) => [id, callerValue(asFloats(values.get(name)!), order)] as const;
+    const [reads, writes] = [partition.reads.map(bind), partition.writes.map(bind)];
     await this.networks.get(partition)!.run(reads, writes, { signal, onProgress, onStage });
+    for (const [i, { name }] of partition.writes.entries()) {
+      const { dtype, data } = values.get(name)!;
+      if (dtype === "bool") elementsOf({ data }).set(writes[i]![1].data as unknown as Float64Array);
+    }
     onStage?.();
   }
 
@@ -254,6 +259,10 @@ function stopwatch(tell: (milliseconds: number, index: number) => void): () => v
     last = now;
   };
 }
+
+/** Bools as the backend holds them; floats as they are. */
+const asFloats = (value: Value): Value =>
+  value.dtype === "bool" ? { ...value, data: Float32Array.from(elementsOf(value), (bit) => Number(bit !== 0)) } : value;
 
 function callerValue({ shape, data }: Value, order: Order): TensorBinding {
   const [images, height, width, channels] = sidesIn(shape, order)!;

@@ -192,8 +192,9 @@ export interface ResizeSpec extends LayerWindow {
 
 export const unaryFunctions = [
   ...(["neg", "abs", "sqrt", "floor", "ceil", "trunc", "round", "exp", "log", "tanh", "erf"] as const),
+  ...(["atan", "sin", "cos"] as const),
 ] as const;
-export const binaryFunctions = ["add", "sub", "mul", "div", "min", "max"] as const;
+export const binaryFunctions = ["add", "sub", "mul", "div", "min", "max", "pow", "mod"] as const;
 
 /** A number for every element: an operand, a constant, or a function of nodes before. */
 export type ExpressionNode =

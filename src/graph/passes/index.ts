@@ -4,9 +4,10 @@ import { isMissing } from "../evaluate.ts";
 import { infer } from "../infer.ts";
 import type { Graph, GraphNode, Operators, Spec } from "../types.ts";
 import { numbersOf } from "../values.ts";
-import { foldBatchNorm } from "./batch-norm.ts";
 import { fuseCopies } from "./copies.ts";
-import { fuseActivation, fuseGate, fuseResidual } from "./fuse.ts";
+import { fuseActivation, fuseGate, fuseHardSwish, fuseResidual } from "./fuse.ts";
+import { foldPads } from "./pads.ts";
+import { foldScalings } from "./scalings.ts";
 import { fuseSeparable } from "./separable.ts";
 
 /** Values of which `specs` know the elements become constants. */
@@ -88,6 +89,7 @@ export function computablePart(graph: Graph, operators: Operators): Graph {
 export function optimize(graph: Graph, operators: Operators, inputs: ReadonlyMap<string, Spec> = new Map()): Graph {
   const specs = infer(graph, operators, inputs);
   const folded = dropIdentities(foldConstants(graph, specs));
-  const fused = fuseActivation(fuseResidual(fuseGate(foldBatchNorm(folded)), specs));
+  const scaled = foldScalings(removeUnused(fuseHardSwish(foldPads(folded), specs)), specs);
+  const fused = fuseActivation(fuseResidual(fuseGate(scaled), specs));
   return removeUnused(fuseCopies(fuseSeparable(fused), operators, specs));
 }
