@@ -29,15 +29,11 @@ export interface Halves {
 }
 
 /** The halves of a network of which something is known only at run time; undefined of others. */
-export function restOf(
-  graph: Graph,
-  specs: ReadonlyMap<string, Spec>,
-  open: Known["open"],
-): Halves | undefined {
+export function restOf(graph: Graph, specs: ReadonlyMap<string, Spec>, open: Known["open"]): Halves | undefined {
   const isKnown = (name: string): boolean => name === "" || specs.has(name);
   const later = graph.nodes.filter(({ outputs }) => !outputs.every(isKnown));
   if (later.length === 0) return undefined;
-  const sizes = new Set([...open].flatMap(([node, { sizes }]) => node.inputs.filter((name) => isList(sizes, name, specs))));
+  const sizes = new Set([...open].flatMap(([node, { sizes }]) => (sizes ? listsOf(node, sizes, specs) : [])));
   const stays = (node: GraphNode): boolean => open.has(node) && !node.inputs.some((name) => sizes.has(name));
   const onHost = later.some(({ op }) => op in layerRules) ? later.filter(stays) : later;
   const nodes = later.filter((node) => !onHost.includes(node));
@@ -65,9 +61,15 @@ export function restOf(
   };
 }
 
-/** Whether a value is what a node's error says it has to know, and short enough to compile for. */
-const isList = (sizes: Spec | undefined, name: string, specs: ReadonlyMap<string, Spec>): boolean =>
-  sizes !== undefined && specs.get(name) === sizes && sizeOf(sizes.shape) <= longestList;
+/** What says sizes, of a node's inputs, if it is short enough to compile for: the one that its error names, and lists beside it. */
+function listsOf({ inputs }: GraphNode, sizes: Spec, specs: ReadonlyMap<string, Spec>): string[] {
+  const isShort = ({ shape, data }: Spec): boolean => !data && shape.length < 2 && sizeOf(shape) <= longestList;
+  if (!isShort(sizes) || !inputs.some((name) => specs.get(name) === sizes)) return [];
+  return inputs.filter((name, i) => {
+    const spec = specs.get(name);
+    return spec && (spec === sizes || (i > 0 && isShort(spec)));
+  });
+}
 
 function entryOf(constants: Graph["constants"], name: string): [string, Tensor][] {
   const tensor = constants.get(name);
