@@ -247,7 +247,7 @@ export const maxRoiPool: Operator = {
     let at = 0;
     for (let r = 0; r < rois.length; r += 5) {
       const image = imageOf(node, rois[r]!, images);
-      const [x1, y1, x2, y2] = [...rois.subarray(r + 1, r + 5)].map((c) => rounded(c * scale)) as [
+      const [x1, y1, x2, y2] = [...rois.subarray(r + 1, r + 5)].map((c) => rounded(Math.fround(c * scale))) as [
         number,
         number,
         number,

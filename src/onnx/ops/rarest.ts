@@ -3,6 +3,7 @@
 import type { Operator } from "../../graph/types.ts";
 import { contrib } from "./contrib.ts";
 import { crops } from "./crop.ts";
+import { deformConv } from "./deform-conv.ts";
 import { detection } from "./detection.ts";
 import { einsum } from "./einsum.ts";
 import { fills } from "./fill.ts";
@@ -14,6 +15,6 @@ import { norms } from "./norms.ts";
 import { rarePools } from "./rare-pools.ts";
 
 export const rarest: readonly Operator[] = [
-  ...[...contrib, ...crops, ...detection, einsum, ...fills, ...grids, ...indexing, ...losses, ...measured],
+  ...[...contrib, ...crops, deformConv, ...detection, einsum, ...fills, ...grids, ...indexing, ...losses, ...measured],
   ...[...norms, ...rarePools],
 ];
