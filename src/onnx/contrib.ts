@@ -30,21 +30,12 @@ const rules: Readonly<Record<string, (node: GraphNode) => GraphNode[]>> = {
     return [{ ...node, op: "Swish", opset: 24, attributes: { alpha: numberOf(node, "alpha", 1.702) } }];
   },
   FusedGemm: (node) => {
-    const {
-      activation: _,
-      activation_alpha: _a,
-      activation_beta: _b,
-      activation_gamma: _c,
-      ...attributes
-    } = node.attributes;
-    const name = textOf(node, "activation", Object.keys(activations));
-    const alpha = ["activation_alpha", "activation_beta", "activation_gamma"].filter((one) => one in node.attributes);
-    const parameters = parametersOf(
-      node,
-      name,
-      alpha.map((one) => numberOf(node, one)),
-    );
-    return [{ ...node, op: "Gemm", opset: 13, attributes: { ...attributes, ...finishing(name, parameters) } }];
+    const entries = Object.entries(node.attributes).filter(([name]) => !name.startsWith("activation"));
+    const name = activationIn(node);
+    const known = Object.entries(name ? activations[name]!.parameters : {});
+    const parameters = known.map(([one, fallback]) => numberOf(node, `activation_${one}`, fallback));
+    const attributes = { ...Object.fromEntries(entries), ...(name && finishing(name, parameters)) };
+    return [{ ...node, op: "Gemm", opset: 13, attributes }];
   },
   FusedConv: fusedConv,
 };
@@ -53,6 +44,10 @@ const finishing = (activation: string, activationParameters: readonly number[]) 
   activation,
   activationParameters,
 });
+
+/** The activation that a node ends in, if there is one. */
+const activationIn = (node: GraphNode): string | undefined =>
+  node.attributes.activation ? textOf(node, "activation", Object.keys(activations)) : undefined;
 
 /** Those that are given, and the defaults of others. */
 function parametersOf(node: GraphNode, name: string, given: readonly number[]): number[] {
@@ -63,10 +58,10 @@ function parametersOf(node: GraphNode, name: string, given: readonly number[]): 
 
 /** Conv with a residual and an activation: one node where kernels compute that, else one after the other. */
 function fusedConv(node: GraphNode): GraphNode[] {
-  const { activation, activation_params: _, ...attributes } = node.attributes;
+  const { activation: _, activation_params: _given, ...attributes } = node.attributes;
   const [x = "", weight = "", bias = "", residual = ""] = node.inputs;
   const [y = ""] = node.outputs;
-  const name = activation === undefined ? undefined : textOf(node, "activation", Object.keys(activations));
+  const name = activationIn(node);
   const parameters = name ? parametersOf(node, name, listOf(node, "activation_params") ?? []) : [];
   const [a = 0, b = 0] = parameters;
   const fits = name === undefined || activations[name]!.kernel?.(a, b) !== undefined;

@@ -78,17 +78,15 @@ function checkValueOut(name: string, value: EngineValue, spec: Spec | undefined)
   throw new InvalidArgumentError({ parameter: `out[${describe(name)}]`, expected, received: describeValue(value) });
 }
 
-/** More shapes are known before a run where the elements of lists among the inputs are. */
+/** Lists among the inputs say sizes: where their elements are known, more shapes are known before a run. */
 function saysSizes(
   graph: Graph,
   operators: Operators,
   shapes: ReadonlyMap<string, Spec>,
   lists: ReadonlyMap<string, Spec>,
 ): boolean {
-  const missing = ({ specs }: ReturnType<typeof inferKnown>): number =>
-    graph.nodes.filter(({ outputs }) => !outputs.every((name) => name === "" || specs.has(name))).length;
-  const first = missing(inferKnown(graph, operators, shapes));
-  return first > 0 && missing(inferKnown(graph, operators, lists)) < first;
+  const { specs, open } = inferKnown(graph, operators, shapes);
+  return [...open.values()].some(({ sizes }) => sizes) && inferKnown(graph, operators, lists).specs.size > specs.size;
 }
 
 /** Programs for so many different shapes of inputs are kept. */
