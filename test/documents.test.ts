@@ -48,7 +48,8 @@ describe("docs/models.md", () => {
 
   test.skipIf(noConformance)(`the sets of the tests are those that the table says${noConformance}`, async () => {
     const found = new Map<string, Set<number>>();
-    const add = (op: string, set: number) => found.set(op, (found.get(op) ?? new Set()).add(set));
+    const add = (op: string, set: number) =>
+      op in onnx.versions && found.set(op, (found.get(op) ?? new Set()).add(set));
     for (const make of Object.values(cases))
       for (let seed = 0; seed < 8; seed++) {
         const { op, opset } = make(new Random(seed));

@@ -40,6 +40,11 @@ const rules: Readonly<Record<string, (node: GraphNode) => GraphNode[]>> = {
   FusedConv: fusedConv,
 };
 
+/** Names of those that become ONNX's. */
+export const standardised: readonly string[] = [...Object.keys(same), ...Object.keys(rules)].map(
+  (op) => `${domain}.${op}`,
+);
+
 const finishing = (activation: string, activationParameters: readonly number[]) => ({
   activation,
   activationParameters,

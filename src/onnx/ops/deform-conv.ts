@@ -49,7 +49,7 @@ function between(plane: Float64Array, height: number, width: number, y: number, 
 
 export const deformConv: Operator = {
   name: "DeformConv",
-  infer: (node, inputs) => [{ dtype: inputs[0]!.dtype, shape: deformedOf(node, inputs).shape }],
+  infer: (node, inputs) => [{ dtype: required(node, inputs, 0).dtype, shape: deformedOf(node, inputs).shape }],
   run: (node, inputs, [y]) => {
     const { window, groups, offsetGroups, shape } = deformedOf(node, inputs);
     const [x, weight, offsets, bias, mask] = inputs.map((input) => input && numbersOf(input));

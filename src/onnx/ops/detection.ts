@@ -1,6 +1,6 @@
 // What detectors end in and their second stages begin with: NonMaxSuppression, RoiAlign and MaxRoiPool.
 import { LimitError } from "../../errors.ts";
-import { computed, floats, listOf, nameOf, numberOf, refuse, required, textOf } from "../../graph/nodes.ts";
+import { computed, countOf, floats, listOf, nameOf, numberOf, refuse, required, textOf } from "../../graph/nodes.ts";
 import type { GraphNode, Operator, Spec, Value } from "../../graph/types.ts";
 import { elementsOf, newValue, numbersOf, write } from "../../graph/values.ts";
 
@@ -96,8 +96,8 @@ export interface RoiAlignment {
 export function roiAlignOf(node: GraphNode): RoiAlignment {
   const mode = textOf(node, "coordinate_transformation_mode", ["half_pixel", "output_half_pixel"]);
   return {
-    height: numberOf(node, "output_height", 1),
-    width: numberOf(node, "output_width", 1),
+    height: countOf(node, "output_height", 1),
+    width: countOf(node, "output_width", 1),
     ratio: numberOf(node, "sampling_ratio", 0),
     scale: numberOf(node, "spatial_scale", 1),
     max: textOf(node, "mode", ["avg", "max"]) === "max",

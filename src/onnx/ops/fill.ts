@@ -11,8 +11,10 @@ type Inputs = readonly (Spec | undefined)[];
 
 /** An element type that an attribute names by its number in ONNX. */
 function typeIn(node: GraphNode, name: string, fallback: DType): DType {
-  const { [name]: given } = node.attributes;
-  return given === undefined ? fallback : heldAs(dtypeOf(BigInt(numberOf(node, name)), `node ${node.name}`));
+  if (node.attributes[name] === undefined) return fallback;
+  const number = numberOf(node, name);
+  if (!Number.isInteger(number)) refuse(node, `a type as ${name}`, number);
+  return heldAs(dtypeOf(BigInt(number), `node ${node.name}`));
 }
 
 function rangeOf(node: GraphNode, inputs: Inputs): { start: number; step: number; count: number } {
@@ -26,7 +28,7 @@ function rangeOf(node: GraphNode, inputs: Inputs): { start: number; step: number
 
 export const range: Operator = {
   name: "Range",
-  infer: (node, inputs) => [{ dtype: inputs[0]!.dtype, shape: [rangeOf(node, inputs).count] }],
+  infer: (node, inputs) => [{ dtype: required(node, inputs, 0).dtype, shape: [rangeOf(node, inputs).count] }],
   run: (node, inputs, [y]) => {
     const { start, step, count } = rangeOf(node, inputs);
     write(

@@ -197,7 +197,7 @@ function topOf(node: GraphNode, inputs: Inputs): { axis: number; k: number } {
   const k =
     node.opset < 10 ? numberOf(node, "k") : (integersOf(node, required(node, inputs, 1, ["i64"]), "k")![0] ?? -1);
   const side = x.shape[axis]!;
-  return k >= 0 && k <= side ? { axis, k } : refuse(node, `a k of at most ${side}`, k);
+  return Number.isInteger(k) && k >= 0 && k <= side ? { axis, k } : refuse(node, `a k of at most ${side}`, k);
 }
 
 export const topK: Operator = {
