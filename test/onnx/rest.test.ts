@@ -1,9 +1,11 @@
 // Networks in which elements decide shapes: what follows those runs as a half of its own, on the host or, where it holds
 // layers, as programs for the shapes that came.
+import { readFileSync } from "node:fs";
 import { afterAll, describe, expect, test } from "vitest";
 import { createEngine } from "../../src/index.ts";
 import { explainModel, inspectModel, loadModel } from "../../src/onnx/index.ts";
 import type { Tensor } from "../../src/tensor.ts";
+import { dataPath, withoutData } from "../data.ts";
 import { Random, tensorOf } from "../random-tensors.ts";
 import { attribute, big, model, node, tensor, value } from "./build.ts";
 import { expectClose } from "./close.ts";
@@ -170,6 +172,25 @@ test.skipIf(!runtime)("a tail of host nodes: the boxes that stay, and what they 
     const inputs = { boxes: r.tensor([1, 9, 4], "f32", 0, 3), scores: r.tensor([1, 2, 9], "f32", 0, 1) };
     const [found, expected] = [await loaded.run(inputs), await runRuntime(boxes, inputs)];
     for (const name of ["kept", "best", "found"]) expectClose(found[name]!, expected[name]!);
+  }
+  loaded.dispose();
+});
+
+const missing = withoutData("zoo", "nms-yolov8.onnx");
+test.skipIf(missing || !runtime)(`a published model that picks boxes${missing}`, async () => {
+  const [bytes, count] = [readFileSync(dataPath("zoo", "nms-yolov8.onnx")), 500];
+  const rows = Array.from({ length: 84 }, (_, row): [number, number] =>
+    row < 2 ? [0, 640] : row < 4 ? [20, 120] : [0, 1],
+  );
+  const detection = tensorOf(
+    [1, 84, count],
+    rows.flatMap(([least, most]) => [...(r.tensor([count], "f32", least, most).data as Float32Array)]),
+  );
+  const loaded = await loadModel(bytes, { engine: await engine });
+  for (const score of [0.9, 0.99, 0.9999]) {
+    const inputs = { detection, config: tensorOf([3], [40, 0.45, score]) };
+    const [found, expected] = [await loaded.run(inputs), await runRuntime(bytes, inputs)];
+    for (const [name, one] of Object.entries(expected)) expectClose(found[name]!, one);
   }
   loaded.dispose();
 });
