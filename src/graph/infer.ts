@@ -2,6 +2,7 @@
 // constants and shapes alone.
 import { describe, InvalidArgumentError, UnsupportedError } from "../errors.ts";
 import { checkOperators, compute, isMissing, outputsOf } from "./evaluate.ts";
+import { OpenSizeError } from "./nodes.ts";
 import type { Graph, GraphNode, Operators, Spec, Value } from "./types.ts";
 import { heldAs, sizeOf, toValue } from "./values.ts";
 
@@ -39,7 +40,8 @@ export function inputSpecs(
  * What is known of every value, if `inputs` are known; values that depend on others are missing. A value that inputs do not
  * determine but shapes and constants do comes with its elements, as long as all of those together are not too many.
  *
- * @throws UnsupportedOpError for missing operators, InvalidArgumentError for shapes that do not fit.
+ * @throws UnsupportedOpError for missing operators, InvalidArgumentError for shapes that do not fit, UnsupportedError for
+ * shapes that only a run knows.
  */
 export function infer(
   graph: Graph,
@@ -47,16 +49,39 @@ export function infer(
   inputs: ReadonlyMap<string, Spec>,
   most = mostFolded,
 ): Map<string, Spec> {
+  const { specs, open } = inferKnown(graph, operators, inputs, most);
+  for (const error of open.values()) throw error;
+  return specs;
+}
+
+/** What is known before a run. */
+export interface Known {
+  specs: Map<string, Spec>;
+  /** Nodes whose inputs are known, but not the sizes of their results, and why; what depends on these is missing. */
+  open: Map<GraphNode, OpenSizeError>;
+}
+
+/** As {@link infer}, but values whose shapes only a run knows are missing. */
+export function inferKnown(
+  graph: Graph,
+  operators: Operators,
+  inputs: ReadonlyMap<string, Spec>,
+  most = mostFolded,
+): Known {
   checkOperators(graph, operators);
   const known = knownAtFirst(graph, inputs);
   const room = { left: most };
-  for (const node of graph.nodes) inferNode(node, operators, known, room);
+  const open: Known["open"] = new Map();
+  for (const node of graph.nodes) {
+    const error = inferNode(node, operators, known, room);
+    if (error) open.set(node, error);
+  }
   known.delete("");
-  return known;
+  return { specs: known, open };
 }
 
 /**
- * As {@link infer}, around nodes that nobody computes, or not as they are used here: of their results that is known which
+ * As {@link inferKnown}, around nodes that nobody computes, or not as they are used here: of their results that is known which
  * `declared` says, or nothing.
  */
 export function inferAround(
@@ -85,16 +110,28 @@ function knownAtFirst({ constants }: Graph, inputs: ReadonlyMap<string, Spec>): 
   return known;
 }
 
-/** Adds what is known of a node's outputs, if all of its inputs are known. */
-function inferNode(node: GraphNode, operators: Operators, known: Map<string, Spec>, room: { left: number }): void {
-  if (node.inputs.some((name) => name !== "" && !known.has(name))) return;
+/** Adds what is known of a node's outputs, if all of its inputs are known; why nothing is, where elements decide sizes. */
+function inferNode(
+  node: GraphNode,
+  operators: Operators,
+  known: Map<string, Spec>,
+  room: { left: number },
+): OpenSizeError | undefined {
+  if (node.inputs.some((name) => name !== "" && !known.has(name))) return undefined;
   const read = node.inputs.map((name) => known.get(name));
-  const specs = outputsOf(node, operators, read);
+  let specs: Spec[];
+  try {
+    specs = outputsOf(node, operators, read);
+  } catch (error) {
+    if (error instanceof OpenSizeError) return error;
+    throw error;
+  }
   const more = addedBy(read, specs);
   const folds = read.every((spec) => !spec || spec.data) && more <= room.left;
   if (folds) room.left -= more;
   const outputs = folds ? compute(node, operators, read as Value[], specs) : specs;
   for (const [i, name] of node.outputs.entries()) known.set(name, outputs[i]!);
+  return undefined;
 }
 
 /** Elements that outputs have more than inputs. */

@@ -3,6 +3,7 @@
 import { checkInteger, describe, InvalidArgumentError, UnsupportedError } from "../errors.ts";
 import type { Attribute, Dimension, Graph, GraphNode, ValueInfo } from "../graph/types.ts";
 import type { Tensor } from "../tensor.ts";
+import { nameIn, standardNodes } from "./contrib.ts";
 import { type AttributeProto, attributeTypes, type ModelProto, NodeProto, ValueInfoProto } from "./schema.ts";
 import { dtypeOf, type ExternalFiles, mostElements, readTensor, sideOf } from "./tensors.ts";
 import { decode } from "./wire.ts";
@@ -32,7 +33,7 @@ export function importGraph({ graph, opsetImport }: ModelProto, external?: Exter
     known.add(name);
   }
   const nodes = orderNodes(
-    graph.node.map((bytes, i) => importNode(bytes, i, opsets)),
+    graph.node.flatMap((bytes, i) => standardNodes(importNode(bytes, i, opsets))),
     known,
   );
   for (const { outputs } of nodes) for (const name of outputs) known.add(name);
@@ -99,8 +100,15 @@ function importNode(bytes: Uint8Array, index: number, opsets: ReadonlyMap<string
   const held = proto.attribute.map((attribute) => [attribute.name ?? "", attributeValue(attribute, what)] as const);
   const attributes = Object.fromEntries(held.filter((entry): entry is [string, Attribute] => entry[1] !== undefined));
   const unread = held.find(([, value]) => value === undefined)?.[0];
-  const op = domain === "" ? opType : `${domain}.${opType}`;
-  return { name, op, opset, inputs, outputs, attributes, ...(unread !== undefined && { unread }) };
+  return {
+    name,
+    op: nameIn(domain, opType),
+    opset,
+    inputs,
+    outputs,
+    attributes,
+    ...(unread !== undefined && { unread }),
+  };
 }
 
 type Field = keyof typeof attributeTypes;

@@ -125,7 +125,7 @@ export async function explainModel(model: Model, options?: ExplainModelOptions):
   const graph = model.choosing(outputs);
   const specs = inputs ? await inputValues(graph, inputs) : inputSpecs(graph, shapes);
   const program = await model.programFor(specs, graph);
-  const partitions = program.tasks.map((tasks, i) => ({ place: program.partitions[i]!.kind, tasks }));
+  const partitions = program.tasks.map((tasks, i) => ({ place: program.partitions[i]?.kind ?? "host", tasks }));
   const kernels = new Set(partitions.flatMap(({ tasks }) => tasks.flatMap((task) => task.kernels)));
   return { partitions, kernels: [...kernels], bytes: program.bytes };
 }

@@ -2,18 +2,12 @@
 import { checkRunOptions } from "../engine/calls.ts";
 import { createEngine, Engine } from "../engine/engine.ts";
 import { describeValue, type EngineValue } from "../engine/values.ts";
-import {
-  checkFunction,
-  checkOptions,
-  describe,
-  InvalidArgumentError,
-  type OperatorUse,
-  UnsupportedError,
-} from "../errors.ts";
+import { checkFunction, checkOptions, describe, InvalidArgumentError, type OperatorUse } from "../errors.ts";
 import { missingIn, withInputShapes } from "../graph/evaluate.ts";
+import { inferKnown } from "../graph/infer.ts";
 import { GraphProgram, type Outs } from "../graph/program.ts";
 import type { Dimension, Graph, Operators, Spec, ValueInfo } from "../graph/types.ts";
-import { numbersOf } from "../graph/values.ts";
+import { numbersOf, toValue } from "../graph/values.ts";
 import type { Tensor } from "../tensor.ts";
 import { inputValues, isValue, type ModelInput, type ModelRunOptions, withChosenOutputs } from "./choice.ts";
 import { importGraph } from "./import.ts";
@@ -68,11 +62,24 @@ export interface ModelInfo {
   }[];
 }
 
-/** Checks a value that is to take an output, before anything is computed. */
-function checkValueOut(name: string, value: EngineValue, { dtype, shape }: Spec): void {
-  if (value.dtype === dtype && value.shape.join() === shape.join()) return;
+/** Checks a value that is to take an output: before anything is computed, where its shape is known then. */
+function checkValueOut(name: string, value: EngineValue, spec: Spec | undefined): void {
+  if (!spec || (value.dtype === spec.dtype && value.shape.join() === spec.shape.join())) return;
+  const { dtype, shape } = spec;
   const expected = `a value of [${shape.join(", ")}] in ${dtype}`;
   throw new InvalidArgumentError({ parameter: `out[${describe(name)}]`, expected, received: describeValue(value) });
+}
+
+/** Lists among the inputs say sizes: where their elements are known, more shapes are known before a run. */
+function saysSizes(
+  graph: Graph,
+  operators: Operators,
+  shapes: ReadonlyMap<string, Spec>,
+  lists: ReadonlyMap<string, Spec>,
+): boolean {
+  if (![...lists.values()].some(({ data }) => data)) return false;
+  const { specs, open } = inferKnown(graph, operators, shapes);
+  return [...open.values()].some(({ sizes }) => sizes) && inferKnown(graph, operators, lists).specs.size > specs.size;
 }
 
 /** Programs for so many different shapes of inputs are kept, and networks of so many choices of outputs. */
@@ -110,7 +117,7 @@ export class Model {
   private readonly readTime: number;
   private ownEngine: Promise<Engine> | undefined;
   /** Some operator has to know the elements of an input before the network runs: lists of sizes, axes or scales. */
-  private takesSizes = false;
+  private readonly takesSizes = new WeakMap<Graph, boolean>();
   private readonly choices = new Map<string, Graph>();
   private readonly programs = new Map<string, Promise<GraphProgram>>();
   /** Runs that have begun: what they use is freed after them. */
@@ -175,7 +182,10 @@ export class Model {
     const run = this.programFor(values, graph).then(async (program) => {
       for (const [name, value] of outs) checkValueOut(name, value, program.specOf(name));
       const results = await program.run(values, { signal, onProgress, onTask, out: arrays });
-      for (const [name, value] of outs) await value.write(results[name]!);
+      for (const [name, value] of outs) {
+        checkValueOut(name, value, toValue(results[name]!));
+        await value.write(results[name]!);
+      }
       return results;
     });
     this.running.add(run);
@@ -188,10 +198,9 @@ export class Model {
     const programs = made.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
     return {
       milliseconds: { read: this.readTime },
-      programs: programs.map((program) => {
-        const host = program.partitions.flatMap((partition) => (partition.kind === "host" ? partition.nodes : []));
-        const { shapes, outputs, phases: milliseconds, bytes } = program;
-        return { shapes, outputs: [...outputs], milliseconds, bytes, host: host.map(({ name, op }) => ({ name, op })) };
+      programs: programs.map(({ shapes, outputs, phases: milliseconds, bytes, hostNodes }) => {
+        const host = hostNodes.map(({ name, op }) => ({ name, op }));
+        return { shapes, outputs: [...outputs], milliseconds, bytes, host };
       }),
     };
   }
@@ -216,24 +225,14 @@ export class Model {
    * @internal
    */
   async programFor(inputs: ReadonlyMap<string, Spec>, graph: Graph = this.graph): Promise<GraphProgram> {
-    // What is freed from now on may wait for the run that asks.
-    const { freed } = this;
-    if (this.takesSizes) return this.compiled(graph, inputs);
-    const shapes = [...inputs].map(([name, { dtype, shape }]): [string, Spec] => [name, { dtype, shape }]);
-    try {
-      return await this.compiled(graph, new Map(shapes));
-    } catch (error) {
-      if (!(error instanceof UnsupportedError)) throw error;
-      this.takesSizes = true;
-      return this.compiled(graph, inputs, freed);
-    }
+    const shapes = new Map([...inputs].map(([name, { dtype, shape }]): [string, Spec] => [name, { dtype, shape }]));
+    const lists = new Map([...inputs].map(([name, spec]) => [name, spec.shape.length < 2 ? spec : shapes.get(name)!]));
+    const known = this.takesSizes.get(graph) ?? saysSizes(graph, this.operators, shapes, lists);
+    this.takesSizes.set(graph, known);
+    return this.compiled(graph, known ? lists : shapes);
   }
 
-  /** `before`: what it has to wait for, where that is not all that is being freed. */
-  private compiled(graph: Graph, inputs: ReadonlyMap<string, Spec>, before?: Promise<void>): Promise<GraphProgram> {
-    const specs = new Map(
-      [...inputs].map(([name, spec]) => [name, spec.shape.length < 2 ? spec : { ...spec, data: undefined }]),
-    );
+  private compiled(graph: Graph, specs: ReadonlyMap<string, Spec>): Promise<GraphProgram> {
     const key = JSON.stringify([
       graph.outputs.map(({ name }) => name),
       [...specs].map(([name, { dtype, shape, data }]) => [name, dtype, shape, data && Array.from(numbersOf({ data }))]),
@@ -250,7 +249,7 @@ export class Model {
       this.programs.delete(oldest);
       this.freed = this.free([program]);
     }
-    const ready = (before ?? this.freed).then(() => this.engine());
+    const ready = this.freed.then(() => this.engine());
     const program = ready.then((engine) => GraphProgram.create(graph, this.operators, specs, engine));
     this.programs.set(key, program);
     // What failed is tried again at the next run.

@@ -1,7 +1,7 @@
 // Passes over networks: pure functions from a network to one that computes the same with less work.
 import type { Tensor } from "../../tensor.ts";
 import { isMissing } from "../evaluate.ts";
-import { infer } from "../infer.ts";
+import { inferKnown } from "../infer.ts";
 import type { Graph, GraphNode, Operators, Spec } from "../types.ts";
 import { numbersOf } from "../values.ts";
 import { fuseCopies } from "./copies.ts";
@@ -87,7 +87,7 @@ export function computablePart(graph: Graph, operators: Operators): Graph {
  * for these alone: what depends on shapes is folded, residuals are fused, and copies of copies are one.
  */
 export function optimize(graph: Graph, operators: Operators, inputs: ReadonlyMap<string, Spec> = new Map()): Graph {
-  const specs = infer(graph, operators, inputs);
+  const { specs } = inferKnown(graph, operators, inputs);
   const folded = dropIdentities(foldConstants(graph, specs));
   const scaled = foldScalings(removeUnused(fuseHardSwish(foldPads(folded), specs)), specs);
   const fused = fuseActivation(fuseResidual(fuseGate(scaled), specs));
