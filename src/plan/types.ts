@@ -175,6 +175,23 @@ export interface SoftmaxSpec extends LayerWindow {
   log: boolean;
 }
 
+/**
+ * Sums, products and extremes: of each row its pixels, its channels of each pixel, or both, become one; or as many rows as the
+ * window is high. A second buffer read, of the result's sides or 1, is subtracted from each element first.
+ */
+export interface ReduceSpec extends LayerWindow {
+  family: "reduce";
+  op: "sum" | "product" | "max" | "min";
+  over: "pixels" | "channels" | "row" | "rows";
+  /** What becomes of each element before. */
+  map: "none" | "abs" | "square" | "exp";
+  /** Of the input: channels without padding, and rows. */
+  channels: number;
+  height: number;
+  /** The result is this many times what was found. */
+  scale: number;
+}
+
 /** What a row or column of the result is made of: as many pixels, with their weights, for each. */
 export interface ResizeAxis {
   /** Pixels of the input for each of the result, one list after the other. */
@@ -241,6 +258,7 @@ export type KernelSpec =
   | PoolSpec
   | MoveSpec
   | SoftmaxSpec
+  | ReduceSpec
   | ResizeSpec
   | ExpressionSpec
   | GemmSpec;
