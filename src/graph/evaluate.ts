@@ -60,13 +60,7 @@ export function runGraph(graph: Graph, operators: Operators, inputs: Tensors): R
     borrowed.add(tensor.data);
     values.set(name, toValue(tensor)!);
   }
-  const last = lastUses(graph);
-  graph.nodes.forEach((node, at) => {
-    const read = node.inputs.map((name) => values.get(name));
-    const outputs = compute(node, operators, read, outputsOf(node, operators, read));
-    for (const [i, name] of node.outputs.entries()) if (name !== "") values.set(name, outputs[i]!);
-    for (const name of [...node.inputs, ...node.outputs]) if (last.get(name) === at) values.delete(name);
-  });
+  runNodes(graph, operators, values);
   return Object.fromEntries(
     graph.outputs.map(({ name }) => {
       const value = values.get(name)!;
@@ -77,8 +71,25 @@ export function runGraph(graph: Graph, operators: Operators, inputs: Tensors): R
   );
 }
 
+/** Computes nodes one after the other, of and into `values`, where what is not needed any more is left out. */
+export function runNodes(
+  graph: Pick<Graph, "nodes" | "outputs">,
+  operators: Operators,
+  values: Map<string, Value>,
+  signal?: AbortSignal,
+): void {
+  const last = lastUses(graph);
+  graph.nodes.forEach((node, at) => {
+    signal?.throwIfAborted();
+    const read = node.inputs.map((name) => values.get(name));
+    const outputs = compute(node, operators, read, outputsOf(node, operators, read));
+    for (const [i, name] of node.outputs.entries()) if (name !== "") values.set(name, outputs[i]!);
+    for (const name of [...node.inputs, ...node.outputs]) if (last.get(name) === at) values.delete(name);
+  });
+}
+
 /** The node after which a value is not needed any more; outputs of the network are needed to the end. */
-function lastUses({ nodes, outputs }: Graph): Map<string, number> {
+function lastUses({ nodes, outputs }: Pick<Graph, "nodes" | "outputs">): Map<string, number> {
   const last = new Map<string, number>();
   nodes.forEach((node, at) => {
     for (const name of [...node.inputs, ...node.outputs]) last.set(name, at);

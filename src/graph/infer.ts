@@ -2,7 +2,8 @@
 // constants and shapes alone.
 import { describe, InvalidArgumentError } from "../errors.ts";
 import { checkOperators, compute, outputsOf } from "./evaluate.ts";
-import type { Graph, Operators, Spec, Value } from "./types.ts";
+import { OpenSizeError } from "./nodes.ts";
+import type { Graph, GraphNode, Operators, Spec, Value } from "./types.ts";
 import { heldAs, sizeOf, toValue } from "./values.ts";
 
 /** Elements of all values together that are computed here and are more than what they are computed from. */
@@ -39,7 +40,8 @@ export function inputSpecs(
  * What is known of every value, if `inputs` are known; values that depend on others are missing. A value that inputs do not
  * determine but shapes and constants do comes with its elements, as long as all of those together are not too many.
  *
- * @throws UnsupportedOpError for missing operators, InvalidArgumentError for shapes that do not fit.
+ * @throws UnsupportedOpError for missing operators, InvalidArgumentError for shapes that do not fit, UnsupportedError for
+ * shapes that only a run knows.
  */
 export function infer(
   graph: Graph,
@@ -47,14 +49,46 @@ export function infer(
   inputs: ReadonlyMap<string, Spec>,
   most = mostFolded,
 ): Map<string, Spec> {
+  const { specs, open } = inferKnown(graph, operators, inputs, most);
+  for (const error of open.values()) throw error;
+  return specs;
+}
+
+/** What is known before a run. */
+export interface Known {
+  specs: Map<string, Spec>;
+  /** Nodes whose inputs are known, but not the sizes of their results, and why; what depends on these is missing. */
+  open: Map<GraphNode, OpenSizeError>;
+}
+
+/** As {@link infer}, but values whose shapes only a run knows are missing. */
+export function inferKnown(
+  graph: Graph,
+  operators: Operators,
+  inputs: ReadonlyMap<string, Spec>,
+  most = mostFolded,
+): Known {
   checkOperators(graph, operators);
   const known = new Map<string, Spec>(inputs);
+  const open: Known["open"] = new Map();
+  const specsOf = (node: GraphNode, read: readonly (Spec | undefined)[]): Spec[] | OpenSizeError => {
+    try {
+      return outputsOf(node, operators, read);
+    } catch (error) {
+      if (error instanceof OpenSizeError) return error;
+      throw error;
+    }
+  };
   let room = most;
   for (const [name, tensor] of graph.constants) known.set(name, toValue(tensor)!);
   for (const node of graph.nodes) {
     if (node.inputs.some((name) => name !== "" && !known.has(name))) continue;
     const read = node.inputs.map((name) => known.get(name));
-    const specs = outputsOf(node, operators, read);
+    const specs = specsOf(node, read);
+    if (specs instanceof OpenSizeError) {
+      open.set(node, specs);
+      continue;
+    }
     const more = addedBy(read, specs);
     const folds = read.every((spec) => !spec || spec.data) && more <= room;
     if (folds) room -= more;
@@ -62,7 +96,7 @@ export function infer(
     for (const [i, name] of node.outputs.entries()) known.set(name, outputs[i]!);
   }
   known.delete("");
-  return known;
+  return { specs: known, open };
 }
 
 /** Elements that outputs have more than inputs. */

@@ -3,6 +3,7 @@
 import { checkInteger, describe, InvalidArgumentError, UnsupportedError } from "../errors.ts";
 import type { Attribute, Dimension, Graph, GraphNode, ValueInfo } from "../graph/types.ts";
 import type { Tensor } from "../tensor.ts";
+import { nameIn, standardNodes } from "./contrib.ts";
 import { type AttributeProto, attributeTypes, type ModelProto, NodeProto, type ValueInfoProto } from "./schema.ts";
 import { dtypeOf, type ExternalFiles, mostElements, readTensor, sideOf } from "./tensors.ts";
 import { decode } from "./wire.ts";
@@ -32,7 +33,7 @@ export function importGraph({ graph, opsetImport }: ModelProto, external?: Exter
     known.add(name);
   }
   const nodes = orderNodes(
-    graph.node.map((bytes, i) => importNode(bytes, i, opsets)),
+    graph.node.flatMap((bytes, i) => standardNodes(importNode(bytes, i, opsets))),
     known,
   );
   for (const { outputs } of nodes) for (const name of outputs) known.add(name);
@@ -83,7 +84,7 @@ function importNode(bytes: Uint8Array, index: number, opsets: ReadonlyMap<string
   const attributes = Object.fromEntries(
     proto.attribute.map((attribute) => [attribute.name ?? "", attributeValue(attribute, what)]),
   );
-  return { name, op: domain === "" ? opType : `${domain}.${opType}`, opset, inputs, outputs, attributes };
+  return { name, op: nameIn(domain, opType), opset, inputs, outputs, attributes };
 }
 
 type Field = keyof typeof attributeTypes;

@@ -2,7 +2,7 @@
 // partitions and tasks.
 import { checkBoolean, checkNumber, checkOptions } from "../errors.ts";
 import { checkInputs } from "../graph/evaluate.ts";
-import { infer, inputSpecs } from "../graph/infer.ts";
+import { inferKnown, inputSpecs } from "../graph/infer.ts";
 import { type Layer, layersOf } from "../graph/layers.ts";
 import type { Task } from "../graph/tasks.ts";
 import type { ValueInfo } from "../graph/types.ts";
@@ -50,7 +50,7 @@ export function inspectModel(model: Model, options: InspectOptions = {}): Inspec
   const { graph, operators, proto } = model;
   const known = ["shapes", "share", "spectra"] as const;
   const { shapes, share = 0.5, spectra = false } = checkOptions<InspectOptions>("options", options, known);
-  const specs = infer(graph, operators, inputSpecs(graph, shapes));
+  const { specs } = inferKnown(graph, operators, inputSpecs(graph, shapes));
   const layers = layersOf(
     graph,
     specs,
@@ -102,7 +102,7 @@ export async function explainModel(model: Model, options?: ExplainModelOptions):
   const { shapes, inputs } = checkOptions<ExplainModelOptions>("options", options, ["shapes", "inputs"]);
   const { graph } = model;
   const program = await model.programFor(inputs ? checkInputs(graph, inputs) : inputSpecs(graph, shapes));
-  const partitions = program.tasks.map((tasks, i) => ({ place: program.partitions[i]!.kind, tasks }));
+  const partitions = program.tasks.map((tasks, i) => ({ place: program.partitions[i]?.kind ?? "host", tasks }));
   const kernels = new Set(partitions.flatMap(({ tasks }) => tasks.flatMap((task) => task.kernels)));
   return { partitions, kernels: [...kernels], bytes: program.bytes };
 }

@@ -2,11 +2,12 @@
 import { checkRunOptions } from "../engine/calls.ts";
 import { createEngine, Engine } from "../engine/engine.ts";
 import { describeValue, EngineValue } from "../engine/values.ts";
-import { checkFunction, checkOptions, describe, InvalidArgumentError, UnsupportedError } from "../errors.ts";
+import { checkFunction, checkOptions, describe, InvalidArgumentError } from "../errors.ts";
 import { checkInputs, withInputShapes } from "../graph/evaluate.ts";
+import { inferKnown } from "../graph/infer.ts";
 import { GraphProgram, type Outs, type RunOptions } from "../graph/program.ts";
 import type { Dimension, Graph, Operators, Spec } from "../graph/types.ts";
-import { numbersOf } from "../graph/values.ts";
+import { numbersOf, toValue } from "../graph/values.ts";
 import type { Tensor, TensorLike } from "../tensor.ts";
 import { importGraph } from "./import.ts";
 import { loadOperators } from "./ops/load.ts";
@@ -69,11 +70,25 @@ async function withArrays(inputs: Readonly<Record<string, ModelInput>>): Promise
   return { ...(inputs as Record<string, TensorLike>), ...Object.fromEntries(await Promise.all(read)) };
 }
 
-/** Checks a value that is to take an output, before anything is computed. */
-function checkValueOut(name: string, value: EngineValue, { dtype, shape }: Spec): void {
-  if (value.dtype === dtype && value.shape.join() === shape.join()) return;
+/** Checks a value that is to take an output: before anything is computed, where its shape is known then. */
+function checkValueOut(name: string, value: EngineValue, spec: Spec | undefined): void {
+  if (!spec || (value.dtype === spec.dtype && value.shape.join() === spec.shape.join())) return;
+  const { dtype, shape } = spec;
   const expected = `a value of [${shape.join(", ")}] in ${dtype}`;
   throw new InvalidArgumentError({ parameter: `out[${describe(name)}]`, expected, received: describeValue(value) });
+}
+
+/** More shapes are known before a run where the elements of lists among the inputs are. */
+function saysSizes(
+  graph: Graph,
+  operators: Operators,
+  shapes: ReadonlyMap<string, Spec>,
+  lists: ReadonlyMap<string, Spec>,
+): boolean {
+  const missing = ({ specs }: ReturnType<typeof inferKnown>): number =>
+    graph.nodes.filter(({ outputs }) => !outputs.every((name) => name === "" || specs.has(name))).length;
+  const first = missing(inferKnown(graph, operators, shapes));
+  return first > 0 && missing(inferKnown(graph, operators, lists)) < first;
 }
 
 /** Programs for so many different shapes of inputs are kept. */
@@ -111,7 +126,7 @@ export class Model {
   private readonly readTime: number;
   private ownEngine: Promise<Engine> | undefined;
   /** Some operator has to know the elements of an input before the network runs: lists of sizes, axes or scales. */
-  private takesSizes = false;
+  private takesSizes: boolean | undefined;
   private readonly programs = new Map<string, Promise<GraphProgram>>();
   /** Runs that have begun: what they use is freed after them. */
   private readonly running = new Set<Promise<unknown>>();
@@ -160,7 +175,10 @@ export class Model {
     const run = this.programFor(values).then(async (program) => {
       for (const [name, value] of outs) checkValueOut(name, value, program.specOf(name));
       const results = await program.run(values, { signal, onProgress, onTask, out: arrays });
-      for (const [name, value] of outs) await value.write(results[name]!);
+      for (const [name, value] of outs) {
+        checkValueOut(name, value, toValue(results[name]!));
+        await value.write(results[name]!);
+      }
       return results;
     });
     this.running.add(run);
@@ -173,10 +191,8 @@ export class Model {
     const programs = made.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
     return {
       milliseconds: { read: this.readTime },
-      programs: programs.map((program) => {
-        const host = program.partitions.flatMap((partition) => (partition.kind === "host" ? partition.nodes : []));
-        const { shapes, phases: milliseconds, bytes } = program;
-        return { shapes, milliseconds, bytes, host: host.map(({ name, op }) => ({ name, op })) };
+      programs: programs.map(({ shapes, phases: milliseconds, bytes, hostNodes }) => {
+        return { shapes, milliseconds, bytes, host: hostNodes.map(({ name, op }) => ({ name, op })) };
       }),
     };
   }
@@ -187,24 +203,13 @@ export class Model {
    * @internal
    */
   async programFor(inputs: ReadonlyMap<string, Spec>): Promise<GraphProgram> {
-    // What is freed from now on may wait for the run that asks.
-    const { freed } = this;
-    if (this.takesSizes) return this.compiled(inputs);
-    const shapes = [...inputs].map(([name, { dtype, shape }]): [string, Spec] => [name, { dtype, shape }]);
-    try {
-      return await this.compiled(new Map(shapes));
-    } catch (error) {
-      if (!(error instanceof UnsupportedError)) throw error;
-      this.takesSizes = true;
-      return this.compiled(inputs, freed);
-    }
+    const shapes = new Map([...inputs].map(([name, { dtype, shape }]): [string, Spec] => [name, { dtype, shape }]));
+    const lists = new Map([...inputs].map(([name, spec]) => [name, spec.shape.length < 2 ? spec : shapes.get(name)!]));
+    this.takesSizes ??= saysSizes(this.graph, this.operators, shapes, lists);
+    return this.compiled(this.takesSizes ? lists : shapes);
   }
 
-  /** `before`: what it has to wait for, where that is not all that is being freed. */
-  private compiled(inputs: ReadonlyMap<string, Spec>, before?: Promise<void>): Promise<GraphProgram> {
-    const specs = new Map(
-      [...inputs].map(([name, spec]) => [name, spec.shape.length < 2 ? spec : { ...spec, data: undefined }]),
-    );
+  private compiled(specs: ReadonlyMap<string, Spec>): Promise<GraphProgram> {
     const key = JSON.stringify(
       [...specs].map(([name, { dtype, shape, data }]) => [name, dtype, shape, data && Array.from(numbersOf({ data }))]),
     );
@@ -220,7 +225,7 @@ export class Model {
       this.programs.delete(oldest);
       this.freed = this.free([program]);
     }
-    const ready = (before ?? this.freed).then(() => this.engine());
+    const ready = this.freed.then(() => this.engine());
     const program = ready.then((engine) => GraphProgram.create(this.graph, this.operators, specs, engine));
     this.programs.set(key, program);
     // What failed is tried again at the next run.

@@ -1,6 +1,6 @@
 // Passes over networks: pure functions from a network to one that computes the same with less work.
 import type { Tensor } from "../../tensor.ts";
-import { infer } from "../infer.ts";
+import { inferKnown } from "../infer.ts";
 import type { Graph, GraphNode, Operators, Spec } from "../types.ts";
 import { numbersOf } from "../values.ts";
 import { foldBatchNorm } from "./batch-norm.ts";
@@ -61,7 +61,7 @@ export function removeUnused(graph: Graph): Graph {
  * for these alone: what depends on shapes is folded, and residuals are fused.
  */
 export function optimize(graph: Graph, operators: Operators, inputs: ReadonlyMap<string, Spec> = new Map()): Graph {
-  const specs = infer(graph, operators, inputs);
+  const { specs } = inferKnown(graph, operators, inputs);
   const folded = dropIdentities(foldConstants(graph, specs));
   const fused = fuseActivation(fuseResidual(fuseGate(foldBatchNorm(folded)), specs));
   return removeUnused(fuseSeparable(fused));
