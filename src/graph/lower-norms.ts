@@ -208,11 +208,22 @@ const groupNorm: LoweringRule = (node, context) => {
     const found = grouped && pieces.reduce(grouped, [false, false, false, true], { op: "sum", scale: 1 / each });
     return found && pieces.copy(found, [images, groups, each], [groups, 1, 0], piece.sides);
   };
-  const given = parameters(start, node, (own) => perChannel(space.shape.length)(own), context);
-  const perGroup = node.inputs.slice(1).some((name) => context.specs.get(name)?.shape[0] !== channels);
-  if (!given || perGroup) return undefined;
+  /** Before operator set 21 there is one number a group. */
+  const parameter = (name: string): Piece | undefined => {
+    const shape = context.specs.get(name)!.shape;
+    if (shape[0] === channels) return pieces.parameter(name, perChannel(space.shape.length)(shape), space);
+    const lists = { shape, sides: [1, 1, 1, groups] as Position, groups: [[], [], [], [0]] };
+    const list = pieces.input(name, "plain", lists);
+    // Images and channels may go along one side.
+    const repeats = along.includes(0) ? images : 1;
+    const sides = space.groups.map((group) => (group === along ? repeats * channels : 1)) as Position;
+    return list && pieces.copy(list, [repeats, groups, each], [0, 1, 0], sides);
+  };
+  const along = space.groups.find((group) => group.includes(1))!;
+  const [scale, bias] = node.inputs.slice(1, 3).map(parameter);
+  if (!scale || !bias) return undefined;
   const moments = momentsOf(start, inverse(numberOf(node, "epsilon", 1e-5)), true, settle);
-  return moments && finished(start, axes, normed(start, moments, given[0], given[1]), [], node);
+  return moments && finished(start, axes, normed(start, moments, scale, bias), [], node);
 };
 
 /** Layer norms, and those without a mean. */
@@ -233,7 +244,7 @@ const layerNorm =
 
 const meanVariance: LoweringRule = (node, context) => {
   const { shape } = context.specs.get(node.inputs[0]!)!;
-  const axes = axesOf(node, listOf(node, "axes") ?? [0, 2, 3], shape.length);
+  const axes = axesOf(node, listOf(node, "axes") ?? [0, 2, 3].filter((axis) => axis < shape.length), shape.length);
   const start = startOf(node, axes, context);
   const moments = start && momentsOf(start, (b, v) => b.apply("div", 1, b.apply("add", b.apply("sqrt", v), 1e-9)));
   return moments && finished(start, axes, normed(start, moments), [], node);
