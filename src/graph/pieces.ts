@@ -138,6 +138,12 @@ export class Pieces {
     );
   }
 
+  /** A piece in another space, of the same value. */
+  respace(piece: Piece, from: Space, to: Space): Piece | undefined {
+    const view = { counts: to.shape, from: { offset: 0, strides: stridesFor(from, piece.sides) } };
+    return this.copied(plain(piece.sides), piece.buffer, view, to.sides, stridesFor(to, to.sides));
+  }
+
   /** Elements of a piece in other places; axes of `counts` step by `strides` in what is read. */
   copy(piece: Piece, counts: readonly number[], strides: readonly number[], sides: Position): Piece | undefined {
     const view = { counts, from: { offset: 0, strides } };

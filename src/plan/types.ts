@@ -199,10 +199,10 @@ export interface ResizeAxis {
   weights: number[];
 }
 
-/** Another size: each pixel is a sum of `taps` × `taps` weighted pixels of the input. */
+/** Another size: each pixel is a sum of `taps[0]` × `taps[1]` weighted pixels of the input. */
 export interface ResizeSpec extends LayerWindow {
   family: "resize";
-  taps: number;
+  taps: [down: number, across: number];
   rows: ResizeAxis;
   columns: ResizeAxis;
 }
