@@ -70,7 +70,7 @@ export function resampled(
   const { shape } = context.specs.get(name)!;
   const order = orderOf(name, context);
   let space = spaceIn(shape, order);
-  if (!space || samples.some((one) => tapsOf(one) === undefined) || samples.every((one) => !one)) return undefined;
+  if (!space || samples.some((one) => tapsOf(one) === undefined)) return undefined;
   const pieces = new Pieces(node, context);
   let piece: Piece | undefined = pieces.input(name, order, space);
   for (const pass of passesOf(samples, shape)) {
