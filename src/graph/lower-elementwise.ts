@@ -1,9 +1,10 @@
-// Lowering rules for elementwise operators, batch norms and softmax; with those of pools, all rules for values that are on the
+// Lowering rules for elementwise operators and batch norms; with those of norms and pools, all rules for values that are on the
 // backend already or that lead to layers.
 import { paddedChannels } from "../kernels/conv/layout.ts";
 import { arena, pointwiseWindow, sidesOf, weights as weightBuffer } from "../kernels/layer.ts";
-import type { BufferSpec, ExpressionSpec, MoveSpec, Position, SoftmaxSpec } from "../plan/types.ts";
+import type { BufferSpec, ExpressionSpec, MoveSpec, Position } from "../plan/types.ts";
 import { ExpressionBuilder, expressionOf, expressionOperators, isVariadic, type Term } from "./expressions.ts";
+import { normRules } from "./lower-norms.ts";
 import { poolRules } from "./lower-pools.ts";
 import {
   isHeld,
@@ -17,7 +18,6 @@ import {
   stages,
   write,
 } from "./lowering.ts";
-import { axisOf, numberOf } from "./nodes.ts";
 import { normIn } from "./passes/batch-norm.ts";
 import { moveOf, type Order, sidesIn } from "./places.ts";
 import type { GraphNode } from "./types.ts";
@@ -214,29 +214,10 @@ const batchNorm: LoweringRule = (node, context) => {
   );
 };
 
-const softmax =
-  (log: boolean): LoweringRule =>
-  (node, context) => {
-    const [name, spec] = [node.inputs[0]!, context.specs.get(node.inputs[0]!)!];
-    const { shape } = spec;
-    const before = node.opset < 13;
-    const axis = axisOf(node, numberOf(node, "axis", before ? 1 : -1), shape.length);
-    const alone = shape.every((side, i) => side === 1 || i <= axis);
-    const order: Order = shape.length === 4 && axis === 1 ? "channels last" : "plain";
-    const last = axis === shape.length - 1 || (order === "channels last" && (!before || alone));
-    const from = last && spec.dtype === "f32" ? read(name, order, context) : undefined;
-    if (!from || spec.data) return undefined;
-    const { buffer, held } = write(node.outputs[0]!, order, context);
-    const kernel: SoftmaxSpec = {
-      ...{ family: "softmax", ...pointwiseWindow, channels: sidesIn(shape, order)![3], log },
-    };
-    return stages([from, buffer], [{ name: node.op, kernel, reads: [from.id], writes: held.id }], [held]);
-  };
-
 /** By the operator's name. */
 export const elementwiseRules: Readonly<Record<string, LoweringRule>> = {
   ...Object.fromEntries(expressionOperators.map((name) => [name, elementwise])),
   BatchNormalization: batchNorm,
-  ...{ Softmax: softmax(false), LogSoftmax: softmax(true) },
+  ...normRules,
   ...poolRules,
 };

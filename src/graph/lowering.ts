@@ -147,7 +147,8 @@ export function stages(
   return { stages: made, buffers, weights: constants, time, multiplications: 0, outputs };
 }
 
-function stageOf(step: Step, buffers: BufferSpec[]): Stage {
+/** A stage of one step. */
+export function stageOf(step: Step, buffers: BufferSpec[]): Stage {
   const { kernel } = step;
   const written = buffers.find(({ id }) => id === step.writes)!;
   if (!("whole" in kernel)) return draftOf(builtInProfile, "", buffers, [[step]]).stages[0]!;

@@ -53,7 +53,7 @@ describe.each(testEngines())("random networks on %s", (title, engine) => {
   test("of movement compute what the host's loops compute, most of it on the backend", async () => {
     const seen = new Set<string>();
     await fc.assert(likeTheHost(randomMovement, engine, seen), { numRuns: 300, seed: 11 });
-    const moving = "Transpose Reshape Slice Split Concat Expand Tile Pad DepthToSpace Resize Gather Softmax Tanh Min Div Gemm MatMul ReduceMean".split(" "); // biome-ignore format: a list
+    const moving = "Transpose Reshape Slice Split Concat Expand Tile Pad DepthToSpace Resize Gather Softmax Tanh Min Div Gemm MatMul ReduceMean ReduceL2 ReduceLogSumExp LayerNormalization RMSNormalization InstanceNormalization GroupNormalization LRN GlobalMaxPool".split(" "); // biome-ignore format: a list
     expect([...seen]).toEqual(expect.arrayContaining(moving));
   });
 });
