@@ -127,7 +127,25 @@ const binary: Readonly<Record<string, Binary>> = {
   Pow: (b, x, y) => (typeof y === "number" ? powers[y]?.(b, x) : undefined),
 };
 
-export const expressionOperators = [...Object.keys(activations), ...Object.keys(binary)];
+/** Nodes that the pass over quantised networks writes (graph/quantized). */
+const quantized: Readonly<Record<string, (b: ExpressionBuilder, terms: readonly Term[], node: GraphNode) => Term>> = {
+  Requantize: (b, [x, factor, limit], node) => {
+    const value = b.apply(numberOf(node, "divide", 0) ? "div" : "mul", x!, factor!);
+    const least = numberOf(node, "low", -Infinity);
+    const low = least === -Infinity ? value : b.apply("max", value, least);
+    return b.apply("round", b.apply("min", low, limit ?? numberOf(node, "high", Infinity)));
+  },
+  DynamicScale: (b, [least, most]) => {
+    const range = b.apply("sub", b.apply("max", most!, 0), b.apply("min", least!, 0));
+    return b.apply("where", b.apply("equal", range, 0), 1, b.apply("div", range, 255));
+  },
+  DynamicLimit: (b, [least, scale]) => {
+    const zero = b.apply("div", b.apply("neg", b.apply("min", least!, 0)), scale!);
+    return b.apply("sub", 255, b.apply("round", b.apply("min", zero, 255)));
+  },
+};
+
+export const expressionOperators = [...Object.keys(activations), ...Object.keys(binary), ...Object.keys(quantized)];
 
 /** A node's function of its inputs, each as a term; undefined where kernels have none. */
 export function expressionOf(
@@ -136,6 +154,8 @@ export function expressionOf(
   terms: readonly Term[],
   constants: readonly (Value | undefined)[],
 ): Term | undefined {
+  const own = quantized[node.op];
+  if (own) return own(b, terms, node);
   const two = binary[node.op];
   if (two) {
     // Before version 7 an attribute said how the second input is repeated.

@@ -19,6 +19,7 @@ import {
 import { numberOf } from "./nodes.ts";
 import { partsOf } from "./passes/separable.ts";
 import { sidesIn } from "./places.ts";
+import type { GraphNode } from "./types.ts";
 import { transposedWindow, windowOf } from "./window.ts";
 
 const weightOf = ({ data }: Tensor, bias: Tensor | undefined): LayerWeights => ({
@@ -46,6 +47,9 @@ function biasOf(name: string | undefined, context: LoweringContext): { bias?: Te
   return bias && { bias };
 }
 
+/** Sums of integers in floats stay exact only where they are summed as they are. */
+const exactness = (node: GraphNode): { exact?: true } => (numberOf(node, "exact", 0) ? { exact: true } : {});
+
 const conv: LoweringRule = (node, context) => {
   const [x, y] = [shapeOf(node.inputs[0], context), shapeOf(node.outputs[0], context)];
   const weight = constantOf(node.inputs[1], context);
@@ -70,7 +74,7 @@ const conv: LoweringRule = (node, context) => {
   return layer(
     node,
     context,
-    { kind: "conv", ...problem, groups: whole ? groups : 1, residual, shared: true },
+    { kind: "conv", ...problem, groups: whole ? groups : 1, residual, shared: true, ...exactness(node) },
     weights,
     { added },
   );

@@ -10,6 +10,8 @@ import { compute, outputsOf } from "./evaluate.ts";
 import { infer } from "./infer.ts";
 import { optimize } from "./passes/index.ts";
 import { type Order, sidesIn } from "./places.ts";
+import type { Quantized } from "./quantized/expansion.ts";
+import { isQuantized } from "./quantized/names.ts";
 import { type Task, tasksOf } from "./tasks.ts";
 import type { Graph, Operators, Spec, Value } from "./types.ts";
 import { elementsOf, isBig, newValue, sizeOf, toValue } from "./values.ts";
@@ -69,9 +71,11 @@ export class GraphProgram {
     operators: Operators,
     inputs: ReadonlyMap<string, Spec>,
     engine: Engine,
+    quantized: Quantized = "integer",
   ): Promise<GraphProgram> {
     const start = performance.now();
-    const optimised = optimize(graph, operators, inputs);
+    const expanded = await withoutQuantized(graph, operators, inputs, quantized);
+    const optimised = optimize(expanded, operators, inputs);
     const specs = infer(optimised, operators, inputs);
     const passed = performance.now();
     const partitions = compile(optimised, operators, specs, engine);
@@ -239,6 +243,18 @@ function checkOuts(
       return [name, { dtype, shape, data }];
     }),
   );
+}
+
+/** The network without operators on quantised values. */
+async function withoutQuantized(
+  graph: Graph,
+  operators: Operators,
+  inputs: ReadonlyMap<string, Spec>,
+  quantized: Quantized,
+): Promise<Graph> {
+  if (!graph.nodes.some(isQuantized)) return graph;
+  const { expandQuantized } = await import("./quantized/index.ts");
+  return expandQuantized(graph, operators, inputs, quantized);
 }
 
 /** Predicted nanoseconds; 0 on the host, of which the cost model knows nothing. */

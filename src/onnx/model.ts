@@ -2,9 +2,10 @@
 import { checkRunOptions } from "../engine/calls.ts";
 import { createEngine, Engine } from "../engine/engine.ts";
 import { describeValue, EngineValue } from "../engine/values.ts";
-import { checkFunction, checkOptions, describe, InvalidArgumentError, UnsupportedError } from "../errors.ts";
+import { checkFunction, checkOneOf, checkOptions, describe, InvalidArgumentError, UnsupportedError } from "../errors.ts";
 import { checkInputs, withInputShapes } from "../graph/evaluate.ts";
 import { GraphProgram, type Outs, type RunOptions } from "../graph/program.ts";
+import type { Quantized } from "../graph/quantized/expansion.ts";
 import type { Dimension, Graph, Operators, Spec } from "../graph/types.ts";
 import { numbersOf } from "../graph/values.ts";
 import type { Tensor, TensorLike } from "../tensor.ts";
@@ -28,6 +29,11 @@ export interface LoadOptions {
    * often computes more than the one size that its file names; where a node depends on that size, a run says so.
    */
   shapes?: Readonly<Record<string, readonly Dimension[]>>;
+  /**
+   * How quantised operators are computed. "integer": as they say, sums of products of integers exactly. "float": with
+   * dequantised weights, without rounding between operators but within the ranges of their types: faster, and not the same.
+   */
+  quantized?: Quantized;
   /** Runs the model, and stays the caller's. Without one the model makes its own at its first run. */
   engine?: Engine;
 }
@@ -109,6 +115,7 @@ export class Model {
    */
   readonly externalFiles: ExternalFiles;
   private readonly readTime: number;
+  private readonly quantized: Quantized;
   private ownEngine: Promise<Engine> | undefined;
   /** Some operator has to know the elements of an input before the network runs: lists of sizes, axes or scales. */
   private takesSizes = false;
@@ -126,7 +133,9 @@ export class Model {
     engine?: Engine,
     externalFiles: ExternalFiles = new Map(),
     readTime = 0,
+    quantized: Quantized = "integer",
   ) {
+    this.quantized = quantized;
     this.readTime = readTime;
     this.proto = proto;
     this.graph = graph;
@@ -221,7 +230,9 @@ export class Model {
       this.freed = this.free([program]);
     }
     const ready = (before ?? this.freed).then(() => this.engine());
-    const program = ready.then((engine) => GraphProgram.create(this.graph, this.operators, specs, engine));
+    const program = ready.then((engine) => 
+      GraphProgram.create(this.graph, this.operators, specs, engine, this.quantized),
+    );
     this.programs.set(key, program);
     // What failed is tried again at the next run.
     program.catch(() => this.programs.delete(key));
@@ -261,12 +272,13 @@ export class Model {
  * than numbers.
  */
 export async function loadModel(model: Uint8Array | ArrayBuffer | string, options: LoadOptions = {}): Promise<Model> {
-  const known = ["externalData", "shapes", "engine"] as const;
-  const { externalData, shapes = {}, engine } = checkOptions<LoadOptions>("options", options, known);
+  const known = ["externalData", "shapes", "engine", "quantized"] as const;
+  const { externalData, shapes = {}, engine, quantized = "integer" } = checkOptions<LoadOptions>("options", options, known);
   if (engine !== undefined && !(engine instanceof Engine)) {
     const [expected, received] = ["an engine made by createEngine", describe(engine)];
     throw new InvalidArgumentError({ parameter: "engine", expected, received });
   }
+  checkOneOf("quantized", quantized, ["integer", "float"]);
   const start = performance.now();
   const bytes = typeof model === "string" ? await readFile(model) : model;
   const data = bytes instanceof ArrayBuffer ? new Uint8Array(bytes) : bytes;
@@ -280,7 +292,7 @@ export async function loadModel(model: Uint8Array | ArrayBuffer | string, option
   const names = graph.inputs.map(({ name }) => name);
   checkOptions<Record<string, unknown>>("shapes", shapes, names);
   const operators = await loadOperators(graph);
-  return new Model(proto, withInputShapes(graph, shapes), operators, engine, files, performance.now() - start);
+  return new Model(proto, withInputShapes(graph, shapes), operators, engine, files, performance.now() - start, quantized);
 }
 
 interface Files {

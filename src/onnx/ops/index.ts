@@ -5,13 +5,16 @@ import { cast, castLike, shape, size } from "./cast.ts";
 import { common } from "./common.ts";
 import { matMul } from "./mat-mul.ts";
 import { depthToSpace, expand, gather, pad, slice, spaceToDepth, split, tile } from "./movement.ts";
-import { convInteger, dequantizeLinear, qLinearConv, quantizeLinear } from "./quantize.ts";
+import { convInteger, dequantizeLinear, microsoft, qLinearConv, quantizeLinear } from "./quantize.ts";
+import { quantizedLinear } from "./quantize-linear.ts";
+import { quantizedProducts } from "./quantize-matrix.ts";
 import { resizes } from "./resize.ts";
 import { argExtremes, where } from "./select.ts";
 
 /** Operators that most networks do without: of quantized networks, of those that compute shapes, and of those that resize. */
 const rare: readonly Operator[] = [
   ...[...argExtremes, cast, castLike, convInteger, depthToSpace, dequantizeLinear, expand, gather, matMul, pad],
+  ...[...microsoft, ...quantizedLinear, ...quantizedProducts],
   ...[qLinearConv, quantizeLinear, ...resizes, shape, size, slice, spaceToDepth, split, tile, where],
 ];
 
