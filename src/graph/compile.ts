@@ -8,11 +8,25 @@ import { networkKernels } from "../kernels/networks.ts";
 import { addKernels } from "../kernels/table.ts";
 import type { BufferSpec, Cost, Stage } from "../plan/types.ts";
 import { elementwiseRules } from "./lower-elementwise.ts";
-import { layerRules } from "./lower-layers.ts";
+import { integerRules } from "./lower-integers.ts";
+import { layerRules as floatRules } from "./lower-layers.ts";
 import { movement } from "./lower-movement.ts";
-import { type Held, idOf, type Lowered, type LoweringContext, moving, stages } from "./lowering.ts";
+import {
+  asIntegers,
+  floatsIn,
+  type Held,
+  idOf,
+  integersIn,
+  type Lowered,
+  type LoweringContext,
+  moving,
+  retyping,
+  stages,
+} from "./lowering.ts";
 import { inOtherPlace, sidesIn } from "./places.ts";
 import type { Graph, GraphNode, Operators, Spec } from "./types.ts";
+
+const layerRules = { ...floatRules, ...integerRules };
 
 /** Stages over values in the backend's memory; `reads` and `writes` are the values that it shares with the host. */
 export interface BackendPartition {
@@ -50,7 +64,7 @@ export function compile(
   const held = new Map<string, Held>();
   const plans = new Map<string, ReturnType<Engine["plan"]>>();
   const context: LoweringContext = {
-    ...{ specs, operators, held, constants: graph.constants },
+    ...{ specs, operators, held, constants: graph.constants, integers: readAsIntegers(graph) },
     plan(problem) {
       // Networks repeat themselves.
       const key = JSON.stringify(problem);
@@ -102,6 +116,15 @@ function lower(node: GraphNode, context: LoweringContext, leads: ReadonlySet<str
   return joins || leads.has(node.outputs[0]!) ? (elementwiseRules[node.op] ?? movement)(node, context) : undefined;
 }
 
+/** Values of which nobody but layers of integers wants to know. */
+function readAsIntegers({ nodes, outputs }: Graph): Set<string> {
+  const isInteger = ({ op }: GraphNode): boolean => op in integerRules;
+  const found = new Set(nodes.filter(isInteger).map(({ inputs }) => inputs[0]!));
+  for (const node of nodes) if (!isInteger(node)) for (const name of node.inputs) found.delete(name);
+  for (const { name } of outputs) found.delete(name);
+  return found;
+}
+
 /** Values that layers read, at once or after nodes that kernels may compute. */
 function leadingToLayers({ nodes }: Graph, operators: Operators): Set<string> {
   const leads = new Set<string>();
@@ -146,10 +169,10 @@ class PartitionBuilder {
 
   /** The plan, with the values that are wanted elsewhere. */
   finish(wanted: ReadonlySet<string>): BackendPartition {
+    const writes = this.results.filter(({ name }) => wanted.has(name)).map((held) => this.floatsFor(held));
     const { all, nodes, reads } = this;
     const sum = (of: (one: Lowered) => number): number => all.reduce((total, one) => total + of(one), 0);
     const cost = { time: sum(({ time }) => time), multiplications: sum((one) => one.multiplications) };
-    const writes = this.results.filter(({ name }) => wanted.has(name));
     return {
       kind: "backend",
       plan: {
@@ -163,6 +186,15 @@ class PartitionBuilder {
     };
   }
 
+  /** A result as others take it. */
+  private floatsFor(held: Held): Held {
+    if (!held.dtype) return held;
+    const floats = { name: held.name, order: held.order, id: floatsIn(held) };
+    this.known.set(floats.id, floats);
+    this.need(floats.id, this.nodes.at(-1)!);
+    return floats;
+  }
+
   private add(one: Lowered, node: GraphNode): void {
     this.all.push(one);
     this.nodes.push(...one.stages.map(() => node));
@@ -174,7 +206,9 @@ class PartitionBuilder {
     const orders = specs.get(name)?.shape.length === 4 ? (["channels last", "plain"] as const) : (["plain"] as const);
     const others = orders.map((order) => ({ name, order, id: idOf(name, order) }));
     const own = held.get(name);
-    return own ? [...others, own] : others;
+    const floats = own && !own.dtype ? [...others, own] : others;
+    const integers = floats.map((one): Held => ({ ...one, id: integersIn(one.id), dtype: "i16" }));
+    return [...floats, ...integers];
   }
 
   /** Makes sure that a buffer holds its value: computed here, copied from another order, or read from elsewhere. */
@@ -183,7 +217,14 @@ class PartitionBuilder {
     if (!wanted || this.made.has(id)) return;
     this.made.add(id);
     const { held, specs } = this.context;
-    const own = held.get(wanted.name);
+    if (wanted.dtype) return this.retype(this.floatsOf(wanted), wanted, node);
+    const known = held.get(wanted.name);
+    if (known?.dtype && this.made.has(known.id) && floatsIn(known) === id) return this.convert(known, wanted, node);
+    const own = known?.dtype ? { name: known.name, order: known.order, id: floatsIn(known) } : known;
+    if (known?.dtype && own && this.made.has(known.id)) {
+      this.known.set(own.id, own);
+      this.need(own.id, node);
+    }
     if (!own || own.id === id || !this.made.has(own.id)) {
       this.reads.push(this.sourceOf(wanted));
       return;
@@ -192,6 +233,24 @@ class PartitionBuilder {
     const kernel = inOtherPlace({ shape, order: own.order }, { shape, order: wanted.order })!;
     const buffers = [own, wanted].map(({ id, order }) => arena(id, sidesOf(sidesIn(shape, order)!)));
     this.add(stages(buffers, [moving(kernel, own.id, id)], []), node);
+  }
+
+  /** The floats of a buffer of integers. */
+  private floatsOf(integers: Held): Held {
+    return [...this.known.values()].find(({ id, dtype }) => !dtype && integersIn(id) === integers.id)!;
+  }
+
+  /** Integers of floats, which may have to be found first. */
+  private retype(floats: Held, integers: Held, node: GraphNode): void {
+    this.need(floats.id, node);
+    this.convert(floats, integers, node);
+  }
+
+  /** Between floats and integers of a value in one order. */
+  private convert(from: Held, to: Held, node: GraphNode): void {
+    const floats = arena((from.dtype ? to : from).id, sidesOf(sidesIn(this.context.specs.get(to.name)!.shape, to.order)!));
+    const both = [floats, asIntegers(floats)];
+    this.add(stages(both, [retyping(from.id, to.id)], []), node);
   }
 
   /** A buffer that another value's node has left is read as that value is. */

@@ -28,7 +28,7 @@ const weightOf = ({ data }: Tensor, bias: Tensor | undefined): LayerWeights => (
 });
 
 /** A grouped weight as one without groups, zeros where groups do not meet. */
-function ungrouped({ data, shape }: Tensor, groups: number): Tensor {
+export function ungrouped({ data, shape }: Tensor, groups: number): Tensor {
   const [outputs, each, kh, kw] = shape as [number, number, number, number];
   const [taps, inputs] = [kh * kw, each * groups];
   const dense = new Float32Array(outputs * inputs * taps);

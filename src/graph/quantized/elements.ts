@@ -159,9 +159,13 @@ function moveScaled(e: Expansion, node: GraphNode, values: readonly string[]): b
 const relu: Rule = (e, node) => {
   const [scaled, y] = [e.scaled.get(node.inputs[0]!), node.outputs[0]!];
   if (!scaled) return false;
+  if (!scaled.range) {
+    e.scaled.set(y, { ...scaled, positive: true });
+    return true;
+  }
   e.emitAs(node, [scaled.name], [`${y}: held`]);
-  const range = scaled.range?.map((bound) => Math.max(0, bound)) as Scaled["range"];
-  e.scaled.set(y, { ...scaled, name: `${y}: held`, ...(range && { range }) });
+  const range = scaled.range.map((bound) => Math.max(0, bound)) as unknown as Scaled["range"];
+  e.scaled.set(y, { ...scaled, name: `${y}: held`, range });
   return true;
 };
 

@@ -38,6 +38,8 @@ export interface Scaled {
   axis: number;
   /** Between which numbers the integers are; absent of sums of products. */
   range?: readonly [number, number];
+  /** What is below 0 counts as 0. */
+  positive?: boolean;
 }
 
 /** In floats: a sum of products whose factor, a scale of run time, is not known yet. */
@@ -152,7 +154,8 @@ export class Expansion {
     if (pending) this.compute(name, pending);
     if (scaled) {
       const factors = this.factors(`${name}: factors`, scaled, this.rank(name));
-      this.emit("Mul", [scaled.name, factors], name);
+      if (!scaled.positive) this.emit("Mul", [scaled.name, factors], name);
+      else this.emit("Relu", [this.emit("Mul", [scaled.name, factors], `${name}: signed`)], name);
     }
     return name;
   }
@@ -254,7 +257,8 @@ export class Expansion {
       return true;
     }
     const factor = by ? this.factors(`${output}: factors`, by, this.rank(output)) : scale;
-    this.emit("Requantize", [from, factor], name, { low, high, divide: Number(!by) });
+    const least = by?.positive ? Math.max(0, low) : low;
+    this.emit("Requantize", [from, factor], name, { low: least, high, divide: Number(!by) });
     this.held.set(output, { name, dtype, zero: offset });
     return true;
   }

@@ -5,6 +5,7 @@ import { foldConstants, removeUnused } from "../passes/index.ts";
 import type { Graph, GraphNode, Operators, Spec } from "../types.ts";
 import { elementRules } from "./elements.ts";
 import { Expansion, type Quantized } from "./expansion.ts";
+import { fuseRounding } from "./fuse.ts";
 import { productRules } from "./products.ts";
 
 const rules = { ...productRules, ...elementRules };
@@ -26,7 +27,7 @@ export function expandQuantized(
     if (!rule?.(e, node)) keep(e, node);
   }
   for (const { name } of graph.outputs) e.need(name);
-  return removeUnused({ ...graph, nodes: e.nodes, constants: e.constants });
+  return fuseRounding(removeUnused({ ...graph, nodes: e.nodes, constants: e.constants }));
 }
 
 /** A node as it is, on values under their own names. */

@@ -52,9 +52,10 @@ function largestOf(e: Expansion, { name, zero }: Quantity): number | undefined {
 /** The sum of products of integers, in floats; false where it could not be exact. */
 function integerSum(e: Expansion, product: ProductOf, output: string): boolean {
   const { op, attributes, x, bias } = product;
+  const rank = e.rank(x.name);
   const [largest, weight] = [largestOf(e, x), weightOf(e, product)];
   if (!largest || !weight) return false;
-  return emitSum(e, { op, x: e.centred(x.name, x.zero), largest, weight, bias, attributes, output });
+  return emitSum(e, { op, x: e.centred(x.name, x.zero), rank, largest, weight, bias, attributes, output });
 }
 
 /** The product of the scales, one for all or one for each output; rounded as floats are. */
@@ -212,7 +213,8 @@ const between =
     const bias = given ? biasOf(e, given, factors) : undefined;
     if (given && !bias && !e.known(given)) return false;
     const [y, largest] = [node.outputs[0]!, Math.max(...x.range.map(Math.abs))];
-    const sum = { op, x: x.name, largest, weight: constant, bias, attributes: node.attributes, output: `${y}: sum` };
+    const rank = e.rank(node.inputs[0]!);
+    const sum = { op, x: x.name, rank, largest, weight: constant, bias, attributes: node.attributes, output: `${y}: sum` };
     if (!emitSum(e, sum)) return false;
     const scaled: Scaled = { name: sum.output, factors, axis: channelAxis(e, product, y) };
     if (!given || bias) e.scaled.set(y, scaled);

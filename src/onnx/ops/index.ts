@@ -8,13 +8,14 @@ import { depthToSpace, expand, gather, pad, slice, spaceToDepth, split, tile } f
 import { convInteger, dequantizeLinear, microsoft, qLinearConv, quantizeLinear } from "./quantize.ts";
 import { quantizedLinear } from "./quantize-linear.ts";
 import { quantizedProducts } from "./quantize-matrix.ts";
+import { quantizedSums } from "./quantize-sums.ts";
 import { resizes } from "./resize.ts";
 import { argExtremes, where } from "./select.ts";
 
 /** Operators that most networks do without: of quantized networks, of those that compute shapes, and of those that resize. */
 const rare: readonly Operator[] = [
   ...[...argExtremes, cast, castLike, convInteger, depthToSpace, dequantizeLinear, expand, gather, matMul, pad],
-  ...[...microsoft, ...quantizedLinear, ...quantizedProducts],
+  ...[...microsoft, ...quantizedLinear, ...quantizedProducts, ...quantizedSums],
   ...[qLinearConv, quantizeLinear, ...resizes, shape, size, slice, spaceToDepth, split, tile, where],
 ];
 
