@@ -94,9 +94,9 @@ const linear: Rule = (e, node) => {
   );
   if (!known) return false;
   const reals = triples.map(([x, scale, zero]) => e.real(x!, scale!, zero, `${y}: of ${x}`)!);
-  const plain = realNode(node, reals, `${y}: real`);
+  const plain = realNode(node, reals, `${y}: computed`);
   e.emitAs(plain, plain.inputs, plain.outputs);
-  return e.quantize(y, `${y}: real`, scale!, zero);
+  return e.quantize(y, `${y}: computed`, scale!, zero);
 };
 
 /** How many first inputs are values; the others say how they are moved. */

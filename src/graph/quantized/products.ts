@@ -78,7 +78,7 @@ function realProduct(e: Expansion, product: ProductOf, factors: readonly number[
     bias &&
     e.constant(
       `${output}: biases`,
-      bias.map((value, o) => value * factor(o)),
+      Array.from(bias, (value, o) => value * factor(o)),
       [bias.length],
     );
   if (op === "MatMul" && added) return false;
