@@ -217,13 +217,18 @@ class PartitionBuilder {
     if (!wanted || this.made.has(id)) return;
     this.made.add(id);
     const { held, specs } = this.context;
-    if (wanted.dtype) return this.retype(this.floatsOf(wanted), wanted, node);
     const known = held.get(wanted.name);
-    if (known?.dtype && this.made.has(known.id) && floatsIn(known) === id) return this.convert(known, wanted, node);
+    const isHere = known?.dtype && this.made.has(known.id);
+    if (wanted.dtype || (isHere && floatsIn(known) === id)) {
+      const from = wanted.dtype ? this.floatsOf(wanted) : known!;
+      this.need(from.id, node);
+      this.convert(from, wanted, node);
+      return;
+    }
     const own = known?.dtype ? { name: known.name, order: known.order, id: floatsIn(known) } : known;
-    if (known?.dtype && own && this.made.has(known.id)) {
-      this.known.set(own.id, own);
-      this.need(own.id, node);
+    if (isHere) {
+      this.known.set(own!.id, own!);
+      this.need(own!.id, node);
     }
     if (!own || own.id === id || !this.made.has(own.id)) {
       this.reads.push(this.sourceOf(wanted));
@@ -240,15 +245,12 @@ class PartitionBuilder {
     return [...this.known.values()].find(({ id, dtype }) => !dtype && integersIn(id) === integers.id)!;
   }
 
-  /** Integers of floats, which may have to be found first. */
-  private retype(floats: Held, integers: Held, node: GraphNode): void {
-    this.need(floats.id, node);
-    this.convert(floats, integers, node);
-  }
-
   /** Between floats and integers of a value in one order. */
   private convert(from: Held, to: Held, node: GraphNode): void {
-    const floats = arena((from.dtype ? to : from).id, sidesOf(sidesIn(this.context.specs.get(to.name)!.shape, to.order)!));
+    const floats = arena(
+      (from.dtype ? to : from).id,
+      sidesOf(sidesIn(this.context.specs.get(to.name)!.shape, to.order)!),
+    );
     const both = [floats, asIntegers(floats)];
     this.add(stages(both, [retyping(from.id, to.id)], []), node);
   }

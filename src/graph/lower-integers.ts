@@ -1,7 +1,7 @@
 // Lowering rules for convolutions and matrix products of integers that floats hold: by kernels for integers of 16 bits.
 import { integerWeights } from "../kernels/conv-integer/layout.ts";
 import type { LayerWeights } from "../kernels/kernel.ts";
-import { pointwiseWindow, weights, windowOf as layerWindow } from "../kernels/layer.ts";
+import { windowOf as layerWindow, pointwiseWindow, weights } from "../kernels/layer.ts";
 import type { ConvIntegerSpec, LayerWindow } from "../plan/types.ts";
 import type { Tensor } from "../tensor.ts";
 import { ungrouped } from "./lower-layers.ts";

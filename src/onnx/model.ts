@@ -2,7 +2,14 @@
 import { checkRunOptions } from "../engine/calls.ts";
 import { createEngine, Engine } from "../engine/engine.ts";
 import { describeValue, EngineValue } from "../engine/values.ts";
-import { checkFunction, checkOneOf, checkOptions, describe, InvalidArgumentError, UnsupportedError } from "../errors.ts";
+import {
+  checkFunction,
+  checkOneOf,
+  checkOptions,
+  describe,
+  InvalidArgumentError,
+  UnsupportedError,
+} from "../errors.ts";
 import { checkInputs, withInputShapes } from "../graph/evaluate.ts";
 import { GraphProgram, type Outs, type RunOptions } from "../graph/program.ts";
 import type { Quantized } from "../graph/quantized/expansion.ts";
@@ -230,7 +237,7 @@ export class Model {
       this.freed = this.free([program]);
     }
     const ready = (before ?? this.freed).then(() => this.engine());
-    const program = ready.then((engine) => 
+    const program = ready.then((engine) =>
       GraphProgram.create(this.graph, this.operators, specs, engine, this.quantized),
     );
     this.programs.set(key, program);
@@ -273,7 +280,12 @@ export class Model {
  */
 export async function loadModel(model: Uint8Array | ArrayBuffer | string, options: LoadOptions = {}): Promise<Model> {
   const known = ["externalData", "shapes", "engine", "quantized"] as const;
-  const { externalData, shapes = {}, engine, quantized = "integer" } = checkOptions<LoadOptions>("options", options, known);
+  const {
+    externalData,
+    shapes = {},
+    engine,
+    quantized = "integer",
+  } = checkOptions<LoadOptions>("options", options, known);
   if (engine !== undefined && !(engine instanceof Engine)) {
     const [expected, received] = ["an engine made by createEngine", describe(engine)];
     throw new InvalidArgumentError({ parameter: "engine", expected, received });
@@ -292,7 +304,15 @@ export async function loadModel(model: Uint8Array | ArrayBuffer | string, option
   const names = graph.inputs.map(({ name }) => name);
   checkOptions<Record<string, unknown>>("shapes", shapes, names);
   const operators = await loadOperators(graph);
-  return new Model(proto, withInputShapes(graph, shapes), operators, engine, files, performance.now() - start, quantized);
+  return new Model(
+    proto,
+    withInputShapes(graph, shapes),
+    operators,
+    engine,
+    files,
+    performance.now() - start,
+    quantized,
+  );
 }
 
 interface Files {

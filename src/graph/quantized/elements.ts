@@ -38,8 +38,7 @@ const dequantize: Rule = (e, node) => {
     return real !== undefined;
   }
   const [offset, range] = [e.zeroOf(zero || undefined), ranges[e.specs.get(x)!.dtype]];
-  const bounds =
-    range && typeof offset === "number" && ([range[0] - offset, range[1] - offset] as [number, number]);
+  const bounds = range && typeof offset === "number" && ([range[0] - offset, range[1] - offset] as [number, number]);
   const name = e.centred(x, zero || undefined);
   e.scaled.set(y, { name, factors: [factor], axis: 0, ...(bounds && { range: bounds }) });
   return true;

@@ -155,7 +155,7 @@ function scaledProduct(e: Expansion, x: Quantity, weight: Quantity, bias: string
   if (!scales) return false;
   if (e.quantized === "integer") {
     if (!integerSum(e, product, `${y}: sum`)) return false;
-    e.emit("Mul", [`${y}: sum`, e.emit("Mul", [e.need(x.scale!), weight.scale!], `${y}: scale`)], to);
+    e.emit("Mul", [`${y}: sum`, e.emit("Mul", [e.need(x.scale!), weight.scale!], `${y}: factor`)], to);
   } else {
     const [from, centred] = [e.real(x.name, x.scale!, x.zero), weightOf(e, product)];
     if (!from || !centred) return false;
@@ -214,7 +214,16 @@ const between =
     if (given && !bias && !e.known(given)) return false;
     const [y, largest] = [node.outputs[0]!, Math.max(...x.range.map(Math.abs))];
     const rank = e.rank(node.inputs[0]!);
-    const sum = { op, x: x.name, rank, largest, weight: constant, bias, attributes: node.attributes, output: `${y}: sum` };
+    const sum = {
+      op,
+      x: x.name,
+      rank,
+      largest,
+      weight: constant,
+      bias,
+      attributes: node.attributes,
+      output: `${y}: sum`,
+    };
     if (!emitSum(e, sum)) return false;
     const scaled: Scaled = { name: sum.output, factors, axis: channelAxis(e, product, y) };
     if (!given || bias) e.scaled.set(y, scaled);

@@ -48,7 +48,11 @@ export function emitInteger(
   mode: CodeMode,
 ): void {
   const { panels, tail } = integerShape(spec);
-  const [variant, tile, bytes] = [integerVariant(spec, buffers, mode), integerTile(buffers.write), bytesOf[buffers.write.dtype]];
+  const [variant, tile, bytes] = [
+    integerVariant(spec, buffers, mode),
+    integerTile(buffers.write),
+    bytesOf[buffers.write.dtype],
+  ];
   const panel = (vectors: number, side: number): Panel => ({ name: `${variant} ${vectors}x${side}`, vectors, side });
   const whole = panels > 0 ? panel(mode.wide ? 4 : 2, panelOutputs) : undefined;
   const rest = tail > 0 ? panel(tail / 4, tail) : undefined;
@@ -174,10 +178,7 @@ function rounded(all: readonly Local[], low: Local, high: Local, integers: boole
     ...all.map((x) => set(x, op("f32x4.min", get(x), get(high)))),
     ...all.map((x) => set(x, op("f32x4.add", get(x), magic))),
     ...all.map((x) =>
-      set(
-        x,
-        integers ? op("i32x4.sub", get(x), splat("i32x4", rounderBits)) : op("f32x4.sub", get(x), magic),
-      ),
+      set(x, integers ? op("i32x4.sub", get(x), splat("i32x4", rounderBits)) : op("f32x4.sub", get(x), magic)),
     ),
   ];
 }
@@ -192,7 +193,5 @@ function storeNarrow(pointer: Local, row: readonly Local[]): Code[] {
   if (row.length === 1)
     return [store("i64.store", get(pointer), lane("i64x2.extract_lane", 0, narrow(row[0]!, row[0]!)))];
   const pairs = row.filter((_, v) => v % 2 === 0);
-  return pairs
-    .map((x, pair) => store("v128.store", get(pointer), narrow(x, row[2 * pair + 1]!), pair * 16))
-    .reverse();
+  return pairs.map((x, pair) => store("v128.store", get(pointer), narrow(x, row[2 * pair + 1]!), pair * 16)).reverse();
 }

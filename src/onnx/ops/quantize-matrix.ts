@@ -44,7 +44,11 @@ function sumsOf(node: GraphNode, operands: readonly [Operand, Operand]): Float64
 }
 
 /** Of each sum, a number of its row times one of its column. */
-function eachSum(operands: readonly [Operand, Operand], use: (i: number, row: number, column: number) => void, n: number) {
+function eachSum(
+  operands: readonly [Operand, Operand],
+  use: (i: number, row: number, column: number) => void,
+  n: number,
+) {
   const [{ slices: rows }, { slices: columns }] = operands;
   for (let i = 0; i < n; i++) use(i, Math.floor(i / columns) % rows, i % columns);
 }
