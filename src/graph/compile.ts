@@ -8,8 +8,7 @@ import { networkKernels } from "../kernels/networks.ts";
 import { addKernels } from "../kernels/table.ts";
 import type { BufferSpec, Cost, Stage } from "../plan/types.ts";
 import { elementwiseRules } from "./lower-elementwise.ts";
-import { integerRules } from "./lower-integers.ts";
-import { layerRules as floatRules } from "./lower-layers.ts";
+import { layerRules } from "./lower-layers.ts";
 import { movement } from "./lower-movement.ts";
 import {
   asIntegers,
@@ -19,14 +18,13 @@ import {
   integersIn,
   type Lowered,
   type LoweringContext,
+  type LoweringRule,
   moving,
   retyping,
   stages,
 } from "./lowering.ts";
 import { inOtherPlace, sidesIn } from "./places.ts";
 import type { Graph, GraphNode, Operators, Spec } from "./types.ts";
-
-const layerRules = { ...floatRules, ...integerRules };
 
 /** Stages over values in the backend's memory; `reads` and `writes` are the values that it shares with the host. */
 export interface BackendPartition {
@@ -52,19 +50,24 @@ interface Turn {
   onHost: GraphNode[];
 }
 
-/** Splits an optimised network, of which `specs` know all types and shapes. */
+/**
+ * Splits an optimised network, of which `specs` know all types and shapes. `integerRules` are those of layers of integers, where the
+ * network has some.
+ */
 export function compile(
   graph: Graph,
   operators: Operators,
   specs: ReadonlyMap<string, Spec>,
   engine: Pick<Engine, "plan">,
+  integerRules: Readonly<Record<string, LoweringRule>> = {},
 ): Partition[] {
+  const rules = { ...layerRules, ...integerRules };
   addKernels(networkKernels);
   const lowered = new Map<GraphNode, Lowered>();
   const held = new Map<string, Held>();
   const plans = new Map<string, ReturnType<Engine["plan"]>>();
   const context: LoweringContext = {
-    ...{ specs, operators, held, constants: graph.constants, integers: readAsIntegers(graph) },
+    ...{ specs, operators, held, constants: graph.constants, integers: readAsIntegers(graph, integerRules) },
     plan(problem) {
       // Networks repeat themselves.
       const key = JSON.stringify(problem);
@@ -74,11 +77,11 @@ export function compile(
       return { stages, buffers, time: cost.time, multiplications: cost.multiplications };
     },
   };
-  const leads = leadingToLayers(graph, operators);
+  const leads = leadingToLayers(graph, operators, rules);
   const turns: Turn[] = [];
   const turnOf = new Map<string, number>();
   for (const node of graph.nodes) {
-    const found = lower(node, context, leads);
+    const found = lower(node, context, leads, rules);
     const ready = node.inputs.map((name) => (turnOf.get(name) ?? 0) + (found && isOnHost(name) ? 1 : 0));
     const turn = Math.max(0, ...ready);
     turns[turn] ??= { onBackend: [], onHost: [] };
@@ -109,15 +112,20 @@ export function compile(
 }
 
 /** Layers are always lowered; other nodes where they read what is on the backend, or lead to layers. */
-function lower(node: GraphNode, context: LoweringContext, leads: ReadonlySet<string>): Lowered | undefined {
-  const rule = layerRules[node.op];
+function lower(
+  node: GraphNode,
+  context: LoweringContext,
+  leads: ReadonlySet<string>,
+  rules: Readonly<Record<string, LoweringRule>>,
+): Lowered | undefined {
+  const rule = rules[node.op];
   if (rule) return rule(node, context);
   const joins = node.inputs.some((name) => context.held.has(name));
   return joins || leads.has(node.outputs[0]!) ? (elementwiseRules[node.op] ?? movement)(node, context) : undefined;
 }
 
 /** Values of which nobody but layers of integers wants to know. */
-function readAsIntegers({ nodes, outputs }: Graph): Set<string> {
+function readAsIntegers({ nodes, outputs }: Graph, integerRules: object): Set<string> {
   const isInteger = ({ op }: GraphNode): boolean => op in integerRules;
   const found = new Set(nodes.filter(isInteger).map(({ inputs }) => inputs[0]!));
   for (const node of nodes) if (!isInteger(node)) for (const name of node.inputs) found.delete(name);
@@ -126,12 +134,12 @@ function readAsIntegers({ nodes, outputs }: Graph): Set<string> {
 }
 
 /** Values that layers read, at once or after nodes that kernels may compute. */
-function leadingToLayers({ nodes }: Graph, operators: Operators): Set<string> {
+function leadingToLayers({ nodes }: Graph, operators: Operators, rules: object): Set<string> {
   const leads = new Set<string>();
   for (const { op, inputs, outputs } of nodes.toReversed()) {
     const { copies, samples } = operators.get(op)!;
     const passes = outputs.some((name) => leads.has(name)) && (op in elementwiseRules || copies || samples);
-    if (op in layerRules || passes) for (const name of inputs) leads.add(name);
+    if (op in rules || passes) for (const name of inputs) leads.add(name);
   }
   return leads;
 }

@@ -74,11 +74,12 @@ export class GraphProgram {
     quantized: Quantized = "integer",
   ): Promise<GraphProgram> {
     const start = performance.now();
-    const expanded = await withoutQuantized(graph, operators, inputs, quantized);
+    const more = graph.nodes.some(isQuantized) ? await import("./quantized/index.ts") : undefined;
+    const expanded = more?.expandQuantized(graph, operators, inputs, quantized) ?? graph;
     const optimised = optimize(expanded, operators, inputs);
     const specs = infer(optimised, operators, inputs);
     const passed = performance.now();
-    const partitions = compile(optimised, operators, specs, engine);
+    const partitions = compile(optimised, operators, specs, engine, more?.integerRules);
     const phases: Record<string, number> = { passes: passed - start, planning: performance.now() - passed };
     const networks = new Map<BackendPartition, Program>();
     try {
@@ -243,18 +244,6 @@ function checkOuts(
       return [name, { dtype, shape, data }];
     }),
   );
-}
-
-/** The network without operators on quantised values. */
-async function withoutQuantized(
-  graph: Graph,
-  operators: Operators,
-  inputs: ReadonlyMap<string, Spec>,
-  quantized: Quantized,
-): Promise<Graph> {
-  if (!graph.nodes.some(isQuantized)) return graph;
-  const { expandQuantized } = await import("./quantized/index.ts");
-  return expandQuantized(graph, operators, inputs, quantized);
 }
 
 /** Predicted nanoseconds; 0 on the host, of which the cost model knows nothing. */

@@ -1,6 +1,7 @@
 // Runs the test shapes of kernels by the seam that all plans go through, on seeded data. The benchmark of kernels does, too.
 import type { Backend, BackendPlan, Binding, Bindings, SourceBinding } from "../../src/backend/backend.ts";
 import type { KernelCase } from "../../src/kernels/case.ts";
+import { integerKernels } from "../../src/kernels/integers.ts";
 import type { LayerWeights } from "../../src/kernels/kernel.ts";
 import { networkKernels, productKernels } from "../../src/kernels/networks.ts";
 import { addKernels, kernels as tableKernels, workOf } from "../../src/kernels/table.ts";
@@ -8,8 +9,8 @@ import type { BufferSpec } from "../../src/plan/types.ts";
 import { type Elements, newArray, rangeOf, type ViewDType } from "../../src/tensor.ts";
 import { random } from "../oracle.ts";
 
-addKernels({ ...networkKernels, ...productKernels });
-export const kernels = { ...tableKernels, ...networkKernels, ...productKernels };
+addKernels({ ...networkKernels, ...productKernels, ...integerKernels });
+export const kernels = { ...tableKernels, ...networkKernels, ...productKernels, ...integerKernels };
 export type Family = keyof typeof kernels;
 export const families = Object.keys(kernels) as Family[];
 

@@ -1,5 +1,7 @@
 // Writes a network of quantised operators as one of operators on 32-bit floats that compute the same: integers less their zero
 // points are held in floats, in which sums of their products are exact. Loaded with networks that name such operators.
+import { integerKernels } from "../../kernels/integers.ts";
+import { addKernels } from "../../kernels/table.ts";
 import { infer } from "../infer.ts";
 import { foldConstants, removeUnused } from "../passes/index.ts";
 import type { Graph, GraphNode, Operators, Spec } from "../types.ts";
@@ -7,6 +9,8 @@ import { elementRules } from "./elements.ts";
 import { Expansion, type Quantized } from "./expansion.ts";
 import { fuseRounding } from "./fuse.ts";
 import { productRules } from "./products.ts";
+
+export { integerRules } from "./lower.ts";
 
 const rules = { ...productRules, ...elementRules };
 
@@ -17,6 +21,7 @@ export function expandQuantized(
   inputs: ReadonlyMap<string, Spec>,
   quantized: Quantized,
 ): Graph {
+  addKernels(integerKernels);
   const specs = infer(whole, operators, inputs);
   const dequantizes = ({ op }: GraphNode): boolean => op.endsWith("DequantizeLinear");
   const graph = foldConstants(whole, specs, dequantizes);

@@ -1,10 +1,10 @@
 // Lowering rules for convolutions and matrix products of integers that floats hold: by kernels for integers of 16 bits.
-import { integerWeights } from "../kernels/conv-integer/layout.ts";
-import type { LayerWeights } from "../kernels/kernel.ts";
-import { windowOf as layerWindow, pointwiseWindow, weights } from "../kernels/layer.ts";
-import type { ConvIntegerSpec, LayerWindow } from "../plan/types.ts";
-import type { Tensor } from "../tensor.ts";
-import { ungrouped } from "./lower-layers.ts";
+import { integerWeights } from "../../kernels/conv-integer/layout.ts";
+import type { LayerWeights } from "../../kernels/kernel.ts";
+import { windowOf as layerWindow, pointwiseWindow, weights } from "../../kernels/layer.ts";
+import type { ConvIntegerSpec, LayerWindow } from "../../plan/types.ts";
+import type { Tensor } from "../../tensor.ts";
+import { ungrouped } from "../lower-layers.ts";
 import {
   asIntegers,
   constantOf,
@@ -16,12 +16,12 @@ import {
   stages,
   windowFrom,
   write,
-} from "./lowering.ts";
-import { numberOf } from "./nodes.ts";
-import { type Order, sidesIn } from "./places.ts";
-import type { GraphNode } from "./types.ts";
-import { numbersOf } from "./values.ts";
-import { windowOf } from "./window.ts";
+} from "../lowering.ts";
+import { numberOf } from "../nodes.ts";
+import { type Order, sidesIn } from "../places.ts";
+import type { GraphNode } from "../types.ts";
+import { numbersOf } from "../values.ts";
+import { windowOf } from "../window.ts";
 
 interface Parts {
   order: Order;
