@@ -5,6 +5,7 @@ import { type FilterFactors, factorize } from "../src/factor/factorize.ts";
 import { namedFilters } from "../src/factor/filters.ts";
 import { elementwiseRules } from "../src/graph/lower-elementwise.ts";
 import { layerRules } from "../src/graph/lower-layers.ts";
+import { isQuantized } from "../src/graph/quantized/names.ts";
 import { operators } from "../src/onnx/ops/index.ts";
 import onnx from "./onnx-operators.json" with { type: "json" };
 import { budgets } from "./size.ts";
@@ -28,12 +29,16 @@ export function renderPage(name: string): { current: string; fresh: string } {
   return { current, fresh: `${head}${start}\n\n${pages[name]!()}\n\n${end}${tail}` };
 }
 
-/** Passes make SeparableConv of two convolutions: no file holds it. */
-export const known = [...operators.keys()].filter((name) => name !== "SeparableConv").toSorted();
+/** Without those that passes make of others, which no file holds. */
+const own: readonly string[] = [
+  ...["SeparableConv", "QuantizedConv", "QuantizedMatMul", "Requantize", "DynamicScale", "DynamicLimit"],
+];
+export const known = [...operators.keys()].filter((name) => !own.includes(name) && !name.includes(".")).toSorted();
 
 /** The best place where an operator can be computed. */
 export function placeOf(name: string): string {
   const { copies, samples } = operators.get(name)!;
+  if (isQuantized({ op: name })) return "backend, where scales are known";
   const joins = name in elementwiseRules || copies || samples;
   return name in layerRules ? "backend" : joins ? "backend, next to layers" : "host";
 }
@@ -49,8 +54,11 @@ function operatorTable(): string {
     return [name, placeOf(name), `${from}${until}`, tested[name]?.join(", ") ?? ""];
   });
   const missing = Object.keys(versions).filter((name) => !operators.has(name));
+  const others = [...operators.keys()].filter((name) => name.includes(".")).toSorted();
   return [
     table(["operator", "runs on", "from set", "tested with sets"], rows),
+    "",
+    `Of other domains: ${others.join(", ")}.`,
     "",
     `Missing, of operator sets up to 23: ${missing.join(", ")}.`,
   ].join("\n");
