@@ -220,8 +220,12 @@ export class Expansion {
     const count = spec.shape[axis] ?? 1;
     const inner = spec.shape.slice(axis + 1).reduce((product, side) => product * side, 1);
     if (zeros.length !== 1 && zeros.length !== count) return undefined;
-    const of = zeros.length === 1 ? () => zeros[0]! : (i: number) => zeros[Math.floor(i / inner) % count]!;
-    return { shape: spec.shape, data: Float32Array.from(numbers, (value, i) => value - of(i)) };
+    const data = new Float32Array(numbers);
+    for (let from = 0, slice = 0; from < data.length; from += inner, slice++) {
+      const offset = zeros[zeros.length === 1 ? 0 : slice % count]!;
+      if (offset !== 0) for (let i = from; i < from + inner; i++) data[i]! -= offset;
+    }
+    return { shape: spec.shape, data };
   }
 
   /** The real numbers that quantised ones stand for; undefined where scales are of slices of a value that is computed. */
