@@ -5,6 +5,7 @@ import { type FilterFactors, factorize } from "../src/factor/factorize.ts";
 import { namedFilters } from "../src/factor/filters.ts";
 import { elementwiseRules } from "../src/graph/lower-elementwise.ts";
 import { layerRules } from "../src/graph/lower-layers.ts";
+import { isQuantized } from "../src/graph/quantized/names.ts";
 import { standardised } from "../src/onnx/contrib.ts";
 import { operators } from "../src/onnx/ops/index.ts";
 import onnx from "./onnx-operators.json" with { type: "json" };
@@ -33,7 +34,9 @@ export function renderPage(name: string): { current: string; fresh: string } {
 export const known = [...operators.keys()].filter((name) => name in onnx.versions).toSorted();
 
 /** Passes make these of others: no file holds them. */
-const internal = ["SeparableConv", "Rearrange"];
+const internal = [
+  ...["SeparableConv", "Rearrange", "QuantizedConv", "QuantizedMatMul", "Requantize", "DynamicScale", "DynamicLimit"],
+];
 
 /** Of other domains, and of ONNX's first sets. */
 const others = [...operators.keys(), ...standardised]
@@ -43,6 +46,7 @@ const others = [...operators.keys(), ...standardised]
 /** The best place where an operator can be computed. */
 export function placeOf(name: string): string {
   const { copies, samples } = operators.get(name)!;
+  if (isQuantized({ op: name })) return "backend, where scales are known";
   const joins = name in elementwiseRules || copies || samples;
   return name in layerRules ? "backend" : joins ? "backend, next to layers" : "host";
 }

@@ -11,7 +11,19 @@ import { fuseStages } from "./fuse-stages.ts";
 import { elementwiseRules } from "./lower-elementwise.ts";
 import { layerRules } from "./lower-layers.ts";
 import { movement } from "./lower-movement.ts";
-import { type Held, idOf, type Lowered, type LoweringContext, moving, stages } from "./lowering.ts";
+import {
+  asIntegers,
+  floatsIn,
+  type Held,
+  idOf,
+  integersIn,
+  type Lowered,
+  type LoweringContext,
+  type LoweringRule,
+  moving,
+  retyping,
+  stages,
+} from "./lowering.ts";
 import { inOtherPlace, sidesIn } from "./places.ts";
 import type { Graph, GraphNode, Operators, Spec } from "./types.ts";
 
@@ -39,20 +51,25 @@ interface Turn {
   onHost: GraphNode[];
 }
 
-/** Splits an optimised network, of which `specs` know all types and shapes. */
+/**
+ * Splits an optimised network, of which `specs` know all types and shapes. `integerRules` are those of layers of integers, where the
+ * network has some.
+ */
 export function compile(
   graph: Graph,
   operators: Operators,
   specs: ReadonlyMap<string, Spec>,
   engine: Pick<Engine, "plan">,
   fuse = fuseStages,
+  integerRules: Readonly<Record<string, LoweringRule>> = {},
 ): Partition[] {
+  const rules = { ...layerRules, ...integerRules };
   addKernels(networkKernels);
   const lowered = new Map<GraphNode, Lowered>();
   const held = new Map<string, Held>();
   const plans = new Map<string, ReturnType<Engine["plan"]>>();
   const context: LoweringContext = {
-    ...{ specs, operators, held, constants: graph.constants },
+    ...{ specs, operators, held, constants: graph.constants, integers: readAsIntegers(graph, integerRules) },
     plan(problem) {
       // Networks repeat themselves.
       const key = JSON.stringify(problem);
@@ -62,11 +79,11 @@ export function compile(
       return { stages, buffers, time: cost.time, multiplications: cost.multiplications };
     },
   };
-  const leads = leadingToLayers(graph, operators);
+  const leads = leadingToLayers(graph, operators, rules);
   const turns: Turn[] = [];
   const turnOf = new Map<string, number>();
   for (const node of graph.nodes) {
-    const found = lower(node, context, leads);
+    const found = lower(node, context, leads, rules);
     const ready = node.inputs.map((name) => (turnOf.get(name) ?? 0) + (found && isOnHost(name) ? 1 : 0));
     const turn = Math.max(0, ...ready);
     turns[turn] ??= { onBackend: [], onHost: [] };
@@ -97,20 +114,34 @@ export function compile(
 }
 
 /** Layers are always lowered; other nodes where they read what is on the backend, or lead to layers. */
-function lower(node: GraphNode, context: LoweringContext, leads: ReadonlySet<string>): Lowered | undefined {
-  const rule = layerRules[node.op];
+function lower(
+  node: GraphNode,
+  context: LoweringContext,
+  leads: ReadonlySet<string>,
+  rules: Readonly<Record<string, LoweringRule>>,
+): Lowered | undefined {
+  const rule = rules[node.op];
   if (rule) return rule(node, context);
   const joins = node.inputs.some((name) => context.held.has(name));
   return joins || leads.has(node.outputs[0]!) ? (elementwiseRules[node.op] ?? movement)(node, context) : undefined;
 }
 
+/** Values of which nobody but layers of integers wants to know. */
+function readAsIntegers({ nodes, outputs }: Graph, integerRules: object): Set<string> {
+  const isInteger = ({ op }: GraphNode): boolean => op in integerRules;
+  const found = new Set(nodes.filter(isInteger).map(({ inputs }) => inputs[0]!));
+  for (const node of nodes) if (!isInteger(node)) for (const name of node.inputs) found.delete(name);
+  for (const { name } of outputs) found.delete(name);
+  return found;
+}
+
 /** Values that layers read, at once or after nodes that kernels may compute. */
-function leadingToLayers({ nodes }: Graph, operators: Operators): Set<string> {
+function leadingToLayers({ nodes }: Graph, operators: Operators, rules: object): Set<string> {
   const leads = new Set<string>();
   for (const { op, inputs, outputs } of nodes.toReversed()) {
     const { copies, samples } = operators.get(op)!;
     const passes = outputs.some((name) => leads.has(name)) && (op in elementwiseRules || copies || samples);
-    if (op in layerRules || passes) for (const name of inputs) leads.add(name);
+    if (op in rules || passes) for (const name of inputs) leads.add(name);
   }
   return leads;
 }
@@ -148,10 +179,10 @@ class PartitionBuilder {
 
   /** The plan, with the values that are wanted elsewhere. */
   finish(wanted: ReadonlySet<string>, fuse: typeof fuseStages): BackendPartition {
+    const writes = this.results.filter(({ name }) => wanted.has(name)).map((held) => this.floatsFor(held));
     const { all, nodes, reads } = this;
     const sum = (of: (one: Lowered) => number): number => all.reduce((total, one) => total + of(one), 0);
     const cost = { time: sum(({ time }) => time), multiplications: sum((one) => one.multiplications) };
-    const writes = this.results.filter(({ name }) => wanted.has(name));
     const ends = writes.map(({ id }) => id);
     const buffers = mergeBuffers(all.flatMap((one) => one.buffers));
     const tasks = all.flatMap((one) => one.stages).map((stage, i) => ({ stage, node: nodes[i]! }));
@@ -167,6 +198,15 @@ class PartitionBuilder {
     };
   }
 
+  /** A result as others take it. */
+  private floatsFor(held: Held): Held {
+    if (!held.dtype) return held;
+    const floats = { name: held.name, order: held.order, id: floatsIn(held) };
+    this.known.set(floats.id, floats);
+    this.need(floats.id, this.nodes.at(-1)!);
+    return floats;
+  }
+
   private add(one: Lowered, node: GraphNode): void {
     this.all.push(one);
     this.nodes.push(...one.stages.map(() => node));
@@ -178,7 +218,9 @@ class PartitionBuilder {
     const orders = specs.get(name)?.shape.length === 4 ? (["channels last", "plain"] as const) : (["plain"] as const);
     const others = orders.map((order) => ({ name, order, id: idOf(name, order) }));
     const own = held.get(name);
-    return own ? [...others, own] : others;
+    const floats = own && !own.dtype ? [...others, own] : others;
+    const integers = floats.map((one): Held => ({ ...one, id: integersIn(one.id), dtype: "i16" }));
+    return [...floats, ...integers];
   }
 
   /** Makes sure that a buffer holds its value: computed here, copied from another order, or read from elsewhere. */
@@ -187,7 +229,19 @@ class PartitionBuilder {
     if (!wanted || this.made.has(id)) return;
     this.made.add(id);
     const { held, specs } = this.context;
-    const own = held.get(wanted.name);
+    const known = held.get(wanted.name);
+    const isHere = known?.dtype && this.made.has(known.id);
+    if (wanted.dtype || (isHere && floatsIn(known) === id)) {
+      const from = wanted.dtype ? this.floatsOf(wanted) : known!;
+      this.need(from.id, node);
+      this.convert(from, wanted, node);
+      return;
+    }
+    const own = known?.dtype ? { name: known.name, order: known.order, id: floatsIn(known) } : known;
+    if (isHere) {
+      this.known.set(own!.id, own!);
+      this.need(own!.id, node);
+    }
     if (!own || own.id === id || !this.made.has(own.id)) {
       this.reads.push(this.sourceOf(wanted));
       return;
@@ -196,6 +250,21 @@ class PartitionBuilder {
     const kernel = inOtherPlace({ shape, order: own.order }, { shape, order: wanted.order })!;
     const buffers = [own, wanted].map(({ id, order }) => arena(id, sidesOf(sidesIn(shape, order)!)));
     this.add(stages(buffers, [moving(kernel, own.id, id)], []), node);
+  }
+
+  /** The floats of a buffer of integers. */
+  private floatsOf(integers: Held): Held {
+    return [...this.known.values()].find(({ id, dtype }) => !dtype && integersIn(id) === integers.id)!;
+  }
+
+  /** Between floats and integers of a value in one order. */
+  private convert(from: Held, to: Held, node: GraphNode): void {
+    const floats = arena(
+      (from.dtype ? to : from).id,
+      sidesOf(sidesIn(this.context.specs.get(to.name)!.shape, to.order)!),
+    );
+    const both = [floats, asIntegers(floats)];
+    this.add(stages(both, [retyping(from.id, to.id)], []), node);
   }
 
   /** A buffer that another value's node has left is read as that value is. */

@@ -251,11 +251,6 @@ const variadic: Readonly<Record<string, (b: ExpressionBuilder, x: Term, y: Term)
 /** Operators whose arguments may be taken a few at a time. */
 export const isVariadic = (op: string): boolean => op in variadic;
 
-export const expressionOperators = [
-  ...Object.keys({ ...activations, ...unary, ...binary, ...variadic }),
-  ...["Where", "Cast"],
-];
-
 /** To the nearest half: of 11 bits, or below the least normal one of as many as there are left. */
 const toHalf = (b: ExpressionBuilder, x: Term): Term => {
   const magnitude = b.apply("abs", x);
@@ -270,6 +265,29 @@ const casts: Readonly<Record<number, (b: ExpressionBuilder, x: Term) => Term>> =
   ...{ 1: (_b, x) => x, 9: (b, x) => not(b, b.apply("equal", x, 0)), 10: toHalf },
 };
 
+/** Nodes that the pass over quantised networks writes (graph/quantized). */
+const quantized: Readonly<Record<string, (b: ExpressionBuilder, terms: readonly Term[], node: GraphNode) => Term>> = {
+  Requantize: (b, [x, factor, limit], node) => {
+    const value = b.apply(numberOf(node, "divide", 0) ? "div" : "mul", x!, factor!);
+    const least = numberOf(node, "low", -Infinity);
+    const low = least === -Infinity ? value : b.apply("max", value, least);
+    return b.apply("round", b.apply("min", low, limit ?? numberOf(node, "high", Infinity)));
+  },
+  DynamicScale: (b, [least, most]) => {
+    const range = b.apply("sub", b.apply("max", most!, 0), b.apply("min", least!, 0));
+    return b.apply("where", b.apply("equal", range, 0), 1, b.apply("div", range, 255));
+  },
+  DynamicLimit: (b, [least, scale]) => {
+    const zero = b.apply("div", b.apply("neg", b.apply("min", least!, 0)), scale!);
+    return b.apply("sub", 255, b.apply("round", b.apply("min", zero, 255)));
+  },
+};
+
+export const expressionOperators = [
+  ...Object.keys({ ...activations, ...unary, ...binary, ...variadic, ...quantized }),
+  ...["Where", "Cast"],
+];
+
 /** A node's function of its inputs, each as a term; undefined where kernels have none. */
 export function expressionOf(
   node: GraphNode,
@@ -278,6 +296,7 @@ export function expressionOf(
   constants: readonly (Value | undefined)[],
 ): Term | undefined {
   const { op } = node;
+  if (quantized[op]) return quantized[op](b, terms, node);
   // Before version 7 an attribute said how the second input is repeated.
   const isOld = node.opset < 7 && numberOf(node, "broadcast", 0) !== 0;
   if (binary[op]) return isOld ? undefined : binary[op](b, terms[0]!, terms[1]!, node);

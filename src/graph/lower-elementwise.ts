@@ -51,6 +51,11 @@ function operandOf(
   if (constant && sizeOf(constant.shape) === 1) return { number: numbersOf(constant)[0]! };
   const spec = context.specs.get(name);
   if (!spec || !isHeld(spec) || spec.shape.length > y.length) return undefined;
+  if (!constant && sizeOf(spec.shape) === 1) {
+    // One element lies the same in every order.
+    const buffer = read(name, orderOf(name, context), context);
+    return buffer && { buffer, sides: [1, 1, 1, 1] };
+  }
   const perChannel = expand && spec.shape.length === 1 && y.length > 2;
   const shape = aligned(perChannel ? [...spec.shape, ...y.slice(2).map(() => 1)] : spec.shape, y.length);
   const [seen, full] = [sidesIn(shape, order), sidesIn(y, order)!];

@@ -19,6 +19,7 @@ import {
 import { numberOf } from "./nodes.ts";
 import { partsOf } from "./passes/separable.ts";
 import { sidesIn } from "./places.ts";
+import type { GraphNode } from "./types.ts";
 import { transposedWindow, windowOf } from "./window.ts";
 
 const weightOf = ({ data }: Tensor, bias: Tensor | undefined): LayerWeights => ({
@@ -27,7 +28,7 @@ const weightOf = ({ data }: Tensor, bias: Tensor | undefined): LayerWeights => (
 });
 
 /** A grouped weight as one without groups, zeros where groups do not meet. */
-function ungrouped({ data, shape }: Tensor, groups: number): Tensor {
+export function ungrouped({ data, shape }: Tensor, groups: number): Tensor {
   const [outputs, each, kh, kw] = shape as [number, number, number, number];
   const [taps, inputs] = [kh * kw, each * groups];
   const dense = new Float32Array(outputs * inputs * taps);
@@ -45,6 +46,9 @@ function biasOf(name: string | undefined, context: LoweringContext): { bias?: Te
   const bias = constantOf(name, context);
   return bias && { bias };
 }
+
+/** Sums of integers in floats stay exact only where they are summed as they are. */
+const exactness = (node: GraphNode): { exact?: true } => (numberOf(node, "exact", 0) ? { exact: true } : {});
 
 const conv: LoweringRule = (node, context) => {
   const [x, y] = [shapeOf(node.inputs[0], context), shapeOf(node.outputs[0], context)];
@@ -70,7 +74,7 @@ const conv: LoweringRule = (node, context) => {
   return layer(
     node,
     context,
-    { kind: "conv", ...problem, groups: whole ? groups : 1, residual, shared: true },
+    { kind: "conv", ...problem, groups: whole ? groups : 1, residual, shared: true, ...exactness(node) },
     weights,
     { added },
   );

@@ -1,7 +1,7 @@
 // What lowering rules share: the context that they read, the result that they give, and how a layer's plan takes on the
 // names of a network's values.
 import type { LayerWeights } from "../kernels/kernel.ts";
-import { arena, draftOf, sidesOf } from "../kernels/layer.ts";
+import { arena, draftOf, pointwiseWindow, sidesOf } from "../kernels/layer.ts";
 import { turnsOf } from "../kernels/move/kernel.ts";
 import { workOf } from "../kernels/table.ts";
 import { builtInProfile, costOf } from "../plan/cost.ts";
@@ -19,6 +19,8 @@ export interface Held {
   name: string;
   id: string;
   order: Order;
+  /** Integers of 16 bits, in a buffer that {@link integersIn} names; floats where absent. */
+  dtype?: "i16";
 }
 
 /** A node as stages. Buffers of values are called as {@link LoweringContext.read} and `write` say, others by names of its own. */
@@ -40,6 +42,8 @@ export interface LoweringContext {
   operators: Operators;
   /** Values that nodes before have left on the backend. */
   held: ReadonlyMap<string, Held>;
+  /** Values that are read as integers of 16 bits alone. */
+  integers: ReadonlySet<string>;
   plan(problem: LayerProblem): Omit<Lowered, "weights" | "outputs">;
 }
 
@@ -67,8 +71,17 @@ export function read(name: string, order: Order, context: LoweringContext): Buff
     const { shape } = spec;
     if (!inOtherPlace({ shape, order: known.order }, { shape, order })) return undefined;
   }
-  return arena(known?.order === order ? known.id : idOf(name, order), sidesOf(sides));
+  return arena(known?.order === order ? floatsIn(known) : idOf(name, order), sidesOf(sides));
 }
+
+/** The buffer of 16-bit integers for that of floats, and the one of floats. */
+export const integersIn = (id: string): string => `${id} (integers)`;
+export const floatsIn = ({ name, id, order, dtype }: Held): string => (dtype ? idOf(name, order) : id);
+
+/** The same buffer, of 16-bit integers. */
+export const asIntegers = (buffer: BufferSpec): BufferSpec => ({
+  ...{ ...buffer, id: integersIn(buffer.id), dtype: "i16" },
+});
 
 /** The order in which a value is at hand; channels last where it is not on the backend and may be so. */
 export function orderOf(name: string, { held, specs }: LoweringContext): Order {
@@ -139,12 +152,14 @@ export function stages(
   buffers: BufferSpec[],
   steps: readonly Step[],
   outputs: Held[],
-  weights: readonly (readonly [string, ArrayLike<number>])[] = [],
+  weights: readonly (readonly [string, ArrayLike<number> | LayerWeights])[] = [],
 ): Lowered {
   const made = steps.map((step) => stageOf(step, buffers));
-  const constants = new Map(weights.map(([id, weight]): [string, LayerWeights] => [id, { weight }]));
-  const { time } = costOf({ stages: made, buffers }, builtInProfile, workOf);
-  return { stages: made, buffers, weights: constants, time, multiplications: 0, outputs };
+  const constants = new Map(
+    weights.map(([id, given]): [string, LayerWeights] => [id, "weight" in given ? given : { weight: given }]),
+  );
+  const { time, multiplications } = costOf({ stages: made, buffers }, builtInProfile, workOf);
+  return { stages: made, buffers, weights: constants, time, multiplications, outputs };
 }
 
 /** A stage of one step. */
@@ -155,6 +170,11 @@ export function stageOf(step: Step, buffers: BufferSpec[]): Stage {
   const extent = kernel.family === "move" ? turnsOf(kernel) : written.images! * written.height!;
   return { grid: { images: 1, extent, grain: extent }, steps: [step] };
 }
+
+/** A step between floats and integers of 16 bits. */
+export const retyping = (from: string, to: string): Step => ({
+  ...{ name: "retype", kernel: { family: "retype", ...pointwiseWindow }, reads: [from], writes: to },
+});
 
 /** A step that copies. */
 export const moving = (kernel: MoveSpec, from: string, to: string): Step => ({

@@ -11,6 +11,8 @@ import { inferKnown } from "./infer.ts";
 import type { Held } from "./lowering.ts";
 import { optimize } from "./passes/index.ts";
 import { type Order, sidesIn } from "./places.ts";
+import type { Quantized } from "./quantized/expansion.ts";
+import { isQuantized } from "./quantized/names.ts";
 import { Rest, restOf } from "./rest.ts";
 import { type Task, tasksOf } from "./tasks.ts";
 import type { Graph, GraphNode, Operators, Spec, Value } from "./types.ts";
@@ -76,13 +78,16 @@ export class GraphProgram {
     operators: Operators,
     inputs: ReadonlyMap<string, Spec>,
     engine: Engine,
+    quantized: Quantized = "integer",
   ): Promise<GraphProgram> {
     const start = performance.now();
-    const optimised = optimize(graph, operators, inputs);
+    const more = graph.nodes.some(isQuantized) ? await import("./quantized/index.ts") : undefined;
+    const expanded = more?.expandQuantized(graph, operators, inputs, quantized) ?? graph;
+    const optimised = optimize(expanded, operators, inputs);
     const { specs, open } = inferKnown(optimised, operators, inputs);
     const passed = performance.now();
     const rest = restOf(optimised, specs, open);
-    const partitions = compile(rest?.before ?? optimised, operators, specs, engine);
+    const partitions = compile(rest?.before ?? optimised, operators, specs, engine, undefined, more?.integerRules);
     const phases: Record<string, number> = { passes: passed - start, planning: performance.now() - passed };
     const networks = new Map<BackendPartition, Program>();
     try {

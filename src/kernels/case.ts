@@ -11,7 +11,9 @@ export interface KernelCase {
   steps: Step[];
   buffers: BufferSpec[];
   /** How many weights and biases each constant is packed from. */
-  weights?: Record<string, { weight: number; bias: number }>;
+  weights?: Record<string, { weight: number; bias: number; factors?: number }>;
+  /** Tensors and weights are integers of at most this magnitude, in floats. */
+  integers?: number;
   /** Of tensors, by id: channels of the layer, where more are stored; members of a depth multiplier. */
   tensors?: Record<string, { channels: number; members?: number }>;
   /** Of a picture that is read: its rows, how it goes on beyond them, and between which values it lies. */

@@ -65,6 +65,8 @@ export interface LayerWeights {
   /** [kh, kw, inputs, outputs], as in TensorFlow, unless it says [outputs, inputs, kh, kw], as in ONNX files. */
   order?: "HWIO" | "OIHW";
   bias?: ArrayLike<number>;
+  /** Of integer weights: what each output's sum is multiplied by, one for all or one for each; 1 where absent. */
+  factors?: ArrayLike<number>;
 }
 
 /** How far apart neighbouring taps, inputs and outputs of a weight stand. */

@@ -4,6 +4,8 @@ import { type Code, get, type Local, load } from "../codegen/assembler.ts";
 export interface Words<Word extends string> {
   /** The block, from a value for every name. */
   pack(values: Readonly<Record<Word, number>>): Uint8Array;
+  /** Bytes of the block. */
+  readonly bytes: number;
   /** Code that reads a word of the block that a local points to. */
   reader(params: Local): (word: Word) => Code;
 }
@@ -11,6 +13,7 @@ export interface Words<Word extends string> {
 export function wordsOf<const Word extends string>(...names: readonly Word[]): Words<Word> {
   return {
     pack: (values) => new Uint8Array(Int32Array.from(names, (name) => values[name]).buffer),
+    bytes: names.length * 4,
     reader: (params) => (word) => load("i32.load", get(params), names.indexOf(word) * 4),
   };
 }

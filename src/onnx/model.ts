@@ -1,15 +1,25 @@
 // The Model class: the ONNX message as it was read, the network in it, and its compiled programs. Loads and saves models.
 import { checkRunOptions } from "../engine/calls.ts";
 import { createEngine, Engine } from "../engine/engine.ts";
+
 import { describeValue, type EngineValue } from "../engine/values.ts";
-import { checkFunction, checkOptions, describe, InvalidArgumentError, type OperatorUse } from "../errors.ts";
+import {
+  checkFunction,
+  checkOneOf,
+  checkOptions,
+  describe,
+  InvalidArgumentError,
+  type OperatorUse,
+} from "../errors.ts";
 import { missingIn, withInputShapes } from "../graph/evaluate.ts";
 import { inferKnown } from "../graph/infer.ts";
 import { GraphProgram, type Outs } from "../graph/program.ts";
+import type { Quantized } from "../graph/quantized/expansion.ts";
 import type { Dimension, Graph, Operators, Spec, ValueInfo } from "../graph/types.ts";
 import { numbersOf, toValue } from "../graph/values.ts";
 import type { Tensor } from "../tensor.ts";
 import { inputValues, isValue, type ModelInput, type ModelRunOptions, withChosenOutputs } from "./choice.ts";
+
 import { importGraph } from "./import.ts";
 import { loadOperators } from "./ops/load.ts";
 import { ModelProto, TensorProto } from "./schema.ts";
@@ -31,6 +41,11 @@ export interface LoadOptions {
    * often computes more than the one size that its file names; where a node depends on that size, a run says so.
    */
   shapes?: Readonly<Record<string, readonly Dimension[]>>;
+  /**
+   * How quantised operators are computed. "integer": as they say, sums of products of integers exactly. "float": with
+   * dequantised weights, without rounding between operators but within the ranges of their types: faster, and not the same.
+   */
+  quantized?: Quantized;
   /** Runs the model, and stays the caller's. Without one the model makes its own at its first run. */
   engine?: Engine;
 }
@@ -115,6 +130,7 @@ export class Model {
    */
   readonly externalFiles: ExternalFiles;
   private readonly readTime: number;
+  private readonly quantized: Quantized;
   private ownEngine: Promise<Engine> | undefined;
   /** Some operator has to know the elements of an input before the network runs: lists of sizes, axes or scales. */
   private readonly takesSizes = new WeakMap<Graph, boolean>();
@@ -133,7 +149,9 @@ export class Model {
     engine?: Engine,
     externalFiles: ExternalFiles = new Map(),
     readTime = 0,
+    quantized: Quantized = "integer",
   ) {
+    this.quantized = quantized;
     this.readTime = readTime;
     this.proto = proto;
     this.graph = graph;
@@ -250,7 +268,8 @@ export class Model {
       this.freed = this.free([program]);
     }
     const ready = this.freed.then(() => this.engine());
-    const program = ready.then((engine) => GraphProgram.create(graph, this.operators, specs, engine));
+    const create = (engine: Engine) => GraphProgram.create(graph, this.operators, specs, engine, this.quantized);
+    const program = ready.then(create);
     this.programs.set(key, program);
     // What failed is tried again at the next run.
     program.catch(() => this.programs.delete(key));
@@ -290,12 +309,14 @@ export class Model {
  * UnsupportedError for sparse weights and those that are no numbers.
  */
 export async function loadModel(model: ModelSource, options: LoadOptions = {}): Promise<Model> {
-  const known = ["externalData", "shapes", "engine"] as const;
-  const { externalData, shapes = {}, engine } = checkOptions<LoadOptions>("options", options, known);
+  const known = ["externalData", "shapes", "engine", "quantized"] as const;
+  const checked = checkOptions<LoadOptions>("options", options, known);
+  const { externalData, shapes = {}, engine, quantized = "integer" } = checked;
   if (engine !== undefined && !(engine instanceof Engine)) {
     const [expected, received] = ["an engine made by createEngine", describe(engine)];
     throw new InvalidArgumentError({ parameter: "engine", expected, received });
   }
+  checkOneOf("quantized", quantized, ["integer", "float"]);
   const start = performance.now();
   const bytes = await readModelBytes(model);
   const { proto, graph, files } = await read(bytes, externalData).catch(async (cause) => {
@@ -305,7 +326,15 @@ export async function loadModel(model: ModelSource, options: LoadOptions = {}): 
   const names = graph.inputs.map(({ name }) => name);
   checkOptions<Record<string, unknown>>("shapes", shapes, names);
   const operators = await loadOperators(graph);
-  return new Model(proto, withInputShapes(graph, shapes), operators, engine, files, performance.now() - start);
+  return new Model(
+    proto,
+    withInputShapes(graph, shapes),
+    operators,
+    engine,
+    files,
+    performance.now() - start,
+    quantized,
+  );
 }
 
 async function read(bytes: Uint8Array, externalData: ExternalData | undefined) {

@@ -123,6 +123,8 @@ export interface ConvProblem extends LayerBase {
   residual?: boolean;
   /** Other layers read the result in place, so it may not be stored with padded sides. */
   shared?: boolean;
+  /** Weights and values are integers whose sums are exact: nothing may be divided on the way. */
+  exact?: true;
 }
 
 /** The adjoint of a convolution: weight [kh, kw, inChannels, outChannels] scatters each input into the result. */

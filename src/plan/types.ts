@@ -123,6 +123,23 @@ export interface ConvSpec extends LayerWindow {
   winograd?: { inputs: number; outputs: number };
 }
 
+/**
+ * A convolution of 16-bit integers, summed in 32 bits: each sum times a factor of its output, in f32. Where `round` names bounds,
+ * to the nearest integer within them, halves to the even one.
+ */
+export interface ConvIntegerSpec extends LayerWindow {
+  family: "conv-integer";
+  /** Channels of the layer, without padding. */
+  inputs: number;
+  outputs: number;
+  round?: [least: number, most: number];
+}
+
+/** The same integers in another type: from f32, where they are whole numbers of 16 bits, to i16, or back. */
+export interface RetypeSpec extends LayerWindow {
+  family: "retype";
+}
+
 /** Four neighbours along both axes into 16 groups of channels, or 16 groups of products into 2 × 2 outputs. */
 export interface WinogradSpec extends LayerWindow {
   family: "winograd";
@@ -255,6 +272,8 @@ export type KernelSpec =
   | FftSpec
   | DepthwiseSpec
   | ConvSpec
+  | ConvIntegerSpec
+  | RetypeSpec
   | WinogradSpec
   | PoolSpec
   | MoveSpec

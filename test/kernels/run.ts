@@ -1,6 +1,7 @@
 // Runs the test shapes of kernels by the seam that all plans go through, on seeded data. The benchmark of kernels does, too.
 import type { Backend, BackendPlan, Binding, Bindings, SourceBinding } from "../../src/backend/backend.ts";
 import type { KernelCase } from "../../src/kernels/case.ts";
+import { integerKernels } from "../../src/kernels/integers.ts";
 import type { LayerWeights } from "../../src/kernels/kernel.ts";
 import { networkKernels, productKernels } from "../../src/kernels/networks.ts";
 import { addKernels, kernels as tableKernels, workOf } from "../../src/kernels/table.ts";
@@ -8,8 +9,8 @@ import type { BufferSpec } from "../../src/plan/types.ts";
 import { type Elements, newArray, rangeOf, type ViewDType } from "../../src/tensor.ts";
 import { random } from "../oracle.ts";
 
-addKernels({ ...networkKernels, ...productKernels });
-export const kernels = { ...tableKernels, ...networkKernels, ...productKernels };
+addKernels({ ...networkKernels, ...productKernels, ...integerKernels });
+export const kernels = { ...tableKernels, ...networkKernels, ...productKernels, ...integerKernels };
 export type Family = keyof typeof kernels;
 export const families = Object.keys(kernels) as Family[];
 
@@ -68,15 +69,22 @@ export function dataOf(one: KernelCase, seed: number): CaseData {
     const all = rangeOf[dtype as keyof typeof rangeOf] ?? [-1, 1];
     const [low, high] = one.picture?.range ?? all;
     const value = (): number => low + next() * (high - low + (isFloat(dtype) ? 0 : 1));
-    return newArray(dtype, length).map(isFloat(dtype) ? value : () => Math.floor(value()));
+    const whole = (): number => Math.round(one.integers! * value());
+    return newArray(dtype, length).map(one.integers ? whole : isFloat(dtype) ? value : () => Math.floor(value()));
   };
-  const values = (length: number): Float32Array => Float32Array.from({ length }, () => 2 * next() - 1);
+  const real = (length: number, most = 1): Float32Array => Float32Array.from({ length }, () => most * (2 * next() - 1));
+  const values = (length: number): Float32Array =>
+    one.integers ? real(length, one.integers).map(Math.round) : real(length);
   return {
     arrays: new Map(inputsOf(one).map((spec) => [spec.id, fill(spec.dtype, lengthOf(one, spec))])),
     weights: new Map(
-      Object.entries(one.weights ?? {}).map(([id, { weight, bias }]) => [
+      Object.entries(one.weights ?? {}).map(([id, { weight, bias, factors }]) => [
         id,
-        { weight: values(weight), ...(bias > 0 && { bias: values(bias) }) },
+        {
+          weight: values(weight),
+          ...(bias > 0 && { bias: values(bias) }),
+          ...(factors && { factors: real(factors, 0.001) }),
+        },
       ]),
     ),
   };

@@ -15,11 +15,15 @@ const types: Partial<Record<DType, OrtTensor.Type>> = {
 };
 
 /** The outputs by name. */
-export async function runRuntime(model: Uint8Array, inputs: Record<string, Tensor>): Promise<Record<string, Tensor>> {
+export async function runRuntime(
+  model: Uint8Array,
+  inputs: Record<string, Tensor>,
+  graphOptimizationLevel: "basic" | "all" = "basic",
+): Promise<Record<string, Tensor>> {
   const { InferenceSession, Tensor } = runtime!;
   const options: InferenceSession.SessionOptions = {
     intraOpNumThreads: 1,
-    graphOptimizationLevel: "basic",
+    graphOptimizationLevel,
     logSeverityLevel: 4,
   };
   const session = await InferenceSession.create(model, options);

@@ -10,12 +10,17 @@ import { foldPads } from "./pads.ts";
 import { foldScalings } from "./scalings.ts";
 import { fuseSeparable } from "./separable.ts";
 
-/** Values of which `specs` know the elements become constants. */
-export function foldConstants(graph: Graph, specs: ReadonlyMap<string, Spec>): Graph {
+/** Values of which `specs` know the elements become constants, but for results of nodes that `stays` names. */
+export function foldConstants(
+  graph: Graph,
+  specs: ReadonlyMap<string, Spec>,
+  stays: (node: GraphNode) => boolean = () => false,
+): Graph {
   const isKnown = (name: string): boolean => name === "" || specs.get(name)?.data !== undefined;
   const constants = new Map(graph.constants);
-  const nodes = graph.nodes.filter(({ outputs }) => {
-    const folds = outputs.every(isKnown);
+  const nodes = graph.nodes.filter((node) => {
+    const { outputs } = node;
+    const folds = outputs.every(isKnown) && !stays(node);
     for (const name of folds ? outputs : []) if (name !== "") constants.set(name, specs.get(name) as Tensor);
     return !folds;
   });

@@ -125,7 +125,7 @@ function emitStrip(
   });
 }
 
-interface ListLocals {
+export interface ListLocals {
   rows: Local;
   params: Local;
   source: Local;
@@ -136,7 +136,7 @@ interface ListLocals {
 }
 
 /** Pointers of tile after tile; the last tile repeats the last pixel. Leaves the number of tiles. */
-function buildList(f: FunctionBuilder, tile: number, names: ListLocals): Code[] {
+export function buildList(f: FunctionBuilder, tile: number, names: ListLocals): Code[] {
   const { rows, params, source, list, target, added, tiles } = names;
   const p = convWords.reader(params);
   const { at, slot, x, inAt, outAt, addAt, ky, table, entry, kh, left } = f.locals(

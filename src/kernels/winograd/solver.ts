@@ -10,6 +10,7 @@ export const winogradTiles: Solver<ConvProblem> = {
     const { window, groups, activation, residual = false } = problem;
     const [x, y] = [sidesOf(problem.x.shape), sidesOf(problem.y.shape)];
     const is = (pair: readonly number[], value: number): boolean => pair.every((side) => side === value);
+    if (problem.exact) return { why: "its transforms would round sums that must be exact" };
     if (!is(window.size, 3) || !is(window.strides, 1) || !is(window.dilations, 1) || groups > 1) {
       return { why: "it is for 3 x 3 windows at every pixel, without dilations or groups" };
     }

@@ -1,6 +1,7 @@
 // All operators, for code that rewrites networks. Running a model loads only the lists that hold what it names (load.ts).
 import type { Operators } from "../../graph/types.ts";
 import { common } from "./common.ts";
+
 import { rare } from "./rare.ts";
 import { rarest } from "./rarest.ts";
 

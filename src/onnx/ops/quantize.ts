@@ -1,19 +1,13 @@
 // Quantized operators: QuantizeLinear, DequantizeLinear, and ConvInteger and QLinearConv, convolutions of 8-bit numbers
 // less their zero points.
 import { axisOf, floats, numberOf, refuse, required, unsupported } from "../../graph/nodes.ts";
+import { ranges } from "../../graph/quantized/expansion.ts";
 import type { GraphNode, Operator, Spec, Value } from "../../graph/types.ts";
 import { heldAs, numbersOf, sizeOf, write } from "../../graph/values.ts";
 import { roundEven } from "../../kernels/expression/formulas.ts";
 import type { DType } from "../../tensor.ts";
 import { dtypeOf } from "../tensors.ts";
 import { convolutionOf, convolve } from "./convolve.ts";
-
-const ranges: Readonly<Partial<Record<DType, readonly [least: number, most: number]>>> = {
-  u8: [0, 255],
-  i8: [-128, 127],
-  u16: [0, 65535],
-  i16: [-32768, 32767],
-};
 
 export const quantized = Object.keys(ranges) as DType[];
 
@@ -100,7 +94,21 @@ export const dequantizeLinear: Operator = {
   },
 };
 
-const bytes = quantized.slice(0, 2);
+/** ONNX Runtime's own, which came before ONNX had them for 16 bits: the same. */
+export const microsoft: readonly Operator[] = [quantizeLinear, dequantizeLinear].map((operator) => ({
+  ...operator,
+  name: `com.microsoft.${operator.name}`,
+}));
+
+export const bytes = quantized.slice(0, 2);
+
+/** A sum of products as a quantised number; in floats, as kernels and ONNX Runtime do it. */
+export const requantize = (sum: number, factor: number, zero: number, dtype: DType): number =>
+  saturate(roundEven(Math.fround(Math.fround(sum) * factor)) + zero, dtype);
+
+/** The factor of such sums. */
+export const factorOf = (x: number, weight: number, y: number): number =>
+  Math.fround(Math.fround(Math.fround(x) * Math.fround(weight)) / Math.fround(y));
 
 /** The weight less its zero points, one for all or one an output channel. */
 function centredWeight(weight: Value, zeroPoint: Value | undefined): Float64Array {
@@ -144,10 +152,10 @@ export const qLinearConv: Operator = {
     const [scaleX, scaleWeight, scaleY, zeroY, offset] = [xScale, weightScale, yScale, yZero, bias].map(perAxis);
     const convolution = convolutionOf(node, x!, weight!, bias);
     convolve(convolution, centred(x!, xZero, 1, 1), centredWeight(weight!, weightZero), (sums, channel, at) => {
-      const scale = (scaleX!(0) * scaleWeight!(channel)) / scaleY!(0);
+      const factor = factorOf(scaleX!(0), scaleWeight!(channel), scaleY!(0));
       write(
         y!,
-        sums.map((sum) => saturate(roundEven((sum + offset!(channel)) * scale) + zeroY!(0), y!.dtype)),
+        sums.map((sum) => requantize(sum + offset!(channel), factor, zeroY!(0), y!.dtype)),
         at,
       );
     });

@@ -4,11 +4,15 @@ import type { Operator } from "../../graph/types.ts";
 import { cast, castLike, shape, size } from "./cast.ts";
 import { matMul } from "./mat-mul.ts";
 import { depthToSpace, expand, gather, pad, slice, spaceToDepth, split, tile } from "./movement.ts";
-import { convInteger, dequantizeLinear, qLinearConv, quantizeLinear } from "./quantize.ts";
+import { convInteger, dequantizeLinear, microsoft, qLinearConv, quantizeLinear } from "./quantize.ts";
+import { quantizedLinear } from "./quantize-linear.ts";
+import { quantizedProducts } from "./quantize-matrix.ts";
+import { quantizedSums } from "./quantize-sums.ts";
 import { resizes } from "./resize.ts";
 import { argExtremes, where } from "./select.ts";
 
 export const rare: readonly Operator[] = [
   ...[...argExtremes, cast, castLike, convInteger, depthToSpace, dequantizeLinear, expand, gather, matMul, pad],
+  ...[...microsoft, ...quantizedLinear, ...quantizedProducts, ...quantizedSums],
   ...[qLinearConv, quantizeLinear, ...resizes, shape, size, slice, spaceToDepth, split, tile, where],
 ];
