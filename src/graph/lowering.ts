@@ -105,7 +105,7 @@ export const base = (x: number[], y: number[], window: Window, activation: Activ
 type Planned = Omit<Lowered, "weights" | "outputs">;
 
 /** Calls a plan's x, y and added by the ids of values, and all else by a name that is the node's own. */
-function named(planned: Planned, ids: Record<string, string>, own: string): Planned {
+export function named(planned: Planned, ids: Record<string, string>, own: string): Planned {
   const rename = (id: string): string => ids[id] ?? `${own}: ${id}`;
   const steps = (step: Step): Step => ({ ...step, reads: step.reads.map(rename), writes: rename(step.writes) });
   return {
@@ -129,6 +129,17 @@ export function layer(
   const ids = { x: idIn(node.inputs[0]!), y: held.id, ...(added && { added: idIn(added) }) };
   const renamed = new Map([...weights].map(([id, weight]) => [`${own}: ${id}`, weight]));
   return { ...named(context.plan(problem), ids, own), weights: renamed, outputs: [held] };
+}
+
+/** Several parts that follow one another as one. */
+export function joined(parts: readonly Omit<Lowered, "outputs">[], outputs: Held[]): Lowered {
+  const sum = (of: (one: Omit<Lowered, "outputs">) => number): number => parts.reduce((all, one) => all + of(one), 0);
+  return {
+    stages: parts.flatMap(({ stages }) => stages),
+    buffers: parts.flatMap(({ buffers }) => buffers),
+    weights: new Map(parts.flatMap(({ weights }) => [...weights])),
+    ...{ time: sum(({ time }) => time), multiplications: sum(({ multiplications }) => multiplications), outputs },
+  };
 }
 
 /** Stages of one step each over whole values. */

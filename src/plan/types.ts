@@ -119,6 +119,8 @@ export interface ConvSpec extends LayerWindow {
   residual: boolean;
   /** Every `step`th pixel of a row is written, from `start` on, `count` of them: one phase of a transposed convolution. */
   phase?: { step: number; start: number; count: number };
+  /** The weights are a value that earlier steps pack: one for each image or for all of them, or one for each row of the grid. */
+  packed?: "value" | "rows";
   /** The groups are those of Winograd's algorithm; the weights are those of the whole convolution, not yet transformed. */
   winograd?: { inputs: number; outputs: number };
 }

@@ -5,6 +5,7 @@ import type { Graph, GraphNode, Operators, Spec } from "../types.ts";
 import { numbersOf } from "../values.ts";
 import { foldBatchNorm } from "./batch-norm.ts";
 import { fuseActivation, fuseGate, fuseResidual } from "./fuse.ts";
+import { splitGemm } from "./gemm.ts";
 import { fuseSeparable } from "./separable.ts";
 
 /** Values of which `specs` know the elements become constants. */
@@ -63,6 +64,6 @@ export function removeUnused(graph: Graph): Graph {
 export function optimize(graph: Graph, operators: Operators, inputs: ReadonlyMap<string, Spec> = new Map()): Graph {
   const specs = infer(graph, operators, inputs);
   const folded = dropIdentities(foldConstants(graph, specs));
-  const fused = fuseActivation(fuseResidual(fuseGate(foldBatchNorm(folded)), specs));
+  const fused = fuseActivation(fuseResidual(fuseGate(splitGemm(foldBatchNorm(folded), specs)), specs));
   return removeUnused(fuseSeparable(fused));
 }

@@ -12,12 +12,12 @@ function reference(spec: ConvSpec, reads: Rows[], write: Rows, rows: number): vo
   const [kh, kw] = spec.size;
   const shape = convShape(spec);
   const [each, outputs] = [spec.inputs / spec.groups, spec.outputs / spec.groups];
-  const weights = constants.row(0);
   const { left = 0, channels } = write.spec;
   const start = (input.spec.left ?? 0) - spec.pads[1];
   for (let y = 0; y < rows; y++) {
     const window = Array.from({ length: kh }, (_, ky) => input.row(y * spec.strides[0] + ky * spec.dilations[0]));
     const out = write.row(y * (spec.rowsOut ?? 1));
+    const weights = constants.row(spec.packed === "rows" ? y * (spec.rowsOut ?? 1) : 0);
     const { step, start: at, count } = spec.phase ?? { step: 1, start: 0, count: pixelsOf(write.spec) };
     for (let x = 0; x < count; x++) {
       for (let o = 0; o < spec.outputs; o++) {
@@ -45,7 +45,8 @@ export const conv: Kernel<ConvSpec> = {
   reference,
   entry: (spec, buffers, mode) => {
     const { panels, tail } = convShape(spec);
-    return `${convVariant(spec, buffers, mode)} of ${[panels > 0 && 16, tail].filter(Boolean).join("+")}`;
+    const parts = [panels > 0 && 16, tail].filter(Boolean).join("+");
+    return `${convVariant(spec, buffers, mode)} of ${parts}${spec.packed === "rows" ? " by rows" : ""}`;
   },
   emit: emitConv,
   work: (spec, { write }) => {

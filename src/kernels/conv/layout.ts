@@ -70,7 +70,7 @@ export function convTile({ phase, rowsOut = 1, rowStart = 0 }: ConvSpec, write: 
 /** Panels of outputs, the last of them perhaps smaller, among which the work on one row can be split. */
 export function convUnits(spec: ConvSpec): number {
   const { panels, tail } = convShape(spec);
-  return spec.groups === 1 ? panels + Number(tail > 0) : 1;
+  return spec.groups === 1 && !spec.packed ? panels + Number(tail > 0) : 1;
 }
 
 /** Bytes of packed weights from one panel to the next. */

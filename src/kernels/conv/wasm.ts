@@ -95,9 +95,7 @@ function emitStrip(
         );
       return Array.from({ length: side / 4 / vectors }, (_, i) => call(i * vectors * 4));
     };
-    f.emit(
-      // With no rows, everything is called once: so it is compiled.
-      when(op("i32.eqz", get(rows)), ...sums(whole), ...sums(tail), [0x0f]),
+    const products = [
       ...buildList(f, tile, { rows, params, source, list, target, added, tiles }),
       set(weights, load("i32.load", get(constants))),
       set(group, p("groups")),
@@ -121,7 +119,28 @@ function emitStrip(
         set(outOffset, sum(get(outOffset), p("groupOut"), op("i32.mul", p("panels"), i32(-panelOutputs * 4)))),
         bump(group, -1),
       ),
+    ];
+    f.emit(
+      // With no rows, everything is called once: so it is compiled.
+      when(op("i32.eqz", get(rows)), ...sums(whole), ...sums(tail), [0x0f]),
+      ...(spec.packed === "rows" ? eachRow(f, rows, products) : products),
     );
+    /** Weights of their own for each row. */
+    function eachRow(f: FunctionBuilder, rows: Local, products: Code[]): Code[] {
+      const left = f.local("i32");
+      return [
+        set(left, get(rows)),
+        set(rows, i32(1)),
+        doWhile(
+          get(left),
+          ...[tiles, inOffset, outOffset].map((local) => set(local, i32(0))),
+          ...products,
+          ...[bump(source, p("rowStep")), bump(target, p("targetStep")), bump(constants, p("targetStep"))],
+          ...(added ? [bump(added, 4)] : []),
+          bump(left, -1),
+        ),
+      ];
+    }
   });
 }
 
