@@ -16,6 +16,14 @@ export function attribute(name: string, fields: Partial<AttributeProto>): Attrib
   return { ...{ name, floats: [], ints: [], strings: [] }, ...fields };
 }
 
+const floats = new Set(["alpha", "beta", "epsilon", "min", "max", "value", "cubic_coeff_a", "extrapolation_value"]);
+/** An attribute of the type that its name has in ONNX. */
+export function attributeOf([name, given]: [string, number | string | readonly number[]]): AttributeProto {
+  if (typeof given === "string") return attribute(name, { s: new TextEncoder().encode(given), type: 3n });
+  if (typeof given !== "number") return attribute(name, { ints: big(given), type: 7n });
+  return attribute(name, floats.has(name) ? { f: given, type: 1n } : { i: BigInt(given), type: 2n });
+}
+
 export function node(opType: string, input: string[], output: string[], more: Partial<NodeProto> = {}): Uint8Array {
   return encode(NodeProto, { opType, input, output, name: `${opType} of ${input.join()}`, ...more });
 }
