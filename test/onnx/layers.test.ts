@@ -12,14 +12,20 @@ import { runRuntime, runtime } from "./runtime.ts";
 const engines = testEngines();
 const generated = engines.filter(([name]) => name !== "reference");
 
+type Attributes = Record<string, number | string | readonly number[]>;
+
 interface Layer {
   op: string;
   inputs: number[][];
-  attributes?: Record<string, number | string | readonly number[]>;
+  attributes?: Attributes;
 }
 
 /** A window that fits `sides` pixels, with its attributes. */
-function windowed(r: Random, sides: readonly number[], transposed: boolean) {
+function windowed(
+  r: Random,
+  sides: readonly number[],
+  transposed: boolean,
+): { size: number[]; attributes: Attributes } {
   const size = sides.map((side) => r.int(1, transposed ? 4 : Math.min(4, side)));
   const strides = sides.map(() => r.int(1, transposed ? 5 : 3));
   const dilations = size.map((one, i) => (r.int(0, 2) || (one - 1) * 2 >= sides[i]! ? 1 : 2));
@@ -58,7 +64,7 @@ function transposed(r: Random, rank: number): Layer {
     isDense && r.int(0, 2) === 0 ? { auto_pad: r.pick(["SAME_UPPER", "SAME_LOWER"]) } : { pads, output_padding: more };
   const weight = [groups * each, outputs, ...size];
   const inputs = [[r.int(1, 2), groups * each, ...sides], weight, ...(r.flag() ? [[groups * outputs]] : [])];
-  return { op: "ConvTranspose", inputs, attributes: { strides, dilations, ...padding, group: groups } };
+  return { op: "ConvTranspose", inputs, attributes: Object.assign({ strides, dilations, group: groups }, padding) };
 }
 
 function product(r: Random): Layer {

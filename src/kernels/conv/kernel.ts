@@ -4,7 +4,18 @@ import type { ConvSpec } from "../../plan/types.ts";
 import { activate } from "../activation.ts";
 import { type Kernel, pixelsOf, type Rows } from "../kernel.ts";
 import { transformWeights } from "../winograd/kernel.ts";
-import { convIndex, convParams, convShape, convTile, convUnits, packConv, storedInput, unitBytes } from "./layout.ts";
+import {
+  convIndex,
+  convParams,
+  convShape,
+  convUnits,
+  dotBytes,
+  dotLanes,
+  mostTile,
+  packConv,
+  storedInput,
+  unitBytes,
+} from "./layout.ts";
 import { convVariant, emitConv } from "./wasm.ts";
 
 function reference(spec: ConvSpec, reads: Rows[], write: Rows, rows: number): void {
@@ -22,14 +33,14 @@ function reference(spec: ConvSpec, reads: Rows[], write: Rows, rows: number): vo
     for (let x = 0; x < count; x++) {
       for (let o = 0; o < spec.outputs; o++) {
         const [group, output] = [Math.floor(o / outputs), o % outputs];
-        let sum = weights[convIndex(shape, group, output, -1)]!;
+        let sum = weights[convIndex(spec, shape, group, output, -1)]!;
         for (let tap = 0; tap < kh * kw; tap++) {
           const column = start + x * spec.strides[1] + (tap % kw) * spec.dilations[1];
           const from = column * input.spec.channels + group * each;
           const row = window[Math.floor(tap / kw)]!;
           for (let c = 0; c < each; c++) {
             const stored = storedInput(spec, c);
-            sum += weights[convIndex(shape, group, output, tap * shape.inputs + stored)]! * row[from + stored]!;
+            sum += weights[convIndex(spec, shape, group, output, tap * shape.inputs + stored)]! * row[from + stored]!;
           }
         }
         if (spec.residual) sum += added.row(y)[((added.spec.left ?? 0) + x) * added.spec.channels + o]!;
@@ -50,9 +61,10 @@ export const conv: Kernel<ConvSpec> = {
   },
   emit: emitConv,
   work: (spec, { write }) => {
-    const { depth, panels, tail } = convShape(spec);
-    const multiplications = (spec.phase?.count ?? pixelsOf(write)) * spec.groups * depth * (panels * 16 + tail);
-    return { arithmetic: "matrix", multiplications, additions: 0, serialAdditions: 0 };
+    const { depth, panels, tail, dots } = convShape(spec);
+    const pixels = spec.phase?.count ?? pixelsOf(write);
+    const multiplications = pixels * spec.groups * depth * (dots ? spec.outputs : panels * 16 + tail);
+    return { arithmetic: "matrix", multiplications, additions: dots ? pixels * dotLanes * 4 : 0, serialAdditions: 0 };
   },
   params: convParams,
   units: convUnits,
@@ -64,6 +76,6 @@ export const conv: Kernel<ConvSpec> = {
       : given;
     packConv(spec, weights, packed);
   },
-  scratch: (spec, write, rows) => (rows * pixelsOf(write) + convTile(spec, write)) * (spec.size[0] + 2) * 4,
+  scratch: (spec, write, rows) => (rows * pixelsOf(write) + mostTile) * (spec.size[0] + 2) * 4 + dotBytes(spec),
   overrun: { elements: 0, rows: 0 },
 };
