@@ -10,8 +10,14 @@ import {
   sidesOf,
   windowOf as windowOfKernel,
 } from "../kernels/layer.ts";
-import { type Phase, phasesOf, transposedPhasesOf, transposedWeights } from "../kernels/transposed/solver.ts";
-import type { Activation, BufferSpec, LayerProblem } from "../plan/types.ts";
+import {
+  type Phase,
+  phasesOf,
+  storedOutputs,
+  transposedPhasesOf,
+  transposedWeights,
+} from "../kernels/transposed/solver.ts";
+import type { Activation, BufferSpec, ConvProblem, LayerProblem } from "../plan/types.ts";
 import type { Tensor } from "../tensor.ts";
 import {
   base,
@@ -207,15 +213,21 @@ function planeOf(layer: Layer, phase: DepthPhase, x: Plane, id: string, result: 
     : depthwise
       ? { kind: "depthwise", ...common, depthMultiplier: members }
       : { kind: "conv", ...common, groups, residual, shared: true };
-  const stored = depthwise
-    ? sidesOf(x.shape).channels * members
-    : outputChannels(convSpec({ inputs: channels, outputs, groups, activation }));
+  const stored = storedBy(problem, x);
   const direct = y.length === 4 && stored === result.channels && members === 1;
   const target = direct ? result : arena(id, { ...sidesOf(shape), channels: stored });
   const made = withWeights(layer, phase, problem, x, target);
   if (!made || direct) return made;
   const copies = toResult(layer, phase, { buffer: target, shape }, members, result);
   return copies && joined([made, copies], []);
+}
+
+/** Channels that the kernels of a problem store. */
+function storedBy(problem: LayerProblem, { shape }: Plane): number {
+  if (problem.kind === "transposed") return storedOutputs(transposedPhasesOf(problem)[0]!);
+  if (problem.kind === "depthwise") return sidesOf(shape).channels * problem.depthMultiplier;
+  const { groups } = problem as ConvProblem;
+  return outputChannels(convSpec({ inputs: shape[3]!, outputs: problem.y.shape[3]!, groups, activation: "none" }));
 }
 
 /** A phase's result to its places in the value. */
@@ -337,9 +349,12 @@ function packed(layer: Layer, phase: DepthPhase, problem: LayerProblem, x: Plane
     return made && packedLayer(made, sources, kernel, [x.buffer, ...(more ? [more] : [])], y);
   }
   const parts = transposedPhasesOf(problem).map(({ row, column, kernel: planned, id: name }) => {
-    const kernel = { ...planned, packed: "value" as const };
     const seen = { ...part, y: turned(row), x: turned(column) };
-    const made = packConvolution(`${id} ${name}`, kernel, seen, weight, bias);
+    const kernel = planned.family === "conv" ? { ...planned, packed: "value" as const } : planned;
+    const made =
+      kernel.family === "conv"
+        ? packConvolution(`${id} ${name}`, kernel, seen, weight, bias)
+        : packDepthwiseLayer(`${id} ${name}`, kernel, x.buffer.channels, seen, weight, bias);
     return made && packedLayer(made, sources, kernel, [x.buffer], y, row.outputs);
   });
   return parts.includes(undefined) ? undefined : joined(parts as Part[], []);

@@ -227,13 +227,13 @@ export function packDepthwiseLayer(
   id: string,
   spec: DepthwiseSpec,
   stored: number,
-  { steps, y, x }: WeightPart,
+  { steps, depth, y, x }: WeightPart,
   weight: PackSource,
   bias?: PackSource,
 ): Packed | undefined {
   const { side, weights } = depthwiseShape(spec, stored);
   const packing = new Packing(id, weights, 1, 1);
-  const block = (y.count * x.count + 1) * side;
+  const block = (spec.size[0] * spec.size[1] + 1) * side;
   for (const { first, blocks: count, lanes } of blocks(spec.channels, side)) {
     const base = (first / side) * block;
     const loops: PackLoop[] = [
@@ -242,7 +242,8 @@ export function packDepthwiseLayer(
       { count: x.count, from: x.step * steps.x, to: side },
       { count: lanes, from: steps.group, to: 1 },
     ];
-    packing.copy(weight, loops, first * steps.group + y.first * steps.y + x.first * steps.x, base + side);
+    const tap = depth.first * steps.depth + y.first * steps.y + x.first * steps.x;
+    packing.copy(weight, loops, first * steps.group + tap, base + side);
     const offsets = [
       { count, from: side, to: block },
       { count: lanes, from: 1, to: 1 },

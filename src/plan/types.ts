@@ -94,6 +94,8 @@ export interface LayerWindow {
   rowStart?: number;
   /** Columns that are written for each column that the window stands at (1 where absent). */
   columnsOut?: number;
+  /** Every `step`th pixel of a row is written, from `start` on, `count` of them: one phase of a transposed convolution. */
+  phase?: { step: number; start: number; count: number };
   /** The kernel is given all rows of all images of what it reads first and of what it writes, and finds its own. */
   whole?: true;
 }
@@ -117,8 +119,6 @@ export interface ConvSpec extends LayerWindow {
   activation: Activation;
   /** The third buffer read is added before the activation. */
   residual: boolean;
-  /** Every `step`th pixel of a row is written, from `start` on, `count` of them: one phase of a transposed convolution. */
-  phase?: { step: number; start: number; count: number };
   /** The weights are a value that earlier steps pack: one for each image or for all of them, or one for each row of the grid. */
   packed?: "value" | "rows";
   /** The groups are those of Winograd's algorithm; the weights are those of the whole convolution, not yet transformed. */

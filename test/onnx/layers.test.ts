@@ -12,7 +12,7 @@ import { runRuntime, runtime } from "./runtime.ts";
 const engines = testEngines();
 const generated = engines.filter(([name]) => name !== "reference");
 
-type Attributes = Record<string, number | string | readonly number[]>;
+type Attributes = Record<string, number | string | readonly number[] | undefined>;
 
 interface Layer {
   op: string;
@@ -49,7 +49,7 @@ function convolution(r: Random, rank: number): Layer {
 function transposed(r: Random, rank: number): Layer {
   const sides = r.ints(rank, 1, rank === 3 ? 3 : 5);
   const groups = r.pick([1, 1, 2, 3, 8]);
-  const [each, outputs] = [r.pick([1, 2, 4, 9]), r.pick([1, 2, 3, 8, 17])];
+  const [each, outputs] = r.int(0, 3) === 0 ? [1, 1] : [r.pick([1, 2, 4, 9]), r.pick([1, 2, 3, 8, 17])];
   const { size, attributes } = windowed(r, sides, true);
   const { strides, dilations, pads } = attributes as Record<"strides" | "dilations" | "pads", number[]>;
   const more = strides.map((stride) => r.int(0, stride - 1));
@@ -98,6 +98,9 @@ const kinds: Record<string, (r: Random) => Layer> = {
   Gemm: gemm,
 };
 
+const attributesOf = (attributes: Attributes) =>
+  Object.entries(attributes).flatMap(([name, given]) => (given === undefined ? [] : attributeOf([name, given])));
+
 /** A model of one layer: of its inputs, those in `constants` are the file's, the others the run's. */
 function modelOf({ op, inputs, attributes = {} }: Layer, constants: readonly number[], r: Random) {
   const tensors = inputs.map((shape, i): [string, Tensor] => [`x${i}`, r.tensor(shape, "f32", -1, 1)]);
@@ -109,7 +112,7 @@ function modelOf({ op, inputs, attributes = {} }: Layer, constants: readonly num
         op,
         tensors.map(([name]) => name),
         ["y"],
-        { attribute: Object.entries(attributes).map(attributeOf) },
+        { attribute: attributesOf(attributes) },
       ),
     ],
     initializers: held.map(([name, { shape, data }]) =>
@@ -153,6 +156,38 @@ describe.skipIf(!runtime)("layers compute what ONNX Runtime computes (skipped wh
         }
         loaded.dispose();
       }
+    }
+  });
+});
+
+describe.each(engines)("an infinite number in one group on %s", (_title, engine) => {
+  test.each(["Conv", "ConvTranspose"])("changes no other group's results: %s", async (op) => {
+    for (const [groups, each, outputs] of [
+      [2, 1, 1],
+      [4, 1, 2],
+      [3, 3, 5],
+      [2, 8, 8],
+      [8, 2, 1],
+    ] as const) {
+      // biome-ignore format: a list
+      const r = new Random(groups);
+      const weight = op === "Conv" ? [groups * outputs, each, 3, 3] : [groups * each, outputs, 3, 3];
+      const layer = {
+        op,
+        inputs: [[1, groups * each, 5, 6], weight],
+        attributes: { group: groups, pads: [1, 1, 1, 1] },
+      };
+      const { bytes, inputs } = modelOf(layer, [1], r);
+      const loaded = await loadModel(bytes, { engine: await engine });
+      const before = (await loaded.run(inputs)).y!.data as Float32Array;
+      const x = (inputs.x0!.data as Float32Array).slice();
+      x.fill(Infinity, 30 * each, 60 * each);
+      const after = (await loaded.run({ x0: { ...inputs.x0!, data: x } })).y!.data as Float32Array;
+      const own = 30 * outputs;
+      expect(after.subarray(0, own)).toEqual(before.subarray(0, own));
+      expect(after.subarray(2 * own)).toEqual(before.subarray(2 * own));
+      expect(after.subarray(own, 2 * own).every(Number.isFinite)).toBe(false);
+      loaded.dispose();
     }
   });
 });

@@ -110,6 +110,7 @@ export const cases: readonly KernelCase[] = [
     }),
   ),
   ...count(1, 12).map((width) => conv(`to 2, width ${width}`, { sides: [1, width], inputs: 32, outputs: 2 })),
+  ...[24, 48, 56].map((inputs) => conv(`to 1 from ${inputs}`, { inputs, outputs: 1, window: three })),
   ...[2, 3].map((members) =>
     conv(`to 4, members ${members}`, { inputs: 8 * members, outputs: 4, members, window: three }),
   ),

@@ -21,7 +21,7 @@ import type { ConvSpec } from "../../plan/types.ts";
 import { activateLanes } from "../activation.ts";
 import type { CodeMode } from "../kernel.ts";
 import { multiplyAdd } from "../lanes.ts";
-import { convShape, convWords, dotBytes, dotLanes } from "./layout.ts";
+import { convShape, convWords, dotBytes, dotLanes, dotUnroll } from "./layout.ts";
 
 /** (list, tiles, params, weights, offset of the inputs, offset of the outputs); the sums of a tile stand before the list. */
 export function emitDots(
@@ -32,7 +32,7 @@ export function emitDots(
   mode: CodeMode,
 ): void {
   const { residual, activation, outputs } = spec;
-  const unroll = convShape(spec).run % (2 * dotLanes) === 0 ? 2 : 1;
+  const unroll = dotUnroll(convShape(spec));
   const block = outputs * dotLanes * 4;
   module.define(name, Array(6).fill("i32"), (f) => {
     const [list, tiles, params, weights, inOffset, outOffset] = f.params as [Local, Local, Local, Local, Local, Local];

@@ -81,6 +81,9 @@ export function convShape({ size, dilations, groups, inputs, outputs, members, p
 /** Pixels whose dot products are summed at once: as many as there are registers for. */
 export const dotTile = (outputs: number, wide: boolean): number => (wide ? [0, 8, 5, 3, 3] : [0, 6, 3, 2, 1])[outputs]!;
 
+/** Blocks of inputs that are multiplied in one turn of the loop. */
+export const dotUnroll = ({ run }: ConvShape): number => (run % (2 * dotLanes) === 0 ? 2 : 1);
+
 /** Bytes of scratch before the list, for the sums of dot products of one tile. */
 export const dotBytes = (spec: ConvSpec): number => (convShape(spec).dots ? 12 * dotLanes * 4 : 0);
 

@@ -24,7 +24,7 @@ import { activateLanes, activationName } from "../activation.ts";
 import { type CodeMode, defineKernel, type StepBuffers } from "../kernel.ts";
 import { multiplyAdd } from "../lanes.ts";
 import { emitDots } from "./dots.ts";
-import { convShape, convTile, convWords, dotBytes, dotTile, panelOutputs } from "./layout.ts";
+import { convShape, convTile, convWords, dotBytes, dotTile, dotUnroll, panelOutputs } from "./layout.ts";
 import { buildList } from "./list.ts";
 
 /** One function that sums `vectors` neighbouring vectors of outputs for a tile of pixels, from panels of `side` outputs. */
@@ -40,10 +40,16 @@ const tileOf = (spec: ConvSpec, { write }: StepBuffers, { wide }: CodeMode): num
 /** What the code of a convolution depends on besides its panels. */
 export function convVariant(spec: ConvSpec, buffers: StepBuffers, mode: CodeMode): string {
   const { activation, residual, outputs } = spec;
-  const { run, few, dots, inputs } = convShape(spec);
+  const shape = convShape(spec);
+  const { run, few, dots, inputs } = shape;
   const single = few ? `${few.isRow ? "row" : "pixel"} ${few.pixels}x${inputs}` : run % 4 !== 0 && "single";
   return [
-    ...["conv f32", tileOf(spec, buffers, mode), dots ? `dots ${outputs}` : single, activationName(activation)],
+    ...[
+      "conv f32",
+      tileOf(spec, buffers, mode),
+      dots ? `dots ${outputs}x${dotUnroll(shape)}` : single,
+      activationName(activation),
+    ],
     ...[residual && "add", mode.relaxed && "relaxed", mode.wide && "wide"],
   ]
     .filter(Boolean)

@@ -1,8 +1,9 @@
 // Proposes a transposed convolution as a few small ones: outputs that are a stride apart see the same taps, so that each of
 // these phases is a convolution of the input whose results are written a stride apart.
-import type { ConvSpec, Solver, TransposedProblem } from "../../plan/types.ts";
+import type { ConvSpec, DepthwiseSpec, Solver, TransposedProblem } from "../../plan/types.ts";
+import { paddedChannels } from "../conv/layout.ts";
 import type { LayerWeights } from "../kernel.ts";
-import { arena, convSpec, convWeight, draftOf, outputChannels, sidesOf } from "../layer.ts";
+import { arena, convSpec, convWeight, depthwiseWeight, draftOf, outputChannels, sidesOf } from "../layer.ts";
 
 /** One phase along one axis: tap t of its window is tap `first + (count − 1 − t) · step` of the weight. */
 export interface Phase {
@@ -35,9 +36,19 @@ export function phasesOf(size: number, stride: number, dilation: number, pad: nu
 export interface TransposedPhase {
   row: Phase;
   column: Phase;
-  kernel: ConvSpec;
+  kernel: ConvSpec | DepthwiseSpec;
   id: string;
 }
+
+/** A window on the row of zeros above the input. */
+const unseen = {
+  ...{ size: [1, 1] as [number, number], dilations: [1, 1] as [number, number] },
+  ...{ strides: [0, 0] as [number, number], pads: [1, 0] as [number, number] },
+};
+
+/** Stored channels of what the small convolutions write. */
+export const storedOutputs = ({ kernel }: TransposedPhase): number =>
+  kernel.family === "conv" ? outputChannels(kernel) : paddedChannels(kernel.channels);
 
 /** The small convolutions of a transposed one. */
 export function transposedPhasesOf({ window, x, y, activation, groups = 1 }: TransposedProblem): TransposedPhase[] {
@@ -49,15 +60,19 @@ export function transposedPhasesOf({ window, x, y, activation, groups = 1 }: Tra
   return rows.flatMap((row) =>
     columns.map((column): TransposedPhase => {
       const isEmpty = row.count * column.count === 0;
-      const kernel = convSpec({
-        ...{ inputs, outputs, groups, activation, rowsOut: strides[0], rowStart: row.start },
+      const isDepthwise = groups > 1 && groups === inputs && groups === outputs;
+      const window = {
+        ...{ strides: [1, 1] as [number, number], rowsOut: strides[0], rowStart: row.start },
         phase: { step: strides[1], start: column.start, count: column.outputs },
-        size: [row.count, column.count],
-        dilations: [row.dilation, column.dilation],
-        pads: [row.pad, column.pad],
+        size: [row.count, column.count] as [number, number],
+        dilations: [row.dilation, column.dilation] as [number, number],
+        pads: [row.pad, column.pad] as [number, number],
         // What sees no input sees the zeros above it, wherever it stands.
-        ...(isEmpty && { size: [1, 1], dilations: [1, 1], strides: [0, 0], pads: [1, 0] }),
-      });
+        ...(isEmpty && unseen),
+      };
+      const kernel: TransposedPhase["kernel"] = isDepthwise
+        ? { family: "depthwise", ...window, channels: inputs, depthMultiplier: 1, activation }
+        : convSpec({ inputs, outputs, groups, activation, ...window });
       return { row, column, kernel, id: `weight ${row.start} ${column.start}` };
     }),
   );
@@ -99,8 +114,10 @@ export const transposedPhases: Solver<TransposedProblem> = {
     const phases = transposedPhasesOf(problem);
     const buffers = [
       arena("x", x),
-      ...phases.map(({ id, kernel }) => convWeight(id, kernel)),
-      arena("y", { ...y, channels: outputChannels(phases[0]!.kernel) }),
+      ...phases.map(({ id, kernel }) =>
+        kernel.family === "conv" ? convWeight(id, kernel) : depthwiseWeight(id, kernel),
+      ),
+      arena("y", { ...y, channels: storedOutputs(phases[0]!) }),
     ];
     // Phases of one row of inputs may have one row of outputs more than others: each is a stage of its own.
     const draft = draftOf(
