@@ -1,14 +1,16 @@
 // Models that other people published, against native ONNX Runtime on as many threads: `node zoo.ts [--threads <n>] [--only <part of
 // a name>] [--rank1 <folder of another checkout>] [--json]`. Results are compared first. Each model in a process of its own.
 import { execFile } from "node:child_process";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs, promisify } from "node:util";
-import { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
-import type { Tensor } from "../src/index.ts";
+import { differenceOf } from "./difference.ts";
 import { median } from "./gate/change.ts";
-import { generator } from "./random.ts";
+import { feedsOf, pathOf } from "./models/cases.ts";
+import { onnxNative } from "./models/rivals/onnx-runtime.ts";
+import { byName, joined } from "./models/rivals/rival.ts";
+import { zooCase, zooFiles, zooFolder } from "./models/zoo.ts";
 import { rounded } from "./results.ts";
 import { number, table } from "./tables.ts";
 
@@ -30,12 +32,9 @@ const { values: options, positionals } = parseArgs({
     json: { type: "boolean", default: false },
   },
 });
-const folder = join(process.env.RANK1_DATA ?? join(import.meta.dirname, "..", "..", "shared", "data"), "zoo");
 const threads = Number(options.threads);
 /** Milliseconds: what a model may take in all, and how long each library is timed. */
 const [most, budget] = [60_000, 600];
-/** Sides that a model leaves open, but for the batch. */
-const openSide = 320;
 
 if (positionals[0] !== undefined) {
   const row = await measure(positionals[0]).catch((error: Error): Row => ({ file: "", leftOut: error.message }));
@@ -44,9 +43,9 @@ if (positionals[0] !== undefined) {
   process.exit();
 }
 
-if (!existsSync(folder)) throw new Error(`${folder} is not there: RANK1_DATA names the folder above its folder "zoo"`);
-const files = readdirSync(folder).filter((name) => name.endsWith(".onnx") && name.includes(options.only));
-if (files.length === 0) throw new Error(`no model in ${folder} has "${options.only}" in its name`);
+if (zooFiles.length === 0) throw new Error(`${zooFolder} is not there: RANK1_DATA names the folder above its folder "zoo"`);
+const files = zooFiles.filter((name) => name.includes(options.only));
+if (files.length === 0) throw new Error(`no model in ${zooFolder} has "${options.only}" in its name`);
 const rows: Row[] = [];
 for (const file of files) {
   const args = [import.meta.filename, file, "--threads", options.threads, "--rank1", options.rank1];
@@ -71,29 +70,18 @@ async function measure(file: string): Promise<Row> {
   const source = (path: string) => import(pathToFileURL(join(resolve(options.rank1), "src", path)).href);
   const { createEngine }: typeof import("../src/index.ts") = await source("index.ts");
   const { loadModel }: typeof import("../src/onnx/index.ts") = await source("onnx/index.ts");
-  const bytes = readFileSync(join(folder, file));
+  const problem = await zooCase(file);
+  const bytes = readFileSync(pathOf(problem));
   const engine = await createEngine({ threads, wide: true, backend: "wasm", maxMemory: 2 ** 32 - 2 ** 16 });
   const model = await loadModel(bytes, { engine });
-  const next = generator(7);
-  const inputs: Record<string, Tensor> = {};
-  for (const { name, dtype, shape: declared = [1, 3, openSide, openSide] } of model.graph.inputs) {
-    if (dtype !== "f32") return { file, leftOut: `an input of ${dtype}` };
-    const shape = declared.map((side, axis) => (typeof side === "number" ? side : axis === 0 ? 1 : openSide));
-    const data = Float32Array.from({ length: shape.reduce((product, side) => product * side, 1) }, next);
-    inputs[name] = { shape, data };
-  }
-  const session = await InferenceSession.create(bytes, {
-    ...{ intraOpNumThreads: threads, interOpNumThreads: 1, graphOptimizationLevel: "all", logSeverityLevel: 4 },
-  });
-  const feeds = Object.fromEntries(
-    Object.entries(inputs).map(([name, { shape, data }]) => [name, new OrtTensor("float32", data as Float32Array, shape)]),
-  );
-  const [own, right] = [await model.run(inputs), await session.run(feeds)];
-  const values = Object.entries(right).map(([name, { data }]) => [own[name]!.data, data] as [Float32Array, Float32Array]);
-  const largest = Math.max(...values.map(([, data]) => data.reduce((most, value) => Math.max(most, Math.abs(value)), 0)));
-  const worst = Math.max(...values.map(([a, b]) => b.reduce((most, value, i) => Math.max(most, Math.abs(value - a[i]!)), 0)));
-  if (!(worst / largest < 1e-3)) return { file, leftOut: `wrong: ${worst / largest} of the largest value` };
-  const [rank1, native] = [await timeOf(() => model.run(inputs)), await timeOf(() => session.run(feeds))];
+  const feeds = feedsOf(problem);
+  const inputs = Object.fromEntries(feeds.map(({ name, shape, data }) => [name, { shape, data }]));
+  const runtime = await (await onnxNative(threads)).load(bytes, feeds);
+  await runtime.run();
+  const [own, right] = [byName(await model.run(inputs)), await runtime.result()];
+  const difference = differenceOf(joined(own), joined(right));
+  if (!(difference < problem.allowed)) return { file, leftOut: `wrong: ${rounded(difference)} of the largest value` };
+  const [rank1, native] = [await timeOf(() => model.run(inputs)), await timeOf(() => runtime.run())];
   const host = (await model.info()).programs[0]!.host.length;
   return { file, rank1: rounded(rank1), native: rounded(native), host };
 }

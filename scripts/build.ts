@@ -3,8 +3,17 @@
 // licences. Nothing is minified, so that stack traces can be read. The public faces' types are bundled as well: what is
 // internal would only be more that compilers have to agree on.
 import { execFileSync } from "node:child_process";
-import { chmodSync, copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { createRequire, stripTypeScriptTypes } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { build, type Metafile } from "esbuild";
@@ -22,6 +31,17 @@ const faces = ["index", "onnx/index"];
 export async function buildPackage(outdir: string): Promise<void> {
   rmSync(outdir, { recursive: true, force: true });
   await Promise.all([bundleCode(outdir), bundleTypes(outdir)]);
+  stripExamples(outdir);
+}
+
+/** The examples without their types: Node strips none below node_modules. */
+function stripExamples(outdir: string): void {
+  mkdirSync(join(outdir, "examples"));
+  for (const name of readdirSync(join(root, "examples")).filter((one) => one.endsWith(".ts"))) {
+    const code = stripTypeScriptTypes(readFileSync(join(root, "examples", name), "utf8"));
+    const script = name.replace(/ts$/, "js");
+    writeFileSync(join(outdir, "examples", script), code.replace(/(from "\.\/\w+)\.ts"/g, '$1.js"').replaceAll("node examples/", "node node_modules/rank1/dist/examples/").replace(/(dist\/examples\/\w+)\.ts/g, "$1.js")); // biome-ignore format: a line
+  }
 }
 
 async function bundleCode(outdir: string): Promise<void> {

@@ -5,6 +5,7 @@ import { type FilterFactors, factorize } from "../src/factor/factorize.ts";
 import { namedFilters } from "../src/factor/filters.ts";
 import { elementwiseRules } from "../src/graph/lower-elementwise.ts";
 import { layerRules } from "../src/graph/lower-layers.ts";
+import { standardised } from "../src/onnx/contrib.ts";
 import { operators } from "../src/onnx/ops/index.ts";
 import onnx from "./onnx-operators.json" with { type: "json" };
 import { budgets } from "./size.ts";
@@ -28,8 +29,16 @@ export function renderPage(name: string): { current: string; fresh: string } {
   return { current, fresh: `${head}${start}\n\n${pages[name]!()}\n\n${end}${tail}` };
 }
 
-/** Passes make SeparableConv of two convolutions: no file holds it. */
-export const known = [...operators.keys()].filter((name) => name !== "SeparableConv").toSorted();
+/** ONNX's own. */
+export const known = [...operators.keys()].filter((name) => name in onnx.versions).toSorted();
+
+/** Passes make these of others: no file holds them. */
+const internal = ["SeparableConv", "Rearrange"];
+
+/** Of other domains, and of ONNX's first sets. */
+const others = [...operators.keys(), ...standardised]
+  .filter((name) => !(name in onnx.versions) && !internal.includes(name))
+  .toSorted();
 
 /** The best place where an operator can be computed. */
 export function placeOf(name: string): string {
@@ -53,6 +62,8 @@ function operatorTable(): string {
     table(["operator", "runs on", "from set", "tested with sets"], rows),
     "",
     `Missing, of operator sets up to 23: ${missing.join(", ")}.`,
+    "",
+    `Beside these, of ONNX Runtime's domain and of old converters: ${others.join(", ")}.`,
   ].join("\n");
 }
 

@@ -249,16 +249,26 @@ export type TensorLike =
       readonly dims: readonly number[];
     };
 
+/** The sides of a tensor in either spelling, as they are given. Where both stand there, they are the same. */
+export function sidesIn(parameter: string, tensor: unknown): unknown {
+  const { shape, dims } = (typeof tensor === "object" && tensor !== null ? tensor : {}) as Record<string, unknown>;
+  if (shape === undefined || dims === undefined || String(shape) === String(dims)) return shape ?? dims;
+  const received = `shape ${describe(shape)} and dims ${describe(dims)}`;
+  throw new InvalidArgumentError({ parameter, expected: "shape or dims, or both the same", received });
+}
+
+/** What to do about elements that are no typed array of the wanted class. */
+export const arrayHint = (data: unknown, wanted: string): string | undefined =>
+  Array.isArray(data) ? `${wanted}.from(data${wanted.startsWith("Big") ? ", BigInt" : ""}) makes one of it` : undefined;
+
 /** Accepts every form of {@link TensorLike} with 32-bit floats: sides of at least 1 and exactly their product of elements. */
 export function checkTensor(parameter: string, tensor: unknown, rank: number): F32Tensor {
-  const given = (typeof tensor === "object" && tensor !== null ? tensor : {}) as Partial<
-    Record<"data" | "shape" | "dims", unknown>
-  >;
-  const shape = checkShape(parameter, given.shape ?? given.dims, rank);
+  const given = (typeof tensor === "object" && tensor !== null ? tensor : {}) as Partial<Record<"data", unknown>>;
+  const shape = checkShape(parameter, sidesIn(parameter, tensor), rank);
   const { data } = given;
   if (!(data instanceof Float32Array)) {
-    const received = describe(data);
-    throw new InvalidArgumentError({ parameter: `${parameter}.data`, expected: "a Float32Array", received });
+    const [received, hint] = [describe(data), arrayHint(data, "Float32Array")];
+    throw new InvalidArgumentError({ parameter: `${parameter}.data`, expected: "a Float32Array", received, hint });
   }
   const length = shape.reduce((product, side) => product * side, 1);
   if (data.length !== length) {
@@ -291,9 +301,17 @@ const isHolder = (given: unknown): given is Record<string, unknown> =>
 /** Checks the sides that an Image or a Tensor says it has; those of 1 before the others may be missing, or be more. */
 export function checkSidesIn(parameter: string, given: unknown, wanted: readonly number[]): void {
   if (!isHolder(given)) return;
-  const { shape, dims, width, height, channels } = given;
-  const sides = shape ?? dims ?? (width === undefined ? undefined : [height, width, channels ?? 4]);
+  const { width, height, channels } = given;
+  const sides = sidesIn(parameter, given) ?? (width === undefined ? undefined : [height, width, channels ?? 4]);
   const trimmed = (list: readonly unknown[]): string => list.join().replace(/^(1,)+/, "");
   if (sides === undefined || (Array.isArray(sides) && trimmed(sides) === trimmed(wanted))) return;
   throw new InvalidArgumentError({ parameter, expected: `sides [${wanted.join(", ")}]`, received: describe(sides) });
+}
+
+/** The value of an IEEE half: sign, 5 bits of exponent, 10 of fraction. */
+export function halfToNumber(bits: number): number {
+  const [exponent, fraction] = [(bits >> 10) & 31, bits & 1023];
+  const sign = bits & 0x8000 ? -1 : 1;
+  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
+  return sign * (exponent ? (1024 + fraction) * 2 ** (exponent - 25) : fraction * 2 ** -24);
 }

@@ -44,6 +44,13 @@ function shown(example: string): string {
   return `\`\`\`js\n${textOf(example).split("\n").slice(1).join("\n")}\`\`\``;
 }
 
+it("examples/run.ts ranks classes, and says what a result is", () => {
+  const [file, photo] = [fileURLToPath(new URL("assets/shapes.onnx", root)), fileURLToPath(new URL("docs/images/sobel.png", root))]; // biome-ignore format: a line
+  const [title, ...best] = run("examples/run.ts", file, photo).trimEnd().split("\n");
+  expect(title).toMatch(/^\w+ \[1, 10\]$/);
+  expect(best.map((line) => /^ {2}\d: -?\d+\.\d{3}$/.test(line))).toEqual([true, true, true]);
+});
+
 it("examples/race.ts times models in turns", () => {
   const file = fileURLToPath(new URL("assets/shapes.onnx", root));
   const [first, second] = run("examples/race.ts", file, file).split("\n");
@@ -64,6 +71,12 @@ describe.skipIf(missing)(`examples of models${missing}`, () => {
   it("examples/classify.ts knows a horse", () => {
     const horse = dataPath("cifar10/test/horse", readdirSync(dataPath("cifar10/test/horse"))[0]!);
     expect(run("examples/classify.ts", model("resnet20-cifar10"), horse)).toBe("horse\n");
+  });
+
+  it("examples/run.ts writes a picture", async () => {
+    const photo = dataPath("images/kodak-23.png");
+    expect(run("examples/run.ts", model("waifu2x-scale2"), photo, folder)).toMatch(/^conv7 \[1, 3, 284, 284\]\n {2}-> .*conv7\.png\n$/); // biome-ignore format: a line
+    expect(await sharp(join(folder, "conv7.png")).metadata()).toMatchObject({ width: 284, height: 284, channels: 3 });
   });
 
   it("examples/faces.ts draws the faces of a group", async () => {

@@ -1,4 +1,4 @@
-// The README's programs run as they stand, each as a file of its own beside the package, a photograph and a model.
+// The programs of the README and of docs/models.md run as they stand, each as a file of its own beside the package, a photograph and a model.
 import { spawnSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -7,8 +7,10 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { temporaryFolder } from "./node/folder.ts";
 
 const root = join(import.meta.dirname, "..");
-const text = readFileSync(join(root, "README.md"), "utf8");
-const programs = [...text.matchAll(/^```(?:js|ts)\n(.*?)^```$/gms)].map((match) => match[1]!);
+const programsOf = (page: string): string[] =>
+  [...readFileSync(join(root, page), "utf8").matchAll(/^```(?:js|ts)\n(.*?)^```$/gms)].map((match) => match[1]!);
+const programs = programsOf("README.md");
+const all = [...programs, ...programsOf("docs/models.md")];
 const folder = temporaryFolder();
 
 beforeAll(async () => {
@@ -25,16 +27,16 @@ beforeAll(async () => {
 
 /** What the comments behind calls of console.log promise, where they quote a value. */
 const promised = (program: string): string[] =>
-  [...program.matchAll(/^console\.log\(.*\); \/\/ (.*[\]}])$/gm)].map((match) => match[1]!);
+  [...program.matchAll(/^console\.log\(.*\); \/\/ (.*[\]}]|true)$/gm)].map((match) => match[1]!);
 
 describe("README.md", () => {
   it("has programs, and all of them import what they use", () => {
     expect(programs.length).toBeGreaterThanOrEqual(4);
-    for (const program of programs) expect(program).toMatch(/^import .* from "/m);
+    for (const program of all) expect(program).toMatch(/^import .* from "/m);
     expect(programs.flatMap(promised)).toEqual(["2 { direct: 225, separable: 60 }", "[ 1, 8, 8, 256 ]"]);
   });
 
-  it.each(programs.map((program, i) => [i + 1, program] as const))("program %i runs", (number, program) => {
+  it.each(all.map((program, i) => [i + 1, program] as const))("program %i runs", (number, program) => {
     const file = join(folder, `program-${number}.mjs`);
     writeFileSync(file, program);
     const args = [file, "model.onnx", "photo.jpg"];

@@ -8,7 +8,7 @@ import type { Case } from "../filters/cases.ts";
 import { makePicture } from "../filters/picture.ts";
 import { makeData } from "../layers/data.ts";
 import { preparedLayer } from "../layers/prepared.ts";
-import { inputOf, pathOf } from "../models/cases.ts";
+import { feedsOf, pathOf } from "../models/cases.ts";
 import { modelJob } from "../models/rivals/rank1.ts";
 import { timed } from "../rival.ts";
 import { type Job, serve } from "../serve.ts";
@@ -67,7 +67,7 @@ async function rank1(folder: string, threads: number, wide: boolean): Promise<Pl
       const { kind, problem } = task;
       if (kind === "filter") return task.values ? valueJob(problem) : filterJob(problem);
       if (kind === "layer") return listed(await preparedLayer(engine, problem, false));
-      return modelJob(await loadModel(readFileSync(pathOf(problem)), { engine }), problem.shape, inputOf(problem));
+      return modelJob(await loadModel(readFileSync(pathOf(problem)), { engine }), feedsOf(problem));
     },
   };
 }
@@ -79,7 +79,7 @@ async function onnxRuntime(threads: number): Promise<Player> {
     version: layers.version,
     async prepare({ kind, problem }) {
       if (kind === "layer") return listed(await layers.prepare(problem, makeData(problem)));
-      if (kind === "model") return models.load(readFileSync(pathOf(problem)), problem.shape, inputOf(problem));
+      if (kind === "model") return models.load(readFileSync(pathOf(problem)), feedsOf(problem));
       throw new Error("ONNX Runtime does not filter pictures");
     },
   };

@@ -1,11 +1,11 @@
 // A rival's process in the contest of models: see ../serve.ts.
 import { readFileSync } from "node:fs";
 import { serve } from "../serve.ts";
-import { inputOf, type ModelCase, pathOf } from "./cases.ts";
+import { feedsOf, type ModelCase, pathOf } from "./cases.ts";
 import { entrants } from "./rivals/list.ts";
 import type { ModelResult } from "./rivals/rival.ts";
 
 await serve<ModelCase, ModelResult>(async (name, threads) => {
   const { version, load } = await entrants.find((entrant) => entrant.name === name)!.start(threads);
-  return { version, prepare: (problem) => load(readFileSync(pathOf(problem)), problem.shape, inputOf(problem)) };
+  return { version, prepare: (problem) => load(readFileSync(pathOf(problem)), feedsOf(problem)) };
 });

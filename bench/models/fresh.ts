@@ -1,7 +1,7 @@
-// From nothing to the first result, in a process of its own: `node fresh.ts <rival> <threads> <case> [<verdicts>]` prints
+// From nothing to the first result, in a process of its own: `node fresh.ts <rival> <threads> <case as JSON> [<verdicts>]` prints
 // milliseconds as JSON, the bytes by which the process has grown after 20 further runs, and what it learnt of wide kernels.
 import { readFileSync } from "node:fs";
-import { cases, inputOf, pathOf } from "./cases.ts";
+import { feedsOf, type ModelCase, pathOf } from "./cases.ts";
 import { entrants } from "./rivals/list.ts";
 
 export interface Fresh {
@@ -16,15 +16,15 @@ export interface Fresh {
 
 const [name, threads, problem, known = "{}"] = process.argv.slice(2);
 const { start } = entrants.find((entrant) => entrant.name === name)!;
-const chosen = cases.find((one) => one.name === problem)!;
-const [file, x] = [readFileSync(pathOf(chosen)), inputOf(chosen)];
+const chosen: ModelCase = JSON.parse(problem!);
+const [file, feeds] = [readFileSync(pathOf(chosen)), feedsOf(chosen)];
 const verdicts = JSON.parse(known);
 
 const begun = performance.now();
 const rival = await start(Number(threads), verdicts);
 const loaded = performance.now();
 const [before, processor] = [process.memoryUsage.rss(), process.cpuUsage()];
-const job = await rival.load(file, chosen.shape, x);
+const job = await rival.load(file, feeds);
 await job.run();
 const done = performance.now();
 const { user, system } = process.cpuUsage(processor);

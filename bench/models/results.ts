@@ -1,5 +1,6 @@
 // What the contest of models measures.
 import type { CaseResult, Measured, Results, Times } from "../results.ts";
+import type { ZooKind } from "./cases.ts";
 
 /** Largest difference from native ONNX Runtime's result, over its largest value, and what was allowed. */
 export interface ModelCheck {
@@ -8,6 +9,10 @@ export interface ModelCheck {
 }
 
 export type ModelCaseResult = CaseResult<ModelCheck>;
+
+export interface ZooResult extends ModelCaseResult {
+  kind: ZooKind;
+}
 
 /** Processes that load a library, then a model, and run it once on one picture. */
 export interface FreshResult {
@@ -26,6 +31,8 @@ export interface FreshResult {
 }
 
 export interface ModelMeasured extends Measured<ModelCaseResult> {
+  /** Models that others published, on one thread. */
+  zoo: ZooResult[];
   fresh: FreshResult[];
   /** Bytes of the library with models, minified and gzipped. */
   bundle: number;

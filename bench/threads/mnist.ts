@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { createEngine } from "../../src/index.ts";
 import { explainModel, loadModel } from "../../src/onnx/index.ts";
 import { median } from "../gate/change.ts";
-import { inputOf, pathOf } from "../models/cases.ts";
+import { feedsOf, pathOf } from "../models/cases.ts";
 import { mnist } from "./cases.ts";
 
 export interface Overhead {
@@ -15,7 +15,7 @@ export interface Overhead {
 
 const engine = await createEngine({ threads: 1, wide: process.argv[2] === "wide", backend: "wasm" });
 const model = await loadModel(readFileSync(pathOf(mnist)), { engine });
-const inputs = { [model.graph.inputs[0]!.name]: { shape: mnist.shape, data: inputOf(mnist) } };
+const inputs = Object.fromEntries(feedsOf(mnist).map(({ name, shape, data }) => [name, { shape, data }]));
 for (let i = 0; i < 500; i++) await model.run(inputs);
 
 const tasks = (await explainModel(model, { inputs })).partitions.flatMap((partition) => partition.tasks);

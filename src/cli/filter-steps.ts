@@ -1,10 +1,12 @@
 // The filters of one command, in order: how each is planned and applied, and what the last one gives. Several, and those in
 // linear light, work on 32-bit floats, so that nothing between them is rounded or cut off.
+import { nearest } from "../errors.ts";
 import {
   type Engine,
   type Filter,
   type FilterCallOptions,
   type FilterOptions,
+  filters,
   gradientNames,
   type Image,
   type PictureSpec,
@@ -34,6 +36,13 @@ const isPair = (filter: Filter): boolean => (gradientNames as readonly unknown[]
 /** The filters that a name stands for: two derivatives for "sobel" and its like, else the filter itself. */
 const partsOf = (filter: Filter): Filter[] => (isPair(filter) ? [`${filter}-x`, `${filter}-y`] : [filter]);
 
+/** A misspelt name of a gradient: the named filters, among which it would be looked for, are its halves. */
+function checkGradientName(filter: Filter): void {
+  if (typeof filter !== "string" || /[-:]/.test(filter) || isPair(filter) || filters.names.includes(filter)) return;
+  const near = nearest(filter, gradientNames);
+  if (near) throw new UsageError(`filter: expected a known name, got "${filter}"; did you mean "${near}"?`);
+}
+
 /** Reads the filters, and checks them on a picture of one pixel before any picture is read. */
 export async function readSteps(
   engine: Engine,
@@ -45,6 +54,7 @@ export async function readSteps(
   const list = await Promise.all(
     texts.map(async (text): Promise<FilterStep> => {
       const filter = await parseFilter(text);
+      checkGradientName(filter);
       const [plan] = await usage(
         () => plansOf(engine, { text, filter, kind: "plain" }, pixel, {}),
         "--max-filter-side",

@@ -1,11 +1,17 @@
 // The page of a model: where its multiplications are, by kind and by layer, and what splitting its layers would lose.
 import type { Inspection, Layer } from "../onnx/index.ts";
 import { bar, escapeHtml, htmlPage } from "./html.ts";
-import { count, number, quantity } from "./text.ts";
+import { count, harmless, number, quantity } from "./text.ts";
 
 /** "1 × 64 × 30 × 40". */
 export const sides = (shape: readonly (number | string | undefined)[] = ["?"]): string =>
   shape.length === 0 ? "scalar" : shape.map((side) => side ?? "?").join(" × ");
+
+/** "NonMaxSuppression (2), If": operators that are missing, and how often each is used. */
+export function missingNames(missing: Inspection["missing"]): string {
+  const uses = [...Map.groupBy(missing, ({ operator }) => operator)];
+  return uses.map(([name, list]) => harmless(list.length > 1 ? `${name} (${list.length})` : name)).join(", ");
+}
 
 export const percent = (share: number): string => `${(100 * share).toFixed(1).padStart(5)} %`;
 
@@ -22,7 +28,9 @@ function stepText(strides: readonly number[]): string {
 
 /** The whole page. `share` is the share of multiplications for which splits were estimated. */
 export function modelPage(name: string, inspection: Inspection, share: number): string {
-  const { producer, opset, inputs, outputs, layers, totals } = inspection;
+  const { producer, opset, inputs, outputs, layers, totals, missing } = inspection;
+  const lacks =
+    missing.length > 0 ? `<div><dt>not computed by rank1</dt><dd>${escapeHtml(missingNames(missing))}</dd></div>` : "";
   const values = (infos: Inspection["inputs"]): string =>
     infos.map(({ name, shape }) => `<code>${escapeHtml(name)}</code> ${escapeHtml(sides(shape))}`).join(", ");
   const maker = producer ? `, made by ${escapeHtml(producer)}` : "";
@@ -32,7 +40,7 @@ export function modelPage(name: string, inspection: Inspection, share: number): 
     lead: `${quantity(totals.multiplications)} multiplications and ${quantity(totals.parameters)} parameters in
 ${layers.length} layers. One multiplication is one multiply-accumulate: 2 FLOP.`,
     beside: `<dl><div><dt>inputs</dt><dd>${values(inputs)}</dd></div><div><dt>outputs</dt><dd>${values(outputs)}</dd></div>
-<div><dt>format</dt><dd>ONNX, operator set ${opset}${maker}</dd></div></dl>`,
+<div><dt>format</dt><dd>ONNX, operator set ${opset}${maker}</dd></div>${lacks}</dl>`,
     sections: [
       { id: "kinds", title: "Where the multiplications are", html: kinds(layers, totals.multiplications) },
       { id: "layers", title: "Layer by layer", html: table(layers, totals.multiplications, share) },

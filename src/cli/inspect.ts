@@ -4,7 +4,7 @@ import { writeStdout } from "../node/files.ts";
 import type { Inspection, Layer } from "../onnx/index.ts";
 import { parseNumber, UsageError } from "./arguments.ts";
 import { rare } from "./help.ts";
-import { kindText, modelPage, percent, sides } from "./inspect-page.ts";
+import { kindText, missingNames, modelPage, percent, sides } from "./inspect-page.ts";
 import { addModelOptions, type ModelFlags, nameOf, withModel } from "./open.ts";
 import { addForce, checkOutputs, writeOutput } from "./output.ts";
 import { bar, harmless, number, quantity, shortName, styled, table } from "./text.ts";
@@ -57,7 +57,7 @@ const right = ["parameters", "multiplications"];
 
 function asText(
   name: string,
-  { producer, opset, inputs, outputs, layers, totals }: Inspection,
+  { producer, opset, inputs, outputs, layers, totals, missing }: Inspection,
   share: number,
   all = false,
 ): string {
@@ -70,11 +70,14 @@ function asText(
   const loss = `loss at ${number(share, 3)}`;
   const rows = listed.map((layer) => row(layer, totals.multiplications, largest));
   const others = layers.length - listed.length;
+  const unknown = layers.filter((layer) => layer.outputs.length === 0).length;
   return [
     `${styled("bold", name)}  operator set ${opset}${producer ? `, made by ${harmless(producer)}` : ""}`,
     ...values.map(([kind, { name, dtype, shape }]) => {
       return `  ${kind.padEnd(6)}  ${harmless(name)}  ${dtype ?? ""} ${harmless(sides(shape))}`;
     }),
+    ...(missing.length > 0 ? [`  ${styled("red", "not computed by rank1:")} ${missingNames(missing)}; the rest is shown, and can be separated`] : []),
+    ...(unknown > 0 ? [`  of ${unknown} ${unknown === 1 ? "layer" : "layers"} the file does not tell the shapes: they count no multiplications`] : []),
     "",
     `${layers.length} layers, ${quantity(totals.parameters)} parameters, ${quantity(totals.multiplications)} multiplications`,
     "1 multiplication = 1 multiply-accumulate = 2 FLOP",

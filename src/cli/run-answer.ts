@@ -1,13 +1,13 @@
 // Describes the results of rank1 run: shape and range, and whether a result ranks classes (and which are best), is a
 // picture (and how), or any other array.
 import type { Tensor } from "../index.ts";
-import type { Picture } from "../node/pictures.ts";
+import type { PictureAxes } from "../onnx/index.ts";
 import { UsageError } from "./arguments.ts";
 import { sides } from "./inspect-page.ts";
 import { bar, harmless, number, styled, table } from "./text.ts";
 
 /** What results can be. */
-export const kinds = ["classes", "picture", "array"] as const;
+export const kinds = ["classes", "values", "picture"] as const;
 export type Kind = (typeof kinds)[number];
 
 export interface Answer {
@@ -16,6 +16,10 @@ export interface Answer {
   shape: readonly number[];
   /** What it is taken for, by its shape and values or by `--as`. */
   as: Kind;
+  /** Nobody has said so. */
+  guessed: boolean;
+  /** Of a picture: its black and white. */
+  range?: readonly [number, number];
   /** Of elements that are numbers; missing where none is. */
   least?: number;
   most?: number;
@@ -28,45 +32,98 @@ export interface Answer {
 
 export interface AnswerOptions {
   as?: Kind;
+  /** Of a picture: what black and white are; guessed where it is not given. */
+  range?: readonly [number, number];
+  /** Whether it is the model's only result. */
+  only: boolean;
+  /** `pictureAxes`. */
+  axesOf: (shape: readonly number[]) => PictureAxes | undefined;
   /** How many classes are listed. */
   top: number;
   labels?: readonly string[];
 }
 
-export function answerOf(name: string, tensor: Tensor, { as, top, labels }: AnswerOptions): Answer {
-  const { shape, data, dtype = "f32" } = tensor;
+export function answerOf(name: string, tensor: Tensor, options: AnswerOptions): Answer {
+  const { as, top, labels, axesOf } = options;
+  const { shape, data, dtype = dtypeOf(tensor) } = tensor;
   const values = Array.from(data as Iterable<number | bigint>, Number).filter((value) => !Number.isNaN(value));
-  const kind = as ?? guess(tensor, values);
-  if (as !== undefined) checkKind(name, tensor, as);
-  const answer: Answer = { name, dtype, shape, as: kind };
+  const axes = axesOf(shape);
+  const kind = as ?? guess(name, { tensor, values, axes }, options);
+  if (as !== undefined) checkKind(name, tensor, as, axes);
+  const answer: Answer = { name, dtype, shape, as: kind, guessed: as === undefined };
   if (values.length === 0) return answer;
-  Object.assign(answer, {
-    least: values.reduce((a, b) => Math.min(a, b)),
-    most: values.reduce((a, b) => Math.max(a, b)),
-    mean: values.reduce((a, b) => a + b) / values.length,
-  });
+  const least = values.reduce((a, b) => Math.min(a, b));
+  const most = values.reduce((a, b) => Math.max(a, b));
+  Object.assign(answer, { least, most, mean: values.reduce((a, b) => a + b) / values.length });
+  if (kind === "picture") return { ...answer, range: options.range ?? guessRange(least, most, isFloats(tensor)) };
   return kind === "classes" ? { ...answer, top: best(values, top, labels) } : answer;
 }
 
-const isRow = ({ shape }: Tensor): boolean => shape.filter((side) => side > 1).length === 1;
+/** The type by the array, where the tensor does not say it. */
+const dtypeOf = ({ data }: Tensor): string =>
+  data.constructor.name.replace(/^Big/, "").replace("Float", "f").replace("Uint", "u").replace("Int", "i").replace(/(Clamped)?Array/, ""); // biome-ignore format: a line
 
-function guess(tensor: Tensor, values: readonly number[]): Kind {
-  const { dtype = "f32", data } = tensor;
-  if (dtype === "f32" && isRow(tensor) && values.length === data.length) return "classes";
-  // Of three axes it may as well be a list of vectors
-  return dtype === "f32" && tensor.shape.length === 4 && pictureLayout(tensor) ? "picture" : "array";
+const isFloats = ({ data }: Tensor): boolean => data instanceof Float32Array || data instanceof Float64Array;
+
+/** Whether numbers stand in one row, of more than one column. */
+const isRow = (shape: readonly number[]): boolean => shape.filter((side) => side > 1).length === 1;
+
+/** A result with fewer pixels a side is not taken for a picture by itself. */
+const leastSide = 8;
+
+interface Found {
+  tensor: Tensor;
+  /** Those that are numbers. */
+  values: readonly number[];
+  axes: PictureAxes | undefined;
 }
 
-function checkKind(name: string, tensor: Tensor, as: Kind): void {
-  if (as === "array" || (as === "classes" ? isRow(tensor) : pictureLayout(tensor))) return;
+function guess(name: string, { tensor, values, axes }: Found, options: AnswerOptions): Kind {
+  const { shape, data } = tensor;
+  if (isFloats(tensor) && isRow(shape) && values.length === data.length)
+    return ranksClasses(name, values, options) ? "classes" : "values";
+  if (!axes || Math.min(axes.width, axes.height) < leastSide) return "values";
+  // Of three axes floats may as well be a list of vectors, and four channels the boxes of a detector
+  const fits = isFloats(tensor) ? shape.length === 4 : axes.channels === 1 || shape.length === 4;
+  return fits && (axes.channels < 4 || options.only) ? "picture" : "values";
+}
+
+/**
+ * Whether a row ranks classes: as many numbers as there are labels, or probabilities; else scores of any size that are the
+ * model's only result or have a name of that kind, but not places, boxes or features, which go by their names too.
+ */
+function ranksClasses(name: string, values: readonly number[], { labels, only }: AnswerOptions): boolean {
+  if (labels) return labels.length === values.length;
+  if (/land.?mark|key.?point|point|coord|box|loc|anchor|offset|embed|feat|pose|angle|age|depth/i.test(name)) return false;
+  if (areProbabilities(values)) return true;
+  const named = /prob|score|class|logit|softmax|label|pred|categor/i.test(name);
+  const sumOfSquares = values.reduce((sum, value) => sum + value * value, 0);
+  const isUnit = Math.abs(sumOfSquares - 1) < 1e-3;
+  const areShares = values.every((value) => value >= 0 && value <= 1);
+  return named || (only && !isUnit && !areShares);
+} // biome-ignore format: lines
+
+const areProbabilities = (values: readonly number[]): boolean =>
+  values.every((value) => value >= 0) && Math.abs(values.reduce((a, b) => a + b) - 1) < 1e-3;
+
+/** What black and white are in a picture with such values: 0 to 1 or -1 to 1 with some overshoot, 0 to 255, or its own. */
+function guessRange(least: number, most: number, floats: boolean): readonly [number, number] {
+  if (!floats) return most > 1 && most <= 255 && least >= 0 && most > 127 ? [0, 255] : [Math.min(0, least), Math.max(most, 1)]; // biome-ignore format: a line
+  if (least >= -0.5 && most <= 1.5) return [0, 1];
+  if (least >= -1.5 && most <= 1.5) return [-1, 1];
+  if (least >= -64 && most <= 320 && most > 8) return [0, 255];
+  return [least, most];
+}
+
+function checkKind(name: string, { shape }: Tensor, as: Kind, axes: PictureAxes | undefined): void {
+  if (as === "values" || (as === "classes" ? isRow(shape) : axes)) return;
   const expected = as === "classes" ? "a row of numbers" : "1, 3 or 4 channels of pixels";
-  throw new UsageError(`--as ${as}: expected ${expected}, got ${name} [${tensor.shape.join(", ")}]`);
+  throw new UsageError(`--as ${as}: expected ${expected}, got ${name} [${shape.join(", ")}]`);
 }
 
 /** The largest values, and their shares: of probabilities themselves, else their softmax. */
 function best(values: readonly number[], top: number, labels: readonly string[] = []): Answer["top"] {
-  const sum = values.reduce((a, b) => a + b);
-  const probabilities = values.every((value) => value >= 0) && Math.abs(sum - 1) < 1e-3;
+  const probabilities = areProbabilities(values);
   const largest = values.reduce((a, b) => Math.max(a, b));
   const weights = probabilities ? values : values.map((value) => Math.exp(value - largest));
   const total = weights.reduce((a, b) => a + b);
@@ -75,11 +132,27 @@ function best(values: readonly number[], top: number, labels: readonly string[] 
   return order.slice(0, top).map((one) => ({ ...one, label: labels[one.index] }));
 }
 
-export function answerText({ name, dtype, shape, as, least, most, mean, top, file }: Answer): string {
+export function answerText({
+  name,
+  dtype,
+  shape,
+  as,
+  guessed,
+  range: ends,
+  least,
+  most,
+  mean,
+  top,
+  file,
+}: Answer): string {
   const range = least === undefined ? "" : `  ${number(least)} to ${number(most!)}, mean ${number(mean!)}`;
   const unwritten = as === "picture" ? " (-o FOLDER/ writes it)" : "";
   const written = file === undefined ? unwritten : `  -> ${file}`;
-  const title = `  ${styled("bold", harmless(name))}  ${dtype} ${sides(shape)}${range}  as ${as}${written}`;
+  const scale = ends ? ` of ${number(ends[0])} to ${number(ends[1])}` : "";
+  // Of a few numbers in many axes nothing else could be thought
+  const other = as !== "values" ? "values" : isRow(shape) && dtype.startsWith("f") ? "classes" : undefined;
+  const doubt = guessed && other ? ` (guess; else --as ${other})` : "";
+  const title = `  ${styled("bold", harmless(name))}  ${dtype} ${sides(shape)}${range}  as ${as}${scale}${doubt}${written}`;
   if (!top) return title;
   const rows = top.map(({ index, label, value, share }) => [
     `    ${index}`,
@@ -89,48 +162,4 @@ export function answerText({ name, dtype, shape, as, least, most, mean, top, fil
     styled("cyan", bar(share, 20)),
   ]);
   return [title, table(["    class", "", "value", "share", " "], rows, ["value", "share"])].join("\n");
-}
-
-interface Layout {
-  width: number;
-  height: number;
-  channels: number;
-  /** Elements from one pixel to the next, and from one channel to the next. */
-  pixelStep: number;
-  channelStep: number;
-}
-
-/** A result with fewer pixels a side is not taken for a picture. */
-const leastSide = 8;
-
-/** The layout of a result that is a picture, channels first or last; undefined if it is none. */
-export function pictureLayout({ shape }: Tensor): Layout | undefined {
-  const sides = shape.slice(shape.length === 4 && shape[0] === 1 ? 1 : 0);
-  if (sides.length !== 3) return undefined;
-  const [first, middle, last] = sides as [number, number, number];
-  const fits = (channels: number, height: number, width: number): boolean =>
-    [1, 3, 4].includes(channels) && Math.min(height, width) >= leastSide;
-  if (fits(first, middle, last)) {
-    return { channels: first, height: middle, width: last, pixelStep: 1, channelStep: middle * last };
-  }
-  if (!fits(last, first, middle)) return undefined;
-  return { channels: last, height: first, width: middle, pixelStep: last, channelStep: 1 };
-}
-
-/** The largest value of pictures of 0 to 1 that overshoot; others are of 0 to 255. */
-const overshoot = 8;
-
-/** An 8-bit picture of a result for which {@link pictureLayout} has found how: rounded and saturated. */
-export function pictureOf(tensor: Tensor, { width, height, channels, pixelStep, channelStep }: Layout): Picture {
-  const values = Array.from(tensor.data as Iterable<number | bigint>, Number);
-  const most = values.reduce((a, b) => Math.max(a, b || 0), 0);
-  const scale = most > overshoot ? 1 : 255;
-  const data = new Uint8Array(width * height * channels);
-  for (let pixel = 0, to = 0; pixel < width * height; pixel++) {
-    for (let c = 0; c < channels; c++, to++) {
-      const value = Math.round(scale * values[pixel * pixelStep + c * channelStep]!);
-      data[to] = value > 0 ? Math.min(value, 255) : 0; // NaN becomes 0
-    }
-  }
-  return { width, height, channels, data, alpha: channels === 4 };
 }

@@ -1,7 +1,7 @@
 // rank1 run --explain and --timings: the partitions of a compiled model with their tasks and kernels, and the median time
 // of each task.
 import type { Tensor } from "../index.ts";
-import type { Model, ModelPlan, Task } from "../onnx/index.ts";
+import type { ExplainModelOptions, Model, ModelPlan, Task } from "../onnx/index.ts";
 import { sides } from "./inspect-page.ts";
 import { bar, harmless, milliseconds, number, quantity, shortName, styled, table } from "./text.ts";
 
@@ -9,11 +9,11 @@ import { bar, harmless, milliseconds, number, quantity, shortName, styled, table
 export async function explainRun(
   model: Model,
   name: string,
-  inputs: Record<string, Tensor> | undefined,
+  options: ExplainModelOptions,
   json: boolean | undefined,
 ): Promise<string> {
   const { explainModel } = await import("../onnx/index.ts"); // other commands start without it
-  const plan = await explainModel(model, inputs && { inputs });
+  const plan = await explainModel(model, options);
   return json ? JSON.stringify({ version: 1, model: name, ...plan }, undefined, 2) : asText(name, plan);
 }
 
@@ -60,17 +60,18 @@ const [mostRuns, mostMilliseconds] = [25, 4000];
 export async function timeTasks(
   model: Model,
   inputs: Record<string, Tensor>,
+  outputs: readonly string[] | undefined,
   signal: AbortSignal,
 ): Promise<RunTimings> {
   const { explainModel } = await import("../onnx/index.ts");
-  const { partitions } = await explainModel(model, { inputs });
+  const { partitions } = await explainModel(model, { inputs, outputs });
   const tasks = partitions.flatMap((partition) => partition.tasks);
   const times: number[][] = tasks.map(() => []);
   const whole: number[] = [];
   const end = performance.now() + mostMilliseconds;
   while (whole.length < mostRuns && (whole.length === 0 || performance.now() < end)) {
     const start = performance.now();
-    await model.run(inputs, { signal, onTask: (spent, index) => times[index]!.push(spent) });
+    await model.run(inputs, { signal, outputs, onTask: (spent, index) => times[index]!.push(spent) });
     whole.push(performance.now() - start);
   }
   const timed = tasks.map((task, i) => ({ ...task, milliseconds: median(times[i]!) }));

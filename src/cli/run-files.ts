@@ -3,10 +3,10 @@
 import { basename, extname, join } from "node:path";
 import type { Tensor } from "../index.ts";
 import { writeNpy } from "../node/npy.ts";
-import type { Model } from "../onnx/index.ts";
+import type { ValueInfo } from "../onnx/index.ts";
 import { UsageError } from "./arguments.ts";
 import { checkOutputs, meansFolder, writeOutput } from "./output.ts";
-import { type Answer, type Kind, pictureLayout, pictureOf } from "./run-answer.ts";
+import type { Answer, Kind } from "./run-answer.ts";
 import type { Job } from "./run-input.ts";
 
 /** The parsed `-o`. */
@@ -24,7 +24,7 @@ export async function targetOf(path: string, as: Kind | undefined): Promise<Targ
   const extension = extname(path).toLowerCase();
   const { pictureFormats } = await import("../node/pictures.ts");
   const pictures = Object.values(pictureFormats).flatMap(({ extensions }): readonly string[] => extensions);
-  const asked = extension === ".npy" ? "array" : pictures.includes(extension) ? "picture" : undefined;
+  const asked = extension === ".npy" ? "values" : pictures.includes(extension) ? "picture" : undefined;
   if (asked === undefined) {
     throw new UsageError(`-o: expected a folder such as ${path}/, or a file that ends in .npy or .png, got ${path}`);
   }
@@ -37,7 +37,7 @@ export async function targetOf(path: string, as: Kind | undefined): Promise<Targ
 /** Checks, before any run, that all results have a place of their own. */
 export async function checkTarget(
   { path, folder, as }: Target,
-  { graph: { outputs } }: Model,
+  outputs: readonly ValueInfo[],
   jobs: readonly Job[],
   options: { inputs: readonly string[]; force?: boolean },
 ): Promise<void> {
@@ -66,11 +66,12 @@ export async function writeResult(
   await writeOutput(answer.file, await bytesOf(answer, tensor), signal);
 }
 
-async function bytesOf({ as, file }: Answer, tensor: Tensor): Promise<Uint8Array> {
-  const layout = as === "picture" ? pictureLayout(tensor) : undefined;
-  if (!layout) return writeNpy(tensor);
+async function bytesOf({ as, file, range }: Answer, tensor: Tensor): Promise<Uint8Array> {
+  if (as !== "picture") return writeNpy(tensor);
   const { encodePicture, formatOf } = await import("../node/pictures.ts");
-  return encodePicture(pictureOf(tensor, layout), file === "-" ? "png" : formatOf(file!));
+  const { tensorToImage } = await import("../onnx/index.ts");
+  const picture = tensorToImage(tensor, { range });
+  return encodePicture({ ...picture, alpha: picture.channels === 4 }, file === "-" ? "png" : formatOf(file!));
 }
 
 /** The name of a result of a file (or of arrays by name), without an ending: nothing in a model's names may lead elsewhere. */

@@ -2,13 +2,20 @@
 // picture settings that are remembered beside the model.
 import { type Command, InvalidArgumentError as CommanderError } from "commander";
 import type { Image, Tensor } from "../index.ts";
-import { readSidecar, type Sidecar, writeSidecar } from "../node/model-files.ts";
+import { fits, readSidecar, type Sidecar, writeSidecar } from "../node/model-files.ts";
 import { isNpy, readNpy } from "../node/npy.ts";
-import type { Model } from "../onnx/index.ts";
+import type { Model, ValueInfo } from "../onnx/index.ts";
 import { parseNumber, parseSides, readSource, sourceName, UsageError, usage } from "./arguments.ts";
+import { rare } from "./help.ts";
 import { checkStdin } from "./output.ts";
 
-export interface InputFlags extends Omit<Sidecar, "labels"> {
+/** Flags that say what pictures become. */
+export interface PictureFlags extends Omit<Sidecar, "labels" | "order"> {
+  letterbox?: boolean;
+  bgr?: boolean;
+}
+
+export interface InputFlags extends PictureFlags {
   input?: Map<string, string>;
   /** A file. */
   labels?: string;
@@ -24,16 +31,28 @@ export interface Job {
 export function addInputOptions(command: Command): Command {
   return addPictureOptions(command)
     .option("--labels <file>", "names of classes: one a line, or a list in JSON")
-    .option("--save", "remember size, mean, std and labels beside the model")
-    .option("--input <name=file>", "an input by its name, from a .npy file; repeatable", addInput);
+    .option("--save", "remember what pictures become, and labels, beside the model")
+    .option("--input <name=file>", "an input by its name, from a .npy file or a picture; repeatable", addInput);
 }
 
 /** How pictures become a model's input. */
 export function addPictureOptions(command: Command): Command {
   return command
     .option("--size <WxH>", "of pictures: resize to this (default: what the model declares)", parseSides)
-    .option("--mean <numbers>", "of pictures: one number, or one a channel, of 0 to 1 (default: 0)", parseNumbers)
-    .option("--std <numbers>", "of pictures: what is divided by after that (default: 1)", parseNumbers);
+    .option("--letterbox", "of pictures: keep the proportions, in a grey frame (--fit contain --background 114)")
+    .option("--range <low..high>", "of pictures: what black and white become, such as 0..255 or -1..1", parseRange)
+    .option("--mean <numbers>", "of pictures: one number, or one a channel, in that range (default: 0)", parseNumbers)
+    .option("--std <numbers>", "of pictures: what is divided by after that (default: 1)", parseNumbers)
+    .option("--bgr", "of pictures: blue first, as networks of OpenCV want it")
+    .addOption(rare("--fit <how>", "of pictures with other proportions (default: fill)").choices(fits))
+    .addOption(rare("--background <level>", "of the frame of --fit contain, 0 to 255 (default: 0)").argParser(parseNumber)); // biome-ignore format: a line
+}
+
+/** "0..255" */
+export function parseRange(text: string): [number, number] {
+  const ends = text.split("..").map(parseNumber);
+  if (ends.length === 2 && ends[0]! < ends[1]!) return ends as [number, number];
+  throw new CommanderError("Expected LOW..HIGH such as 0..255 or -1..1.");
 }
 
 /** "0.5" or "0.485,0.456,0.406". */
@@ -53,7 +72,7 @@ function addInput(text: string, inputs: Map<string, string> = new Map()): Map<st
 export function checkInputFlags(
   model: string,
   files: readonly string[],
-  { input, size, mean, std, labels, save, explain }: InputFlags & { explain?: boolean },
+  { input, labels, save, explain, ...flags }: InputFlags & { explain?: boolean },
 ): void {
   const wrong = (option: string, expected: string, received: string): never => {
     throw new UsageError(`${option}: expected ${expected}, got ${received}`);
@@ -67,16 +86,31 @@ export function checkInputFlags(
   ]);
   if (files.length === 0 && !input && !explain) wrong("inputs", "pictures or .npy files after the model", "none");
   if (files.length > 0 && input) wrong("--input", "either files after the model or inputs by name", "both");
-  const stray = Object.entries({ size, mean, std }).find(([, value]) => value !== undefined);
-  if (input && stray) wrong(`--${stray[0]}`, "pictures, of which it is an option", "--input");
+  const settings = pictureSettings(flags);
+  const stray = Object.entries(settings).find(([, value]) => value !== undefined);
+  const isPicture = (file: string): boolean => !/\.npy$/i.test(file);
+  if (input && stray && ![...input.values()].some(isPicture)) {
+    wrong(`--${stray[0] === "order" ? "bgr" : stray[0]}`, "pictures, of which it is an option", "arrays by --input");
+  }
   if (save && model === "-") wrong("--save", "a model in a file", "-");
+  if (save && !stray && labels === undefined)
+    wrong("--save", "something to remember, such as --mean or --labels", "none");
+}
+
+/** What flags say of pictures, in the words of the sidecar. */
+function pictureSettings(flags: PictureFlags): Omit<Sidecar, "labels"> {
+  const { size, letterbox, range, mean, std, bgr, fit, background } = flags;
+  if (letterbox && fit !== undefined) throw new UsageError(`--letterbox: is --fit contain, got --fit ${fit}`);
+  const frame = letterbox ? { fit: "contain" as const, background: background ?? 114 } : { fit, background };
+  return { size, ...frame, range, order: bgr ? "BGR" : undefined, mean, std };
 }
 
 /** The settings of the command line, and of those that are not given there what stands beside the model. */
 export async function settingsOf(model: string, { labels, save, ...flags }: InputFlags): Promise<Sidecar> {
   const kept = model === "-" ? {} : await readSidecar(model);
-  const { size = kept.size, mean = kept.mean, std = kept.std } = flags;
-  const settings = { size, mean, std, labels: labels === undefined ? kept.labels : await readLabels(labels) };
+  const given = { ...pictureSettings(flags), labels: labels === undefined ? undefined : await readLabels(labels) };
+  const said = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  const settings: Sidecar = { ...kept, ...said };
   if (save) await writeSidecar(model, settings);
   return settings;
 }
@@ -94,7 +128,7 @@ async function readLabels(file: string): Promise<string[]> {
 }
 
 export function jobsOf(model: Model, settings: Sidecar, files: readonly string[], { input }: InputFlags): Job[] {
-  if (input) return [{ name: "", inputs: () => arrays(model, input) }];
+  if (input) return [{ name: "", inputs: (signal) => namedInputs(model, input, settings, signal) }];
   return files.map((name) => ({ name, inputs: (signal) => oneInput(model, name, settings, signal) }));
 }
 
@@ -121,46 +155,70 @@ export function arrayInput({ graph }: Model, bytes: Uint8Array, name: string): R
   return { [first.name]: readNpy(bytes, name) };
 }
 
-async function arrays({ graph }: Model, files: ReadonlyMap<string, string>): Promise<Record<string, Tensor>> {
-  const names = graph.inputs.map(({ name }) => name);
+async function namedInputs(
+  model: Model,
+  files: ReadonlyMap<string, string>,
+  settings: Sidecar,
+  signal: AbortSignal,
+): Promise<Record<string, Tensor>> {
+  const names = model.inputs.map(({ name }) => name);
   const missing = names.find((name) => !files.has(name));
   const unknown = [...files.keys()].find((name) => !names.includes(name));
   if (missing !== undefined) throw new UsageError(`--input: expected one named ${missing}, got none`);
   if (unknown !== undefined) throw new UsageError(`--input: expected ${names.join(" or ")}, got ${unknown}`);
-  const read = async ([name, file]: [string, string]) =>
-    [name, readNpy(await readSource(file), sourceName(file))] as const;
-  return Object.fromEntries(await Promise.all([...files].map(read)));
+  const read = async ({ name }: ValueInfo) => {
+    const file = files.get(name)!;
+    const bytes = await readSource(file, signal);
+    if (isNpy(bytes, file)) return { [name]: readNpy(bytes, sourceName(file)) };
+    const [input] = await pictureInputs(model, { name: sourceName(file), bytes, input: name }, settings, signal);
+    return input!;
+  };
+  return Object.assign({}, ...(await Promise.all(model.inputs.map(read))));
 }
 
 /** Takes pieces of a picture in place of the whole; `wanted` is the size that the model gets. */
 export type Pieces = <P extends Image>(picture: P, wanted: { width: number; height: number }) => Image[];
 
-/** Half floats are computed in 32 bits, and given so. */
-const isFloat32 = (dtype: string): boolean => ["f32", "f16", "bf16"].includes(dtype);
+interface PictureFile {
+  /** In messages. */
+  name: string;
+  bytes: Uint8Array;
+  /** The name of the input, where the model has several. */
+  input?: string;
+}
 
-/** Pieces of a picture, each as a model's only input, in the layout, channels and size that it declares. */
+/** Pieces of a picture, each as an input of a model, in the layout, channels, type and size that it declares. */
 export async function pictureInputs(
-  { graph }: Model,
-  { name: file, bytes }: { name: string; bytes: Uint8Array },
-  { size, mean, std }: Sidecar,
+  { inputs }: Model,
+  { name: file, bytes, input: wantedName }: PictureFile,
+  { size, background, labels: _, ...settings }: Sidecar,
   signal: AbortSignal,
   pieces: Pieces = (picture) => [picture],
 ): Promise<Record<string, Tensor>[]> {
-  const [first, ...others] = graph.inputs;
-  const { name, dtype = "f32", shape = [1, 3, undefined, undefined] } = first ?? { name: "" };
-  const colours = (axis: number): boolean => shape[axis] === 1 || shape[axis] === 3;
-  const layout = colours(1) || !colours(3) ? "NCHW" : "NHWC";
-  if (!first || others.length > 0 || shape.length !== 4 || !isFloat32(dtype)) {
-    const expected = "a model with one input, of f32 in four axes; arrays go in by --input";
-    const found = graph.inputs.map((input) => `${input.name} ${input.dtype} [${input.shape?.join(", ")}]`);
-    throw new UsageError(`${file}: expected ${expected}, got ${found.join(", ") || "no input"}`);
+  const input = wantedName === undefined ? inputs[0] : inputs.find(({ name }) => name === wantedName);
+  if (!input || (wantedName === undefined && inputs.length > 1)) {
+    const names = inputs.map(({ name }) => name).join(" and ") || "none";
+    throw new UsageError(
+      `${file}: expected a model with one input, or --input NAME=FILE for each, got inputs ${names}`,
+    );
   }
   const { readPicture } = await import("../node/pictures.ts");
-  const { imageToTensor } = await import("../onnx/index.ts");
+  const { imageToTensor, pictureInput } = await import("../onnx/index.ts");
+  const declared = await usage(() => pictureInput(input)).catch((error: Error) => {
+    throw new UsageError(`${file}: ${error.message}; arrays go in by .npy files`);
+  });
   const picture = await readPicture(bytes, { name: file, signal });
-  const [channels, height, width] = layout === "NCHW" ? shape.slice(1) : [shape[3], shape[1], shape[2]];
-  const known = (side: unknown, own: number): number => (typeof side === "number" ? side : own);
-  const wanted = size ?? { width: known(width, picture.width), height: known(height, picture.height) };
-  const options = { size: wanted, channels: channels === 1 ? 1 : 3, mean, std, layout } as const;
-  return usage(() => pieces(picture, wanted).map((piece) => ({ [name]: imageToTensor(piece, options) })));
+  const { width = picture.width, height = picture.height } = size ?? declared;
+  const wanted = { width, height };
+  const options = { ...settings, input, size: wanted, background: (background ?? 0) / 255 };
+  return withFlagNames(() => pieces(picture, wanted).map((piece) => ({ [input.name]: imageToTensor(piece, options) })));
 }
+
+/** Errors of options in the words of the command line. */
+const withFlagNames = <T>(make: () => T): Promise<T> =>
+  usage(make).catch((error: Error) => {
+    const message = error.message.replace(/^(mean|std|range|order|fit):/, (_, name: string) => (name === "order" ? "--bgr:" : `--${name}:`)); // biome-ignore format: a line
+    throw new UsageError(message.replace("give that range, too: [0, 255]", "give --range 0..255, too"), {
+      cause: error,
+    });
+  });

@@ -1,10 +1,12 @@
 // rank1 run: a model on pictures, or on arrays from .npy files. How they become inputs is in run-input.ts, what is said of
 // results in run-answer.ts, where they go in run-files.ts.
 import { type Command, Option } from "commander";
+import { checkOneOf, InvalidArgumentError, UnsupportedOpError } from "../errors.ts";
 import type { Engine } from "../index.ts";
 import { writeStdout } from "../node/files.ts";
-import type { Model } from "../onnx/index.ts";
-import { checkFailures, parseCount, threadsOption, UsageError } from "./arguments.ts";
+import type { Model, ValueInfo } from "../onnx/index.ts";
+import { checkFailures, parseCount, threadsOption, UsageError, usage } from "./arguments.ts";
+import { rare } from "./help.ts";
 import {
   addEngineOptions,
   addModelOptions,
@@ -18,11 +20,21 @@ import { addOutput, type OutputFlags } from "./output.ts";
 import { type Answer, type AnswerOptions, answerOf, answerText, type Kind, kinds } from "./run-answer.ts";
 import { explainRun, timeTasks, timingsText } from "./run-explain.ts";
 import { checkTarget, type Target, targetOf, writeResult } from "./run-files.ts";
-import { addInputOptions, checkInputFlags, type InputFlags, type Job, jobsOf, settingsOf } from "./run-input.ts";
+import {
+  addInputOptions,
+  checkInputFlags,
+  type InputFlags,
+  type Job,
+  jobsOf,
+  parseRange,
+  settingsOf,
+} from "./run-input.ts";
 import { milliseconds, progressBar, say } from "./text.ts";
 
 interface Flags extends ModelFlags, EngineFlags, InputFlags, OutputFlags {
   as?: Kind;
+  outputs?: string[];
+  outputRange?: [number, number];
   top: number;
   threads?: number;
   explain?: boolean;
@@ -32,18 +44,21 @@ interface Flags extends ModelFlags, EngineFlags, InputFlags, OutputFlags {
 }
 
 const examples = `
-A picture becomes red, green, blue (or grey) from 0 to 1, less --mean, divided by --std, in the size that the model wants.
---save remembers --size, --mean, --std and --labels in model.onnx.json beside the model; later options go before it.
+A picture becomes red, green, blue (or grey) from 0 to 1, or in --range, less --mean, divided by --std, in the size, order of
+axes and type that the model declares. --save remembers that and --labels in model.onnx.json beside the model; later options
+go before it.
 
-What a result is, is guessed: a row of numbers ranks classes (shown as they are, and by their softmax unless they are
-probabilities already), 1, 3 or 4 channels of pixels are a picture of 0 to 1 or of 0 to 255, all else is an array. --as
-says it instead. With -o FOLDER/ pictures are written as PNG, all else as .npy; a single result may have a file of its own.
+What a result is, is guessed, and the guess said: a row of scores ranks classes (shown as they are, and by their softmax unless
+they are probabilities already), 1, 3 or 4 channels of pixels are a picture, all else is values; places, boxes and features in
+a row are values. --as says it instead. With -o FOLDER/ pictures are written as PNG, all else as .npy; a single result may have
+a file of its own.
 
 Examples:
   rank1 run model.onnx photo.jpg --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --labels classes.txt --save
   rank1 run model.onnx *.jpg --top 1
   rank1 run upscale.onnx small.png -o large.png
-  rank1 run model.onnx --input x=x.npy --input mask=mask.npy -o results/
+  rank1 run detector.onnx photo.jpg --letterbox --bgr --range 0..255 --outputs boxes,scores -o results/
+  rank1 run model.onnx --input x=x.npy --input mask=mask.png -o results/
   rank1 run model.onnx photo.jpg --shape input=1x3x480x640 --timings
   rank1 run model.onnx --explain`;
 
@@ -55,6 +70,8 @@ export function addRun(program: Command, signal: AbortSignal): void {
     .argument("[inputs...]", "pictures or .npy files, each a run of its own; - is the standard input");
   addOutput(addInputOptions(command), "folder/ or file", "write results there; - is the standard output")
     .addOption(new Option("--as <kind>", "what results are (default: guessed, and said)").choices(kinds))
+    .option("--outputs <names>", "results that are wanted, such as boxes,scores: only what they need is computed", parseNames)
+    .addOption(rare("--output-range <low..high>", "what is black and white in a picture (default: guessed)").argParser(parseRange)) // biome-ignore format: a line
     .option("--top <count>", "how many classes are shown", parseCount, 5);
   addEngineOptions(addModelOptions(command, "the shape of an input in place of the model's"))
     .addOption(threadsOption())
@@ -65,6 +82,9 @@ export function addRun(program: Command, signal: AbortSignal): void {
     .addHelpText("after", examples)
     .action((file: string, inputs: string[], flags: Flags) => run(file, inputs, flags, signal));
 }
+
+/** "boxes,scores" */
+const parseNames = (text: string): string[] => text.split(",").map((name) => name.trim());
 
 interface Result {
   input: string;
@@ -84,18 +104,31 @@ async function run(file: string, inputs: string[], flags: Flags, signal: AbortSi
       flags,
       async (model) => {
         const jobs = jobsOf(model, settings, inputs, flags);
+        const outputs = flags.outputs;
+        const chosen = await usage(() => chosenOutputs(model, outputs));
+        const [missing, ...others] = outputs ? [] : model.missing;
+        if (missing) throw new UnsupportedOpError([missing, ...others]);
         if (explain) {
           const values = await jobs[0]?.inputs(signal);
-          return writeStdout(`${await explainRun(model, nameOf(file), values, json)}\n`);
+          return writeStdout(`${await explainRun(model, nameOf(file), { inputs: values, outputs }, json)}\n`);
         }
         const read = [file, ...inputs, ...(flags.input?.values() ?? [])];
-        if (target) await checkTarget(target, model, jobs, { inputs: read, force: flags.force });
-        const options = { as: target?.as ?? as, top: flags.top, labels: settings.labels };
+        if (target) await checkTarget(target, chosen, jobs, { inputs: read, force: flags.force });
+        const { pictureAxes: axesOf } = await import("../onnx/index.ts");
+        const only = model.outputs.length === 1;
+        const options = { as: target?.as ?? as, top: flags.top, labels: settings.labels, range: flags.outputRange, only, axesOf }; // biome-ignore format: a line
         await runJobs(engine, model, nameOf(file), jobs, { target, options, flags, signal });
       },
       { engine, shapes: flags.shape },
     ),
   );
+}
+
+/** The outputs with these names, all of them unless some are given. */
+function chosenOutputs({ outputs }: Model, names: readonly string[] | undefined): readonly ValueInfo[] {
+  const known = outputs.map(({ name }) => name);
+  for (const name of names ?? []) checkOneOf("--outputs", name, known);
+  return names ? outputs.filter(({ name }) => names.includes(name)) : outputs;
 }
 
 function checkPrinting({ output, explain, timings, json }: Flags): void {
@@ -135,9 +168,13 @@ async function runJobs(engine: Engine, model: Model, name: string, jobs: readonl
     }
   }
   const timed = jobs.find(({ name }) => results.some(({ input }) => input === name));
-  const timings = flags.timings && timed ? await timeTasks(model, await timed.inputs(signal), signal) : undefined;
+  const timings =
+    flags.timings && timed ? await timeTasks(model, await timed.inputs(signal), flags.outputs, signal) : undefined;
   if (json) {
-    const report = { version: 1, model: name, engine: engine.info(), results, failures, timings };
+    // The verdicts on each kernel are a list as long as the answer is short.
+    const { wide, ...about } = engine.info();
+    const { verdicts: _, ...said } = wide;
+    const report = { version: 1, model: name, engine: { ...about, wide: said }, results, failures, timings };
     await writeStdout(`${JSON.stringify(report, undefined, 2)}\n`);
   } else if (timings) await writeStdout(`\n${timingsText(timings)}\n`);
   checkFailures(failures.length, jobs.length, "inputs");
@@ -153,7 +190,7 @@ async function runJob(
   try {
     const values = await inputs(signal);
     const start = performance.now();
-    const found = await model.run(values, { signal, onProgress: progress.update });
+    const found = await model.run(values, { signal, onProgress: progress.update, outputs: flags.outputs });
     const spent = performance.now() - start;
     progress.clear();
     const outputs = Object.entries(found).map(([name, tensor]) => answerOf(name, tensor, options));
@@ -161,9 +198,25 @@ async function runJob(
       await writeResult(target!, name, answer, found[answer.name]!, signal);
     }
     return { input: name, milliseconds: spent, outputs };
+  } catch (error) {
+    throw withSizeHint(error, model);
   } finally {
     progress.clear();
   }
+}
+
+/** An error of sizes that names the option which sets them. */
+function withSizeHint(error: unknown, { inputs }: Model): unknown {
+  if (!(error instanceof InvalidArgumentError)) return error;
+  const isOpen = inputs.some(({ shape }) => shape?.slice(1).some((side) => typeof side !== "number"));
+  const ofInput = error.parameter.startsWith("input ") && error.received.startsWith("[");
+  const ofNode = error.parameter.startsWith("node ") && isOpen;
+  if (!ofInput && !ofNode) return error;
+  const hint = ofInput
+    ? "--size WxH is the size of pictures, --shape NAME=SIDES another shape than the model declares"
+    : "the model leaves sides open, but may want others, such as multiples of 32: --size WxH";
+  const { parameter, expected, received } = error;
+  return new InvalidArgumentError({ parameter, expected, received, hint, cause: error });
 }
 
 function resultText({ input, milliseconds: spent, outputs }: Result): string {

@@ -8,6 +8,7 @@ import { parseCount, parseNumber, readSource, sourceName, threadsOption, UsageEr
 import { InputFolder } from "./calibration.ts";
 import { type Evaluation, evaluate, evaluationText } from "./evaluation.ts";
 import { rare } from "./help.ts";
+import { missingNames } from "./inspect-page.ts";
 import {
   addEngineOptions,
   addModelOptions,
@@ -18,11 +19,11 @@ import {
   withModel,
 } from "./open.ts";
 import { addForce, checkOutputs, checkStdin, writeOutput } from "./output.ts";
-import { addPictureOptions, type InputFlags, settingsOf } from "./run-input.ts";
+import { addPictureOptions, type PictureFlags, settingsOf } from "./run-input.ts";
 import { decompositionText, lossText, separatePage } from "./separate-page.ts";
 import { count, milliseconds, number, progressBar, quantity, say, shortName, styled, table } from "./text.ts";
 
-interface Flags extends ModelFlags, EngineFlags, Pick<InputFlags, "size" | "mean" | "std"> {
+interface Flags extends ModelFlags, EngineFlags, PictureFlags {
   output: string;
   force?: boolean;
   calibrate?: string;
@@ -212,7 +213,7 @@ async function run(
 const right = ["multiplications", "after", "÷", "loss alone"];
 
 function reportText(name: string, output: string, report: Report, evaluation: Evaluation | undefined): string {
-  const { layers, totals, reached, goal, samples, seconds } = report;
+  const { layers, totals, reached, goal, samples, seconds, missing } = report;
   const rows = layers.map(({ name: layer, weight, decomposition, rank, multiplications: { before, after }, loss }) => [
     ...[shortName(layer), weight.join(" × "), decomposition ? decompositionText(decomposition, rank!) : "as it is"],
     ...[quantity(before), decomposition ? quantity(after) : "", decomposition ? number(before / after, 3) : ""],
@@ -237,6 +238,12 @@ function reportText(name: string, output: string, report: Report, evaluation: Ev
     ...(loss === undefined ? [] : [`loss           ${number(loss, 3)}: ${lossText(report)}`]),
     ...(tuned ? [`before tuning    ${number(tuned.before, 3)}`] : []),
     ...(evaluation ? [evaluationText(evaluation)] : []),
+    ...(missing.length > 0 ? ["", ...leftText(missing)] : []),
     ...(reached.met ? [] : ["", missed]),
   ].join("\n");
 }
+
+const leftText = (missing: Report["missing"]): string[] => [
+  `${missingNames(missing)}: not computed by rank1, so that these nodes and what depends on`,
+  "them stay as they are. Figures are of the part before them; another runtime runs the whole file.",
+];

@@ -70,11 +70,19 @@ export function checkLayerCall(
   const { bias, depthwiseBias, out, signal, onProgress, ...layerOptions } = all;
   checkRunOptions({ signal, onProgress });
   const x = checkInput(input);
-  const weights = layerKinds[kind].map((name, i): [string, F32Tensor] => [name, checkTensor(name, given[i], 4)]);
+  const weights = layerKinds[kind].map((name, i): [string, F32Tensor] => [name, checkWeight(name, given[i])]);
   const shapes = Object.fromEntries(weights.map(([name, { shape }]) => [name, shape]));
   const problem = layerProblem(kind, { x: x.shape, ...shapes }, layerOptions);
   const tensors = { ...Object.fromEntries(weights), bias, ...(depthwiseBias !== undefined && { depthwiseBias }) };
   return { problem, x, tensors, run: { out, signal, onProgress } };
+}
+
+/** Weights are packed when a layer is made: those in the engine would first be copied out of it. */
+function checkWeight(name: string, weight: unknown): F32Tensor {
+  if (!(weight instanceof EngineValue)) return checkTensor(name, weight, 4);
+  const [expected, received] = ["a tensor { shape, data } with a Float32Array", "an EngineValue"];
+  const hint = "weights are packed, not used in place: give { shape: value.shape, data: await value.read() }";
+  throw new InvalidArgumentError({ parameter: name, expected, received, hint });
 }
 
 /** Weights by constant, in TensorFlow's order, after checks of shapes, lengths and names. */
@@ -84,7 +92,7 @@ export function weightsOf(problem: LayerProblem, weights: LayerTensors): Map<str
   const tensors = checkOptions<LayerTensors>("weights", weights, names);
   return new Map(
     known.map(({ name, bias, shape, depthwise }) => {
-      const { data, shape: given } = checkTensor(name, tensors[name], 4);
+      const { data, shape: given } = checkWeight(name, tensors[name]);
       const [kh, kw, inputs, outputs] = shape;
       const nchw = problem.dataFormat === "NCHW";
       const wanted = !nchw ? shape : depthwise ? [inputs * outputs, 1, kh, kw] : [outputs, inputs, kh, kw];

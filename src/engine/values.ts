@@ -1,6 +1,6 @@
 // Values that stay in the engine's memory between calls.
 import type { Value } from "../backend/backend.ts";
-import { checkInteger, checkOneOf, checkOptions } from "../errors.ts";
+import { checkInteger, checkOneOf, checkOptions, describe, InvalidArgumentError } from "../errors.ts";
 import {
   arrayIn,
   checkShape,
@@ -66,6 +66,10 @@ export const innerOf = <T>(data: T | EngineValue): T | Value => (data instanceof
 export function checkValueSpec(spec: unknown): { shape: number[]; dtype: ValueDType } {
   const keys = ["width", "height", "channels", "shape", "dtype"] as const;
   type Given = Record<(typeof keys)[number], unknown>;
+  if (typeof spec === "object" && spec !== null && "dims" in spec) {
+    const [expected, received] = ["{ shape, dtype } or { width, height, channels, dtype }", describe(spec)];
+    throw new InvalidArgumentError({ parameter: "spec", expected, received, hint: "here dims are called shape" });
+  }
   const { width, height, channels, shape, dtype } = checkOptions<Given>("spec", spec, keys);
   const side = (name: string, value: unknown): number => checkInteger(`spec.${name}`, value, { min: 1 });
   const sides =

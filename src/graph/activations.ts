@@ -38,7 +38,7 @@ export const activations: Readonly<Record<string, ActivationFunction>> = {
   HardSwish: plain((x) => x * between(x / 6 + 0.5, 0, 1), "hardSwish"),
   Swish: {
     parameters: { alpha: 1 },
-    apply: (x, alpha) => (x === -Infinity ? 0 : x * sigmoid(alpha * x)),
+    apply: (x, alpha) => (alpha * x === -Infinity ? 0 : x * sigmoid(alpha * x)),
     kernel: (alpha) => (alpha === 1 ? "silu" : undefined),
   },
   Mish: plain((x) => x * Math.tanh(softplus(x))),
@@ -54,7 +54,7 @@ export const activations: Readonly<Record<string, ActivationFunction>> = {
     apply: (x, alpha, gamma) => gamma * (x < 0 ? alpha * Math.expm1(x) : x),
   },
   HardSigmoid: { parameters: { alpha: 0.2, beta: 0.5 }, apply: (x, alpha, beta) => between(alpha * x + beta, 0, 1) },
-  ThresholdedRelu: { parameters: { alpha: 1 }, apply: (x, alpha) => (x > alpha || Number.isNaN(x) ? x : 0) },
+  ThresholdedRelu: { parameters: { alpha: 1 }, apply: (x, alpha) => (x > alpha ? x : 0) },
   Gelu: plain((x) => 0.5 * x * (1 + erf(x * Math.SQRT1_2))),
   GeluTanh: plain((x) => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)))),
   Clip: {

@@ -7,6 +7,7 @@ import { arena, sidesOf } from "../kernels/layer.ts";
 import { networkKernels } from "../kernels/networks.ts";
 import { addKernels } from "../kernels/table.ts";
 import type { BufferSpec, Cost, Stage } from "../plan/types.ts";
+import { fuseStages } from "./fuse-stages.ts";
 import { elementwiseRules } from "./lower-elementwise.ts";
 import { layerRules } from "./lower-layers.ts";
 import { movement } from "./lower-movement.ts";
@@ -44,6 +45,7 @@ export function compile(
   operators: Operators,
   specs: ReadonlyMap<string, Spec>,
   engine: Pick<Engine, "plan">,
+  fuse = fuseStages,
 ): Partition[] {
   addKernels(networkKernels);
   const lowered = new Map<GraphNode, Lowered>();
@@ -89,7 +91,7 @@ export function compile(
     ...parts.flatMap(({ reads }) => reads.map(({ name }) => name)),
   ]);
   return turns.flatMap(({ onBackend, onHost }, i): Partition[] => [
-    ...(onBackend.length > 0 ? [parts[i]!.finish(wanted)] : []),
+    ...(onBackend.length > 0 ? [parts[i]!.finish(wanted, fuse)] : []),
     ...(onHost.length > 0 ? [{ kind: "host" as const, nodes: onHost }] : []),
   ]);
 }
@@ -145,21 +147,23 @@ class PartitionBuilder {
   }
 
   /** The plan, with the values that are wanted elsewhere. */
-  finish(wanted: ReadonlySet<string>): BackendPartition {
+  finish(wanted: ReadonlySet<string>, fuse: typeof fuseStages): BackendPartition {
     const { all, nodes, reads } = this;
     const sum = (of: (one: Lowered) => number): number => all.reduce((total, one) => total + of(one), 0);
     const cost = { time: sum(({ time }) => time), multiplications: sum((one) => one.multiplications) };
     const writes = this.results.filter(({ name }) => wanted.has(name));
+    const ends = writes.map(({ id }) => id);
+    const buffers = mergeBuffers(all.flatMap((one) => one.buffers));
+    const tasks = all.flatMap((one) => one.stages).map((stage, i) => ({ stage, node: nodes[i]! }));
+    const fused = fuse(tasks, buffers, ends);
     return {
       kind: "backend",
       plan: {
-        stages: all.flatMap(({ stages }) => stages),
-        buffers: mergeBuffers(all.flatMap((one) => one.buffers)),
+        ...{ stages: fused.tasks.map(({ stage }) => stage), buffers: fused.buffers, ends },
         cost: { ...cost, additions: 0, bytes: 0 },
-        ends: writes.map(({ id }) => id),
       },
       weights: new Map(all.flatMap(({ weights }) => [...weights])),
-      ...{ reads, writes, nodes },
+      ...{ reads, writes, nodes: fused.tasks.map(({ node }) => node) },
     };
   }
 

@@ -1,7 +1,14 @@
 // Evaluates nodes and whole networks on the host, by plain loops: the reference that compiled networks are tested
 // against. Also checks the inputs of a run.
-import { checkOptions, describe, InvalidArgumentError, LimitError, UnsupportedOpError } from "../errors.ts";
-import type { Tensor, TensorLike } from "../tensor.ts";
+import {
+  checkOptions,
+  describe,
+  InvalidArgumentError,
+  LimitError,
+  type OperatorUse,
+  UnsupportedOpError,
+} from "../errors.ts";
+import { arrayHint, sidesIn, type Tensor, type TensorLike } from "../tensor.ts";
 import { nameOf, refuse } from "./nodes.ts";
 import type { Dimension, Graph, GraphNode, Operators, Spec, Value, ValueInfo } from "./types.ts";
 import { heldAs, newValue, sizeOf, toValue } from "./values.ts";
@@ -9,10 +16,19 @@ import { heldAs, newValue, sizeOf, toValue } from "./values.ts";
 /** Elements of any one value: 1 GiB of f32. */
 const mostElements = 2 ** 28;
 
+/** Whether nobody here computes a node. */
+export const isMissing = ({ op, unread }: GraphNode, operators: Operators): boolean =>
+  unread !== undefined || !operators.has(op);
+
+/** Every node whose operator is missing. */
+export function missingIn({ nodes }: Graph, operators: Operators): OperatorUse[] {
+  const missing = nodes.filter((node) => isMissing(node, operators));
+  return missing.map(({ name, op, opset }) => ({ node: name, operator: op, opset }));
+}
+
 /** Throws {@link UnsupportedOpError} with every node whose operator is missing. */
-export function checkOperators({ nodes }: Graph, operators: Operators): void {
-  const missing = nodes.filter(({ op }) => !operators.has(op));
-  const [first, ...rest] = missing.map(({ name, op, opset }) => ({ node: name, operator: op, opset }));
+export function checkOperators(graph: Graph, operators: Operators): void {
+  const [first, ...rest] = missingIn(graph, operators);
   if (first) throw new UnsupportedOpError([first, ...rest]);
 }
 
@@ -60,13 +76,7 @@ export function runGraph(graph: Graph, operators: Operators, inputs: Tensors): R
     borrowed.add(tensor.data);
     values.set(name, toValue(tensor)!);
   }
-  const last = lastUses(graph);
-  graph.nodes.forEach((node, at) => {
-    const read = node.inputs.map((name) => values.get(name));
-    const outputs = compute(node, operators, read, outputsOf(node, operators, read));
-    for (const [i, name] of node.outputs.entries()) if (name !== "") values.set(name, outputs[i]!);
-    for (const name of [...node.inputs, ...node.outputs]) if (last.get(name) === at) values.delete(name);
-  });
+  runNodes(graph, operators, values);
   return Object.fromEntries(
     graph.outputs.map(({ name }) => {
       const value = values.get(name)!;
@@ -77,8 +87,25 @@ export function runGraph(graph: Graph, operators: Operators, inputs: Tensors): R
   );
 }
 
+/** Computes nodes one after the other, of and into `values`, where what is not needed any more is left out. */
+export function runNodes(
+  graph: Pick<Graph, "nodes" | "outputs">,
+  operators: Operators,
+  values: Map<string, Value>,
+  signal?: AbortSignal,
+): void {
+  const last = lastUses(graph);
+  graph.nodes.forEach((node, at) => {
+    signal?.throwIfAborted();
+    const read = node.inputs.map((name) => values.get(name));
+    const outputs = compute(node, operators, read, outputsOf(node, operators, read));
+    for (const [i, name] of node.outputs.entries()) if (name !== "") values.set(name, outputs[i]!);
+    for (const name of [...node.inputs, ...node.outputs]) if (last.get(name) === at) values.delete(name);
+  });
+}
+
 /** The node after which a value is not needed any more; outputs of the network are needed to the end. */
-function lastUses({ nodes, outputs }: Graph): Map<string, number> {
+function lastUses({ nodes, outputs }: Pick<Graph, "nodes" | "outputs">): Map<string, number> {
   const last = new Map<string, number>();
   nodes.forEach((node, at) => {
     for (const name of [...node.inputs, ...node.outputs]) last.set(name, at);
@@ -97,20 +124,20 @@ export function checkInputs(graph: Graph, inputs: Tensors): Map<string, Value> {
 
 function checkInput(info: ValueInfo, inputs: Tensors, sides: Map<string, number>): Value {
   const { name, dtype, shape: declared } = info;
-  const wrong = (received: string): InvalidArgumentError => {
+  const parameter = `input ${describe(name)}`;
+  const wrong = (received: string, hint?: string): InvalidArgumentError => {
     const shape = declared ? ` [${declared.map((side) => side ?? "?").join(", ")}]` : "";
-    return new InvalidArgumentError({
-      parameter: `input ${describe(name)}`,
-      expected: `a tensor${dtype ? ` of ${heldAs(dtype)}` : ""}${shape}`,
-      received,
-    });
+    const expected = `a tensor${dtype ? ` of ${heldAs(dtype)}` : ""}${shape}`;
+    return new InvalidArgumentError({ parameter, expected, received, hint });
   };
   const like = Object.hasOwn(inputs, name) ? inputs[name] : undefined;
-  const tensor: Tensor | undefined =
-    typeof like === "object" && like !== null && "dims" in like
-      ? { shape: like.dims, data: like.data }
-      : (like as Tensor);
-  if (!tensor?.shape || !ArrayBuffer.isView(tensor.data)) throw wrong(describe(tensor));
+  const given = sidesIn(parameter, like);
+  if (Array.isArray(like?.data)) {
+    const array = newValue(dtype ?? "f32", []).data.constructor.name;
+    throw wrong(`data as ${describe(like.data)}`, arrayHint(like.data, array));
+  }
+  if (given === undefined || !ArrayBuffer.isView(like?.data)) throw wrong(describe(like));
+  const tensor = { ...(like as Tensor), shape: given as number[] };
   const { shape } = tensor;
   if (!Array.isArray(shape) || !shape.every((side) => Number.isSafeInteger(side) && side >= 0)) {
     throw wrong(`the shape ${describe(shape)}`);

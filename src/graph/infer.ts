@@ -1,8 +1,9 @@
 // Shape inference: types and shapes of a network's values before it runs, and the elements of those that depend on
 // constants and shapes alone.
-import { describe, InvalidArgumentError } from "../errors.ts";
-import { checkOperators, compute, outputsOf } from "./evaluate.ts";
-import type { Graph, Operators, Spec, Value } from "./types.ts";
+import { describe, InvalidArgumentError, UnsupportedError } from "../errors.ts";
+import { checkOperators, compute, isMissing, outputsOf } from "./evaluate.ts";
+import { OpenSizeError } from "./nodes.ts";
+import type { Graph, GraphNode, Operators, Spec, Value } from "./types.ts";
 import { heldAs, sizeOf, toValue } from "./values.ts";
 
 /** Elements of all values together that are computed here and are more than what they are computed from. */
@@ -39,7 +40,8 @@ export function inputSpecs(
  * What is known of every value, if `inputs` are known; values that depend on others are missing. A value that inputs do not
  * determine but shapes and constants do comes with its elements, as long as all of those together are not too many.
  *
- * @throws UnsupportedOpError for missing operators, InvalidArgumentError for shapes that do not fit.
+ * @throws UnsupportedOpError for missing operators, InvalidArgumentError for shapes that do not fit, UnsupportedError for
+ * shapes that only a run knows.
  */
 export function infer(
   graph: Graph,
@@ -47,22 +49,89 @@ export function infer(
   inputs: ReadonlyMap<string, Spec>,
   most = mostFolded,
 ): Map<string, Spec> {
+  const { specs, open } = inferKnown(graph, operators, inputs, most);
+  for (const error of open.values()) throw error;
+  return specs;
+}
+
+/** What is known before a run. */
+export interface Known {
+  specs: Map<string, Spec>;
+  /** Nodes whose inputs are known, but not the sizes of their results, and why; what depends on these is missing. */
+  open: Map<GraphNode, OpenSizeError>;
+}
+
+/** As {@link infer}, but values whose shapes only a run knows are missing. */
+export function inferKnown(
+  graph: Graph,
+  operators: Operators,
+  inputs: ReadonlyMap<string, Spec>,
+  most = mostFolded,
+): Known {
   checkOperators(graph, operators);
-  const known = new Map<string, Spec>(inputs);
-  let room = most;
-  for (const [name, tensor] of graph.constants) known.set(name, toValue(tensor)!);
+  const known = knownAtFirst(graph, inputs);
+  const room = { left: most };
+  const open: Known["open"] = new Map();
   for (const node of graph.nodes) {
-    if (node.inputs.some((name) => name !== "" && !known.has(name))) continue;
-    const read = node.inputs.map((name) => known.get(name));
-    const specs = outputsOf(node, operators, read);
-    const more = addedBy(read, specs);
-    const folds = read.every((spec) => !spec || spec.data) && more <= room;
-    if (folds) room -= more;
-    const outputs = folds ? compute(node, operators, read as Value[], specs) : specs;
-    for (const [i, name] of node.outputs.entries()) known.set(name, outputs[i]!);
+    const error = inferNode(node, operators, known, room);
+    if (error) open.set(node, error);
+  }
+  known.delete("");
+  return { specs: known, open };
+}
+
+/**
+ * As {@link inferKnown}, around nodes that nobody computes, or not as they are used here: of their results that is known which
+ * `declared` says, or nothing.
+ */
+export function inferAround(
+  graph: Graph,
+  operators: Operators,
+  inputs: ReadonlyMap<string, Spec>,
+  declared: ReadonlyMap<string, Spec>,
+): Map<string, Spec> {
+  const known = knownAtFirst(graph, inputs);
+  const room = { left: mostFolded };
+  for (const node of graph.nodes) {
+    try {
+      if (!isMissing(node, operators)) inferNode(node, operators, known, room);
+    } catch (error) {
+      if (!(error instanceof UnsupportedError)) throw error;
+    }
+    for (const name of node.outputs) if (!known.has(name) && declared.has(name)) known.set(name, declared.get(name)!);
   }
   known.delete("");
   return known;
+}
+
+function knownAtFirst({ constants }: Graph, inputs: ReadonlyMap<string, Spec>): Map<string, Spec> {
+  const known = new Map<string, Spec>(inputs);
+  for (const [name, tensor] of constants) known.set(name, toValue(tensor)!);
+  return known;
+}
+
+/** Adds what is known of a node's outputs, if all of its inputs are known; why nothing is, where elements decide sizes. */
+function inferNode(
+  node: GraphNode,
+  operators: Operators,
+  known: Map<string, Spec>,
+  room: { left: number },
+): OpenSizeError | undefined {
+  if (node.inputs.some((name) => name !== "" && !known.has(name))) return undefined;
+  const read = node.inputs.map((name) => known.get(name));
+  let specs: Spec[];
+  try {
+    specs = outputsOf(node, operators, read);
+  } catch (error) {
+    if (error instanceof OpenSizeError) return error;
+    throw error;
+  }
+  const more = addedBy(read, specs);
+  const folds = read.every((spec) => !spec || spec.data) && more <= room.left;
+  if (folds) room.left -= more;
+  const outputs = folds ? compute(node, operators, read as Value[], specs) : specs;
+  for (const [i, name] of node.outputs.entries()) known.set(name, outputs[i]!);
+  return undefined;
 }
 
 /** Elements that outputs have more than inputs. */

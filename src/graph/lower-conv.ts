@@ -22,6 +22,7 @@ import type { Tensor } from "../tensor.ts";
 import {
   base,
   constantOf,
+  filling,
   fusedActivation,
   joined,
   type Lowered,
@@ -40,7 +41,6 @@ import type { GraphNode } from "./types.ts";
 import {
   allTaps,
   copiesOf,
-  filling,
   orderedWeight,
   type PackLoop,
   packConvolution,

@@ -1,14 +1,11 @@
 // Lowers operators that copy elements or resample axes, by what the operators say of themselves: for values that are on the
 // backend already, or that lead to layers.
-import { pointwiseWindow } from "../kernels/layer.ts";
-import type { BufferSpec, ExpressionSpec, ResizeAxis, ResizeSpec, Step } from "../plan/types.ts";
-import { type Lowered, type LoweringContext, moving, orderOf, read, shapeOf, stages, write } from "./lowering.ts";
+import type { BufferSpec, Step } from "../plan/types.ts";
+import { resampled } from "./lower-resize.ts";
+import { filling, type Lowered, type LoweringContext, moving, orderOf, read, stages, write } from "./lowering.ts";
 import { isInPlace, moveOf, type Order, sidesIn } from "./places.ts";
-import type { Copies, GraphNode, Samples, Spec } from "./types.ts";
+import type { Copies, GraphNode, Spec } from "./types.ts";
 import { sizeOf } from "./values.ts";
-
-/** Pixels of which a resized one is the sum, along one axis, at most. */
-const mostTaps = 4;
 
 const specsOf = ({ inputs }: GraphNode, { specs }: LoweringContext): (Spec | undefined)[] =>
   inputs.map((name) => specs.get(name));
@@ -42,7 +39,8 @@ function copiedTo(node: GraphNode, copies: Copies, to: Order, context: LoweringC
   const buffers = new Map<string, BufferSpec>();
   const results = node.outputs.map((name) => write(name, to, context));
   for (const { buffer } of results) buffers.set(buffer.id, buffer);
-  if (copies.fill !== undefined) steps.push(filling(copies.fill, results[0]!.buffer, sidesOfOutput(node, to, context)));
+  if (copies.fill !== undefined)
+    steps.push(filling(copies.fill, results[0]!.buffer, sidesOfOutput(node, to, context)[3]));
   for (const view of copies.views) {
     const name = node.inputs[view.input]!;
     const order = orderOf(name, context);
@@ -70,45 +68,3 @@ function copiedTo(node: GraphNode, copies: Copies, to: Order, context: LoweringC
 
 const sidesOfOutput = (node: GraphNode, order: Order, { specs }: LoweringContext) =>
   sidesIn(specs.get(node.outputs[0]!)!.shape, order)!;
-
-/** One number for all elements, before others are copied over some. */
-function filling(value: number, { id }: BufferSpec, [, , , channels]: readonly number[]): Step {
-  const kernel: ExpressionSpec = {
-    ...{ family: "expression", ...pointwiseWindow, nodes: [["constant", 0]], constants: [value], operands: [] },
-    channels: channels!,
-  };
-  return { name: "fill", kernel, reads: [], writes: id };
-}
-
-/** As many pixels as are wanted: one counts in halves. With a weight of 0 an infinite one would give NaN. */
-function inHalves(list: Samples[number], count: number): Samples[number] {
-  if (list.length >= count) return list;
-  const [[at, weight], ...others] = list as [Samples[number][number], ...Samples[number]];
-  return inHalves([[at, weight / 2], ...others, [at, weight / 2]], count);
-}
-
-/** Rows and columns by weighted sums. */
-function resampled(
-  node: GraphNode,
-  [images, channels, ys, xs]: readonly (Samples | undefined)[],
-  context: LoweringContext,
-): Lowered | undefined {
-  const [x, y] = [shapeOf(node.inputs[0], context), shapeOf(node.outputs[0], context)];
-  const all = [...(ys ?? []), ...(xs ?? [])];
-  const taps = [1, 2, mostTaps].find((most) => all.every(({ length }) => length > 0 && length <= most));
-  if (!x || !y || images || channels || !taps) return undefined;
-  const axis = (samples: Samples | undefined, side: number): ResizeAxis => {
-    const lists = samples ?? Array.from({ length: side }, (_, at) => [[at, 1] as const]);
-    const filled = lists.map((list) => inHalves(list, taps));
-    return {
-      from: filled.flatMap((list) => list.map(([at]) => at)),
-      weights: filled.flatMap((list) => list.map(([, w]) => w)),
-    };
-  };
-  const kernel: ResizeSpec = {
-    ...{ family: "resize", ...pointwiseWindow, whole: true, taps, rows: axis(ys, x[1]!), columns: axis(xs, x[2]!) },
-  };
-  const from = read(node.inputs[0]!, "channels last", context)!;
-  const { buffer, held } = write(node.outputs[0]!, "channels last", context);
-  return stages([from, buffer], [{ name: node.op, kernel, reads: [from.id], writes: held.id }], [held]);
-}

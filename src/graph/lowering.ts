@@ -1,11 +1,20 @@
 // What lowering rules share: the context that they read, the result that they give, and how a layer's plan takes on the
 // names of a network's values.
 import type { LayerWeights } from "../kernels/kernel.ts";
-import { arena, draftOf, sidesOf } from "../kernels/layer.ts";
+import { arena, draftOf, pointwiseWindow, sidesOf } from "../kernels/layer.ts";
 import { turnsOf } from "../kernels/move/kernel.ts";
 import { workOf } from "../kernels/table.ts";
 import { builtInProfile, costOf } from "../plan/cost.ts";
-import type { Activation, BufferSpec, LayerProblem, MoveSpec, Stage, Step, Window } from "../plan/types.ts";
+import type {
+  Activation,
+  BufferSpec,
+  ExpressionSpec,
+  LayerProblem,
+  MoveSpec,
+  Stage,
+  Step,
+  Window,
+} from "../plan/types.ts";
 import type { Tensor } from "../tensor.ts";
 import { activations } from "./activations.ts";
 import { listOf } from "./nodes.ts";
@@ -48,6 +57,9 @@ export type LoweringRule = (node: GraphNode, context: LoweringContext) => Lowere
 /** The id of a value's buffer in an order, where no node has put it into another's. */
 export const idOf = (name: string, order: Order): string => (order === "plain" ? `${name} (plain)` : name);
 
+/** Whether the backend can hold a value: floats, and bools as 0 and 1 in floats. */
+export const isHeld = ({ dtype }: Spec): boolean => dtype === "f32" || dtype === "bool";
+
 /** The buffer of a value that a node writes. */
 export function write(name: string, order: Order, { specs }: LoweringContext): { buffer: BufferSpec; held: Held } {
   const id = idOf(name, order);
@@ -57,7 +69,7 @@ export function write(name: string, order: Order, { specs }: LoweringContext): {
 /** The buffer of a value that a node reads in an order, if it can be had so: it is copied there where it is not. */
 export function read(name: string, order: Order, context: LoweringContext): BufferSpec | undefined {
   const spec = context.specs.get(name);
-  const sides = spec?.dtype === "f32" ? sidesIn(spec.shape, order) : undefined;
+  const sides = spec && isHeld(spec) ? sidesIn(spec.shape, order) : undefined;
   if (!spec || !sides) return undefined;
   const known = context.held.get(name);
   if (known && known.order !== order) {
@@ -155,7 +167,8 @@ export function stages(
   return { stages: made, buffers, weights: constants, time, multiplications: 0, outputs };
 }
 
-function stageOf(step: Step, buffers: BufferSpec[]): Stage {
+/** A stage of one step. */
+export function stageOf(step: Step, buffers: BufferSpec[]): Stage {
   const { kernel } = step;
   const written = buffers.find(({ id }) => id === step.writes)!;
   if (!("whole" in kernel)) return draftOf(builtInProfile, "", buffers, [[step]]).stages[0]!;
@@ -167,3 +180,12 @@ function stageOf(step: Step, buffers: BufferSpec[]): Stage {
 export const moving = (kernel: MoveSpec, from: string, to: string): Step => ({
   ...{ name: "move", kernel, reads: [from], writes: to },
 });
+
+/** A step that writes one number to all elements; stored channels beyond `channels` become zeros. */
+export function filling(value: number, { id, channels: stored }: BufferSpec, channels = stored): Step {
+  const kernel: ExpressionSpec = {
+    ...{ family: "expression", ...pointwiseWindow, nodes: [["constant", 0]], constants: [value], operands: [] },
+    channels,
+  };
+  return { name: "fill", kernel, reads: [], writes: id };
+}

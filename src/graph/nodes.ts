@@ -1,7 +1,7 @@
 // Checked access to a node's attributes, inputs and axes, for operators and passes. Every error names the node.
 import { checkOneOf, describe, InvalidArgumentError, UnsupportedError } from "../errors.ts";
 import type { DType } from "../tensor.ts";
-import type { GraphNode, Spec } from "./types.ts";
+import type { GraphNode, Spec, Value } from "./types.ts";
 import { numbersOf } from "./values.ts";
 
 export const nameOf = (node: GraphNode): string => `node ${describe(node.name || node.outputs[0])} (${node.op})`;
@@ -17,6 +17,31 @@ export function refuse(node: GraphNode, expected: string, received: unknown): ne
 /** A valid node of which this version cannot compute one attribute. */
 export function unsupported(node: GraphNode, expected: string, received: string): never {
   throw new UnsupportedError({ parameter: nameOf(node), expected, received });
+}
+
+/**
+ * Thrown by an operator's `infer` where the sizes of its results depend on elements that only a run knows: the node, and what
+ * depends on it, is then typed when those have been computed.
+ */
+export class OpenSizeError extends UnsupportedError {
+  /** The input whose elements say the sizes; absent where these follow from all that the node computes with. */
+  readonly sizes: Spec | undefined;
+
+  constructor(node: GraphNode, what: string, sizes?: Spec) {
+    super({
+      parameter: nameOf(node),
+      expected: `${what} that is known before the network runs`,
+      received: "a computed one",
+    });
+    this.name = "UnsupportedError";
+    this.sizes = sizes;
+  }
+}
+
+/** The inputs with their elements, for an operator whose results' sizes depend on all of them. */
+export function computed(node: GraphNode, inputs: readonly (Spec | undefined)[]): readonly (Value | undefined)[] {
+  if (inputs.every((input) => !input || input.data)) return inputs as readonly (Value | undefined)[];
+  throw new OpenSizeError(node, "an input");
 }
 
 export function numberOf(node: GraphNode, name: string, fallback?: number): number {
@@ -60,7 +85,7 @@ export const floats: readonly DType[] = ["f32", "f64"];
 export function knownNumbers(node: GraphNode, input: Spec | undefined, what: string): number[] | undefined {
   if (input === undefined) return undefined;
   const { data, shape } = input;
-  if (data === undefined) return unsupported(node, `${what} that is known before the network runs`, "a computed one");
+  if (data === undefined) throw new OpenSizeError(node, what, input);
   return shape.length < 2 ? Array.from(numbersOf({ data })) : refuse(node, `a list as ${what}`, shape);
 }
 

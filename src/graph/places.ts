@@ -13,13 +13,13 @@ export type Order = "channels last" | "plain";
 const mostRows = 1024;
 
 /** One axis of a shape: along which of image, row, pixel and channel it goes, and by how many of them at a time. */
-interface Digit {
+export interface Digit {
   axis: 0 | 1 | 2 | 3;
   step: number;
 }
 
 /** Where each axis of a shape goes. */
-function digitsOf(shape: readonly number[], order: Order): Digit[] {
+export function digitsOf(shape: readonly number[], order: Order): Digit[] {
   const digit = (axis: Digit["axis"], step = 1): Digit => ({ axis, step });
   if (order === "channels last") return [digit(0), digit(3), digit(1), digit(2)];
   const rank = shape.length;
@@ -46,7 +46,7 @@ export interface Placed {
 }
 
 /** One loop over elements, by steps in row-major order. */
-interface Loop {
+export interface Loop {
   count: number;
   from: number;
   to: number;
@@ -59,21 +59,21 @@ interface AxisStep {
 }
 
 /** The axis of a shape along which so many elements in row-major order lead. */
-function axisOf(step: number, strides: readonly number[], shape: readonly number[]): AxisStep | undefined {
+export function stepAlong(step: number, strides: readonly number[], shape: readonly number[]): AxisStep | undefined {
   const far = Math.abs(step);
   const index = strides.findIndex((stride, i) => shape[i]! > 1 && far % stride === 0 && far / stride < shape[i]!);
   return index < 0 ? undefined : { index, by: step / strides[index]! };
 }
 
 /** Cuts a loop where it leaves an axis of a shape: the outer part goes along the axes before. */
-function cutAt(
+export function cutAt(
   loop: Loop,
   side: "from" | "to",
   shape: readonly number[],
   strides: readonly number[],
 ): Loop[] | undefined {
   if (loop.count === 1 || loop[side] === 0) return [loop];
-  const step = axisOf(loop[side], strides, shape);
+  const step = stepAlong(loop[side], strides, shape);
   if (!step) return undefined;
   const within = shape[step.index]! / Math.abs(step.by);
   if (Math.abs(step.by) * (loop.count - 1) < shape[step.index]!) return [loop];
@@ -95,7 +95,7 @@ function positionsOf(offset: number, steps: readonly Loop[], side: "from" | "to"
   const [least, most] = [[...indices], [...indices]];
   const made: Position[] = [];
   for (const loop of steps) {
-    const step = loop[side] === 0 || loop.count === 1 ? undefined : axisOf(loop[side], strides, shape);
+    const step = loop[side] === 0 || loop.count === 1 ? undefined : stepAlong(loop[side], strides, shape);
     made.push(step ? place([[step.index, step.by]]) : [0, 0, 0, 0]);
     if (step) (step.by < 0 ? least : most)[step.index]! += step.by * (loop.count - 1);
   }
@@ -104,9 +104,20 @@ function positionsOf(offset: number, steps: readonly Loop[], side: "from" | "to"
   return { start: place(indices.map((by, index) => [index, by])), steps: made };
 }
 
+/** Axes that go along images together are one: the fewer axes, the fewer loops. */
+const fewest = ({ shape, order }: Placed): Placed => ({
+  shape: order === "plain" ? sidesIn(shape, order)! : shape,
+  order,
+});
+
 /** A copy as a step of the backend; undefined where its loops are too many or do not stay within axes. */
-export function moveOf(view: Pick<View, "counts" | "from" | "to">, from: Placed, to: Placed): MoveSpec | undefined {
-  if (sizeOf(view.counts) === 0) return undefined;
+export function moveOf(
+  view: Pick<View, "counts" | "from" | "to">,
+  source: Placed,
+  target: Placed,
+): MoveSpec | undefined {
+  if ([view.counts, source.shape, target.shape].some((shape) => sizeOf(shape) === 0)) return undefined;
+  const [from, to] = [fewest(source), fewest(target)];
   const [strides, toStrides] = [stridesOf(from.shape), stridesOf(to.shape)];
   const given = joined(
     view.counts.map((count, i) => ({ count, from: view.from.strides[i]!, to: view.to.strides[i]! })),
@@ -116,16 +127,14 @@ export function moveOf(view: Pick<View, "counts" | "from" | "to">, from: Placed,
   );
   if (cut.some((parts) => !parts || parts.some((part) => !part))) return undefined;
   const loops = (cut as Loop[][][]).flat(2).filter(({ count }) => count > 1);
-  const [source, target] = [
-    positionsOf(view.from.offset, loops, "from", from),
-    positionsOf(view.to.offset, loops, "to", to),
-  ];
-  if (!source || !target) return undefined;
-  const made = loops.map(({ count }, i): MoveLoop => ({ count, from: source.steps[i]!, to: target.steps[i]! }));
+  const read = positionsOf(view.from.offset, loops, "from", from);
+  const written = positionsOf(view.to.offset, loops, "to", to);
+  if (!read || !written) return undefined;
+  const made = loops.map(({ count }, i): MoveLoop => ({ count, from: read.steps[i]!, to: written.steps[i]! }));
   const channels = sidesIn(to.shape, to.order)![3];
   const spec: MoveSpec = {
     ...{ family: "move", ...pointwiseWindow, whole: true, loops: made.sort(inOrder) },
-    ...{ from: source.start, to: target.start, channels },
+    ...{ from: read.start, to: written.start, channels },
   };
   return isMovable(spec) ? spec : undefined;
 }

@@ -7,11 +7,13 @@ import { checkOptions, describe, InvalidArgumentError } from "../errors.ts";
 import { checkSidesIn, type Tensor, type TensorLike, type TypedArray } from "../tensor.ts";
 import { type BackendPartition, compile, type Partition } from "./compile.ts";
 import { compute, outputsOf } from "./evaluate.ts";
-import { infer } from "./infer.ts";
+import { inferKnown } from "./infer.ts";
+import type { Held } from "./lowering.ts";
 import { optimize } from "./passes/index.ts";
 import { type Order, sidesIn } from "./places.ts";
+import { Rest, restOf } from "./rest.ts";
 import { type Task, tasksOf } from "./tasks.ts";
-import type { Graph, Operators, Spec, Value } from "./types.ts";
+import type { Graph, GraphNode, Operators, Spec, Value } from "./types.ts";
 import { elementsOf, isBig, newValue, sizeOf, toValue } from "./values.ts";
 
 /**
@@ -36,10 +38,13 @@ export class GraphProgram {
   private readonly specs: ReadonlyMap<string, Spec>;
   private readonly operators: Operators;
   private readonly networks: ReadonlyMap<BackendPartition, Program>;
+  /** What runs after the partitions, and is typed by what they have computed. */
+  private readonly rest: Rest | undefined;
   /** Results that no caller sees: written again at each run, since fresh memory takes longer than most host nodes. */
   private readonly kept = new Map<string, Value>();
   private readonly constants: ReadonlyMap<string, Value>;
-  private readonly outputs: ReadonlySet<string>;
+  /** Names of the values that a run gives. */
+  readonly outputs: ReadonlySet<string>;
   /** The caller's arrays for the outputs of the run that goes on. */
   private given: ReadonlyMap<string, Value> = new Map();
   /** Runs come one after the other: they share the kept results. */
@@ -52,8 +57,10 @@ export class GraphProgram {
     partitions: readonly Partition[],
     networks: ReadonlyMap<BackendPartition, Program>,
     phases: Readonly<Record<string, number>>,
+    rest: Rest | undefined,
   ) {
     this.phases = phases;
+    this.rest = rest;
     this.graph = graph;
     this.specs = specs;
     this.operators = operators;
@@ -72,9 +79,10 @@ export class GraphProgram {
   ): Promise<GraphProgram> {
     const start = performance.now();
     const optimised = optimize(graph, operators, inputs);
-    const specs = infer(optimised, operators, inputs);
+    const { specs, open } = inferKnown(optimised, operators, inputs);
     const passed = performance.now();
-    const partitions = compile(optimised, operators, specs, engine);
+    const rest = restOf(optimised, specs, open);
+    const partitions = compile(rest?.before ?? optimised, operators, specs, engine);
     const phases: Record<string, number> = { passes: passed - start, planning: performance.now() - passed };
     const networks = new Map<BackendPartition, Program>();
     try {
@@ -90,7 +98,9 @@ export class GraphProgram {
       for (const network of networks.values()) network.dispose();
       throw error;
     }
-    return new GraphProgram(optimised, specs, operators, partitions, networks, phases);
+    const later =
+      rest && new Rest(rest, operators, (graph, inputs) => GraphProgram.create(graph, operators, inputs, engine));
+    return new GraphProgram(optimised, specs, operators, partitions, networks, phases, later);
   }
 
   /** Shapes of the inputs that it is for, by name. */
@@ -100,17 +110,24 @@ export class GraphProgram {
 
   /** The tasks of each partition, in the order in which they run. */
   get tasks(): Task[][] {
-    return this.partitions.map((partition) => tasksOf(partition, this.specs));
+    const tasks = this.partitions.map((partition) => tasksOf(partition, this.specs));
+    return this.rest ? [...tasks, [this.rest.task]] : tasks;
   }
 
-  /** Type and shape of a value. */
-  specOf(name: string): Spec {
-    return this.specs.get(name)!;
+  /** The nodes that the host computes; of those whose shapes a run finds, as the last runs did. */
+  get hostNodes(): GraphNode[] {
+    const own = this.partitions.flatMap((partition) => (partition.kind === "host" ? partition.nodes : []));
+    return [...own, ...(this.rest?.hostNodes ?? [])];
+  }
+
+  /** Type and shape of a value; undefined where a run finds them. */
+  specOf(name: string): Spec | undefined {
+    return this.specs.get(name);
   }
 
   /** Bytes of the engine's memory that it holds. */
   get bytes(): number {
-    return [...this.networks.values()].reduce((sum, { bytes }) => sum + bytes, 0);
+    return [...this.networks.values()].reduce((sum, { bytes }) => sum + bytes, this.rest?.bytes ?? 0);
   }
 
   /** Gives the engine's memory back, after the runs that have begun. */
@@ -120,6 +137,7 @@ export class GraphProgram {
 
   private free(): void {
     for (const network of this.networks.values()) network.dispose();
+    this.rest?.dispose();
   }
 
   /** Runs on checked inputs by name; outputs are fresh arrays, or those that are given for them. */
@@ -131,7 +149,9 @@ export class GraphProgram {
 
   private async execute(inputs: ReadonlyMap<string, Value>, options: RunOptions): Promise<Record<string, Tensor>> {
     const values = new Map<string, Value>([...this.constants, ...inputs]);
-    const { onProgress, onTask } = options;
+    const { onTask } = options;
+    // Nobody knows before how long the rest takes.
+    const onProgress = this.rest ? halfOf(options.onProgress) : options.onProgress;
     this.given = checkOuts(options.out, this.graph.outputs, this.specs, inputs);
     const watch = onTask && stopwatch(onTask);
     const total = this.partitions.reduce((sum, partition) => sum + timeOf(partition), 0);
@@ -143,6 +163,11 @@ export class GraphProgram {
         await this.runOnBackend(partition, values, { ...options, onProgress: share }, watch);
       else this.runOnHost(partition.nodes, values, options, watch);
       before += time;
+    }
+    if (this.rest) {
+      for (const [name, value] of await this.rest.run(values, options)) values.set(name, value);
+      watch?.();
+      this.given = checkOuts(options.out, this.graph.outputs, values, inputs);
     }
     const taken = new Set([...inputs.values(), ...this.kept.values()].map(({ data }) => data));
     for (const { data } of this.constants.values()) taken.add(data);
@@ -166,9 +191,13 @@ export class GraphProgram {
     onStage?: () => void,
   ): Promise<void> {
     for (const { name } of partition.writes) values.set(name, this.room(name, this.specs.get(name)!));
-    const reads = partition.reads.map(({ name, id, order }) => [id, callerValue(values.get(name)!, order)] as const);
-    const writes = partition.writes.map(({ name, id, order }) => [id, callerValue(values.get(name)!, order)] as const);
+    const bind = ({ name, id, order }: Held) => [id, callerValue(asFloats(values.get(name)!), order)] as const;
+    const [reads, writes] = [partition.reads.map(bind), partition.writes.map(bind)];
     await this.networks.get(partition)!.run(reads, writes, { signal, onProgress, onStage });
+    for (const [i, { name }] of partition.writes.entries()) {
+      const { dtype, data } = values.get(name)!;
+      if (dtype === "bool") elementsOf({ data }).set(writes[i]![1].data as unknown as Float64Array);
+    }
     onStage?.();
   }
 
@@ -201,7 +230,9 @@ export class GraphProgram {
   }
 }
 
-/** The arrays for outputs, of the types and lengths that these have. */
+const halfOf = (tell: RunOptions["onProgress"]): RunOptions["onProgress"] => tell && ((done) => tell(done / 2));
+
+/** The arrays for outputs, of the types and lengths that these have; those of which nothing is known yet are left out. */
 function checkOuts(
   outs: Outs | undefined,
   outputs: Graph["outputs"],
@@ -212,8 +243,10 @@ function checkOuts(
   const given = checkOptions<Record<string, TypedArray | TensorLike>>("out", outs, names);
   const taken: ArrayBufferView[] = [];
   return new Map(
-    Object.entries(given).map(([name, out]) => {
-      const { dtype, shape } = specs.get(name)!;
+    Object.entries(given).flatMap(([name, out]) => {
+      const spec = specs.get(name);
+      if (!spec) return [];
+      const { dtype, shape } = spec;
       const data = ArrayBuffer.isView(out) ? out : out?.data;
       const like = newValue(dtype, []);
       const length = sizeOf(shape);
@@ -236,7 +269,7 @@ function checkOuts(
         throw new InvalidArgumentError({ parameter, expected, received: "an overlap" });
       }
       taken.push(data);
-      return [name, { dtype, shape, data }];
+      return [[name, { dtype, shape, data }] as const];
     }),
   );
 }
@@ -253,6 +286,10 @@ function stopwatch(tell: (milliseconds: number, index: number) => void): () => v
     last = now;
   };
 }
+
+/** Bools as the backend holds them; floats as they are. */
+const asFloats = (value: Value): Value =>
+  value.dtype === "bool" ? { ...value, data: Float32Array.from(elementsOf(value), (bit) => Number(bit !== 0)) } : value;
 
 function callerValue({ shape, data }: Value, order: Order): TensorBinding {
   const [images, height, width, channels] = sidesIn(shape, order)!;

@@ -31,6 +31,8 @@ export interface GraphNode {
   outputs: readonly string[];
   /** By name, as ONNX documents them. */
   attributes: Readonly<Record<string, Attribute>>;
+  /** The attribute that holds what is not read, such as a subgraph: a node that has one is not computed. */
+  unread?: string;
 }
 
 /** Nodes in an order in which every value is computed before it is read. */

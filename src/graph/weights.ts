@@ -3,10 +3,10 @@
 import { convShape, convWeights, panelOutputs } from "../kernels/conv/layout.ts";
 import { depthwiseShape } from "../kernels/depthwise/layout.ts";
 import type { LayerWeights } from "../kernels/kernel.ts";
-import { arena, pointwiseWindow } from "../kernels/layer.ts";
-import type { BufferSpec, ConvSpec, DepthwiseSpec, ExpressionSpec, MoveSpec, Step } from "../plan/types.ts";
+import { arena } from "../kernels/layer.ts";
+import type { BufferSpec, ConvSpec, DepthwiseSpec, MoveSpec, Step } from "../plan/types.ts";
 import type { Tensor } from "../tensor.ts";
-import { type Lowered, type LoweringContext, moving, read, stages } from "./lowering.ts";
+import { filling, type Lowered, type LoweringContext, moving, read, stages } from "./lowering.ts";
 import { moveOf, type Placed } from "./places.ts";
 
 /** Tap i along an axis is tap `first + i · step` of the weight. */
@@ -147,15 +147,6 @@ class Packing {
   get done(): Packed | undefined {
     return this.failed ? undefined : { buffer: this.buffer, steps: this.steps };
   }
-}
-
-/** One number for all elements of a value, the stored ones that it does not have included. */
-export function filling(value: number, { id, channels }: BufferSpec): Step {
-  const kernel: ExpressionSpec = {
-    ...{ family: "expression", ...pointwiseWindow, nodes: [["constant", 0]], constants: [value], operands: [] },
-    channels,
-  };
-  return { name: "fill", kernel, reads: [], writes: id };
 }
 
 /** Stacks of weights: how many images and rows have one of their own, and loops from one to the next, `to` counted in weights. */

@@ -86,7 +86,7 @@ const logCoefficients = [
 
 /**
  * The natural logarithm of f32x4 locals in place: an error below 2 units of the last place; -Infinity of 0, NaN of what is
- * below, and as if normal of subnormal numbers. Needs as many locals twice.
+ * below. Needs as many locals twice.
  */
 export function logarithm(
   values: readonly Local[],
@@ -105,8 +105,8 @@ export function logarithm(
       op("f32x4.sqrt", get(x)),
       op("f32x4.eq", get(x), mode.numbers.float(0)),
     );
+  const isSmall = (x: Code): Code => op("f32x4.lt", x, mode.numbers.float(2 ** -126));
   return [
-    ...each((x, n) => set(n, op("i32x4.sub", get(x), mode.numbers.integer(0x3f3504f3)))),
     ...each((x, _n, spare) =>
       // Added in the end: nothing where x is above 0 and finite.
       set(
@@ -123,6 +123,11 @@ export function logarithm(
         ),
       ),
     ),
+    // Subnormal numbers times 2^23, and the bits of the exponent so much lower again.
+    ...each((x, n) => set(n, op("v128.and", isSmall(get(x)), mode.numbers.integer(23 << 23)))),
+    ...each((x) => set(x, where(isSmall(get(x)), op("f32x4.mul", get(x), mode.numbers.float(2 ** 23)), get(x)))),
+    ...each((x, n) => set(x, op("i32x4.sub", get(x), get(n)))),
+    ...each((x, n) => set(n, op("i32x4.sub", get(x), mode.numbers.integer(0x3f3504f3)))),
     // The mantissa from √½ to √2, and the exponent.
     ...each((x, n) => set(x, op("i32x4.sub", get(x), op("i32x4.shl", op("i32x4.shr_s", get(n), i32(23)), i32(23))))),
     ...each((_, n) => set(n, op("f32x4.convert_i32x4_s", op("i32x4.shr_s", get(n), i32(23))))),
@@ -247,5 +252,50 @@ export function errorFunction(
     ),
     ...each((_, t, e) => set(e, op("f32x4.mul", get(e), polynomial(erfCoefficients, t, mode)))),
     ...each((x, _, e) => set(x, signed(op("f32x4.sub", mode.numbers.float(1), get(e)), get(x), mode))),
+  ];
+}
+
+// (atan(x) − x) / x³ on |x| ≤ tan(π / 8), by powers of x², as in Cephes' atanf.
+const atanCoefficients = [8.05374449538e-2, -1.38776856032e-1, 1.99777106478e-1, -3.33329491539e-1];
+
+/** The arc tangent of f32x4 locals in place: an error below 3 units of the last place. Needs as many locals twice. */
+export function arcTangent(
+  values: readonly Local[],
+  bases: readonly Local[],
+  signs: readonly Local[],
+  mode: FunctionMode,
+): Code[] {
+  const { numbers } = mode;
+  const each = (step: (x: Local, base: Local, sign: Local) => Code): Code[] =>
+    values.map((x, i) => step(x, bases[i]!, signs[i]!));
+  const isAbove = (x: Local, bound: number): Code => op("f32x4.gt", get(x), numbers.float(bound));
+  const [near, far] = [Math.tan(Math.PI / 8), Math.tan((3 * Math.PI) / 8)];
+  return [
+    ...each((x, _, sign) => set(sign, get(x))),
+    ...each((x) => set(x, op("f32x4.abs", get(x)))),
+    // atan(x) is π/2 + atan(−1 / x), and π/4 + atan((x − 1) / (x + 1)).
+    ...each((x, base) =>
+      set(
+        base,
+        where(
+          isAbove(x, far),
+          numbers.float(Math.PI / 2),
+          op("v128.and", isAbove(x, near), numbers.float(Math.PI / 4)),
+        ),
+      ),
+    ),
+    ...each((x) => {
+      const top = where(isAbove(x, far), numbers.float(-1), op("f32x4.sub", get(x), numbers.float(1)));
+      const bottom = where(isAbove(x, far), get(x), op("f32x4.add", get(x), numbers.float(1)));
+      return set(x, where(isAbove(x, near), op("f32x4.div", top, bottom), get(x)));
+    }),
+    ...each((x, base, sign) => {
+      const square = op("f32x4.mul", get(x), get(x));
+      const series = atanCoefficients
+        .map((value) => numbers.float(value))
+        .reduce((total, coefficient) => multiplyAdd("f32", mode, total, square, coefficient));
+      const inner = op("f32x4.add", op("f32x4.mul", op("f32x4.mul", series, square), get(x)), get(x));
+      return set(x, signed(op("f32x4.add", get(base), inner), get(sign), mode));
+    }),
   ];
 }

@@ -1,6 +1,6 @@
 // Pieces of generated code that kernels share: elements of any type as lanes of an arithmetic, and multiply-adds.
 
-import { type Code, get, i32, type Local, load, op, set } from "../codegen/assembler.ts";
+import { type Code, get, i32, type Local, load, op, set, shuffle } from "../codegen/assembler.ts";
 import type { Arithmetic } from "../plan/types.ts";
 import { bytesOf, type ViewDType } from "../tensor.ts";
 import type { CodeMode } from "./kernel.ts";
@@ -68,4 +68,15 @@ export function multiplyAdd(arithmetic: Arithmetic, { relaxed }: CodeMode, a: Co
   if (arithmetic === "i32") return op("i32x4.add", op("i32x4.mul", a, b), sum);
   if (arithmetic === "fixed") return op("i32x4.add", op("i32x4.dot_i16x8_s", a, b), sum);
   return relaxed ? op("f32x4.relaxed_madd", a, b, sum) : op("f32x4.add", op("f32x4.mul", a, b), sum);
+}
+
+/** Both halves of a vector combined, then both of a half: the result stands in all lanes. */
+export function across(name: string, x: Local): Code[] {
+  const swapped = (by: number): Code =>
+    shuffle(
+      Array.from({ length: 16 }, (_, i) => i ^ by),
+      get(x),
+      get(x),
+    );
+  return [set(x, op(name, get(x), swapped(8))), set(x, op(name, get(x), swapped(4)))];
 }

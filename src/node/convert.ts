@@ -14,7 +14,7 @@ const encode = (v: number): number => (v <= 0.0031308 ? 12.92 * v : 1.055 * v **
  * The picture in linear light: f32 values from 0 to 1 by the sRGB curve (which Display P3 shares); alpha, which is
  * linear already, is only scaled. An embedded profile with another curve is not looked at.
  */
-export function toLinear(picture: Picture): Image & { data: Float32Array } {
+export function toLinear(picture: Picture): Omit<Image, "data"> & { data: Float32Array } {
   const { width, height, channels, data } = picture;
   const max = fullScale(picture);
   const table = Float32Array.from({ length: max + 1 }, (_, v) => decode(v / max));
@@ -40,7 +40,7 @@ export function toGrey(picture: Picture): Picture {
 }
 
 /** The numbers of a picture as f32; alpha alone, of which 1 is opaque among floats, is scaled. */
-export function toFloats(picture: Picture): Image & { data: Float32Array } {
+export function toFloats(picture: Picture): Omit<Image, "data"> & { data: Float32Array } {
   const { width, height, channels } = picture;
   const data = Float32Array.from(picture.data);
   if (picture.alpha) scaleAlpha(data, channels, 1 / fullScale(picture));
@@ -48,7 +48,10 @@ export function toFloats(picture: Picture): Image & { data: Float32Array } {
 }
 
 /** Floats with the alpha of a picture whose opaque pixels have `full`. */
-export function fromFloats({ width, height, channels, data }: Image, full: number): Image & { data: Float32Array } {
+export function fromFloats(
+  { width, height, channels, data }: Image,
+  full: number,
+): Omit<Image, "data"> & { data: Float32Array } {
   const out = Float32Array.from(data);
   scaleAlpha(out, channels, full);
   return { width, height, channels, data: out };

@@ -4,13 +4,24 @@
 import { constants } from "node:fs";
 import { open, realpath } from "node:fs/promises";
 import { join } from "node:path";
-import { checkNumber, checkOptions, describe, InvalidArgumentError } from "../errors.ts";
+import { checkNumber, checkOneOf, checkOptions, describe, InvalidArgumentError } from "../errors.ts";
 import { checkFolder, readSettings, writeSettings } from "./files.ts";
+
+export const fits = ["fill", "contain", "cover"] as const;
+const orders = ["RGB", "BGR"] as const;
 
 export interface Sidecar {
   /** Width and height to which pictures are resized. */
   size?: { width: number; height: number };
-  /** Taken from values of 0 to 1, and what they are then divided by: one number, or one a channel. */
+  /** How pictures of other proportions become so: as `imageToTensor` says. */
+  fit?: (typeof fits)[number];
+  /** Of the frame of those that are contained, from 0 to 255. */
+  background?: number;
+  /** What black and white become: 0 and 1 unless given. */
+  range?: readonly [number, number];
+  /** Order of colours: RGB unless given. */
+  order?: (typeof orders)[number];
+  /** Taken from values in that range, and what they are then divided by: one number, or one a channel. */
   mean?: number | number[];
   std?: number | number[];
   /** Names of classes, in the order of the model's results. */
@@ -38,8 +49,16 @@ export async function writeSidecar(model: string, sidecar: Sidecar): Promise<voi
 }
 
 function checkSidecar(path: string, value: unknown): Sidecar {
-  const sidecar = checkOptions<Sidecar>(path, value, ["size", "mean", "std", "labels"]);
-  const { size, mean, std, labels } = sidecar;
+  const known = ["size", "fit", "background", "range", "order", "mean", "std", "labels"] as const;
+  const sidecar = checkOptions<Sidecar>(path, value, known);
+  const { size, fit, background, range, order, mean, std, labels } = sidecar;
+  if (fit !== undefined) checkOneOf(`${path} fit`, fit, fits);
+  if (order !== undefined) checkOneOf(`${path} order`, order, orders);
+  if (background !== undefined) checkNumber(`${path} background`, background, { min: 0, max: 255 });
+  if (range !== undefined && !(Array.isArray(range) && range.length === 2 && range.every(Number.isFinite))) {
+    const received = describe(range);
+    throw new InvalidArgumentError({ parameter: `${path} range`, expected: "two numbers such as [0, 255]", received });
+  }
   if (size !== undefined) {
     const { width, height } = checkOptions<{ width: number; height: number }>(`${path} size`, size, [
       "width",

@@ -1,7 +1,7 @@
 // NumPy's .npy files from and to tensors (numpy.org/doc/stable/reference/generated/numpy.lib.format.html): little-endian
 // numbers and booleans in C order.
 import { checkInteger, describe, InvalidArgumentError, UnsupportedError } from "../errors.ts";
-import { bytesOf, type DType, storedIn, type Tensor } from "../tensor.ts";
+import { bytesOf, type DType, halfToNumber, storedIn, type Tensor } from "../tensor.ts";
 
 const magic = "\x93NUMPY";
 
@@ -12,11 +12,11 @@ export const isNpy = (bytes: Uint8Array, name: string): boolean =>
 /** Element types by their descriptions in a file. */
 const dtypes: Readonly<Record<string, DType>> = {
   ...{ "|u1": "u8", "|i1": "i8", "<u2": "u16", "<i2": "i16", "<u4": "u32", "<i4": "i32", "<u8": "u64", "<i8": "i64" },
-  ...{ "<f4": "f32", "<f8": "f64", "|b1": "bool" },
+  ...{ "<f2": "f16", "<f4": "f32", "<f8": "f64", "|b1": "bool" },
 };
 
 /**
- * The tensor in a .npy file; its data may be a view of `bytes`. `name` stands for the file in errors.
+ * The tensor in a .npy file; its data may be a view of `bytes`. Half floats come as f32. `name` stands for the file in errors.
  *
  * @throws InvalidArgumentError for what is no intact .npy file, UnsupportedError for other elements and for Fortran order.
  */
@@ -26,12 +26,16 @@ export function readNpy(bytes: Uint8Array, name = "npy file"): Tensor {
   const descr = field(/'descr'\s*:\s*'([^']*)'/);
   const order = field(/'fortran_order'\s*:\s*(True|False)/);
   const sides = field(/'shape'\s*:\s*\(([^)]*)\)/);
-  const dtype = Object.hasOwn(dtypes, descr) ? dtypes[descr]! : unsupported(name, "little-endian numbers", descr);
+  const dtype = Object.hasOwn(dtypes, descr)
+    ? dtypes[descr]!
+    : unsupported(name, "little-endian numbers", descr, /^>/.test(descr) ? swap : undefined);
   const shape = sides.split(",").flatMap((side) => (side.trim() === "" ? [] : [sideOf(name, side)]));
   if (order === "True" && shape.length > 1) unsupported(name, "an array in C order", "one in Fortran order");
   const size = shape.reduce((product, side) => product * side, bytesOf[dtype]);
   if (data.length !== size) broken(name, `${data.length} bytes of data where the shape takes ${size}`);
-  return { shape, data: storedIn(dtype, data), ...(dtype === "bool" && { dtype }) };
+  const stored = storedIn(dtype, data);
+  if (dtype === "f16") return { shape, data: Float32Array.from(stored as Uint16Array, halfToNumber) };
+  return { shape, data: stored, ...(dtype === "bool" && { dtype }) };
 }
 
 const sideOf = (name: string, text: string): number => checkInteger(`${name} shape`, Number(text), { min: 0 });
@@ -52,11 +56,14 @@ function broken(parameter: string, received: string): never {
   throw new InvalidArgumentError({ parameter, expected: "an intact .npy file", received });
 }
 
-function unsupported(parameter: string, expected: string, received: string): never {
-  throw new UnsupportedError({ parameter, expected, received: describe(received) });
+/** Turns the bytes of each element around, in Python. */
+const swap = "array.astype(array.dtype.newbyteorder('<')) gives them";
+
+function unsupported(parameter: string, expected: string, received: string, hint?: string): never {
+  throw new UnsupportedError({ parameter, expected, received: describe(received), hint });
 }
 
-/** The bytes of a .npy file; half floats, which tensors hold as f32, are written as such. */
+/** The bytes of a .npy file; half floats, which tensors hold as f32, are written as these. */
 export function writeNpy({ shape, data, dtype }: Tensor): Uint8Array {
   const found = Object.entries(dtypes).find(([, type]) => type === (dtype === "bool" ? dtype : elementType(data)));
   const sides = shape.length === 1 ? `${shape[0]},` : shape.join(", ");

@@ -3,7 +3,8 @@
 import { checkInteger, describe, InvalidArgumentError, UnsupportedError } from "../errors.ts";
 import type { Attribute, Dimension, Graph, GraphNode, ValueInfo } from "../graph/types.ts";
 import type { Tensor } from "../tensor.ts";
-import { type AttributeProto, attributeTypes, type ModelProto, NodeProto, type ValueInfoProto } from "./schema.ts";
+import { nameIn, standardNodes } from "./contrib.ts";
+import { type AttributeProto, attributeTypes, type ModelProto, NodeProto, ValueInfoProto } from "./schema.ts";
 import { dtypeOf, type ExternalFiles, mostElements, readTensor, sideOf } from "./tensors.ts";
 import { decode } from "./wire.ts";
 
@@ -11,7 +12,7 @@ import { decode } from "./wire.ts";
  * The network in a model. Operators of other domains than ONNX's own are named `domain.Operator`. Inputs that have an
  * initializer are constants, not inputs.
  *
- * @throws InvalidArgumentError for a graph that contradicts itself, UnsupportedError for subgraphs and sparse weights.
+ * @throws InvalidArgumentError for a graph that contradicts itself, UnsupportedError for sparse weights.
  */
 export function importGraph({ graph, opsetImport }: ModelProto, external?: ExternalFiles): Graph {
   if (!graph) {
@@ -32,11 +33,11 @@ export function importGraph({ graph, opsetImport }: ModelProto, external?: Exter
     known.add(name);
   }
   const nodes = orderNodes(
-    graph.node.map((bytes, i) => importNode(bytes, i, opsets)),
+    graph.node.flatMap((bytes, i) => standardNodes(importNode(bytes, i, opsets))),
     known,
   );
   for (const { outputs } of nodes) for (const name of outputs) known.add(name);
-  const outputs = graph.output.map(valueInfo);
+  const outputs = graph.output.map(outputInfo);
   for (const { name } of outputs) {
     if (name !== "" && known.has(name)) continue;
     throw new InvalidArgumentError({
@@ -57,6 +58,22 @@ function twice(parameter: string, name: string): InvalidArgumentError {
 
 function unsupported(parameter: string, expected: string, received: string): UnsupportedError {
   return new UnsupportedError({ parameter, expected, received });
+}
+
+/** What a graph says of an output; of one that is no tensor of numbers only its name. */
+function outputInfo(info: ValueInfoProto): ValueInfo {
+  try {
+    return valueInfo(info);
+  } catch (error) {
+    if (error instanceof UnsupportedError) return { name: info.name ?? "" };
+    throw error;
+  }
+}
+
+/** What the file says of values between the nodes, by name: its own word, which nobody has checked. */
+export function declaredValues({ graph }: ModelProto): Map<string, ValueInfo> {
+  const infos = graph?.valueInfo.map((bytes, i) => outputInfo(decode(ValueInfoProto, bytes, `value ${i}`))) ?? [];
+  return new Map(infos.map((info) => [info.name, info]));
 }
 
 function valueInfo({ name = "", type }: ValueInfoProto): ValueInfo {
@@ -80,10 +97,18 @@ function importNode(bytes: Uint8Array, index: number, opsets: ReadonlyMap<string
   if (!opType) throw new InvalidArgumentError({ parameter: what, expected: "an operator", received: "none" });
   const domain = domainOf(proto.domain);
   const opset = opsets.get(domain) ?? 1;
-  const attributes = Object.fromEntries(
-    proto.attribute.map((attribute) => [attribute.name ?? "", attributeValue(attribute, what)]),
-  );
-  return { name, op: domain === "" ? opType : `${domain}.${opType}`, opset, inputs, outputs, attributes };
+  const held = proto.attribute.map((attribute) => [attribute.name ?? "", attributeValue(attribute, what)] as const);
+  const attributes = Object.fromEntries(held.filter((entry): entry is [string, Attribute] => entry[1] !== undefined));
+  const unread = held.find(([, value]) => value === undefined)?.[0];
+  return {
+    name,
+    op: nameIn(domain, opType),
+    opset,
+    inputs,
+    outputs,
+    attributes,
+    ...(unread !== undefined && { unread }),
+  };
 }
 
 type Field = keyof typeof attributeTypes;
@@ -92,7 +117,8 @@ const fields = Object.keys(attributeTypes) as Field[];
 const decoder = /*@__PURE__*/ new TextDecoder();
 const text = (bytes: Uint8Array): string => decoder.decode(bytes);
 
-function attributeValue(attribute: AttributeProto, node: string): Attribute {
+/** Undefined for a subgraph, and whatever else is not read: the node cannot be computed, but the others can. */
+function attributeValue(attribute: AttributeProto, node: string): Attribute | undefined {
   const what = `${node} attribute ${describe(attribute.name)}`;
   const type = Number(attribute.type ?? 0n);
   // Old files do not name the type: the field that holds something tells it
@@ -106,7 +132,7 @@ function attributeValue(attribute: AttributeProto, node: string): Attribute {
   if (field === "strings") return attribute.strings.map(text);
   if (field === "t" && t) return readTensor(t, what);
   if (field === "t") throw new InvalidArgumentError({ parameter: what, expected: "a tensor", received: "none" });
-  throw unsupported(what, "numbers, texts or a tensor", field === "g" ? "a subgraph" : `type number ${type}`);
+  return undefined;
 }
 
 const holds = (value: unknown): boolean => (Array.isArray(value) ? value.length > 0 : value !== undefined);

@@ -24,7 +24,16 @@ export {
   type Separation,
   separateModel,
 } from "../separate/index.ts";
-export { type ImageTensorOptions, imageToTensor } from "./image.ts";
+export type { ModelInput, ModelRunOptions } from "./choice.ts";
+export {
+  type FloatTensorOptions,
+  type ImageTensorOptions,
+  imageToTensor,
+  type PictureInput,
+  type Placed,
+  pictureInput,
+  type ValueScale,
+} from "./image.ts";
 export {
   type ExplainModelOptions,
   explainModel,
@@ -39,6 +48,13 @@ export {
   loadModel,
   type Model,
   type ModelInfo,
-  type ModelInput,
   saveModel,
 } from "./model.ts";
+export {
+  type ByteImage,
+  type PictureAxes,
+  pictureAxes,
+  type TensorImageOptions,
+  tensorToImage,
+} from "./picture-out.ts";
+export type { Address, BytesHolder, ModelSource } from "./source.ts";

@@ -1,12 +1,13 @@
 // What `inspectModel` and `explainModel` say of a model: its layers, their sizes and costs; and how it is computed, as
 // partitions and tasks.
-import { checkBoolean, checkNumber, checkOptions } from "../errors.ts";
-import { checkInputs } from "../graph/evaluate.ts";
-import { infer, inputSpecs } from "../graph/infer.ts";
+import { checkBoolean, checkNumber, checkOptions, type OperatorUse } from "../errors.ts";
+import { inferAround, inputSpecs } from "../graph/infer.ts";
 import { type Layer, layersOf } from "../graph/layers.ts";
 import type { Task } from "../graph/tasks.ts";
-import type { ValueInfo } from "../graph/types.ts";
-import type { Tensor } from "../tensor.ts";
+import type { Spec, ValueInfo } from "../graph/types.ts";
+import { heldAs } from "../graph/values.ts";
+import { inputValues, type ModelInput } from "./choice.ts";
+import { declaredValues } from "./import.ts";
 import type { Model } from "./model.ts";
 
 /** How closely a model is looked at. */
@@ -31,7 +32,9 @@ export interface Inspection {
   outputs: readonly ValueInfo[];
   /** In the order in which they run. */
   layers: readonly Layer[];
-  /** Of all layers. */
+  /** Nodes that nobody here computes: the model is not run as it is. Sides that follow from them are those that the file says. */
+  missing: readonly OperatorUse[];
+  /** Of all layers; a layer without known sides counts none. */
   totals: {
     /** Numbers in the weights. */
     parameters: number;
@@ -42,15 +45,16 @@ export interface Inspection {
 
 /**
  * The layers of a model with shapes, parameters, multiplications and what splitting each convolution would lose. Nothing
- * is run.
+ * is run. Of operators that nobody here computes the results have the shapes that the file declares, or none.
  *
- * @throws InvalidArgumentError where a shape is not known or does not fit, UnsupportedOpError for unknown operators.
+ * @throws InvalidArgumentError where a shape is not known or does not fit.
  */
 export function inspectModel(model: Model, options: InspectOptions = {}): Inspection {
   const { graph, operators, proto } = model;
   const known = ["shapes", "share", "spectra"] as const;
   const { shapes, share = 0.5, spectra = false } = checkOptions<InspectOptions>("options", options, known);
-  const specs = infer(graph, operators, inputSpecs(graph, shapes));
+  const inputs = inputSpecs(graph, shapes);
+  const specs = inferAround(graph, operators, inputs, declaredSpecs(model, inputs));
   const layers = layersOf(
     graph,
     specs,
@@ -65,8 +69,23 @@ export function inspectModel(model: Model, options: InspectOptions = {}): Inspec
     inputs: graph.inputs.map(withShape),
     outputs: graph.outputs.map(withShape),
     layers,
+    missing: model.missing,
     totals: { parameters: sum(({ parameters }) => parameters), multiplications: sum((l) => l.multiplications) },
   };
+}
+
+/** What the file says of values between nodes, for these inputs: where all sides are numbers, or those of the inputs. */
+function declaredSpecs({ graph, proto }: Model, inputs: ReadonlyMap<string, Spec>): Map<string, Spec> {
+  const named = graph.inputs.flatMap(({ name, shape = [] }) =>
+    shape.flatMap((side, axis) => (typeof side === "string" ? [[side, inputs.get(name)!.shape[axis]!] as const] : [])),
+  );
+  const sides = new Map(named);
+  const known = [...declaredValues(proto).values(), ...graph.outputs].flatMap(({ name, dtype, shape }) => {
+    const found = shape?.map((side) => (typeof side === "string" ? sides.get(side) : side));
+    if (!dtype || !found?.every((side) => side !== undefined)) return [];
+    return [[name, { dtype: heldAs(dtype), shape: found }] as const];
+  });
+  return new Map(known);
 }
 
 /** For which inputs a model is explained. */
@@ -74,7 +93,9 @@ export interface ExplainModelOptions {
   /** Shapes of inputs by name, where the model leaves sides open. */
   shapes?: Readonly<Record<string, readonly number[]>>;
   /** Or the inputs themselves: a model whose inputs say sizes is compiled for those. */
-  inputs?: Readonly<Record<string, Tensor>>;
+  inputs?: Readonly<Record<string, ModelInput>>;
+  /** Names of the outputs that are wanted, as for a run. */
+  outputs?: readonly string[];
 }
 
 /** How a model is computed for inputs of some shapes. */
@@ -99,10 +120,12 @@ export interface ModelPlan {
  * @throws InvalidArgumentError where a shape is not known or does not fit, UnsupportedOpError for unknown operators.
  */
 export async function explainModel(model: Model, options?: ExplainModelOptions): Promise<ModelPlan> {
-  const { shapes, inputs } = checkOptions<ExplainModelOptions>("options", options, ["shapes", "inputs"]);
-  const { graph } = model;
-  const program = await model.programFor(inputs ? checkInputs(graph, inputs) : inputSpecs(graph, shapes));
-  const partitions = program.tasks.map((tasks, i) => ({ place: program.partitions[i]!.kind, tasks }));
+  const known = ["shapes", "inputs", "outputs"] as const;
+  const { shapes, inputs, outputs } = checkOptions<ExplainModelOptions>("options", options, known);
+  const graph = model.choosing(outputs);
+  const specs = inputs ? await inputValues(graph, inputs) : inputSpecs(graph, shapes);
+  const program = await model.programFor(specs, graph);
+  const partitions = program.tasks.map((tasks, i) => ({ place: program.partitions[i]?.kind ?? "host", tasks }));
   const kernels = new Set(partitions.flatMap(({ tasks }) => tasks.flatMap((task) => task.kernels)));
   return { partitions, kernels: [...kernels], bytes: program.bytes };
 }

@@ -1,16 +1,19 @@
 // The Model class: the ONNX message as it was read, the network in it, and its compiled programs. Loads and saves models.
 import { checkRunOptions } from "../engine/calls.ts";
 import { createEngine, Engine } from "../engine/engine.ts";
-import { describeValue, EngineValue } from "../engine/values.ts";
-import { checkFunction, checkOptions, describe, InvalidArgumentError, UnsupportedError } from "../errors.ts";
-import { checkInputs, withInputShapes } from "../graph/evaluate.ts";
-import { GraphProgram, type Outs, type RunOptions } from "../graph/program.ts";
-import type { Dimension, Graph, Operators, Spec } from "../graph/types.ts";
-import { numbersOf } from "../graph/values.ts";
-import type { Tensor, TensorLike } from "../tensor.ts";
+import { describeValue, type EngineValue } from "../engine/values.ts";
+import { checkFunction, checkOptions, describe, InvalidArgumentError, type OperatorUse } from "../errors.ts";
+import { missingIn, withInputShapes } from "../graph/evaluate.ts";
+import { inferKnown } from "../graph/infer.ts";
+import { GraphProgram, type Outs } from "../graph/program.ts";
+import type { Dimension, Graph, Operators, Spec, ValueInfo } from "../graph/types.ts";
+import { numbersOf, toValue } from "../graph/values.ts";
+import type { Tensor } from "../tensor.ts";
+import { inputValues, isValue, type ModelInput, type ModelRunOptions, withChosenOutputs } from "./choice.ts";
 import { importGraph } from "./import.ts";
 import { loadOperators } from "./ops/load.ts";
 import { ModelProto, TensorProto } from "./schema.ts";
+import { type ModelSource, readModelBytes } from "./source.ts";
 import { type ExternalFiles, externalLocation } from "./tensors.ts";
 import { decode, encode } from "./wire.ts";
 
@@ -43,6 +46,8 @@ export interface ModelInfo {
   programs: {
     /** Shapes of the inputs by name. */
     shapes: Readonly<Record<string, readonly number[]>>;
+    /** Names of the outputs that it computes. */
+    outputs: readonly string[];
     /** What making it took, by phase: passes, planning, layout, code, weights, check. */
     milliseconds: Readonly<Record<string, number>>;
     /** Of the engine's memory. */
@@ -57,27 +62,28 @@ export interface ModelInfo {
   }[];
 }
 
-/** A tensor in ONNX's order, ONNX Runtime's `{ data, dims }`, or a value of `engine.alloc`, which is copied out. */
-export type ModelInput = TensorLike | EngineValue;
-
-const isValue = (entry: [string, unknown]): entry is [string, EngineValue] => entry[1] instanceof EngineValue;
-
-/** What engine values hold, as tensors; all else is checked later. */
-async function withArrays(inputs: Readonly<Record<string, ModelInput>>): Promise<Record<string, TensorLike>> {
-  const values = Object.entries(inputs).filter(isValue);
-  const read = values.map(async ([name, value]) => [name, { shape: value.shape, data: await value.read() }] as const);
-  return { ...(inputs as Record<string, TensorLike>), ...Object.fromEntries(await Promise.all(read)) };
-}
-
-/** Checks a value that is to take an output, before anything is computed. */
-function checkValueOut(name: string, value: EngineValue, { dtype, shape }: Spec): void {
-  if (value.dtype === dtype && value.shape.join() === shape.join()) return;
+/** Checks a value that is to take an output: before anything is computed, where its shape is known then. */
+function checkValueOut(name: string, value: EngineValue, spec: Spec | undefined): void {
+  if (!spec || (value.dtype === spec.dtype && value.shape.join() === spec.shape.join())) return;
+  const { dtype, shape } = spec;
   const expected = `a value of [${shape.join(", ")}] in ${dtype}`;
   throw new InvalidArgumentError({ parameter: `out[${describe(name)}]`, expected, received: describeValue(value) });
 }
 
-/** Programs for so many different shapes of inputs are kept. */
-const mostPrograms = 4;
+/** Lists among the inputs say sizes: where their elements are known, more shapes are known before a run. */
+function saysSizes(
+  graph: Graph,
+  operators: Operators,
+  shapes: ReadonlyMap<string, Spec>,
+  lists: ReadonlyMap<string, Spec>,
+): boolean {
+  if (![...lists.values()].some(({ data }) => data)) return false;
+  const { specs, open } = inferKnown(graph, operators, shapes);
+  return [...open.values()].some(({ sizes }) => sizes) && inferKnown(graph, operators, lists).specs.size > specs.size;
+}
+
+/** Programs for so many different shapes of inputs are kept, and networks of so many choices of outputs. */
+const [mostPrograms, mostChoices] = [4, 16];
 
 /** A network and the file that it came in. */
 export class Model {
@@ -111,7 +117,8 @@ export class Model {
   private readonly readTime: number;
   private ownEngine: Promise<Engine> | undefined;
   /** Some operator has to know the elements of an input before the network runs: lists of sizes, axes or scales. */
-  private takesSizes = false;
+  private readonly takesSizes = new WeakMap<Graph, boolean>();
+  private readonly choices = new Map<string, Graph>();
   private readonly programs = new Map<string, Promise<GraphProgram>>();
   /** Runs that have begun: what they use is freed after them. */
   private readonly running = new Set<Promise<unknown>>();
@@ -135,6 +142,21 @@ export class Model {
     this.externalFiles = externalFiles;
   }
 
+  /** What a run must be given: names, types and sides, of which those that are open have a name or are undefined. */
+  get inputs(): readonly ValueInfo[] {
+    return this.graph.inputs;
+  }
+
+  /** What a run gives. */
+  get outputs(): readonly ValueInfo[] {
+    return this.graph.outputs;
+  }
+
+  /** Nodes that nobody here computes: runs are refused, except for outputs that do without them. */
+  get missing(): readonly OperatorUse[] {
+    return missingIn(this.graph, this.operators);
+  }
+
   /**
    * Computes the outputs from the inputs, both by name, in the orders of ONNX (NCHW). The first run with inputs of a shape
    * compiles for it; sides that the model leaves open may be any.
@@ -142,25 +164,28 @@ export class Model {
    * @throws InvalidArgumentError for inputs that are missing, not known, or of another shape or type; UnsupportedOpError
    * for operators that are missing. Both before anything is computed.
    */
-  async run(inputs: Readonly<Record<string, ModelInput>>, options?: RunOptions): Promise<Record<string, Tensor>> {
-    const known = ["signal", "onProgress", "onTask", "out"] as const;
-    const { signal, onProgress, onTask, out } = checkOptions<RunOptions>("options", options, known);
+  async run(inputs: Readonly<Record<string, ModelInput>>, options?: ModelRunOptions): Promise<Record<string, Tensor>> {
+    const known = ["signal", "onProgress", "onTask", "out", "outputs"] as const;
+    const { signal, onProgress, onTask, out, outputs } = checkOptions<ModelRunOptions>("options", options, known);
     checkRunOptions({ signal, onProgress });
     if (onTask !== undefined) checkFunction("onTask", onTask);
+    const graph = this.choosing(outputs);
     const given = checkOptions<Outs>(
       "out",
       out,
-      this.graph.outputs.map(({ name }) => name),
+      graph.outputs.map(({ name }) => name),
     );
     const arrays = Object.fromEntries(Object.entries(given).filter((entry) => !isValue(entry))) as Outs;
     const outs = Object.entries(given).filter(isValue);
-    // At once where nothing has to be waited for: a run that has begun is waited for when the model is disposed of.
-    const isRead = Object.entries(inputs ?? {}).some(isValue);
-    const values = checkInputs(this.graph, isRead ? await withArrays(inputs) : (inputs as Record<string, TensorLike>));
-    const run = this.programFor(values).then(async (program) => {
+    const read = inputValues(this.graph, inputs);
+    const values = read instanceof Promise ? await read : read;
+    const run = this.programFor(values, graph).then(async (program) => {
       for (const [name, value] of outs) checkValueOut(name, value, program.specOf(name));
       const results = await program.run(values, { signal, onProgress, onTask, out: arrays });
-      for (const [name, value] of outs) await value.write(results[name]!);
+      for (const [name, value] of outs) {
+        checkValueOut(name, value, toValue(results[name]!));
+        await value.write(results[name]!);
+      }
       return results;
     });
     this.running.add(run);
@@ -173,41 +198,45 @@ export class Model {
     const programs = made.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
     return {
       milliseconds: { read: this.readTime },
-      programs: programs.map((program) => {
-        const host = program.partitions.flatMap((partition) => (partition.kind === "host" ? partition.nodes : []));
-        const { shapes, phases: milliseconds, bytes } = program;
-        return { shapes, milliseconds, bytes, host: host.map(({ name, op }) => ({ name, op })) };
+      programs: programs.map(({ shapes, outputs, phases: milliseconds, bytes, hostNodes }) => {
+        const host = hostNodes.map(({ name, op }) => ({ name, op }));
+        return { shapes, outputs: [...outputs], milliseconds, bytes, host };
       }),
     };
   }
 
   /**
-   * The compiled network for inputs of these types and shapes; where some say sizes, for their elements, too.
+   * The network with some of its outputs alone. The same object for the same names, as long as few choices are made.
    *
    * @internal
    */
-  async programFor(inputs: ReadonlyMap<string, Spec>): Promise<GraphProgram> {
-    // What is freed from now on may wait for the run that asks.
-    const { freed } = this;
-    if (this.takesSizes) return this.compiled(inputs);
-    const shapes = [...inputs].map(([name, { dtype, shape }]): [string, Spec] => [name, { dtype, shape }]);
-    try {
-      return await this.compiled(new Map(shapes));
-    } catch (error) {
-      if (!(error instanceof UnsupportedError)) throw error;
-      this.takesSizes = true;
-      return this.compiled(inputs, freed);
-    }
+  choosing(outputs: readonly string[] | undefined): Graph {
+    const key = JSON.stringify(outputs) ?? "";
+    const graph = this.choices.get(key) ?? withChosenOutputs(this.graph, outputs);
+    if (this.choices.size >= mostChoices) this.choices.clear();
+    this.choices.set(key, graph);
+    return graph;
   }
 
-  /** `before`: what it has to wait for, where that is not all that is being freed. */
-  private compiled(inputs: ReadonlyMap<string, Spec>, before?: Promise<void>): Promise<GraphProgram> {
-    const specs = new Map(
-      [...inputs].map(([name, spec]) => [name, spec.shape.length < 2 ? spec : { ...spec, data: undefined }]),
-    );
-    const key = JSON.stringify(
+  /**
+   * The compiled network for inputs of these types and shapes; where some say sizes, for their elements, too. `graph` is
+   * the whole one, or one of {@link choosing}.
+   *
+   * @internal
+   */
+  async programFor(inputs: ReadonlyMap<string, Spec>, graph: Graph = this.graph): Promise<GraphProgram> {
+    const shapes = new Map([...inputs].map(([name, { dtype, shape }]): [string, Spec] => [name, { dtype, shape }]));
+    const lists = new Map([...inputs].map(([name, spec]) => [name, spec.shape.length < 2 ? spec : shapes.get(name)!]));
+    const known = this.takesSizes.get(graph) ?? saysSizes(graph, this.operators, shapes, lists);
+    this.takesSizes.set(graph, known);
+    return this.compiled(graph, known ? lists : shapes);
+  }
+
+  private compiled(graph: Graph, specs: ReadonlyMap<string, Spec>): Promise<GraphProgram> {
+    const key = JSON.stringify([
+      graph.outputs.map(({ name }) => name),
       [...specs].map(([name, { dtype, shape, data }]) => [name, dtype, shape, data && Array.from(numbersOf({ data }))]),
-    );
+    ]);
     const known = this.programs.get(key);
     if (known) {
       // What was used last is the last to go.
@@ -220,8 +249,8 @@ export class Model {
       this.programs.delete(oldest);
       this.freed = this.free([program]);
     }
-    const ready = (before ?? this.freed).then(() => this.engine());
-    const program = ready.then((engine) => GraphProgram.create(this.graph, this.operators, specs, engine));
+    const ready = this.freed.then(() => this.engine());
+    const program = ready.then((engine) => GraphProgram.create(graph, this.operators, specs, engine));
     this.programs.set(key, program);
     // What failed is tried again at the next run.
     program.catch(() => this.programs.delete(key));
@@ -254,13 +283,13 @@ export class Model {
 }
 
 /**
- * Reads an ONNX model from its bytes, or on Node from a file. Weights are views of the bytes: they must not change while
- * the model is in use.
+ * Reads an ONNX model. Weights are views of bytes that are given: they must not change while the model is in use. Operators
+ * that nobody here computes are no error yet: `model.missing` names them, and runs are refused.
  *
- * @throws InvalidArgumentError for what is no intact ONNX model, UnsupportedError for subgraphs, sparse and other weights
- * than numbers.
+ * @throws InvalidArgumentError for what is no intact ONNX model, which says what it is instead where that can be told;
+ * UnsupportedError for sparse weights and those that are no numbers.
  */
-export async function loadModel(model: Uint8Array | ArrayBuffer | string, options: LoadOptions = {}): Promise<Model> {
+export async function loadModel(model: ModelSource, options: LoadOptions = {}): Promise<Model> {
   const known = ["externalData", "shapes", "engine"] as const;
   const { externalData, shapes = {}, engine } = checkOptions<LoadOptions>("options", options, known);
   if (engine !== undefined && !(engine instanceof Engine)) {
@@ -268,36 +297,21 @@ export async function loadModel(model: Uint8Array | ArrayBuffer | string, option
     throw new InvalidArgumentError({ parameter: "engine", expected, received });
   }
   const start = performance.now();
-  const bytes = typeof model === "string" ? await readFile(model) : model;
-  const data = bytes instanceof ArrayBuffer ? new Uint8Array(bytes) : bytes;
-  if (!(data instanceof Uint8Array) || data.length === 0) {
-    const received = data instanceof Uint8Array ? "no bytes" : describe(bytes);
-    throw new InvalidArgumentError({ parameter: "model", expected: "the bytes of an ONNX file", received });
-  }
-  const proto = decode(ModelProto, data, "model");
-  const files = await externalFiles(proto, externalData);
-  const graph = importGraph(proto, files);
+  const bytes = await readModelBytes(model);
+  const { proto, graph, files } = await read(bytes, externalData).catch(async (cause) => {
+    const { whatItIs } = await import("./not-a-model.ts");
+    throw whatItIs(bytes, cause);
+  });
   const names = graph.inputs.map(({ name }) => name);
   checkOptions<Record<string, unknown>>("shapes", shapes, names);
   const operators = await loadOperators(graph);
   return new Model(proto, withInputShapes(graph, shapes), operators, engine, files, performance.now() - start);
 }
 
-interface Files {
-  readFile(path: string): Promise<Uint8Array>;
-}
-
-/** Node's module is asked for at run time: a static import would break bundles for browsers. */
-async function readFile(path: string): Promise<Uint8Array> {
-  const { process } = globalThis as { process?: { getBuiltinModule?: (name: string) => Files } };
-  const files = process?.getBuiltinModule?.("node:fs/promises");
-  const expected = files ? "a readable file" : "the bytes of an ONNX file (in browsers there are no paths)";
-  try {
-    return await files!.readFile(path);
-  } catch (cause) {
-    const received = files ? (cause as Error).message : describe(path);
-    throw new InvalidArgumentError({ parameter: "model", expected, received, cause });
-  }
+async function read(bytes: Uint8Array, externalData: ExternalData | undefined) {
+  const proto = decode(ModelProto, bytes, "model");
+  const files = await externalFiles(proto, externalData);
+  return { proto, files, graph: importGraph(proto, files) };
 }
 
 /** The bytes of an ONNX file. What was loaded and not changed comes out as it went in. */

@@ -13,7 +13,7 @@ const TypeProto = schema({
   ],
 });
 
-const ValueInfoProto = schema({ name: [1, "string"], type: [2, TypeProto] });
+export const ValueInfoProto = schema({ name: [1, "string"], type: [2, TypeProto] });
 
 export const GraphProto = schema({
   /** NodeProto. */
@@ -23,6 +23,8 @@ export const GraphProto = schema({
   initializer: [5, "bytes", "list"],
   input: [11, ValueInfoProto, "list"],
   output: [12, ValueInfoProto, "list"],
+  /** ValueInfoProto of values between the nodes. */
+  valueInfo: [13, "bytes", "list"],
   sparseInitializer: [15, "bytes", "list"],
 });
 

@@ -1,7 +1,7 @@
 // Conversion of ONNX's TensorProto to tensors. Raw data is not copied where it is aligned; 16-bit floats become f32.
 import { BinaryReader } from "@bufbuild/protobuf/wire";
 import { checkInteger, describe, InvalidArgumentError, UnsupportedError } from "../errors.ts";
-import { bytesOf, type DType, newStored, storedIn, type Tensor, type TypedArray } from "../tensor.ts";
+import { bytesOf, type DType, halfToNumber, newStored, storedIn, type Tensor, type TypedArray } from "../tensor.ts";
 import { TensorProto } from "./schema.ts";
 import { decode, intact } from "./wire.ts";
 
@@ -125,12 +125,4 @@ function wrongSize(what: string, wanted: number, unit: string, got: number): Inv
 function toFloats(data: TypedArray, dtype: DType): TypedArray {
   if (dtype === "bf16") return new Float32Array(Uint32Array.from(data as Uint16Array, (bits) => bits << 16).buffer);
   return dtype === "f16" ? Float32Array.from(data as Uint16Array, halfToNumber) : data;
-}
-
-/** The value of an IEEE half: sign, 5 bits of exponent, 10 of fraction. */
-function halfToNumber(bits: number): number {
-  const [exponent, fraction] = [(bits >> 10) & 31, bits & 1023];
-  const sign = bits & 0x8000 ? -1 : 1;
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  return sign * (exponent ? (1024 + fraction) * 2 ** (exponent - 25) : fraction * 2 ** -24);
 }

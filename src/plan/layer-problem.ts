@@ -153,7 +153,10 @@ function checkPads(pads: unknown, sides: readonly number[], reach: readonly numb
   }
   if (typeof pads !== "string") {
     const expected = '"same", "valid" or [top, left, bottom, right]';
-    throw new InvalidArgumentError({ parameter: "pads", expected, received: describe(pads) });
+    const n = typeof pads === "number" ? [pads, pads] : (pads as readonly unknown[]);
+    const pair = Array.isArray(n) && n.length === 2 && n.every(Number.isInteger);
+    const hint = pair ? `the same on both sides is [${[...n, ...n].join(", ")}]` : undefined;
+    throw new InvalidArgumentError({ parameter: "pads", expected, received: describe(pads), hint });
   }
   if (checkOneOf("pads", pads, ["same", "valid"] as const) === "valid") return [0, 0, 0, 0] satisfies Window["pads"];
   const whole = [0, 1].map((axis) => {

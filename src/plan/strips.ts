@@ -14,6 +14,9 @@ export interface StepRows {
 export const windowOf = (kernel: KernelSpec): LayerWindow | undefined =>
   "pads" in kernel ? (kernel as LayerWindow) : undefined;
 
+/** Rows that a step writes for each of its own. */
+export const rowsOutOf = (kernel: KernelSpec): number => windowOf(kernel)?.rowsOut ?? 1;
+
 /** Rows of the input, after the first, that a window reads for one row. */
 export const reachOf = ({ size, dilations }: LayerWindow): number => (size[0] - 1) * dilations[0];
 
@@ -25,9 +28,10 @@ export function stepRows(
   const demands = new Map<string, StepRows>();
   const found: StepRows[] = [];
   for (const { kernel, reads, writes } of steps.toReversed()) {
-    const own = demands.get(writes) ?? { scale: 1, before: 0, after: 0, last: grid.extent - 1 };
-    found.unshift(own);
     const window = windowOf(kernel);
+    const wanted = demands.get(writes);
+    const own = wanted ? turnsFor(wanted, rowsOutOf(kernel)) : { scale: 1, before: 0, after: 0, last: grid.extent - 1 };
+    found.unshift(own);
     const read = buffers.find(({ id }) => id === reads[0]);
     if (!window || read?.scope !== "strip") continue;
     const [stride, pad] = [window.strides[0], window.pads[0]];
@@ -40,6 +44,16 @@ export function stepRows(
     });
   }
   return found;
+}
+
+/** Rows of what a step writes as its own rows, of which each may write several. */
+function turnsFor({ scale, before, after, last }: StepRows, each: number): StepRows {
+  return {
+    scale: scale / each,
+    before: Math.ceil(before / each),
+    after: Math.floor(after / each),
+    last: Math.floor(last / each),
+  };
 }
 
 /** The most rows that a step makes for a strip of so many rows of the grid; one where only zeros are read. */

@@ -177,6 +177,23 @@ export interface SoftmaxSpec extends LayerWindow {
   log: boolean;
 }
 
+/**
+ * Sums, products and extremes: of each row its pixels, its channels of each pixel, or both, become one; or as many rows as the
+ * window is high. A second buffer read, of the result's sides or 1, is subtracted from each element first.
+ */
+export interface ReduceSpec extends LayerWindow {
+  family: "reduce";
+  op: "sum" | "product" | "max" | "min";
+  over: "pixels" | "channels" | "row" | "rows";
+  /** What becomes of each element before. */
+  map: "none" | "abs" | "square" | "exp";
+  /** Of the input: channels without padding, and rows. */
+  channels: number;
+  height: number;
+  /** The result is this many times what was found. */
+  scale: number;
+}
+
 /** What a row or column of the result is made of: as many pixels, with their weights, for each. */
 export interface ResizeAxis {
   /** Pixels of the input for each of the result, one list after the other. */
@@ -184,18 +201,19 @@ export interface ResizeAxis {
   weights: number[];
 }
 
-/** Another size: each pixel is a sum of `taps` × `taps` weighted pixels of the input. */
+/** Another size: each pixel is a sum of `taps[0]` × `taps[1]` weighted pixels of the input. */
 export interface ResizeSpec extends LayerWindow {
   family: "resize";
-  taps: number;
+  taps: [down: number, across: number];
   rows: ResizeAxis;
   columns: ResizeAxis;
 }
 
 export const unaryFunctions = [
   ...(["neg", "abs", "sqrt", "floor", "ceil", "trunc", "round", "exp", "log", "tanh", "erf"] as const),
+  ...(["atan", "sin", "cos"] as const),
 ] as const;
-export const binaryFunctions = ["add", "sub", "mul", "div", "min", "max"] as const;
+export const binaryFunctions = ["add", "sub", "mul", "div", "min", "max", "pow", "mod"] as const;
 
 /** A number for every element: an operand, a constant, or a function of nodes before. */
 export type ExpressionNode =
@@ -243,6 +261,7 @@ export type KernelSpec =
   | PoolSpec
   | MoveSpec
   | SoftmaxSpec
+  | ReduceSpec
   | ResizeSpec
   | ExpressionSpec
   | GemmSpec;

@@ -1,4 +1,5 @@
 // The report of a separation, as plain data.
+import type { OperatorUse } from "../errors.ts";
 import type { DecompositionName } from "../factor/decompositions.ts";
 import type { LossFunction } from "./loss.ts";
 
@@ -32,6 +33,8 @@ export interface LayerReport {
 export interface Report {
   /** Every convolution that could be separated, in order. */
   layers: LayerReport[];
+  /** Nodes that nobody here computes: they and what depends on them stay as they are, and count in none of these figures. */
+  missing: readonly OperatorUse[];
   /** Of the whole network. */
   totals: {
     /** Multiply-accumulates (2 FLOP) of a run. */

@@ -1,7 +1,8 @@
 // Separates a trained network: measures curves of loss against cost, chooses by one budget, fits the layers in their
 // order, tunes them if asked, and writes model and report.
-import { InvalidArgumentError } from "../errors.ts";
+import { describe, InvalidArgumentError } from "../errors.ts";
 import { infer, inputSpecs } from "../graph/infer.ts";
+import { computablePart } from "../graph/passes/index.ts";
 import type { Graph, Spec } from "../graph/types.ts";
 import { newValue } from "../graph/values.ts";
 import type { Model } from "../onnx/model.ts";
@@ -94,7 +95,7 @@ interface Found {
 async function prepare(model: Model, given: SeparateOptions): Promise<SeparationContext> {
   const options = checkSeparateOptions(given);
   const { calibration, goal, profile, signal } = options;
-  const graph = prepareGraph(model.graph);
+  const graph = prepareGraph(computablePart(model.graph, operators));
   options.onProgress(0, "reading the calibration data");
   const samples = calibration && (await Samples.read(model.graph, calibration, signal));
   if (!samples && goal.kind === "tolerance" && goal.value > 0) {
@@ -106,7 +107,10 @@ async function prepare(model: Model, given: SeparateOptions): Promise<Separation
   const targets = targetsOf(graph, specs).filter(({ node }) => options.takes(node.name));
   if (targets.length === 0) {
     const expected = "a convolution that could be separated: of one group, with a window and constant weights";
-    throw new InvalidArgumentError({ parameter: "model", expected, received: "none" });
+    const [first] = model.missing;
+    const hint =
+      first && `behind ${first.operator} (node ${describe(first.node)}), which is not computed, nothing is separated`;
+    throw new InvalidArgumentError({ parameter: "model", expected, received: "none", hint });
   }
   const engine = await model.engine();
   const costContext = { engine, profile };
@@ -261,6 +265,7 @@ async function reportOf(context: SeparationContext, { choices, rewritten, curves
       multiplications: { before: whole.multiplications, after: after.multiplications },
       parameters: { before: whole.parameters, after: after.parameters },
     },
+    missing: context.model.missing,
     lossFunction: measured?.lossFunction,
     reached: { ...reached, met },
   };

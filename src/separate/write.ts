@@ -3,7 +3,7 @@
 import type { GraphNode } from "../graph/types.ts";
 import { importGraph } from "../onnx/import.ts";
 import { Model } from "../onnx/model.ts";
-import { attributeTypes, type ModelProto, NodeProto, TensorProto } from "../onnx/schema.ts";
+import { attributeTypes, GraphProto, type ModelProto, NodeProto, TensorProto } from "../onnx/schema.ts";
 import { decode, encode } from "../onnx/wire.ts";
 import type { Tensor } from "../tensor.ts";
 import type { DecomposedLayer } from "./decomposition.ts";
@@ -28,7 +28,7 @@ export function rewriteModel(
     return layer ? layer.nodes.map((own) => newNode(own)) : [node];
   });
   const kept = withoutUnused(replaced, model, unusedBefore);
-  const read = new Set(kept.flatMap(({ proto }) => proto.input));
+  const read = new Set(kept.flatMap(({ proto }) => readBy(proto)));
   const wasRead = new Set(nodes.flatMap(({ proto }) => proto.input));
   const isGone = (name: string): boolean => wasRead.has(name) && !read.has(name);
   const constants = [...decomposed.values()].flatMap((layer) => [...layer.constants]);
@@ -66,9 +66,19 @@ interface Node {
   proto: NodeProto;
 }
 
+/** Names that a node reads: its inputs, and whatever its subgraphs read, their own values among it. */
+function readBy({ input, attribute }: NodeProto): string[] {
+  const bodies = attribute.flatMap(({ g }) => (g ? [decode(GraphProto, g, "subgraph")] : []));
+  const within = bodies.flatMap(({ node, output }) => [
+    ...node.flatMap((bytes, i) => readBy(decode(NodeProto, bytes, `node ${i} of a subgraph`))),
+    ...output.map(({ name = "" }) => name),
+  ]);
+  return [...input, ...within];
+}
+
 /** Nodes of whose results nobody reads any. */
 function unused(nodes: readonly Node[], { proto: { graph } }: Model): Set<Node> {
-  const read = new Set([...nodes.flatMap(({ proto }) => proto.input), ...graph!.output.map(({ name = "" }) => name)]);
+  const read = new Set([...nodes.flatMap(({ proto }) => readBy(proto)), ...graph!.output.map(({ name = "" }) => name)]);
   return new Set(nodes.filter(({ proto }) => !proto.output.some((name) => read.has(name))));
 }
 

@@ -109,13 +109,17 @@ test("weights beside the model are read from the folder that is named, and from 
   expect(without.stderr).toMatch(/tensor "w": expected the bytes of its external file "w\.bin" .*--external-data/);
 });
 
+test("an operator that nobody computes is named, and the rest shown", async () => {
+  writeFileSync(path("new.onnx"), model({ nodes: [node("Frobnicate", ["x"], ["y"])], inputs: [value("x", [1])] }));
+  const { code, stdout } = await rank1("inspect", path("new.onnx"));
+  expect([code, stdout]).toEqual([0, expect.stringContaining("not computed by rank1: Frobnicate; the rest is shown")]);
+});
+
 test("bad files and wrong usage", async () => {
   writeFileSync(path("broken.onnx"), conv(102).subarray(0, 100));
-  writeFileSync(path("new.onnx"), model({ nodes: [node("Frobnicate", ["x"], ["y"])], inputs: [value("x", [1])] }));
   const cases: [args: string[], code: number, message: RegExp][] = [
     [[path("none.onnx")], 1, /none\.onnx: expected a readable file, got a name that does not exist$/],
-    [[path("broken.onnx")], 1, /^rank1: .*broken\.onnx: .*broken or truncated data/],
-    [[path("new.onnx")], 1, /Frobnicate/],
+    [[path("broken.onnx")], 1, /^rank1: .*broken\.onnx: .*\(truncated\); get it again/],
     [[], 2, /missing required argument 'model'/],
     [[path("small.onnx"), "--html", "-", "--json"], 2, /--html: expected a file beside --json, got -$/],
     [[path("small.onnx"), "--share", "0"], 2, /above 0 and of at most 1/],

@@ -50,7 +50,7 @@ test("pictures: the best classes, by their labels", async () => {
   expect([code, stderr]).toEqual([0, ""]);
   const [first, second] = stdout.split(/^(?=\S)/m);
   expect(first).toMatch(
-    /^\S*orange\.png {2}\S+ ms\n {2}\.\.\/y\/1 {2}f32 1 × 3 × 1 × 1 {2}0 to 1, mean 0\.4667 {2}as classes\n/,
+    /^\S*orange\.png {2}\S+ ms\n {2}\.\.\/y\/1 {2}f32 1 × 3 × 1 × 1 {2}0 to 1, mean 0\.4667 {2}as classes \(guess; else --as values\)\n/,
   );
   expect(first).toMatch(/\n {4}0 +red +1 +52\.2 % +[█▏▎▍▌▋▊▉]+\n {4}1 +green +0\.4 +28\.6 % /);
   expect(second).toMatch(/sea\.png.*\n.*\n.*\n {4}2 +blue +0\.8 /);
@@ -81,7 +81,7 @@ test("arrays in and out", async () => {
   const { code, stdout } = await rank1("run", path("two.onnx"), ...inputs, "-o", folder);
   expect(code).toBe(0);
   expect(stdout).toMatch(
-    /^\S+ ms\n {2}sum {2}f32 2 × 3 {2}11 to 66, mean 38\.5 {2}as array {2}-> \S*sum\.npy\n {2}rest {2}f32/,
+    /^\S+ ms\n {2}sum {2}f32 2 × 3 {2}11 to 66, mean 38\.5 {2}as values {2}-> \S*sum\.npy\n {2}rest {2}f32/,
   );
   expect(readNpy(readFileSync(path("sum.npy")))).toEqual({
     shape: [2, 3],
@@ -109,6 +109,56 @@ test("another shape than the model declares", async () => {
   const { stdout } = await rank1("run", path("colours.onnx"), ...args);
   expect(JSON.parse(stdout).results[0].outputs[0].most).toBeCloseTo(0.8, 5);
 });
+
+test("several inputs by name, pictures among them; some of the outputs; a short report", async () => {
+  const nodes = [node("Mul", ["photo", "gain"], ["big"]), node("Neg", ["photo"], ["dark"])];
+  const [sides, outputs] = [
+    [1, 4, 6, 3],
+    [value("big", [1, 4, 6, 3]), value("dark", [1, 4, 6, 3])],
+  ] as const;
+  writeFileSync(
+    path("gain.onnx"),
+    model({ nodes, inputs: [value("photo", sides), value("gain", [1])], outputs: [...outputs] }),
+  );
+  writeFileSync(path("gain.npy"), writeNpy({ shape: [1], data: Float32Array.of(2) }));
+  const inputs = ["--input", `photo=${path("orange.png")}`, "--input", `gain=${path("gain.npy")}`];
+  const run = (...args: string[]) => rank1("run", path("gain.onnx"), ...inputs, "--json", ...args);
+  const json = JSON.parse((await run("--outputs", "big", "--bgr", "--range", "0..255")).stdout);
+  expect(json.results[0].outputs).toMatchObject([{ name: "big", least: 0, most: 510 }]);
+  expect(json.engine.wide.verdicts).toBe(undefined);
+  expect(JSON.parse((await run()).stdout).results[0].outputs.map(({ name }: { name: string }) => name)).toEqual(["big", "dark"]); // biome-ignore format: a line
+});
+
+test("what a row of numbers is, is told by its name and values", async () => {
+  const guesses = async (name: string, rest: string[], ...numbers: number[]) => {
+    const shape = [1, numbers.length];
+    const all = [name, ...rest];
+    const nodes = all.map((one) => node("Identity", ["x"], [one]));
+    writeFileSync(path("row.onnx"), model({ nodes, inputs: [value("x", shape)], outputs: all.map((one) => value(one, shape)) })); // biome-ignore format: a line
+    writeFileSync(path("row.npy"), writeNpy({ shape, data: Float32Array.from(numbers) }));
+    const { stdout } = await rank1("run", path("row.onnx"), path("row.npy"), "--json");
+    return JSON.parse(stdout).results[0].outputs[0].as;
+  };
+  expect(await guesses("y", [], 3, -2, 8)).toBe("classes");
+  expect(await guesses("y", ["z"], 3, -2, 8)).toBe("values");
+  expect(await guesses("y", ["z"], 0.25, 0.5, 0.25)).toBe("classes");
+  expect(await guesses("class_scores", ["z"], 3, -2, 8)).toBe("classes");
+  expect(await guesses("landmarks", [], 3, -2, 8)).toBe("values");
+  expect(await guesses("y", [], 0.6, 0.8)).toBe("values");
+  expect(await guesses("y", [], 0.1, 0.2, 0.9, 0.4)).toBe("values");
+});
+
+test("an operator that is missing is said before any picture is read", async () => {
+  const nodes = [node("Relu", ["x"], ["h"]), node("Unheard", ["h"], ["y"])];
+  const [inputs, outputs] = [[value("x", [1, 3, 8, 8])], [value("h", [1, 3, 8, 8]), value("y", [1])]];
+  writeFileSync(path("strange.onnx"), model({ nodes, inputs, outputs }));
+  const whole = await rank1("run", path("strange.onnx"), path("none.png"));
+  expect([whole.code, whole.stderr]).toEqual([1, expect.stringMatching(/strange\.onnx: node "Unheard of h": expected an operator that rank1 computes, got Unheard/)]);
+  const part = await rank1("run", path("strange.onnx"), path("orange.png"), "--outputs", "h");
+  expect([part.code, part.stdout]).toEqual([0, expect.stringContaining("as picture of 0 to 1")]);
+  const seen = await rank1("inspect", path("strange.onnx"));
+  expect(seen.stdout).toContain("not computed by rank1: Unheard; the rest is shown");
+}); // biome-ignore format: lines
 
 test("timings: every piece of the work, with its share", async () => {
   const { stdout } = await rank1("run", path("colours.onnx"), path("sea.png"), "--timings");
@@ -153,7 +203,9 @@ test("what a result is, is guessed and said: a picture goes out as one", async (
   const [inputs, outputs] = [[value("x", [1, 3, "h", "w"])], [value("y", [1, 3, "h", "w"])]];
   writeFileSync(path("same.onnx"), model({ nodes, inputs, outputs }));
   const run = (...args: string[]) => rank1("run", path("same.onnx"), path("orange.png"), ...args);
-  expect((await run()).stdout).toMatch(/\n {2}y {2}f32 1 × 3 × 8 × 9 .* {2}as picture \(-o FOLDER\/ writes it\)\n$/);
+  expect((await run()).stdout).toMatch(
+    /\n {2}y {2}f32 1 × 3 × 8 × 9 .* {2}as picture of 0 to 1 \(guess; else --as values\) \(-o FOLDER\/ writes it\)\n$/,
+  );
   const { stdout } = await run("-o", path("pictures/"), "--json");
   expect(JSON.parse(stdout).results[0].outputs[0]).toMatchObject({
     as: "picture",
@@ -161,7 +213,7 @@ test("what a result is, is guessed and said: a picture goes out as one", async (
   });
   const pixels = await sharp(path("pictures/orange.png.y.png")).raw().toBuffer({ resolveWithObject: true });
   expect([pixels.info.width, pixels.info.height, ...pixels.data.subarray(-3)]).toEqual([9, 8, 255, 102, 0]);
-  expect((await run("-o", path("pictures"), "--as", "array")).stdout).toContain("orange.png.y.npy");
+  expect((await run("-o", path("pictures"), "--as", "values")).stdout).toContain("orange.png.y.npy");
   expect(readNpy(readFileSync(path("pictures/orange.png.y.npy"))).shape).toEqual([1, 3, 8, 9]);
   expect((await run("-o", path("pictures"))).code).toBe(1);
   expect((await run("-o", path("pictures"), "--force")).code).toBe(0);
@@ -187,14 +239,20 @@ test.each<[args: string[], code: number, message: RegExp]>([
   [["run", colours, path("sea.png"), "--mean", "1,2"], 2, /mean: expected one number or 3, got \[1, 2\]/],
   [["run", colours, path("sea.png"), "--std", "0"], 2, /std: expected numbers other than 0, got 0/],
   [["run", colours, path("sea.png"), "--size", "8"], 2, /Expected WIDTHxHEIGHT/],
-  [["run", colours, path("sea.png"), "--size", "8x8"], 1, /colours\.onnx: input "x": expected a tensor of f32 \[N, 3, 4, 6\], got \[1, 3, 8, 8\]/],
+  [["run", colours, path("sea.png"), "--size", "8x8"], 1, /colours\.onnx: input "x": expected a tensor of f32 \[N, 3, 4, 6\], got \[1, 3, 8, 8\]; --size WxH is the size of pictures/],
   [["run", colours, path("none.png")], 1, /none\.png: expected a readable file/],
   [["run", colours, colours], 1, /colours\.onnx: expected an intact PNG/],
   [["run", colours, path("sea.png"), "-o", path("none")], 2, /-o: expected a folder such as \S*none\/, or a file that ends in \.npy or \.png/],
   [["run", colours, path("sea.png"), "-o", path("sea.png")], 1, /expected an output that is not one of the inputs/],
   [["run", colours, path("sea.png"), "-o", path("a.npy")], 1, /a\.npy: expected a name that is free, got a file; --force replaces it/],
-  [["run", colours, path("sea.png"), "-o", path("new.npy"), "--as", "picture"], 2, /--as: expected array, as \S*new\.npy is one, got picture/],
-  [["run", colours, path("sea.png"), "--as", "picture"], 2, /--as picture: expected 1, 3 or 4 channels of pixels, got \.\.\/y\/1 \[1, 3, 1, 1\]/],
+  [["run", colours, path("sea.png"), "-o", path("new.npy"), "--as", "picture"], 2, /--as: expected values, as \S*new\.npy is one, got picture/],
+  [["run", path("two.onnx"), ...["a", "b"].flatMap((x) => ["--input", `${x}=${path(x)}.npy`]), "--as", "classes"], 2, /--as classes: expected a row of numbers, got sum \[2, 3\]/],
+  [["run", colours, path("sea.png"), "--mean", "127"], 2, /--mean: expected numbers in the range from 0 to 1, got 127; .*--range 0\.\.255/],
+  [["run", colours, path("sea.png"), "--std", "128"], 2, /--std: expected numbers that fit the range from 0 to 1, got 128/],
+  [["run", colours, path("sea.png"), "--range", "5"], 2, /Expected LOW\.\.HIGH/],
+  [["run", colours, path("sea.png"), "--letterbox", "--fit", "cover"], 2, /--letterbox: is --fit contain, got --fit cover/],
+  [["run", colours, path("sea.png"), "--save"], 2, /--save: expected something to remember, such as --mean or --labels, got none/],
+  [["run", path("two.onnx"), path("sea.png"), "--outputs", "sums"], 2, /--outputs: expected one of sum, rest, got "sums"; did you mean "sum"/],
   [["run", colours, path("sea.png"), path("orange.png"), "-o", "-"], 2, /-o: expected a folder for 2 results, got -/],
   [["run", path("two.onnx"), ...["a", "b"].flatMap((x) => ["--input", `${x}=${path(x)}.npy`]), "-o", "new.npy"], 2, /-o: expected a folder for 2 results, such as new\.npy\/, got new\.npy/],
   [["run", colours, "--input", path("a.npy")], 2, /Expected NAME=FILE/],
@@ -202,7 +260,7 @@ test.each<[args: string[], code: number, message: RegExp]>([
   [["run", path("two.onnx"), "--input", `a=${path("a.npy")}`], 2, /--input: expected one named b, got none/],
   [["run", path("two.onnx"), path("a.npy")], 2, /a\.npy: expected inputs by name, --input NAME=FILE, for a model with a and b/],
   [["run", path("two.onnx"), path("sea.png")], 2, /sea\.png: expected a model with one input/],
-  [["run", path("two.onnx"), "--input", `a=${path("a.npy")}`, "--input", `b=${colours}`], 1, /expected an intact \.npy file/],
+  [["run", path("two.onnx"), "--input", `a=${path("a.npy")}`, "--input", `b=${colours}`], 2, /input "b": expected an input for one picture: .*got f32 \[2, 3\]; arrays go in by \.npy files/],
   [["run", path("none.onnx"), "a.png"], 1, /none\.onnx: expected a readable file/],
   [["run", path("a.npy"), "a.png"], 1, /a\.npy: /],
   [["run", colours, path("sea.png"), path("sea.png"), "-o", folder], 2, /-o: .*sea\.png\.__y_1\.npy twice/],

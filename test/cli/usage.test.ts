@@ -30,6 +30,7 @@ const wrong: [args: string[], message: RegExp][] = [
   [filter("[[1,1e999]]"), /^filter row 0\[1\]: expected a finite number, got Infinity$/],
   [filter("[]"), /^filter: expected at least one row/],
   [filter("{}"), /^filter: expected a name, rows of numbers/],
+  [filter("sobl"), /^filter: expected a known name, got "sobl"; did you mean "sobel"\?$/],
   [filter("gausian"), /^filter: expected a known name, got "gausian"; did you mean "gaussian"\?$/],
   [filter("gaussian:sigma=0"), /^gaussian sigma: expected a finite number above 0, got 0$/],
   [filter("gaussian:sgima=1"), /^parameter of gaussian: .*did you mean "sigma"\?$/],

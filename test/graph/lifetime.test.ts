@@ -11,7 +11,8 @@ import { floats, graphOf, node } from "./graphs.ts";
 
 // What the first layer leaves is read by the host and, after it, by the backend once more: two partitions share a value.
 const w = floats([4, 4, 1, 1], [1, 0, 0, 0, 0, 2, 0, 0, 0, 0, 3, 0, 0, 0, 0, 4]);
-const nodes = [node("Conv", ["x", "w"], ["a"]), node("Mean", ["a"], ["s"]), node("Mul", ["a", "s"], ["y"])];
+const cast = (from: string, to: string, type: number) => node("Cast", [from], [to], { to: type });
+const nodes = [node("Conv", ["x", "w"], ["a"]), cast("a", "i", 6), cast("i", "s", 1), node("Mul", ["a", "s"], ["y"])];
 const graph = graphOf({ x: [1, 4, 9, 7] }, nodes, ["y"], { w });
 const inputs = [1, 2, 3, 4].map((seed) => ({ x: new Random(seed).tensor([1, 4, 9, 7]) }));
 const create = async (): Promise<GraphProgram> =>

@@ -4,8 +4,10 @@ import { describe, expect, test } from "vitest";
 import { runGraph } from "../../src/graph/evaluate.ts";
 import { infer, inputSpecs } from "../../src/graph/infer.ts";
 import { foldBatchNorm } from "../../src/graph/passes/batch-norm.ts";
-import { fuseActivation, fuseGate, fuseResidual } from "../../src/graph/passes/fuse.ts";
+import { fuseActivation, fuseGate, fuseHardSwish, fuseResidual } from "../../src/graph/passes/fuse.ts";
 import { dropIdentities, foldConstants, optimize, removeUnused } from "../../src/graph/passes/index.ts";
+import { foldPads } from "../../src/graph/passes/pads.ts";
+import { foldScalings } from "../../src/graph/passes/scalings.ts";
 import { fuseSeparable } from "../../src/graph/passes/separable.ts";
 import type { Graph, GraphNode } from "../../src/graph/types.ts";
 import { operators } from "../../src/onnx/ops/index.ts";
@@ -19,7 +21,7 @@ const ops = ({ nodes }: Graph): string[] => nodes.map(({ op }) => op);
 /** Batch, channels, height, width of every value in random networks. */
 const shape = [2, 4, 5, 3];
 const kinds = ["Conv", "Conv", "pointwise", "depthwise", "transposed", "BatchNormalization", "BatchNormalization", "Add", "Add",
-  "constant", "Relu", "Relu", "LeakyRelu", "Clip", "HardSwish", "gate", "hard gate", "Identity", "Dropout", "Reshape", "separable", "of constants"] as const; // biome-ignore format: a list
+  "constant", "Mul", "Sub", "Div", "Pad", "hard swish", "Relu", "Relu", "LeakyRelu", "Clip", "HardSwish", "gate", "hard gate", "Identity", "Dropout", "Reshape", "separable", "of constants"] as const; // biome-ignore format: a list
 
 /** Convolutions, norms, activations, sums and what computes nothing, each on a value that is there already. */
 function randomNetwork(seed: number): Graph {
@@ -28,6 +30,11 @@ function randomNetwork(seed: number): Graph {
     low: floats([], [-1]),
     high: floats([], [1.5]),
     sides: integers(0, -1, 5, 3),
+    edges: integers(0, 0, 1, 1, 0, 0, 1, 1),
+    three: floats([], [3]),
+    zero: floats([], [0]),
+    six: floats([], [6]),
+    sixth: floats([], [1 / 6]),
   };
   const values = ["x"];
   const nodes: GraphNode[] = [];
@@ -47,6 +54,25 @@ function randomNetwork(seed: number): Graph {
       return [node(kind, [x, constant([4]), constant([4]), constant([4]), constant([4], 0.1, 1)], [y])];
     if (kind === "Add") return [node("Add", [x, r.pick(values)], [y])];
     if (kind === "constant") return [node("Add", r.shuffle([x, constant([4, 1, 1])]), [y])];
+    if (kind === "Mul") return [node("Mul", r.shuffle([x, constant(r.pick([[4, 1, 1], [], [1, 4, 1, 1]]))]), [y])];
+    if (kind === "Sub") return [node("Sub", r.shuffle([x, constant(r.pick([[4, 1, 1], [1]]))]), [y])];
+    if (kind === "Div") return [node("Div", [x, constant([4, 1, 1], 0.5, 1)], [y])];
+    if (kind === "Pad") {
+      const padded = node("Pad", [x, "edges", ""], [`${y}p`]);
+      const inner = node("AveragePool", [`${y}p`], [y], { kernel_shape: [3, 3] });
+      const conv = node("Conv", [`${y}p`, constant([4, 4, 3, 3])], [y]);
+      return [padded, r.pick([inner, conv])];
+    }
+    if (kind === "hard swish") {
+      const sum = [node("Add", r.shuffle([x, "three"]), [`${y}a`]), node("Clip", [`${y}a`, "zero", "six"], [`${y}b`])];
+      const last: [string, string[]] = r.pick([
+        ["Div", ["six"]],
+        ["Mul", ["sixth"]],
+      ]);
+      const before = [node(last[0], [`${y}b`, ...last[1]], [`${y}c`]), node("Mul", r.shuffle([x, `${y}c`]), [y])];
+      const after = [node("Mul", r.shuffle([x, `${y}b`]), [`${y}c`]), node(last[0], [`${y}c`, ...last[1]], [y])];
+      return [...sum, ...r.pick([before, after])];
+    }
     if (kind === "Clip") return [node("Clip", [x, r.flag() ? "low" : "", "high"], [y])];
     if (kind === "separable") return [...make("depthwise", x, `${y}m`), ...make("pointwise", `${y}m`, y)];
     if (kind === "of constants") return [node("Neg", [constant([4, 1, 1])], [`${y}k`]), node("Add", [x, `${y}k`], [y])];
@@ -69,6 +95,8 @@ describe("random networks", () => {
     ...{ foldBatchNorm, fuseActivation, fuseGate, fuseSeparable, dropIdentities, removeUnused },
     foldConstants: (graph) => foldConstants(graph, infer(graph, operators, inputSpecs(graph))),
     fuseResidual: (graph) => fuseResidual(graph, infer(graph, operators, inputSpecs(graph))),
+    ...{ foldPads, fuseHardSwish: (graph: Graph) => removeUnused(fuseHardSwish(graph, new Map())) },
+    foldScalings: (graph) => foldScalings(graph, infer(graph, operators, inputSpecs(graph))),
     "all, for any shape": (graph) => optimize(graph, operators),
     "all, for one shape": (graph) => optimize(graph, operators, inputSpecs(graph)),
   };
@@ -86,7 +114,7 @@ describe("random networks", () => {
       expect({ ...graph, constants: [...graph.constants] }).toEqual(before);
       if (passed.nodes.length < graph.nodes.length) found.add(name);
     });
-    fc.assert(property, { numRuns: 40 });
+    fc.assert(property, { numRuns: 90 });
     expect(found).toContain(name);
   });
 });

@@ -157,9 +157,8 @@ const growths: readonly ((g: Growth) => void)[] = [
   },
   (g) => {
     const [name, shape] = g.pick();
-    const scales = shape.map((_, axis) => (axis < 2 ? 1 : g.r.pick([1, 2, 1.5, 0.5])));
+    const scales = shape.map((_, axis) => (axis < shape.length - 3 ? 1 : g.r.pick([1, 2, 1.5, 0.5])));
     const mode = g.r.pick(["nearest", "linear", "cubic"]);
-    if (shape.length !== 4) return;
     g.add("Resize", [name, "", g.constant(g.r.tensor([0])), g.constant(list(scales.map((one, i) => Math.max(1, Math.floor(one * shape[i]!)))))], { mode }); // biome-ignore format: a line
   },
   (g) => {
@@ -174,8 +173,27 @@ const growths: readonly ((g: Growth) => void)[] = [
   },
   (g) => {
     const [name, shape] = g.pick();
-    const axes = g.constant(list(shape.length === 4 ? [2, 3] : [shape.length - 1]));
-    g.add(g.r.pick(["ReduceMean", "ReduceMax"]), [name, axes], { keepdims: g.r.flag() });
+    const axes = g.constant(list(shape.flatMap((_, axis) => (g.r.flag() ? [axis] : []))));
+    const kind = g.r.pick("Sum Mean Max Min L1 L2 SumSquare LogSumExp".split(" "));
+    g.add(`Reduce${kind}`, [name, axes], { keepdims: g.r.flag() });
+  },
+  (g) => {
+    const [name, shape] = g.pick();
+    const axis = g.r.int(0, shape.length - 1);
+    const parameters = [g.floats(shape.slice(axis)), g.floats(shape.slice(-1))];
+    g.add("LayerNormalization", [name, ...parameters], { axis, epsilon: 0.1 }, g.r.pick([1, 3]));
+    g.add("RMSNormalization", [name, parameters[0]!], { axis, epsilon: 0.1 });
+  },
+  (g) => {
+    const [name, shape] = g.pick();
+    const channels = shape[1] ?? 1;
+    const parameters = [g.floats([channels]), g.floats([channels])];
+    if (shape.length < 3) return;
+    g.add("InstanceNormalization", [name, ...parameters], { epsilon: 0.1 });
+    const groups = g.r.pick([1, 2, 3].filter((count) => channels % count === 0));
+    if (groups === channels) g.add("GroupNormalization", [name, ...parameters], { num_groups: groups, epsilon: 0.1 });
+    g.add("LRN", [name], { size: g.r.int(1, 5), alpha: 0.5 });
+    g.add(g.r.pick(["GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool"]), [name]);
   },
   ...Array.from({ length: 3 }, () => (g: Growth) => void g.add(g.r.pick(functions), [g.pick()[0]])),
   ...Array.from({ length: 3 }, () => (g: Growth): void => {

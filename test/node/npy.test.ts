@@ -43,6 +43,8 @@ describe("every type there and back", () => {
 test("half floats, which are held as f32, are written as f32; long shapes have a longer header", () => {
   const half: Tensor = { shape: [1], data: Float32Array.of(0.5), dtype: "f16" };
   expect(readNpy(writeNpy(half))).toEqual({ shape: [1], data: Float32Array.of(0.5) });
+  const bits = saved("<f2", "(4,)", Uint16Array.of(0x3800, 0xc000, 0x7c00, 1));
+  expect(readNpy(bits)).toEqual({ shape: [4], data: Float32Array.of(0.5, -2, Number.POSITIVE_INFINITY, 2 ** -24) });
   const long: Tensor = { shape: Array(60).fill(1), data: Float32Array.of(1) };
   expect(readNpy(writeNpy(long))).toEqual(long);
   expect((writeNpy(long).length - 4) % 64).toBe(0);

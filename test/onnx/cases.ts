@@ -1,8 +1,14 @@
 // Random uses of operators: shapes, types, attributes and elements, the same for the same seed.
 import { elementwise } from "./cases/elementwise.ts";
+import { grids } from "./cases/grids.ts";
+import { indexing } from "./cases/indexing.ts";
+import { detection, norms } from "./cases/norms.ts";
 import { reductions } from "./cases/reductions.ts";
 import { shapes } from "./cases/shapes.ts";
 import type { Cases } from "./cases/use.ts";
 import { windows } from "./cases/windows.ts";
 
-export const cases: Cases = { ...elementwise, ...windows, ...shapes, ...reductions };
+export const cases: Cases = {
+  ...{ ...elementwise, ...windows, ...shapes, ...reductions },
+  ...{ ...indexing, ...norms, ...detection, ...grids },
+};

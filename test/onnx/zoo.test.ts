@@ -56,8 +56,10 @@ describe.skipIf(missing !== "")(`published models${missing}`, () => {
       expect(found[name]!.shape).toEqual(shape);
       const own = found[name]!.data as Float32Array;
       const worst = (data as Float32Array).reduce((worst, value, i) => Math.max(worst, Math.abs(own[i]! - value)), 0);
-      expect(worst / most).toBeLessThan(1e-3);
+      expect(worst).toBeLessThanOrEqual(1e-3 * most);
     }
+    if (Object.values(expected).every(({ data }) => data.length === 0))
+      return void left.push(`${file}: nothing is found in noise`);
     compared++;
   });
 

@@ -1,9 +1,10 @@
 // The package as npm would get it, packed from a folder of its own so that nobody's dist/ is touched, and installed.
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import manifest from "../../package.json" with { type: "json" };
 import { buildPackage } from "../../scripts/build.ts";
+import { packedManifest } from "../../scripts/manifest.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 
@@ -18,6 +19,7 @@ export async function pack(folder: string): Promise<Packed> {
   const stage = join(folder, "stage");
   const named = ["package.json", "README.md", "LICENSE", ...manifest.files.filter((path) => path !== "dist")];
   for (const path of named) cpSync(join(root, path), join(stage, path), { recursive: true });
+  writeFileSync(join(stage, "package.json"), packedManifest(readFileSync(join(root, "package.json"), "utf8")));
   await buildPackage(join(stage, "dist"));
   const args = ["pack", "--json", "--ignore-scripts", "--pack-destination", folder];
   const text = execFileSync("npm", args, { cwd: stage, encoding: "utf8", shell: process.platform === "win32" });

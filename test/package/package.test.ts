@@ -54,6 +54,15 @@ describe("what is packed", () => {
     expect(packed.files.filter((path) => /^(src|test|web|scripts)\//.test(path))).toEqual([]);
   });
 
+  it("asks for nothing that only work on rank1 needs, and brings its examples as programs", () => {
+    const { scripts, devDependencies, dependencies } = JSON.parse(textOf("package.json"));
+    expect([scripts, devDependencies]).toEqual([undefined, undefined]);
+    expect(dependencies).toEqual(manifest.dependencies);
+    const example = join(installed, "dist", "examples", "layers.js");
+    const { status, stdout, stderr } = spawnSync(process.execPath, [example], { encoding: "utf8" });
+    expect([status, stderr, stdout.split("\n")[0]]).toEqual([0, "", "[ 1, 8, 8, 256 ]"]);
+  });
+
   it("holds what its documents link to", () => {
     const documents = packed.files.filter((path) => path.endsWith(".md"));
     const links = documents.flatMap((path) =>
@@ -68,7 +77,7 @@ describe("what is packed", () => {
   });
 
   it("imports nothing but Node's modules and its dependencies, those from the command line only", () => {
-    const scripts = packed.files.filter((path) => path.startsWith("dist/") && path.endsWith(".js"));
+    const scripts = packed.files.filter((path) => /^dist\/(?!examples).*\.js$/.test(path));
     const names = scripts.flatMap((path) =>
       [...textOf(path).matchAll(/^(?:import|export) .*?"([^".][^"]*)";$|\bimport\("([^".][^"]*)"\)/gm)].map(
         ([, from, dynamic]) => (from ?? dynamic)!,

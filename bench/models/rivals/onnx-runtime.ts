@@ -1,6 +1,7 @@
 // ONNX Runtime, native and in WebAssembly: all graph optimisations, as its users have by default.
 import type { InferenceSession, Tensor, TensorConstructor } from "onnxruntime-common";
 import { timed, versionOf } from "../../rival.ts";
+import type { Feed } from "../cases.ts";
 import { byName, type ModelResult, type ModelRival } from "./rival.ts";
 
 interface Runtime {
@@ -8,7 +9,11 @@ interface Runtime {
   Tensor: TensorConstructor;
 }
 
+const Halves = Float16Array;
+
 export async function onnxNative(threads: number): Promise<ModelRival> {
+  // Its binding knows f16 as bits only; its JavaScript would make halves of them where the language has those.
+  Reflect.deleteProperty(globalThis, "Float16Array");
   return rival(await import("onnxruntime-node"), versionOf("onnxruntime-node"), threads);
 }
 
@@ -21,20 +26,32 @@ export async function onnxWeb(threads: number): Promise<ModelRival> {
 function rival({ InferenceSession, Tensor }: Runtime, version: string, threads: number): ModelRival {
   return {
     version,
-    async load(file, shape, x) {
+    async load(file, feeds) {
       const session = await InferenceSession.create(file, {
         ...{ intraOpNumThreads: threads, interOpNumThreads: 1, executionMode: "sequential" },
         ...{ graphOptimizationLevel: "all", logSeverityLevel: 4 },
       });
-      const [name] = session.inputNames;
-      let last: ModelResult = [];
+      const inputs = feeds.map(({ name, dtype, shape, data }) => [name, [types[dtype]!, arrayOf(dtype, data), shape]] as const);
+      let last: Readonly<Record<string, Tensor>> = {};
       const run = async (): Promise<void> => {
-        const outputs: Readonly<Record<string, Tensor>> = await session.run({
-          [name!]: new Tensor("float32", x, shape),
-        });
-        last = byName(outputs);
+        last = await session.run(Object.fromEntries(inputs.map(([name, made]) => [name, new Tensor(...made)])));
       };
-      return { run: () => timed(run), result: () => last, dispose: () => session.release() };
+      return { run: () => timed(run), result: (): ModelResult => byName(floatsOf(last)), dispose: () => session.release() };
     },
   };
 }
+
+const types: Partial<Record<Feed["dtype"], "float32" | "float16" | "uint8">> = { f32: "float32", f16: "float16", u8: "uint8" };
+
+/** f16 as its bits. */
+const arrayOf = (dtype: Feed["dtype"], data: Feed["data"]): Float32Array<ArrayBuffer> =>
+  (dtype === "f16" ? new Uint16Array(Halves.from(data as Float32Array).buffer) : data) as Float32Array<ArrayBuffer>;
+
+/** With the bits of f16 as numbers. */
+const floatsOf = (outputs: Readonly<Record<string, Tensor>>): Record<string, { data: unknown }> =>
+  Object.fromEntries(
+    Object.entries(outputs).map(([name, { type, data }]) => {
+      const bits = type === "float16" && data instanceof Uint16Array;
+      return [name, { data: bits ? new Halves(data.buffer, data.byteOffset, data.length) : data }];
+    }),
+  );

@@ -2,6 +2,7 @@
 import type { Model } from "../../../src/onnx/index.ts";
 import { rank1Version, timed } from "../../rival.ts";
 import type { Job } from "../../serve.ts";
+import type { Feed } from "../cases.ts";
 import { byName, type ModelResult, type ModelRival } from "./rival.ts";
 
 type Verdicts = NonNullable<NonNullable<Parameters<Face["createEngine"]>[0]>["verdicts"]>;
@@ -17,18 +18,18 @@ export async function rank1(threads: number, wide: boolean, verdicts: Verdicts =
   if (wide && !enabled) throw new Error(`no wide mode here: ${reason}`);
   return {
     version: rank1Version,
-    async load(file, shape, data) {
-      return modelJob(await loadModel(file, { engine }), shape, data);
+    async load(file, feeds) {
+      return modelJob(await loadModel(file, { engine }), feeds);
     },
     verdicts: () => engine.info().wide.verdicts,
   };
 }
 
-export function modelJob(model: Model, shape: readonly number[], data: Float32Array): Job<ModelResult> {
-  const [{ name }] = model.graph.inputs as [{ name: string }];
-  let last: ModelResult = [];
+export function modelJob(model: Model, feeds: readonly Feed[]): Job<ModelResult> {
+  const inputs = Object.fromEntries(feeds.map(({ name, shape, data }) => [name, { shape, data }]));
+  let last: Awaited<ReturnType<Model["run"]>> = {};
   const run = async (): Promise<void> => {
-    last = byName(await model.run({ [name]: { shape, data } }));
+    last = await model.run(inputs);
   };
-  return { run: () => timed(run), result: () => last, dispose: () => model.dispose() };
+  return { run: () => timed(run), result: () => byName(last), dispose: () => model.dispose() };
 }

@@ -17,7 +17,7 @@ type Layer = (x: number, y: number, under: Colour) => Colour;
  * Picture number `index` of a shape: 32 x 32 pixels of red, green and blue. Every `seed` begins another series; the bundled
  * network learned from series 1 and was judged by series 2.
  */
-export function drawShape(shape: ShapeName, index: number, seed = 0): Image & { data: Uint8Array } {
+export function drawShape(shape: ShapeName, index: number, seed = 0): Omit<Image, "data"> & { data: Uint8Array } {
   const dice = diceOf([seed, shapeNames.indexOf(shape), index]);
   const ground = colour(dice);
   const layers = [

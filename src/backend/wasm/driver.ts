@@ -90,6 +90,8 @@ function emitStrip(module: ModuleBuilder): void {
     };
     const own = (name: keyof typeof stepWords): Code => word(step, stepWords[name]);
     const of = (name: keyof typeof stageWords): Code => word(stage, stageWords[name]);
+    /** The first row that a step writes. */
+    const row = op("i32.mul", get(from), own("rowsOut"));
     f.emit(
       set(part, op("i32.rem_u", get(index), of("parts"))),
       set(image, op("i32.div_u", get(index), of("parts"))),
@@ -108,7 +110,7 @@ function emitStrip(module: ModuleBuilder): void {
           store(
             "i32.store",
             sum(get(scratch), own("held")),
-            op("i32.shl", op("i32.sub", larger(i32(0), sum(get(from), own("slack"))), get(from)), i32(2)),
+            op("i32.shl", op("i32.sub", larger(i32(0), sum(row, own("slack"))), row), i32(2)),
           ),
         ),
         when(

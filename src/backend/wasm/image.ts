@@ -1,6 +1,6 @@
 // Writes a program's layout into memory: the script that the driver reads, parameter blocks, and tables of row pointers.
 import { kernelOf } from "../../kernels/table.ts";
-import { windowOf } from "../../plan/strips.ts";
+import { rowsOutOf, windowOf } from "../../plan/strips.ts";
 import type { BufferSpec, LayerWindow } from "../../plan/types.ts";
 import type { Layout, Place, StageLayout, StepLayout } from "./layout.ts";
 import { header, operands, operandWords, stageWords, stepBytes, stepWords } from "./script.ts";
@@ -70,7 +70,19 @@ function writeStep(
   const slack = held ? write!.rows - write!.spec.height! : 0;
   const part = stage.parts > 1 ? params.stride : 0;
   const { scale, before, after, last } = rows;
-  put(words, at, [kernel, base + params.offset, part, scale, before, after, last, scratch, held, slack]);
+  put(words, at, [
+    kernel,
+    base + params.offset,
+    part,
+    scale,
+    before,
+    after,
+    last,
+    scratch,
+    held,
+    slack,
+    rowsOutOf(step.kernel),
+  ]);
   const named = [step.writes, ...step.reads];
   if (named.length > operands) throw new Error(`plan: ${step.name} reads more than ${operands - 1} buffers`);
   for (let which = 0; which < named.length; which++) {

@@ -3,7 +3,7 @@
 // begin; nothing here touches memory. Rows outside a value are one row of zeros.
 import { kernelOf } from "../../kernels/table.ts";
 import { stripRows } from "../../plan/cost.ts";
-import { mostRows, type StepRows, stepRows } from "../../plan/strips.ts";
+import { mostRows, rowsOutOf, type StepRows, stepRows } from "../../plan/strips.ts";
 import type { BufferSpec, Plan, Stage, Step } from "../../plan/types.ts";
 import { bytesOf } from "../../tensor.ts";
 import { buffersOf, find, type Schedule, withMargins } from "../margins.ts";
@@ -208,7 +208,8 @@ function layoutScratch(
       if (spec.scope !== "strip") return [];
       const writer = stage.steps.find(({ step }) => step.writes === id);
       const layer = spec.height !== undefined;
-      const rows = layer ? mostRows(writer!.rows, stage.grain) : stripRows(spec, stage.grain) + overrun.rows;
+      const made = writer && mostRows(writer.rows, stage.grain) * rowsOutOf(writer.step.kernel);
+      const rows = layer ? made! : stripRows(spec, stage.grain) + overrun.rows;
       const pitch = pitchOf(spec, layer ? 0 : overrun.elements);
       const entries = layer ? spec.above + rows + spec.below : rows;
       const padded = (spec.left ?? 0) + (spec.right ?? 0) > 0;

@@ -21,8 +21,8 @@ export const stageWords = offsets(
 /** Rows of a step: from max(0, first · scale − before) to min(last, end · scale + after). */
 export const stepWords = offsets(
   ...(["kernel", "params", "partParams", "scale", "before", "after", "last", "scratch"] as const),
-  // Of a step that writes a strip: where its shift is kept, and rows held less rows of the value.
-  ...(["held", "slack"] as const),
+  // Of a step that writes a strip: where its shift is kept, rows held less rows of the value, and rows written for each row.
+  ...(["held", "slack", "rowsOut"] as const),
 );
 
 /**

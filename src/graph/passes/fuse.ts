@@ -4,7 +4,7 @@ import type { Tensor } from "../../tensor.ts";
 import { activationOf, activations } from "../activations.ts";
 import { numberOf } from "../nodes.ts";
 import type { Graph, GraphNode, Spec } from "../types.ts";
-import { toValue } from "../values.ts";
+import { numbersOf, toValue } from "../values.ts";
 
 /** Conv and Add, where both terms are computed and of shapes that are known to be equal. Groups stay as they are. */
 export function fuseResidual(graph: Graph, specs: ReadonlyMap<string, Spec>): Graph {
@@ -49,6 +49,55 @@ export function fuseGate(graph: Graph): Graph {
     return { node: { ...second, op, inputs: [first.inputs[0]!], attributes: {} } };
   });
 }
+
+/**
+ * A value times Clip(value + 3, 0, 6) / 6, in whichever order: HardSwish. What that was made of may be left without a reader.
+ * `specs` are the types and shapes of values, as far as they are known.
+ */
+export function fuseHardSwish(graph: Graph, specs: ReadonlyMap<string, Spec>): Graph {
+  const makers = new Map(graph.nodes.map((node) => [node.outputs[0]!, node]));
+  const rankOf = (name: string): number => specs.get(name)?.shape.length ?? 1;
+  /** Of a node of a value and one number, which does not make its rank larger: both. */
+  const pairIn = ({ inputs, outputs }: GraphNode): { name: string; by: number; first: boolean } | undefined => {
+    const at = inputs.findIndex((name) => graph.constants.get(name)?.data.length === 1);
+    const [name, tensor] = [inputs[1 - at]!, graph.constants.get(inputs[at] ?? "")];
+    const fits = tensor && (tensor.shape.length < 2 || (specs.has(name) && rankOf(name) === rankOf(outputs[0]!)));
+    return inputs.length === 2 && fits ? { name, by: numbersOf(tensor)[0]!, first: at === 0 } : undefined;
+  };
+  /** Of a node that scales by a number. */
+  const scaledIn = (node: GraphNode): { name: string; by: number } | undefined => {
+    const pair = node.op === "Mul" || node.op === "Div" ? pairIn(node) : undefined;
+    if (!pair || (node.op === "Div" && pair.first)) return undefined;
+    return { name: pair.name, by: node.op === "Div" ? 1 / pair.by : pair.by };
+  };
+  /** Of a value that is a multiple of the HardSigmoid of another: both. */
+  const gateIn = (name: string): { x: string; by: number } | undefined => {
+    const node = makers.get(name);
+    const scaled = node && scaledIn(node);
+    const inner = scaled && gateIn(scaled.name);
+    if (inner) return { x: inner.x, by: inner.by * scaled.by };
+    const bounds = node?.op === "Clip" ? node.inputs.slice(1).map((input) => graph.constants.get(input)) : [];
+    const clip = node?.op === "Clip" ? activationOf(node, bounds.map(specOf)) : undefined;
+    const sum = clip?.parameters.join() === "0,6" ? makers.get(node!.inputs[0]!) : undefined;
+    const pair = sum?.op === "Add" ? pairIn(sum) : undefined;
+    return pair?.by === 3 ? { x: pair.name, by: 6 } : undefined;
+  };
+  const productIn = ({ op, inputs: [a, b] }: GraphNode): { x: string; by: number } | undefined => {
+    const [first, second] = op === "Mul" ? [gateIn(a!), gateIn(b!)] : [];
+    return first?.x === b ? first : second?.x === a ? second : undefined;
+  };
+  const nodes = graph.nodes.map((node) => {
+    const scaled = scaledIn(node);
+    const inner = scaled && makers.get(scaled.name);
+    const found = inner ? productIn(inner) : productIn(node);
+    const by = (found?.by ?? 0) * (inner ? scaled.by : 1);
+    if (!found || Math.abs(by - 1) > 1e-6 || node.opset < 7) return node;
+    return { ...node, op: "HardSwish", inputs: [found.x], attributes: {} };
+  });
+  return { ...graph, nodes };
+}
+
+const specOf = (tensor: Tensor | undefined): Spec | undefined => tensor && toValue(tensor);
 
 const isSixth = (value: number): boolean => Math.fround(value) === Math.fround(1 / 6);
 

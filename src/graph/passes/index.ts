@@ -1,11 +1,14 @@
 // Passes over networks: pure functions from a network to one that computes the same with less work.
 import type { Tensor } from "../../tensor.ts";
-import { infer } from "../infer.ts";
+import { isMissing } from "../evaluate.ts";
+import { inferKnown } from "../infer.ts";
 import type { Graph, GraphNode, Operators, Spec } from "../types.ts";
 import { numbersOf } from "../values.ts";
-import { foldBatchNorm } from "./batch-norm.ts";
-import { fuseActivation, fuseGate, fuseResidual } from "./fuse.ts";
+import { fuseCopies } from "./copies.ts";
+import { fuseActivation, fuseGate, fuseHardSwish, fuseResidual } from "./fuse.ts";
 import { splitGemm } from "./gemm.ts";
+import { foldPads } from "./pads.ts";
+import { foldScalings } from "./scalings.ts";
 import { fuseSeparable } from "./separable.ts";
 
 /** Values of which `specs` know the elements become constants. */
@@ -58,12 +61,36 @@ export function removeUnused(graph: Graph): Graph {
 }
 
 /**
+ * The part of a network that needs no operator that is missing. Its outputs are those of the network in it, and the values
+ * that the rest reads.
+ */
+export function computablePart(graph: Graph, operators: Operators): Graph {
+  const known = new Set([...graph.inputs.map(({ name }) => name), ...graph.constants.keys(), ""]);
+  const computed = new Set<string>();
+  const [nodes, rest]: [GraphNode[], GraphNode[]] = [[], []];
+  for (const node of graph.nodes) {
+    const fits = !isMissing(node, operators) && node.inputs.every((name) => known.has(name));
+    (fits ? nodes : rest).push(node);
+    if (!fits) continue;
+    for (const name of node.outputs) {
+      known.add(name);
+      computed.add(name);
+    }
+  }
+  if (rest.length === 0) return graph;
+  const asked = [...graph.outputs.map(({ name }) => name), ...rest.flatMap(({ inputs }) => inputs)];
+  const names = new Set(asked.filter((name) => name !== "" && computed.has(name)));
+  return removeUnused({ ...graph, nodes, outputs: [...names].map((name) => ({ name })) });
+}
+
+/**
  * All passes, in an order in which each finds what the others leave. With types and shapes of the inputs the result is good
- * for these alone: what depends on shapes is folded, and residuals are fused.
+ * for these alone: what depends on shapes is folded, residuals are fused, and copies of copies are one.
  */
 export function optimize(graph: Graph, operators: Operators, inputs: ReadonlyMap<string, Spec> = new Map()): Graph {
-  const specs = infer(graph, operators, inputs);
+  const { specs } = inferKnown(graph, operators, inputs);
   const folded = dropIdentities(foldConstants(graph, specs));
-  const fused = fuseActivation(fuseResidual(fuseGate(splitGemm(foldBatchNorm(folded), specs)), specs));
-  return removeUnused(fuseSeparable(fused));
+  const scaled = foldScalings(removeUnused(fuseHardSwish(foldPads(folded), specs)), specs);
+  const fused = fuseActivation(fuseResidual(fuseGate(splitGemm(scaled, specs)), specs));
+  return removeUnused(fuseCopies(fuseSeparable(fused), operators, specs));
 }

@@ -77,7 +77,16 @@ export const cases: readonly KernelCase[] = [
   ...(["less", "lessEqual", "equal"] as const).map((name) =>
     expression(name, { nodes: [a!, b!, [name, 0, 1]], reads: [y, y] }),
   ),
+  ...(["atan", "sin", "cos"] as const).map((name) =>
+    expression(name, { nodes: [...scaled, [name, 2]], constants: [5.3] }),
+  ),
+  expression("pow", { nodes: [...positive, b!, ["pow", 3, 4]], constants: [0.1], reads: [y, y] }),
+  expression("mod", { nodes: [a!, ["constant", 0], ["mod", 0, 1]], constants: [0.3] }),
   expression("where", { nodes: [a!, b!, c!, ["less", 0, 1], ["where", 3, 1, 2]], reads: [y, y, y] }),
+  expression("a comparison that chooses and counts", {
+    nodes: [a!, b!, ["less", 0, 1], ["where", 2, 0, 1], ["add", 2, 3]],
+    reads: [y, y],
+  }),
   expression("a constant", { nodes: [["constant", 0]], constants: [0.25], reads: [y] }),
   ...count(1, 17).map((channels) =>
     expression(`${channels} channels`, {

@@ -20,6 +20,12 @@ export function erf(x: number): number {
   return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum;
 }
 
+/** Of larger angles sines and cosines are not computed: they are NaN. */
+export const mostAngle = 2 ** 31;
+
+/** a to the b as in C: 1 of 1, and of −1 to ±Infinity, where JavaScript has NaN. */
+export const power = (a: number, b: number): number => (a === 1 || (a === -1 && Math.abs(b) === Infinity) ? 1 : a ** b);
+
 const formulas: Readonly<Record<Exclude<NodeName, "operand" | "constant">, Formula>> = {
   neg: (a) => -a,
   abs: Math.abs,
@@ -32,6 +38,11 @@ const formulas: Readonly<Record<Exclude<NodeName, "operand" | "constant">, Formu
   log: Math.log,
   tanh: Math.tanh,
   erf,
+  atan: Math.atan,
+  sin: (a) => (Math.abs(a) <= mostAngle ? Math.sin(a) : Number.NaN),
+  cos: (a) => (Math.abs(a) <= mostAngle ? Math.cos(a) : Number.NaN),
+  pow: power,
+  mod: (a, b) => a % b,
   add: (a, b) => a + b,
   sub: (a, b) => a - b,
   mul: (a, b) => a * b,
@@ -61,5 +72,6 @@ export function evaluate(
 /** Additions that take as long as a node. */
 const additions: Partial<Record<NodeName, number>> = {
   ...{ operand: 0, constant: 0, div: 4, sqrt: 4, exp: 16, log: 20, tanh: 28, erf: 28 },
+  ...{ atan: 24, sin: 60, cos: 60, pow: 120, mod: 16 },
 };
 export const additionsOf = ([name]: ExpressionNode): number => additions[name] ?? 1;

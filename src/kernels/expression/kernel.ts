@@ -7,7 +7,7 @@ import { at, emit, hasHoles, isStill, numbersOf, vectorsOf } from "./wasm.ts";
 
 function reference(spec: ExpressionSpec, reads: Rows[], write: Rows, rows: number): void {
   const { left = 0, channels } = write.spec;
-  for (let y = 0; y < rows; y++) {
+  for (let y = 0; y < rows * (spec.rowsOut ?? 1); y++) {
     const out = write.row(y);
     const from = reads.map((read) => read.row(isStill(read.spec) ? 0 : y));
     for (let x = 0; x < pixelsOf(write.spec); x++) {
@@ -66,14 +66,15 @@ export const expression: Kernel<ExpressionSpec> = {
       ),
       `${vectorsOf(buffers)} vectors`,
       hasHoles(spec, buffers) && "masked",
+      spec.rowsOut && `${spec.rowsOut} rows`,
       relaxed && "relaxed",
     ]
       .filter(Boolean)
       .join("; "),
   emit,
-  work: ({ nodes, channels }, { write: { width } }) => ({
+  work: ({ nodes, channels, rowsOut = 1 }, { write: { width } }) => ({
     ...{ arithmetic: "depthwise", multiplications: 0, serialAdditions: 0 },
-    additions: channels * width * nodes.reduce((sum, node) => sum + additionsOf(node), 1),
+    additions: rowsOut * channels * width * nodes.reduce((sum, node) => sum + additionsOf(node), 1),
   }),
   params,
   // Constants of channels, one after the other.

@@ -16,7 +16,9 @@ import {
   whileLoop,
 } from "../../codegen/assembler.ts";
 import type { BufferSpec, ExpressionNode, ExpressionSpec } from "../../plan/types.ts";
+import { cosine, type DoubleFunction, modulo, power, sine, throughDoubles } from "../doubles.ts";
 import {
+  arcTangent,
   errorFunction,
   type FunctionMode,
   fullExponential,
@@ -41,7 +43,14 @@ export const vectorsOf = ({ write }: StepBuffers): number => (write.channels % 8
 
 type Function = (v: readonly Local[], s: readonly Local[], t: readonly Local[], mode: FunctionMode) => Code[];
 const functions: Partial<Record<ExpressionNode[0], Function>> = {
-  ...{ exp: fullExponential, log: logarithm, tanh: hyperbolicTangent, erf: errorFunction },
+  ...{ exp: fullExponential, log: logarithm, tanh: hyperbolicTangent, erf: errorFunction, atan: arcTangent },
+};
+/** Functions by way of doubles, of one operand or two. */
+const inDoubles: Partial<Record<ExpressionNode[0], DoubleFunction>> = {
+  sin: sine,
+  cos: cosine,
+  pow: power,
+  mod: modulo,
 };
 const comparisons: Partial<Record<ExpressionNode[0], string>> = {
   ...{ less: "f32x4.lt", lessEqual: "f32x4.le", equal: "f32x4.eq" },
@@ -54,23 +63,31 @@ type Loads = (kind: "operand" | "constant", index: number, vector: number) => Co
 
 /** Statements that compute a node in its own locals. */
 function emitNode(
-  [name, a, ...others]: ExpressionNode,
+  nodes: readonly ExpressionNode[],
+  index: number,
   values: readonly Local[][],
   own: readonly Local[],
-  spares: readonly Local[][],
+  spare: (index: number) => readonly Local[],
   loads: Loads,
   mode: FunctionMode,
 ): Code[] {
+  const [name, a, ...others] = nodes[index]!;
+  const masks = masksIn(nodes);
   const each = (value: (i: number) => Code): Code[] => own.map((local, i) => set(local, value(i)));
   if (name === "operand" || name === "constant") return each((i) => loads(name, a, i));
   const operands = (i: number): Code[] => [a, ...others].map((node) => get(values[node]![i]!));
-  if (functions[name]) return [...each((i) => operands(i)[0]!), ...functions[name](own, spares[0]!, spares[1]!, mode)];
+  const double = inDoubles[name];
+  if (double) return own.flatMap((local, i) => throughDoubles(double, local, operands(i), spare));
+  if (functions[name]) return [...each((i) => operands(i)[0]!), ...functions[name](own, spare(0), spare(1), mode)];
   const comparison = comparisons[name];
-  if (comparison) return each((i) => op("v128.and", op(comparison, ...operands(i)), mode.numbers.float(1)));
+  if (comparison) {
+    const mask = (i: number): Code => op(comparison, ...operands(i));
+    return each((i) => (masks.has(index) ? mask(i) : op("v128.and", mask(i), mode.numbers.float(1))));
+  }
   if (name !== "where") return each((i) => op(`f32x4.${instructions[name] ?? name}`, ...operands(i)));
   return each((i) => {
     const [condition, then, otherwise] = operands(i) as [Code, Code, Code];
-    return where(op("f32x4.ne", condition, mode.numbers.float(0)), then, otherwise);
+    return where(masks.has(a) ? condition : op("f32x4.ne", condition, mode.numbers.float(0)), then, otherwise);
   });
 }
 
@@ -82,6 +99,7 @@ export function emit(
   mode: CodeMode,
 ): void {
   const vectors = vectorsOf(buffers);
+  const { rowsOut = 1 } = spec;
   const after = at.constants + 4 * spec.constants.length;
   defineKernel(module, name, (f, { rows, params, sources, target }) => {
     const p = (offset: number): Code => load("i32.load", get(params), offset);
@@ -89,7 +107,8 @@ export function emit(
     const { out, pixels, index, end } = f.locals("i32", "out", "pixels", "index", "end");
     const bases = spec.operands.map(() => f.local("i32"));
     const values = localsOf(f, spec.nodes, vectors);
-    const spares = [f.array("v128", vectors), f.array("v128", vectors)];
+    const spares: Local[][] = [];
+    const spare = (index: number): Local[] => (spares[index] ??= f.array("v128", vectors));
     const loads: Loads = (kind, which, vector) => {
       if (kind === "constant") return load("v128.load32_splat", get(params), at.constants + 4 * which);
       if (!spec.operands[which]!.channels) return load("v128.load32_splat", get(bases[which]!));
@@ -102,6 +121,7 @@ export function emit(
         ? op("v128.and", get(local), load("v128.load", sum(get(params), mask), at.masks + 16 * i))
         : get(local);
     f.emit(
+      ...(rowsOut > 1 ? [set(rows, op("i32.mul", get(rows), i32(rowsOut)))] : []),
       whileLoop(
         get(rows),
         ...bases.map((base, i) => set(base, sum(load("i32.load", get(sources[i]!)), p(at.operands + 8 * i)))),
@@ -113,7 +133,9 @@ export function emit(
           set(index, i32(0)),
           doWhile(
             op("i32.lt_u", get(index), get(end)),
-            ...spec.nodes.flatMap((node, i) => emitNode(node, values, values[i]!, spares, loads, { ...mode, numbers })),
+            ...spec.nodes.flatMap((_, i) =>
+              emitNode(spec.nodes, i, values, values[i]!, spare, loads, { ...mode, numbers }),
+            ),
             ...values
               .at(-1)!
               .map((local, i) => store("v128.store", sum(get(out), get(index)), stored(local, i), 16 * i)),
@@ -143,6 +165,15 @@ function localsOf(f: FunctionBuilder, nodes: readonly ExpressionNode[], vectors:
   return found;
 }
 
+/** Comparisons that only choose: they need not be made numbers. */
+function masksIn(nodes: readonly ExpressionNode[]): Set<number> {
+  const chooses = (node: ExpressionNode, i: number): boolean =>
+    node[0] === "where" && node[1] === i && node[2] !== i && node[3] !== i;
+  const isMask = (i: number): boolean =>
+    i < nodes.length - 1 && nodes.every((node) => !isRead(node, i) || chooses(node, i));
+  return new Set([...nodes.keys()].filter((i) => comparisons[nodes[i]![0]] && isMask(i)));
+}
+
 const isRead = ([name, ...read]: ExpressionNode, index: number): boolean =>
   name !== "operand" && name !== "constant" && (read as number[]).includes(index);
 
@@ -151,7 +182,15 @@ export function numbersOf({ nodes }: ExpressionSpec): number[] {
   const numbers = new NumberTable(() => []);
   const some: Local = { index: 0, type: "v128" };
   const values = nodes.map(() => [some]);
-  for (const node of nodes)
-    emitNode(node, values, [some], [[some], [some]], () => [], { relaxed: false, wide: false, numbers });
+  for (const index of nodes.keys())
+    emitNode(
+      nodes,
+      index,
+      values,
+      [some],
+      () => [some],
+      () => [],
+      { relaxed: false, wide: false, numbers },
+    );
   return numbers.bits;
 }

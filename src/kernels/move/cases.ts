@@ -135,6 +135,42 @@ export const cases: readonly KernelCase[] = [
       [2, [channel, 1], [channel]],
     ],
   }),
+  // Tiles of any number of rows and columns, of what is read by rows or pixels and written by pixels or rows.
+  ...count(2, 9).flatMap((n) => [
+    move(`${n} channels of planes`, {
+      ...{ x: [2, 6, 3, n], y: [2, 3, n, 6] },
+      loops: [
+        [2, [image, 1], [image]],
+        [3, [pixel, 1], [row]],
+        [n, [channel, 1], [pixel]],
+        [6, [row, 1], [channel]],
+      ],
+    }),
+    move(`rows of ${n} to pixels`, {
+      ...{ x: [1, n, 2, 7], y: [1, 1, 7, n] },
+      loops: [
+        [7, [channel, 1], [pixel]],
+        [n, [row, 1], [channel]],
+      ],
+    }),
+    move(`${n} channels to rows`, {
+      ...{ x: [2, 2, 5, n], y: [2, n, 2, 5] },
+      loops: [
+        [2, [image, 1], [image]],
+        [n, [channel, 1], [row]],
+        [2, [row, 1], [pixel]],
+        [5, [pixel, 1], [channel]],
+      ],
+    }),
+    move(`every second of ${n} channels to rows, backwards`, {
+      ...{ x: [1, 9, 2, n], y: [1, n, 2, 9], from: [0, 8, 1, 0] },
+      loops: [
+        [n, [channel, 1], [row]],
+        [2, [pixel, -1], [pixel]],
+        [9, [row, -1], [channel]],
+      ],
+    }),
+  ]),
   move(
     "benchmark",
     {

@@ -20,16 +20,22 @@ function axis(input: number, output: number, taps: number): ResizeAxis {
 interface Shape {
   x: readonly number[];
   to: readonly [height: number, width: number];
-  taps: number;
+  taps: number | [down: number, across: number];
 }
 
 function resize(name: string, { x, to, taps }: Shape, more: Partial<KernelCase> = {}): KernelCase {
   const y = [x[0]!, ...to, x[3]!];
+  const [down, across] = typeof taps === "number" ? [taps, taps] : taps;
   const kernel: ResizeSpec = {
-    ...{ family: "resize", ...pointwiseWindow, whole: true, taps },
-    ...{ rows: axis(x[1]!, to[0], taps), columns: axis(x[2]!, to[1], taps) },
+    ...{ family: "resize", ...pointwiseWindow, whole: true, taps: [down, across] },
+    ...{ rows: axis(x[1]!, to[0], down), columns: axis(x[2]!, to[1], across) },
   };
-  return layerCase(`${taps} taps, ${name}`, kernel, { x, y }, { grid: { images: 1, extent: x[0]! * to[0] }, ...more });
+  return layerCase(
+    `${down} x ${across} taps, ${name}`,
+    kernel,
+    { x, y },
+    { grid: { images: 1, extent: x[0]! * to[0] }, ...more },
+  );
 }
 
 export const cases: readonly KernelCase[] = [
@@ -38,6 +44,10 @@ export const cases: readonly KernelCase[] = [
     resize("two images", { x: [2, 3, 4, 6], to: [6, 8], taps }),
     resize("smaller", { x: [1, 9, 11, 8], to: [4, 3], taps }),
     resize("from one pixel", { x: [1, 1, 1, 5], to: [3, 4], taps }),
+  ]),
+  ...[1, 2, 3, 6, 17].flatMap((taps) => [
+    resize("rows", { x: [2, 9, 3, 6], to: [5, 3], taps: [taps, 1] }),
+    resize("columns", { x: [2, 3, 9, 6], to: [3, 5], taps: [1, taps] }),
   ]),
   resize("benchmark", { x: [1, 28, 28, 64], to: [56, 56], taps: 2 }, { benchmark: true }),
 ];

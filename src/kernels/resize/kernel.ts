@@ -18,7 +18,7 @@ import { type CodeMode, defineKernel, type Kernel, pixelsOf, type Rows, type Ste
 import { multiplyAdd } from "../lanes.ts";
 
 function reference(
-  { taps, rows: ys, columns: xs }: ResizeSpec,
+  { taps: [down, across], rows: ys, columns: xs }: ResizeSpec,
   [input]: Rows[],
   write: Rows,
   rows: number,
@@ -32,12 +32,12 @@ function reference(
     for (let p = 0; p < pixelsOf(write.spec); p++) {
       for (let c = 0; c < channels; c++) {
         let total = 0;
-        for (let i = 0; i < taps; i++) {
-          const row = input!.row(image * x.height! + ys.from[y * taps + i]!);
+        for (let i = 0; i < down; i++) {
+          const row = input!.row(image * x.height! + ys.from[y * down + i]!);
           let along = 0;
-          for (let j = 0; j < taps; j++)
-            along += xs.weights[p * taps + j]! * row[((x.left ?? 0) + xs.from[p * taps + j]!) * x.channels + c]!;
-          total += ys.weights[y * taps + i]! * along;
+          for (let j = 0; j < across; j++)
+            along += xs.weights[p * across + j]! * row[((x.left ?? 0) + xs.from[p * across + j]!) * x.channels + c]!;
+          total += ys.weights[y * down + i]! * along;
         }
         out[(left + p) * channels + c] = total;
       }
@@ -58,14 +58,14 @@ const at = {
   rows: 32,
 };
 
-function params({ taps, rows, columns }: ResizeSpec, { reads: [x], write }: StepBuffers): Uint8Array {
+function params({ taps: [down, across], rows, columns }: ResizeSpec, { reads: [x], write }: StepBuffers): Uint8Array {
   const bytes = new Uint8Array(at.rows + 8 * (rows.from.length + columns.from.length));
   const [words, floats] = [new Int32Array(bytes.buffer), new Float32Array(bytes.buffer)];
   const { above, height, below, left = 0, channels } = x!;
   words.set([pixelsOf(write), write.height!, above + height! + below, (write.left ?? 0) * write.channels * 4]);
   const columnsAt = at.rows + 8 * rows.from.length;
   words.set([channels * 4, columnsAt, write.above, write.above + write.height! + write.below], 4);
-  const put = (start: number, from: readonly number[], weights: readonly number[]): void => {
+  const put = (start: number, taps: number, from: readonly number[], weights: readonly number[]): void => {
     // Of each result: all places, then all weights.
     for (let i = 0; i < from.length; i++) {
       const group = start / 4 + 2 * (i - (i % taps)) + (i % taps);
@@ -75,27 +75,29 @@ function params({ taps, rows, columns }: ResizeSpec, { reads: [x], write }: Step
   };
   put(
     at.rows,
+    down,
     rows.from.map((row) => 4 * (above + row)),
     rows.weights,
   );
   put(
     columnsAt,
+    across,
     columns.from.map((pixel) => 4 * (left + pixel) * channels),
     columns.weights,
   );
   return bytes;
 }
 
-function emit(module: ModuleBuilder, name: string, { taps }: ResizeSpec, mode: CodeMode): void {
-  const each = Array.from({ length: taps }, (_, i) => i);
+function emit(module: ModuleBuilder, name: string, { taps: [downTaps, acrossTaps] }: ResizeSpec, mode: CodeMode): void {
+  const [downs, acrosses] = [[...Array(downTaps).keys()], [...Array(acrossTaps).keys()]];
   defineKernel(module, name, (f, { rows, params, first, sources: [table], target }) => {
     const p = (offset: number): Code => load("i32.load", get(params), offset);
     const { image, y, out, pixels, column, index, end, base } = f.locals(
       "i32",
       ...(["image", "y", "out", "pixels", "column", "index", "end", "base"] as const),
     );
-    const lines = f.array("i32", taps);
-    const [down, across] = [f.array("v128", taps), f.array("v128", taps)];
+    const lines = f.array("i32", downTaps);
+    const [down, across] = [f.array("v128", downTaps), f.array("v128", acrossTaps)];
     const { total, along } = f.locals("v128", "total", "along");
     const pixel = (row: number, tap: number): Code =>
       load("v128.load", sum(get(lines[row]!), sum(load("i32.load", get(column), 4 * tap), get(index))));
@@ -106,15 +108,18 @@ function emit(module: ModuleBuilder, name: string, { taps }: ResizeSpec, mode: C
           (sum, value, i) => multiplyAdd("f32", mode, value, weights[i + 1]!, sum),
           op("f32x4.mul", values[0]!, weights[0]!),
         );
+    /** A row's sum; one tap has no weight but 1. */
     const row = (i: number): Code =>
-      weighted(
-        each.map((j) => pixel(i, j)),
-        across.map(get),
-      );
+      acrossTaps === 1
+        ? pixel(i, 0)
+        : weighted(
+            acrosses.map((j) => pixel(i, j)),
+            across.map(get),
+          );
     const value: Code[] =
-      taps === 1
-        ? [set(total, pixel(0, 0))]
-        : each.flatMap((i) => [
+      downTaps === 1
+        ? [set(total, row(0))]
+        : downs.flatMap((i) => [
             set(along, row(i)),
             set(
               total,
@@ -128,8 +133,8 @@ function emit(module: ModuleBuilder, name: string, { taps }: ResizeSpec, mode: C
         get(rows),
         set(image, op("i32.div_u", get(first), p(at.height))),
         set(y, op("i32.rem_u", get(first), p(at.height))),
-        set(base, sum(get(params), op("i32.mul", get(y), i32(8 * taps)))),
-        ...each.flatMap((i) => [
+        set(base, sum(get(params), op("i32.mul", get(y), i32(8 * downTaps)))),
+        ...downs.flatMap((i) => [
           set(
             lines[i]!,
             load(
@@ -140,7 +145,7 @@ function emit(module: ModuleBuilder, name: string, { taps }: ResizeSpec, mode: C
               ),
             ),
           ),
-          set(down[i]!, load("v128.load32_splat", get(base), at.rows + 4 * (taps + i))),
+          set(down[i]!, load("v128.load32_splat", get(base), at.rows + 4 * (downTaps + i))),
         ]),
         set(index, sum(op("i32.mul", get(image), p(at.toPerImage)), sum(p(at.toAbove), get(y)))),
         set(out, sum(load("i32.load", sum(get(target), op("i32.shl", get(index), i32(2)))), p(at.toOffset))),
@@ -149,9 +154,7 @@ function emit(module: ModuleBuilder, name: string, { taps }: ResizeSpec, mode: C
         set(pixels, p(at.pixels)),
         doWhile(
           get(pixels),
-          ...(taps === 1
-            ? []
-            : each.map((j) => set(across[j]!, load("v128.load32_splat", get(column), 4 * (taps + j))))),
+          ...acrosses.map((j) => set(across[j]!, load("v128.load32_splat", get(column), 4 * (acrossTaps + j)))),
           set(index, i32(0)),
           doWhile(
             op("i32.lt_u", get(index), get(end)),
@@ -160,7 +163,7 @@ function emit(module: ModuleBuilder, name: string, { taps }: ResizeSpec, mode: C
             bump(index, 16),
           ),
           bump(out, get(end)),
-          bump(column, 8 * taps),
+          bump(column, 8 * acrossTaps),
           bump(pixels, -1),
         ),
         bump(first, 1),
@@ -172,14 +175,15 @@ function emit(module: ModuleBuilder, name: string, { taps }: ResizeSpec, mode: C
 
 export const resize: Kernel<ResizeSpec> = {
   family: "resize",
-  describe: ({ taps }) => (taps === 1 ? "the nearest pixel" : `${taps} x ${taps} pixels`),
+  describe: ({ taps }) => (taps.join() === "1,1" ? "the nearest pixel" : `${taps.join(" x ")} pixels`),
   reference,
-  entry: ({ taps }, _buffers, { relaxed }) => `resize ${taps}${relaxed && taps > 1 ? " relaxed" : ""}`,
+  entry: ({ taps }, _buffers, { relaxed }) =>
+    `resize ${taps.join(" x ")}${relaxed && taps.join() !== "1,1" ? " relaxed" : ""}`,
   emit: (module, name, spec, _buffers, mode) => emit(module, name, spec, mode),
-  work: ({ taps }, { write: { width, channels } }) => ({
+  work: ({ taps: [down, across] }, { write: { width, channels } }) => ({
     ...{
       arithmetic: "depthwise",
-      multiplications: taps * (taps + 1) * width * channels,
+      multiplications: down * (across + 1) * width * channels,
       additions: 0,
       serialAdditions: 0,
     },

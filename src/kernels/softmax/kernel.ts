@@ -5,12 +5,10 @@ import {
   doWhile,
   get,
   i32,
-  type Local,
   load,
   type ModuleBuilder,
   op,
   set,
-  shuffle,
   splat,
   store,
   sum,
@@ -19,6 +17,7 @@ import {
 import type { SoftmaxSpec } from "../../plan/types.ts";
 import { exponential, inCode, logarithm } from "../functions.ts";
 import { type CodeMode, defineKernel, type Kernel, pixelsOf, type Rows, type StepBuffers } from "../kernel.ts";
+import { across } from "../lanes.ts";
 import { wordsOf } from "../words.ts";
 
 function reference(spec: SoftmaxSpec, [input]: Rows[], write: Rows, rows: number): void {
@@ -56,17 +55,6 @@ function params({ channels }: SoftmaxSpec, { reads: [x], write }: StepBuffers): 
     ...{ to: (write.left ?? 0) * write.channels * 4, toPixel: write.channels * 4 },
     ...{ mask0: mask(0), mask1: mask(1), mask2: mask(2), mask3: mask(3), all0: -1, all1: -1, all2: -1, all3: -1 },
   });
-}
-
-/** Both halves of a vector combined, then both of a half: the result stands in all lanes. */
-function across(name: string, x: Local): Code[] {
-  const swapped = (by: number): Code =>
-    shuffle(
-      Array.from({ length: 16 }, (_, i) => i ^ by),
-      get(x),
-      get(x),
-    );
-  return [set(x, op(name, get(x), swapped(8))), set(x, op(name, get(x), swapped(4)))];
 }
 
 function emit(module: ModuleBuilder, name: string, { log }: SoftmaxSpec, codeMode: CodeMode): void {

@@ -55,6 +55,7 @@ export const prelu: Operator = {
 
 /** What is added must not make the result larger, and the activation must be a known one. */
 export function checkFinish(node: GraphNode, y: Spec, residual?: Spec): void {
+  if (residual && residual.dtype !== y.dtype) refuse(node, `${y.dtype} to add`, residual.dtype);
   if (residual && `${broadcastShape(node, [y, residual])}` !== `${y.shape}`) {
     refuse(node, `[${y.shape}] to add`, residual.shape);
   }

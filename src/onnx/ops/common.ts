@@ -8,10 +8,10 @@ import { gemm } from "./gemm.ts";
 import { batchNormalization, instanceNormalization, softmaxes } from "./normalization.ts";
 import { averagePool, maxPool } from "./pool.ts";
 import { reductions } from "./reduce.ts";
-import { concat, reshapes, transpose } from "./reshape.ts";
+import { concat, rearrange, reshapes, transpose } from "./reshape.ts";
 
 export const common: readonly Operator[] = [
   ...[averagePool, batchNormalization, clip, concat, constant, constantOfShape, conv, convTranspose, dropout],
-  ...[...elementwise, gemm, identity, instanceNormalization, maxPool, prelu, ...reductions, ...reshapes],
+  ...[...elementwise, gemm, identity, instanceNormalization, maxPool, prelu, rearrange, ...reductions, ...reshapes],
   ...[separableConv, ...softmaxes, transpose],
 ];

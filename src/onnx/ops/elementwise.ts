@@ -4,7 +4,7 @@ import { activate, activationOf, activations } from "../../graph/activations.ts"
 import { floats, numberOf, refuse, required, reshaped } from "../../graph/nodes.ts";
 import type { GraphNode, Operator, Spec, Value } from "../../graph/types.ts";
 import { isBig, isFloat, newValue, numbersOf, toBig, write } from "../../graph/values.ts";
-import { erf, roundEven } from "../../kernels/expression/formulas.ts";
+import { erf, power, roundEven } from "../../kernels/expression/formulas.ts";
 import { broadcastShape, combine, type Row } from "./loops.ts";
 
 type Function1 = (x: number) => number;
@@ -69,7 +69,7 @@ const binary: Readonly<Record<string, Function2>> = {
     ...{ f: (a, b) => a / b, row: rowsOf("/") },
     ...{ integer: (a, b) => Math.trunc(a / b), big: (a, b) => (b === zero ? zero : a / b) },
   },
-  Pow: { f: (a, b) => a ** b, big: (a, b) => toBig(Number(a) ** Number(b)) },
+  Pow: { f: power, big: (a, b) => toBig(Number(a) ** Number(b)) },
   Equal: { f: (a, b) => a === b, output: "bool" },
   Less: { f: (a, b) => a < b, output: "bool" },
   LessOrEqual: { f: (a, b) => a <= b, output: "bool" },

@@ -1,19 +1,10 @@
-// All operators: the common ones, and the rare ones that most networks do without. For code that rewrites networks;
-// running a model loads this list only if the model names a rare operator (load.ts).
-import type { Operator, Operators } from "../../graph/types.ts";
-import { cast, castLike, shape, size } from "./cast.ts";
+// All operators, for code that rewrites networks. Running a model loads only the lists that hold what it names (load.ts).
+import type { Operators } from "../../graph/types.ts";
 import { common } from "./common.ts";
-import { matMul } from "./mat-mul.ts";
-import { depthToSpace, expand, gather, pad, slice, spaceToDepth, split, tile } from "./movement.ts";
-import { convInteger, dequantizeLinear, qLinearConv, quantizeLinear } from "./quantize.ts";
-import { resizes } from "./resize.ts";
-import { argExtremes, where } from "./select.ts";
-
-/** Operators that most networks do without: of quantized networks, of those that compute shapes, and of those that resize. */
-const rare: readonly Operator[] = [
-  ...[...argExtremes, cast, castLike, convInteger, depthToSpace, dequantizeLinear, expand, gather, matMul, pad],
-  ...[qLinearConv, quantizeLinear, ...resizes, shape, size, slice, spaceToDepth, split, tile, where],
-];
+import { rare } from "./rare.ts";
+import { rarest } from "./rarest.ts";
 
 /** All operators by name. */
-export const operators: Operators = new Map([...common, ...rare].map((operator) => [operator.name, operator]));
+export const operators: Operators = new Map(
+  [...common, ...rare, ...rarest].map((operator) => [operator.name, operator]),
+);

@@ -11,7 +11,7 @@ import {
   required,
   textOf,
 } from "../../graph/nodes.ts";
-import type { GraphNode, Operator, Spec } from "../../graph/types.ts";
+import type { GraphNode, Operator, Spec, View } from "../../graph/types.ts";
 import { elementsOf, isBig, numbersOf, sizeOf, stridesOf, toBig } from "../../graph/values.ts";
 import { borderIndex } from "../../plan/border.ts";
 import { broadcastShape, broadcastStrides } from "./loops.ts";
@@ -101,6 +101,34 @@ export const split = copying(
   },
 );
 
+/** Runs of elements that are copied one by one, at most. */
+const mostViews = 16;
+
+/** The elements that are gathered, if they are known and there. */
+function gathered(node: GraphNode, [x, indices]: readonly (Spec | undefined)[]): number[] | undefined {
+  if (!indices!.data || indices!.data.length === 0) return undefined;
+  const side = x!.shape[axisOf(node, numberOf(node, "axis", 0), x!.shape.length)]!;
+  const list = Array.from(numbersOf({ data: indices!.data }), (index) => (index < 0 ? index + side : index));
+  return list.every((index) => index >= 0 && index < side) ? list : undefined;
+}
+
+interface Run extends Range {
+  /** Where its first element is written. */
+  at: number;
+}
+
+/** Neighbours of a list that are equally far apart. */
+function runsIn(list: readonly number[]): Run[] {
+  const runs: Run[] = [];
+  for (const [at, index] of list.entries()) {
+    const last = runs.at(-1);
+    if (last?.count === 1) Object.assign(last, { step: index - last.start, count: 2 });
+    else if (last && index === last.start + last.count * last.step) last.count++;
+    else runs.push({ start: index, step: 1, count: 1, at });
+  }
+  return runs;
+}
+
 export const gather: Operator = {
   name: "Gather",
   infer: (node, inputs) => {
@@ -109,19 +137,30 @@ export const gather: Operator = {
     const axis = axisOf(node, numberOf(node, "axis", 0), shape.length);
     return [{ dtype, shape: shape.toSpliced(axis, 1, ...indices.shape) }];
   },
-  // Every so-manieth element is a view.
+  // Every so-manieth element is a view, and so is each of few runs of them.
   copies: (node, inputs) => {
     const [x, indices] = [inputs[0]!, inputs[1]!];
-    if (!indices.data || indices.shape.length > 1 || indices.data.length === 0) return undefined;
+    const list = gathered(node, inputs);
+    if (!list) return undefined;
     const axis = axisOf(node, numberOf(node, "axis", 0), x.shape.length);
-    const side = x.shape[axis]!;
-    const list = Array.from(numbersOf({ data: indices.data }), (index) => (index < 0 ? index + side : index));
-    const step = list.length > 1 ? list[1]! - list[0]! : 1;
-    if (list.some((index, i) => index !== list[0]! + i * step || index < 0 || index >= side)) return undefined;
+    const runs = runsIn(list);
+    if (runs.length > mostViews) return undefined;
+    const [outer, inner] = [x.shape.slice(0, axis), x.shape.slice(axis + 1)];
     const strides = stridesOf(x.shape);
-    const counts = x.shape.toSpliced(axis, 1, ...(indices.shape.length > 0 ? [list.length] : []));
-    const steps = strides.toSpliced(axis, 1, ...(indices.shape.length > 0 ? [step * strides[axis]!] : []));
-    return { views: [viewOf(counts, steps, list[0]! * strides[axis]!)] };
+    const stride = strides[axis]!;
+    const toStrides = stridesOf([...outer, sizeOf(indices.shape), ...inner]);
+    const views = runs.map(({ start, step, count, at }) => ({
+      ...{ input: 0, output: 0, counts: [...outer, count, ...inner] },
+      from: { offset: start * stride, strides: strides.with(axis, step * stride) },
+      to: { offset: at * toStrides[axis]!, strides: toStrides },
+    }));
+    return { views };
+  },
+  samples: (node, inputs) => {
+    const list = gathered(node, inputs);
+    if (!list || inputs[1]!.shape.length !== 1) return undefined;
+    const axis = axisOf(node, numberOf(node, "axis", 0), inputs[0]!.shape.length);
+    return inputs[0]!.shape.map((_, i) => (i === axis ? list.map((at) => [[at, 1]]) : undefined));
   },
   run: (node, [x, indices], [y]) => {
     const axis = axisOf(node, numberOf(node, "axis", 0), x!.shape.length);
@@ -165,13 +204,19 @@ export const pad: Operator = {
     const x = inputs[0]!;
     const value = inputs[2] ? inputs[2].data : [node.opset < 11 ? numberOf(node, "value", 0) : 0];
     const pads = padsOf(node, inputs);
-    if (textOf(node, "mode", padModes) !== "constant" || !value || pads.some((sides) => sides.some((n) => n < 0)))
-      return undefined;
+    const isPadded = pads.some((sides) => sides.some((count) => count > 0));
+    if ((textOf(node, "mode", padModes) !== "constant" || !value) && isPadded) return undefined;
     const padded = x.shape.map((side, axis) => side + pads[axis]![0] + pads[axis]![1]);
     const [strides, toStrides] = [stridesOf(x.shape), stridesOf(padded)];
-    const offset = pads.reduce((sum, [before], axis) => sum + before * toStrides[axis]!, 0);
-    const view = { ...viewOf(x.shape, strides), to: { offset, strides: toStrides } };
-    return { views: [view], fill: Number(value[0]) };
+    const place = (list: readonly number[], what: 0 | 1): number =>
+      list.reduce((sum, stride, axis) => sum + Math.max(0, what ? pads[axis]![0] : -pads[axis]![0]) * stride, 0);
+    const counts = x.shape.map((side, axis) => side + Math.min(0, pads[axis]![0]) + Math.min(0, pads[axis]![1]));
+    if (counts.some((count) => count <= 0)) return undefined;
+    const view: View = {
+      ...{ input: 0, output: 0, counts },
+      ...{ from: { offset: place(strides, 0), strides }, to: { offset: place(toStrides, 1), strides: toStrides } },
+    };
+    return { views: [view], ...(isPadded && { fill: Number(value![0]) }) };
   },
   samples: (node, inputs) => {
     const { shape } = inputs[0]!;

@@ -64,7 +64,8 @@ export function copying(
   };
 }
 
-function copyView(to: Value, from: Value, view: View): void {
+/** The elements that a view names. */
+export function copyView(to: Value, from: Value, view: View): void {
   const [source, target] = [elementsOf(from), elementsOf(to)];
   const { shape, strides } = joinAxes(view.counts, [view.from.strides, view.to.strides]);
   const [columns = 1, rows = 1] = shape.slice(-2).reverse();

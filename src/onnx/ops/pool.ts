@@ -7,19 +7,19 @@ import { type Axis, elementsIn, runsOf, type WindowAxes, windowOf } from "../../
 /** Pads may make a window fit that is larger than any input: it must not cost more than inputs do. */
 const largestWindow = 2 ** 20;
 
-function poolOf(node: GraphNode, { shape }: Spec): WindowAxes {
+export function poolOf(node: GraphNode, { shape }: Spec): WindowAxes {
   const size = listOf(node, "kernel_shape") ?? refuse(node, "an attribute kernel_shape", "none");
   if (sizeOf(size) > largestWindow)
     unsupported(node, `a window of at most ${largestWindow} elements`, `${sizeOf(size)}`);
   return windowOf(node, shape, size, numberOf(node, "ceil_mode", 0) !== 0);
 }
 
-function shapeOf({ shape }: Spec, window: WindowAxes): number[] {
+export function shapeOf({ shape }: Spec, window: WindowAxes): number[] {
   return [...shape.slice(0, 2), ...window.slice(5 - shape.length).map(({ output }) => output)];
 }
 
 /** Visits every element that a window holds: where it stands in the input, and the output of the window. */
-function forWindows(runs: number[][], stride: number, visit: (from: number, to: number) => void): void {
+export function forWindows(runs: number[][], stride: number, visit: (from: number, to: number) => void): void {
   for (const list of runs) {
     for (let r = 0; r < list.length; r += 3) {
       for (let i = 0; i < list[r + 2]!; i++) visit(list[r + 1]! + i * stride, list[r]! + i);

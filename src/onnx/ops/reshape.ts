@@ -1,5 +1,5 @@
 // Operators that give a tensor another shape or order and are in most networks: Reshape, Squeeze, Unsqueeze, Flatten,
-// Transpose and Concat.
+// Transpose and Concat; and Rearrange, which a pass makes of several of them.
 import {
   axesOf,
   axisOf,
@@ -13,6 +13,7 @@ import {
 } from "../../graph/nodes.ts";
 import type { GraphNode, Operator, Spec } from "../../graph/types.ts";
 import { elementsOf, isBig, sizeOf, stridesOf } from "../../graph/values.ts";
+import { viewsOf } from "../../graph/views.ts";
 import { copying, permuted, viewOf } from "./pick.ts";
 
 /** 0 keeps the side of the input (unless `allowzero`), one -1 stands for what is left. */
@@ -84,6 +85,13 @@ export const transpose = copying(
     return [{ dtype: x.dtype, shape: orderOf(node, x).map((axis) => x.shape[axis]!) }];
   },
   (node, inputs) => [permuted(inputs[0]!.shape, orderOf(node, inputs[0]!))],
+);
+
+/** Inputs to parts of the output, as the attribute `views` has them; attribute `shape` is that of the output. */
+export const rearrange = copying(
+  "Rearrange",
+  (node, inputs) => [{ dtype: required(node, inputs, 0).dtype, shape: listOf(node, "shape")! }],
+  viewsOf,
 );
 
 export const concat: Operator = {

@@ -1,6 +1,6 @@
 // Operators that sum or compare along axes: reductions, products of matrices, and norms.
 import { list, type Random } from "../../random-tensors.ts";
-import { type Cases, type OperatorCase, use } from "./use.ts";
+import { type Attributes, type Cases, type OperatorCase, use } from "./use.ts";
 
 const reduction = (ops: string, opset: number) =>
   use(
@@ -26,6 +26,24 @@ function gemm(r: Random): OperatorCase {
 export const reductions: Cases = {
   ReduceSum: reduction("ReduceSum", 13),
   "ReduceMean, -Max, -Min": reduction("ReduceMean ReduceMax ReduceMin", 18),
+  "other reductions": reduction("ReduceProd ReduceL1 ReduceSumSquare", 18),
+  "reductions of 64-bit integers": (r) => {
+    const op = r.pick(["ReduceSum", "ReduceProd", "ReduceMax", "ReduceMin", "ReduceMean"]);
+    const attributes: Attributes = op === "ReduceSum" ? {} : { axes: [1] };
+    return { op, opset: 13, attributes, inputs: [r.tensor([2, 3], "i64", -99, 99)] };
+  },
+  "reductions by roots and logarithms": use(
+    "ReduceL2 ReduceLogSum ReduceLogSumExp",
+    18,
+    (r) => [r.tensor(r.shape(3), "f32", 0.5, 4), list([r.int(-3, 2)])],
+    (r) => ({ keepdims: r.flag() }),
+  ),
+  "reductions of no axes": use(
+    "ReduceSum ReduceMean ReduceMax ReduceProd",
+    18,
+    (r) => [r.tensor(r.shape(3))],
+    (r) => ({ keepdims: r.flag(), noop_with_empty_axes: r.flag() }),
+  ),
   "ArgMax, ArgMin": use(
     "ArgMax ArgMin",
     13,

@@ -1,0 +1,60 @@
+// What a run is asked for: which of a model's outputs, and its inputs as tensors.
+import { EngineValue } from "../engine/values.ts";
+import { checkOneOf, describe, InvalidArgumentError } from "../errors.ts";
+import { checkInputs } from "../graph/evaluate.ts";
+import { removeUnused } from "../graph/passes/index.ts";
+import type { RunOptions } from "../graph/program.ts";
+import type { Graph, Value } from "../graph/types.ts";
+import type { TensorLike } from "../tensor.ts";
+
+/** A tensor in ONNX's order, ONNX Runtime's `{ data, dims }`, or a value of `engine.alloc`, which is copied out. */
+export type ModelInput = TensorLike | EngineValue;
+
+/** How a model runs. */
+export interface ModelRunOptions extends RunOptions {
+  /** Names of the outputs that are wanted: nothing is computed that only others need. All unless given. */
+  outputs?: readonly string[];
+}
+
+/** The network with these outputs alone, and what they need. */
+export function withChosenOutputs(graph: Graph, names: readonly string[] | undefined): Graph {
+  if (names === undefined) return graph;
+  const known = graph.outputs.map(({ name }) => name);
+  if (!Array.isArray(names) || names.length === 0) {
+    const expected = `a list of some of ${known.map(describe).join(", ")}`;
+    throw new InvalidArgumentError({ parameter: "outputs", expected, received: describe(names) });
+  }
+  for (const [i, name] of names.entries()) {
+    checkOneOf(`outputs[${i}]`, name, known);
+    if (names.indexOf(name) === i) continue;
+    throw new InvalidArgumentError({ parameter: "outputs", expected: "each name once", received: `${describe(name)} twice` }); // biome-ignore format: a line
+  }
+  if (names.length === known.length) return graph;
+  return removeUnused({ ...graph, outputs: graph.outputs.filter(({ name }) => names.includes(name)) });
+}
+
+export const isValue = (entry: [string, unknown]): entry is [string, EngineValue] => entry[1] instanceof EngineValue;
+
+/**
+ * The inputs, checked. At once where nothing has to be waited for: a run that has begun is waited for when the model is
+ * disposed of. Engine values are read.
+ */
+export function inputValues(
+  graph: Graph,
+  inputs: Readonly<Record<string, ModelInput>>,
+): Map<string, Value> | Promise<Map<string, Value>> {
+  if (inputs instanceof EngineValue || (isTensor(inputs) && !graph.inputs.some(({ name }) => name in inputs))) {
+    const name = graph.inputs[0]?.name ?? "input";
+    const expected = `tensors by the names of inputs, such as { ${JSON.stringify(name)}: tensor }`;
+    throw new InvalidArgumentError({ parameter: "inputs", expected, received: "a tensor" });
+  }
+  const values = Object.entries(inputs ?? {}).filter(isValue);
+  if (values.length === 0) return checkInputs(graph, inputs as Record<string, TensorLike>);
+  const read = values.map(async ([name, value]) => [name, { shape: value.shape, data: await value.read() }] as const);
+  return Promise.all(read).then((tensors) =>
+    checkInputs(graph, { ...(inputs as Record<string, TensorLike>), ...Object.fromEntries(tensors) }),
+  );
+}
+
+const isTensor = (given: unknown): given is object =>
+  typeof given === "object" && given !== null && ArrayBuffer.isView((given as { data?: unknown }).data);

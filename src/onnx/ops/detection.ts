@@ -1,0 +1,272 @@
+// What detectors end in and their second stages begin with: NonMaxSuppression, RoiAlign and MaxRoiPool.
+import { LimitError } from "../../errors.ts";
+import { computed, countOf, floats, listOf, nameOf, numberOf, refuse, required, textOf } from "../../graph/nodes.ts";
+import type { GraphNode, Operator, Spec, Value } from "../../graph/types.ts";
+import { elementsOf, newValue, numbersOf, write } from "../../graph/values.ts";
+
+type Inputs = readonly (Spec | undefined)[];
+
+/** Corners [y1, x1, y2, x2], the smaller first, of all boxes. */
+function cornersOf(node: GraphNode, boxes: Float64Array): Float64Array {
+  const centres = numberOf(node, "center_point_box", 0) !== 0;
+  const corners = new Float64Array(boxes.length);
+  for (let i = 0; i < boxes.length; i += 4) {
+    const [a, b, c, d] = boxes.subarray(i, i + 4) as unknown as [number, number, number, number];
+    if (centres) corners.set([b - d / 2, a - c / 2, b + d / 2, a + c / 2], i);
+    else corners.set([Math.min(a, c), Math.min(b, d), Math.max(a, c), Math.max(b, d)], i);
+  }
+  return corners;
+}
+
+const areaAt = (corners: Float64Array, at: number): number =>
+  (corners[at + 2]! - corners[at]!) * (corners[at + 3]! - corners[at + 1]!);
+
+/** Whether two boxes share more than a part of what both cover. */
+function overlaps(corners: Float64Array, first: number, second: number, threshold: number): boolean {
+  const [a, b] = [4 * first, 4 * second];
+  const side = (low: number, high: number): number =>
+    Math.min(corners[a + high]!, corners[b + high]!) - Math.max(corners[a + low]!, corners[b + low]!);
+  const [height, width] = [side(0, 2), side(1, 3)];
+  if (!(height > 0 && width > 0)) return false;
+  const [own, other] = [areaAt(corners, a), areaAt(corners, b)];
+  const shared = height * width;
+  const both = own + other - shared;
+  return own > 0 && other > 0 && both > 0 && shared / both > threshold;
+}
+
+/** Batch, class and box of each box that stays. */
+function selected(node: GraphNode, inputs: readonly (Value | undefined)[]): number[] {
+  const [boxes, scores] = [inputs[0]!, inputs[1]!];
+  const [batch, classes, count] = scores.shape as [number, number, number];
+  const scalar = (index: number, fallback: number): number => {
+    const value = inputs[index];
+    return value ? numbersOf(value)[0]! : fallback;
+  };
+  const [most, threshold, least] = [scalar(2, 0), scalar(3, 0), scalar(4, Number.NEGATIVE_INFINITY)];
+  const all = numbersOf(scores);
+  const corners = cornersOf(node, numbersOf(boxes));
+  const found: number[] = [];
+  for (let b = 0; b < batch; b++) {
+    for (let c = 0; c < classes; c++) {
+      const own = all.subarray((b * classes + c) * count, (b * classes + c + 1) * count);
+      const order = [...own.keys()].filter((i) => !inputs[4] || own[i]! > least);
+      order.sort((i, j) => own[j]! - own[i]! || i - j);
+      const kept: number[] = [];
+      for (const i of order) {
+        if (kept.length >= most) break;
+        const hides = (other: number): boolean => overlaps(corners, b * count + other, b * count + i, threshold);
+        if (!kept.some(hides)) kept.push(i);
+      }
+      for (const i of kept) found.push(b, c, i);
+    }
+  }
+  return found;
+}
+
+export const nonMaxSuppression: Operator = {
+  name: "NonMaxSuppression",
+  infer: (node, inputs) => {
+    const { shape } = required(node, inputs, 0, floats);
+    const scores = required(node, inputs, 1, floats).shape;
+    const fits = shape.length === 3 && shape[2] === 4 && scores.length === 3;
+    if (!fits || scores[0] !== shape[0] || scores[2] !== shape[1]) {
+      refuse(node, "boxes [batch, boxes, 4] and scores [batch, classes, boxes]", `[${shape}] and [${scores}]`);
+    }
+    const found = selected(node, computed(node, inputs));
+    const value = newValue("i64", [found.length / 3, 3]);
+    write(value, found);
+    return [value];
+  },
+};
+
+/** Samples of one bin; more than any picture has in a row are no use. */
+const mostSamples = 2 ** 14;
+
+export interface RoiAlignment {
+  height: number;
+  width: number;
+  /** Samples along each side of a bin; 0 for one a pixel. */
+  ratio: number;
+  scale: number;
+  max: boolean;
+  /** Pixels are at half places, and regions may be smaller than a pixel. */
+  half: boolean;
+}
+
+export function roiAlignOf(node: GraphNode): RoiAlignment {
+  const mode = textOf(node, "coordinate_transformation_mode", ["half_pixel", "output_half_pixel"]);
+  return {
+    height: countOf(node, "output_height", 1),
+    width: countOf(node, "output_width", 1),
+    ratio: numberOf(node, "sampling_ratio", 0),
+    scale: numberOf(node, "spatial_scale", 1),
+    max: textOf(node, "mode", ["avg", "max"]) === "max",
+    half: node.opset >= 16 && mode === "half_pixel",
+  };
+}
+
+/** Two neighbours along an axis and their weights; undefined outside of the picture. */
+type Taps = readonly [low: number, high: number, lowWeight: number, highWeight: number] | undefined;
+
+/** Of all samples of all bins along one axis of a region. */
+function tapsAlong(
+  node: GraphNode,
+  start: number,
+  end: number,
+  bins: number,
+  side: number,
+  of: RoiAlignment,
+): Taps[][] {
+  const offset = of.half ? 0.5 : 0;
+  const first = start * of.scale - offset;
+  const length = of.half ? end * of.scale - offset - first : Math.max(1, end * of.scale - offset - first);
+  const bin = length / bins;
+  const samples = of.ratio > 0 ? of.ratio : Math.ceil(bin);
+  if (!(samples <= mostSamples)) {
+    const [expected, received] = [`at most ${mostSamples} samples along a side of a bin`, `${samples}`];
+    throw new LimitError({ parameter: nameOf(node), expected, received });
+  }
+  return Array.from({ length: bins }, (_, b) =>
+    Array.from({ length: Math.max(0, samples) }, (_, i): Taps => {
+      const at = first + b * bin + ((i + 0.5) * bin) / samples;
+      if (!(at >= -1 && at <= side)) return undefined;
+      const inside = Math.max(0, at);
+      const low = Math.min(side - 1, Math.floor(inside));
+      const share = low >= side - 1 ? 0 : inside - low;
+      return [low, Math.min(side - 1, low + 1), 1 - share, share];
+    }),
+  );
+}
+
+function checkRois(node: GraphNode, inputs: Inputs, columns: number): [x: Spec, rois: Spec] {
+  const x = required(node, inputs, 0, floats);
+  const rois = required(node, inputs, 1, [x.dtype]);
+  if (x.shape.length !== 4 || x.shape.includes(0)) refuse(node, "an input of four axes", x.shape);
+  if (rois.shape.length !== 2 || rois.shape[1] !== columns) refuse(node, `regions [n, ${columns}]`, rois.shape);
+  return [x, rois];
+}
+
+/** The picture that a region is of. */
+function imageOf(node: GraphNode, index: number, images: number): number {
+  return index >= 0 && index < images ? index : refuse(node, `pictures below ${images}`, index);
+}
+
+/** Mean or maximum of the samples of one bin. */
+function binOf(
+  plane: Float64Array,
+  width: number,
+  rows: readonly Taps[],
+  columns: readonly Taps[],
+  max: boolean,
+): number {
+  let [sum, most] = [0, Number.NEGATIVE_INFINITY];
+  for (const row of rows) {
+    for (const column of columns) {
+      if (!row || !column) {
+        most = Math.max(most, 0);
+        continue;
+      }
+      const [[top, bottom, up, down], [left, right, before, after]] = [row, column];
+      const a = up * before * plane[top * width + left]!;
+      const b = up * after * plane[top * width + right]!;
+      const c = down * before * plane[bottom * width + left]!;
+      const d = down * after * plane[bottom * width + right]!;
+      sum += a + b + c + d;
+      most = Math.max(most, a, b, c, d);
+    }
+  }
+  const count = rows.length * columns.length;
+  if (count === 0) return 0;
+  return max ? most : sum / count;
+}
+
+export const roiAlign: Operator = {
+  name: "RoiAlign",
+  infer: (node, inputs) => {
+    const [x, rois] = checkRois(node, inputs, 4);
+    const { height, width } = roiAlignOf(node);
+    const batches = required(node, inputs, 2, ["i64", "i32"]).shape;
+    if (`${batches}` !== `${rois.shape[0]}`) refuse(node, `the pictures of ${rois.shape[0]} regions`, batches);
+    return [{ dtype: x.dtype, shape: [rois.shape[0]!, x.shape[1]!, height, width] }];
+  },
+  run: (node, inputs, [y]) => {
+    const [images, channels, height, width] = inputs[0]!.shape as [number, number, number, number];
+    const [data, rois, batches] = inputs.map((input) => numbersOf(input!)) as [
+      Float64Array,
+      Float64Array,
+      Float64Array,
+    ];
+    const of = roiAlignOf(node);
+    const results = new Float64Array(of.height * of.width);
+    for (const [r, batch] of batches.entries()) {
+      const [x1, y1, x2, y2] = rois.subarray(4 * r, 4 * r + 4) as unknown as [number, number, number, number];
+      const rows = tapsAlong(node, y1, y2, of.height, height, of);
+      const columns = tapsAlong(node, x1, x2, of.width, width, of);
+      const image = imageOf(node, batch, images);
+      for (let c = 0; c < channels; c++) {
+        const start = (image * channels + c) * height * width;
+        const plane = data.subarray(start, start + height * width);
+        for (let i = 0; i < results.length; i++)
+          results[i] = binOf(plane, width, rows[Math.floor(i / of.width)]!, columns[i % of.width]!, of.max);
+        write(y!, results, (r * channels + c) * results.length);
+      }
+    }
+  },
+};
+
+/** Halves go away from zero. */
+const rounded = (x: number): number => Math.sign(x) * Math.round(Math.abs(x));
+
+/** First and last place + 1 of each bin along an axis of a region. */
+function binsAlong(first: number, last: number, bins: number, side: number): [number, number][] {
+  const size = Math.max(last - first + 1, 1) / bins;
+  const inside = (at: number): number => Math.min(side, Math.max(0, at));
+  return Array.from({ length: bins }, (_, b) => [
+    inside(Math.floor(b * size) + first),
+    inside(Math.ceil((b + 1) * size) + first),
+  ]);
+}
+
+const pooledOf = (node: GraphNode): [number, number] => {
+  const sides = listOf(node, "pooled_shape");
+  const fits = sides?.length === 2 && sides.every((side) => Number.isInteger(side) && side > 0);
+  return fits ? (sides as [number, number]) : refuse(node, "two sides as pooled_shape", sides);
+};
+
+export const maxRoiPool: Operator = {
+  name: "MaxRoiPool",
+  infer: (node, inputs) => {
+    const [x, rois] = checkRois(node, inputs, 5);
+    return [{ dtype: x.dtype, shape: [rois.shape[0]!, x.shape[1]!, ...pooledOf(node)] }];
+  },
+  run: (node, inputs, [y]) => {
+    const [images, channels, height, width] = inputs[0]!.shape as [number, number, number, number];
+    const [data, rois] = [numbersOf(inputs[0]!), numbersOf(inputs[1]!)];
+    const [bins, scale] = [pooledOf(node), numberOf(node, "spatial_scale", 1)];
+    const out = elementsOf(y!);
+    let at = 0;
+    for (let r = 0; r < rois.length; r += 5) {
+      const image = imageOf(node, rois[r]!, images);
+      const [x1, y1, x2, y2] = [...rois.subarray(r + 1, r + 5)].map((c) => rounded(Math.fround(c * scale))) as [
+        number,
+        number,
+        number,
+        number,
+      ];
+      const [rows, columns] = [binsAlong(y1, y2, bins[0], height), binsAlong(x1, x2, bins[1], width)];
+      for (let c = 0; c < channels; c++) {
+        const start = (image * channels + c) * height * width;
+        for (const [top, bottom] of rows) {
+          for (const [left, right] of columns) {
+            let most = top < bottom && left < right ? Number.NEGATIVE_INFINITY : 0;
+            for (let i = top; i < bottom; i++)
+              for (let j = left; j < right; j++) most = Math.max(most, data[start + i * width + j]!);
+            out[at++] = most;
+          }
+        }
+      }
+    }
+  },
+};
+
+export const detection: readonly Operator[] = [nonMaxSuppression, roiAlign, maxRoiPool];

@@ -1,0 +1,174 @@
+// GridSample reads an input at the places that a grid names, on two or three axes; AffineGrid makes such a grid of a matrix.
+import { floats, integersOf, numberOf, refuse, required, textOf } from "../../graph/nodes.ts";
+import type { GraphNode, Operator, Spec } from "../../graph/types.ts";
+import { numbersOf, sizeOf, stridesOf, write } from "../../graph/values.ts";
+import { roundEven } from "../../kernels/expression/formulas.ts";
+
+type Inputs = readonly (Spec | undefined)[];
+
+export interface GridSampling {
+  mode: "linear" | "nearest" | "cubic";
+  padding: "zeros" | "border" | "reflection";
+  /** −1 and 1 are the middles of the outermost elements; else their outer edges. */
+  corners: boolean;
+}
+
+export function gridSampleOf(node: GraphNode): GridSampling {
+  const names = ["linear", "bilinear", "nearest", "cubic", "bicubic"] as const;
+  const mode = textOf(node, "mode", names).replace("bi", "") as GridSampling["mode"];
+  const padding = textOf(node, "padding_mode", ["zeros", "border", "reflection"]);
+  return { mode, padding, corners: numberOf(node, "align_corners", 0) !== 0 };
+}
+
+/** Sides after the channels. */
+function sidesOf(node: GraphNode, inputs: Inputs): readonly number[] {
+  const { shape } = required(node, inputs, 0);
+  const grid = required(node, inputs, 1, floats).shape;
+  const sides = shape.slice(2);
+  const axes = sides.length;
+  if (axes < 1 || axes > 3 || sizeOf(sides) === 0)
+    refuse(node, "an input of one to three axes after the channels", shape);
+  const fits = grid.length === shape.length && grid[0] === shape[0] && grid.at(-1) === axes;
+  return fits ? sides : refuse(node, `a grid of ${axes} coordinates for [${shape}]`, grid);
+}
+
+/** Mirrored at both ends, as often as it takes. */
+function reflected(at: number, least: number, most: number): number {
+  const range = most - least;
+  if (range <= 0) return least;
+  const from = at < least ? least - at : at > most ? at - most : -1;
+  if (from < 0) return at;
+  const times = Math.floor(from / range);
+  const rest = from - times * range;
+  return (times % 2 === 0) === at < least ? least + rest : most - rest;
+}
+
+/** An element of the input along an axis, or -1 outside; of any real coordinate, those without end included. */
+function elementAt(at: number, side: number, { padding, corners }: GridSampling): number {
+  if (!Number.isFinite(at)) return padding === "zeros" ? -1 : at > 0 ? side - 1 : 0;
+  if (at >= 0 && at < side) return at;
+  if (padding === "zeros") return -1;
+  if (padding === "border") return at < 0 ? 0 : side - 1;
+  const edge = corners ? 0 : 0.5;
+  return Math.min(side - 1, Math.max(0, Math.trunc(reflected(at, -edge, side - 1 + edge))));
+}
+
+/** Weights of four neighbours by the cubic convolution of Keys with a = −0.75, of which the second lies t before. */
+function cubicWeights(t: number): [number, number, number, number] {
+  const a = -0.75;
+  const near = (d: number): number => ((a + 2) * d - (a + 3)) * d * d + 1;
+  const far = (d: number): number => ((a * d - 5 * a) * d + 8 * a) * d - 4 * a;
+  return [far(1 + t), near(t), near(1 - t), far(2 - t)];
+}
+
+/** Which elements along an axis a coordinate from −1 to 1 reads, by which weights. */
+function tapsAt(coordinate: number, side: number, of: GridSampling): [at: number, weight: number][] {
+  const turned = (coordinate + 1) / 2;
+  let x = of.corners ? turned * (side - 1) : turned * side - 0.5;
+  if (of.mode === "nearest") x = roundEven(x);
+  const edge = of.corners ? 0 : 0.5;
+  if (of.padding === "border") x = Math.min(side - 1, Math.max(0, x));
+  else if (of.padding === "reflection" && Number.isFinite(x)) x = reflected(x, -edge, side - 1 + edge);
+  if (of.mode === "nearest") return [[elementAt(roundEven(x), side, of), 1]];
+  const low = Math.floor(x);
+  const t = x - low;
+  if (of.mode === "linear") {
+    return [
+      [elementAt(low, side, of), 1 - t],
+      [elementAt(low + 1, side, of), t],
+    ];
+  }
+  return cubicWeights(t).map((weight, i) => [elementAt(low - 1 + i, side, of), weight]);
+}
+
+/** What one place of a grid reads: elements of a plane and their weights. */
+function readsAt(
+  grid: Float64Array,
+  at: number,
+  sides: readonly number[],
+  of: GridSampling,
+): [places: number[], weights: number[]] {
+  const strides = stridesOf(sides);
+  let [places, weights] = [[0], [1]];
+  sides.forEach((side, axis) => {
+    // The first coordinate is along the last axis.
+    const taps = tapsAt(grid[at + sides.length - 1 - axis]!, side, of).filter(([place]) => place >= 0);
+    const all = places.flatMap((base, i) =>
+      taps.map(([p, w]) => [base + p * strides[axis]!, weights[i]! * w] as const),
+    );
+    [places, weights] = [all.map(([place]) => place), all.map(([, weight]) => weight)];
+  });
+  return [places, weights];
+}
+
+export const gridSample: Operator = {
+  name: "GridSample",
+  infer: (node, inputs) => {
+    sidesOf(node, inputs);
+    gridSampleOf(node);
+    const { dtype, shape } = inputs[0]!;
+    return [{ dtype, shape: [...shape.slice(0, 2), ...inputs[1]!.shape.slice(1, -1)] }];
+  },
+  run: (node, inputs, [y]) => {
+    const sides = sidesOf(node, inputs);
+    const of = gridSampleOf(node);
+    const [data, grid] = [numbersOf(inputs[0]!), numbersOf(inputs[1]!)];
+    const [batch, channels] = inputs[0]!.shape as [number, number];
+    const [plane, points] = [sizeOf(sides), sizeOf(y!.shape.slice(2))];
+    const out = new Float64Array(y!.data.length);
+    for (let b = 0; b < batch; b++) {
+      for (let p = 0; p < points; p++) {
+        const [places, weights] = readsAt(grid, (b * points + p) * sides.length, sides, of);
+        for (let c = 0; c < channels; c++) {
+          const start = (b * channels + c) * plane;
+          let sum = 0;
+          for (let i = 0; i < places.length; i++) sum += weights[i]! * data[start + places[i]!]!;
+          out[(b * channels + c) * points + p] = sum;
+        }
+      }
+    }
+    write(y!, out);
+  },
+};
+
+/** [batch, sides...] of the grid that AffineGrid makes. */
+function gridSides(node: GraphNode, inputs: Inputs): readonly number[] {
+  const theta = required(node, inputs, 0, floats).shape;
+  const [batch = -1, , ...sides] = integersOf(node, required(node, inputs, 1, ["i64"]), "size")!;
+  const axes = sides.length;
+  if (axes < 2 || axes > 3 || sides.some((side) => side < 0))
+    refuse(node, "a size [n, c, h, w] or [n, c, d, h, w]", sides);
+  if (`${theta}` !== `${[batch, axes, axes + 1]}`) refuse(node, `theta [${[batch, axes, axes + 1]}]`, theta);
+  return [batch, ...sides];
+}
+
+export const affineGrid: Operator = {
+  name: "AffineGrid",
+  infer: (node, inputs) => {
+    const sides = gridSides(node, inputs);
+    return [{ dtype: inputs[0]!.dtype, shape: [...sides, sides.length - 1] }];
+  },
+  run: (node, inputs, [y]) => {
+    const [batch = 0, ...sides] = gridSides(node, inputs);
+    const [corners, theta] = [numberOf(node, "align_corners", 0) !== 0, numbersOf(inputs[0]!)];
+    const [axes, points, strides] = [sides.length, sizeOf(sides), stridesOf(sides)];
+    const coordinate = (i: number, side: number): number => {
+      if (corners) return side > 1 ? (2 * i) / (side - 1) - 1 : -1;
+      return (2 * i + 1) / side - 1;
+    };
+    const out = new Float64Array(y!.data.length);
+    for (let b = 0; b < batch; b++) {
+      for (let p = 0; p < points; p++) {
+        const place = sides.map((side, axis) => coordinate(Math.floor(p / strides[axis]!) % side, side)).reverse();
+        for (let row = 0; row < axes; row++) {
+          const from = (b * axes + row) * (axes + 1);
+          const sum = place.reduce((total, one, k) => total + theta[from + k]! * one, theta[from + axes]!);
+          out[(b * points + p) * axes + row] = sum;
+        }
+      }
+    }
+    write(y!, out);
+  },
+};
+
+export const grids: readonly Operator[] = [gridSample, affineGrid];
