@@ -29,7 +29,7 @@ const variants: Readonly<Record<string, readonly Attributes[]>> = {
 const two = ["Add", "Sub", "Mul", "Div", "PRelu", "Pow", "Mod", "Min", "Max", "Sum", "Mean", "Less", "LessOrEqual", "Greater",
   "GreaterOrEqual", "Equal"]; // biome-ignore format: a list
 /** Of bools, or tested elsewhere. */
-const others = ["And", "Or", "Xor", "Not", "Where", "Clip", "GeluTanh"];
+const others = ["And", "Or", "Xor", "Not", "Where", "Clip", "GeluTanh", "Requantize", "DynamicScale", "DynamicLimit"];
 const cases = expressionOperators
   .filter((op) => operators.has(op) && !others.includes(op))
   .flatMap((op) => (variants[op] ?? [{}]).map((attributes) => [op, attributes] as const));

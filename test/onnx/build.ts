@@ -16,6 +16,31 @@ export function attribute(name: string, fields: Partial<AttributeProto>): Attrib
   return { ...{ name, floats: [], ints: [], strings: [] }, ...fields };
 }
 
+const floats = new Set([
+  ...[
+    "activation_alpha",
+    "activation_params",
+    "alpha",
+    "beta",
+    "bias",
+    "cubic_coeff_a",
+    "epsilon",
+    "extrapolation_value",
+  ],
+  ...["max", "min", "spatial_scale", "value"],
+]);
+/** A float of ImageScaler, a list of integers of Crop. */
+const isFloat = (name: string, given: unknown): boolean =>
+  floats.has(name) || (name === "scale" && typeof given === "number");
+/** An attribute of the type that its name has in ONNX. */
+export function attributeOf([name, given]: [string, number | string | readonly number[]]): AttributeProto {
+  if (typeof given === "string") return attribute(name, { s: new TextEncoder().encode(given), type: 3n });
+  const real = isFloat(name, given);
+  if (typeof given !== "number")
+    return attribute(name, real ? { floats: [...given], type: 6n } : { ints: big(given), type: 7n });
+  return attribute(name, real ? { f: given, type: 1n } : { i: BigInt(given), type: 2n });
+}
+
 export function node(opType: string, input: string[], output: string[], more: Partial<NodeProto> = {}): Uint8Array {
   return encode(NodeProto, { opType, input, output, name: `${opType} of ${input.join()}`, ...more });
 }

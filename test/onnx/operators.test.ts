@@ -4,10 +4,9 @@ import { checkInputs, runGraph } from "../../src/graph/evaluate.ts";
 import { infer } from "../../src/graph/infer.ts";
 import { loadModel } from "../../src/onnx/index.ts";
 import { operators } from "../../src/onnx/ops/index.ts";
-import type { AttributeProto } from "../../src/onnx/schema.ts";
 import type { DType, Tensor } from "../../src/tensor.ts";
 import { Random } from "../random-tensors.ts";
-import { attribute, big, model, node, value } from "./build.ts";
+import { attributeOf, model, node, value } from "./build.ts";
 import type { OperatorCase } from "./cases/use.ts";
 import { cases } from "./cases.ts";
 import { expectClose } from "./close.ts";
@@ -15,31 +14,7 @@ import { runRuntime, runtime } from "./runtime.ts";
 
 const seeds = Array.from({ length: 8 }, (_, seed) => seed);
 
-const floats = new Set([
-  ...[
-    "activation_alpha",
-    "activation_params",
-    "alpha",
-    "beta",
-    "bias",
-    "cubic_coeff_a",
-    "epsilon",
-    "extrapolation_value",
-  ],
-  ...["max", "min", "spatial_scale", "value"],
-]);
-/** A float of ImageScaler, a list of integers of Crop. */
-const isFloat = (name: string, given: unknown): boolean =>
-  floats.has(name) || (name === "scale" && typeof given === "number");
 const numberOfType: Partial<Record<DType, number>> = { f32: 1, u8: 2, i8: 3, i32: 6, i64: 7, bool: 9, f64: 11 };
-
-function attributeOf([name, given]: [string, number | string | readonly number[]]): AttributeProto {
-  if (typeof given === "string") return attribute(name, { s: new TextEncoder().encode(given), type: 3n });
-  const real = isFloat(name, given);
-  if (typeof given !== "number")
-    return attribute(name, real ? { floats: [...given], type: 6n } : { ints: big(given), type: 7n });
-  return attribute(name, real ? { f: given, type: 1n } : { i: BigInt(given), type: 2n });
-}
 
 /** A model of one node. */
 function modelOf({

@@ -6,6 +6,7 @@ import type { Graph, GraphNode, Operators, Spec } from "../types.ts";
 import { numbersOf } from "../values.ts";
 import { fuseCopies } from "./copies.ts";
 import { fuseActivation, fuseGate, fuseHardSwish, fuseResidual } from "./fuse.ts";
+import { splitGemm } from "./gemm.ts";
 import { foldPads } from "./pads.ts";
 import { foldScalings } from "./scalings.ts";
 import { fuseSeparable } from "./separable.ts";
@@ -95,6 +96,6 @@ export function optimize(graph: Graph, operators: Operators, inputs: ReadonlyMap
   const { specs } = inferKnown(graph, operators, inputs);
   const folded = dropIdentities(foldConstants(graph, specs));
   const scaled = foldScalings(removeUnused(fuseHardSwish(foldPads(folded), specs)), specs);
-  const fused = fuseActivation(fuseResidual(fuseGate(scaled), specs));
+  const fused = fuseActivation(fuseResidual(fuseGate(splitGemm(scaled, specs)), specs));
   return removeUnused(fuseCopies(fuseSeparable(fused), operators, specs));
 }
