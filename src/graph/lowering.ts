@@ -44,6 +44,12 @@ export interface Lowered {
   outputs: Held[];
 }
 
+/** A stage, and the node that it comes from. */
+export interface StageOf {
+  stage: Stage;
+  node: GraphNode;
+}
+
 /** What lowering knows of a network, and who plans its layers. */
 export interface LoweringContext {
   specs: ReadonlyMap<string, Spec>;

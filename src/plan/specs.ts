@@ -196,6 +196,7 @@ export interface ResizeSpec extends LayerWindow {
 
 export const unaryFunctions = [
   ...(["neg", "abs", "sqrt", "floor", "ceil", "trunc", "round", "exp", "log", "tanh", "erf"] as const),
+  "sigmoid",
   ...(["atan", "sin", "cos"] as const),
 ] as const;
 export const binaryFunctions = ["add", "sub", "mul", "div", "min", "max", "pow", "mod"] as const;
