@@ -34,9 +34,14 @@ function copied(node: GraphNode, copies: Copies, context: LoweringContext): Lowe
   const found = sources.flatMap((source) =>
     orders.filter(fitting).flatMap((to) => copiedTo(node, copies, to, context, source) ?? []),
   );
-  // Copies that leave all elements where they are are none.
-  return found.find(({ stages }) => stages.length === 0) ?? found[0];
+  // Copies that leave all elements where they are are none. One channel is stored as four.
+  const inPlace = found.find(({ stages }) => stages.length === 0);
+  return inPlace ?? found.find((one) => 2 * storedBy(one) <= storedBy(found[0]!)) ?? found[0];
 }
+
+/** Elements of all buffers. */
+const storedBy = ({ buffers }: Lowered): number =>
+  buffers.reduce((sum, { images, height, width, channels }) => sum + images! * height! * width * channels, 0);
 
 function copiedTo(
   node: GraphNode,
