@@ -10,6 +10,7 @@ import { splitGemm } from "./gemm.ts";
 import { foldPads } from "./pads.ts";
 import { foldScalings } from "./scalings.ts";
 import { fuseSeparable } from "./separable.ts";
+import { flushWeights } from "./subnormals.ts";
 
 /** Values of which `specs` know the elements become constants, but for results of nodes that `stays` names. */
 export function foldConstants(
@@ -97,5 +98,5 @@ export function optimize(graph: Graph, operators: Operators, inputs: ReadonlyMap
   const folded = dropIdentities(foldConstants(graph, specs));
   const scaled = foldScalings(removeUnused(fuseHardSwish(foldPads(folded), specs)), specs);
   const fused = fuseActivation(fuseResidual(fuseGate(splitGemm(scaled, specs)), specs));
-  return removeUnused(fuseCopies(fuseSeparable(fused), operators, specs));
+  return flushWeights(removeUnused(fuseCopies(fuseSeparable(fused), operators, specs)));
 }
