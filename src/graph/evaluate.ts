@@ -1,7 +1,8 @@
 // Evaluates nodes and whole networks on the host, by plain loops: the reference that compiled networks are tested
 // against. Also checks the inputs of a run.
 import { checkOptions, describe, InvalidArgumentError, LimitError, UnsupportedOpError } from "../errors.ts";
-import type { Tensor, TensorLike } from "../tensor.ts";
+import type { DType, HalfArray, Tensor, TensorLike, TypedArray } from "../tensor.ts";
+import { fromBits, isHalf, isHalfArray, toBits } from "./halves.ts";
 import { nameOf, refuse } from "./nodes.ts";
 import type { Dimension, Graph, GraphNode, Operators, Spec, Value, ValueInfo } from "./types.ts";
 import { heldAs, newValue, sizeOf, toValue } from "./values.ts";
@@ -44,7 +45,30 @@ export function compute(
   return values;
 }
 
-type Tensors = Readonly<Record<string, TensorLike>>;
+/** A tensor as it may be given to a network: of any array of numbers, a Float16Array too. */
+export type GivenTensor =
+  | TensorLike
+  | (Omit<Tensor, "data"> & { readonly data: HalfArray })
+  | {
+      /** A Float16Array, the last axis innermost. */
+      readonly data: HalfArray;
+      /** Sides, the outermost first. */
+      readonly dims: readonly number[];
+    };
+
+type GivenTensors = Readonly<Record<string, GivenTensor>>;
+
+/** All that one may say. */
+interface Given {
+  shape: readonly number[];
+  dims: readonly number[];
+  data: TypedArray | HalfArray;
+  dtype: DType;
+  type: string;
+}
+
+/** What ONNX Runtime's tensors say of arrays that do not tell their type. */
+const typeNames: Readonly<Record<string, DType>> = { bool: "bool", float16: "f16" };
 
 /**
  * Computes the outputs of a network from its inputs, both by name. Inputs are only read, outputs are fresh arrays.
@@ -52,7 +76,7 @@ type Tensors = Readonly<Record<string, TensorLike>>;
  * @throws InvalidArgumentError for inputs that are missing, not known, or of another shape or type; UnsupportedOpError for
  * operators that are missing. Both before anything is computed.
  */
-export function runGraph(graph: Graph, operators: Operators, inputs: Tensors): Record<string, Tensor> {
+export function runGraph(graph: Graph, operators: Operators, inputs: GivenTensors): Record<string, Tensor> {
   checkOperators(graph, operators);
   const values = checkInputs(graph, inputs);
   const borrowed = new Set([...values.values()].map(({ data }) => data));
@@ -68,11 +92,11 @@ export function runGraph(graph: Graph, operators: Operators, inputs: Tensors): R
     for (const name of [...node.inputs, ...node.outputs]) if (last.get(name) === at) values.delete(name);
   });
   return Object.fromEntries(
-    graph.outputs.map(({ name }) => {
-      const value = values.get(name)!;
+    graph.outputs.map((info) => {
+      const value = values.get(info.name)!;
       const fresh = !borrowed.has(value.data);
       borrowed.add(value.data);
-      return [name, fresh ? value : { ...value, data: value.data.slice() }];
+      return [info.name, asOutput(fresh ? value : { ...value, data: value.data.slice() }, info)];
     }),
   );
 }
@@ -88,48 +112,63 @@ function lastUses({ nodes, outputs }: Graph): Map<string, number> {
 }
 
 /** The inputs as values, if they are those that the network declares. A named side is the same wherever it stands. */
-export function checkInputs(graph: Graph, inputs: Tensors): Map<string, Value> {
+export function checkInputs(graph: Graph, inputs: GivenTensors): Map<string, Value> {
   const names = graph.inputs.map(({ name }) => name);
-  const given = checkOptions<Record<string, TensorLike>>("inputs", inputs, names);
+  const given = checkOptions<Record<string, GivenTensor>>("inputs", inputs, names);
   const sides = new Map<string, number>();
   return new Map(graph.inputs.map((info) => [info.name, checkInput(info, given, sides)]));
 }
 
-function checkInput(info: ValueInfo, inputs: Tensors, sides: Map<string, number>): Value {
+function checkInput(info: ValueInfo, inputs: GivenTensors, sides: Map<string, number>): Value {
   const { name, dtype, shape: declared } = info;
   const wrong = (received: string): InvalidArgumentError => {
     const shape = declared ? ` [${declared.map((side) => side ?? "?").join(", ")}]` : "";
     return new InvalidArgumentError({
       parameter: `input ${describe(name)}`,
-      expected: `a tensor${dtype ? ` of ${heldAs(dtype)}` : ""}${shape}`,
+      expected: `a tensor${dtype ? ` of ${dtype}` : ""}${shape}`,
       received,
     });
   };
-  const like = Object.hasOwn(inputs, name) ? inputs[name] : undefined;
-  const tensor: Tensor | undefined =
-    typeof like === "object" && like !== null && "dims" in like
-      ? { shape: like.dims, data: like.data }
-      : (like as Tensor);
-  if (!tensor?.shape || !ArrayBuffer.isView(tensor.data)) throw wrong(describe(tensor));
-  const { shape } = tensor;
-  if (!Array.isArray(shape) || !shape.every((side) => Number.isSafeInteger(side) && side >= 0)) {
-    throw wrong(`the shape ${describe(shape)}`);
+  const given = Object.hasOwn(inputs, name) ? inputs[name] : undefined;
+  const { shape, dims, data, dtype: told, type } = (given ?? {}) as Partial<Given>;
+  const said = told ?? (Object.hasOwn(typeNames, type ?? "") ? typeNames[type!] : undefined);
+  const sidesOf = shape ?? dims;
+  if (!sidesOf || !ArrayBuffer.isView(data)) throw wrong(describe(given));
+  if (!Array.isArray(sidesOf) || !sidesOf.every((side) => Number.isSafeInteger(side) && side >= 0)) {
+    throw wrong(`the shape ${describe(sidesOf)}`);
   }
   const same = (side: Dimension, axis: number): boolean => {
     if (typeof side === "string") {
-      if (!sides.has(side)) sides.set(side, shape[axis]!);
-      return sides.get(side) === shape[axis];
+      if (!sides.has(side)) sides.set(side, sidesOf[axis]!);
+      return sides.get(side) === sidesOf[axis];
     }
-    return side === undefined || side === shape[axis];
+    return side === undefined || side === sidesOf[axis];
   };
-  const fits = !declared || (declared.length === shape.length && declared.every(same));
-  if (!fits) throw wrong(`[${shape.join(", ")}]`);
-  if (tensor.data.length !== sizeOf(shape)) throw wrong(`${tensor.data.length} elements for [${shape.join(", ")}]`);
-  const value = toValue(tensor);
+  const fits = !declared || (declared.length === sidesOf.length && declared.every(same));
+  if (!fits) throw wrong(`[${sidesOf.join(", ")}]`);
+  if (data.length !== sizeOf(sidesOf)) throw wrong(`${data.length} elements for [${sidesOf.join(", ")}]`);
+  const value = givenValue({ shape: sidesOf, data, dtype: said });
   if (!value || (dtype && heldAs(dtype) !== value.dtype)) {
-    throw wrong(`${describe(tensor.data)}${tensor.dtype ? ` of ${tensor.dtype}` : ""}`);
+    throw wrong(`${describe(data)}${said ? ` of ${said}` : ""}`);
   }
+  const bytes = value.data as Uint8Array;
+  if (value.dtype === "bool" && bytes.some((byte) => byte > 1)) throw wrong("bytes other than 0 and 1");
   return value;
+}
+
+/** Half floats come as numbers, as a Float16Array, or as their bits. */
+function givenValue({ shape, data, dtype }: Pick<Given, "shape" | "data"> & { dtype?: DType }): Value | undefined {
+  if (isHalfArray(data)) {
+    return dtype === undefined || dtype === "f16" ? { shape, data: Float32Array.from(data), dtype: "f32" } : undefined;
+  }
+  if (isHalf(dtype) && data instanceof Uint16Array) return { shape, data: fromBits(data, dtype), dtype: "f32" };
+  return toValue({ shape, data, dtype } as Tensor);
+}
+
+/** A value as a caller takes it: half floats rounded to their type, which is said. */
+export function asOutput(value: Value, { dtype }: ValueInfo): Tensor {
+  if (!isHalf(dtype) || value.dtype !== "f32") return value;
+  return { shape: value.shape, data: fromBits(toBits(value.data as Float32Array, dtype), dtype), dtype };
 }
 
 /**

@@ -1,24 +1,17 @@
 // A compiled network: runs its partitions in turn, and keeps the values that pass between them.
 import type { Program, TensorBinding } from "../backend/backend.ts";
-import { type CallHooks, overlap } from "../engine/calls.ts";
+import type { CallHooks } from "../engine/calls.ts";
 import type { Engine } from "../engine/engine.ts";
-import type { EngineValue } from "../engine/values.ts";
-import { checkOptions, describe, InvalidArgumentError } from "../errors.ts";
-import { checkSidesIn, type Tensor, type TensorLike, type TypedArray } from "../tensor.ts";
+import type { Tensor, TypedArray } from "../tensor.ts";
 import { type BackendPartition, compile, type Partition } from "./compile.ts";
-import { compute, outputsOf } from "./evaluate.ts";
+import { asOutput, compute, outputsOf } from "./evaluate.ts";
 import { infer } from "./infer.ts";
+import { checkOuts, type Outs, writeOutput } from "./outputs.ts";
 import { optimize } from "./passes/index.ts";
 import { type Order, sidesIn } from "./places.ts";
 import { type Task, tasksOf } from "./tasks.ts";
 import type { Graph, Operators, Spec, Value } from "./types.ts";
-import { elementsOf, isBig, newValue, sizeOf, toValue } from "./values.ts";
-
-/**
- * Where outputs go, by name: arrays of their type and exact length, tensors that hold such arrays, or values of `engine.alloc`,
- * to which they are copied; results are told as tensors all the same.
- */
-export type Outs = Readonly<Record<string, TypedArray | TensorLike | EngineValue>>;
+import { isBig, newValue, toValue } from "./values.ts";
 
 /** How a model runs. */
 export interface RunOptions extends CallHooks {
@@ -132,7 +125,8 @@ export class GraphProgram {
   private async execute(inputs: ReadonlyMap<string, Value>, options: RunOptions): Promise<Record<string, Tensor>> {
     const values = new Map<string, Value>([...this.constants, ...inputs]);
     const { onProgress, onTask } = options;
-    this.given = checkOuts(options.out, this.graph.outputs, this.specs, inputs);
+    const outs = checkOuts(options.out, this.graph.outputs, this.specs, inputs);
+    this.given = new Map([...outs].flatMap(([name, data]) => this.asRoom(name, data)));
     const watch = onTask && stopwatch(onTask);
     const total = this.partitions.reduce((sum, partition) => sum + timeOf(partition), 0);
     let before = 0;
@@ -147,16 +141,21 @@ export class GraphProgram {
     const taken = new Set([...inputs.values(), ...this.kept.values()].map(({ data }) => data));
     for (const { data } of this.constants.values()) taken.add(data);
     return Object.fromEntries(
-      this.graph.outputs.map(({ name }) => {
-        const value = values.get(name)!;
+      this.graph.outputs.map((info) => {
+        const value = values.get(info.name)!;
         const fresh = !taken.has(value.data);
         taken.add(value.data);
-        const given = this.given.get(name);
-        if (!given) return [name, fresh ? value : { ...value, data: value.data.slice() }];
-        if (given.data !== value.data) elementsOf(given).set(elementsOf(value));
-        return [name, { ...value, data: given.data }];
+        const given = outs.get(info.name);
+        if (!given) return [info.name, asOutput(fresh ? value : { ...value, data: value.data.slice() }, info)];
+        return [info.name, writeOutput(given, value, info)];
       }),
     );
+  }
+
+  /** An output's array as the value itself, where it is of the type in which values are held. */
+  private asRoom(name: string, data: TypedArray): [string, Value][] {
+    const { dtype, shape } = this.specs.get(name)!;
+    return data.constructor === newValue(dtype, []).data.constructor ? [[name, { dtype, shape, data }]] : [];
   }
 
   private async runOnBackend(
@@ -199,46 +198,6 @@ export class GraphProgram {
     if (name !== "" && !this.outputs.has(name)) this.kept.set(name, made);
     return made;
   }
-}
-
-/** The arrays for outputs, of the types and lengths that these have. */
-function checkOuts(
-  outs: Outs | undefined,
-  outputs: Graph["outputs"],
-  specs: ReadonlyMap<string, Spec>,
-  inputs: ReadonlyMap<string, Value>,
-): Map<string, Value> {
-  const names = outputs.map(({ name }) => name);
-  const given = checkOptions<Record<string, TypedArray | TensorLike>>("out", outs, names);
-  const taken: ArrayBufferView[] = [];
-  return new Map(
-    Object.entries(given).map(([name, out]) => {
-      const { dtype, shape } = specs.get(name)!;
-      const data = ArrayBuffer.isView(out) ? out : out?.data;
-      const like = newValue(dtype, []);
-      const length = sizeOf(shape);
-      const parameter = `out[${describe(name)}]`;
-      checkSidesIn(parameter, out, shape);
-      if (data?.constructor !== like.data.constructor || data.length !== length) {
-        const expected = `a ${like.data.constructor.name} of ${length} elements`;
-        throw new InvalidArgumentError({ parameter, expected, received: describe(data) });
-      }
-      for (const input of inputs.values()) {
-        if (input.data.buffer !== data.buffer) continue;
-        throw new InvalidArgumentError({
-          parameter,
-          expected: "memory apart from the inputs'",
-          received: "an overlap",
-        });
-      }
-      if (taken.some((other) => overlap(other, data))) {
-        const expected = "memory apart from other outputs'";
-        throw new InvalidArgumentError({ parameter, expected, received: "an overlap" });
-      }
-      taken.push(data);
-      return [name, { dtype, shape, data }];
-    }),
-  );
 }
 
 /** Predicted nanoseconds; 0 on the host, of which the cost model knows nothing. */

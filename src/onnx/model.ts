@@ -3,11 +3,12 @@ import { checkRunOptions } from "../engine/calls.ts";
 import { createEngine, Engine } from "../engine/engine.ts";
 import { describeValue, EngineValue } from "../engine/values.ts";
 import { checkFunction, checkOptions, describe, InvalidArgumentError, UnsupportedError } from "../errors.ts";
-import { checkInputs, withInputShapes } from "../graph/evaluate.ts";
-import { GraphProgram, type Outs, type RunOptions } from "../graph/program.ts";
+import { checkInputs, type GivenTensor, withInputShapes } from "../graph/evaluate.ts";
+import type { Outs } from "../graph/outputs.ts";
+import { GraphProgram, type RunOptions } from "../graph/program.ts";
 import type { Dimension, Graph, Operators, Spec } from "../graph/types.ts";
 import { numbersOf } from "../graph/values.ts";
-import type { Tensor, TensorLike } from "../tensor.ts";
+import type { Tensor } from "../tensor.ts";
 import { importGraph } from "./import.ts";
 import { loadOperators } from "./ops/load.ts";
 import { ModelProto, TensorProto } from "./schema.ts";
@@ -57,16 +58,21 @@ export interface ModelInfo {
   }[];
 }
 
-/** A tensor in ONNX's order, ONNX Runtime's `{ data, dims }`, or a value of `engine.alloc`, which is copied out. */
-export type ModelInput = TensorLike | EngineValue;
+/**
+ * A tensor in ONNX's order, ONNX Runtime's `{ data, dims }`, or a value of `engine.alloc`, which is copied out. Half floats come as
+ * numbers in a Float32Array or Float16Array, or with `dtype` as bits in a Uint16Array.
+ */
+export type ModelInput = GivenTensor | EngineValue;
 
 const isValue = (entry: [string, unknown]): entry is [string, EngineValue] => entry[1] instanceof EngineValue;
 
 /** What engine values hold, as tensors; all else is checked later. */
-async function withArrays(inputs: Readonly<Record<string, ModelInput>>): Promise<Record<string, TensorLike>> {
+async function withArrays(inputs: Readonly<Record<string, ModelInput>>): Promise<Record<string, GivenTensor>> {
   const values = Object.entries(inputs).filter(isValue);
-  const read = values.map(async ([name, value]) => [name, { shape: value.shape, data: await value.read() }] as const);
-  return { ...(inputs as Record<string, TensorLike>), ...Object.fromEntries(await Promise.all(read)) };
+  const read = values.map(
+    async ([name, value]) => [name, { shape: value.shape, dtype: value.dtype, data: await value.read() }] as const,
+  );
+  return { ...(inputs as Record<string, GivenTensor>), ...Object.fromEntries(await Promise.all(read)) };
 }
 
 /** Checks a value that is to take an output, before anything is computed. */
@@ -156,7 +162,7 @@ export class Model {
     const outs = Object.entries(given).filter(isValue);
     // At once where nothing has to be waited for: a run that has begun is waited for when the model is disposed of.
     const isRead = Object.entries(inputs ?? {}).some(isValue);
-    const values = checkInputs(this.graph, isRead ? await withArrays(inputs) : (inputs as Record<string, TensorLike>));
+    const values = checkInputs(this.graph, isRead ? await withArrays(inputs) : (inputs as Record<string, GivenTensor>));
     const run = this.programFor(values).then(async (program) => {
       for (const [name, value] of outs) checkValueOut(name, value, program.specOf(name));
       const results = await program.run(values, { signal, onProgress, onTask, out: arrays });

@@ -1,6 +1,7 @@
 // All operators: the common ones, and the rare ones that most networks do without. For code that rewrites networks;
 // running a model loads this list only if the model names a rare operator (load.ts).
 import type { Operator, Operators } from "../../graph/types.ts";
+import { bits } from "./bits.ts";
 import { cast, castLike, shape, size } from "./cast.ts";
 import { common } from "./common.ts";
 import { matMul } from "./mat-mul.ts";
@@ -11,6 +12,7 @@ import { argExtremes, where } from "./select.ts";
 
 /** Operators that most networks do without: of quantized networks, of those that compute shapes, and of those that resize. */
 const rare: readonly Operator[] = [
+  ...bits,
   ...[...argExtremes, cast, castLike, convInteger, depthToSpace, dequantizeLinear, expand, gather, matMul, pad],
   ...[qLinearConv, quantizeLinear, ...resizes, shape, size, slice, spaceToDepth, split, tile, where],
 ];
