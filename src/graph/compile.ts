@@ -96,6 +96,8 @@ export function compile(
 
 /** Layers are always lowered; other nodes where they read what is on the backend, or lead to layers. */
 function lower(node: GraphNode, context: LoweringContext, leads: ReadonlySet<string>): Lowered | undefined {
+  // What only a run can tell is computed on the host.
+  if ([...node.inputs, ...node.outputs].some((name) => name !== "" && !context.specs.has(name))) return undefined;
   const rule = layerRules[node.op];
   if (rule) return rule(node, context);
   const joins = node.inputs.some((name) => context.held.has(name));

@@ -4,15 +4,19 @@ import { checkOptions, describe, InvalidArgumentError, LimitError, UnsupportedOp
 import type { DType, HalfArray, Tensor, TensorLike, TypedArray } from "../tensor.ts";
 import { fromBits, isHalf, isHalfArray, toBits } from "./halves.ts";
 import { nameOf, refuse } from "./nodes.ts";
-import type { Dimension, Graph, GraphNode, Operators, Spec, Value, ValueInfo } from "./types.ts";
+import type { Call, Dimension, Graph, GraphNode, Operators, Spec, Value, ValueInfo } from "./types.ts";
 import { heldAs, newValue, sizeOf, toValue } from "./values.ts";
 
 /** Elements of any one value: 1 GiB of f32. */
 const mostElements = 2 ** 28;
 
+/** Nodes, and those of the networks inside them. */
+export const withInner = (nodes: readonly GraphNode[]): GraphNode[] =>
+  nodes.flatMap((node) => [node, ...Object.values(node.graphs ?? {}).flatMap((graph) => withInner(graph.nodes))]);
+
 /** Throws {@link UnsupportedOpError} with every node whose operator is missing. */
 export function checkOperators({ nodes }: Graph, operators: Operators): void {
-  const missing = nodes.filter(({ op }) => !operators.has(op));
+  const missing = withInner(nodes).filter(({ op }) => !operators.has(op));
   const [first, ...rest] = missing.map(({ name, op, opset }) => ({ node: name, operator: op, opset }));
   if (first) throw new UnsupportedOpError([first, ...rest]);
 }
@@ -79,18 +83,8 @@ const typeNames: Readonly<Record<string, DType>> = { bool: "bool", float16: "f16
 export function runGraph(graph: Graph, operators: Operators, inputs: GivenTensors): Record<string, Tensor> {
   checkOperators(graph, operators);
   const values = checkInputs(graph, inputs);
-  const borrowed = new Set([...values.values()].map(({ data }) => data));
-  for (const [name, tensor] of graph.constants) {
-    borrowed.add(tensor.data);
-    values.set(name, toValue(tensor)!);
-  }
-  const last = lastUses(graph);
-  graph.nodes.forEach((node, at) => {
-    const read = node.inputs.map((name) => values.get(name));
-    const outputs = compute(node, operators, read, outputsOf(node, operators, read));
-    for (const [i, name] of node.outputs.entries()) if (name !== "") values.set(name, outputs[i]!);
-    for (const name of [...node.inputs, ...node.outputs]) if (last.get(name) === at) values.delete(name);
-  });
+  const borrowed = new Set([...values.values(), ...graph.constants.values()].map(({ data }) => data));
+  evaluate(graph, operators, values);
   return Object.fromEntries(
     graph.outputs.map((info) => {
       const value = values.get(info.name)!;
@@ -99,6 +93,43 @@ export function runGraph(graph: Graph, operators: Operators, inputs: GivenTensor
       return [info.name, asOutput(fresh ? value : { ...value, data: value.data.slice() }, info)];
     }),
   );
+}
+
+/** Computes the outputs of a network into `values`, which hold its inputs. */
+function evaluate(graph: Graph, operators: Operators, values: Map<string, Value>, signal?: AbortSignal): void {
+  for (const [name, tensor] of graph.constants) values.set(name, toValue(tensor)!);
+  const last = lastUses(graph);
+  for (const [at, node] of graph.nodes.entries()) {
+    signal?.throwIfAborted();
+    const read = node.inputs.map((name) => values.get(name));
+    const outputs = evaluateNode(node, operators, read, signal);
+    for (const [i, name] of node.outputs.entries()) if (name !== "") values.set(name, outputs[i]!);
+    for (const name of [...node.inputs, ...node.outputs]) if (last.get(name) === at) values.delete(name);
+  }
+}
+
+function evaluateNode(
+  node: GraphNode,
+  operators: Operators,
+  inputs: readonly (Value | undefined)[],
+  signal?: AbortSignal,
+): Value[] {
+  const { control } = operators.get(node.op)!;
+  if (!control) return compute(node, operators, inputs, outputsOf(node, operators, inputs));
+  const steps = control.run(node, inputs);
+  let next = steps.next();
+  while (!next.done) next = steps.next(evaluateCall(next.value, operators, signal));
+  return next.value;
+}
+
+/** The outputs of a network inside a node, in their order. */
+export function evaluateCall({ graph, inputs }: Call, operators: Operators, signal?: AbortSignal): Value[] {
+  const values = new Map(graph.inputs.map(({ name }, i) => [name, inputs[i]!]));
+  evaluate(graph, operators, values, signal);
+  return graph.outputs.map(({ name }) => {
+    const value = values.get(name)!;
+    return graph.constants.has(name) ? { ...value, data: value.data.slice() } : value;
+  });
 }
 
 /** The node after which a value is not needed any more; outputs of the network are needed to the end. */

@@ -1,6 +1,6 @@
 // Shape inference: types and shapes of a network's values before it runs, and the elements of those that depend on
 // constants and shapes alone.
-import { describe, InvalidArgumentError } from "../errors.ts";
+import { describe, InvalidArgumentError, UnsupportedError } from "../errors.ts";
 import { checkOperators, compute, outputsOf } from "./evaluate.ts";
 import type { Graph, Operators, Spec, Value } from "./types.ts";
 import { heldAs, sizeOf, toValue } from "./values.ts";
@@ -52,8 +52,14 @@ export function infer(
   let room = most;
   for (const [name, tensor] of graph.constants) known.set(name, toValue(tensor)!);
   for (const node of graph.nodes) {
-    if (node.inputs.some((name) => name !== "" && !known.has(name))) continue;
+    const { control } = operators.get(node.op)!;
     const read = node.inputs.map((name) => known.get(name));
+    if (control) {
+      const specs = control.infer(node, read, (inner, inputs) => outputsWithin(inner, operators, inputs, room));
+      for (const [i, name] of node.outputs.entries()) if (specs[i]) known.set(name, specs[i]);
+      continue;
+    }
+    if (node.inputs.some((name) => name !== "" && !known.has(name))) continue;
     const specs = outputsOf(node, operators, read);
     const more = addedBy(read, specs);
     const folds = read.every((spec) => !spec || spec.data) && more <= room;
@@ -63,6 +69,24 @@ export function infer(
   }
   known.delete("");
   return known;
+}
+
+/** What is known of the outputs of a network inside a node, before it runs. */
+function outputsWithin(
+  graph: Graph,
+  operators: Operators,
+  inputs: readonly (Spec | undefined)[],
+  room: number,
+): (Spec | undefined)[] {
+  const given = graph.inputs.flatMap(({ name }, i) => (inputs[i] ? [[name, inputs[i]] as const] : []));
+  try {
+    const known = infer(graph, operators, new Map(given), room);
+    return graph.outputs.map(({ name }) => known.get(name));
+  } catch (error) {
+    // A branch that no run takes need not fit, and what an iteration depends on may not be known before it.
+    if (error instanceof InvalidArgumentError || error instanceof UnsupportedError) return [];
+    throw error;
+  }
 }
 
 /** Elements that outputs have more than inputs. */

@@ -1,7 +1,7 @@
 // What callers give for the outputs of a run, and how results get there.
 import { overlap } from "../engine/calls.ts";
 import type { EngineValue } from "../engine/values.ts";
-import { checkOptions, describe, InvalidArgumentError } from "../errors.ts";
+import { checkOptions, describe, InvalidArgumentError, UnsupportedError } from "../errors.ts";
 import { checkSidesIn, type HalfArray, type Tensor, type TypedArray } from "../tensor.ts";
 import { asOutput, type GivenTensor } from "./evaluate.ts";
 import { isHalf, isHalfArray, toBits } from "./halves.ts";
@@ -26,6 +26,14 @@ function holds(data: unknown, { dtype }: Spec, declared: ValueInfo["dtype"]): da
   );
 }
 
+/** The type and shape of an output that a caller has room for. */
+export function knownSpec(name: string, specs: ReadonlyMap<string, Spec>): Spec {
+  const spec = specs.get(name);
+  if (spec) return spec;
+  const expected = "an output whose shape is known before the run";
+  throw new UnsupportedError({ parameter: `out[${describe(name)}]`, expected, received: "one that depends on values" });
+}
+
 /** The arrays for outputs, of the types and lengths that these have. */
 export function checkOuts(
   outs: Outs | undefined,
@@ -38,7 +46,7 @@ export function checkOuts(
   const taken: ArrayBufferView[] = [];
   return new Map(
     Object.entries(given).map(([name, out]) => {
-      const spec = specs.get(name)!;
+      const spec = knownSpec(name, specs);
       const data: unknown = ArrayBuffer.isView(out) ? out : out?.data;
       const length = sizeOf(spec.shape);
       const parameter = `out[${describe(name)}]`;

@@ -6,11 +6,12 @@ import type { Tensor, TypedArray } from "../tensor.ts";
 import { type BackendPartition, compile, type Partition } from "./compile.ts";
 import { asOutput, compute, outputsOf } from "./evaluate.ts";
 import { infer } from "./infer.ts";
-import { checkOuts, type Outs, writeOutput } from "./outputs.ts";
+import { InnerPrograms } from "./inner.ts";
+import { checkOuts, knownSpec, type Outs, writeOutput } from "./outputs.ts";
 import { optimize } from "./passes/index.ts";
 import { type Order, sidesIn } from "./places.ts";
 import { type Task, tasksOf } from "./tasks.ts";
-import type { Graph, Operators, Spec, Value } from "./types.ts";
+import type { Control, Graph, GraphNode, Operators, Spec, Value } from "./types.ts";
 import { isBig, newValue, toValue } from "./values.ts";
 
 /** How a model runs. */
@@ -29,6 +30,7 @@ export class GraphProgram {
   private readonly specs: ReadonlyMap<string, Spec>;
   private readonly operators: Operators;
   private readonly networks: ReadonlyMap<BackendPartition, Program>;
+  private readonly inner: InnerPrograms;
   /** Results that no caller sees: written again at each run, since fresh memory takes longer than most host nodes. */
   private readonly kept = new Map<string, Value>();
   private readonly constants: ReadonlyMap<string, Value>;
@@ -45,7 +47,9 @@ export class GraphProgram {
     partitions: readonly Partition[],
     networks: ReadonlyMap<BackendPartition, Program>,
     phases: Readonly<Record<string, number>>,
+    engine: Engine,
   ) {
+    this.inner = new InnerPrograms(operators, (graph, inputs) => GraphProgram.create(graph, operators, inputs, engine));
     this.phases = phases;
     this.graph = graph;
     this.specs = specs;
@@ -83,7 +87,7 @@ export class GraphProgram {
       for (const network of networks.values()) network.dispose();
       throw error;
     }
-    return new GraphProgram(optimised, specs, operators, partitions, networks, phases);
+    return new GraphProgram(optimised, specs, operators, partitions, networks, phases, engine);
   }
 
   /** Shapes of the inputs that it is for, by name. */
@@ -96,14 +100,14 @@ export class GraphProgram {
     return this.partitions.map((partition) => tasksOf(partition, this.specs));
   }
 
-  /** Type and shape of a value. */
+  /** Type and shape of an output. */
   specOf(name: string): Spec {
-    return this.specs.get(name)!;
+    return knownSpec(name, this.specs);
   }
 
   /** Bytes of the engine's memory that it holds. */
   get bytes(): number {
-    return [...this.networks.values()].reduce((sum, { bytes }) => sum + bytes, 0);
+    return [...this.networks.values(), this.inner].reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
   /** Gives the engine's memory back, after the runs that have begun. */
@@ -113,6 +117,7 @@ export class GraphProgram {
 
   private free(): void {
     for (const network of this.networks.values()) network.dispose();
+    this.inner.dispose();
   }
 
   /** Runs on checked inputs by name; outputs are fresh arrays, or those that are given for them. */
@@ -135,7 +140,7 @@ export class GraphProgram {
       const share = onProgress && ((done: number) => onProgress((from + done * time) / total));
       if (partition.kind === "backend")
         await this.runOnBackend(partition, values, { ...options, onProgress: share }, watch);
-      else this.runOnHost(partition.nodes, values, options, watch);
+      else await this.runOnHost(partition.nodes, values, options, watch);
       before += time;
     }
     const taken = new Set([...inputs.values(), ...this.kept.values()].map(({ data }) => data));
@@ -171,26 +176,35 @@ export class GraphProgram {
     onStage?.();
   }
 
-  private runOnHost(
-    nodes: readonly Graph["nodes"][number][],
+  private async runOnHost(
+    nodes: readonly GraphNode[],
     values: Map<string, Value>,
     { signal }: RunOptions,
     onNode?: () => void,
-  ): void {
+  ): Promise<void> {
     for (const node of nodes) {
       signal?.throwIfAborted();
       const read = node.inputs.map((name) => values.get(name));
       const room = (spec: Spec, i: number): Value => this.room(node.outputs[i]!, spec);
-      const results = compute(node, this.operators, read, outputsOf(node, this.operators, read), room);
+      const { control } = this.operators.get(node.op)!;
+      const results = control
+        ? await this.runInner(control.run(node, read), signal)
+        : compute(node, this.operators, read, outputsOf(node, this.operators, read), room);
       for (const [i, name] of node.outputs.entries()) if (name !== "") values.set(name, results[i]!);
       onNode?.();
     }
   }
 
+  private async runInner(steps: ReturnType<Control["run"]>, signal?: AbortSignal): Promise<Value[]> {
+    let next = steps.next();
+    while (!next.done) next = steps.next(await this.inner.run(next.value, signal));
+    return next.value;
+  }
+
   /** Zeros for a result: fresh for the network's outputs, for others those of the last run again. */
   private room(name: string, { dtype, shape }: Spec): Value {
     const known = this.given.get(name) ?? this.kept.get(name);
-    if (known) {
+    if (known && known.dtype === dtype && known.shape.join() === shape.join()) {
       known.data.fill((isBig(known.dtype) ? 0n : 0) as never);
       return known;
     }

@@ -5,6 +5,7 @@ import type { Graph, GraphNode, Operators, Spec } from "../types.ts";
 import { numbersOf } from "../values.ts";
 import { foldBatchNorm } from "./batch-norm.ts";
 import { fuseActivation, fuseGate, fuseResidual } from "./fuse.ts";
+import { bindConstants, inlineBranches } from "./inner.ts";
 import { fuseSeparable } from "./separable.ts";
 
 /** Values of which `specs` know the elements become constants. */
@@ -62,7 +63,9 @@ export function removeUnused(graph: Graph): Graph {
  */
 export function optimize(graph: Graph, operators: Operators, inputs: ReadonlyMap<string, Spec> = new Map()): Graph {
   const specs = infer(graph, operators, inputs);
-  const folded = dropIdentities(foldConstants(graph, specs));
+  const branched = inlineBranches(graph, specs);
+  if (branched !== graph) return optimize(branched, operators, inputs);
+  const folded = bindConstants(dropIdentities(foldConstants(graph, specs)));
   const fused = fuseActivation(fuseResidual(fuseGate(foldBatchNorm(folded)), specs));
   return removeUnused(fuseSeparable(fused));
 }

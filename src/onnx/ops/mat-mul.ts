@@ -1,7 +1,7 @@
 // MatMul: matrix products over the last two axes; the axes before broadcast as in elementwise operators.
 import { refuse, required, reshaped } from "../../graph/nodes.ts";
 import type { GraphNode, Operator, Spec } from "../../graph/types.ts";
-import { newValue, numbersOf, sizeOf, write } from "../../graph/values.ts";
+import { numbersOf, sizeOf, write } from "../../graph/values.ts";
 import { matrix, multiply } from "./gemm.ts";
 import { broadcastShape, broadcastStrides, forRows } from "./loops.ts";
 
