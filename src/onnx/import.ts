@@ -245,6 +245,16 @@ function importGraphs(
   return { inputs: [...own, ...captures], graphs: Object.fromEntries(graphs), captured: captures.length };
 }
 
+/** Names that a node reads, or may read in its subgraphs. */
+export function readsOf({ input, attribute }: NodeProto): string[] {
+  const inner = attribute.flatMap(({ name, g }) => {
+    if (!g) return [];
+    const { node, output } = decode(GraphProto, g, `attribute ${describe(name)}`);
+    return [...node.flatMap((bytes, i) => readsOf(nodeIn(bytes, i))), ...output.map((one) => one.name ?? "")];
+  });
+  return inner.length > 0 ? [...input, ...inner] : input;
+}
+
 type Field = keyof typeof attributeTypes;
 const fields = Object.keys(attributeTypes) as Field[];
 

@@ -1,8 +1,10 @@
 // Random uses of operators: shapes, types, attributes and elements, the same for the same seed.
 import { elementwise } from "./cases/elementwise.ts";
+import { recurrents } from "./cases/recurrent.ts";
 import { reductions } from "./cases/reductions.ts";
 import { shapes } from "./cases/shapes.ts";
+import { types } from "./cases/types.ts";
 import type { Cases } from "./cases/use.ts";
 import { windows } from "./cases/windows.ts";
 
-export const cases: Cases = { ...elementwise, ...windows, ...shapes, ...reductions };
+export const cases: Cases = { ...elementwise, ...windows, ...shapes, ...reductions, ...recurrents, ...types };

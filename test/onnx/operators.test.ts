@@ -8,19 +8,38 @@ import type { AttributeProto } from "../../src/onnx/schema.ts";
 import type { DType, Tensor } from "../../src/tensor.ts";
 import { Random } from "../random-tensors.ts";
 import { attribute, big, model, node, value } from "./build.ts";
-import type { OperatorCase } from "./cases/use.ts";
+import type { Attributes, OperatorCase } from "./cases/use.ts";
 import { cases } from "./cases.ts";
 import { expectClose } from "./close.ts";
 import { runRuntime, runtime } from "./runtime.ts";
 
 const seeds = Array.from({ length: 8 }, (_, seed) => seed);
 
-const floats = new Set(["alpha", "beta", "epsilon", "min", "max", "value", "cubic_coeff_a", "extrapolation_value"]);
-const numberOfType: Partial<Record<DType, number>> = { f32: 1, u8: 2, i8: 3, i32: 6, i64: 7, bool: 9, f64: 11 };
+const floats = new Set([
+  "alpha",
+  "beta",
+  "epsilon",
+  "min",
+  "max",
+  "value",
+  "cubic_coeff_a",
+  "extrapolation_value",
+  "clip",
+  "lambd",
+  "bias",
+]);
+const numberOfType: Partial<Record<DType, number>> = {
+  ...{ f32: 1, u8: 2, i8: 3, u16: 4, i16: 5, i32: 6, i64: 7, bool: 9, f64: 11, u32: 12, u64: 13 },
+};
 
-function attributeOf([name, given]: [string, number | string | readonly number[]]): AttributeProto {
-  if (typeof given === "string") return attribute(name, { s: new TextEncoder().encode(given), type: 3n });
-  if (typeof given !== "number") return attribute(name, { ints: big(given), type: 7n });
+const encoder = new TextEncoder();
+
+function attributeOf([name, given]: [string, Attributes[string]]): AttributeProto {
+  if (typeof given === "string") return attribute(name, { s: encoder.encode(given), type: 3n });
+  if (typeof given !== "number" && typeof given[0] === "string")
+    return attribute(name, { strings: given.map((one) => encoder.encode(String(one))), type: 8n });
+  if (typeof given !== "number" && floats.has(name)) return attribute(name, { floats: given as number[], type: 6n });
+  if (typeof given !== "number") return attribute(name, { ints: big(given as readonly number[]), type: 7n });
   return attribute(name, floats.has(name) ? { f: given, type: 1n } : { i: BigInt(given), type: 2n });
 }
 
@@ -73,7 +92,9 @@ describe.skipIf(!runtime)("operators compute what ONNX Runtime computes (skipped
   test("cover all operators but those that compute nothing and those that passes make", () => {
     const covered = Object.values(cases).flatMap((make) => seeds.map((seed) => make(new Random(seed)).op));
     const plain =
-      "CastLike Constant ConstantOfShape Dropout Flatten Identity Reshape Shape Size Squeeze Unsqueeze".split(" ");
+      "CastLike If Loop Scan Constant ConstantOfShape Dropout Flatten Identity Reshape Shape Size Squeeze Unsqueeze".split(
+        " ",
+      );
     expect([...new Set([...covered, ...plain, "SeparableConv"])].sort()).toEqual([...operators.keys()].sort());
   });
 });

@@ -8,6 +8,7 @@ import { controls } from "./control.ts";
 import { matMul } from "./mat-mul.ts";
 import { depthToSpace, expand, gather, pad, slice, spaceToDepth, split, tile } from "./movement.ts";
 import { convInteger, dequantizeLinear, qLinearConv, quantizeLinear } from "./quantize.ts";
+import { recurrent } from "./recurrent.ts";
 import { resizes } from "./resize.ts";
 import { argExtremes, where } from "./select.ts";
 
@@ -15,6 +16,7 @@ import { argExtremes, where } from "./select.ts";
 const rare: readonly Operator[] = [
   ...bits,
   ...controls,
+  ...recurrent,
   ...[...argExtremes, cast, castLike, convInteger, depthToSpace, dequantizeLinear, expand, gather, matMul, pad],
   ...[qLinearConv, quantizeLinear, ...resizes, shape, size, slice, spaceToDepth, split, tile, where],
 ];
