@@ -27,6 +27,8 @@ const floats = new Set([
   "clip",
   "lambd",
   "bias",
+  "activation_alpha",
+  "activation_beta",
 ]);
 const numberOfType: Partial<Record<DType, number>> = {
   ...{ f32: 1, u8: 2, i8: 3, u16: 4, i16: 5, i32: 6, i64: 7, bool: 9, f64: 11, u32: 12, u64: 13 },

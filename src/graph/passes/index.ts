@@ -6,6 +6,7 @@ import { numbersOf } from "../values.ts";
 import { foldBatchNorm } from "./batch-norm.ts";
 import { fuseActivation, fuseGate, fuseResidual } from "./fuse.ts";
 import { bindConstants, inlineBranches } from "./inner.ts";
+import { projectInputs } from "./recurrent.ts";
 import { fuseSeparable } from "./separable.ts";
 
 /** Values of which `specs` know the elements become constants. */
@@ -65,7 +66,7 @@ export function optimize(graph: Graph, operators: Operators, inputs: ReadonlyMap
   const specs = infer(graph, operators, inputs);
   const branched = inlineBranches(graph, specs);
   if (branched !== graph) return optimize(branched, operators, inputs);
-  const folded = bindConstants(dropIdentities(foldConstants(graph, specs)));
+  const folded = projectInputs(bindConstants(dropIdentities(foldConstants(graph, specs))), specs);
   const fused = fuseActivation(fuseResidual(fuseGate(foldBatchNorm(folded)), specs));
   return removeUnused(fuseSeparable(fused));
 }

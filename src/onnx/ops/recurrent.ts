@@ -67,28 +67,45 @@ function infer(node: GraphNode, inputs: readonly (Spec | undefined)[]): Spec[] {
   return cell === "LSTM" ? [all, state, state] : [all, state];
 }
 
-/** out[r, c] += Σ a[r, i] · b[c, i]: rows of both lie one after the other. */
-export function addProducts(
-  out: Floats,
-  a: Floats,
-  b: Floats,
-  [rows, columns, inner]: readonly [number, number, number],
-  [fromA, fromB, fromOut, stride]: readonly [number, number, number, number],
-): void {
-  for (let c = 0; c < columns; c++) {
-    const second = fromB + c * inner;
+/** Rows, columns, and elements of each sum; where a, b and out begin, and how far apart the rows of out are. */
+interface Product {
+  rows: number;
+  columns: number;
+  inner: number;
+  a?: number;
+  b?: number;
+  out?: number;
+  stride?: number;
+}
+
+/** out[r, c] += Σ a[r, i] · b[c, i]: rows of both lie one after the other. Four sums at a time share the loads of a. */
+function addProducts(out: Floats, a: Floats, b: Floats, product: Product): void {
+  const { rows, columns, inner, stride = 0 } = product;
+  const { a: fromA = 0, b: fromB = 0, out: fromOut = 0 } = product;
+  for (let c = 0; c < columns; c += 4) {
+    const b0 = fromB + c * inner;
+    // The last ones are computed again where the columns do not fill groups of four.
+    const b1 = c + 1 < columns ? b0 + inner : b0;
+    const b2 = c + 2 < columns ? b1 + inner : b1;
+    const b3 = c + 3 < columns ? b2 + inner : b2;
     for (let r = 0; r < rows; r++) {
       const first = fromA + r * inner;
-      let [s0, s1, s2, s3] = [0, 0, 0, 0];
-      let i = 0;
-      for (; i + 3 < inner; i += 4) {
-        s0 += a[first + i]! * b[second + i]!;
-        s1 += a[first + i + 1]! * b[second + i + 1]!;
-        s2 += a[first + i + 2]! * b[second + i + 2]!;
-        s3 += a[first + i + 3]! * b[second + i + 3]!;
+      let s0 = 0.0;
+      let s1 = 0.0;
+      let s2 = 0.0;
+      let s3 = 0.0;
+      for (let i = 0; i < inner; i++) {
+        const x = a[first + i]!;
+        s0 += x * b[b0 + i]!;
+        s1 += x * b[b1 + i]!;
+        s2 += x * b[b2 + i]!;
+        s3 += x * b[b3 + i]!;
       }
-      for (; i < inner; i++) s0 += a[first + i]! * b[second + i]!;
-      out[fromOut + r * stride + c]! += s0 + s1 + (s2 + s3);
+      const to = fromOut + r * stride + c;
+      out[to]! += s0;
+      if (c + 1 < columns) out[to + 1]! += s1;
+      if (c + 2 < columns) out[to + 2]! += s2;
+      if (c + 3 < columns) out[to + 3]! += s3;
     }
   }
 }
@@ -192,10 +209,13 @@ function project(
   const from = d * size * inner;
   // Rows in the order of steps are one product.
   if (!batchFirst || batch === 1)
-    addProducts(projected, data, weights, [steps * batch, size, inner], [0, from, 0, size]);
+    addProducts(projected, data, weights, { rows: steps * batch, columns: size, inner, b: from, stride: size });
   else
     for (let i = 0; i < batch; i++)
-      addProducts(projected, data, weights, [steps, size, inner], [i * steps * inner, from, i * size, batch * size]);
+      addProducts(projected, data, weights, {
+        ...{ rows: steps, columns: size, inner, a: i * steps * inner, b: from },
+        ...{ out: i * size, stride: batch * size },
+      });
 }
 
 /** Biases of inputs and of recurrence are added at once, but for the gate of GRU whose recurrence is multiplied by another. */
@@ -238,7 +258,8 @@ function recur(
 ) {
   const { hidden } = sizes;
   const rows = from + first * hidden * hidden;
-  addProducts(projected, h, recurrence, [1, count * hidden, hidden], [state, rows, at + first * hidden, 0]);
+  const product = { rows: 1, columns: count * hidden, inner: hidden };
+  addProducts(projected, h, recurrence, { ...product, a: state, b: rows, out: at + first * hidden });
 }
 
 const rnnStep: Step = (direction, at, state) => {
@@ -256,13 +277,14 @@ const gruStep: Step = (direction, at, state, scratch) => {
   activate[0]!(g, at, 2 * hidden, clip);
   const rows = from + 2 * hidden * hidden;
   const sums = scratch.subarray(0, hidden).fill(0);
+  const square = { rows: 1, columns: hidden, inner: hidden };
   if (linearBeforeReset) {
-    addProducts(sums, h, recurrence, [1, hidden, hidden], [state, rows, 0, 0]);
+    addProducts(sums, h, recurrence, { ...square, a: state, b: rows });
     for (let k = 0; k < hidden; k++) sums[k] = g[at + hidden + k]! * (sums[k]! + (bias ? bias[k]! : 0));
   } else {
     const reset = scratch.subarray(hidden);
     for (let k = 0; k < hidden; k++) reset[k] = g[at + hidden + k]! * h[state + k]!;
-    addProducts(sums, reset, recurrence, [1, hidden, hidden], [0, rows, 0, 0]);
+    addProducts(sums, reset, recurrence, { ...square, b: rows });
   }
   for (let k = 0; k < hidden; k++) g[at + 2 * hidden + k]! += sums[k]!;
   activate[1]!(g, at + 2 * hidden, hidden, clip);

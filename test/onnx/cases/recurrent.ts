@@ -32,7 +32,7 @@ const recurrent =
     const lengths = Array.from({ length: batch }, () => r.int(1, steps));
     const maybe = <T>(value: T): T | undefined => (r.flag() ? value : undefined);
     return {
-      ...{ op, opset: r.pick([7, 14]), outputs: 1 + states },
+      ...{ op, opset: r.pick([7, 14]), outputs: 1 + states, tolerance: 1e-4 },
       attributes: {
         ...{ hidden_size: hidden, direction, ...own(r) },
         ...(r.flag() ? activations(r, used * directions) : {}),
