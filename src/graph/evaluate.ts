@@ -52,7 +52,10 @@ export function compute(
 /** A tensor as it may be given to a network: of any array of numbers, a Float16Array too. */
 export type GivenTensor =
   | TensorLike
-  | (Omit<Tensor, "data"> & { readonly data: HalfArray })
+  | (Omit<Tensor, "data"> & {
+      /** A Float16Array, the last axis innermost. */
+      readonly data: HalfArray;
+    })
   | {
       /** A Float16Array, the last axis innermost. */
       readonly data: HalfArray;

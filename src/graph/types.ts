@@ -36,6 +36,7 @@ export interface GraphNode {
    * are the last `captured` of the node's inputs, and of the inputs of each.
    */
   graphs?: Readonly<Record<string, Graph>>;
+  /** How many of the last inputs only the networks inside read. */
   captured?: number;
 }
 

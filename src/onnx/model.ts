@@ -263,8 +263,8 @@ export class Model {
  * Reads an ONNX model from its bytes, or on Node from a file. Weights are views of the bytes: they must not change while
  * the model is in use.
  *
- * @throws InvalidArgumentError for what is no intact ONNX model, UnsupportedError for subgraphs, sparse and other weights
- * than numbers.
+ * @throws InvalidArgumentError for what is no intact ONNX model, UnsupportedError for sparse and other weights than
+ * numbers.
  */
 export async function loadModel(model: Uint8Array | ArrayBuffer | string, options: LoadOptions = {}): Promise<Model> {
   const known = ["externalData", "shapes", "engine"] as const;
