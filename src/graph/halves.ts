@@ -1,13 +1,13 @@
 // 16-bit floats: f16 (IEEE half: sign, 5 bits of exponent, 10 of fraction) and bf16 (the upper half of an f32). Values are held as
 // f32; these functions read and write their bits, and round to them, halves to even.
-import type { DType } from "../tensor.ts";
+import type { DType, HalfArray } from "../tensor.ts";
 
 export type HalfDType = "f16" | "bf16";
 
 export const isHalf = (dtype: DType | undefined): dtype is HalfDType => dtype === "f16" || dtype === "bf16";
 
 /** Whether it is a Float16Array, which not every runtime has. */
-export const isHalfArray = (data: unknown): data is ArrayLike<number> & ArrayBufferView =>
+export const isHalfArray = (data: unknown): data is HalfArray =>
   ArrayBuffer.isView(data) && (data as { [Symbol.toStringTag]?: string })[Symbol.toStringTag] === "Float16Array";
 
 const float = new Float32Array(1);
