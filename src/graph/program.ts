@@ -1,14 +1,14 @@
 // A compiled network: runs its partitions in turn, and keeps the values that pass between them.
 import type { Program, TensorBinding } from "../backend/backend.ts";
-import { type CallHooks, overlap } from "../engine/calls.ts";
+import type { CallHooks } from "../engine/calls.ts";
 import type { Engine } from "../engine/engine.ts";
-import type { EngineValue } from "../engine/values.ts";
-import { checkOptions, describe, InvalidArgumentError } from "../errors.ts";
-import { checkSidesIn, type Tensor, type TensorLike, type TypedArray } from "../tensor.ts";
+import type { Tensor, TypedArray } from "../tensor.ts";
 import { type BackendPartition, compile, type Partition } from "./compile.ts";
-import { compute, outputsOf } from "./evaluate.ts";
+import { asOutput, compute, outputsOf } from "./evaluate.ts";
 import { inferKnown } from "./infer.ts";
+import { InnerPrograms } from "./inner.ts";
 import type { Held } from "./lowering.ts";
+import { checkOuts, type Outs, writeOutput } from "./outputs.ts";
 import { optimize } from "./passes/index.ts";
 import { type Order, sidesIn } from "./places.ts";
 import type { Quantized } from "./quantized/expansion.ts";
@@ -16,13 +16,7 @@ import { isQuantized } from "./quantized/names.ts";
 import { Rest, restOf } from "./rest.ts";
 import { type Task, tasksOf } from "./tasks.ts";
 import type { Graph, GraphNode, Operators, Spec, Value } from "./types.ts";
-import { elementsOf, isBig, newValue, sizeOf, toValue } from "./values.ts";
-
-/**
- * Where outputs go, by name: arrays of their type and exact length, tensors that hold such arrays, or values of `engine.alloc`,
- * to which they are copied; results are told as tensors all the same.
- */
-export type Outs = Readonly<Record<string, TypedArray | TensorLike | EngineValue>>;
+import { elementsOf, isBig, newValue, toValue } from "./values.ts";
 
 /** How a model runs. */
 export interface RunOptions extends CallHooks {
@@ -42,6 +36,7 @@ export class GraphProgram {
   private readonly networks: ReadonlyMap<BackendPartition, Program>;
   /** What runs after the partitions, and is typed by what they have computed. */
   private readonly rest: Rest | undefined;
+  private readonly inner: InnerPrograms;
   /** Results that no caller sees: written again at each run, since fresh memory takes longer than most host nodes. */
   private readonly kept = new Map<string, Value>();
   private readonly constants: ReadonlyMap<string, Value>;
@@ -60,7 +55,9 @@ export class GraphProgram {
     networks: ReadonlyMap<BackendPartition, Program>,
     phases: Readonly<Record<string, number>>,
     rest: Rest | undefined,
+    inner: InnerPrograms,
   ) {
+    this.inner = inner;
     this.phases = phases;
     this.rest = rest;
     this.graph = graph;
@@ -103,9 +100,11 @@ export class GraphProgram {
       for (const network of networks.values()) network.dispose();
       throw error;
     }
-    const later =
-      rest && new Rest(rest, operators, (graph, inputs) => GraphProgram.create(graph, operators, inputs, engine));
-    return new GraphProgram(optimised, specs, operators, partitions, networks, phases, later);
+    const again = (graph: Graph, inputs: ReadonlyMap<string, Spec>): Promise<GraphProgram> =>
+      GraphProgram.create(graph, operators, inputs, engine, quantized);
+    const inner = new InnerPrograms(operators, again);
+    const later = rest && new Rest(rest, inner, again);
+    return new GraphProgram(optimised, specs, operators, partitions, networks, phases, later, inner);
   }
 
   /** Shapes of the inputs that it is for, by name. */
@@ -132,7 +131,8 @@ export class GraphProgram {
 
   /** Bytes of the engine's memory that it holds. */
   get bytes(): number {
-    return [...this.networks.values()].reduce((sum, { bytes }) => sum + bytes, this.rest?.bytes ?? 0);
+    const own = [...this.networks.values(), this.inner].reduce((sum, { bytes }) => sum + bytes, 0);
+    return own + (this.rest?.bytes ?? 0);
   }
 
   /** Gives the engine's memory back, after the runs that have begun. */
@@ -143,6 +143,7 @@ export class GraphProgram {
   private free(): void {
     for (const network of this.networks.values()) network.dispose();
     this.rest?.dispose();
+    this.inner.dispose();
   }
 
   /** Runs on checked inputs by name; outputs are fresh arrays, or those that are given for them. */
@@ -157,7 +158,8 @@ export class GraphProgram {
     const { onTask } = options;
     // Nobody knows before how long the rest takes.
     const onProgress = this.rest ? halfOf(options.onProgress) : options.onProgress;
-    this.given = checkOuts(options.out, this.graph.outputs, this.specs, inputs);
+    let outs = checkOuts(options.out, this.graph.outputs, this.specs, inputs);
+    this.given = new Map([...outs].flatMap(([name, data]) => this.asRoom(name, data)));
     const watch = onTask && stopwatch(onTask);
     const total = this.partitions.reduce((sum, partition) => sum + timeOf(partition), 0);
     let before = 0;
@@ -166,27 +168,32 @@ export class GraphProgram {
       const share = onProgress && ((done: number) => onProgress((from + done * time) / total));
       if (partition.kind === "backend")
         await this.runOnBackend(partition, values, { ...options, onProgress: share }, watch);
-      else this.runOnHost(partition.nodes, values, options, watch);
+      else await this.runOnHost(partition.nodes, values, options, watch);
       before += time;
     }
     if (this.rest) {
       for (const [name, value] of await this.rest.run(values, options)) values.set(name, value);
       watch?.();
-      this.given = checkOuts(options.out, this.graph.outputs, values, inputs);
+      outs = checkOuts(options.out, this.graph.outputs, values, inputs);
     }
     const taken = new Set([...inputs.values(), ...this.kept.values()].map(({ data }) => data));
     for (const { data } of this.constants.values()) taken.add(data);
     return Object.fromEntries(
-      this.graph.outputs.map(({ name }) => {
-        const value = values.get(name)!;
+      this.graph.outputs.map((info) => {
+        const value = values.get(info.name)!;
         const fresh = !taken.has(value.data);
         taken.add(value.data);
-        const given = this.given.get(name);
-        if (!given) return [name, fresh ? value : { ...value, data: value.data.slice() }];
-        if (given.data !== value.data) elementsOf(given).set(elementsOf(value));
-        return [name, { ...value, data: given.data }];
+        const given = outs.get(info.name);
+        if (!given) return [info.name, asOutput(fresh ? value : { ...value, data: value.data.slice() }, info)];
+        return [info.name, writeOutput(given, value, info)];
       }),
     );
+  }
+
+  /** An output's array as the value itself, where it is of the type in which values are held. */
+  private asRoom(name: string, data: TypedArray): [string, Value][] {
+    const { dtype, shape } = this.specs.get(name)!;
+    return data.constructor === newValue(dtype, []).data.constructor ? [[name, { dtype, shape, data }]] : [];
   }
 
   private async runOnBackend(
@@ -206,17 +213,20 @@ export class GraphProgram {
     onStage?.();
   }
 
-  private runOnHost(
-    nodes: readonly Graph["nodes"][number][],
+  private async runOnHost(
+    nodes: readonly GraphNode[],
     values: Map<string, Value>,
     { signal }: RunOptions,
     onNode?: () => void,
-  ): void {
+  ): Promise<void> {
     for (const node of nodes) {
       signal?.throwIfAborted();
       const read = node.inputs.map((name) => values.get(name));
       const room = (spec: Spec, i: number): Value => this.room(node.outputs[i]!, spec);
-      const results = compute(node, this.operators, read, outputsOf(node, this.operators, read), room);
+      const { control } = this.operators.get(node.op)!;
+      const results = control
+        ? await this.inner.runNode(node, read, signal)
+        : compute(node, this.operators, read, outputsOf(node, this.operators, read), room);
       for (const [i, name] of node.outputs.entries()) if (name !== "") values.set(name, results[i]!);
       onNode?.();
     }
@@ -225,7 +235,7 @@ export class GraphProgram {
   /** Zeros for a result: fresh for the network's outputs, for others those of the last run again. */
   private room(name: string, { dtype, shape }: Spec): Value {
     const known = this.given.get(name) ?? this.kept.get(name);
-    if (known) {
+    if (known && known.dtype === dtype && known.shape.join() === shape.join()) {
       known.data.fill((isBig(known.dtype) ? 0n : 0) as never);
       return known;
     }
@@ -236,48 +246,6 @@ export class GraphProgram {
 }
 
 const halfOf = (tell: RunOptions["onProgress"]): RunOptions["onProgress"] => tell && ((done) => tell(done / 2));
-
-/** The arrays for outputs, of the types and lengths that these have; those of which nothing is known yet are left out. */
-function checkOuts(
-  outs: Outs | undefined,
-  outputs: Graph["outputs"],
-  specs: ReadonlyMap<string, Spec>,
-  inputs: ReadonlyMap<string, Value>,
-): Map<string, Value> {
-  const names = outputs.map(({ name }) => name);
-  const given = checkOptions<Record<string, TypedArray | TensorLike>>("out", outs, names);
-  const taken: ArrayBufferView[] = [];
-  return new Map(
-    Object.entries(given).flatMap(([name, out]) => {
-      const spec = specs.get(name);
-      if (!spec) return [];
-      const { dtype, shape } = spec;
-      const data = ArrayBuffer.isView(out) ? out : out?.data;
-      const like = newValue(dtype, []);
-      const length = sizeOf(shape);
-      const parameter = `out[${describe(name)}]`;
-      checkSidesIn(parameter, out, shape);
-      if (data?.constructor !== like.data.constructor || data.length !== length) {
-        const expected = `a ${like.data.constructor.name} of ${length} elements`;
-        throw new InvalidArgumentError({ parameter, expected, received: describe(data) });
-      }
-      for (const input of inputs.values()) {
-        if (input.data.buffer !== data.buffer) continue;
-        throw new InvalidArgumentError({
-          parameter,
-          expected: "memory apart from the inputs'",
-          received: "an overlap",
-        });
-      }
-      if (taken.some((other) => overlap(other, data))) {
-        const expected = "memory apart from other outputs'";
-        throw new InvalidArgumentError({ parameter, expected, received: "an overlap" });
-      }
-      taken.push(data);
-      return [[name, { dtype, shape, data }] as const];
-    }),
-  );
-}
 
 /** Predicted nanoseconds; 0 on the host, of which the cost model knows nothing. */
 const timeOf = (partition: Partition): number => (partition.kind === "backend" ? partition.plan.cost.time : 0);

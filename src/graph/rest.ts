@@ -3,11 +3,11 @@
 // shapes that came.
 import type { CallHooks } from "../engine/calls.ts";
 import type { Tensor } from "../tensor.ts";
-import { runNodes } from "./evaluate.ts";
 import type { Known } from "./infer.ts";
+import type { InnerPrograms } from "./inner.ts";
 import { layerRules } from "./lower-layers.ts";
 import type { Task } from "./tasks.ts";
-import type { Graph, GraphNode, Operators, Spec, Value } from "./types.ts";
+import type { Graph, GraphNode, Spec, Value } from "./types.ts";
 import { numbersOf, sizeOf, toValue } from "./values.ts";
 
 /** Programs of the rest for so many different shapes are kept. */
@@ -87,13 +87,14 @@ export interface RestProgram {
 /** Runs the second half. Calls must not overlap. */
 export class Rest {
   private readonly halves: Halves;
-  private readonly operators: Operators;
+  private readonly inner: InnerPrograms;
   private readonly create: (graph: Graph, inputs: ReadonlyMap<string, Spec>) => Promise<RestProgram>;
   private readonly programs = new Map<string, RestProgram>();
 
-  constructor(halves: Halves, operators: Operators, create: Rest["create"]) {
+  /** `inner` runs the nodes that stay on the host, and is not disposed of here. */
+  constructor(halves: Halves, inner: InnerPrograms, create: Rest["create"]) {
     this.halves = halves;
-    this.operators = operators;
+    this.inner = inner;
     this.create = create;
   }
 
@@ -122,7 +123,7 @@ export class Rest {
   async run(values: ReadonlyMap<string, Value>, { signal, onProgress }: CallHooks): Promise<[string, Value][]> {
     const { onHost, after } = this.halves;
     const known = new Map(values);
-    runNodes(onHost, this.operators, known, signal);
+    await this.inner.runNodes(onHost, known, signal);
     const made = new Set(onHost.nodes.flatMap(({ outputs }) => outputs));
     const outputs = [...known].filter(([name]) => made.has(name));
     if (after.nodes.length === 0) return outputs;

@@ -1,10 +1,11 @@
 // Values of a network on the host: types, sizes and strides, and access to their elements.
 import { bytesOf, type DType, newStored, type Tensor, type TypedArray } from "../tensor.ts";
+import { isHalf } from "./halves.ts";
 import type { Value } from "./types.ts";
 
 /** The type that says how elements are held and computed: half floats are f32. */
 export function heldAs(dtype: DType): DType {
-  return dtype === "f16" || dtype === "bf16" ? "f32" : dtype;
+  return isHalf(dtype) ? "f32" : dtype;
 }
 
 const classOf = (dtype: DType) => newStored(heldAs(dtype), 0).constructor as new () => TypedArray;

@@ -1,7 +1,6 @@
 // The Model class: the ONNX message as it was read, the network in it, and its compiled programs. Loads and saves models.
 import { checkRunOptions } from "../engine/calls.ts";
 import { createEngine, Engine } from "../engine/engine.ts";
-
 import { describeValue, type EngineValue } from "../engine/values.ts";
 import {
   checkFunction,
@@ -13,13 +12,13 @@ import {
 } from "../errors.ts";
 import { missingIn, withInputShapes } from "../graph/evaluate.ts";
 import { inferKnown } from "../graph/infer.ts";
-import { GraphProgram, type Outs } from "../graph/program.ts";
+import type { Outs } from "../graph/outputs.ts";
+import { GraphProgram } from "../graph/program.ts";
 import type { Quantized } from "../graph/quantized/expansion.ts";
 import type { Dimension, Graph, Operators, Spec, ValueInfo } from "../graph/types.ts";
 import { numbersOf, toValue } from "../graph/values.ts";
 import type { Tensor } from "../tensor.ts";
 import { inputValues, isValue, type ModelInput, type ModelRunOptions, withChosenOutputs } from "./choice.ts";
-
 import { importGraph } from "./import.ts";
 import { loadOperators } from "./ops/load.ts";
 import { ModelProto, TensorProto } from "./schema.ts";

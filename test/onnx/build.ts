@@ -1,5 +1,5 @@
 // Small ONNX files made from plain data.
-import { type AttributeProto, ModelProto, NodeProto, TensorProto } from "../../src/onnx/schema.ts";
+import { type AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto } from "../../src/onnx/schema.ts";
 import { encode, type Message } from "../../src/onnx/wire.ts";
 
 type Value = NonNullable<Message<typeof ModelProto>["graph"]>["input"][number];
@@ -27,6 +27,22 @@ export function tensor(name: string, dims: readonly number[], fields: Partial<Te
   return encode(TensorProto, { name, dims: big(dims), dataType: 1n, ...data, ...fields });
 }
 
+/** A network inside a node, as an attribute. */
+export function inner(
+  name: string,
+  { nodes = [], initializers = [], inputs = [], outputs = [] }: Parts,
+): AttributeProto {
+  const graph = {
+    node: nodes,
+    initializer: initializers,
+    sparseInitializer: [],
+    valueInfo: [],
+    input: inputs,
+    output: outputs,
+  };
+  return attribute(name, { g: encode(GraphProto, { name, ...graph }), type: 5n });
+}
+
 interface Parts {
   nodes?: Uint8Array[];
   initializers?: Uint8Array[];
@@ -46,6 +62,7 @@ export function model({
   more,
 }: Parts): Uint8Array {
   const graph = {
+    name: "g",
     node: nodes,
     initializer: initializers,
     sparseInitializer: [],

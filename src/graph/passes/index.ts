@@ -6,7 +6,9 @@ import type { Graph, GraphNode, Operators, Spec } from "../types.ts";
 import { numbersOf } from "../values.ts";
 import { fuseCopies } from "./copies.ts";
 import { fuseActivation, fuseGate, fuseHardSwish, fuseResidual } from "./fuse.ts";
+import { bindConstants, inlineBranches } from "./inner.ts";
 import { foldPads } from "./pads.ts";
+import { projectInputs } from "./recurrent.ts";
 import { foldScalings } from "./scalings.ts";
 import { fuseSeparable } from "./separable.ts";
 
@@ -93,7 +95,9 @@ export function computablePart(graph: Graph, operators: Operators): Graph {
  */
 export function optimize(graph: Graph, operators: Operators, inputs: ReadonlyMap<string, Spec> = new Map()): Graph {
   const { specs } = inferKnown(graph, operators, inputs);
-  const folded = dropIdentities(foldConstants(graph, specs));
+  const branched = inlineBranches(graph, specs);
+  if (branched !== graph) return optimize(branched, operators, inputs);
+  const folded = projectInputs(bindConstants(dropIdentities(foldConstants(graph, specs))), specs);
   const scaled = foldScalings(removeUnused(fuseHardSwish(foldPads(folded), specs)), specs);
   const fused = fuseActivation(fuseResidual(fuseGate(scaled), specs));
   return removeUnused(fuseCopies(fuseSeparable(fused), operators, specs));
