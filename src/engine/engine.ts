@@ -1,6 +1,6 @@
 // The engine: owns one backend, the programs made for it, and the queue of calls. The only place where factoring, planning
 // and running meet.
-import type { BackendPlan, Bindings, Program, ProgramRunOptions, Weights } from "../backend/backend.ts";
+import type { BackendPlan, Bindings, CompileOptions, Program, ProgramRunOptions, Weights } from "../backend/backend.ts";
 import type { Choice } from "../backend/choose.ts";
 import type { Abortable } from "../backend/slices.ts";
 import { checkOneOf, checkOptions, describe, InvalidArgumentError, Rank1Error } from "../errors.ts";
@@ -312,7 +312,7 @@ export class Engine {
    */
   async prepareNetwork(plan: BackendPlan, weights: Weights): Promise<Program> {
     return this.enqueue(undefined, async () => {
-      const program = await this.compile(plan, weights);
+      const program = await this.compile(plan, weights, { shares: true });
       return {
         ...{ bytes: program.bytes, phases: program.phases },
         run: (inputs: Bindings, outputs: Bindings, options: ProgramRunOptions = {}) =>
@@ -322,8 +322,8 @@ export class Engine {
     });
   }
 
-  private compile(plan: BackendPlan, weights: Weights): Promise<Program> {
-    return this.programs.make(() => this.choice.backend.compile(plan, weights));
+  private compile(plan: BackendPlan, weights: Weights, options?: CompileOptions): Promise<Program> {
+    return this.programs.make(() => this.choice.backend.compile(plan, weights, options));
   }
 
   private layer<O>({ problem, x, tensors, run }: LayerCall): Promise<LayerResult<O>> {

@@ -65,6 +65,30 @@ export interface LayerWeights {
   /** [kh, kw, inputs, outputs], as in TensorFlow, unless it says [outputs, inputs, kh, kw], as in ONNX files. */
   order?: "HWIO" | "OIHW";
   bias?: ArrayLike<number>;
+  /** What they are made from, where that is not one array: of equal lists, they are equal. */
+  from?: readonly (object | string)[];
+}
+
+/** What tells weights from others. */
+export const sourcesOf = (weights: LayerWeights): readonly (object | string)[] =>
+  weights.from ?? [weights.weight, weights.bias ?? "", weights.order ?? ""];
+
+/** Weights that are made when they are first read: what was packed before from the same needs them no more. */
+export function derived(from: readonly (object | string)[], make: () => LayerWeights): LayerWeights {
+  let made: LayerWeights | undefined;
+  const get = (): LayerWeights => (made ??= make());
+  return {
+    from,
+    get weight() {
+      return get().weight;
+    },
+    get order() {
+      return get().order;
+    },
+    get bias() {
+      return get().bias;
+    },
+  };
 }
 
 /** How far apart neighbouring taps, inputs and outputs of a weight stand. */

@@ -1,6 +1,7 @@
 // Where everything of a program stands in one block of memory: the script, parameter blocks, weights, values with their tables
 // of row pointers, rings of rows for the caller's pictures, and the scratch of each thread. Offsets only, from the block's
-// begin; nothing here touches memory. Rows outside a value are one row of zeros.
+// begin; nothing here touches memory. Rows outside a value are one row of zeros. Programs of networks have weights, values and
+// scratch elsewhere, where they share them: offsets then lead out of the block.
 import { kernelOf } from "../../kernels/table.ts";
 import { stripRows } from "../../plan/cost.ts";
 import { mostRows, type StepRows, stepRows } from "../../plan/strips.ts";
@@ -59,6 +60,14 @@ export interface Layout {
   /** Room for pairs of offsets: which pixels of an input's row stand for those beyond its ends. */
   pairs: number;
   scratch: { offset: number; bytes: number };
+  /** Where values and scratch stand, if not in the block; `clear`: places in it that must be zeros when a run begins. */
+  room?: Room;
+}
+
+export interface Room {
+  offset: number;
+  bytes: number;
+  clear: { offset: number; bytes: number }[];
 }
 
 /** Step by step over offsets. */
@@ -85,12 +94,19 @@ export function pitchOf({ width, channels, dtype }: BufferSpec, slack = 0): numb
   return bytes % (2 * alignment) === 0 ? bytes + alignment : bytes;
 }
 
-/** `rows` of a strip, where tests say so. */
-export function layoutOf(plan: Schedule, threads: number, rows?: number): Layout {
+interface LayoutOptions {
+  /** Of a strip, where tests say so. */
+  rows?: number;
+  /** Weights, values and scratch stand elsewhere: {@link moveRoom} says where, once. Weights are placed by who packs them. */
+  apart?: boolean;
+}
+
+export function layoutOf(plan: Schedule, threads: number, { rows, apart = false }: LayoutOptions = {}): Layout {
   const specs = withMargins(plan);
   if (plan.stages.length > mostStages) throw new Error(`plan: more than ${mostStages} stages`);
   const overrun = overrunOf(plan.stages.flatMap(({ steps }) => steps));
   const cursor = new Cursor();
+  const room = apart ? new Cursor() : cursor;
   cursor.take(header.bytes + plan.stages.length * 4);
   const splits = plan.stages.map((stage) => {
     const together = overrunOf(stage.steps).rows;
@@ -111,13 +127,33 @@ export function layoutOf(plan: Schedule, threads: number, rows?: number): Layout
   });
   const bordered = specs.filter(({ scope, above, below }) => scope === "input" || above + below > 0);
   const zeros = cursor.take(Math.max(0, ...bordered.map((spec) => pitchOf(spec, overrun.elements))));
-  const places = placeAll(plan, specs, stages, overrun, threads, cursor);
+  const places = placeAll(plan, specs, stages, overrun, threads, { cursor, room, apart });
   const pairs = cursor.take(Math.max(0, ...specs.filter(({ scope }) => scope === "input").map(pairBytes)));
   const { strips, bytes } = layoutScratch(stages, specs);
-  const scratch = { offset: cursor.take(threads * bytes), bytes };
+  const scratch = { offset: room.take(threads * bytes), bytes };
   const { elements } = overrun;
   const last = writtenLast(plan);
-  return { bytes: cursor.end, threads, specs, stages, places, strips, zeros, overrun: elements, last, pairs, scratch };
+  const made = { threads, specs, stages, places, strips, zeros, overrun: elements, last, pairs, scratch };
+  if (!apart) return { bytes: cursor.end, ...made };
+  const clear = [...clearedValues(plan, places), { offset: scratch.offset, bytes: threads * bytes }];
+  return { bytes: cursor.end, ...made, room: { offset: 0, bytes: room.end, clear } };
+}
+
+/** Values that have zeros around them, and those that only the caller writes: channels that these do not have are zeros. */
+function clearedValues({ stages }: Schedule, places: ReadonlyMap<string, Place>): Room["clear"] {
+  const written = new Set(stages.flatMap(({ steps }) => steps.map(({ writes }) => writes)));
+  return [...places.values()]
+    .filter(({ spec: { id, scope, left, right } }) => scope === "arena" && (left || right || !written.has(id)))
+    .map(({ spec, data, pitch, rows }) => ({ offset: data, bytes: spec.images! * rows * pitch }));
+}
+
+/** Puts the values and scratch of a layout that has them apart to where they are from now on. */
+export function moveRoom({ room, places, scratch }: Layout, offset: number): void {
+  const by = offset - room!.offset;
+  for (const place of places.values()) if (place.spec.scope === "arena") place.data += by;
+  for (const one of room!.clear) one.offset += by;
+  scratch.offset += by;
+  room!.offset = offset;
 }
 
 function writtenLast({ stages }: Schedule): Set<string> {
@@ -150,17 +186,17 @@ function placeAll(
   stages: readonly StageLayout[],
   overrun: Overrun,
   threads: number,
-  cursor: Cursor,
+  { cursor, room, apart }: { cursor: Cursor; room: Cursor; apart: boolean },
 ): Map<string, Place> {
   const places = new Map<string, Place>();
-  const homes = placeValues(plan, specs, cursor);
+  const homes = placeValues(plan, specs, room);
   const pictures = new Map<string, number>();
   for (const spec of specs) {
     const { id, scope, images = 1, height = 1, above, below } = spec;
     if (scope === "strip") continue;
     if (scope === "arena" || scope === "constant") {
       const pitch = pitchOf(spec);
-      const data = homes.get(id) ?? cursor.take(pitch);
+      const data = homes.get(id) ?? (apart ? 0 : cursor.take(pitch));
       const parts = scope === "constant" ? partsOf(id, stages) : 1;
       const entries = scope === "constant" ? parts : images * (above + height + below);
       places.set(id, { spec, data, pitch, rows: height, table: cursor.take(entries * 4), entries, real: entries });

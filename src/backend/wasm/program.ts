@@ -5,17 +5,18 @@ import { kernelOf } from "../../kernels/table.ts";
 import { rowBytes, stripRows } from "../../plan/cost.ts";
 import type { BufferSpec } from "../../plan/types.ts";
 import { bytesOf, type Elements, viewOf } from "../../tensor.ts";
-import type { BackendPlan, Bindings, Program, ProgramRunOptions, Rooms, Weights } from "../backend.ts";
+import type { BackendPlan, Bindings, CompileOptions, Program, ProgramRunOptions, Rooms, Weights } from "../backend.ts";
 import { buffersOf } from "../margins.ts";
 import { Slices } from "../slices.ts";
 import { type Bound, bindAll } from "./bind.ts";
 import type { Driver } from "./driver.ts";
-import { writeImage } from "./image.ts";
+import { writeImage, writeRoom } from "./image.ts";
 import type { Entry, KernelStore, LoadedKernel } from "./kernels.ts";
-import { type Layout, layoutOf, type Place } from "./layout.ts";
+import { type Layout, layoutOf, moveRoom, type Place } from "./layout.ts";
 import type { Allocator, Block, MemoryViews } from "./memory.ts";
 import type { WorkerPool } from "./pool.ts";
 import { control, outcome, stageWords, stepBytes, stepWords } from "./script.ts";
+import type { PackedWeights, SharedRoom } from "./shared.ts";
 import type { Staging } from "./staging.ts";
 import { Stream } from "./stream.ts";
 
@@ -23,6 +24,9 @@ import { Stream } from "./stream.ts";
 export interface ProgramHost {
   readonly views: MemoryViews;
   readonly allocator: Allocator;
+  /** What programs of networks share. */
+  readonly packed: PackedWeights;
+  readonly room: SharedRoom;
   readonly staging: Staging;
   readonly kernels: KernelStore;
   readonly driver: Driver;
@@ -42,38 +46,48 @@ export class WasmProgram implements Program {
   readonly phases: Record<string, number> = {};
   private readonly host: ProgramHost;
   private readonly block: Block;
+  private readonly kernels: readonly (readonly LoadedKernel[])[];
   private readonly bound = new Map<string, Bound>();
+  private readonly packed: ReturnType<PackedWeights["take"]>[] = [];
   private disposed = false;
 
-  private constructor(host: ProgramHost, layout: Layout, block: Block) {
+  private constructor(host: ProgramHost, layout: Layout, block: Block, kernels: readonly (readonly LoadedKernel[])[]) {
     this.host = host;
     this.layout = layout;
     this.block = block;
     this.base = block.offset;
+    this.kernels = kernels;
   }
 
-  static compile(host: ProgramHost, plan: BackendPlan, weights: Weights): WasmProgram {
+  static compile(
+    host: ProgramHost,
+    plan: BackendPlan,
+    weights: Weights,
+    { shares = false }: CompileOptions = {},
+  ): WasmProgram {
     const watch = stopwatch();
-    const layout = layoutOf(plan, host.threadsFor(plan.cost.time), host.stripRows);
-    const block = host.allocator.allocate(layout.bytes);
+    const layout = layoutOf(plan, host.threadsFor(plan.cost.time), { rows: host.stripRows, apart: shares });
     const laidOut = watch();
+    const uses = layout.stages.map(({ steps }) =>
+      steps.map(({ step }) => ({ spec: step.kernel, buffers: buffersOf(step, layout.specs) })),
+    );
+    const all = host.kernels.load(uses.flat());
+    const code = watch();
+    const kernels = uses.map((stage) => all.splice(0, stage.length));
+    const program = new WasmProgram(host, layout, host.allocator.allocate(layout.bytes), kernels);
     try {
-      const uses = layout.stages.map(({ steps }) =>
-        steps.map(({ step }) => ({ spec: step.kernel, buffers: buffersOf(step, layout.specs) })),
-      );
-      const all = host.kernels.load(uses.flat());
-      const code = watch();
-      const kernels = uses.map((stage) => all.splice(0, stage.length));
-      const program = new WasmProgram(host, layout, block);
-      program.write(kernels);
-      const layoutTime = laidOut + watch();
+      if (!shares) program.write();
+      const written = watch();
       program.pack(weights);
-      Object.assign(program.phases, { layout: layoutTime, code, weights: watch() });
-      if (kernels.flat().some(({ twin }) => twin)) program.verify(kernels);
+      const packed = watch();
+      if (layout.room) host.room.join(program, layout.room.bytes);
+      program.enter();
+      Object.assign(program.phases, { layout: laidOut + written + watch(), code, weights: packed });
+      if (kernels.flat().some(({ twin }) => twin)) program.verify();
       program.phases.check = watch();
       return program;
     } catch (error) {
-      host.allocator.release(block);
+      program.dispose();
       throw error;
     }
   }
@@ -83,8 +97,25 @@ export class WasmProgram implements Program {
   }
 
   dispose(): void {
-    if (!this.disposed) this.host.allocator.release(this.block);
+    if (this.disposed) return;
     this.disposed = true;
+    const { host } = this;
+    host.allocator.release(this.block);
+    if (this.layout.room) host.room.leave(this);
+    for (const packed of this.packed) host.packed.release(packed);
+  }
+
+  /** Makes the shared room this program's: where it has moved, the tables that point into it are written anew. */
+  private enter(): void {
+    const { layout, base, host } = this;
+    if (!layout.room) return;
+    const { address, changed } = host.room.enter(this);
+    if (layout.room.offset !== address - base) {
+      moveRoom(layout, address - base);
+      this.bound.clear();
+      this.write();
+    }
+    if (changed) writeRoom(layout, host.views, base);
   }
 
   async run(inputs: Bindings, outputs: Bindings, options: ProgramRunOptions = {}): Promise<void> {
@@ -93,6 +124,7 @@ export class WasmProgram implements Program {
       throw new Rank1Error("DISPOSED", { parameter: "layer", expected, received });
     }
     options.signal?.throwIfAborted();
+    this.enter();
     const { host, layout, base } = this;
     const { driver, pool } = host;
     const ends = bindAll(this.site(), layout, this.bound, inputs, outputs);
@@ -225,32 +257,44 @@ export class WasmProgram implements Program {
     });
   }
 
-  private write(kernels: readonly (readonly LoadedKernel[])[]): void {
-    const indices = kernels.map((stage) => stage.map(({ code }) => code.index));
-    writeImage(this.layout, { buffer: this.host.views.words.buffer, base: this.base, kernels: indices });
+  private write(): void {
+    const kernels = this.kernels.map((stage) => stage.map(({ code }) => code.index));
+    writeImage(this.layout, { buffer: this.host.views.words.buffer, base: this.base, kernels });
   }
 
-  /** Into the program's memory at once: fresh memory between would take longer than the packing. */
+  /** Into the engine's memory at once: fresh memory between would take longer than the packing. */
   private pack(weights: Weights): void {
-    const { buffer } = this.host.views.words;
-    const packed = new Set<string>();
-    for (const { step } of this.layout.stages.flatMap(({ steps }) => steps)) {
-      const { reads } = buffersOf(step, this.layout.specs);
+    const { layout, base, host } = this;
+    const done = new Set<string>();
+    for (const { step } of layout.stages.flatMap(({ steps }) => steps)) {
+      const { reads } = buffersOf(step, layout.specs);
       for (const { id, scope } of reads) {
-        if (scope !== "constant" || packed.has(id)) continue;
-        packed.add(id);
+        if (scope !== "constant" || done.has(id)) continue;
+        done.add(id);
         const given = weights.get(id);
         if (!given) throw new Error(`program: no weights for ${id}`);
-        const { data, spec } = this.layout.places.get(id)!;
-        const room = viewOf(spec.dtype, buffer, this.base + data, spec.width * spec.channels);
-        kernelOf(step.kernel).pack!(step.kernel, reads[0]!, given, room);
+        const place = layout.places.get(id)!;
+        const { spec, pitch } = place;
+        const pack = (address: number, fresh = false): void => {
+          const { views } = host;
+          if (!fresh) views.bytes.fill(0, address, address + pitch);
+          const room = viewOf(spec.dtype, views.words.buffer, address, spec.width * spec.channels);
+          kernelOf(step.kernel).pack!(step.kernel, reads[0]!, given, room);
+        };
+        if (!layout.room) {
+          pack(base + place.data, true);
+          continue;
+        }
+        const packed = host.packed.take(step.kernel, reads[0]!, given, pitch, pack);
+        this.packed.push(packed);
+        place.data = packed.block.offset - base;
       }
     }
   }
 
   /** Runs the first strip of each stage on pseudo-random inputs, each kernel that is not yet known as both twins. */
-  private verify(kernels: readonly (readonly LoadedKernel[])[]): void {
-    const { layout } = this;
+  private verify(): void {
+    const { layout, kernels } = this;
     const { views } = this.host;
     this.fillInputs();
     layout.stages.forEach(({ offset, steps }, index) => {
