@@ -120,7 +120,7 @@ export interface Backend {
   /** {@link compile} at once, where nothing has to be waited for. */
   compileSync?(plan: BackendPlan, weights: Weights): Program;
   alloc(spec: { shape: readonly number[]; dtype: ValueDType }): Value;
-  /** Bytes of memory taken so far. */
+  /** Bytes that programs and values hold. */
   bytes(): number;
   dispose(): void;
 }

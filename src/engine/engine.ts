@@ -80,6 +80,7 @@ export class Engine {
   private readonly planning: Planning;
   private readonly planner: Planner;
   private readonly programs: ProgramCache;
+  private readonly maxMemory: number;
   private readonly planned = new Map<string, PlannedFilter>();
   private readonly identities = new Identities();
   private queue: Promise<unknown> = Promise.resolve();
@@ -91,6 +92,7 @@ export class Engine {
     this.choice = choice;
     this.limits = limits;
     this.planning = planning;
+    this.maxMemory = maxMemory;
     this.programs = new ProgramCache(maxMemory / 4);
     this.planner = { solvers, profile: choice.backend.profile, workOf };
   }
@@ -105,6 +107,11 @@ export class Engine {
       ...{ backend: backend.name, reason, lanes, threads: backend.threads, relaxed, wide: { ...wide, verdicts } },
       ...{ bytes: backend.bytes(), programs: { count, bytes } },
     };
+  }
+
+  /** Bytes of `maxMemory` that nothing in the engine holds. @internal */
+  get room(): number {
+    return this.maxMemory - this.choice.backend.bytes();
   }
 
   /**

@@ -138,7 +138,9 @@ function checkInput(info: ValueInfo, inputs: Tensors, sides: Map<string, number>
  */
 export function withInputShapes(graph: Graph, shapes: Readonly<Record<string, readonly Dimension[]>>): Graph {
   const inputs = graph.inputs.map((info) =>
-    Object.hasOwn(shapes, info.name) ? { ...info, shape: shapes[info.name] } : info,
+    Object.hasOwn(shapes, info.name)
+      ? { ...info, shape: shapes[info.name], declared: info.declared ?? info.shape }
+      : info,
   );
   return { ...graph, inputs };
 }

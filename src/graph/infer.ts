@@ -2,7 +2,8 @@
 // constants and shapes alone.
 import { describe, InvalidArgumentError } from "../errors.ts";
 import { checkOperators, compute, outputsOf } from "./evaluate.ts";
-import type { Graph, Operators, Spec, Value } from "./types.ts";
+import { withOrigin } from "./given-shapes.ts";
+import type { Graph, GraphNode, Operators, Spec, Value } from "./types.ts";
 import { heldAs, sizeOf, toValue } from "./values.ts";
 
 /** Elements of all values together that are computed here and are more than what they are computed from. */
@@ -54,7 +55,7 @@ export function infer(
   for (const node of graph.nodes) {
     if (node.inputs.some((name) => name !== "" && !known.has(name))) continue;
     const read = node.inputs.map((name) => known.get(name));
-    const specs = outputsOf(node, operators, read);
+    const specs = inferred(node, read);
     const more = addedBy(read, specs);
     const folds = read.every((spec) => !spec || spec.data) && more <= room;
     if (folds) room -= more;
@@ -63,6 +64,14 @@ export function infer(
   }
   known.delete("");
   return known;
+
+  function inferred(node: GraphNode, read: readonly (Spec | undefined)[]): Spec[] {
+    try {
+      return outputsOf(node, operators, read);
+    } catch (error) {
+      throw withOrigin(error, graph, inputs);
+    }
+  }
 }
 
 /** Elements that outputs have more than inputs. */

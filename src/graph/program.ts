@@ -7,8 +7,8 @@ import { checkOptions, describe, InvalidArgumentError } from "../errors.ts";
 import { checkSidesIn, type Tensor, type TensorLike, type TypedArray } from "../tensor.ts";
 import { type BackendPartition, compile, type Partition } from "./compile.ts";
 import { compute, outputsOf } from "./evaluate.ts";
-import { infer } from "./infer.ts";
-import { optimize } from "./passes/index.ts";
+import { checkPeak, HostMemory, type HostStep, RunValues, usesOf } from "./host-values.ts";
+import { specialize } from "./passes/index.ts";
 import { type Order, sidesIn } from "./places.ts";
 import { type Task, tasksOf } from "./tasks.ts";
 import type { Graph, Operators, Spec, Value } from "./types.ts";
@@ -36,8 +36,8 @@ export class GraphProgram {
   private readonly specs: ReadonlyMap<string, Spec>;
   private readonly operators: Operators;
   private readonly networks: ReadonlyMap<BackendPartition, Program>;
-  /** Results that no caller sees: written again at each run, since fresh memory takes longer than most host nodes. */
-  private readonly kept = new Map<string, Value>();
+  private readonly memory: HostMemory;
+  private readonly uses: ReadonlyMap<string, number>;
   private readonly constants: ReadonlyMap<string, Value>;
   private readonly outputs: ReadonlySet<string>;
   /** The caller's arrays for the outputs of the run that goes on. */
@@ -52,8 +52,11 @@ export class GraphProgram {
     partitions: readonly Partition[],
     networks: ReadonlyMap<BackendPartition, Program>,
     phases: Readonly<Record<string, number>>,
+    memory: HostMemory,
   ) {
     this.phases = phases;
+    this.memory = memory;
+    this.uses = usesOf(stepsOf(partitions, operators), graph.outputs);
     this.graph = graph;
     this.specs = specs;
     this.operators = operators;
@@ -63,18 +66,24 @@ export class GraphProgram {
     this.outputs = new Set(graph.outputs.map(({ name }) => name));
   }
 
-  /** Compiles for inputs of these types and shapes. */
+  /**
+   * Compiles for inputs of these types and shapes; `memory` is what programs of one network share on the host.
+   *
+   * @throws LimitError where values of a run, on the host and in the engine, would be more than the engine's `maxMemory`.
+   */
   static async create(
     graph: Graph,
     operators: Operators,
     inputs: ReadonlyMap<string, Spec>,
     engine: Engine,
+    memory: HostMemory = new HostMemory(() => engine.room),
   ): Promise<GraphProgram> {
     const start = performance.now();
-    const optimised = optimize(graph, operators, inputs);
-    const specs = infer(optimised, operators, inputs);
+    const { graph: optimised, specs } = specialize(graph, operators, inputs);
     const passed = performance.now();
     const partitions = compile(optimised, operators, specs, engine);
+    const steps = stepsOf(partitions, operators);
+    checkPeak(steps, usesOf(steps, graph.outputs), specs, engine.room);
     const phases: Record<string, number> = { passes: passed - start, planning: performance.now() - passed };
     const networks = new Map<BackendPartition, Program>();
     try {
@@ -90,7 +99,7 @@ export class GraphProgram {
       for (const network of networks.values()) network.dispose();
       throw error;
     }
-    return new GraphProgram(optimised, specs, operators, partitions, networks, phases);
+    return new GraphProgram(optimised, specs, operators, partitions, networks, phases, memory);
   }
 
   /** Shapes of the inputs that it is for, by name. */
@@ -130,9 +139,19 @@ export class GraphProgram {
   }
 
   private async execute(inputs: ReadonlyMap<string, Value>, options: RunOptions): Promise<Record<string, Tensor>> {
-    const values = new Map<string, Value>([...this.constants, ...inputs]);
-    const { onProgress, onTask } = options;
     this.given = checkOuts(options.out, this.graph.outputs, this.specs, inputs);
+    const values = new RunValues(this.memory, this.uses);
+    try {
+      for (const [name, value] of [...this.constants, ...inputs]) values.set(name, value);
+      await this.runAll(values, options);
+      return this.results(values, inputs);
+    } finally {
+      values.end();
+    }
+  }
+
+  private async runAll(values: RunValues, options: RunOptions): Promise<void> {
+    const { onProgress, onTask } = options;
     const watch = onTask && stopwatch(onTask);
     const total = this.partitions.reduce((sum, partition) => sum + timeOf(partition), 0);
     let before = 0;
@@ -144,12 +163,15 @@ export class GraphProgram {
       else this.runOnHost(partition.nodes, values, options, watch);
       before += time;
     }
-    const taken = new Set([...inputs.values(), ...this.kept.values()].map(({ data }) => data));
-    for (const { data } of this.constants.values()) taken.add(data);
+  }
+
+  /** The outputs, each in an array that nothing else holds. */
+  private results(values: RunValues, inputs: ReadonlyMap<string, Value>): Record<string, Tensor> {
+    const taken = new Set([...inputs.values(), ...this.constants.values()].map(({ data }) => data));
     return Object.fromEntries(
       this.graph.outputs.map(({ name }) => {
         const value = values.get(name)!;
-        const fresh = !taken.has(value.data);
+        const fresh = !taken.has(value.data) && !values.isLent(value);
         taken.add(value.data);
         const given = this.given.get(name);
         if (!given) return [name, fresh ? value : { ...value, data: value.data.slice() }];
@@ -161,44 +183,55 @@ export class GraphProgram {
 
   private async runOnBackend(
     partition: BackendPartition,
-    values: Map<string, Value>,
+    values: RunValues,
     { signal, onProgress }: RunOptions,
     onStage?: () => void,
   ): Promise<void> {
-    for (const { name } of partition.writes) values.set(name, this.room(name, this.specs.get(name)!));
+    for (const { name } of partition.writes)
+      if (!values.get(name)) values.set(name, this.room(values, name, this.specs.get(name)!));
     const reads = partition.reads.map(({ name, id, order }) => [id, callerValue(values.get(name)!, order)] as const);
     const writes = partition.writes.map(({ name, id, order }) => [id, callerValue(values.get(name)!, order)] as const);
     await this.networks.get(partition)!.run(reads, writes, { signal, onProgress, onStage });
+    values.done(partition.reads.map(({ name }) => name));
     onStage?.();
   }
 
   private runOnHost(
     nodes: readonly Graph["nodes"][number][],
-    values: Map<string, Value>,
+    values: RunValues,
     { signal }: RunOptions,
     onNode?: () => void,
   ): void {
     for (const node of nodes) {
       signal?.throwIfAborted();
       const read = node.inputs.map((name) => values.get(name));
-      const room = (spec: Spec, i: number): Value => this.room(node.outputs[i]!, spec);
+      const room = (spec: Spec, i: number): Value => this.room(values, node.outputs[i]!, spec);
       const results = compute(node, this.operators, read, outputsOf(node, this.operators, read), room);
       for (const [i, name] of node.outputs.entries()) if (name !== "") values.set(name, results[i]!);
+      values.done(node.inputs);
       onNode?.();
     }
   }
 
-  /** Zeros for a result: fresh for the network's outputs, for others those of the last run again. */
-  private room(name: string, { dtype, shape }: Spec): Value {
-    const known = this.given.get(name) ?? this.kept.get(name);
-    if (known) {
-      known.data.fill((isBig(known.dtype) ? 0n : 0) as never);
-      return known;
-    }
-    const made = newValue(dtype, shape);
-    if (name !== "" && !this.outputs.has(name)) this.kept.set(name, made);
-    return made;
+  /** Zeros for a result: the caller's array or a fresh one for the network's outputs, for others what is free. */
+  private room(values: RunValues, name: string, spec: Spec): Value {
+    const given = this.given.get(name);
+    if (!given) return values.room(name, spec, name === "" || this.outputs.has(name));
+    given.data.fill((isBig(given.dtype) ? 0n : 0) as never);
+    return given;
   }
+}
+
+/** What partitions read and compute on the host, node by node; operators that only tell shapes make nothing. */
+function stepsOf(partitions: readonly Partition[], operators: Operators): HostStep[] {
+  const names = (held: readonly { name: string }[]): string[] => held.map(({ name }) => name);
+  return partitions.flatMap((partition): HostStep[] => {
+    if (partition.kind === "backend") return [{ reads: names(partition.reads), made: names(partition.writes) }];
+    return partition.nodes.map(({ op, inputs, outputs }) => ({
+      reads: inputs,
+      made: operators.get(op)!.run ? outputs : [],
+    }));
+  });
 }
 
 /** The arrays for outputs, of the types and lengths that these have. */

@@ -4,6 +4,8 @@ import { createEngine, Engine } from "../engine/engine.ts";
 import { describeValue, EngineValue } from "../engine/values.ts";
 import { checkFunction, checkOptions, describe, InvalidArgumentError, UnsupportedError } from "../errors.ts";
 import { checkInputs, withInputShapes } from "../graph/evaluate.ts";
+import { HostMemory } from "../graph/host-values.ts";
+import { prepare } from "../graph/passes/index.ts";
 import { GraphProgram, type Outs, type RunOptions } from "../graph/program.ts";
 import type { Dimension, Graph, Operators, Spec } from "../graph/types.ts";
 import { numbersOf } from "../graph/values.ts";
@@ -76,8 +78,15 @@ function checkValueOut(name: string, value: EngineValue, { dtype, shape }: Spec)
   throw new InvalidArgumentError({ parameter: `out[${describe(name)}]`, expected, received: describeValue(value) });
 }
 
-/** Programs for so many different shapes of inputs are kept. */
-const mostPrograms = 4;
+/** Programs for so many different shapes of inputs are kept, and of those the latest that hold so many bytes together. */
+const mostPrograms = 32;
+const mostBytes = 2 ** 26;
+
+interface Kept {
+  program: Promise<GraphProgram>;
+  /** Of the engine's memory, once it is made. */
+  bytes: number;
+}
 
 /** A network and the file that it came in. */
 export class Model {
@@ -112,7 +121,9 @@ export class Model {
   private ownEngine: Promise<Engine> | undefined;
   /** Some operator has to know the elements of an input before the network runs: lists of sizes, axes or scales. */
   private takesSizes = false;
-  private readonly programs = new Map<string, Promise<GraphProgram>>();
+  private prepared: Graph | undefined;
+  private readonly programs = new Map<string, Kept>();
+  private memory: HostMemory | undefined;
   /** Runs that have begun: what they use is freed after them. */
   private readonly running = new Set<Promise<unknown>>();
   /** What was freed last: new programs take its memory. */
@@ -169,7 +180,7 @@ export class Model {
 
   /** What loading took, and what was compiled for which shapes of inputs. */
   async info(): Promise<ModelInfo> {
-    const made = await Promise.allSettled(this.programs.values());
+    const made = await Promise.allSettled([...this.programs.values()].map(({ program }) => program));
     const programs = made.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
     return {
       milliseconds: { read: this.readTime },
@@ -213,27 +224,54 @@ export class Model {
       // What was used last is the last to go.
       this.programs.delete(key);
       this.programs.set(key, known);
-      return known;
+      return known.program;
     }
-    if (this.programs.size >= mostPrograms) {
-      const [oldest, program] = this.programs.entries().next().value!;
-      this.programs.delete(oldest);
-      this.freed = this.free([program]);
-    }
+    this.dropOldest();
     const ready = (before ?? this.freed).then(() => this.engine());
-    const program = ready.then((engine) => GraphProgram.create(this.graph, this.operators, specs, engine));
-    this.programs.set(key, program);
-    // What failed is tried again at the next run.
-    program.catch(() => this.programs.delete(key));
+    const program = ready.then((engine) => {
+      this.memory ??= new HostMemory(() => engine.room);
+      return GraphProgram.create(this.network(), this.operators, specs, engine, this.memory);
+    });
+    const kept = { program, bytes: 0 };
+    this.programs.set(key, kept);
+    program.then(
+      ({ bytes }) => {
+        kept.bytes = bytes;
+      },
+      // What failed is tried again at the next run.
+      () => this.programs.delete(key),
+    );
     return program;
+  }
+
+  /** Makes room for one program more. */
+  private dropOldest(): void {
+    const dropped: Promise<GraphProgram>[] = [];
+    let bytes = [...this.programs.values()].reduce((sum, one) => sum + one.bytes, 0);
+    for (const [key, kept] of this.programs) {
+      if (this.programs.size < mostPrograms && bytes <= mostBytes) break;
+      this.programs.delete(key);
+      dropped.push(kept.program);
+      bytes -= kept.bytes;
+    }
+    if (dropped.length > 0) this.freed = this.free(dropped);
+  }
+
+  /** The network as programs of all shapes begin with it. */
+  private network(): Graph {
+    this.prepared ??= prepare(this.graph, this.operators);
+    return this.prepared;
   }
 
   /** Frees what runs have made; a later run makes it anew. */
   dispose(): void {
     const own = this.ownEngine;
     const dispose = () => own?.then((engine) => engine.dispose()).catch(() => {});
-    this.freed = this.free([...this.programs.values()], dispose);
+    const programs = [...this.programs.values()].map(({ program }) => program);
+    this.freed = this.free(programs, dispose);
     this.programs.clear();
+    this.prepared = undefined;
+    this.memory = undefined;
     this.ownEngine = undefined;
   }
 

@@ -37,7 +37,9 @@ class Builder {
 
   list(values: number[]): string {
     const name = `list ${this.count++}`;
-    this.initializers.push(tensor(name, [values.length], { dataType: 7n, rawData: new Uint8Array(BigInt64Array.from(big(values)).buffer) }));
+    this.initializers.push(
+      tensor(name, [values.length], { dataType: 7n, rawData: new Uint8Array(BigInt64Array.from(big(values)).buffer) }),
+    );
     return name;
   }
 

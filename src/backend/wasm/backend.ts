@@ -113,7 +113,7 @@ export class WasmBackend implements Backend, ProgramHost {
   }
 
   bytes(): number {
-    return this.memory.buffer.byteLength;
+    return this.allocator.used;
   }
 
   dispose(): void {

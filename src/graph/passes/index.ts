@@ -1,8 +1,9 @@
 // Passes over networks: pure functions from a network to one that computes the same with less work.
 import type { Tensor } from "../../tensor.ts";
+import { checkBatch } from "../batch.ts";
 import { infer } from "../infer.ts";
 import type { Graph, GraphNode, Operators, Spec } from "../types.ts";
-import { numbersOf } from "../values.ts";
+import { numbersOf, toValue } from "../values.ts";
 import { foldBatchNorm } from "./batch-norm.ts";
 import { fuseActivation, fuseGate, fuseResidual } from "./fuse.ts";
 import { fuseSeparable } from "./separable.ts";
@@ -56,13 +57,29 @@ export function removeUnused(graph: Graph): Graph {
   };
 }
 
+/** The part of {@link optimize} that holds for all types and shapes of the inputs: done once, however many there are. */
+export function prepare(graph: Graph, operators: Operators): Graph {
+  const folded = dropIdentities(foldConstants(graph, infer(graph, operators, new Map())));
+  return removeUnused(foldBatchNorm(folded));
+}
+
 /**
- * All passes, in an order in which each finds what the others leave. With types and shapes of the inputs the result is good
- * for these alone: what depends on shapes is folded, and residuals are fused.
+ * All passes, in an order in which each finds what the others leave, and what is known of the values that are left. With types
+ * and shapes of the inputs the result is good for these alone: what depends on shapes is folded, and residuals are fused.
  */
-export function optimize(graph: Graph, operators: Operators, inputs: ReadonlyMap<string, Spec> = new Map()): Graph {
+export function specialize(
+  graph: Graph,
+  operators: Operators,
+  inputs: ReadonlyMap<string, Spec>,
+): { graph: Graph; specs: Map<string, Spec> } {
   const specs = infer(graph, operators, inputs);
+  checkBatch(graph, operators, inputs, specs);
   const folded = dropIdentities(foldConstants(graph, specs));
   const fused = fuseActivation(fuseResidual(fuseGate(foldBatchNorm(folded)), specs));
-  return removeUnused(fuseSeparable(fused));
+  const optimised = removeUnused(fuseSeparable(fused));
+  for (const [name, tensor] of optimised.constants) if (!specs.has(name)) specs.set(name, toValue(tensor)!);
+  return { graph: optimised, specs };
 }
+
+export const optimize = (graph: Graph, operators: Operators, inputs: ReadonlyMap<string, Spec> = new Map()): Graph =>
+  specialize(graph, operators, inputs).graph;
