@@ -83,8 +83,9 @@ export interface CompileOptions {
 export interface Program {
   /** Milliseconds that making it took, by phase: "layout", "code", "weights", "check". */
   readonly phases: Readonly<Record<string, number>>;
-  /** Bytes of the backend's memory that it holds alone. */
+  /** Bytes of the backend's memory that it uses, and those of them that it shares with others (none where absent). */
   readonly bytes: number;
+  readonly shared?: number;
   /** One run at a time on a backend. */
   run(inputs: Bindings, outputs: Bindings, options?: ProgramRunOptions): Promise<void>;
   /**

@@ -321,7 +321,7 @@ export class Engine {
     return this.enqueue(undefined, async () => {
       const program = await this.compile(plan, weights, { shares: true });
       return {
-        ...{ bytes: program.bytes, phases: program.phases },
+        ...{ bytes: program.bytes, shared: program.shared, phases: program.phases },
         run: (inputs: Bindings, outputs: Bindings, options: ProgramRunOptions = {}) =>
           this.enqueue(options.signal, (signal) => program.run(inputs, outputs, { ...options, signal })),
         dispose: () => void this.queue.then(() => program.dispose()),

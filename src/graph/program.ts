@@ -117,9 +117,14 @@ export class GraphProgram {
     return this.specs.get(name)!;
   }
 
-  /** Bytes of the engine's memory that it holds. */
+  /** Bytes of the engine's memory that it uses; weights and the room for values are shared with others. */
   get bytes(): number {
     return [...this.networks.values()].reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  /** Those that come back when it is disposed of, whatever others hold. */
+  get own(): number {
+    return [...this.networks.values()].reduce((sum, { bytes, shared = 0 }) => sum + bytes - shared, 0);
   }
 
   /** Gives the engine's memory back, after the runs that have begun. */

@@ -47,7 +47,7 @@ export interface ModelInfo {
     shapes: Readonly<Record<string, readonly number[]>>;
     /** What making it took, by phase: passes, planning, layout, code, weights, check. */
     milliseconds: Readonly<Record<string, number>>;
-    /** Of the engine's memory. */
+    /** Of the engine's memory; packed weights and the room for values are shared with the other programs. */
     bytes: number;
     /** Nodes that the host computes, since the backend has no kernel for them. */
     host: {
@@ -84,7 +84,7 @@ const mostBytes = 2 ** 26;
 
 interface Kept {
   program: Promise<GraphProgram>;
-  /** Of the engine's memory, once it is made. */
+  /** Of the engine's memory, once it is made; what it shares with others does not count. */
   bytes: number;
 }
 
@@ -235,8 +235,8 @@ export class Model {
     const kept = { program, bytes: 0 };
     this.programs.set(key, kept);
     program.then(
-      ({ bytes }) => {
-        kept.bytes = bytes;
+      ({ own }) => {
+        kept.bytes = own;
       },
       // What failed is tried again at the next run.
       () => this.programs.delete(key),

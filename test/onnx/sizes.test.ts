@@ -69,7 +69,8 @@ test.skipIf(!runtime)(`agree with ONNX Runtime${runtime ? "" : `: ${withoutRunti
     const x = inputOf(width, images);
     const [{ y }, wanted] = [await net.run({ x }), await runRuntime(bytes, { x })];
     expect(y!.shape).toEqual(wanted.y!.shape);
-    (y!.data as Float32Array).forEach((v, i) => expect(Math.abs(v - Number(wanted.y!.data[i]))).toBeLessThan(1e-5));
+    for (const [i, v] of (y!.data as Float32Array).entries())
+      expect(Math.abs(v - Number(wanted.y!.data[i]))).toBeLessThan(1e-5);
   }
   engine.dispose();
 });
@@ -96,7 +97,8 @@ describe("shapes that do not fit the graph", () => {
   };
 
   test("a batch that a Reshape writes down is refused, never merged", async () => {
-    const message = /node "Reshape of c,s" \(Reshape\): expected a batch of 1.*\[2, 4, 4, 4\] as \[1, 128\].*shapes says/;
+    const message =
+      /node "Reshape of c,s" \(Reshape\): expected a batch of 1.*\[2, 4, 4, 4\] as \[1, 128\].*shapes says/;
     await expect(run(flat([1, -1]), [2, 3, 4, 4])).rejects.toThrow(message);
     await expect(run(flat([-1, 64]), [2, 3, 4, 4])).resolves.toMatchObject({ y: { shape: [2, 64] } });
     await expect(run(flat([0, -1]), [2, 3, 4, 4])).resolves.toMatchObject({ y: { shape: [2, 64] } });

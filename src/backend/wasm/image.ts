@@ -125,11 +125,8 @@ export function writeTable(layout: Layout, place: Place, words: Int32Array, base
   const { spec, data, pitch, rows, table, entries } = place;
   const [at, zeros] = [(base + table) / 4, base + layout.zeros];
   if (spec.scope === "constant") {
-    const step = layout.stages.flatMap(({ steps }) => steps).find(({ step }) => step.reads.includes(spec.id))?.step;
-    const kernel = step && kernelOf(step.kernel);
-    const units =
-      entries > 1 ? Math.ceil(kernel!.units!(step!.kernel) / entries) * kernel!.unitBytes!(step!.kernel) : 0;
-    for (let part = 0; part < entries; part++) words[at + part] = base + data + part * units;
+    const bytes = entries > 1 ? partBytes(layout, spec.id, entries) : 0;
+    for (let part = 0; part < entries; part++) words[at + part] = base + data + part * bytes;
     return;
   }
   if (spec.scope === "arena") {
@@ -141,6 +138,13 @@ export function writeTable(layout: Layout, place: Place, words: Int32Array, base
     return;
   }
   writeRing(place, words, base, zeros);
+}
+
+/** Bytes of weights from one part of the output channels to the next. */
+function partBytes({ stages }: Layout, id: string, parts: number): number {
+  const step = stages.flatMap(({ steps }) => steps).find(({ step }) => step.reads.includes(id))!.step;
+  const kernel = kernelOf(step.kernel);
+  return Math.ceil(kernel.units!(step.kernel) / parts) * kernel.unitBytes!(step.kernel);
 }
 
 /** Rows of a picture: they go round in a ring, or stand in a picture between stages. */

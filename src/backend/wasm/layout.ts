@@ -5,7 +5,7 @@
 import { kernelOf } from "../../kernels/table.ts";
 import { stripRows } from "../../plan/cost.ts";
 import { mostRows, type StepRows, stepRows } from "../../plan/strips.ts";
-import type { BufferSpec, Plan, Stage, Step } from "../../plan/types.ts";
+import type { BufferSpec, Stage, Step } from "../../plan/types.ts";
 import { bytesOf } from "../../tensor.ts";
 import { buffersOf, find, type Schedule, withMargins } from "../margins.ts";
 import { align, alignment } from "./memory.ts";
@@ -190,6 +190,7 @@ function placeAll(
 ): Map<string, Place> {
   const places = new Map<string, Place>();
   const homes = placeValues(plan, specs, room);
+  const partsOf = partsOfConstants(stages);
   const pictures = new Map<string, number>();
   for (const spec of specs) {
     const { id, scope, images = 1, height = 1, above, below } = spec;
@@ -197,7 +198,7 @@ function placeAll(
     if (scope === "arena" || scope === "constant") {
       const pitch = pitchOf(spec);
       const data = homes.get(id) ?? (apart ? 0 : cursor.take(pitch));
-      const parts = scope === "constant" ? partsOf(id, stages) : 1;
+      const parts = partsOf.get(id) ?? 1;
       const entries = scope === "constant" ? parts : images * (above + height + below);
       places.set(id, { spec, data, pitch, rows: height, table: cursor.take(entries * 4), entries, real: entries });
       continue;
@@ -218,8 +219,13 @@ function placeAll(
   return places;
 }
 
-const partsOf = (id: string, stages: readonly StageLayout[]): number =>
-  Math.max(1, ...stages.filter(({ steps }) => steps.some(({ step }) => step.reads.includes(id))).map((s) => s.parts));
+/** By constants, into how many parts the stages that read them are split. */
+function partsOfConstants(stages: readonly StageLayout[]): Map<string, number> {
+  const found = new Map<string, number>();
+  for (const { steps, parts } of stages)
+    for (const id of steps.flatMap(({ step }) => step.reads)) found.set(id, Math.max(parts, found.get(id) ?? 1));
+  return found;
+}
 
 /** The first words of a thread's scratch are shifts of strips: the very first is none. */
 const shiftBytes = 64;
@@ -279,33 +285,47 @@ function layoutScratch(
  * stay what they are.
  */
 function placeValues(plan: Schedule, specs: readonly BufferSpec[], cursor: Cursor): Map<string, number> {
+  const lifetimes = lifetimesOf(plan);
   const homes = specs
     .filter(({ scope }) => scope === "arena")
     .map((spec) => {
       const { id, width, channels, left, right, height, images, dtype } = spec;
       const key = left || right ? [width, channels, left, right, height, images, dtype].join() : "";
-      const [first, last] = lifetime(spec, plan);
+      const { first, last } = lifetimes.get(id) ?? { first: -1, last: Infinity };
       return { id, key, first, last, bytes: images! * height! * pitchOf(spec), at: 0 };
     })
     .sort((a, b) => b.bytes - a.bytes);
   const base = cursor.end;
-  homes.forEach((home, index) => {
-    const taken = homes
-      .slice(0, index)
-      .filter((other) => other.key !== home.key || (other.first <= home.last && home.first <= other.last))
-      .sort((a, b) => a.at - b.at);
-    for (const { at, bytes } of taken) if (home.at + home.bytes > at) home.at = Math.max(home.at, at + bytes);
+  // Those that are placed, the lowest first.
+  const placed: typeof homes = [];
+  for (const home of homes) {
+    for (const other of placed) {
+      const apart = other.key === home.key && (other.first > home.last || home.first > other.last);
+      if (!apart && home.at + home.bytes > other.at) home.at = Math.max(home.at, other.at + other.bytes);
+    }
+    const above = placed.findIndex(({ at }) => at > home.at);
+    placed.splice(above < 0 ? placed.length : above, 0, home);
     cursor.end = Math.max(cursor.end, base + align(home.at + home.bytes));
-  });
+  }
   return new Map(homes.map(({ id, at }) => [id, base + at]));
 }
 
+interface Lifetime {
+  first: number;
+  last: number;
+}
+
 /** The first stage that writes a value, and the last that reads it; the ends of a plan live throughout. */
-function lifetime(
-  { id }: BufferSpec,
-  { stages, ends }: Pick<Plan, "stages"> & { ends?: readonly string[] },
-): [number, number] {
-  const written = stages.findIndex(({ steps }) => steps.some(({ writes }) => writes === id));
-  const read = stages.findLastIndex(({ steps }) => steps.some(({ reads }) => reads.includes(id)));
-  return [written, written < 0 || read < 0 || ends?.includes(id) ? Infinity : read];
+function lifetimesOf({ stages, ends = [] }: Schedule): Map<string, Lifetime> {
+  const found = new Map<string, Lifetime>();
+  stages.forEach(({ steps }, index) => {
+    for (const { reads, writes } of steps) {
+      for (const id of reads) found.set(id, { first: found.get(id)?.first ?? -1, last: index });
+      if (!found.has(writes)) found.set(writes, { first: index, last: Infinity });
+      else if (found.get(writes)!.first < 0) found.get(writes)!.first = index;
+    }
+  });
+  for (const id of ends) if (found.has(id)) found.get(id)!.last = Infinity;
+  for (const one of found.values()) if (one.first < 0) one.last = Infinity;
+  return found;
 }

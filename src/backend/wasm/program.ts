@@ -2,9 +2,7 @@
 // while the caller's thread moves arrays in and out.
 import { Rank1Error } from "../../errors.ts";
 import { kernelOf } from "../../kernels/table.ts";
-import { rowBytes, stripRows } from "../../plan/cost.ts";
-import type { BufferSpec } from "../../plan/types.ts";
-import { bytesOf, type Elements, viewOf } from "../../tensor.ts";
+import { type Elements, viewOf } from "../../tensor.ts";
 import type { BackendPlan, Bindings, CompileOptions, Program, ProgramRunOptions, Rooms, Weights } from "../backend.ts";
 import { buffersOf } from "../margins.ts";
 import { Slices } from "../slices.ts";
@@ -12,13 +10,14 @@ import { type Bound, bindAll } from "./bind.ts";
 import type { Driver } from "./driver.ts";
 import { writeImage, writeRoom } from "./image.ts";
 import type { Entry, KernelStore, LoadedKernel } from "./kernels.ts";
-import { type Layout, layoutOf, moveRoom, type Place } from "./layout.ts";
+import { type Layout, layoutOf, moveRoom } from "./layout.ts";
 import type { Allocator, Block, MemoryViews } from "./memory.ts";
 import type { WorkerPool } from "./pool.ts";
-import { control, outcome, stageWords, stepBytes, stepWords } from "./script.ts";
+import { control, outcome, stageWords } from "./script.ts";
 import type { PackedWeights, SharedRoom } from "./shared.ts";
 import type { Staging } from "./staging.ts";
 import { Stream } from "./stream.ts";
+import { Trial } from "./trial.ts";
 
 /** What programs need of their backend. */
 export interface ProgramHost {
@@ -44,6 +43,8 @@ export class WasmProgram implements Program {
   readonly layout: Layout;
   readonly base: number;
   readonly phases: Record<string, number> = {};
+  /** Runs its kernels one by one. */
+  readonly trial: Trial;
   private readonly host: ProgramHost;
   private readonly block: Block;
   private readonly kernels: readonly (readonly LoadedKernel[])[];
@@ -57,6 +58,7 @@ export class WasmProgram implements Program {
     this.block = block;
     this.base = block.offset;
     this.kernels = kernels;
+    this.trial = new Trial(host, layout, this.base);
   }
 
   static compile(
@@ -83,7 +85,7 @@ export class WasmProgram implements Program {
       if (layout.room) host.room.join(program, layout.room.bytes);
       program.enter();
       Object.assign(program.phases, { layout: laidOut + written + watch(), code, weights: packed });
-      if (kernels.flat().some(({ twin }) => twin)) program.verify();
+      if (kernels.flat().some(({ twin }) => twin)) program.trial.verify(kernels);
       program.phases.check = watch();
       return program;
     } catch (error) {
@@ -93,7 +95,12 @@ export class WasmProgram implements Program {
   }
 
   get bytes(): number {
-    return this.block.bytes;
+    return this.block.bytes + this.shared;
+  }
+
+  get shared(): number {
+    const room = this.layout.room?.bytes ?? 0;
+    return this.packed.reduce((sum, { block }) => sum + block.bytes, room);
   }
 
   dispose(): void {
@@ -291,90 +298,6 @@ export class WasmProgram implements Program {
       }
     }
   }
-
-  /** Runs the first strip of each stage on pseudo-random inputs, each kernel that is not yet known as both twins. */
-  private verify(): void {
-    const { layout, kernels } = this;
-    const { views } = this.host;
-    this.fillInputs();
-    layout.stages.forEach(({ offset, steps }, index) => {
-      this.trace(index, (i, args) => {
-        const { step } = steps[i]!;
-        this.tryKernel(kernels[index]![i]!, args, buffersOf(step, layout.specs).write, step.kernel);
-      });
-      steps.forEach((_, i) => {
-        views.words[this.kernelWord(offset, i)] = kernels[index]![i]!.code.index;
-      });
-    });
-  }
-
-  /** Goes through the first strip of a stage as the driver does, and calls `use` in place of each step's kernel. */
-  trace(index: number, use: (step: number, args: number[]) => void): void {
-    const { layout, base, host } = this;
-    const { offset, steps } = layout.stages[index]!;
-    const { words } = host.views;
-    const byParams = new Map(steps.map((laid, i) => [base + laid.params.offset, i]));
-    const before = steps.map((_, i) => words[this.kernelWord(offset, i)]!);
-    const probe = host.probe((...args) => use(byParams.get(args[1]!)!, args));
-    steps.forEach((_, i) => {
-      words[this.kernelWord(offset, i)] = probe;
-    });
-    host.driver.strip(base + layout.scratch.offset, base + offset, 0);
-    steps.forEach((_, i) => {
-      words[this.kernelWord(offset, i)] = before[i]!;
-    });
-  }
-
-  /** The index of a step's kernel in the table of functions. */
-  kernelOf(stage: number, step: number): number {
-    return this.host.views.words[this.kernelWord(this.layout.stages[stage]!.offset, step)]!;
-  }
-
-  private kernelWord(stage: number, step: number): number {
-    return (this.base + stage + stageWords.bytes + step * stepBytes + stepWords.kernel) / 4;
-  }
-
-  /** Runs a kernel as wide code and as its twin: they agree where no bit differs. */
-  private tryKernel(kernel: LoadedKernel, args: number[], write: BufferSpec, spec: object): void {
-    const { code, twin } = kernel;
-    if (!twin) {
-      code.run(...args);
-      return;
-    }
-    const { words, bytes } = this.host.views;
-    const table = (args[4]! >>> 0) / 4;
-    const rows = [...words.subarray(table, table + rowsWritten(spec, write, args[0]!))];
-    const read = (): Uint8Array[] => rows.map((at) => bytes.slice(at >>> 0, (at >>> 0) + rowBytes(write)));
-    // A sum that goes on reads the rows that it writes: both runs start from the same.
-    const before = read();
-    const run = (one: typeof code): Uint8Array[] => {
-      rows.forEach((at, i) => {
-        bytes.set(before[i]!, at >>> 0);
-      });
-      one.run(...args);
-      return read();
-    };
-    const result = run(code);
-    const equal = run(twin).every((row, i) => row.every((byte, j) => byte === result[i]![j]));
-    this.host.kernels.settle(kernel, equal);
-  }
-
-  /** Pseudo-random numbers into all values and rings that no step writes. */
-  fillInputs(): void {
-    const written = new Set(this.layout.stages.flatMap(({ steps }) => steps.map(({ step }) => step.writes)));
-    let state = 1;
-    for (const place of this.layout.places.values()) {
-      const { spec } = place;
-      if (written.has(spec.id) || spec.picture || (spec.scope !== "arena" && spec.scope !== "input")) continue;
-      for (const [start, count] of rowsOfPlace(place)) {
-        const values = viewOf(spec.dtype, this.host.views.words.buffer, this.base + start, count);
-        for (let i = 0; i < values.length; i++) {
-          state = (Math.imul(state, 1664525) + 1013904223) | 0;
-          values[i] = spec.dtype === "f32" || spec.dtype === "f64" ? state / 2 ** 31 : state >>> 16;
-        }
-      }
-    }
-  }
 }
 
 /** Tells the milliseconds since it was last asked, or made. */
@@ -385,22 +308,4 @@ export function stopwatch(): () => number {
     last = now;
     return now - before;
   };
-}
-
-/** Where the pixels of each row stand, and how many elements they are: of a ring with its margins. */
-function rowsOfPlace({ spec, data, pitch, rows }: Place): [start: number, count: number][] {
-  const { images = 1, channels, width } = spec;
-  const [left, right] = spec.scope === "arena" ? [spec.left ?? 0, spec.right ?? 0] : [0, 0];
-  const margin = left * channels * bytesOf[spec.dtype];
-  return Array.from({ length: images * rows }, (_, row) => [
-    data + row * pitch + margin,
-    (width - left - right) * channels,
-  ]);
-}
-
-/** From the first to the last row that a call writes for so many rows of the grid. */
-function rowsWritten(spec: object, write: BufferSpec, rows: number): number {
-  const { rowsOut = 1, phase, pads } = spec as { rowsOut?: number; phase?: object; pads?: object };
-  if (!pads) return stripRows(write, rows);
-  return (rows - 1) * rowsOut + (phase ? 1 : rowsOut);
 }
