@@ -9,7 +9,7 @@ import { build } from "esbuild";
  * Gzipped bytes: of filters and layers (the goal is 60,000), of these and models at first (95,000), and of all that there
  * is. A budget of a size that is above its goal is that size, rounded up.
  */
-export const budgets = { core: 76_000, models: 120_000, all: 149_000 };
+export const budgets = { core: 78_500, models: 126_000, all: 155_000 };
 
 export interface Part {
   name: string;

@@ -1,5 +1,6 @@
 // What programs of networks hold in common: packed weights, each once, and one room for values, since they run one after the
 // other. Another size of a network then costs no weights and no further room.
+import { LimitError } from "../../errors.ts";
 import { type LayerWeights, sourcesOf } from "../../kernels/kernel.ts";
 import type { BufferSpec, KernelSpec } from "../../plan/types.ts";
 import type { Allocator, Block } from "./memory.ts";
@@ -70,6 +71,8 @@ export class SharedRoom {
   private readonly users = new Map<object, number>();
   private block: Block | undefined;
   private last: object | undefined;
+  /** Bytes of the block that was too small last. */
+  private before = 0;
 
   constructor(allocator: Allocator) {
     this.allocator = allocator;
@@ -79,7 +82,9 @@ export class SharedRoom {
   join(user: object, bytes: number): void {
     this.users.set(user, bytes);
     // What stands there is nobody's any more: freed before a larger one is taken.
-    if (this.block && this.block.bytes < bytes) this.free();
+    if (!this.block || this.block.bytes >= bytes) return;
+    this.before = this.block.bytes;
+    this.free();
   }
 
   leave(user: object): void {
@@ -90,10 +95,23 @@ export class SharedRoom {
 
   /** Where the room is, for a user that runs next, and whether another has run in it since. */
   enter(user: object): { address: number; changed: boolean } {
-    this.block ??= this.allocator.allocate(this.most);
+    this.block ??= this.allocate();
     const changed = this.last !== user;
     this.last = user;
     return { address: this.block.offset, changed };
+  }
+
+  /** Somewhat more than is needed where it has grown: the next may be larger still. */
+  private allocate(): Block {
+    const { most, before } = this;
+    try {
+      return this.allocator.allocate(Math.max(most, 1.5 * before));
+    } catch (error) {
+      if (!(error instanceof LimitError) || most >= 1.5 * before) throw error;
+      return this.allocator.allocate(most);
+    } finally {
+      this.before = 0;
+    }
   }
 
   private get most(): number {
