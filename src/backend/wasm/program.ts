@@ -7,36 +7,30 @@ import type { BackendPlan, Bindings, CompileOptions, Program, ProgramRunOptions,
 import { buffersOf } from "../margins.ts";
 import { Slices } from "../slices.ts";
 import { type Bound, bindAll } from "./bind.ts";
-import type { Driver } from "./driver.ts";
 import { writeImage, writeRoom } from "./image.ts";
-import type { Entry, KernelStore, LoadedKernel } from "./kernels.ts";
+import type { LoadedKernel } from "./kernels.ts";
 import { type Layout, layoutOf, moveRoom } from "./layout.ts";
-import type { Allocator, Block, MemoryViews } from "./memory.ts";
+import type { Allocator, Block } from "./memory.ts";
 import type { WorkerPool } from "./pool.ts";
 import { control, outcome, stageWords } from "./script.ts";
 import type { PackedWeights, SharedRoom } from "./shared.ts";
 import type { Staging } from "./staging.ts";
 import { Stream } from "./stream.ts";
-import { Trial } from "./trial.ts";
+import { Trial, type TrialHost } from "./trial.ts";
 
 /** What programs need of their backend. */
-export interface ProgramHost {
-  readonly views: MemoryViews;
+export interface ProgramHost extends TrialHost {
   readonly allocator: Allocator;
   /** What programs of networks share. */
   readonly packed: PackedWeights;
   readonly room: SharedRoom;
   readonly staging: Staging;
-  readonly kernels: KernelStore;
-  readonly driver: Driver;
   readonly pool: WorkerPool | undefined;
   /** The address of the control block. */
   readonly control: number;
   /** Rows of a strip in place of what is best, for tests: results must not depend on it. */
   readonly stripRows?: number;
   threadsFor(nanoseconds: number): number;
-  /** Puts a kernel that calls `use` into the table of functions, for a while: its index. */
-  probe(use: Entry): number;
 }
 
 export class WasmProgram implements Program {

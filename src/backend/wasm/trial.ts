@@ -3,17 +3,27 @@ import { rowBytes, stripRows } from "../../plan/cost.ts";
 import type { BufferSpec } from "../../plan/types.ts";
 import { bytesOf, type Elements, newArray, viewOf } from "../../tensor.ts";
 import { buffersOf } from "../margins.ts";
-import type { LoadedKernel } from "./kernels.ts";
+import type { Driver } from "./driver.ts";
+import type { Entry, KernelStore, LoadedKernel } from "./kernels.ts";
 import type { Layout, Place } from "./layout.ts";
-import type { ProgramHost } from "./program.ts";
+import type { MemoryViews } from "./memory.ts";
 import { stageWords, stepBytes, stepWords } from "./script.ts";
 
+/** What trials need of the backend. */
+export interface TrialHost {
+  readonly views: MemoryViews;
+  readonly kernels: KernelStore;
+  readonly driver: Driver;
+  /** Puts a kernel that calls `use` into the table of functions, for a while: its index. */
+  probe(use: Entry): number;
+}
+
 export class Trial {
-  private readonly host: ProgramHost;
+  private readonly host: TrialHost;
   private readonly layout: Layout;
   private readonly base: number;
 
-  constructor(host: ProgramHost, layout: Layout, base: number) {
+  constructor(host: TrialHost, layout: Layout, base: number) {
     this.host = host;
     this.layout = layout;
     this.base = base;
