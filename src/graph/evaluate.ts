@@ -160,7 +160,7 @@ export function evaluateCall({ graph, inputs }: Call, operators: Operators, sign
 }
 
 /** The node after which a value is not needed any more; outputs of the network are needed to the end. */
-export function lastUses({ nodes, outputs }: Pick<Graph, "nodes" | "outputs">): Map<string, number> {
+function lastUses({ nodes, outputs }: Graph): Map<string, number> {
   const last = new Map<string, number>();
   nodes.forEach((node, at) => {
     for (const name of [...node.inputs, ...node.outputs]) last.set(name, at);
@@ -237,7 +237,9 @@ export function asOutput(value: Value, { dtype }: ValueInfo): Tensor {
  */
 export function withInputShapes(graph: Graph, shapes: Readonly<Record<string, readonly Dimension[]>>): Graph {
   const inputs = graph.inputs.map((info) =>
-    Object.hasOwn(shapes, info.name) ? { ...info, shape: shapes[info.name] } : info,
+    Object.hasOwn(shapes, info.name)
+      ? { ...info, shape: shapes[info.name], declared: info.declared ?? info.shape }
+      : info,
   );
   return { ...graph, inputs };
 }

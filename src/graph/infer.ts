@@ -2,6 +2,7 @@
 // constants and shapes alone.
 import { describe, InvalidArgumentError, UnsupportedError } from "../errors.ts";
 import { checkOperators, compute, isMissing, outputsOf } from "./evaluate.ts";
+import { withOrigin } from "./given-shapes.ts";
 import { OpenSizeError } from "./nodes.ts";
 import type { Control, Graph, GraphNode, Operators, Spec, Value } from "./types.ts";
 import { heldAs, sizeOf, toValue } from "./values.ts";
@@ -73,8 +74,12 @@ export function inferKnown(
   const room = { left: most };
   const open: Known["open"] = new Map();
   for (const node of graph.nodes) {
-    const error = inferNode(node, operators, known, room);
-    if (error) open.set(node, error);
+    try {
+      const error = inferNode(node, operators, known, room);
+      if (error) open.set(node, error);
+    } catch (error) {
+      throw withOrigin(error, graph, inputs);
+    }
   }
   known.delete("");
   return { specs: known, open };

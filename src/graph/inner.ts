@@ -1,6 +1,6 @@
 // Runs the networks inside of nodes: as programs of their own where they hold layers, else in plain loops on the host.
 import { UnsupportedError } from "../errors.ts";
-import { compute, evaluateCall, lastUses, outputsOf, withInner } from "./evaluate.ts";
+import { evaluateCall, withInner } from "./evaluate.ts";
 import { layerRules } from "./lower-layers.ts";
 import type { Call, Graph, GraphNode, Operators, Spec, Value } from "./types.ts";
 import { numbersOf, toValue } from "./values.ts";
@@ -8,6 +8,7 @@ import { numbersOf, toValue } from "./values.ts";
 /** What a compiled network is to those who run it. */
 interface Runnable {
   readonly bytes: number;
+  readonly own: number;
   run(inputs: ReadonlyMap<string, Value>, options: { signal?: AbortSignal }): Promise<Record<string, object>>;
   dispose(): void;
 }
@@ -33,27 +34,14 @@ export class InnerPrograms {
     return this.all().reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
+  /** Those that come back when they are disposed of, whatever others hold. */
+  get own(): number {
+    return this.all().reduce((sum, { own }) => sum + own, 0);
+  }
+
   dispose(): void {
     for (const program of this.all()) program.dispose();
     this.programs.clear();
-  }
-
-  /** Computes nodes one after the other, of and into `values`, where what is not needed any more is left out. */
-  async runNodes(
-    graph: Pick<Graph, "nodes" | "outputs">,
-    values: Map<string, Value>,
-    signal?: AbortSignal,
-  ): Promise<void> {
-    const last = lastUses(graph);
-    for (const [at, node] of graph.nodes.entries()) {
-      signal?.throwIfAborted();
-      const read = node.inputs.map((name) => values.get(name));
-      const outputs = this.operators.get(node.op)!.control
-        ? await this.runNode(node, read, signal)
-        : compute(node, this.operators, read, outputsOf(node, this.operators, read));
-      for (const [i, name] of node.outputs.entries()) if (name !== "") values.set(name, outputs[i]!);
-      for (const name of [...node.inputs, ...node.outputs]) if (last.get(name) === at) values.delete(name);
-    }
   }
 
   /** The outputs of a node that holds networks. */

@@ -1,6 +1,6 @@
 // Lowering rules for layers with weights, which start backend partitions. Values must be of four axes and in 32-bit
 // floats; other nodes stay on the host.
-import type { LayerWeights } from "../kernels/kernel.ts";
+import { derived, type LayerWeights } from "../kernels/kernel.ts";
 import { pointwiseWindow } from "../kernels/layer.ts";
 import { transposedWeights } from "../kernels/transposed/solver.ts";
 import type { TransposedProblem, Window } from "../plan/types.ts";
@@ -28,6 +28,13 @@ const weightOf = ({ data }: Tensor, bias: Tensor | undefined): LayerWeights => (
 });
 
 /** A grouped weight as one without groups, zeros where groups do not meet. */
+function withoutGroups(weight: Tensor, bias: Tensor | undefined, groups: number): LayerWeights {
+  return derived(["ungrouped", `${groups}`, weight.data, bias?.data ?? ""], () =>
+    weightOf(ungrouped(weight, groups), bias),
+  );
+}
+
+/** The weight alone. */
 export function ungrouped({ data, shape }: Tensor, groups: number): Tensor {
   const [outputs, each, kh, kw] = shape as [number, number, number, number];
   const [taps, inputs] = [kh * kw, each * groups];
@@ -68,7 +75,7 @@ const conv: LoweringRule = (node, context) => {
   // Groups that do not fill whole vectors cost as much as none.
   const whole = groups > 1 && (y[3]! / groups) % 8 === 0 && (x[3]! / groups) % 4 === 0 && !added;
   const weights = new Map([
-    ["weight", weightOf(groups === 1 || whole ? weight : ungrouped(weight, groups), bias.bias)],
+    ["weight", groups === 1 || whole ? weightOf(weight, bias.bias) : withoutGroups(weight, bias.bias, groups)],
   ]);
   const residual = added !== undefined;
   return layer(
@@ -118,15 +125,20 @@ const convTranspose: LoweringRule = (node, context) => {
   const window = windowFrom(transposedWindow(node, shape, weight.shape.slice(2)));
   if (window.dilations.some((d) => d > 1) || window.size.some((size, i) => size < window.strides[i]!)) return undefined;
   const problem: TransposedProblem = { kind: "transposed", ...base(x, y, window, activation) };
-  const [inputs, outputs, kh, kw] = weight.shape as [number, number, number, number];
-  // [in, out, taps] as [taps, in, out].
-  const moved = new Float32Array(weight.data.length);
+  const sources = ["taps first", weight.data, bias.bias?.data ?? ""];
+  const whole = derived(sources, () => ({ ...weightOf(tapsFirst(weight), bias.bias), order: "HWIO" }));
+  return layer(node, context, problem, transposedWeights(problem, whole));
+};
+
+/** [in, out, taps] as [taps, in, out]. */
+function tapsFirst({ data, shape }: Tensor): Tensor {
+  const [inputs, outputs, kh, kw] = shape as [number, number, number, number];
+  const moved = new Float32Array(data.length);
   for (let c = 0, at = 0; c < inputs; c++)
     for (let o = 0; o < outputs; o++)
-      for (let tap = 0; tap < kh * kw; tap++) moved[(tap * inputs + c) * outputs + o] = Number(weight.data[at++]);
-  const weights = transposedWeights(problem, { weight: moved, bias: bias.bias?.data as Float32Array | undefined });
-  return layer(node, context, problem, weights);
-};
+      for (let tap = 0; tap < kh * kw; tap++) moved[(tap * inputs + c) * outputs + o] = Number(data[at++]);
+  return { shape: [kh, kw, inputs, outputs], data: moved };
+}
 
 /** A product with a constant matrix: a pointwise convolution of values whose last axis is that of channels. */
 const product: LoweringRule = (node, context) => {
@@ -145,11 +157,12 @@ const product: LoweringRule = (node, context) => {
   const added = bias.bias && biasColumns(bias.bias, to[3]);
   if (bias.bias && !added) return undefined;
   const scaled = (data: Float32Array, by: number): Float32Array => (by === 1 ? data : data.map((value) => by * value));
-  const weights: LayerWeights = {
-    weight: scaled(weight.data as Float32Array, alpha),
-    order: isTransposed("transB") ? "OIHW" : "HWIO",
+  const order = isTransposed("transB") ? "OIHW" : "HWIO";
+  const sources = [order, JSON.stringify([alpha, beta, added?.length]), weight.data, bias.bias?.data ?? ""];
+  const weights = derived(sources, () => ({
+    ...{ weight: scaled(weight.data as Float32Array, alpha), order },
     ...(added && { bias: scaled(added, beta) }),
-  };
+  }));
   const window = { ...pointwiseWindow, pads: [0, 0, 0, 0], border: "constant", borderValue: 0 } as Window;
   const problem = { kind: "conv", ...base(from, to, window, activation), groups: 1, residual: false } as const;
   return layer(node, context, { ...problem, shared: true }, new Map([["weight", weights]]), { order: "plain" });

@@ -30,7 +30,7 @@ function holds(data: unknown, { dtype }: Spec, declared: ValueInfo["dtype"]): da
 export function checkOuts(
   outs: Outs | undefined,
   outputs: Graph["outputs"],
-  specs: ReadonlyMap<string, Spec>,
+  specs: Pick<ReadonlyMap<string, Spec>, "get">,
   inputs: ReadonlyMap<string, Value>,
 ): Map<string, TypedArray> {
   const names = outputs.map(({ name }) => name);

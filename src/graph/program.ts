@@ -5,11 +5,11 @@ import type { Engine } from "../engine/engine.ts";
 import type { Tensor, TypedArray } from "../tensor.ts";
 import { type BackendPartition, compile, type Partition } from "./compile.ts";
 import { asOutput, compute, outputsOf } from "./evaluate.ts";
-import { inferKnown } from "./infer.ts";
+import { checkPeak, HostMemory, type HostStep, RunValues, usesOf } from "./host-values.ts";
 import { InnerPrograms } from "./inner.ts";
 import type { Held } from "./lowering.ts";
 import { checkOuts, type Outs, writeOutput } from "./outputs.ts";
-import { optimize } from "./passes/index.ts";
+import { specialize } from "./passes/index.ts";
 import { type Order, sidesIn } from "./places.ts";
 import type { Quantized } from "./quantized/expansion.ts";
 import { isQuantized } from "./quantized/names.ts";
@@ -37,8 +37,8 @@ export class GraphProgram {
   /** What runs after the partitions, and is typed by what they have computed. */
   private readonly rest: Rest | undefined;
   private readonly inner: InnerPrograms;
-  /** Results that no caller sees: written again at each run, since fresh memory takes longer than most host nodes. */
-  private readonly kept = new Map<string, Value>();
+  private readonly memory: HostMemory;
+  private readonly uses: ReadonlyMap<string, number>;
   private readonly constants: ReadonlyMap<string, Value>;
   /** Names of the values that a run gives. */
   readonly outputs: ReadonlySet<string>;
@@ -56,7 +56,10 @@ export class GraphProgram {
     phases: Readonly<Record<string, number>>,
     rest: Rest | undefined,
     inner: InnerPrograms,
+    memory: HostMemory,
   ) {
+    this.memory = memory;
+    this.uses = usesOf(stepsOf(partitions, operators, rest), graph.outputs);
     this.inner = inner;
     this.phases = phases;
     this.rest = rest;
@@ -69,22 +72,31 @@ export class GraphProgram {
     this.outputs = new Set(graph.outputs.map(({ name }) => name));
   }
 
-  /** Compiles for inputs of these types and shapes. */
+  /**
+   * Compiles for inputs of these types and shapes; `memory` is what programs of one network share on the host.
+   *
+   * @throws LimitError where values of a run, on the host and in the engine, would be more than the engine's `maxMemory`.
+   */
   static async create(
     graph: Graph,
     operators: Operators,
     inputs: ReadonlyMap<string, Spec>,
     engine: Engine,
     quantized: Quantized = "integer",
+    memory: HostMemory = new HostMemory(() => engine.room),
   ): Promise<GraphProgram> {
     const start = performance.now();
     const more = graph.nodes.some(isQuantized) ? await import("./quantized/index.ts") : undefined;
     const expanded = more?.expandQuantized(graph, operators, inputs, quantized) ?? graph;
-    const optimised = optimize(expanded, operators, inputs);
-    const { specs, open } = inferKnown(optimised, operators, inputs);
+    const { graph: optimised, specs, open } = specialize(expanded, operators, inputs);
     const passed = performance.now();
-    const rest = restOf(optimised, specs, open);
-    const partitions = compile(rest?.before ?? optimised, operators, specs, engine, undefined, more?.integerRules);
+    const halves = restOf(optimised, specs, open);
+    const partitions = compile(halves?.before ?? optimised, operators, specs, engine, undefined, more?.integerRules);
+    const again = (graph: Graph, inputs: ReadonlyMap<string, Spec>): Promise<GraphProgram> =>
+      GraphProgram.create(graph, operators, inputs, engine, quantized, memory);
+    const rest = halves && new Rest(halves, again);
+    const steps = stepsOf(partitions, operators, rest);
+    checkPeak(steps, usesOf(steps, graph.outputs), specs, engine.room);
     const phases: Record<string, number> = { passes: passed - start, planning: performance.now() - passed };
     const networks = new Map<BackendPartition, Program>();
     try {
@@ -100,11 +112,8 @@ export class GraphProgram {
       for (const network of networks.values()) network.dispose();
       throw error;
     }
-    const again = (graph: Graph, inputs: ReadonlyMap<string, Spec>): Promise<GraphProgram> =>
-      GraphProgram.create(graph, operators, inputs, engine, quantized);
     const inner = new InnerPrograms(operators, again);
-    const later = rest && new Rest(rest, inner, again);
-    return new GraphProgram(optimised, specs, operators, partitions, networks, phases, later, inner);
+    return new GraphProgram(optimised, specs, operators, partitions, networks, phases, rest, inner, memory);
   }
 
   /** Shapes of the inputs that it is for, by name. */
@@ -129,10 +138,16 @@ export class GraphProgram {
     return this.specs.get(name);
   }
 
-  /** Bytes of the engine's memory that it holds. */
+  /** Bytes of the engine's memory that it uses; weights and the room for values are shared with others. */
   get bytes(): number {
     const own = [...this.networks.values(), this.inner].reduce((sum, { bytes }) => sum + bytes, 0);
     return own + (this.rest?.bytes ?? 0);
+  }
+
+  /** Those that come back when it is disposed of, whatever others hold. */
+  get own(): number {
+    const networks = [...this.networks.values()].reduce((sum, { bytes, shared = 0 }) => sum + bytes - shared, 0);
+    return networks + this.inner.own + (this.rest?.own ?? 0);
   }
 
   /** Gives the engine's memory back, after the runs that have begun. */
@@ -154,13 +169,28 @@ export class GraphProgram {
   }
 
   private async execute(inputs: ReadonlyMap<string, Value>, options: RunOptions): Promise<Record<string, Tensor>> {
-    const values = new Map<string, Value>([...this.constants, ...inputs]);
     const { onTask } = options;
-    // Nobody knows before how long the rest takes.
-    const onProgress = this.rest ? halfOf(options.onProgress) : options.onProgress;
     let outs = checkOuts(options.out, this.graph.outputs, this.specs, inputs);
     this.given = new Map([...outs].flatMap(([name, data]) => this.asRoom(name, data)));
+    const values = new RunValues(this.memory, this.uses);
     const watch = onTask && stopwatch(onTask);
+    try {
+      for (const [name, value] of [...this.constants, ...inputs]) values.set(name, value);
+      await this.runAll(values, options, watch);
+      if (this.rest) {
+        await this.runRest(this.rest, values, options);
+        watch?.();
+        outs = checkOuts(options.out, this.graph.outputs, values, inputs);
+      }
+      return this.results(values, inputs, outs);
+    } finally {
+      values.end();
+    }
+  }
+
+  private async runAll(values: RunValues, options: RunOptions, watch: (() => void) | undefined): Promise<void> {
+    // Nobody knows before how long the rest takes.
+    const onProgress = this.rest ? halfOf(options.onProgress) : options.onProgress;
     const total = this.partitions.reduce((sum, partition) => sum + timeOf(partition), 0);
     let before = 0;
     for (const partition of this.partitions) {
@@ -171,17 +201,25 @@ export class GraphProgram {
       else await this.runOnHost(partition.nodes, values, options, watch);
       before += time;
     }
-    if (this.rest) {
-      for (const [name, value] of await this.rest.run(values, options)) values.set(name, value);
-      watch?.();
-      outs = checkOuts(options.out, this.graph.outputs, values, inputs);
-    }
-    const taken = new Set([...inputs.values(), ...this.kept.values()].map(({ data }) => data));
-    for (const { data } of this.constants.values()) taken.add(data);
+  }
+
+  private async runRest(rest: Rest, values: RunValues, options: RunOptions): Promise<void> {
+    await this.runOnHost(rest.onHost, values, options);
+    for (const [name, value] of await rest.run(values, options)) values.set(name, value);
+    values.done(rest.reads);
+  }
+
+  /** The outputs, each in an array that nothing else holds. */
+  private results(
+    values: RunValues,
+    inputs: ReadonlyMap<string, Value>,
+    outs: ReadonlyMap<string, TypedArray>,
+  ): Record<string, Tensor> {
+    const taken = new Set([...inputs.values(), ...this.constants.values()].map(({ data }) => data));
     return Object.fromEntries(
       this.graph.outputs.map((info) => {
         const value = values.get(info.name)!;
-        const fresh = !taken.has(value.data);
+        const fresh = !taken.has(value.data) && !values.isLent(value);
         taken.add(value.data);
         const given = outs.get(info.name);
         if (!given) return [info.name, asOutput(fresh ? value : { ...value, data: value.data.slice() }, info)];
@@ -198,11 +236,12 @@ export class GraphProgram {
 
   private async runOnBackend(
     partition: BackendPartition,
-    values: Map<string, Value>,
+    values: RunValues,
     { signal, onProgress }: RunOptions,
     onStage?: () => void,
   ): Promise<void> {
-    for (const { name } of partition.writes) values.set(name, this.room(name, this.specs.get(name)!));
+    for (const { name } of partition.writes)
+      if (!values.get(name)) values.set(name, this.room(values, name, this.specs.get(name)!));
     const bind = ({ name, id, order }: Held) => [id, callerValue(asFloats(values.get(name)!), order)] as const;
     const [reads, writes] = [partition.reads.map(bind), partition.writes.map(bind)];
     await this.networks.get(partition)!.run(reads, writes, { signal, onProgress, onStage });
@@ -210,39 +249,51 @@ export class GraphProgram {
       const { dtype, data } = values.get(name)!;
       if (dtype === "bool") elementsOf({ data }).set(writes[i]![1].data as unknown as Float64Array);
     }
+    values.done(partition.reads.map(({ name }) => name));
     onStage?.();
   }
 
   private async runOnHost(
     nodes: readonly GraphNode[],
-    values: Map<string, Value>,
+    values: RunValues,
     { signal }: RunOptions,
     onNode?: () => void,
   ): Promise<void> {
     for (const node of nodes) {
       signal?.throwIfAborted();
       const read = node.inputs.map((name) => values.get(name));
-      const room = (spec: Spec, i: number): Value => this.room(node.outputs[i]!, spec);
+      const room = (spec: Spec, i: number): Value => this.room(values, node.outputs[i]!, spec);
       const { control } = this.operators.get(node.op)!;
       const results = control
         ? await this.inner.runNode(node, read, signal)
         : compute(node, this.operators, read, outputsOf(node, this.operators, read), room);
       for (const [i, name] of node.outputs.entries()) if (name !== "") values.set(name, results[i]!);
+      values.done(node.inputs);
       onNode?.();
     }
   }
 
-  /** Zeros for a result: fresh for the network's outputs, for others those of the last run again. */
-  private room(name: string, { dtype, shape }: Spec): Value {
-    const known = this.given.get(name) ?? this.kept.get(name);
-    if (known && known.dtype === dtype && known.shape.join() === shape.join()) {
-      known.data.fill((isBig(known.dtype) ? 0n : 0) as never);
-      return known;
-    }
-    const made = newValue(dtype, shape);
-    if (name !== "" && !this.outputs.has(name)) this.kept.set(name, made);
-    return made;
+  /** Zeros for a result: the caller's array or a fresh one for the network's outputs, for others what is free. */
+  private room(values: RunValues, name: string, spec: Spec): Value {
+    const given = this.given.get(name);
+    if (!given) return values.room(name, spec, name === "" || this.outputs.has(name));
+    given.data.fill((isBig(given.dtype) ? 0n : 0) as never);
+    return given;
   }
+}
+
+/** What is read and computed on the host, node by node; operators that only tell shapes make nothing. */
+function stepsOf(partitions: readonly Partition[], operators: Operators, rest: Rest | undefined): HostStep[] {
+  const names = (held: readonly { name: string }[]): string[] => held.map(({ name }) => name);
+  const stepOf = ({ op, inputs, outputs }: GraphNode): HostStep => {
+    const { run, control } = operators.get(op)!;
+    return { reads: inputs, made: run || control ? outputs : [] };
+  };
+  const steps = partitions.flatMap((partition): HostStep[] => {
+    if (partition.kind === "backend") return [{ reads: names(partition.reads), made: names(partition.writes) }];
+    return partition.nodes.map(stepOf);
+  });
+  return rest ? [...steps, ...rest.onHost.map(stepOf), { reads: rest.reads, made: [] }] : steps;
 }
 
 const halfOf = (tell: RunOptions["onProgress"]): RunOptions["onProgress"] => tell && ((done) => tell(done / 2));

@@ -12,6 +12,8 @@ export interface ValueInfo {
   dtype?: DType;
   /** Sides, where the file says them; in ONNX's order. */
   shape?: readonly Dimension[];
+  /** Sides that the file says, where the caller has said others. */
+  declared?: readonly Dimension[];
 }
 
 /** A constant that belongs to a node. */

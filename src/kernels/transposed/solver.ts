@@ -1,7 +1,7 @@
 // Proposes a transposed convolution as a few small ones: outputs that are a stride apart see the same taps, so that each of
 // these phases is a convolution of the input whose results are written a stride apart.
 import type { Solver, TransposedProblem } from "../../plan/types.ts";
-import type { LayerWeights } from "../kernel.ts";
+import { derived, type LayerWeights, sourcesOf } from "../kernel.ts";
 import { arena, convSpec, convWeight, draftOf, sidesOf } from "../layer.ts";
 
 /** One phase along one axis: tap t of the window is tap `first + (count − 1 − t) · stride` of the weight. */
@@ -34,25 +34,27 @@ function gridOf({ window: { size, strides, pads }, y }: TransposedProblem): [Pha
 }
 
 /** The weights of all phases, from [kh, kw, inputs, outputs]. */
-export function transposedWeights(
-  problem: TransposedProblem,
-  { weight, bias }: LayerWeights,
-): Map<string, LayerWeights> {
+export function transposedWeights(problem: TransposedProblem, whole: LayerWeights): Map<string, LayerWeights> {
   const [inputs, outputs] = [problem.x.shape[3]!, problem.y.shape[3]!];
   const kw = problem.window.size[1];
   const [strideY, strideX] = problem.window.strides;
   const filter = inputs * outputs;
+  const partOf = (row: Phase, column: Phase): LayerWeights => {
+    const { weight, bias } = whole;
+    const part = new Float32Array(row.count * column.count * filter);
+    for (let i = 0; i < row.count; i++)
+      for (let j = 0; j < column.count; j++) {
+        const y = row.first + (row.count - 1 - i) * strideY;
+        const x = column.first + (column.count - 1 - j) * strideX;
+        for (let k = 0; k < filter; k++) part[(i * column.count + j) * filter + k] = weight[(y * kw + x) * filter + k]!;
+      }
+    return { weight: part, bias };
+  };
+  const sources = sourcesOf(whole);
   return new Map(
     gridOf(problem).map(([row, column]) => {
-      const part = new Float32Array(row.count * column.count * filter);
-      for (let i = 0; i < row.count; i++)
-        for (let j = 0; j < column.count; j++) {
-          const y = row.first + (row.count - 1 - i) * strideY;
-          const x = column.first + (column.count - 1 - j) * strideX;
-          for (let k = 0; k < filter; k++)
-            part[(i * column.count + j) * filter + k] = weight[(y * kw + x) * filter + k]!;
-        }
-      return [idOf(row, column), { weight: part, bias }];
+      const phase = JSON.stringify([row.first, row.count, column.first, column.count, problem.window]);
+      return [idOf(row, column), derived([phase, ...sources], () => partOf(row, column))];
     }),
   );
 }
