@@ -2,9 +2,10 @@
 import { EngineValue } from "../engine/values.ts";
 import { checkOneOf, describe, InvalidArgumentError } from "../errors.ts";
 import { checkInputs, type GivenTensor } from "../graph/evaluate.ts";
+import { inferKnown } from "../graph/infer.ts";
 import { removeUnused } from "../graph/passes/index.ts";
 import type { RunOptions } from "../graph/program.ts";
-import type { Graph, Value } from "../graph/types.ts";
+import type { Graph, Operators, Spec, Value } from "../graph/types.ts";
 
 /**
  * A tensor in ONNX's order, ONNX Runtime's `{ data, dims }`, or a value of `engine.alloc`, which is copied out. Half floats come as
@@ -33,6 +34,18 @@ export function withChosenOutputs(graph: Graph, names: readonly string[] | undef
   }
   if (names.length === known.length) return graph;
   return removeUnused({ ...graph, outputs: graph.outputs.filter(({ name }) => names.includes(name)) });
+}
+
+/** Lists among the inputs say sizes: where their elements are known, more shapes are known before a run. */
+export function saysSizes(
+  graph: Graph,
+  operators: Operators,
+  shapes: ReadonlyMap<string, Spec>,
+  lists: ReadonlyMap<string, Spec>,
+): boolean {
+  if (![...lists.values()].some(({ data }) => data)) return false;
+  const { specs, open } = inferKnown(graph, operators, shapes);
+  return [...open.values()].some(({ sizes }) => sizes) && inferKnown(graph, operators, lists).specs.size > specs.size;
 }
 
 export const isValue = (entry: [string, unknown]): entry is [string, EngineValue] => entry[1] instanceof EngineValue;

@@ -12,7 +12,6 @@ import {
 } from "../errors.ts";
 import { missingIn, withInputShapes } from "../graph/evaluate.ts";
 import { HostMemory } from "../graph/host-values.ts";
-import { inferKnown } from "../graph/infer.ts";
 import type { Outs } from "../graph/outputs.ts";
 import { prepare } from "../graph/passes/index.ts";
 import { GraphProgram } from "../graph/program.ts";
@@ -20,7 +19,7 @@ import type { Quantized } from "../graph/quantized/expansion.ts";
 import type { Dimension, Graph, Operators, Spec, ValueInfo } from "../graph/types.ts";
 import { numbersOf, toValue } from "../graph/values.ts";
 import type { Tensor } from "../tensor.ts";
-import { inputValues, isValue, type ModelInput, type ModelRunOptions, withChosenOutputs } from "./choice.ts";
+import { inputValues, isValue, type ModelInput, type ModelRunOptions, saysSizes, withChosenOutputs } from "./choice.ts";
 import { importGraph } from "./import.ts";
 import { loadOperators } from "./ops/load.ts";
 import { ModelProto, TensorProto } from "./schema.ts";
@@ -84,18 +83,6 @@ function checkValueOut(name: string, value: EngineValue, spec: Spec | undefined)
   const { dtype, shape } = spec;
   const expected = `a value of [${shape.join(", ")}] in ${dtype}`;
   throw new InvalidArgumentError({ parameter: `out[${describe(name)}]`, expected, received: describeValue(value) });
-}
-
-/** Lists among the inputs say sizes: where their elements are known, more shapes are known before a run. */
-function saysSizes(
-  graph: Graph,
-  operators: Operators,
-  shapes: ReadonlyMap<string, Spec>,
-  lists: ReadonlyMap<string, Spec>,
-): boolean {
-  if (![...lists.values()].some(({ data }) => data)) return false;
-  const { specs, open } = inferKnown(graph, operators, shapes);
-  return [...open.values()].some(({ sizes }) => sizes) && inferKnown(graph, operators, lists).specs.size > specs.size;
 }
 
 /** Networks of so many choices of outputs are kept. */
