@@ -92,6 +92,32 @@ describe("If", () => {
     });
     for (const c of [true, false, true]) await expectSame(bytes, { x, c: flag(c) });
   });
+
+  test("layers after what has another shape in each branch run on the backend", async () => {
+    const pool = { attribute: [attribute("kernel_shape", { ints: [2n, 2n], type: 7n })] };
+    const bytes = model({
+      nodes: [
+        conv("x", "h", "w"),
+        node("If", ["c"], ["b"], {
+          attribute: [
+            inner("then_branch", { nodes: [node("MaxPool", ["h"], ["t"], pool)], outputs: [output("t")] }),
+            inner("else_branch", { nodes: [conv("h", "a", "v"), node("Tanh", ["a"], ["u"])], outputs: [output("u")] }),
+          ],
+        }),
+        node("Add", ["b", "half"], ["moved"]),
+        conv("moved", "y", "v"),
+        node("Shape", ["y"], ["sides"]),
+      ],
+      initializers: [floats("w", [4, 3, 3, 3]), floats("v", [4, 4, 3, 3]), floats("half", [])],
+      inputs: [value("x", [1, 3, 6, 5]), value("c", [], 9)],
+      outputs: [{ name: "y" }, { name: "sides" }, { name: "h" }],
+    });
+    for (const c of [true, false, true]) {
+      const { host } = await expectSame(bytes, { x, c: flag(c) });
+      expect(host).not.toContain("Conv");
+      expect(host).toContain("If");
+    }
+  });
 });
 
 const step = inner("body", {
@@ -113,6 +139,28 @@ const looped = (trips: number): Uint8Array =>
   });
 
 describe("Loop and Scan", () => {
+  test("a Loop whose state grows, and a layer after it", async () => {
+    const grow = inner("body", {
+      nodes: [
+        node("Concat", ["s", "x"], ["s2"], { attribute: [number("axis", 0)] }),
+        node("Identity", ["before"], ["go"]),
+      ],
+      inputs: [value("i", [], 7), value("before", [], 9), { name: "s" }],
+      outputs: [value("go", [], 9), { name: "s2" }],
+    });
+    const bytes = model({
+      nodes: [node("Loop", ["trips", "", "x"], ["l"], { attribute: [grow] }), conv("l", "y", "w")],
+      initializers: [floats("w", [3, 3, 3, 3])],
+      inputs: [value("x", [1, 3, 6, 5]), value("trips", [], 7)],
+      outputs: [{ name: "y" }],
+    });
+    for (const trips of [0, 2]) {
+      const count: Tensor = { shape: [], data: BigInt64Array.of(BigInt(trips)) };
+      const { host } = await expectSame(bytes, { x, trips: count });
+      expect(host).not.toContain("Conv");
+    }
+  });
+
   test.each([0, 1, 4])("a Loop of at most %i turns", async (trips) => void (await expectSame(looped(trips), { x })));
 
   test("a Loop stops when it is asked to", async () => {
