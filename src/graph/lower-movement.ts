@@ -1,9 +1,8 @@
 // Lowers operators that copy elements or resample axes, by what the operators say of themselves: for values that are on the
 // backend already, or that lead to layers.
-import { pointwiseWindow } from "../kernels/layer.ts";
-import type { BufferSpec, ExpressionSpec, Step } from "../plan/types.ts";
+import type { BufferSpec, Step } from "../plan/types.ts";
 import { resampled } from "./lower-resize.ts";
-import { type Lowered, type LoweringContext, moving, orderOf, read, stages, write } from "./lowering.ts";
+import { filling, type Lowered, type LoweringContext, moving, orderOf, read, stages, write } from "./lowering.ts";
 import { isInPlace, moveOf, type Order, sidesIn } from "./places.ts";
 import type { Copies, GraphNode, Spec } from "./types.ts";
 import { sizeOf } from "./values.ts";
@@ -40,7 +39,8 @@ function copiedTo(node: GraphNode, copies: Copies, to: Order, context: LoweringC
   const buffers = new Map<string, BufferSpec>();
   const results = node.outputs.map((name) => write(name, to, context));
   for (const { buffer } of results) buffers.set(buffer.id, buffer);
-  if (copies.fill !== undefined) steps.push(filling(copies.fill, results[0]!.buffer, sidesOfOutput(node, to, context)));
+  if (copies.fill !== undefined)
+    steps.push(filling(copies.fill, results[0]!.buffer, sidesOfOutput(node, to, context)[3]));
   for (const view of copies.views) {
     const name = node.inputs[view.input]!;
     const order = orderOf(name, context);
@@ -68,12 +68,3 @@ function copiedTo(node: GraphNode, copies: Copies, to: Order, context: LoweringC
 
 const sidesOfOutput = (node: GraphNode, order: Order, { specs }: LoweringContext) =>
   sidesIn(specs.get(node.outputs[0]!)!.shape, order)!;
-
-/** One number for all elements, before others are copied over some. */
-function filling(value: number, { id }: BufferSpec, [, , , channels]: readonly number[]): Step {
-  const kernel: ExpressionSpec = {
-    ...{ family: "expression", ...pointwiseWindow, nodes: [["constant", 0]], constants: [value], operands: [] },
-    channels: channels!,
-  };
-  return { name: "fill", kernel, reads: [], writes: id };
-}

@@ -23,6 +23,9 @@ export interface MoverSite {
   base: number;
 }
 
+/** Pixels of so many channels are copied one by one, others channel by channel. */
+const leastCopied = 8;
+
 const chunkOf = (rowBytes: number): number => Math.max(1, Math.floor(stagingBytes / rowBytes));
 
 /** A tensor's rows, image after image. */
@@ -96,6 +99,11 @@ export class TensorIn extends TensorMover {
     this.eachStretch(image, y, count, (start, length, at) =>
       staging.put(data as Float32Array, "f32", start, length, from + at * 4),
     );
+    if (format === "NHWC" && channels >= leastCopied) {
+      for (let k = 0; k < count; k++)
+        transfers.rowsIn(to + k * pitch, pixel, from + k * row, channels * 4, channels * 4, width);
+      return;
+    }
     if (format === "NHWC") {
       for (let c = 0; c < channels; c++)
         transfers.channelIn(to + 4 * c, pitch, pixel, from + 4 * c, row, channels * 4, width, count);
@@ -127,7 +135,10 @@ export class TensorOut extends TensorMover {
         format === "NHWC" ? [to + 4 * o, row, channels * 4] : [to + o * plane, width * 4, 4];
       transfers.channelOut(start, toRow, toPixel, from + 4 * stored, pitch, pixel, width, count);
     };
-    if (format === "NHWC" || members > 1) {
+    if (format === "NHWC" && members === 1 && channels >= leastCopied) {
+      for (let k = 0; k < count; k++)
+        transfers.rowsOut(to + k * row, channels * 4, from + k * pitch, pixel, channels * 4, width);
+    } else if (format === "NHWC" || members > 1) {
       for (let o = 0; o < channels; o++) channel(o);
     } else {
       for (let c = 0; c < channels; c += 4)

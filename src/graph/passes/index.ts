@@ -8,6 +8,7 @@ import type { Graph, GraphNode, Operators, Spec } from "../types.ts";
 import { numbersOf, toValue } from "../values.ts";
 import { fuseCopies } from "./copies.ts";
 import { fuseActivation, fuseGate, fuseHardSwish, fuseResidual } from "./fuse.ts";
+import { splitGemm } from "./gemm.ts";
 import { bindConstants, inlineBranches } from "./inner.ts";
 import { foldPads } from "./pads.ts";
 import { projectInputs } from "./recurrent.ts";
@@ -120,7 +121,8 @@ export function specialize(
   if (branched !== graph) return specialize(branched, operators, inputs);
   checkBatch(graph, operators, inputs, specs);
   const folded = projectInputs(bindConstants(dropIdentities(foldConstants(graph, specs))), specs);
-  const fused = fuseActivation(fuseResidual(fuseGate(withoutScalings(folded, specs)), specs));
+  const plain = splitGemm(withoutScalings(folded, specs), specs);
+  const fused = fuseActivation(fuseResidual(fuseGate(plain), specs));
   const optimised = removeUnused(fuseCopies(fuseSeparable(fused), operators, specs));
   const isTold = optimised.nodes.every(({ outputs }) => outputs.every((name) => name === "" || specs.has(name)));
   if (open.size > 0 || !isTold) return { graph: optimised, ...inferKnown(optimised, operators, inputs) };
