@@ -1,7 +1,6 @@
 // Models that other people published, as they are: their inputs by ONNX Runtime's account, sides that they leave open filled in.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { InferenceSession } from "onnxruntime-node";
 import type { DType } from "../../src/tensor.ts";
 import { dataFolder, type ModelCase, type ModelInput } from "./cases.ts";
 
@@ -28,6 +27,7 @@ const dtypes: Readonly<Record<string, DType>> = { float32: "f32", float16: "f16"
 
 /** A published model as a case; rejects where ONNX Runtime refuses the file. */
 export async function zooCase(file: string): Promise<ModelCase> {
+  const { InferenceSession } = await import("onnxruntime-node");
   const session = await InferenceSession.create(join(zooFolder, file), { logSeverityLevel: 4 });
   const inputs = session.inputMetadata.map((input): ModelInput => {
     if (!input.isTensor) throw new Error(`${input.name} is no tensor`);
