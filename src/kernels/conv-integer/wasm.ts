@@ -21,6 +21,7 @@ import type { ConvIntegerSpec } from "../../plan/types.ts";
 import { bytesOf } from "../../tensor.ts";
 import { convWords, panelOutputs } from "../conv/layout.ts";
 import { buildList } from "../conv/list.ts";
+import { clipped } from "../functions.ts";
 import { type CodeMode, defineKernel, type StepBuffers } from "../kernel.ts";
 import { integerShape, integerTile } from "./layout.ts";
 
@@ -174,8 +175,7 @@ function emitPanel(
 function rounded(all: readonly Local[], low: Local, high: Local, integers: boolean): Code[] {
   const magic = splat("f32x4", rounder);
   return [
-    ...all.map((x) => set(x, op("f32x4.max", get(x), get(low)))),
-    ...all.map((x) => set(x, op("f32x4.min", get(x), get(high)))),
+    ...all.map((x) => set(x, clipped(get(x), get(low), get(high)))),
     ...all.map((x) => set(x, op("f32x4.add", get(x), magic))),
     ...all.map((x) =>
       set(x, integers ? op("i32x4.sub", get(x), splat("i32x4", rounderBits)) : op("f32x4.sub", get(x), magic)),
