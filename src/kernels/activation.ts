@@ -1,9 +1,8 @@
 // Activations at the end of a layer's kernel: the specification and its generated twin.
 
-import { type Code, get, type Local, op, set } from "../codegen/assembler.ts";
+import { type Code, get, type Local, op, set, splat } from "../codegen/assembler.ts";
 import type { Activation } from "../plan/types.ts";
-import { clipped, exponential, inCode } from "./functions.ts";
-import type { CodeMode } from "./kernel.ts";
+import { clipped, exponential, type FunctionMode, numbersIn } from "./functions.ts";
 
 const clip = (value: number, least: number | null, most: number | null): number =>
   Math.min(most ?? Infinity, Math.max(least ?? -Infinity, value));
@@ -43,10 +42,11 @@ export function activateLanes(
   activation: Activation,
   values: readonly Local[],
   spares: readonly Local[],
-  mode: CodeMode,
+  mode: FunctionMode,
 ): Code[] {
   const each = (step: (x: Local, spare: Local) => Code): Code[] => values.map((x, i) => step(x, spares[i]!));
-  const constant = inCode.float;
+  /** Zeros are nothing to load. */
+  const constant = (value: number): Code => (value === 0 ? splat("f32x4", 0) : mode.numbers.float(value));
   const within = (x: Code, bounds: readonly [number | null, number | null]): Code => {
     const [least, most] = bounds.map((bound) => (bound === null ? undefined : constant(bound)));
     return clipped(x, least, most);
@@ -83,9 +83,15 @@ export function activateLanes(
         op("f32x4.div", activation === "silu" ? least(get(x)) : constant(1), op("f32x4.add", get(e), constant(1)));
       return [
         ...each((x, e) => set(e, op("f32x4.neg", get(x)))),
-        ...exponential(spares.slice(0, values.length), spares.slice(values.length), { ...mode, numbers: inCode }),
+        ...exponential(spares.slice(0, values.length), spares.slice(values.length), mode),
         ...each((x, e) => set(x, gate(x, e))),
       ];
     }
   }
 }
+
+/** The numbers that an activation takes from the parameter block, as bits. */
+export const activationNumbers = (activation: Activation): number[] =>
+  numbersIn((numbers, some) =>
+    activateLanes(activation, some, [...some, ...some], { relaxed: false, wide: false, numbers }),
+  );

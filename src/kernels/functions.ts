@@ -1,6 +1,6 @@
 // Functions of f32x4 lanes that WebAssembly lacks, as statements on locals in place. Each step runs over all locals before the
 // next, so that neighbours can be joined into wider vectors. Errors are tested by test/kernels/functions.test.ts.
-import { type Code, get, i32, type Local, op, set, splat } from "../codegen/assembler.ts";
+import { type Code, get, i32, type Local, load, op, set, splat } from "../codegen/assembler.ts";
 import type { CodeMode } from "./kernel.ts";
 import { multiplyAdd } from "./lanes.ts";
 
@@ -9,12 +9,6 @@ export interface Numbers {
   float(value: number): Code;
   integer(value: number): Code;
 }
-
-/** Constants of the code: V8 makes them anew at each use. */
-export const inCode: Numbers = {
-  float: (value) => splat("f32x4", value),
-  integer: (value) => splat("i32x4", value),
-};
 
 /** Numbers in memory, as bits, in the order in which they were first asked for. */
 export class NumberTable implements Numbers {
@@ -34,6 +28,10 @@ export class NumberTable implements Numbers {
     return this.load(known < 0 ? this.bits.push(value) - 1 : known);
   }
 }
+
+/** Numbers that stand so many bytes after an address, one word each: loads of one are joined. */
+export const numbersAfter = (address: Local, bytes: number): NumberTable =>
+  new NumberTable((index) => load("v128.load32_splat", get(address), bytes + 4 * index));
 
 /** The bits of the numbers that code takes from a table, one word each: as if it were made. */
 export function numbersIn(made: (numbers: Numbers, some: readonly Local[]) => unknown): number[] {

@@ -25,7 +25,7 @@ import {
   hyperbolicTangent,
   logarithm,
   logistic,
-  NumberTable,
+  numbersAfter,
   numbersIn,
   where,
 } from "../functions.ts";
@@ -114,7 +114,7 @@ export function emit(
   const after = at.constants + 4 * spec.constants.length;
   defineKernel(module, name, (f, { rows, params, sources, target }) => {
     const p = (offset: number): Code => load("i32.load", get(params), offset);
-    const numbers = new NumberTable((index) => load("v128.load32_splat", get(params), after + 4 * index));
+    const numbers = numbersAfter(params, after);
     const { out, pixels, index, end } = f.locals("i32", "out", "pixels", "index", "end");
     const bases = spec.operands.map(() => f.local("i32"));
     // In locals of their own: neighbours of the same address are joined.

@@ -20,7 +20,7 @@ import {
 } from "../../codegen/assembler.ts";
 import type { BufferSpec, ReduceSpec } from "../../plan/types.ts";
 import { isStill } from "../expression/wasm.ts";
-import { exponential, NumberTable, numbersIn } from "../functions.ts";
+import { exponential, numbersAfter, numbersIn } from "../functions.ts";
 import { type CodeMode, defineKernel, type StepBuffers } from "../kernel.ts";
 import { across, extreme } from "../lanes.ts";
 import { wordsOf } from "../words.ts";
@@ -32,7 +32,6 @@ export const words = wordsOf(
   ...(["mask0", "mask1", "mask2", "mask3", "one0", "one1", "one2", "one3"] as const),
 );
 const maskAt = 60;
-const numbersAt = 92;
 /** What stands after the words: the numbers of the function. */
 export const numbersOf = ({ map }: ReduceSpec): number[] =>
   map === "exp" ? numbersIn((numbers, some) => exponential(some, some, { relaxed: false, wide: false, numbers })) : [];
@@ -67,8 +66,7 @@ export function emit(
   const lower = (a: Code, b: Code): Code => select(op("i32.lt_u", a, b), a, b);
   defineKernel(module, name, (f, { rows, params, first, sources: [table, centres], target }) => {
     const p = words.reader(params);
-    const numbers = new NumberTable((index) => load("v128.load32_splat", get(params), numbersAt + 4 * index));
-    const mode = { ...codeMode, numbers };
+    const mode = { ...codeMode, numbers: numbersAfter(params, words.bytes) };
     const names = ["a", "out", "c", "at", "outer", "inner", "stop", "pointer", "left", "to"] as const;
     const { a, out, c, at, outer, inner, stop, pointer, left, to } = f.locals("i32", ...names);
     const [values, parts, totals, middle] = [0, 1, 2, 3].map(() => f.array("v128", count)) as [

@@ -17,7 +17,7 @@ import {
   whileLoop,
 } from "../../codegen/assembler.ts";
 import type { SoftmaxSpec } from "../../plan/types.ts";
-import { exponential, logarithm, NumberTable, numbersIn } from "../functions.ts";
+import { exponential, logarithm, numbersAfter, numbersIn } from "../functions.ts";
 import { type CodeMode, defineKernel, type Kernel, pixelsOf, type Rows, type StepBuffers } from "../kernel.ts";
 import { across } from "../lanes.ts";
 import { withNumbers, wordsOf } from "../words.ts";
@@ -47,8 +47,7 @@ const words = wordsOf(
   ...(["mask0", "mask1", "mask2", "mask3", "all0", "all1", "all2", "all3"] as const),
 );
 const maskAt = 32;
-/** After them the numbers of the functions. */
-const numbersAt = 64;
+/** What stands after the words: the numbers of the functions. */
 const numbersOf = (log: boolean): number[] =>
   numbersIn((numbers, some) => {
     const mode = { relaxed: false, wide: false, numbers };
@@ -70,8 +69,7 @@ function params({ channels, log }: SoftmaxSpec, { reads: [x], write }: StepBuffe
 
 function emit(module: ModuleBuilder, name: string, { log }: SoftmaxSpec, codeMode: CodeMode): void {
   defineKernel(module, name, (f, { rows, params, sources: [table], target }) => {
-    const numbers = new NumberTable((index) => load("v128.load32_splat", get(params), numbersAt + 4 * index));
-    const mode = { ...codeMode, numbers };
+    const mode = { ...codeMode, numbers: numbersAfter(params, words.bytes) };
     const p = words.reader(params);
     const { a, out, pixels, at, from, to } = f.locals("i32", "a", "out", "pixels", "at", "from", "to");
     const { most, total, mask } = f.locals("v128", "most", "total", "mask");
