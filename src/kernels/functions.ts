@@ -1,6 +1,6 @@
 // Functions of f32x4 lanes that WebAssembly lacks, as statements on locals in place. Each step runs over all locals before the
 // next, so that neighbours can be joined into wider vectors. Errors are tested by test/kernels/functions.test.ts.
-import { type Code, get, i32, type Local, load, op, set, splat } from "../codegen/assembler.ts";
+import { type Code, get, i32, type Local, load, op, set } from "../codegen/assembler.ts";
 import type { CodeMode } from "./kernel.ts";
 import { multiplyAdd } from "./lanes.ts";
 
