@@ -31,13 +31,23 @@ export type TypedArray =
   | Float32Array
   | Float64Array;
 
+/** A `Float16Array`, where the runtime has them. */
+export interface HalfArray extends ArrayBufferView {
+  /** The number of elements. */
+  readonly length: number;
+  /** Elements, as numbers. */
+  [index: number]: number;
+  /** Tells it from other arrays. */
+  readonly [Symbol.toStringTag]: "Float16Array";
+}
+
 /** Row-major data of any rank. `dtype` stands where the array class does not tell (bool, f16, bf16). */
 export interface Tensor {
   /** Sides, the outermost first; none for a scalar. */
   readonly shape: readonly number[];
   /** As many elements as the product of the sides, the last axis innermost. */
   readonly data: TypedArray;
-  /** Only needed where `data` does not tell: "bool" and "bf16", "f16" in Uint16Arrays. */
+  /** Only needed where `data` does not tell: "bool" of bytes; "f16" and "bf16" of their bits in a Uint16Array, or of numbers in a Float32Array. */
   readonly dtype?: DType;
 }
 

@@ -74,12 +74,18 @@ export type Binding = TensorBinding | SourceBinding | TargetBinding;
 /** By the ids of the plan's buffers; one buffer may go to several arrays, each in an order of its own. */
 export type Bindings = readonly (readonly [id: string, binding: Binding])[];
 
+export interface CompileOptions {
+  /** It shares weights that are packed alike, and the room for its values, with all others that share. */
+  shares?: boolean;
+}
+
 /** A plan that is ready to run: kernels compiled, memory reserved, weights packed. */
 export interface Program {
   /** Milliseconds that making it took, by phase: "layout", "code", "weights", "check". */
   readonly phases: Readonly<Record<string, number>>;
-  /** Bytes of the backend's memory that it holds. */
+  /** Bytes of the backend's memory that it uses, and those of them that it shares with others (none where absent). */
   readonly bytes: number;
+  readonly shared?: number;
   /** One run at a time on a backend. */
   run(inputs: Bindings, outputs: Bindings, options?: ProgramRunOptions): Promise<void>;
   /**
@@ -111,11 +117,11 @@ export interface Backend {
   readonly profile: Profile;
   /** Threads that work, the caller's included. */
   readonly threads: number;
-  compile(plan: BackendPlan, weights: Weights): Promise<Program>;
+  compile(plan: BackendPlan, weights: Weights, options?: CompileOptions): Promise<Program>;
   /** {@link compile} at once, where nothing has to be waited for. */
   compileSync?(plan: BackendPlan, weights: Weights): Program;
   alloc(spec: { shape: readonly number[]; dtype: ValueDType }): Value;
-  /** Bytes of memory taken so far. */
+  /** Bytes that programs and values hold. */
   bytes(): number;
   dispose(): void;
 }

@@ -39,8 +39,13 @@ function marginsOf({ kernel }: Step, x: BufferSpec, write: BufferSpec) {
   };
 }
 
+/** Lists of many buffers are asked for each step's again and again. */
+const indices = new WeakMap<readonly BufferSpec[], Map<string, BufferSpec>>();
+
 export function find(specs: readonly BufferSpec[], id: string): BufferSpec {
-  const spec = specs.find((candidate) => candidate.id === id);
+  const index = indices.get(specs) ?? new Map(specs.map((spec) => [spec.id, spec]));
+  indices.set(specs, index);
+  const spec = index.get(id);
   if (!spec) throw new Error(`plan: no buffer ${id}`);
   return spec;
 }

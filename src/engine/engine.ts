@@ -1,6 +1,6 @@
 // The engine: owns one backend, the programs made for it, and the queue of calls. The only place where factoring, planning
 // and running meet.
-import type { BackendPlan, Bindings, Program, ProgramRunOptions, Weights } from "../backend/backend.ts";
+import type { BackendPlan, Bindings, CompileOptions, Program, ProgramRunOptions, Weights } from "../backend/backend.ts";
 import type { Choice } from "../backend/choose.ts";
 import type { Abortable } from "../backend/slices.ts";
 import { checkOneOf, checkOptions, describe, InvalidArgumentError, Rank1Error } from "../errors.ts";
@@ -80,6 +80,7 @@ export class Engine {
   private readonly planning: Planning;
   private readonly planner: Planner;
   private readonly programs: ProgramCache;
+  private readonly maxMemory: number;
   private readonly planned = new Map<string, PlannedFilter>();
   private readonly identities = new Identities();
   private queue: Promise<unknown> = Promise.resolve();
@@ -91,6 +92,7 @@ export class Engine {
     this.choice = choice;
     this.limits = limits;
     this.planning = planning;
+    this.maxMemory = maxMemory;
     this.programs = new ProgramCache(maxMemory / 4);
     this.planner = { solvers, profile: choice.backend.profile, workOf };
   }
@@ -105,6 +107,11 @@ export class Engine {
       ...{ backend: backend.name, reason, lanes, threads: backend.threads, relaxed, wide: { ...wide, verdicts } },
       ...{ bytes: backend.bytes(), programs: { count, bytes } },
     };
+  }
+
+  /** Bytes of `maxMemory` that nothing in the engine holds. @internal */
+  get room(): number {
+    return this.maxMemory - this.choice.backend.bytes();
   }
 
   /**
@@ -312,9 +319,9 @@ export class Engine {
    */
   async prepareNetwork(plan: BackendPlan, weights: Weights): Promise<Program> {
     return this.enqueue(undefined, async () => {
-      const program = await this.compile(plan, weights);
+      const program = await this.compile(plan, weights, { shares: true });
       return {
-        ...{ bytes: program.bytes, phases: program.phases },
+        ...{ bytes: program.bytes, shared: program.shared, phases: program.phases },
         run: (inputs: Bindings, outputs: Bindings, options: ProgramRunOptions = {}) =>
           this.enqueue(options.signal, (signal) => program.run(inputs, outputs, { ...options, signal })),
         dispose: () => void this.queue.then(() => program.dispose()),
@@ -322,8 +329,8 @@ export class Engine {
     });
   }
 
-  private compile(plan: BackendPlan, weights: Weights): Promise<Program> {
-    return this.programs.make(() => this.choice.backend.compile(plan, weights));
+  private compile(plan: BackendPlan, weights: Weights, options?: CompileOptions): Promise<Program> {
+    return this.programs.make(() => this.choice.backend.compile(plan, weights, options));
   }
 
   private layer<O>({ problem, x, tensors, run }: LayerCall): Promise<LayerResult<O>> {

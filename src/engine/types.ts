@@ -33,7 +33,7 @@ export interface EngineInfo {
     /** By kernel: kept wide, or narrow since results differ. For `createEngine({ verdicts })` of a later process. */
     verdicts: Record<string, Verdict>;
   };
-  /** Bytes of working memory taken so far, and of it those that programs hold for the next call. */
+  /** Bytes of working memory that programs and values hold. What is freed stays with the engine, for what comes next. */
   bytes: number;
   /** Plans that are compiled and kept. */
   programs: {

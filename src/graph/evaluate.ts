@@ -8,21 +8,34 @@ import {
   type OperatorUse,
   UnsupportedOpError,
 } from "../errors.ts";
-import { arrayHint, sidesIn, type Tensor, type TensorLike } from "../tensor.ts";
+import {
+  arrayHint,
+  type DType,
+  type HalfArray,
+  sidesIn,
+  type Tensor,
+  type TensorLike,
+  type TypedArray,
+} from "../tensor.ts";
+import { fromBits, isHalf, isHalfArray, toBits } from "./halves.ts";
 import { nameOf, refuse } from "./nodes.ts";
-import type { Dimension, Graph, GraphNode, Operators, Spec, Value, ValueInfo } from "./types.ts";
+import type { Call, Dimension, Graph, GraphNode, Operators, Spec, Value, ValueInfo } from "./types.ts";
 import { heldAs, newValue, sizeOf, toValue } from "./values.ts";
 
 /** Elements of any one value: 1 GiB of f32. */
 const mostElements = 2 ** 28;
 
-/** Whether nobody here computes a node. */
-export const isMissing = ({ op, unread }: GraphNode, operators: Operators): boolean =>
-  unread !== undefined || !operators.has(op);
+/** Nodes, and those of the networks inside them. */
+export const withInner = (nodes: readonly GraphNode[]): GraphNode[] =>
+  nodes.flatMap((node) => [node, ...Object.values(node.graphs ?? {}).flatMap((graph) => withInner(graph.nodes))]);
 
-/** Every node whose operator is missing. */
-export function missingIn({ nodes }: Graph, operators: Operators): OperatorUse[] {
-  const missing = nodes.filter((node) => isMissing(node, operators));
+/** Whether nobody here computes a node, or one of those inside it. */
+export const isMissing = (node: GraphNode, operators: Operators): boolean =>
+  missingIn({ nodes: [node] }, operators).length > 0;
+
+/** Every node whose operator is missing, those of networks inside nodes among them. */
+export function missingIn({ nodes }: Pick<Graph, "nodes">, operators: Operators): OperatorUse[] {
+  const missing = withInner(nodes).filter(({ op, unread }) => unread !== undefined || !operators.has(op));
   return missing.map(({ name, op, opset }) => ({ node: name, operator: op, opset }));
 }
 
@@ -60,7 +73,33 @@ export function compute(
   return values;
 }
 
-type Tensors = Readonly<Record<string, TensorLike>>;
+/** A tensor as it may be given to a network: of any array of numbers, a Float16Array too. */
+export type GivenTensor =
+  | TensorLike
+  | (Omit<Tensor, "data"> & {
+      /** A Float16Array, the last axis innermost. */
+      readonly data: HalfArray;
+    })
+  | {
+      /** A Float16Array, the last axis innermost. */
+      readonly data: HalfArray;
+      /** Sides, the outermost first. */
+      readonly dims: readonly number[];
+    };
+
+type GivenTensors = Readonly<Record<string, GivenTensor>>;
+
+/** All that one may say. */
+interface Given {
+  shape: readonly number[];
+  dims: readonly number[];
+  data: TypedArray | HalfArray;
+  dtype: DType;
+  type: string;
+}
+
+/** What ONNX Runtime's tensors say of arrays that do not tell their type. */
+const typeNames: Readonly<Record<string, DType>> = { bool: "bool", float16: "f16" };
 
 /**
  * Computes the outputs of a network from its inputs, both by name. Inputs are only read, outputs are fresh arrays.
@@ -68,44 +107,60 @@ type Tensors = Readonly<Record<string, TensorLike>>;
  * @throws InvalidArgumentError for inputs that are missing, not known, or of another shape or type; UnsupportedOpError for
  * operators that are missing. Both before anything is computed.
  */
-export function runGraph(graph: Graph, operators: Operators, inputs: Tensors): Record<string, Tensor> {
+export function runGraph(graph: Graph, operators: Operators, inputs: GivenTensors): Record<string, Tensor> {
   checkOperators(graph, operators);
   const values = checkInputs(graph, inputs);
-  const borrowed = new Set([...values.values()].map(({ data }) => data));
-  for (const [name, tensor] of graph.constants) {
-    borrowed.add(tensor.data);
-    values.set(name, toValue(tensor)!);
-  }
-  runNodes(graph, operators, values);
+  const borrowed = new Set([...values.values(), ...graph.constants.values()].map(({ data }) => data));
+  evaluate(graph, operators, values);
   return Object.fromEntries(
-    graph.outputs.map(({ name }) => {
-      const value = values.get(name)!;
+    graph.outputs.map((info) => {
+      const value = values.get(info.name)!;
       const fresh = !borrowed.has(value.data);
       borrowed.add(value.data);
-      return [name, fresh ? value : { ...value, data: value.data.slice() }];
+      return [info.name, asOutput(fresh ? value : { ...value, data: value.data.slice() }, info)];
     }),
   );
 }
 
-/** Computes nodes one after the other, of and into `values`, where what is not needed any more is left out. */
-export function runNodes(
-  graph: Pick<Graph, "nodes" | "outputs">,
-  operators: Operators,
-  values: Map<string, Value>,
-  signal?: AbortSignal,
-): void {
+/** Computes the outputs of a network into `values`, which hold its inputs; what is not needed any more is left out. */
+function evaluate(graph: Graph, operators: Operators, values: Map<string, Value>, signal?: AbortSignal): void {
+  for (const [name, tensor] of graph.constants) values.set(name, toValue(tensor)!);
   const last = lastUses(graph);
-  graph.nodes.forEach((node, at) => {
+  for (const [at, node] of graph.nodes.entries()) {
     signal?.throwIfAborted();
     const read = node.inputs.map((name) => values.get(name));
-    const outputs = compute(node, operators, read, outputsOf(node, operators, read));
+    const outputs = evaluateNode(node, operators, read, signal);
     for (const [i, name] of node.outputs.entries()) if (name !== "") values.set(name, outputs[i]!);
     for (const name of [...node.inputs, ...node.outputs]) if (last.get(name) === at) values.delete(name);
+  }
+}
+
+function evaluateNode(
+  node: GraphNode,
+  operators: Operators,
+  inputs: readonly (Value | undefined)[],
+  signal?: AbortSignal,
+): Value[] {
+  const { control } = operators.get(node.op)!;
+  if (!control) return compute(node, operators, inputs, outputsOf(node, operators, inputs));
+  const steps = control.run(node, inputs);
+  let next = steps.next();
+  while (!next.done) next = steps.next(evaluateCall(next.value, operators, signal));
+  return next.value;
+}
+
+/** The outputs of a network inside a node, in their order. */
+export function evaluateCall({ graph, inputs }: Call, operators: Operators, signal?: AbortSignal): Value[] {
+  const values = new Map(graph.inputs.map(({ name }, i) => [name, inputs[i]!]));
+  evaluate(graph, operators, values, signal);
+  return graph.outputs.map(({ name }) => {
+    const value = values.get(name)!;
+    return graph.constants.has(name) ? { ...value, data: value.data.slice() } : value;
   });
 }
 
 /** The node after which a value is not needed any more; outputs of the network are needed to the end. */
-function lastUses({ nodes, outputs }: Pick<Graph, "nodes" | "outputs">): Map<string, number> {
+function lastUses({ nodes, outputs }: Graph): Map<string, number> {
   const last = new Map<string, number>();
   nodes.forEach((node, at) => {
     for (const name of [...node.inputs, ...node.outputs]) last.set(name, at);
@@ -115,48 +170,65 @@ function lastUses({ nodes, outputs }: Pick<Graph, "nodes" | "outputs">): Map<str
 }
 
 /** The inputs as values, if they are those that the network declares. A named side is the same wherever it stands. */
-export function checkInputs(graph: Graph, inputs: Tensors): Map<string, Value> {
+export function checkInputs(graph: Graph, inputs: GivenTensors): Map<string, Value> {
   const names = graph.inputs.map(({ name }) => name);
-  const given = checkOptions<Record<string, TensorLike>>("inputs", inputs, names);
+  const given = checkOptions<Record<string, GivenTensor>>("inputs", inputs, names);
   const sides = new Map<string, number>();
   return new Map(graph.inputs.map((info) => [info.name, checkInput(info, given, sides)]));
 }
 
-function checkInput(info: ValueInfo, inputs: Tensors, sides: Map<string, number>): Value {
+function checkInput(info: ValueInfo, inputs: GivenTensors, sides: Map<string, number>): Value {
   const { name, dtype, shape: declared } = info;
   const parameter = `input ${describe(name)}`;
   const wrong = (received: string, hint?: string): InvalidArgumentError => {
     const shape = declared ? ` [${declared.map((side) => side ?? "?").join(", ")}]` : "";
-    const expected = `a tensor${dtype ? ` of ${heldAs(dtype)}` : ""}${shape}`;
+    const expected = `a tensor${dtype ? ` of ${dtype}` : ""}${shape}`;
     return new InvalidArgumentError({ parameter, expected, received, hint });
   };
-  const like = Object.hasOwn(inputs, name) ? inputs[name] : undefined;
-  const given = sidesIn(parameter, like);
-  if (Array.isArray(like?.data)) {
+  const given = Object.hasOwn(inputs, name) ? inputs[name] : undefined;
+  const { data, dtype: told, type } = (given ?? {}) as Partial<Given>;
+  const said = told ?? (Object.hasOwn(typeNames, type ?? "") ? typeNames[type!] : undefined);
+  const sidesOf = sidesIn(parameter, given) as readonly number[] | undefined;
+  if (Array.isArray(data)) {
     const array = newValue(dtype ?? "f32", []).data.constructor.name;
-    throw wrong(`data as ${describe(like.data)}`, arrayHint(like.data, array));
+    throw wrong(`data as ${describe(data)}`, arrayHint(data, array));
   }
-  if (given === undefined || !ArrayBuffer.isView(like?.data)) throw wrong(describe(like));
-  const tensor = { ...(like as Tensor), shape: given as number[] };
-  const { shape } = tensor;
-  if (!Array.isArray(shape) || !shape.every((side) => Number.isSafeInteger(side) && side >= 0)) {
-    throw wrong(`the shape ${describe(shape)}`);
+  if (sidesOf === undefined || !ArrayBuffer.isView(data)) throw wrong(describe(given));
+  if (!Array.isArray(sidesOf) || !sidesOf.every((side) => Number.isSafeInteger(side) && side >= 0)) {
+    throw wrong(`the shape ${describe(sidesOf)}`);
   }
   const same = (side: Dimension, axis: number): boolean => {
     if (typeof side === "string") {
-      if (!sides.has(side)) sides.set(side, shape[axis]!);
-      return sides.get(side) === shape[axis];
+      if (!sides.has(side)) sides.set(side, sidesOf[axis]!);
+      return sides.get(side) === sidesOf[axis];
     }
-    return side === undefined || side === shape[axis];
+    return side === undefined || side === sidesOf[axis];
   };
-  const fits = !declared || (declared.length === shape.length && declared.every(same));
-  if (!fits) throw wrong(`[${shape.join(", ")}]`);
-  if (tensor.data.length !== sizeOf(shape)) throw wrong(`${tensor.data.length} elements for [${shape.join(", ")}]`);
-  const value = toValue(tensor);
+  const fits = !declared || (declared.length === sidesOf.length && declared.every(same));
+  if (!fits) throw wrong(`[${sidesOf.join(", ")}]`);
+  if (data.length !== sizeOf(sidesOf)) throw wrong(`${data.length} elements for [${sidesOf.join(", ")}]`);
+  const value = givenValue({ shape: sidesOf, data, dtype: said });
   if (!value || (dtype && heldAs(dtype) !== value.dtype)) {
-    throw wrong(`${describe(tensor.data)}${tensor.dtype ? ` of ${tensor.dtype}` : ""}`);
+    throw wrong(`${describe(data)}${said ? ` of ${said}` : ""}`);
   }
+  const bytes = value.data as Uint8Array;
+  if (value.dtype === "bool" && bytes.some((byte) => byte > 1)) throw wrong("bytes other than 0 and 1");
   return value;
+}
+
+/** Half floats come as numbers, as a Float16Array, or as their bits. */
+function givenValue({ shape, data, dtype }: Pick<Given, "shape" | "data"> & { dtype?: DType }): Value | undefined {
+  if (isHalfArray(data)) {
+    return dtype === undefined || dtype === "f16" ? { shape, data: Float32Array.from(data), dtype: "f32" } : undefined;
+  }
+  if (isHalf(dtype) && data instanceof Uint16Array) return { shape, data: fromBits(data, dtype), dtype: "f32" };
+  return toValue({ shape, data, dtype } as Tensor);
+}
+
+/** A value as a caller takes it: half floats rounded to their type, which is said. */
+export function asOutput(value: Value, { dtype }: ValueInfo): Tensor {
+  if (!isHalf(dtype) || value.dtype !== "f32") return value;
+  return { shape: value.shape, data: fromBits(toBits(value.data as Float32Array, dtype), dtype), dtype };
 }
 
 /**
@@ -165,7 +237,9 @@ function checkInput(info: ValueInfo, inputs: Tensors, sides: Map<string, number>
  */
 export function withInputShapes(graph: Graph, shapes: Readonly<Record<string, readonly Dimension[]>>): Graph {
   const inputs = graph.inputs.map((info) =>
-    Object.hasOwn(shapes, info.name) ? { ...info, shape: shapes[info.name] } : info,
+    Object.hasOwn(shapes, info.name)
+      ? { ...info, shape: shapes[info.name], declared: info.declared ?? info.shape }
+      : info,
   );
   return { ...graph, inputs };
 }

@@ -125,7 +125,8 @@ const inverseSine = (b: ExpressionBuilder, x: Term): Term => {
 };
 const inverseCosine = ({ b, x }: One): Term => {
   const more = b.apply("sub", x, 1);
-  const root = b.apply("sqrt", b.apply("mul", more, b.apply("add", x, 1)));
+  // Not of the product, which is positive below -1.
+  const root = b.apply("mul", b.apply("sqrt", more), b.apply("sqrt", b.apply("add", x, 1)));
   const near = logOfMore({ b, x: b.apply("add", more, root) });
   return b.apply("where", b.apply("less", x, 2 ** 40), near, logOfTwice({ b, x }));
 };

@@ -2,8 +2,9 @@
 // constants and shapes alone.
 import { describe, InvalidArgumentError, UnsupportedError } from "../errors.ts";
 import { checkOperators, compute, isMissing, outputsOf } from "./evaluate.ts";
+import { withOrigin } from "./given-shapes.ts";
 import { OpenSizeError } from "./nodes.ts";
-import type { Graph, GraphNode, Operators, Spec, Value } from "./types.ts";
+import type { Control, Graph, GraphNode, Operators, Spec, Value } from "./types.ts";
 import { heldAs, sizeOf, toValue } from "./values.ts";
 
 /** Elements of all values together that are computed here and are more than what they are computed from. */
@@ -73,8 +74,12 @@ export function inferKnown(
   const room = { left: most };
   const open: Known["open"] = new Map();
   for (const node of graph.nodes) {
-    const error = inferNode(node, operators, known, room);
-    if (error) open.set(node, error);
+    try {
+      const error = inferNode(node, operators, known, room);
+      if (error) open.set(node, error);
+    } catch (error) {
+      throw withOrigin(error, graph, inputs);
+    }
   }
   known.delete("");
   return { specs: known, open };
@@ -119,6 +124,8 @@ function inferNode(
 ): OpenSizeError | undefined {
   if (node.inputs.some((name) => name !== "" && !known.has(name))) return undefined;
   const read = node.inputs.map((name) => known.get(name));
+  const { control } = operators.get(node.op)!;
+  if (control) return inferControl(node, control, operators, known, room);
   let specs: Spec[];
   try {
     specs = outputsOf(node, operators, read);
@@ -132,6 +139,40 @@ function inferNode(
   const outputs = folds ? compute(node, operators, read as Value[], specs) : specs;
   for (const [i, name] of node.outputs.entries()) known.set(name, outputs[i]!);
   return undefined;
+}
+
+/** As {@link inferNode}, of a node that holds networks: all of its outputs, or none. */
+function inferControl(
+  node: GraphNode,
+  control: Control,
+  operators: Operators,
+  known: Map<string, Spec>,
+  room: { left: number },
+): OpenSizeError | undefined {
+  const read = node.inputs.map((name) => known.get(name));
+  const specs = control.infer(node, read, (inner, inputs) => outputsWithin(inner, operators, inputs, room.left));
+  const named = node.outputs.flatMap((name, i) => (name === "" ? [] : [[name, specs[i]] as const]));
+  if (named.some(([, spec]) => !spec)) return new OpenSizeError(node, "a shape");
+  for (const [name, spec] of named) known.set(name, spec!);
+  return undefined;
+}
+
+/** What is known of the outputs of a network inside a node, before it runs. */
+function outputsWithin(
+  graph: Graph,
+  operators: Operators,
+  inputs: readonly (Spec | undefined)[],
+  room: number,
+): (Spec | undefined)[] {
+  const given = graph.inputs.flatMap(({ name }, i) => (inputs[i] ? [[name, inputs[i]] as const] : []));
+  try {
+    const { specs } = inferKnown(graph, operators, new Map(given), room);
+    return graph.outputs.map(({ name }) => specs.get(name));
+  } catch (error) {
+    // A branch that no run takes need not fit, and what an iteration depends on may not be known before it.
+    if (error instanceof InvalidArgumentError || error instanceof UnsupportedError) return [];
+    throw error;
+  }
 }
 
 /** Elements that outputs have more than inputs. */

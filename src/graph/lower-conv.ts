@@ -1,7 +1,7 @@
 // Lowering rules for Conv and ConvTranspose of one to three axes, any groups and windows, and weights that are constant or
 // computed. All become convolutions of two axes: a list of pixels is one row; of a volume, the planes that a window sees along
 // the depth become channels, and each plane of the result is an image.
-import type { LayerWeights } from "../kernels/kernel.ts";
+import { derived, type LayerWeights } from "../kernels/kernel.ts";
 import {
   arena,
   convSpec,
@@ -302,12 +302,16 @@ function constantWeights(
   bias: Tensor | undefined,
 ): Map<string, LayerWeights> {
   const part = partOf(layer, phase);
+  const sources = [problem.kind, JSON.stringify(part), weight.data, bias?.data ?? ""];
   if (problem.kind !== "transposed") {
-    const isWhole = weight.shape.length < 5;
-    const taken = isWhole ? (weight.data as Float32Array) : takeWeight(weight, part);
-    return new Map([["weight", orderedWeight(taken, bias)]]);
+    const whole = weight.shape.length < 5 && (weight.data as Float32Array);
+    if (whole) return new Map([["weight", orderedWeight(whole, bias)]]);
+    return new Map([["weight", derived(sources, () => orderedWeight(takeWeight(weight, part), bias))]]);
   }
-  return transposedWeights(problem, { weight: hwio(takeWeight(weight, part), part), bias: bias?.data as Float32Array });
+  const taken = (): LayerWeights => ({
+    ...{ weight: hwio(takeWeight(weight, part), part), bias: bias?.data as Float32Array | undefined },
+  });
+  return transposedWeights(problem, derived(sources, taken));
 }
 
 /** [outputs of all groups, inputs of one, kh, kw] as [kh, kw, inputs of all, outputs of one]. */

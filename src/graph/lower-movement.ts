@@ -29,12 +29,27 @@ function copied(node: GraphNode, copies: Copies, context: LoweringContext): Lowe
   const fitting = (order: Order): boolean =>
     order === "plain" || node.outputs.every((name) => context.specs.get(name)!.shape.length === 4);
   const orders = [from, "channels last", "plain"].filter((order, i, all) => all.indexOf(order) === i) as Order[];
-  const found = orders.filter(fitting).flatMap((to) => copiedTo(node, copies, to, context) ?? []);
-  // Copies that leave all elements where they are are none.
-  return found.find(({ stages }) => stages.length === 0) ?? found[0];
+  // What is not on the backend yet may come in either order.
+  const sources = node.inputs.some((name) => context.held.has(name)) ? [undefined] : [undefined, "plain" as const];
+  const found = sources.flatMap((source) =>
+    orders.filter(fitting).flatMap((to) => copiedTo(node, copies, to, context, source) ?? []),
+  );
+  // Copies that leave all elements where they are are none. One channel is stored as four.
+  const inPlace = found.find(({ stages }) => stages.length === 0);
+  return inPlace ?? found.find((one) => 2 * storedBy(one) <= storedBy(found[0]!)) ?? found[0];
 }
 
-function copiedTo(node: GraphNode, copies: Copies, to: Order, context: LoweringContext): Lowered | undefined {
+/** Elements of all buffers. */
+const storedBy = ({ buffers }: Lowered): number =>
+  buffers.reduce((sum, { images, height, width, channels }) => sum + images! * height! * width * channels, 0);
+
+function copiedTo(
+  node: GraphNode,
+  copies: Copies,
+  to: Order,
+  context: LoweringContext,
+  source?: Order,
+): Lowered | undefined {
   const steps: Step[] = [];
   const buffers = new Map<string, BufferSpec>();
   const results = node.outputs.map((name) => write(name, to, context));
@@ -43,20 +58,20 @@ function copiedTo(node: GraphNode, copies: Copies, to: Order, context: LoweringC
     steps.push(filling(copies.fill, results[0]!.buffer, sidesOfOutput(node, to, context)[3]));
   for (const view of copies.views) {
     const name = node.inputs[view.input]!;
-    const order = orderOf(name, context);
-    const source = context.specs.get(name)?.dtype === "f32" ? read(name, order, context) : undefined;
+    const order = source ?? orderOf(name, context);
+    const buffer = context.specs.get(name)?.dtype === "f32" ? read(name, order, context) : undefined;
     const [from, target] = [
       { shape: context.specs.get(name)!.shape, order },
       { shape: context.specs.get(node.outputs[view.output]!)!.shape, order: to },
     ];
-    const kernel = source && moveOf(view, from, target);
+    const kernel = buffer && moveOf(view, from, target);
     if (!kernel) return undefined;
     const { held } = results[view.output]!;
     if (copies.views.length === 1 && isInPlace(kernel, from, target)) {
-      return stages([source], [], [{ ...held, id: source.id }]);
+      return stages([buffer], [], [{ ...held, id: buffer.id }]);
     }
-    buffers.set(source.id, source);
-    steps.push(moving(kernel, source.id, held.id));
+    buffers.set(buffer.id, buffer);
+    steps.push(moving(kernel, buffer.id, held.id));
   }
   const lowered = stages(
     [...buffers.values()],

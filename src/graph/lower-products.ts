@@ -1,6 +1,6 @@
 // Lowering rules for matrix products: with a constant matrix, a pointwise convolution of values whose last axis is that of
 // channels; of two computed ones, the same with weights that are packed at run time, one matrix for each image or row.
-import type { LayerWeights } from "../kernels/kernel.ts";
+import { derived } from "../kernels/kernel.ts";
 import { arena, convSpec, pointwiseWindow, sidesOf } from "../kernels/layer.ts";
 import type { BufferSpec, Window } from "../plan/types.ts";
 import type { Tensor } from "../tensor.ts";
@@ -150,11 +150,12 @@ function withConstant(
   if (node.inputs[2] && !added) return undefined;
   const [alpha, beta] = [numberOf(node, "alpha", 1), numberOf(node, "beta", 1)];
   const scaled = (data: Float32Array, by: number): Float32Array => (by === 1 ? data : data.map((value) => by * value));
-  const weights: LayerWeights = {
-    weight: scaled(weight.data as Float32Array, alpha),
-    order: numberOf(node, "transB", 0) !== 0 ? "OIHW" : "HWIO",
+  const order = numberOf(node, "transB", 0) !== 0 ? "OIHW" : "HWIO";
+  const sources = [order, JSON.stringify([alpha, beta, added?.length]), weight.data, bias?.data ?? ""];
+  const weights = derived(sources, () => ({
+    ...{ weight: scaled(weight.data as Float32Array, alpha), order },
     ...(added && { bias: scaled(added, beta) }),
-  };
+  }));
   const window = { ...pointwiseWindow, pads: [0, 0, 0, 0], border: "constant", borderValue: 0 } as Window;
   const shapes = base([...from], [...to], window, fusedActivation(node)!);
   const planned = context.plan({ kind: "conv", ...shapes, groups: 1, residual: false, shared: true });

@@ -1,28 +1,22 @@
 // A compiled network: runs its partitions in turn, and keeps the values that pass between them.
 import type { Program, TensorBinding } from "../backend/backend.ts";
-import { type CallHooks, overlap } from "../engine/calls.ts";
+import type { CallHooks } from "../engine/calls.ts";
 import type { Engine } from "../engine/engine.ts";
-import type { EngineValue } from "../engine/values.ts";
-import { checkOptions, describe, InvalidArgumentError } from "../errors.ts";
-import { checkSidesIn, type Tensor, type TensorLike, type TypedArray } from "../tensor.ts";
+import type { Tensor, TypedArray } from "../tensor.ts";
 import { type BackendPartition, compile, type Partition } from "./compile.ts";
-import { compute, outputsOf } from "./evaluate.ts";
-import { inferKnown } from "./infer.ts";
+import { asOutput, compute, outputsOf } from "./evaluate.ts";
+import { checkPeak, HostMemory, type HostStep, RunValues, usesOf } from "./host-values.ts";
+import { InnerPrograms } from "./inner.ts";
 import type { Held } from "./lowering.ts";
-import { optimize } from "./passes/index.ts";
+import { checkOuts, type Outs, writeOutput } from "./outputs.ts";
+import { specialize } from "./passes/index.ts";
 import { type Order, sidesIn } from "./places.ts";
 import type { Quantized } from "./quantized/expansion.ts";
 import { isQuantized } from "./quantized/names.ts";
 import { Rest, restOf } from "./rest.ts";
 import { type Task, tasksOf } from "./tasks.ts";
 import type { Graph, GraphNode, Operators, Spec, Value } from "./types.ts";
-import { elementsOf, isBig, newValue, sizeOf, toValue } from "./values.ts";
-
-/**
- * Where outputs go, by name: arrays of their type and exact length, tensors that hold such arrays, or values of `engine.alloc`,
- * to which they are copied; results are told as tensors all the same.
- */
-export type Outs = Readonly<Record<string, TypedArray | TensorLike | EngineValue>>;
+import { elementsOf, isBig, newValue, toValue } from "./values.ts";
 
 /** How a model runs. */
 export interface RunOptions extends CallHooks {
@@ -42,8 +36,9 @@ export class GraphProgram {
   private readonly networks: ReadonlyMap<BackendPartition, Program>;
   /** What runs after the partitions, and is typed by what they have computed. */
   private readonly rest: Rest | undefined;
-  /** Results that no caller sees: written again at each run, since fresh memory takes longer than most host nodes. */
-  private readonly kept = new Map<string, Value>();
+  private readonly inner: InnerPrograms;
+  private readonly memory: HostMemory;
+  private readonly uses: ReadonlyMap<string, number>;
   private readonly constants: ReadonlyMap<string, Value>;
   /** Names of the values that a run gives. */
   readonly outputs: ReadonlySet<string>;
@@ -60,7 +55,12 @@ export class GraphProgram {
     networks: ReadonlyMap<BackendPartition, Program>,
     phases: Readonly<Record<string, number>>,
     rest: Rest | undefined,
+    inner: InnerPrograms,
+    memory: HostMemory,
   ) {
+    this.memory = memory;
+    this.uses = usesOf(stepsOf(partitions, operators, rest), graph.outputs);
+    this.inner = inner;
     this.phases = phases;
     this.rest = rest;
     this.graph = graph;
@@ -72,22 +72,31 @@ export class GraphProgram {
     this.outputs = new Set(graph.outputs.map(({ name }) => name));
   }
 
-  /** Compiles for inputs of these types and shapes. */
+  /**
+   * Compiles for inputs of these types and shapes; `memory` is what programs of one network share on the host.
+   *
+   * @throws LimitError where values of a run, on the host and in the engine, would be more than the engine's `maxMemory`.
+   */
   static async create(
     graph: Graph,
     operators: Operators,
     inputs: ReadonlyMap<string, Spec>,
     engine: Engine,
     quantized: Quantized = "integer",
+    memory: HostMemory = new HostMemory(() => engine.room),
   ): Promise<GraphProgram> {
     const start = performance.now();
     const more = graph.nodes.some(isQuantized) ? await import("./quantized/index.ts") : undefined;
     const expanded = more?.expandQuantized(graph, operators, inputs, quantized) ?? graph;
-    const optimised = optimize(expanded, operators, inputs);
-    const { specs, open } = inferKnown(optimised, operators, inputs);
+    const { graph: optimised, specs, open } = specialize(expanded, operators, inputs);
     const passed = performance.now();
-    const rest = restOf(optimised, specs, open);
-    const partitions = compile(rest?.before ?? optimised, operators, specs, engine, undefined, more?.integerRules);
+    const halves = restOf(optimised, specs, open);
+    const partitions = compile(halves?.before ?? optimised, operators, specs, engine, undefined, more?.integerRules);
+    const again = (graph: Graph, inputs: ReadonlyMap<string, Spec>): Promise<GraphProgram> =>
+      GraphProgram.create(graph, operators, inputs, engine, quantized, memory);
+    const rest = halves && new Rest(halves, again);
+    const steps = stepsOf(partitions, operators, rest);
+    checkPeak(steps, usesOf(steps, graph.outputs), specs, engine.room);
     const phases: Record<string, number> = { passes: passed - start, planning: performance.now() - passed };
     const networks = new Map<BackendPartition, Program>();
     try {
@@ -103,9 +112,8 @@ export class GraphProgram {
       for (const network of networks.values()) network.dispose();
       throw error;
     }
-    const later =
-      rest && new Rest(rest, operators, (graph, inputs) => GraphProgram.create(graph, operators, inputs, engine));
-    return new GraphProgram(optimised, specs, operators, partitions, networks, phases, later);
+    const inner = new InnerPrograms(operators, again);
+    return new GraphProgram(optimised, specs, operators, partitions, networks, phases, rest, inner, memory);
   }
 
   /** Shapes of the inputs that it is for, by name. */
@@ -130,9 +138,16 @@ export class GraphProgram {
     return this.specs.get(name);
   }
 
-  /** Bytes of the engine's memory that it holds. */
+  /** Bytes of the engine's memory that it uses; weights and the room for values are shared with others. */
   get bytes(): number {
-    return [...this.networks.values()].reduce((sum, { bytes }) => sum + bytes, this.rest?.bytes ?? 0);
+    const own = [...this.networks.values(), this.inner].reduce((sum, { bytes }) => sum + bytes, 0);
+    return own + (this.rest?.bytes ?? 0);
+  }
+
+  /** Those that come back when it is disposed of, whatever others hold. */
+  get own(): number {
+    const networks = [...this.networks.values()].reduce((sum, { bytes, shared = 0 }) => sum + bytes - shared, 0);
+    return networks + this.inner.own + (this.rest?.own ?? 0);
   }
 
   /** Gives the engine's memory back, after the runs that have begun. */
@@ -143,6 +158,7 @@ export class GraphProgram {
   private free(): void {
     for (const network of this.networks.values()) network.dispose();
     this.rest?.dispose();
+    this.inner.dispose();
   }
 
   /** Runs on checked inputs by name; outputs are fresh arrays, or those that are given for them. */
@@ -153,12 +169,28 @@ export class GraphProgram {
   }
 
   private async execute(inputs: ReadonlyMap<string, Value>, options: RunOptions): Promise<Record<string, Tensor>> {
-    const values = new Map<string, Value>([...this.constants, ...inputs]);
     const { onTask } = options;
+    let outs = checkOuts(options.out, this.graph.outputs, this.specs, inputs);
+    this.given = new Map([...outs].flatMap(([name, data]) => this.asRoom(name, data)));
+    const values = new RunValues(this.memory, this.uses);
+    const watch = onTask && stopwatch(onTask);
+    try {
+      for (const [name, value] of [...this.constants, ...inputs]) values.set(name, value);
+      await this.runAll(values, options, watch);
+      if (this.rest) {
+        await this.runRest(this.rest, values, options);
+        watch?.();
+        outs = checkOuts(options.out, this.graph.outputs, values, inputs);
+      }
+      return this.results(values, inputs, outs);
+    } finally {
+      values.end();
+    }
+  }
+
+  private async runAll(values: RunValues, options: RunOptions, watch: (() => void) | undefined): Promise<void> {
     // Nobody knows before how long the rest takes.
     const onProgress = this.rest ? halfOf(options.onProgress) : options.onProgress;
-    this.given = checkOuts(options.out, this.graph.outputs, this.specs, inputs);
-    const watch = onTask && stopwatch(onTask);
     const total = this.partitions.reduce((sum, partition) => sum + timeOf(partition), 0);
     let before = 0;
     for (const partition of this.partitions) {
@@ -166,36 +198,50 @@ export class GraphProgram {
       const share = onProgress && ((done: number) => onProgress((from + done * time) / total));
       if (partition.kind === "backend")
         await this.runOnBackend(partition, values, { ...options, onProgress: share }, watch);
-      else this.runOnHost(partition.nodes, values, options, watch);
+      else await this.runOnHost(partition.nodes, values, options, watch);
       before += time;
     }
-    if (this.rest) {
-      for (const [name, value] of await this.rest.run(values, options)) values.set(name, value);
-      watch?.();
-      this.given = checkOuts(options.out, this.graph.outputs, values, inputs);
-    }
-    const taken = new Set([...inputs.values(), ...this.kept.values()].map(({ data }) => data));
-    for (const { data } of this.constants.values()) taken.add(data);
+  }
+
+  private async runRest(rest: Rest, values: RunValues, options: RunOptions): Promise<void> {
+    await this.runOnHost(rest.onHost, values, options);
+    for (const [name, value] of await rest.run(values, options)) values.set(name, value);
+    values.done(rest.reads);
+  }
+
+  /** The outputs, each in an array that nothing else holds. */
+  private results(
+    values: RunValues,
+    inputs: ReadonlyMap<string, Value>,
+    outs: ReadonlyMap<string, TypedArray>,
+  ): Record<string, Tensor> {
+    const taken = new Set([...inputs.values(), ...this.constants.values()].map(({ data }) => data));
     return Object.fromEntries(
-      this.graph.outputs.map(({ name }) => {
-        const value = values.get(name)!;
-        const fresh = !taken.has(value.data);
+      this.graph.outputs.map((info) => {
+        const value = values.get(info.name)!;
+        const fresh = !taken.has(value.data) && !values.isLent(value);
         taken.add(value.data);
-        const given = this.given.get(name);
-        if (!given) return [name, fresh ? value : { ...value, data: value.data.slice() }];
-        if (given.data !== value.data) elementsOf(given).set(elementsOf(value));
-        return [name, { ...value, data: given.data }];
+        const given = outs.get(info.name);
+        if (!given) return [info.name, asOutput(fresh ? value : { ...value, data: value.data.slice() }, info)];
+        return [info.name, writeOutput(given, value, info)];
       }),
     );
   }
 
+  /** An output's array as the value itself, where it is of the type in which values are held. */
+  private asRoom(name: string, data: TypedArray): [string, Value][] {
+    const { dtype, shape } = this.specs.get(name)!;
+    return data.constructor === newValue(dtype, []).data.constructor ? [[name, { dtype, shape, data }]] : [];
+  }
+
   private async runOnBackend(
     partition: BackendPartition,
-    values: Map<string, Value>,
+    values: RunValues,
     { signal, onProgress }: RunOptions,
     onStage?: () => void,
   ): Promise<void> {
-    for (const { name } of partition.writes) values.set(name, this.room(name, this.specs.get(name)!));
+    for (const { name } of partition.writes)
+      if (!values.get(name)) values.set(name, this.room(values, name, this.specs.get(name)!));
     const bind = ({ name, id, order }: Held) => [id, callerValue(asFloats(values.get(name)!), order)] as const;
     const [reads, writes] = [partition.reads.map(bind), partition.writes.map(bind)];
     await this.networks.get(partition)!.run(reads, writes, { signal, onProgress, onStage });
@@ -203,81 +249,54 @@ export class GraphProgram {
       const { dtype, data } = values.get(name)!;
       if (dtype === "bool") elementsOf({ data }).set(writes[i]![1].data as unknown as Float64Array);
     }
+    values.done(partition.reads.map(({ name }) => name));
     onStage?.();
   }
 
-  private runOnHost(
-    nodes: readonly Graph["nodes"][number][],
-    values: Map<string, Value>,
+  private async runOnHost(
+    nodes: readonly GraphNode[],
+    values: RunValues,
     { signal }: RunOptions,
     onNode?: () => void,
-  ): void {
+  ): Promise<void> {
     for (const node of nodes) {
       signal?.throwIfAborted();
       const read = node.inputs.map((name) => values.get(name));
-      const room = (spec: Spec, i: number): Value => this.room(node.outputs[i]!, spec);
-      const results = compute(node, this.operators, read, outputsOf(node, this.operators, read), room);
+      const room = (spec: Spec, i: number): Value => this.room(values, node.outputs[i]!, spec);
+      const { control } = this.operators.get(node.op)!;
+      const results = control
+        ? await this.inner.runNode(node, read, signal)
+        : compute(node, this.operators, read, outputsOf(node, this.operators, read), room);
       for (const [i, name] of node.outputs.entries()) if (name !== "") values.set(name, results[i]!);
+      values.done(node.inputs);
       onNode?.();
     }
   }
 
-  /** Zeros for a result: fresh for the network's outputs, for others those of the last run again. */
-  private room(name: string, { dtype, shape }: Spec): Value {
-    const known = this.given.get(name) ?? this.kept.get(name);
-    if (known) {
-      known.data.fill((isBig(known.dtype) ? 0n : 0) as never);
-      return known;
-    }
-    const made = newValue(dtype, shape);
-    if (name !== "" && !this.outputs.has(name)) this.kept.set(name, made);
-    return made;
+  /** Zeros for a result: the caller's array or a fresh one for the network's outputs, for others what is free. */
+  private room(values: RunValues, name: string, spec: Spec): Value {
+    const given = this.given.get(name);
+    if (!given) return values.room(name, spec, name === "" || this.outputs.has(name));
+    given.data.fill((isBig(given.dtype) ? 0n : 0) as never);
+    return given;
   }
 }
 
-const halfOf = (tell: RunOptions["onProgress"]): RunOptions["onProgress"] => tell && ((done) => tell(done / 2));
-
-/** The arrays for outputs, of the types and lengths that these have; those of which nothing is known yet are left out. */
-function checkOuts(
-  outs: Outs | undefined,
-  outputs: Graph["outputs"],
-  specs: ReadonlyMap<string, Spec>,
-  inputs: ReadonlyMap<string, Value>,
-): Map<string, Value> {
-  const names = outputs.map(({ name }) => name);
-  const given = checkOptions<Record<string, TypedArray | TensorLike>>("out", outs, names);
-  const taken: ArrayBufferView[] = [];
-  return new Map(
-    Object.entries(given).flatMap(([name, out]) => {
-      const spec = specs.get(name);
-      if (!spec) return [];
-      const { dtype, shape } = spec;
-      const data = ArrayBuffer.isView(out) ? out : out?.data;
-      const like = newValue(dtype, []);
-      const length = sizeOf(shape);
-      const parameter = `out[${describe(name)}]`;
-      checkSidesIn(parameter, out, shape);
-      if (data?.constructor !== like.data.constructor || data.length !== length) {
-        const expected = `a ${like.data.constructor.name} of ${length} elements`;
-        throw new InvalidArgumentError({ parameter, expected, received: describe(data) });
-      }
-      for (const input of inputs.values()) {
-        if (input.data.buffer !== data.buffer) continue;
-        throw new InvalidArgumentError({
-          parameter,
-          expected: "memory apart from the inputs'",
-          received: "an overlap",
-        });
-      }
-      if (taken.some((other) => overlap(other, data))) {
-        const expected = "memory apart from other outputs'";
-        throw new InvalidArgumentError({ parameter, expected, received: "an overlap" });
-      }
-      taken.push(data);
-      return [[name, { dtype, shape, data }] as const];
-    }),
-  );
+/** What is read and computed on the host, node by node; operators that only tell shapes make nothing. */
+function stepsOf(partitions: readonly Partition[], operators: Operators, rest: Rest | undefined): HostStep[] {
+  const names = (held: readonly { name: string }[]): string[] => held.map(({ name }) => name);
+  const stepOf = ({ op, inputs, outputs }: GraphNode): HostStep => {
+    const { run, control } = operators.get(op)!;
+    return { reads: inputs, made: run || control ? outputs : [] };
+  };
+  const steps = partitions.flatMap((partition): HostStep[] => {
+    if (partition.kind === "backend") return [{ reads: names(partition.reads), made: names(partition.writes) }];
+    return partition.nodes.map(stepOf);
+  });
+  return rest ? [...steps, ...rest.onHost.map(stepOf), { reads: rest.reads, made: [] }] : steps;
 }
+
+const halfOf = (tell: RunOptions["onProgress"]): RunOptions["onProgress"] => tell && ((done) => tell(done / 2));
 
 /** Predicted nanoseconds; 0 on the host, of which the cost model knows nothing. */
 const timeOf = (partition: Partition): number => (partition.kind === "backend" ? partition.plan.cost.time : 0);

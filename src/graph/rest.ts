@@ -3,11 +3,10 @@
 // shapes that came.
 import type { CallHooks } from "../engine/calls.ts";
 import type { Tensor } from "../tensor.ts";
-import { runNodes } from "./evaluate.ts";
 import type { Known } from "./infer.ts";
 import { layerRules } from "./lower-layers.ts";
 import type { Task } from "./tasks.ts";
-import type { Graph, GraphNode, Operators, Spec, Value } from "./types.ts";
+import type { Graph, GraphNode, Spec, Value } from "./types.ts";
 import { numbersOf, sizeOf, toValue } from "./values.ts";
 
 /** Programs of the rest for so many different shapes are kept. */
@@ -21,7 +20,7 @@ export interface Halves {
   /** Whose shapes are known; gives the outputs that are, and what the others read. */
   before: Graph;
   /** Nodes of the other half that the host computes as soon as their inputs are there. */
-  onHost: Pick<Graph, "nodes" | "outputs">;
+  onHost: readonly GraphNode[];
   /** What is compiled when those are done; without nodes where all of it stays on the host. */
   after: Graph;
   /** Inputs of `after` whose elements say sizes. */
@@ -50,7 +49,7 @@ export function restOf(graph: Graph, specs: ReadonlyMap<string, Spec>, open: Kno
       nodes: graph.nodes.filter((node) => !later.includes(node)),
       outputs: [...given, ...named(readBy(later).filter((name) => specs.has(name) && !graph.constants.has(name)))],
     },
-    onHost: { nodes: onHost, outputs: [...wanted, ...named(crossing)] },
+    onHost,
     after: {
       inputs: named(crossing),
       outputs: wanted.filter(({ name }) => own.has(name)),
@@ -79,28 +78,29 @@ function entryOf(constants: Graph["constants"], name: string): [string, Tensor][
 /** What the rest asks of a compiled network. */
 export interface RestProgram {
   readonly bytes: number;
+  readonly own: number;
   readonly hostNodes: readonly GraphNode[];
   run(inputs: ReadonlyMap<string, Value>, options: CallHooks): Promise<Record<string, Tensor>>;
   dispose(): void;
 }
 
-/** Runs the second half. Calls must not overlap. */
+type Values = Pick<ReadonlyMap<string, Value>, "get">;
+
+/** Runs what is compiled of the second half. Calls must not overlap. */
 export class Rest {
   private readonly halves: Halves;
-  private readonly operators: Operators;
   private readonly create: (graph: Graph, inputs: ReadonlyMap<string, Spec>) => Promise<RestProgram>;
   private readonly programs = new Map<string, RestProgram>();
 
-  constructor(halves: Halves, operators: Operators, create: Rest["create"]) {
+  constructor(halves: Halves, create: Rest["create"]) {
     this.halves = halves;
-    this.operators = operators;
     this.create = create;
   }
 
   /** All of it as one task: a run alone knows more. */
   get task(): Task {
     const { onHost, after } = this.halves;
-    const count = onHost.nodes.length + after.nodes.length;
+    const count = onHost.length + after.nodes.length;
     return { name: `${count} nodes whose shapes a run finds`, op: "rest", place: "host", steps: [], kernels: [] };
   }
 
@@ -108,9 +108,24 @@ export class Rest {
     return [...this.programs.values()].reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
+  /** Those of the programs' bytes that come back when it is disposed of, whatever others hold. */
+  get own(): number {
+    return [...this.programs.values()].reduce((sum, { own }) => sum + own, 0);
+  }
+
+  /** Nodes that the host computes first, one after the other. */
+  get onHost(): readonly GraphNode[] {
+    return this.halves.onHost;
+  }
+
+  /** Names of the values that the compiled part reads. */
+  get reads(): string[] {
+    return this.halves.after.inputs.map(({ name }) => name);
+  }
+
   /** Those that the host has computed; before the first run, those of which it is known. */
   get hostNodes(): GraphNode[] {
-    return [...this.halves.onHost.nodes, ...([...this.programs.values()].at(-1)?.hostNodes ?? [])];
+    return [...this.halves.onHost, ...([...this.programs.values()].at(-1)?.hostNodes ?? [])];
   }
 
   dispose(): void {
@@ -118,18 +133,14 @@ export class Rest {
     this.programs.clear();
   }
 
-  /** The outputs that it computes, of the values that the first half and the network's constants are. */
-  async run(values: ReadonlyMap<string, Value>, { signal, onProgress }: CallHooks): Promise<[string, Value][]> {
-    const { onHost, after } = this.halves;
-    const known = new Map(values);
-    runNodes(onHost, this.operators, known, signal);
-    const made = new Set(onHost.nodes.flatMap(({ outputs }) => outputs));
-    const outputs = [...known].filter(([name]) => made.has(name));
-    if (after.nodes.length === 0) return outputs;
-    const inputs = new Map(after.inputs.map(({ name }) => [name, known.get(name)!]));
+  /** What the compiled part computes, of `values`, where the nodes on the host have been computed. */
+  async run(values: Values, { signal, onProgress }: CallHooks): Promise<[string, Value][]> {
+    const { after } = this.halves;
+    if (after.nodes.length === 0) return [];
+    const inputs = new Map(after.inputs.map(({ name }) => [name, values.get(name)!]));
     const program = await this.programFor(inputs);
     const results = await program.run(inputs, { signal, onProgress: onProgress && ((d) => onProgress((1 + d) / 2)) });
-    return [...outputs, ...Object.entries(results).map(([name, one]): [string, Value] => [name, toValue(one)!])];
+    return Object.entries(results).map(([name, one]): [string, Value] => [name, toValue(one)!]);
   }
 
   /** The program for inputs of these shapes and, of those that say sizes, of these elements. */

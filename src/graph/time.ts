@@ -4,8 +4,7 @@ import { workOf } from "../kernels/table.ts";
 import { builtInProfile, costOf } from "../plan/cost.ts";
 import type { Profile } from "../plan/types.ts";
 import { compile } from "./compile.ts";
-import { infer } from "./infer.ts";
-import { optimize } from "./passes/index.ts";
+import { specialize } from "./passes/index.ts";
 import type { Graph, Operators, Spec } from "./types.ts";
 
 /** How fast a machine computes networks: nanoseconds on one thread. */
@@ -47,8 +46,8 @@ export function plannedTime(
   engine: Pick<Engine, "plan">,
   profile: MachineProfile = builtInRates,
 ): number {
-  const optimised = optimize(graph, operators, inputs);
-  const partitions = compile(optimised, operators, infer(optimised, operators, inputs), engine);
+  const { graph: optimised, specs } = specialize(graph, operators, inputs);
+  const partitions = compile(optimised, operators, specs, engine);
   const model = profileOf(profile);
   return partitions.reduce(
     (time, partition) => time + (partition.kind === "backend" ? costOf(partition.plan, model, workOf).time : 0),

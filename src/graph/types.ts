@@ -12,6 +12,8 @@ export interface ValueInfo {
   dtype?: DType;
   /** Sides, where the file says them; in ONNX's order. */
   shape?: readonly Dimension[];
+  /** Sides that the file says, where the caller has said others. */
+  declared?: readonly Dimension[];
 }
 
 /** A constant that belongs to a node. */
@@ -31,8 +33,15 @@ export interface GraphNode {
   outputs: readonly string[];
   /** By name, as ONNX documents them. */
   attributes: Readonly<Record<string, Attribute>>;
-  /** The attribute that holds what is not read, such as a subgraph: a node that has one is not computed. */
+  /** The attribute that holds what is not read, such as a type: a node that has one is not computed. */
   unread?: string;
+  /**
+   * Networks inside it, branches or the bodies of loops, by the names of attributes. What they read of the network around them
+   * are the last `captured` of the node's inputs, and of the inputs of each.
+   */
+  graphs?: Readonly<Record<string, Graph>>;
+  /** How many of the last inputs only the networks inside read. */
+  captured?: number;
 }
 
 /** Nodes in an order in which every value is computed before it is read. */
@@ -82,6 +91,24 @@ export interface Copies {
 /** Of each element along an axis of the output, which elements of the input it is a sum of, and by which weights. */
 export type Samples = readonly (readonly (readonly [at: number, weight: number])[])[];
 
+/** A network inside a node, and values for its inputs in their order. */
+export interface Call {
+  readonly graph: Graph;
+  readonly inputs: readonly Value[];
+}
+
+/** An operator whose node holds networks. */
+export interface Control {
+  /** What is known of the outputs; `within` says it of those of a network. Undefined stands for what only a run can tell. */
+  infer(
+    node: GraphNode,
+    inputs: readonly (Spec | undefined)[],
+    within: (graph: Graph, inputs: readonly (Spec | undefined)[]) => (Spec | undefined)[],
+  ): (Spec | undefined)[];
+  /** Gives one network after the other, takes what it computes, and ends with the node's outputs. */
+  run(node: GraphNode, inputs: readonly (Value | undefined)[]): Generator<Call, Value[], Value[]>;
+}
+
 /** An operator on the host: plain loops, in f64 where it sums; what generated kernels are tested against. */
 export interface Operator {
   name: string;
@@ -97,6 +124,8 @@ export interface Operator {
   copies?(node: GraphNode, inputs: readonly (Spec | undefined)[]): Copies | undefined;
   /** Where each output is a weighted sum of elements that axes give one by one: those of each axis that does not stay. */
   samples?(node: GraphNode, inputs: readonly (Spec | undefined)[]): readonly (Samples | undefined)[] | undefined;
+  /** Takes the place of `infer` and `run` where the node holds networks. */
+  control?: Control;
 }
 
 /** Operators by name. */

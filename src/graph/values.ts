@@ -1,20 +1,23 @@
 // Values of a network on the host: types, sizes and strides, and access to their elements.
 import { bytesOf, type DType, newStored, type Tensor, type TypedArray } from "../tensor.ts";
+import { isHalf } from "./halves.ts";
 import type { Value } from "./types.ts";
 
 /** The type that says how elements are held and computed: half floats are f32. */
 export function heldAs(dtype: DType): DType {
-  return dtype === "f16" || dtype === "bf16" ? "f32" : dtype;
+  return isHalf(dtype) ? "f32" : dtype;
 }
 
-const classOf = (dtype: DType) => newStored(heldAs(dtype), 0).constructor as new () => TypedArray;
+const classes = new Map<string, unknown>(
+  (Object.keys(bytesOf) as DType[]).map((dtype) => [dtype, newStored(heldAs(dtype), 0).constructor]),
+);
 
 /** A tensor with its type said; undefined where array and type contradict each other. */
 export function toValue({ shape, data, dtype }: Tensor): Value | undefined {
   const clamped = data instanceof Uint8ClampedArray;
-  const byArray = (Object.keys(bytesOf) as DType[]).find((one) => data instanceof classOf(one));
-  const said = dtype ?? (clamped ? "u8" : byArray);
-  const fits = said !== undefined && (data instanceof classOf(said) || (clamped && said === "u8"));
+  const isOf = (one: DType): boolean => data instanceof (classes.get(one) as new () => TypedArray);
+  const said = dtype ?? (clamped ? "u8" : (Object.keys(bytesOf) as DType[]).find(isOf));
+  const fits = said !== undefined && (isOf(said) || (clamped && said === "u8"));
   return fits ? { shape, data, dtype: heldAs(said) } : undefined;
 }
 

@@ -67,6 +67,33 @@ export interface LayerWeights {
   bias?: ArrayLike<number>;
   /** Of integer weights: what each output's sum is multiplied by, one for all or one for each; 1 where absent. */
   factors?: ArrayLike<number>;
+  /** What they are made from, where that is not one array: of equal lists, they are equal. */
+  from?: readonly (object | string)[];
+}
+
+/** What tells weights from others. */
+export const sourcesOf = (weights: LayerWeights): readonly (object | string)[] =>
+  weights.from ?? [weights.weight, weights.bias ?? "", weights.order ?? "", weights.factors ?? ""];
+
+/** Weights that are made when they are first read: what was packed before from the same needs them no more. */
+export function derived(from: readonly (object | string)[], make: () => LayerWeights): LayerWeights {
+  let made: LayerWeights | undefined;
+  const get = (): LayerWeights => (made ??= make());
+  return {
+    from,
+    get weight() {
+      return get().weight;
+    },
+    get order() {
+      return get().order;
+    },
+    get bias() {
+      return get().bias;
+    },
+    get factors() {
+      return get().factors;
+    },
+  };
 }
 
 /** How far apart neighbouring taps, inputs and outputs of a weight stand. */

@@ -1,14 +1,17 @@
 // What a run is asked for: which of a model's outputs, and its inputs as tensors.
 import { EngineValue } from "../engine/values.ts";
 import { checkOneOf, describe, InvalidArgumentError } from "../errors.ts";
-import { checkInputs } from "../graph/evaluate.ts";
+import { checkInputs, type GivenTensor } from "../graph/evaluate.ts";
+import { inferKnown } from "../graph/infer.ts";
 import { removeUnused } from "../graph/passes/index.ts";
 import type { RunOptions } from "../graph/program.ts";
-import type { Graph, Value } from "../graph/types.ts";
-import type { TensorLike } from "../tensor.ts";
+import type { Graph, Operators, Spec, Value } from "../graph/types.ts";
 
-/** A tensor in ONNX's order, ONNX Runtime's `{ data, dims }`, or a value of `engine.alloc`, which is copied out. */
-export type ModelInput = TensorLike | EngineValue;
+/**
+ * A tensor in ONNX's order, ONNX Runtime's `{ data, dims }`, or a value of `engine.alloc`, which is copied out. Half floats come as
+ * numbers in a Float32Array or Float16Array, or with `dtype` as bits in a Uint16Array.
+ */
+export type ModelInput = GivenTensor | EngineValue;
 
 /** How a model runs. */
 export interface ModelRunOptions extends RunOptions {
@@ -33,6 +36,18 @@ export function withChosenOutputs(graph: Graph, names: readonly string[] | undef
   return removeUnused({ ...graph, outputs: graph.outputs.filter(({ name }) => names.includes(name)) });
 }
 
+/** Lists among the inputs say sizes: where their elements are known, more shapes are known before a run. */
+export function saysSizes(
+  graph: Graph,
+  operators: Operators,
+  shapes: ReadonlyMap<string, Spec>,
+  lists: ReadonlyMap<string, Spec>,
+): boolean {
+  if (![...lists.values()].some(({ data }) => data)) return false;
+  const { specs, open } = inferKnown(graph, operators, shapes);
+  return [...open.values()].some(({ sizes }) => sizes) && inferKnown(graph, operators, lists).specs.size > specs.size;
+}
+
 export const isValue = (entry: [string, unknown]): entry is [string, EngineValue] => entry[1] instanceof EngineValue;
 
 /**
@@ -49,10 +64,12 @@ export function inputValues(
     throw new InvalidArgumentError({ parameter: "inputs", expected, received: "a tensor" });
   }
   const values = Object.entries(inputs ?? {}).filter(isValue);
-  if (values.length === 0) return checkInputs(graph, inputs as Record<string, TensorLike>);
-  const read = values.map(async ([name, value]) => [name, { shape: value.shape, data: await value.read() }] as const);
+  if (values.length === 0) return checkInputs(graph, inputs as Record<string, GivenTensor>);
+  const read = values.map(
+    async ([name, value]) => [name, { shape: value.shape, dtype: value.dtype, data: await value.read() }] as const,
+  );
   return Promise.all(read).then((tensors) =>
-    checkInputs(graph, { ...(inputs as Record<string, TensorLike>), ...Object.fromEntries(tensors) }),
+    checkInputs(graph, { ...(inputs as Record<string, GivenTensor>), ...Object.fromEntries(tensors) }),
   );
 }
 

@@ -10,8 +10,10 @@ export {
   UnsupportedOpError,
 } from "../errors.ts";
 export type { WeightEstimate } from "../factor/weights.ts";
+export type { GivenTensor } from "../graph/evaluate.ts";
 export type { Layer } from "../graph/layers.ts";
-export type { Outs, RunOptions } from "../graph/program.ts";
+export type { Outs } from "../graph/outputs.ts";
+export type { RunOptions } from "../graph/program.ts";
 export type { Task } from "../graph/tasks.ts";
 export type { Attribute, Dimension, Graph, GraphNode, ValueInfo } from "../graph/types.ts";
 export {

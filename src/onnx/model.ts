@@ -1,7 +1,6 @@
 // The Model class: the ONNX message as it was read, the network in it, and its compiled programs. Loads and saves models.
 import { checkRunOptions } from "../engine/calls.ts";
 import { createEngine, Engine } from "../engine/engine.ts";
-
 import { describeValue, type EngineValue } from "../engine/values.ts";
 import {
   checkFunction,
@@ -12,14 +11,15 @@ import {
   type OperatorUse,
 } from "../errors.ts";
 import { missingIn, withInputShapes } from "../graph/evaluate.ts";
-import { inferKnown } from "../graph/infer.ts";
-import { GraphProgram, type Outs } from "../graph/program.ts";
+import { HostMemory } from "../graph/host-values.ts";
+import type { Outs } from "../graph/outputs.ts";
+import { prepare } from "../graph/passes/index.ts";
+import { GraphProgram } from "../graph/program.ts";
 import type { Quantized } from "../graph/quantized/expansion.ts";
 import type { Dimension, Graph, Operators, Spec, ValueInfo } from "../graph/types.ts";
 import { numbersOf, toValue } from "../graph/values.ts";
 import type { Tensor } from "../tensor.ts";
-import { inputValues, isValue, type ModelInput, type ModelRunOptions, withChosenOutputs } from "./choice.ts";
-
+import { inputValues, isValue, type ModelInput, type ModelRunOptions, saysSizes, withChosenOutputs } from "./choice.ts";
 import { importGraph } from "./import.ts";
 import { loadOperators } from "./ops/load.ts";
 import { ModelProto, TensorProto } from "./schema.ts";
@@ -65,7 +65,7 @@ export interface ModelInfo {
     outputs: readonly string[];
     /** What making it took, by phase: passes, planning, layout, code, weights, check. */
     milliseconds: Readonly<Record<string, number>>;
-    /** Of the engine's memory. */
+    /** Of the engine's memory; packed weights and the room for values are shared with the other programs. */
     bytes: number;
     /** Nodes that the host computes, since the backend has no kernel for them. */
     host: {
@@ -85,20 +85,17 @@ function checkValueOut(name: string, value: EngineValue, spec: Spec | undefined)
   throw new InvalidArgumentError({ parameter: `out[${describe(name)}]`, expected, received: describeValue(value) });
 }
 
-/** Lists among the inputs say sizes: where their elements are known, more shapes are known before a run. */
-function saysSizes(
-  graph: Graph,
-  operators: Operators,
-  shapes: ReadonlyMap<string, Spec>,
-  lists: ReadonlyMap<string, Spec>,
-): boolean {
-  if (![...lists.values()].some(({ data }) => data)) return false;
-  const { specs, open } = inferKnown(graph, operators, shapes);
-  return [...open.values()].some(({ sizes }) => sizes) && inferKnown(graph, operators, lists).specs.size > specs.size;
-}
+/** Networks of so many choices of outputs are kept. */
+const mostChoices = 16;
+/** Programs for so many different shapes of inputs are kept, and of those the latest that hold so many bytes together. */
+const mostPrograms = 32;
+const mostBytes = 2 ** 26;
 
-/** Programs for so many different shapes of inputs are kept, and networks of so many choices of outputs. */
-const [mostPrograms, mostChoices] = [4, 16];
+interface Kept {
+  program: Promise<GraphProgram>;
+  /** Of the engine's memory, once it is made; what it shares with others does not count. */
+  bytes: number;
+}
 
 /** A network and the file that it came in. */
 export class Model {
@@ -135,7 +132,9 @@ export class Model {
   /** Some operator has to know the elements of an input before the network runs: lists of sizes, axes or scales. */
   private readonly takesSizes = new WeakMap<Graph, boolean>();
   private readonly choices = new Map<string, Graph>();
-  private readonly programs = new Map<string, Promise<GraphProgram>>();
+  private readonly programs = new Map<string, Kept>();
+  private prepared = new WeakMap<Graph, Graph>();
+  private memory: HostMemory | undefined;
   /** Runs that have begun: what they use is freed after them. */
   private readonly running = new Set<Promise<unknown>>();
   /** What was freed last: new programs take its memory. */
@@ -212,7 +211,7 @@ export class Model {
 
   /** What loading took, and what was compiled for which shapes of inputs. */
   async info(): Promise<ModelInfo> {
-    const made = await Promise.allSettled(this.programs.values());
+    const made = await Promise.allSettled([...this.programs.values()].map(({ program }) => program));
     const programs = made.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
     return {
       milliseconds: { read: this.readTime },
@@ -260,28 +259,56 @@ export class Model {
       // What was used last is the last to go.
       this.programs.delete(key);
       this.programs.set(key, known);
-      return known;
+      return known.program;
     }
-    if (this.programs.size >= mostPrograms) {
-      const [oldest, program] = this.programs.entries().next().value!;
-      this.programs.delete(oldest);
-      this.freed = this.free([program]);
-    }
+    this.dropOldest();
     const ready = this.freed.then(() => this.engine());
-    const create = (engine: Engine) => GraphProgram.create(graph, this.operators, specs, engine, this.quantized);
-    const program = ready.then(create);
-    this.programs.set(key, program);
-    // What failed is tried again at the next run.
-    program.catch(() => this.programs.delete(key));
+    const program = ready.then((engine) => {
+      this.memory ??= new HostMemory(() => engine.room);
+      const network = this.network(graph);
+      return GraphProgram.create(network, this.operators, specs, engine, this.quantized, this.memory);
+    });
+    const kept = { program, bytes: 0 };
+    this.programs.set(key, kept);
+    program.then(
+      ({ own }) => {
+        kept.bytes = own;
+      },
+      // What failed is tried again at the next run.
+      () => this.programs.delete(key),
+    );
     return program;
+  }
+
+  /** Makes room for one program more. */
+  private dropOldest(): void {
+    const dropped: Promise<GraphProgram>[] = [];
+    let bytes = [...this.programs.values()].reduce((sum, one) => sum + one.bytes, 0);
+    for (const [key, kept] of this.programs) {
+      if (this.programs.size < mostPrograms && bytes <= mostBytes) break;
+      this.programs.delete(key);
+      dropped.push(kept.program);
+      bytes -= kept.bytes;
+    }
+    if (dropped.length > 0) this.freed = this.free(dropped);
+  }
+
+  /** The network as programs of all shapes begin with it. */
+  private network(graph: Graph): Graph {
+    const known = this.prepared.get(graph) ?? prepare(graph, this.operators);
+    this.prepared.set(graph, known);
+    return known;
   }
 
   /** Frees what runs have made; a later run makes it anew. */
   dispose(): void {
     const own = this.ownEngine;
     const dispose = () => own?.then((engine) => engine.dispose()).catch(() => {});
-    this.freed = this.free([...this.programs.values()], dispose);
+    const programs = [...this.programs.values()].map(({ program }) => program);
+    this.freed = this.free(programs, dispose);
     this.programs.clear();
+    this.prepared = new WeakMap();
+    this.memory = undefined;
     this.ownEngine = undefined;
   }
 

@@ -1,5 +1,5 @@
 // The part of ONNX's file format that rank1 reads and writes, with the names and numbers of the public specification
-// (github.com/onnx/onnx, onnx/onnx.proto). Nodes, tensors and subgraphs inside others are left as bytes: what nobody
+// (github.com/onnx/onnx, onnx/onnx.proto). Nodes, tensors, functions and subgraphs inside others are left as bytes: what nobody
 // changes is written again as it came, byte for byte, and no file nests deeper than this table.
 import { type Message, schema } from "./wire.ts";
 
@@ -28,6 +28,8 @@ export const GraphProto = schema({
   sparseInitializer: [15, "bytes", "list"],
 });
 
+const OperatorSetProto = schema({ domain: [1, "string"], version: [2, "int"] });
+
 export const ModelProto = schema({
   irVersion: [1, "int"],
   producerName: [2, "string"],
@@ -36,8 +38,10 @@ export const ModelProto = schema({
   modelVersion: [5, "int"],
   docString: [6, "string"],
   graph: [7, GraphProto],
-  opsetImport: [8, schema({ domain: [1, "string"], version: [2, "int"] }), "list"],
+  opsetImport: [8, OperatorSetProto, "list"],
   metadataProps: [14, schema({ key: [1, "string"], value: [2, "string"] }), "list"],
+  /** FunctionProto. */
+  functions: [25, "bytes", "list"],
 });
 
 export const AttributeProto = schema({
@@ -54,6 +58,8 @@ export const AttributeProto = schema({
   strings: [9, "bytes", "list"],
   /** One of {@link attributeTypes}. */
   type: [20, "int"],
+  /** In functions: the attribute of the call that gives the value. */
+  refAttrName: [21, "string"],
 });
 
 /** Numbers of AttributeProto.AttributeType by the field that holds the value. */
@@ -66,6 +72,23 @@ export const NodeProto = schema({
   opType: [4, "string"],
   attribute: [5, AttributeProto, "list"],
   domain: [7, "string"],
+  /** Tells functions of one name apart. */
+  overload: [8, "string"],
+});
+
+export const FunctionProto = schema({
+  name: [1, "string"],
+  input: [4, "string", "list"],
+  output: [5, "string", "list"],
+  /** Names of attributes without a default. */
+  attribute: [6, "string", "list"],
+  /** NodeProto. */
+  node: [7, "bytes", "list"],
+  opsetImport: [9, OperatorSetProto, "list"],
+  domain: [10, "string"],
+  /** Those with a default. */
+  attributeProto: [11, AttributeProto, "list"],
+  overload: [13, "string"],
 });
 
 export const TensorProto = schema({
@@ -86,5 +109,7 @@ export const TensorProto = schema({
 export type ModelProto = Message<typeof ModelProto>;
 export type NodeProto = Message<typeof NodeProto>;
 export type AttributeProto = Message<typeof AttributeProto>;
+export type GraphProto = Message<typeof GraphProto>;
+export type FunctionProto = Message<typeof FunctionProto>;
 export type TensorProto = Message<typeof TensorProto>;
 export type ValueInfoProto = Message<typeof ValueInfoProto>;

@@ -1,7 +1,8 @@
 // Conversion of ONNX's TensorProto to tensors. Raw data is not copied where it is aligned; 16-bit floats become f32.
 import { BinaryReader } from "@bufbuild/protobuf/wire";
 import { checkInteger, describe, InvalidArgumentError, UnsupportedError } from "../errors.ts";
-import { bytesOf, type DType, halfToNumber, newStored, storedIn, type Tensor, type TypedArray } from "../tensor.ts";
+import { fromBits, isHalf } from "../graph/halves.ts";
+import { bytesOf, type DType, newStored, storedIn, type Tensor, type TypedArray } from "../tensor.ts";
 import { TensorProto } from "./schema.ts";
 import { decode, intact } from "./wire.ts";
 
@@ -23,12 +24,23 @@ const dtypes: Readonly<Record<number, DType>> = {
 };
 
 /** Names of the types that are known but not read. */
-const others: Readonly<Record<number, string>> = { 8: "strings", 14: "complex64", 15: "complex128" };
+const others: Readonly<Record<number, string>> = {
+  ...{
+    8: "strings",
+    14: "complex64",
+    15: "complex128",
+    17: "f8e4m3fn",
+    18: "f8e4m3fnuz",
+    19: "f8e5m2",
+    20: "f8e5m2fnuz",
+  },
+  ...{ 21: "u4", 22: "i4", 23: "f4e2m1", 24: "f8e8m0" },
+};
 
 /** Elements of any one tensor. */
 export const mostElements = 2 ** 31 - 1;
 
-/** The element type of a number in a file. Throws {@link UnsupportedError} for strings, complex and 8-bit floats. */
+/** The element type of a number in a file. Throws {@link UnsupportedError} for strings, complex, 8-bit floats and 4-bit numbers. */
 export function dtypeOf(dataType: bigint | undefined, what: string): DType {
   const found = dtypes[Number(dataType ?? 0n)];
   if (found) return found;
@@ -58,7 +70,7 @@ export function readTensor(bytes: Uint8Array, what = "tensor", external?: Extern
   const length = shape.reduce((product, side) => product * side, 1);
   const raw = proto.dataLocation === 1n ? externalBytes(proto, title, external) : proto.rawData;
   const data = raw ? rawData(raw, dtype, length, title) : typedData(proto, dtype, length, title);
-  const telling = dtype === "bool" || dtype === "f16" || dtype === "bf16";
+  const telling = dtype === "bool" || isHalf(dtype);
   return { name, shape, data: toFloats(data, dtype), ...(telling && { dtype }) };
 }
 
@@ -122,7 +134,5 @@ function wrongSize(what: string, wanted: number, unit: string, got: number): Inv
   return new InvalidArgumentError({ parameter: what, expected: `${wanted} ${unit} of data`, received: `${got}` });
 }
 
-function toFloats(data: TypedArray, dtype: DType): TypedArray {
-  if (dtype === "bf16") return new Float32Array(Uint32Array.from(data as Uint16Array, (bits) => bits << 16).buffer);
-  return dtype === "f16" ? Float32Array.from(data as Uint16Array, halfToNumber) : data;
-}
+const toFloats = (data: TypedArray, dtype: DType): TypedArray =>
+  isHalf(dtype) ? fromBits(data as Uint16Array, dtype) : data;

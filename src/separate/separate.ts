@@ -27,7 +27,7 @@ import type { Change, LayerReport, Report } from "./report.ts";
 import { Samples } from "./samples.ts";
 import { type Target, targetsOf } from "./targets.ts";
 import { tune } from "./tune.ts";
-import { rewriteModel } from "./write.ts";
+import { isWritten, rewriteModel } from "./write.ts";
 
 // One part that is loaded at first use
 export { measure } from "./profile.ts";
@@ -104,7 +104,8 @@ async function prepare(model: Model, given: SeparateOptions): Promise<Separation
   }
   const inputs = samples ? specsOf(samples.first) : inputSpecs(graph);
   const specs = infer(graph, operators, inputs);
-  const targets = targetsOf(graph, specs).filter(({ node }) => options.takes(node.name));
+  const written = isWritten(model);
+  const targets = targetsOf(graph, specs).filter(({ node }) => written(node) && options.takes(node.name));
   if (targets.length === 0) {
     const expected = "a convolution that could be separated: of one group, with a window and constant weights";
     const [first] = model.missing;

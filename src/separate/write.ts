@@ -1,9 +1,9 @@
 // Writes the rewritten network into the ONNX message: decomposed layers take the place of nodes, and all else stays byte
 // for byte.
 import type { GraphNode } from "../graph/types.ts";
-import { importGraph } from "../onnx/import.ts";
+import { importGraph, readsOf } from "../onnx/import.ts";
 import { Model } from "../onnx/model.ts";
-import { attributeTypes, GraphProto, type ModelProto, NodeProto, TensorProto } from "../onnx/schema.ts";
+import { attributeTypes, FunctionProto, type ModelProto, NodeProto, TensorProto } from "../onnx/schema.ts";
 import { decode, encode } from "../onnx/wire.ts";
 import type { Tensor } from "../tensor.ts";
 import type { DecomposedLayer } from "./decomposition.ts";
@@ -28,8 +28,8 @@ export function rewriteModel(
     return layer ? layer.nodes.map((own) => newNode(own)) : [node];
   });
   const kept = withoutUnused(replaced, model, unusedBefore);
-  const read = new Set(kept.flatMap(({ proto }) => readBy(proto)));
-  const wasRead = new Set(nodes.flatMap(({ proto }) => proto.input));
+  const read = new Set(kept.flatMap(({ proto }) => readsOf(proto)));
+  const wasRead = new Set(nodes.flatMap(({ proto }) => readsOf(proto)));
   const isGone = (name: string): boolean => wasRead.has(name) && !read.has(name);
   const constants = [...decomposed.values()].flatMap((layer) => [...layer.constants]);
   const isOld = (model.proto.irVersion ?? inputsNoLonger) < inputsNoLonger;
@@ -61,24 +61,29 @@ export function rewriteModel(
   return new Model(proto, rewritten, model.operators, model.givenEngine, model.externalFiles);
 }
 
+/** Whether a node computes a value of the file's own nodes, outside of functions and subgraphs. */
+export function isWritten({ proto }: Model): (node: GraphNode) => boolean {
+  const functions = new Set(proto.functions.map((bytes, i) => decode(FunctionProto, bytes, `function ${i}`).name));
+  const own = new Set(
+    (proto.graph?.node ?? []).flatMap((bytes, i) => {
+      const { output, opType } = decode(NodeProto, bytes, `node ${i}`);
+      return functions.has(opType) ? [] : output;
+    }),
+  );
+  return ({ outputs }) => own.has(outputs[0]!);
+}
+
 interface Node {
   bytes: Uint8Array;
   proto: NodeProto;
 }
 
-/** Names that a node reads: its inputs, and whatever its subgraphs read, their own values among it. */
-function readBy({ input, attribute }: NodeProto): string[] {
-  const bodies = attribute.flatMap(({ g }) => (g ? [decode(GraphProto, g, "subgraph")] : []));
-  const within = bodies.flatMap(({ node, output }) => [
-    ...node.flatMap((bytes, i) => readBy(decode(NodeProto, bytes, `node ${i} of a subgraph`))),
-    ...output.map(({ name = "" }) => name),
-  ]);
-  return [...input, ...within];
-}
-
 /** Nodes of whose results nobody reads any. */
 function unused(nodes: readonly Node[], { proto: { graph } }: Model): Set<Node> {
-  const read = new Set([...nodes.flatMap(({ proto }) => readBy(proto)), ...graph!.output.map(({ name = "" }) => name)]);
+  const read = new Set([
+    ...nodes.flatMap(({ proto }) => readsOf(proto)),
+    ...graph!.output.map(({ name = "" }) => name),
+  ]);
   return new Set(nodes.filter(({ proto }) => !proto.output.some((name) => read.has(name))));
 }
 

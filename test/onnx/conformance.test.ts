@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { checkInputs, runGraph } from "../../src/graph/evaluate.ts";
-import { infer } from "../../src/graph/infer.ts";
+import { inferKnown } from "../../src/graph/infer.ts";
 import { floats } from "../../src/graph/nodes.ts";
 import { optimize } from "../../src/graph/passes/index.ts";
 import type { Graph, Spec } from "../../src/graph/types.ts";
@@ -40,13 +40,15 @@ describe.skipIf(noConformance)(`conformance${noConformance}`, () => {
       const cases = casesOf(path, graph);
       expect(cases.length).toBeGreaterThan(0);
       for (const { inputs, outputs } of cases) {
-        const known = infer(graph, operators, checkInputs(graph, inputs));
+        const { specs } = inferKnown(graph, operators, checkInputs(graph, inputs));
         for (const one of [graph, optimize(graph, operators), forShapes(graph, inputs)]) {
           const found = runGraph(one, operators, inputs);
           expect(Object.keys(found)).toEqual(Object.keys(outputs));
           for (const [output, expected] of Object.entries(outputs)) {
             expectClose(found[output]!, expected, toleranceOf(name));
-            expect(known.get(output)!.shape).toEqual(expected.shape);
+            // What loops give may only be known when they have run.
+            if (specs.has(output) || !graph.nodes.some(({ graphs }) => graphs))
+              expect(specs.get(output)!.shape).toEqual(expected.shape);
           }
         }
       }

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { checkInputs, runGraph } from "../../src/graph/evaluate.ts";
 import { infer } from "../../src/graph/infer.ts";
+import { isQuantized } from "../../src/graph/quantized/names.ts";
 import { loadModel } from "../../src/onnx/index.ts";
 import { operators } from "../../src/onnx/ops/index.ts";
 import type { DType, Tensor } from "../../src/tensor.ts";
@@ -14,7 +15,9 @@ import { runRuntime, runtime } from "./runtime.ts";
 
 const seeds = Array.from({ length: 8 }, (_, seed) => seed);
 
-const numberOfType: Partial<Record<DType, number>> = { f32: 1, u8: 2, i8: 3, i32: 6, i64: 7, bool: 9, f64: 11 };
+const numberOfType: Partial<Record<DType, number>> = {
+  ...{ f32: 1, u8: 2, i8: 3, u16: 4, i16: 5, i32: 6, i64: 7, bool: 9, f64: 11, u32: 12, u64: 13 },
+};
 
 /** A model of one node. */
 function modelOf({
@@ -67,10 +70,17 @@ describe.skipIf(!runtime)("operators compute what ONNX Runtime computes (skipped
   test("cover all operators but those that compute nothing and those that passes make", () => {
     const covered = Object.values(cases).flatMap((make) => seeds.map((seed) => make(new Random(seed)).op));
     const plain =
-      "CastLike Constant ConstantOfShape Dropout Flatten Identity Reshape Shape Size Squeeze Unsqueeze".split(" ");
+      "CastLike Constant ConstantOfShape Dropout Flatten Identity If Loop Reshape Scan Shape Size Squeeze Unsqueeze".split(
+        " ",
+      );
     // Of com.microsoft some become ONNX's own.
     const own = covered.filter((op) => !op.startsWith("com.") || operators.has(op));
-    const all = new Set([...own, ...plain, "SeparableConv", "Rearrange"]);
+    // Quantised operators have tests of their own.
+    const quantised = [...operators.keys()].filter((op) => isQuantized({ op }));
+    const made = "SeparableConv Rearrange QuantizedConv QuantizedMatMul Requantize DynamicScale DynamicLimit".split(
+      " ",
+    );
+    const all = new Set([...own, ...plain, ...quantised, ...made]);
     expect([...all].sort()).toEqual([...operators.keys()].sort());
   });
 });

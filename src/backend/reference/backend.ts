@@ -17,7 +17,7 @@ export class ReferenceBackend implements Backend {
   readonly profile = builtInProfile;
   readonly threads = 1;
   private readonly maxMemory: number;
-  private used = 0;
+  private held = 0;
 
   constructor(maxMemory: number) {
     this.maxMemory = maxMemory;
@@ -25,14 +25,14 @@ export class ReferenceBackend implements Backend {
 
   /** Counts memory that is taken, or given back. */
   take(bytes: number): void {
-    if (this.used + bytes > this.maxMemory) {
-      const [expected, received] = [`at most ${this.maxMemory} bytes of working memory`, `${this.used + bytes}`];
+    if (this.held + bytes > this.maxMemory) {
+      const [expected, received] = [`at most ${this.maxMemory} bytes of working memory`, `${this.held + bytes}`];
       throw new LimitError({
         ...{ parameter: "maxMemory", expected, received },
         hint: "raise it with createEngine({ maxMemory })",
       });
     }
-    this.used += bytes;
+    this.held += bytes;
   }
 
   async compile(plan: BackendPlan, weights: Weights): Promise<Program> {
@@ -44,7 +44,7 @@ export class ReferenceBackend implements Backend {
   }
 
   bytes(): number {
-    return this.used;
+    return this.held;
   }
 
   dispose(): void {}

@@ -3,7 +3,7 @@ import { get, ModuleBuilder } from "../../codegen/assembler.ts";
 import { type CodeMode, kernelArity } from "../../kernels/kernel.ts";
 import { builtInProfile } from "../../plan/cost.ts";
 import type { ValueDType } from "../../tensor.ts";
-import type { Backend, BackendPlan, Verdict, Weights } from "../backend.ts";
+import type { Backend, BackendPlan, CompileOptions, Verdict, Weights } from "../backend.ts";
 import { isDue } from "../slices.ts";
 import { type Driver, driverCode } from "./driver.ts";
 import { type Entry, KernelStore } from "./kernels.ts";
@@ -11,6 +11,7 @@ import { Allocator, MemoryViews, pageBytes } from "./memory.ts";
 import { WorkerPool } from "./pool.ts";
 import { type ProgramHost, WasmProgram } from "./program.ts";
 import { control } from "./script.ts";
+import { PackedWeights, SharedRoom } from "./shared.ts";
 import { Staging } from "./staging.ts";
 import { WasmValue } from "./value.ts";
 
@@ -35,6 +36,8 @@ export class WasmBackend implements Backend, ProgramHost {
   readonly profile = builtInProfile;
   readonly views: MemoryViews;
   readonly allocator: Allocator;
+  readonly packed: PackedWeights;
+  readonly room: SharedRoom;
   readonly kernels: KernelStore;
   readonly driver: Driver;
   readonly pool: WorkerPool | undefined;
@@ -56,6 +59,8 @@ export class WasmBackend implements Backend, ProgramHost {
       const missing = Math.ceil((bytes - this.memory.buffer.byteLength) / pageBytes);
       if (missing > 0) this.memory.grow(missing);
     });
+    this.packed = new PackedWeights(this.allocator);
+    this.room = new SharedRoom(this.allocator);
     // The first block is never address 0, where a call without rows may look for parameters.
     this.allocator.allocate(2048);
     this.control = this.allocator.allocate(control.bytes).offset;
@@ -94,8 +99,8 @@ export class WasmBackend implements Backend, ProgramHost {
     return this.stage;
   }
 
-  async compile(plan: BackendPlan, weights: Weights): Promise<WasmProgram> {
-    return this.compileSync(plan, weights);
+  async compile(plan: BackendPlan, weights: Weights, options?: CompileOptions): Promise<WasmProgram> {
+    return WasmProgram.compile(this, plan, weights, options);
   }
 
   /** {@link compile} at once. */
@@ -108,7 +113,7 @@ export class WasmBackend implements Backend, ProgramHost {
   }
 
   bytes(): number {
-    return this.memory.buffer.byteLength;
+    return this.allocator.used;
   }
 
   dispose(): void {

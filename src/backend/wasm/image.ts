@@ -3,6 +3,7 @@ import { kernelOf } from "../../kernels/table.ts";
 import { rowsOutOf, windowOf } from "../../plan/strips.ts";
 import type { BufferSpec, LayerWindow } from "../../plan/types.ts";
 import type { Layout, Place, StageLayout, StepLayout } from "./layout.ts";
+import type { MemoryViews } from "./memory.ts";
 import { header, operands, operandWords, stageWords, stepBytes, stepWords } from "./script.ts";
 
 /** Where a program is written: words of the memory, and the address of its block. */
@@ -13,7 +14,7 @@ export interface Site {
   kernels: readonly (readonly number[])[];
 }
 
-/** Zeroes the block and writes all but weights. */
+/** Zeroes the block and writes all but weights, and but what stands in a room apart. */
 export function writeImage(layout: Layout, { buffer, base, kernels }: Site): void {
   new Uint8Array(buffer, base, layout.bytes).fill(0);
   const words = new Int32Array(buffer);
@@ -31,7 +32,17 @@ export function writeImage(layout: Layout, { buffer, base, kernels }: Site): voi
     });
   });
   for (const place of layout.places.values()) writeTable(layout, place, words, base);
-  for (let thread = 0; thread < layout.threads; thread++) writeStrips(layout, thread, words, base);
+  if (!layout.room) writeStrips(layout, words, base);
+}
+
+/** Zeroes what must be zeros in a room where others have been, and writes the tables of strips. */
+export function writeRoom(layout: Layout, { bytes, words }: Pick<MemoryViews, "bytes" | "words">, base: number): void {
+  for (const one of layout.room!.clear) bytes.fill(0, base + one.offset, base + one.offset + one.bytes);
+  writeStrips(layout, words, base);
+}
+
+function writeStrips(layout: Layout, words: Int32Array, base: number): void {
+  for (let thread = 0; thread < layout.threads; thread++) writeStripsOf(layout, thread, words, base);
 }
 
 function put(words: Int32Array, address: number, values: readonly number[]): void {
@@ -126,11 +137,8 @@ export function writeTable(layout: Layout, place: Place, words: Int32Array, base
   const { spec, data, pitch, rows, table, entries } = place;
   const [at, zeros] = [(base + table) / 4, base + layout.zeros];
   if (spec.scope === "constant") {
-    const step = layout.stages.flatMap(({ steps }) => steps).find(({ step }) => step.reads.includes(spec.id))?.step;
-    const kernel = step && kernelOf(step.kernel);
-    const units =
-      entries > 1 ? Math.ceil(kernel!.units!(step!.kernel) / entries) * kernel!.unitBytes!(step!.kernel) : 0;
-    for (let part = 0; part < entries; part++) words[at + part] = base + data + part * units;
+    const bytes = entries > 1 ? partBytes(layout, spec.id, entries) : 0;
+    for (let part = 0; part < entries; part++) words[at + part] = base + data + part * bytes;
     return;
   }
   if (spec.scope === "arena") {
@@ -142,6 +150,13 @@ export function writeTable(layout: Layout, place: Place, words: Int32Array, base
     return;
   }
   writeRing(place, words, base, zeros);
+}
+
+/** Bytes of weights from one part of the output channels to the next. */
+function partBytes({ stages }: Layout, id: string, parts: number): number {
+  const step = stages.flatMap(({ steps }) => steps).find(({ step }) => step.reads.includes(id))!.step;
+  const kernel = kernelOf(step.kernel);
+  return Math.ceil(kernel.units!(step.kernel) / parts) * kernel.unitBytes!(step.kernel);
 }
 
 /** Rows of a picture: they go round in a ring, or stand in a picture between stages. */
@@ -160,7 +175,7 @@ function writeRing(place: Place, words: Int32Array, base: number, zeros: number)
   }
 }
 
-function writeStrips({ strips, scratch, zeros }: Layout, thread: number, words: Int32Array, base: number): void {
+function writeStripsOf({ strips, scratch, zeros }: Layout, thread: number, words: Int32Array, base: number): void {
   const start = base + scratch.offset + thread * scratch.bytes;
   for (const { spec, data, pitch, rows, table, entries } of strips.values()) {
     const at = (start + table) / 4;

@@ -52,7 +52,7 @@ export async function timeKernels(plan: BackendPlan, settings: KernelTimeOptions
   const times: KernelTime[] = [];
   try {
     const program = await (backend as WasmBackend).compile(plan, weights);
-    program.fillInputs();
+    program.trial.fillInputs();
     for (const [index, { stage, grain }] of program.layout.stages.entries()) {
       const calls = callsOf(program, index, backend as WasmBackend);
       for (const [i, step] of stage.steps.entries()) {
@@ -70,8 +70,8 @@ export async function timeKernels(plan: BackendPlan, settings: KernelTimeOptions
 /** Each step of a stage alone, on the first strip. */
 function callsOf(program: WasmProgram, index: number, backend: WasmBackend): (() => void)[] {
   const calls: (() => void)[] = [];
-  const codes = program.layout.stages[index]!.steps.map((_, i) => program.kernelOf(index, i));
-  program.trace(index, (step, args) => {
+  const codes = program.layout.stages[index]!.steps.map((_, i) => program.trial.kernelOf(index, i));
+  program.trial.trace(index, (step, args) => {
     const run = backend.kernels.table.get(codes[step]!) as (...args: number[]) => void;
     run(...args);
     calls[step] = () => run(...args);

@@ -1,10 +1,11 @@
 // Where everything of a program stands in one block of memory: the script, parameter blocks, weights, values with their tables
 // of row pointers, rings of rows for the caller's pictures, and the scratch of each thread. Offsets only, from the block's
-// begin; nothing here touches memory. Rows outside a value are one row of zeros.
+// begin; nothing here touches memory. Rows outside a value are one row of zeros. Programs of networks have weights, values and
+// scratch elsewhere, where they share them: offsets then lead out of the block.
 import { kernelOf } from "../../kernels/table.ts";
 import { stripRows } from "../../plan/cost.ts";
 import { mostRows, rowsOutOf, type StepRows, stepRows } from "../../plan/strips.ts";
-import type { BufferSpec, Plan, Stage, Step } from "../../plan/types.ts";
+import type { BufferSpec, Stage, Step } from "../../plan/types.ts";
 import { bytesOf } from "../../tensor.ts";
 import { buffersOf, find, type Schedule, withMargins } from "../margins.ts";
 import { align, alignment } from "./memory.ts";
@@ -59,6 +60,14 @@ export interface Layout {
   /** Room for pairs of offsets: which pixels of an input's row stand for those beyond its ends. */
   pairs: number;
   scratch: { offset: number; bytes: number };
+  /** Where values and scratch stand, if not in the block; `clear`: places in it that must be zeros when a run begins. */
+  room?: Room;
+}
+
+export interface Room {
+  offset: number;
+  bytes: number;
+  clear: { offset: number; bytes: number }[];
 }
 
 /** Step by step over offsets. */
@@ -85,12 +94,19 @@ export function pitchOf({ width, channels, dtype }: BufferSpec, slack = 0): numb
   return bytes % (2 * alignment) === 0 ? bytes + alignment : bytes;
 }
 
-/** `rows` of a strip, where tests say so. */
-export function layoutOf(plan: Schedule, threads: number, rows?: number): Layout {
+interface LayoutOptions {
+  /** Of a strip, where tests say so. */
+  rows?: number;
+  /** Weights, values and scratch stand elsewhere: {@link moveRoom} says where, once. Weights are placed by who packs them. */
+  apart?: boolean;
+}
+
+export function layoutOf(plan: Schedule, threads: number, { rows, apart = false }: LayoutOptions = {}): Layout {
   const specs = withMargins(plan);
   if (plan.stages.length > mostStages) throw new Error(`plan: more than ${mostStages} stages`);
   const overrun = overrunOf(plan.stages.flatMap(({ steps }) => steps));
   const cursor = new Cursor();
+  const room = apart ? new Cursor() : cursor;
   cursor.take(header.bytes + plan.stages.length * 4);
   const splits = plan.stages.map((stage) => {
     const together = overrunOf(stage.steps).rows;
@@ -111,13 +127,33 @@ export function layoutOf(plan: Schedule, threads: number, rows?: number): Layout
   });
   const bordered = specs.filter(({ scope, above, below }) => scope === "input" || above + below > 0);
   const zeros = cursor.take(Math.max(0, ...bordered.map((spec) => pitchOf(spec, overrun.elements))));
-  const places = placeAll(plan, specs, stages, overrun, threads, cursor);
+  const places = placeAll(plan, specs, stages, overrun, threads, { cursor, room, apart });
   const pairs = cursor.take(Math.max(0, ...specs.filter(({ scope }) => scope === "input").map(pairBytes)));
   const { strips, bytes } = layoutScratch(stages, specs);
-  const scratch = { offset: cursor.take(threads * bytes), bytes };
+  const scratch = { offset: room.take(threads * bytes), bytes };
   const { elements } = overrun;
   const last = writtenLast(plan);
-  return { bytes: cursor.end, threads, specs, stages, places, strips, zeros, overrun: elements, last, pairs, scratch };
+  const made = { threads, specs, stages, places, strips, zeros, overrun: elements, last, pairs, scratch };
+  if (!apart) return { bytes: cursor.end, ...made };
+  const clear = [...clearedValues(plan, places), { offset: scratch.offset, bytes: threads * bytes }];
+  return { bytes: cursor.end, ...made, room: { offset: 0, bytes: room.end, clear } };
+}
+
+/** Values that have zeros around them, and those that only the caller writes: channels that these do not have are zeros. */
+function clearedValues({ stages }: Schedule, places: ReadonlyMap<string, Place>): Room["clear"] {
+  const written = new Set(stages.flatMap(({ steps }) => steps.map(({ writes }) => writes)));
+  return [...places.values()]
+    .filter(({ spec: { id, scope, left, right } }) => scope === "arena" && (left || right || !written.has(id)))
+    .map(({ spec, data, pitch, rows }) => ({ offset: data, bytes: spec.images! * rows * pitch }));
+}
+
+/** Puts the values and scratch of a layout that has them apart to where they are from now on. */
+export function moveRoom({ room, places, scratch }: Layout, offset: number): void {
+  const by = offset - room!.offset;
+  for (const place of places.values()) if (place.spec.scope === "arena") place.data += by;
+  for (const one of room!.clear) one.offset += by;
+  scratch.offset += by;
+  room!.offset = offset;
 }
 
 function writtenLast({ stages }: Schedule): Set<string> {
@@ -150,18 +186,19 @@ function placeAll(
   stages: readonly StageLayout[],
   overrun: Overrun,
   threads: number,
-  cursor: Cursor,
+  { cursor, room, apart }: { cursor: Cursor; room: Cursor; apart: boolean },
 ): Map<string, Place> {
   const places = new Map<string, Place>();
-  const homes = placeValues(plan, specs, cursor);
+  const homes = placeValues(plan, specs, room);
+  const partsOf = partsOfConstants(stages);
   const pictures = new Map<string, number>();
   for (const spec of specs) {
     const { id, scope, images = 1, height = 1, above, below } = spec;
     if (scope === "strip") continue;
     if (scope === "arena" || scope === "constant") {
       const pitch = pitchOf(spec);
-      const data = homes.get(id) ?? cursor.take(pitch);
-      const parts = scope === "constant" ? partsOf(id, stages) : 1;
+      const data = homes.get(id) ?? (apart ? 0 : cursor.take(pitch));
+      const parts = partsOf.get(id) ?? 1;
       const entries = scope === "constant" ? parts : images * (above + height + below);
       places.set(id, { spec, data, pitch, rows: height, table: cursor.take(entries * 4), entries, real: entries });
       continue;
@@ -182,8 +219,13 @@ function placeAll(
   return places;
 }
 
-const partsOf = (id: string, stages: readonly StageLayout[]): number =>
-  Math.max(1, ...stages.filter(({ steps }) => steps.some(({ step }) => step.reads.includes(id))).map((s) => s.parts));
+/** By constants, into how many parts the stages that read them are split. */
+function partsOfConstants(stages: readonly StageLayout[]): Map<string, number> {
+  const found = new Map<string, number>();
+  for (const { steps, parts } of stages)
+    for (const id of steps.flatMap(({ step }) => step.reads)) found.set(id, Math.max(parts, found.get(id) ?? 1));
+  return found;
+}
 
 /** The first words of a thread's scratch are shifts of strips: the very first is none. */
 const shiftBytes = 64;
@@ -244,33 +286,47 @@ function layoutScratch(
  * stay what they are.
  */
 function placeValues(plan: Schedule, specs: readonly BufferSpec[], cursor: Cursor): Map<string, number> {
+  const lifetimes = lifetimesOf(plan);
   const homes = specs
     .filter(({ scope }) => scope === "arena")
     .map((spec) => {
       const { id, width, channels, left, right, height, images, dtype } = spec;
       const key = left || right ? [width, channels, left, right, height, images, dtype].join() : "";
-      const [first, last] = lifetime(spec, plan);
+      const { first, last } = lifetimes.get(id) ?? { first: -1, last: Infinity };
       return { id, key, first, last, bytes: images! * height! * pitchOf(spec), at: 0 };
     })
     .sort((a, b) => b.bytes - a.bytes);
   const base = cursor.end;
-  homes.forEach((home, index) => {
-    const taken = homes
-      .slice(0, index)
-      .filter((other) => other.key !== home.key || (other.first <= home.last && home.first <= other.last))
-      .sort((a, b) => a.at - b.at);
-    for (const { at, bytes } of taken) if (home.at + home.bytes > at) home.at = Math.max(home.at, at + bytes);
+  // Those that are placed, the lowest first.
+  const placed: typeof homes = [];
+  for (const home of homes) {
+    for (const other of placed) {
+      const apart = other.key === home.key && (other.first > home.last || home.first > other.last);
+      if (!apart && home.at + home.bytes > other.at) home.at = Math.max(home.at, other.at + other.bytes);
+    }
+    const above = placed.findIndex(({ at }) => at > home.at);
+    placed.splice(above < 0 ? placed.length : above, 0, home);
     cursor.end = Math.max(cursor.end, base + align(home.at + home.bytes));
-  });
+  }
   return new Map(homes.map(({ id, at }) => [id, base + at]));
 }
 
+interface Lifetime {
+  first: number;
+  last: number;
+}
+
 /** The first stage that writes a value, and the last that reads it; the ends of a plan live throughout. */
-function lifetime(
-  { id }: BufferSpec,
-  { stages, ends }: Pick<Plan, "stages"> & { ends?: readonly string[] },
-): [number, number] {
-  const written = stages.findIndex(({ steps }) => steps.some(({ writes }) => writes === id));
-  const read = stages.findLastIndex(({ steps }) => steps.some(({ reads }) => reads.includes(id)));
-  return [written, written < 0 || read < 0 || ends?.includes(id) ? Infinity : read];
+function lifetimesOf({ stages, ends = [] }: Schedule): Map<string, Lifetime> {
+  const found = new Map<string, Lifetime>();
+  stages.forEach(({ steps }, index) => {
+    for (const { reads, writes } of steps) {
+      for (const id of reads) found.set(id, { first: found.get(id)?.first ?? -1, last: index });
+      if (!found.has(writes)) found.set(writes, { first: index, last: Infinity });
+      else if (found.get(writes)!.first < 0) found.get(writes)!.first = index;
+    }
+  });
+  for (const id of ends) if (found.has(id)) found.get(id)!.last = Infinity;
+  for (const one of found.values()) if (one.first < 0) one.last = Infinity;
+  return found;
 }

@@ -1,15 +1,20 @@
 // Passes over networks: pure functions from a network to one that computes the same with less work.
 import type { Tensor } from "../../tensor.ts";
+import { checkBatch } from "../batch.ts";
 import { isMissing } from "../evaluate.ts";
-import { inferKnown } from "../infer.ts";
+import { inferKnown, type Known } from "../infer.ts";
+import { isQuantized } from "../quantized/names.ts";
 import type { Graph, GraphNode, Operators, Spec } from "../types.ts";
-import { numbersOf } from "../values.ts";
+import { numbersOf, toValue } from "../values.ts";
 import { fuseCopies } from "./copies.ts";
 import { fuseActivation, fuseGate, fuseHardSwish, fuseResidual } from "./fuse.ts";
 import { splitGemm } from "./gemm.ts";
+import { bindConstants, inlineBranches } from "./inner.ts";
 import { foldPads } from "./pads.ts";
+import { projectInputs } from "./recurrent.ts";
 import { foldScalings } from "./scalings.ts";
 import { fuseSeparable } from "./separable.ts";
+import { flushWeights } from "./subnormals.ts";
 
 /** Values of which `specs` know the elements become constants, but for results of nodes that `stays` names. */
 export function foldConstants(
@@ -65,6 +70,20 @@ export function removeUnused(graph: Graph): Graph {
   };
 }
 
+/** The part of {@link optimize} that holds for all types and shapes of the inputs: done once, however many there are. */
+export function prepare(graph: Graph, operators: Operators): Graph {
+  // Quantised operators are written anew for types and shapes, of the constants that the file has.
+  if (graph.nodes.some(isQuantized)) return graph;
+  const { specs } = inferKnown(graph, operators, new Map());
+  const branched = inlineBranches(graph, specs);
+  if (branched !== graph) return prepare(branched, operators);
+  return flushWeights(removeUnused(withoutScalings(dropIdentities(foldConstants(graph, specs)), specs)));
+}
+
+/** Pads, scalings and norms go into the layers beside them, as far as what is known of values says that they can. */
+const withoutScalings = (graph: Graph, specs: ReadonlyMap<string, Spec>): Graph =>
+  foldScalings(removeUnused(fuseHardSwish(foldPads(graph), specs)), specs);
+
 /**
  * The part of a network that needs no operator that is missing. Its outputs are those of the network in it, and the values
  * that the rest reads.
@@ -89,13 +108,29 @@ export function computablePart(graph: Graph, operators: Operators): Graph {
 }
 
 /**
- * All passes, in an order in which each finds what the others leave. With types and shapes of the inputs the result is good
- * for these alone: what depends on shapes is folded, residuals are fused, and copies of copies are one.
+ * All passes, in an order in which each finds what the others leave, and what is known of the values that are left. With types
+ * and shapes of the inputs the result is good for these alone: what depends on shapes is folded, residuals are fused, and copies
+ * of copies are one.
  */
-export function optimize(graph: Graph, operators: Operators, inputs: ReadonlyMap<string, Spec> = new Map()): Graph {
-  const { specs } = inferKnown(graph, operators, inputs);
-  const folded = dropIdentities(foldConstants(graph, specs));
-  const scaled = foldScalings(removeUnused(fuseHardSwish(foldPads(folded), specs)), specs);
-  const fused = fuseActivation(fuseResidual(fuseGate(splitGemm(scaled, specs)), specs));
-  return removeUnused(fuseCopies(fuseSeparable(fused), operators, specs));
+export function specialize(
+  graph: Graph,
+  operators: Operators,
+  inputs: ReadonlyMap<string, Spec>,
+): Known & { graph: Graph } {
+  const { specs, open } = inferKnown(graph, operators, inputs);
+  const branched = inlineBranches(graph, specs);
+  if (branched !== graph) return specialize(branched, operators, inputs);
+  checkBatch(graph, operators, inputs, specs);
+  const folded = projectInputs(bindConstants(dropIdentities(foldConstants(graph, specs))), specs);
+  const plain = splitGemm(withoutScalings(folded, specs), specs);
+  const fused = fuseActivation(fuseResidual(fuseGate(plain), specs));
+  const optimised = removeUnused(fuseCopies(fuseSeparable(fused), operators, specs));
+  const isTold = optimised.nodes.every(({ outputs }) => outputs.every((name) => name === "" || specs.has(name)));
+  if (open.size > 0 || !isTold) return { graph: optimised, ...inferKnown(optimised, operators, inputs) };
+  // Passes may give another constant an old name.
+  for (const [name, tensor] of optimised.constants) specs.set(name, toValue(tensor)!);
+  return { graph: optimised, specs, open };
 }
+
+export const optimize = (graph: Graph, operators: Operators, inputs: ReadonlyMap<string, Spec> = new Map()): Graph =>
+  specialize(graph, operators, inputs).graph;

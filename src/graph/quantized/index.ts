@@ -2,7 +2,7 @@
 // points are held in floats, in which sums of their products are exact. Loaded with networks that name such operators.
 import { integerKernels } from "../../kernels/integers.ts";
 import { addKernels } from "../../kernels/table.ts";
-import { infer } from "../infer.ts";
+import { inferKnown } from "../infer.ts";
 import { foldConstants, removeUnused } from "../passes/index.ts";
 import type { Graph, GraphNode, Operators, Spec } from "../types.ts";
 import { elementRules } from "./elements.ts";
@@ -22,13 +22,15 @@ export function expandQuantized(
   quantized: Quantized,
 ): Graph {
   addKernels(integerKernels);
-  const specs = infer(whole, operators, inputs);
+  const { specs } = inferKnown(whole, operators, inputs);
   const dequantizes = ({ op }: GraphNode): boolean => op.endsWith("DequantizeLinear");
   const graph = foldConstants(whole, specs, dequantizes);
   const e = new Expansion(graph, specs, quantized);
   for (const node of graph.nodes) {
     e.begin(node);
-    const rule = Object.hasOwn(rules, node.op) ? rules[node.op]! : undefined;
+    // What only a run can type stays as it is.
+    const isKnown = [...node.inputs, ...node.outputs].every((name) => name === "" || e.specs.has(name));
+    const rule = isKnown && Object.hasOwn(rules, node.op) ? rules[node.op]! : undefined;
     if (!rule?.(e, node)) keep(e, node);
   }
   for (const { name } of graph.outputs) e.need(name);

@@ -2,7 +2,7 @@
 // these phases is a convolution of the input whose results are written a stride apart.
 import type { ConvSpec, DepthwiseSpec, Solver, TransposedProblem } from "../../plan/types.ts";
 import { paddedChannels } from "../conv/layout.ts";
-import type { LayerWeights } from "../kernel.ts";
+import { derived, type LayerWeights, sourcesOf } from "../kernel.ts";
 import { arena, convSpec, convWeight, depthwiseWeight, draftOf, outputChannels, sidesOf } from "../layer.ts";
 
 /** One phase along one axis: tap t of its window is tap `first + (count − 1 − t) · step` of the weight. */
@@ -79,29 +79,33 @@ export function transposedPhasesOf({ window, x, y, activation, groups = 1 }: Tra
 }
 
 /** The weights of all phases, from [kh, kw, inputs, outputs / groups]. */
-export function transposedWeights(
-  problem: TransposedProblem,
-  { weight, bias }: LayerWeights,
-): Map<string, LayerWeights> {
+export function transposedWeights(problem: TransposedProblem, whole: LayerWeights): Map<string, LayerWeights> {
   const { groups = 1 } = problem;
   const [inputs, outputs] = [problem.x.shape[3]!, problem.y.shape[3]!];
   const [each, own] = [inputs / groups, outputs / groups];
   const kw = problem.window.size[1];
-  return new Map(
-    transposedPhasesOf(problem).map(({ row, column, kernel, id }) => {
-      const part = new Float32Array(kernel.size[0] * kernel.size[1] * each * outputs);
-      for (let i = 0; i < row.count; i++)
-        for (let j = 0; j < column.count; j++) {
-          const y = row.first + (row.count - 1 - i) * row.step;
-          const x = column.first + (column.count - 1 - j) * column.step;
-          for (let c = 0; c < inputs; c++) {
-            const from = ((y * kw + x) * inputs + c) * own;
-            const [group, input] = [Math.floor(c / each), c % each];
-            const to = ((i * column.count + j) * each + input) * outputs + group * own;
-            for (let o = 0; o < own; o++) part[to + o] = weight[from + o]!;
-          }
+  const partOf = ({ row, column, kernel }: TransposedPhase): LayerWeights => {
+    const { weight, bias } = whole;
+    const part = new Float32Array(kernel.size[0] * kernel.size[1] * each * outputs);
+    for (let i = 0; i < row.count; i++)
+      for (let j = 0; j < column.count; j++) {
+        const y = row.first + (row.count - 1 - i) * row.step;
+        const x = column.first + (column.count - 1 - j) * column.step;
+        for (let c = 0; c < inputs; c++) {
+          const from = ((y * kw + x) * inputs + c) * own;
+          const [group, input] = [Math.floor(c / each), c % each];
+          const to = ((i * column.count + j) * each + input) * outputs + group * own;
+          for (let o = 0; o < own; o++) part[to + o] = weight[from + o]!;
         }
-      return [id, { weight: part, bias }];
+      }
+    return { weight: part, bias };
+  };
+  return new Map(
+    transposedPhasesOf(problem).map((phase) => {
+      const { row, column, kernel, id } = phase;
+      const taps = [row, column].map(({ first, step, count }) => [first, step, count]);
+      const key = JSON.stringify([taps, kernel.size, kw, inputs, outputs, groups]);
+      return [id, derived([key, ...sourcesOf(whole)], () => partOf(phase))];
     }),
   );
 }

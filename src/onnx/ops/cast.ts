@@ -1,32 +1,28 @@
-// Cast and CastLike, and Shape and Size: types and shapes of tensors. Half floats are held as f32, rounded to the half
-// float's precision.
+// Cast and CastLike, and Shape and Size: types and shapes of tensors. On the host a Cast to half floats rounds to them; numbers
+// that an integer type cannot hold lose their upper bits.
+import { isHalf, roundedTo } from "../../graph/halves.ts";
 import { numberOf, refuse, required } from "../../graph/nodes.ts";
-import type { GraphNode, Operator, Value } from "../../graph/types.ts";
-import { elementsOf, heldAs, isBig, numbersOf, sizeOf, write } from "../../graph/values.ts";
-import { roundEven } from "../../kernels/expression/formulas.ts";
+import type { Copies, GraphNode, Operator, Spec, Value } from "../../graph/types.ts";
+import { elementsOf, heldAs, isBig, isFloat, numbersOf, sizeOf, stridesOf, write } from "../../graph/values.ts";
 import type { DType } from "../../tensor.ts";
 import { dtypeOf } from "../tensors.ts";
+import { viewOf } from "./pick.ts";
 
-/** Bits of the fraction, the least exponent and the largest value of half floats. */
-const halves: Readonly<Partial<Record<DType, readonly [bits: number, least: number, most: number]>>> = {
-  f16: [10, -14, 65504],
-  bf16: [7, -126, 2 ** 127 * (2 - 2 ** -7)],
-};
-
-function rounded(x: number, [bits, least, most]: readonly [number, number, number]): number {
-  if (x === 0 || !Number.isFinite(x)) return x;
-  const unit = 2 ** (Math.max(Math.floor(Math.log2(Math.abs(x))), least) - bits);
-  const near = roundEven(x / unit) * unit;
-  return Math.abs(near) > most ? Math.sign(near) * Number.POSITIVE_INFINITY : near;
-}
+/** 64-bit integers under their own type. */
+const bigs = ({ data }: Value): BigInt64Array => data as BigInt64Array;
 
 function convert(from: Value, to: Value, dtype: DType): void {
-  const half = halves[dtype];
   if (isBig(from.dtype) && isBig(dtype)) elementsOf(to).set(elementsOf(from));
-  else if (half)
+  else if (isBig(from.dtype) && !isFloat(heldAs(dtype)) && dtype !== "bool") {
+    // The lower bits: numbers would lose some.
     write(
       to,
-      Float64Array.from(numbersOf(from), (x) => rounded(x, half)),
+      Float64Array.from(bigs(from) as Iterable<bigint>, (x) => Number(BigInt.asIntN(32, x))),
+    );
+  } else if (isHalf(dtype))
+    write(
+      to,
+      Float64Array.from(numbersOf(from), (x) => roundedTo(x, dtype)),
     );
   else if (dtype === "bool")
     write(
@@ -34,6 +30,12 @@ function convert(from: Value, to: Value, dtype: DType): void {
       Float64Array.from(numbersOf(from), (x) => (x === 0 ? 0 : 1)),
     );
   else write(to, numbersOf(from));
+}
+
+/** Half floats are f32 inside: between floats of at most 32 bits there is nothing to convert. */
+function sameElements(to: DType, [x]: readonly (Spec | undefined)[]): Copies | undefined {
+  if (x?.dtype !== "f32" || heldAs(to) !== "f32") return undefined;
+  return { views: [viewOf(x.shape, stridesOf(x.shape))] };
 }
 
 const target = (node: GraphNode): DType => {
@@ -45,12 +47,14 @@ export const cast: Operator = {
   name: "Cast",
   infer: (node, inputs) => [{ dtype: heldAs(target(node)), shape: required(node, inputs, 0).shape }],
   run: (node, [x], [y]) => convert(x!, y!, target(node)),
+  copies: (node, inputs) => sameElements(target(node), inputs),
 };
 
 export const castLike: Operator = {
   name: "CastLike",
   infer: (node, inputs) => [{ dtype: required(node, inputs, 1).dtype, shape: required(node, inputs, 0).shape }],
   run: (_node, [x], [y]) => convert(x!, y!, y!.dtype),
+  copies: (_node, inputs) => sameElements(inputs[1]!.dtype, inputs),
 };
 
 const integers = (values: readonly number[], shape: readonly number[]): Value => {

@@ -26,7 +26,9 @@ export const constant: Operator = {
     if (tensor) return [tensor];
     const name = ["value_float", "value_floats", "value_int", "value_ints"].find((one) => one in node.attributes);
     if (!name) return refuse(node, "an attribute value, value_float(s) or value_int(s)", Object.keys(node.attributes));
-    return [plain(name.startsWith("value_f") ? "f32" : "i64", node.attributes[name])];
+    const value = node.attributes[name]!;
+    if (typeof value === "object" && "data" in value) return [toValue(value)!];
+    return [plain(name.startsWith("value_f") ? "f32" : "i64", value)];
   },
 };
 

@@ -5,19 +5,17 @@ import { floats, numberOf, refuse, required, reshaped } from "../../graph/nodes.
 import type { GraphNode, Operator, Spec, Value } from "../../graph/types.ts";
 import { isBig, isFloat, newValue, numbersOf, toBig, write } from "../../graph/values.ts";
 import { erf, power, roundEven } from "../../kernels/expression/formulas.ts";
+import type { DType } from "../../tensor.ts";
 import { broadcastShape, combine, type Row } from "./loops.ts";
 
 type Function1 = (x: number) => number;
 
+/** Of floats. */
 const unary: Readonly<Record<string, Function1>> = {
-  Exp: Math.exp,
-  Log: Math.log,
-  Sqrt: Math.sqrt,
-  Reciprocal: (x) => 1 / x,
-  Floor: Math.floor,
-  Ceil: Math.ceil,
-  Round: roundEven,
-  Erf: erf,
+  ...{ Exp: Math.exp, Log: Math.log, Sqrt: Math.sqrt, Reciprocal: (x) => 1 / x, Erf: erf },
+  ...{ Floor: Math.floor, Ceil: Math.ceil, Round: roundEven },
+  ...{ Sin: Math.sin, Cos: Math.cos, Tan: Math.tan, Asin: Math.asin, Acos: Math.acos, Atan: Math.atan },
+  ...{ Sinh: Math.sinh, Cosh: Math.cosh, Asinh: Math.asinh, Acosh: Math.acosh, Atanh: Math.atanh },
 };
 
 /** Of floats and of integers of every size. */
@@ -26,18 +24,20 @@ const signed: Readonly<Record<string, Function1>> = {
   Neg: (x) => -x,
 };
 
-function ofOne(name: string, f: Function1, types: Parameters<typeof required>[3]): Operator {
+export function ofOne(name: string, f: Function1, types: readonly DType[] = [], output?: DType): Operator {
   return {
     name,
     infer: (node, inputs) => {
       const { dtype, shape } = required(node, inputs, 0, types);
-      return [{ dtype, shape }];
+      if (types.length === 0 && dtype === "bool") refuse(node, "numbers", dtype);
+      return [{ dtype: output ?? dtype, shape }];
     },
     run: (_node, [x], [y]) => combine(y!, [x!], f),
   };
 }
 
-interface Function2 {
+/** A function of two elements. */
+export interface Function2 {
   f(a: number, b: number): number | boolean;
   /** Its loop on floats, where it has one of its own: calls of `f` box their numbers, which takes ten times as long. */
   row?: Row;
@@ -46,6 +46,8 @@ interface Function2 {
   /** The result says whether, the operands are numbers or, where `logical`, bools. */
   output?: "bool";
   logical?: boolean;
+  /** Refuses types and attributes. */
+  check?(node: GraphNode, dtype: DType): void;
 }
 
 /** All four in one loop: the branches are foreseen. */
@@ -61,6 +63,15 @@ const rowsOf =
 
 const zero = toBig(0);
 
+/** The lower 64 bits, by squaring. */
+function bigPower(base: bigint, exponent: bigint): bigint {
+  if (exponent < 0n) return base === 1n || (base === -1n && exponent % 2n === 0n) ? 1n : base === -1n ? -1n : 0n;
+  let result = 1n;
+  for (let [square, left] = [base, exponent]; left > 0n; left >>= 1n, square = BigInt.asUintN(64, square * square))
+    if (left & 1n) result = BigInt.asUintN(64, result * square);
+  return result;
+}
+
 const binary: Readonly<Record<string, Function2>> = {
   Add: { f: (a, b) => a + b, row: rowsOf("+") },
   Sub: { f: (a, b) => a - b, row: rowsOf("-") },
@@ -69,7 +80,7 @@ const binary: Readonly<Record<string, Function2>> = {
     ...{ f: (a, b) => a / b, row: rowsOf("/") },
     ...{ integer: (a, b) => Math.trunc(a / b), big: (a, b) => (b === zero ? zero : a / b) },
   },
-  Pow: { f: power, big: (a, b) => toBig(Number(a) ** Number(b)) },
+  Pow: { f: power, big: bigPower as never },
   Equal: { f: (a, b) => a === b, output: "bool" },
   Less: { f: (a, b) => a < b, output: "bool" },
   LessOrEqual: { f: (a, b) => a <= b, output: "bool" },
@@ -89,7 +100,10 @@ function aligned<T extends Spec>(node: GraphNode, inputs: readonly (T | undefine
   return [a, reshaped(b, [...b.shape, ...Array<number>(after).fill(1)])];
 }
 
-function ofTwo(name: string, { f, row, integer = f as never, big = f as never, output, logical }: Function2): Operator {
+export function ofTwo(
+  name: string,
+  { f, row, integer = f as never, big = f as never, output, logical, check }: Function2,
+): Operator {
   return {
     name,
     infer: (node, inputs) => {
@@ -97,6 +111,7 @@ function ofTwo(name: string, { f, row, integer = f as never, big = f as never, o
       if (!output && a.dtype === "bool") refuse(node, "numbers", a.dtype);
       if (logical && a.dtype !== "bool") refuse(node, "inputs of type bool", a.dtype);
       if (a.dtype !== b.dtype && name !== "Pow") refuse(node, "inputs of one type", `${a.dtype} and ${b.dtype}`);
+      check?.(node, a.dtype);
       return [{ dtype: output ?? a.dtype, shape: broadcastShape(node, [a, b]) }];
     },
     run: (node, inputs, [y]) => {

@@ -2,8 +2,8 @@
 import type { DType, Tensor } from "../../../src/tensor.ts";
 import type { Random } from "../../random-tensors.ts";
 
-/** Texts, integers or lists of integers; attributes that hold floats are known by their names. */
-export type Attributes = Record<string, number | string | readonly number[]>;
+/** Texts, integers or lists of them; attributes that hold floats are known by their names. */
+export type Attributes = Record<string, number | string | readonly number[] | readonly string[]>;
 
 /** Undefined where an input is left out. */
 export type Inputs = readonly (Tensor | undefined)[];
