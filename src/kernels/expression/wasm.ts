@@ -130,11 +130,12 @@ export function emit(
       return load("v128.load", get(from[which]!), 16 * vector);
     };
     /** The masks of the last vectors of a pixel stand before those of others. */
-    const mask = op("i32.mul", op("i32.ne", get(index), p(at.last)), i32(16 * vectors));
-    const stored = (local: Local, i: number): Code =>
-      hasHoles(spec, buffers)
-        ? op("v128.and", get(local), load("v128.load", sum(get(params), mask), at.masks + 16 * i))
-        : get(local);
+    const mask = f.local("i32");
+    const maskAt = sum(get(params), op("i32.mul", op("i32.ne", get(index), p(at.last)), i32(16 * vectors)));
+    const masked = (locals: readonly Local[]): Code[] => [
+      set(mask, maskAt),
+      ...locals.map((x, i) => set(x, op("v128.and", get(x), load("v128.load", get(mask), at.masks + 16 * i)))),
+    ];
     f.emit(
       ...(rowsOut > 1 ? [set(rows, op("i32.mul", get(rows), i32(rowsOut)))] : []),
       whileLoop(
@@ -153,7 +154,8 @@ export function emit(
             ...spec.nodes.flatMap((_, i) =>
               emitNode(spec.nodes, i, values, values[i]!, spare, loads, { ...mode, numbers }),
             ),
-            ...values.at(-1)!.map((local, i) => store("v128.store", get(to), stored(local, i), 16 * i)),
+            ...(hasHoles(spec, buffers) ? masked(values.at(-1)!) : []),
+            ...values.at(-1)!.map((local, i) => store("v128.store", get(to), get(local), 16 * i)),
             // Else the next turn would seem to read what is left in them, which counts against joining.
             ...[...new Set([...values, ...spares].flat())].map((local) => set(local, get(nothing))),
             bump(index, 16 * vectors),
