@@ -95,8 +95,8 @@ export function emitInteger(
 }
 
 /** Added to a small float, it leaves the nearest integer in the low bits: V8 joins no rounding instructions. */
-const rounder = 1.5 * 2 ** 23;
-const rounderBits = 0x4b400000;
+export const rounder = 1.5 * 2 ** 23;
+export const rounderBits = 0x4b400000;
 
 /** (list, tiles, params, weights, offset of the outputs) */
 function emitPanel(
