@@ -2,8 +2,7 @@
 
 import { type Code, get, type Local, op, set, splat } from "../codegen/assembler.ts";
 import type { Activation } from "../plan/types.ts";
-import { exponential, inCode } from "./functions.ts";
-import type { CodeMode } from "./kernel.ts";
+import { clipped, exponential, type FunctionMode, numbersIn } from "./functions.ts";
 
 const clip = (value: number, least: number | null, most: number | null): number =>
   Math.min(most ?? Infinity, Math.max(least ?? -Infinity, value));
@@ -36,31 +35,32 @@ export const activationName = (activation: Activation): string =>
   typeof activation === "object" ? JSON.stringify(activation) : activation;
 
 /**
- * Statements that apply an activation to f32x4 locals in place; min and max keep a NaN. `spare` may be overwritten.
+ * Statements that apply an activation to f32x4 locals in place; NaN stays. `spare` may be overwritten.
  * Every step runs over all locals before the next, so that neighbours can be joined.
  */
 export function activateLanes(
   activation: Activation,
   values: readonly Local[],
   spares: readonly Local[],
-  mode: CodeMode,
+  mode: FunctionMode,
 ): Code[] {
   const each = (step: (x: Local, spare: Local) => Code): Code[] => values.map((x, i) => step(x, spares[i]!));
-  const constant = (value: number): Code => splat("f32x4", value);
-  const clipped = (x: Code, [least, most]: readonly [number | null, number | null]): Code => {
-    const low = least === null ? x : op("f32x4.max", x, constant(least));
-    return most === null ? low : op("f32x4.min", low, constant(most));
+  /** Zeros are nothing to load. */
+  const constant = (value: number): Code => (value === 0 ? splat("f32x4", 0) : mode.numbers.float(value));
+  const within = (x: Code, bounds: readonly [number | null, number | null]): Code => {
+    const [least, most] = bounds.map((bound) => (bound === null ? undefined : constant(bound)));
+    return clipped(x, least, most);
   };
   if (typeof activation === "object") {
-    if ("clip" in activation) return each((x) => set(x, clipped(get(x), activation.clip)));
+    if ("clip" in activation) return each((x) => set(x, within(get(x), activation.clip)));
     // max(x, 0) + slope · min(x, 0): right for slopes above 1 and below 0 too.
     return each((x) =>
       set(
         x,
         op(
           "f32x4.add",
-          op("f32x4.max", get(x), constant(0)),
-          op("f32x4.mul", op("f32x4.min", get(x), constant(0)), constant(activation.leakyRelu)),
+          within(get(x), [0, null]),
+          op("f32x4.mul", within(get(x), [null, 0]), constant(activation.leakyRelu)),
         ),
       ),
     );
@@ -69,23 +69,29 @@ export function activateLanes(
     case "none":
       return [];
     case "relu":
-      return each((x) => set(x, clipped(get(x), [0, null])));
+      return each((x) => set(x, within(get(x), [0, null])));
     case "relu6":
-      return each((x) => set(x, clipped(get(x), [0, 6])));
+      return each((x) => set(x, within(get(x), [0, 6])));
     case "hardSwish": {
-      const gate = (x: Local): Code => clipped(op("f32x4.add", get(x), constant(3)), [0, 6]);
+      const gate = (x: Local): Code => within(op("f32x4.add", get(x), constant(3)), [0, 6]);
       return each((x) => set(x, op("f32x4.mul", op("f32x4.mul", get(x), gate(x)), constant(1 / 6))));
     }
     default: {
-      // Below, the exponential stays what it is.
-      const least = (x: Code): Code => op("f32x4.max", x, constant(-88));
+      // Far below, the exponential is Infinity, over which -Infinity would be no number.
+      const least = (x: Code): Code => within(x, [-88, null]);
       const gate = (x: Local, e: Local): Code =>
         op("f32x4.div", activation === "silu" ? least(get(x)) : constant(1), op("f32x4.add", get(e), constant(1)));
       return [
         ...each((x, e) => set(e, op("f32x4.neg", get(x)))),
-        ...exponential(spares.slice(0, values.length), spares.slice(values.length), { ...mode, numbers: inCode }),
+        ...exponential(spares.slice(0, values.length), spares.slice(values.length), mode),
         ...each((x, e) => set(x, gate(x, e))),
       ];
     }
   }
 }
+
+/** The numbers that an activation takes from the parameter block, as bits. */
+export const activationNumbers = (activation: Activation): number[] =>
+  numbersIn((numbers, some) =>
+    activateLanes(activation, some, [...some, ...some], { relaxed: false, wide: false, numbers }),
+  );

@@ -1,6 +1,6 @@
 // Functions of f32x4 lanes that WebAssembly lacks, as statements on locals in place. Each step runs over all locals before the
 // next, so that neighbours can be joined into wider vectors. Errors are tested by test/kernels/functions.test.ts.
-import { type Code, get, i32, type Local, op, set, splat } from "../codegen/assembler.ts";
+import { type Code, get, i32, type Local, load, op, set } from "../codegen/assembler.ts";
 import type { CodeMode } from "./kernel.ts";
 import { multiplyAdd } from "./lanes.ts";
 
@@ -9,12 +9,6 @@ export interface Numbers {
   float(value: number): Code;
   integer(value: number): Code;
 }
-
-/** Constants of the code: V8 makes them anew at each use. */
-export const inCode: Numbers = {
-  float: (value) => splat("f32x4", value),
-  integer: (value) => splat("i32x4", value),
-};
 
 /** Numbers in memory, as bits, in the order in which they were first asked for. */
 export class NumberTable implements Numbers {
@@ -35,6 +29,17 @@ export class NumberTable implements Numbers {
   }
 }
 
+/** Numbers that stand so many bytes after an address, one word each: loads of one are joined. */
+export const numbersAfter = (address: Local, bytes: number): NumberTable =>
+  new NumberTable((index) => load("v128.load32_splat", get(address), bytes + 4 * index));
+
+/** The bits of the numbers that code takes from a table, one word each: as if it were made. */
+export function numbersIn(made: (numbers: Numbers, some: readonly Local[]) => unknown): number[] {
+  const numbers = new NumberTable(() => []);
+  made(numbers, [{ index: 0, type: "v128" }]);
+  return numbers.bits;
+}
+
 /** Code of functions: numbers, and whether multiplications and additions are fused. */
 export interface FunctionMode extends CodeMode {
   numbers: Numbers;
@@ -49,59 +54,60 @@ const polynomial = (coefficients: readonly number[], x: Local, mode: FunctionMod
 // e^r on |r| ≤ ln 2 / 2 by its Taylor polynomial: an error below 2 units of the last place.
 const coefficients = [1 / 720, 1 / 120, 1 / 24, 1 / 6, 1 / 2, 1, 1];
 const ln2 = [0.693359375, -2.1219444005469057e-4] as const;
-/** Added to a small number, it leaves the nearest integer in the low bits: V8 joins no rounding instructions. */
-const rounder = 1.5 * 2 ** 23;
+/**
+ * Added to a small number, it leaves the nearest integer in the low bits, V8 joins no rounding instructions, and 126 more: at the
+ * place of an exponent they are half of 2^n.
+ */
+const rounder = 1.5 * 2 ** 23 + 126;
+/** Where n is 128, and half of 2^n times 2 may be Infinity; and where it is −126, and half of 2^n is 0. */
+const [highest, lowest] = [89, -87.2];
 
-/** e^x of f32x4 locals in place: 2^n · e^r. Needs as many spare locals. */
-export function exponential(values: readonly Local[], spares: readonly Local[], mode: FunctionMode): Code[] {
-  const each = (step: (x: Local, n: Local) => Code): Code[] => values.map((x, i) => step(x, spares[i]!));
+/** Values within bounds, NaN as it is. `f32x4.min` and `max` are seven instructions of x64 each, and these are one. */
+export function clipped(value: Code, least: Code | undefined, most: Code | undefined): Code {
+  const low = least ? op("f32x4.pmax", value, least) : value;
+  return most ? op("f32x4.pmin", low, most) : low;
+}
+
+/** Of f32x4 locals, or of their negatives: in their place 2 · e^r, and half of 2^n in others. Their products are e^x. */
+function exponentialParts(
+  values: readonly Local[],
+  powers: readonly Local[],
+  mode: FunctionMode,
+  sign: 1 | -1,
+): Code[] {
+  const { numbers } = mode;
+  const each = (step: (x: Local, t: Local) => Code): Code[] => values.map((x, i) => step(x, powers[i]!));
   const madd = (a: Code, b: Code, c: Code): Code => multiplyAdd("f32", mode, a, b, c);
+  const n = (t: Local): Code => op("f32x4.sub", get(t), numbers.float(rounder));
+  const [least, most] = sign > 0 ? [lowest, highest] : [-highest, -lowest];
+  // Of −x = n · ln 2 + r there is −r: its odd powers have other signs.
+  const doubled = coefficients.map((value, i) => (i % 2 === 0 ? 2 : 2 * sign) * value);
   return [
-    ...each((x) => set(x, op("f32x4.min", op("f32x4.max", get(x), mode.numbers.float(-87)), mode.numbers.float(88)))),
-    ...each((x, n) =>
-      set(
-        n,
-        op(
-          "f32x4.sub",
-          madd(get(x), mode.numbers.float(Math.LOG2E), mode.numbers.float(rounder)),
-          mode.numbers.float(rounder),
-        ),
-      ),
-    ),
-    ...each((x, n) => set(x, madd(get(n), mode.numbers.float(-ln2[0]), get(x)))),
-    ...each((x, n) => set(x, madd(get(n), mode.numbers.float(-ln2[1]), get(x)))),
-    ...each((x) => set(x, polynomial(coefficients, x, mode))),
-    // 2^n, from its bits.
-    ...each((_, n) => set(n, op("i32x4.shl", op("f32x4.add", get(n), mode.numbers.float(rounder)), i32(23)))),
-    ...each((_, n) => set(n, op("i32x4.add", get(n), mode.numbers.integer(127 << 23)))),
-    ...each((x, n) => set(x, op("f32x4.mul", get(x), get(n)))),
+    ...each((x) => set(x, clipped(get(x), numbers.float(least), numbers.float(most)))),
+    ...each((x, t) => set(t, madd(get(x), numbers.float(sign * Math.LOG2E), numbers.float(rounder)))),
+    ...each((x, t) => set(x, madd(n(t), numbers.float(-sign * ln2[0]), get(x)))),
+    ...each((x, t) => set(x, madd(n(t), numbers.float(-sign * ln2[1]), get(x)))),
+    ...each((x) => set(x, polynomial(doubled, x, mode))),
+    ...each((_, t) => set(t, op("i32x4.shl", get(t), i32(23)))),
   ];
 }
 
-/** 1 / (1 + e^−x) of f32x4 locals in place: an error below 4 units of the last place. Needs as many locals twice. */
-export function logistic(
-  values: readonly Local[],
-  bits: readonly Local[],
-  exponents: readonly Local[],
-  mode: FunctionMode,
-): Code[] {
-  const { numbers } = mode;
-  const each = (step: (x: Local, t: Local, n: Local) => Code): Code[] =>
-    values.map((x, i) => step(x, bits[i]!, exponents[i]!));
-  const madd = (a: Code, b: Code, c: Code): Code => multiplyAdd("f32", mode, a, b, c);
-  // Of x = −n · ln 2 − r: powers of −r have other signs.
-  const signed = coefficients.map((value, i) => (i % 2 === 0 ? value : -value));
+/**
+ * e^x of f32x4 locals in place: an error below 4 units of the last place; 0 below 1.7e-38, Infinity above the finite numbers.
+ * Needs as many spare locals.
+ */
+export const exponential = (values: readonly Local[], spares: readonly Local[], mode: FunctionMode): Code[] => [
+  ...exponentialParts(values, spares, mode, 1),
+  ...values.map((x, i) => set(x, op("f32x4.mul", get(x), get(spares[i]!)))),
+];
+
+/** 1 / (1 + e^−x) of f32x4 locals in place: an error below 4 units of the last place. Needs as many spare locals. */
+export function logistic(values: readonly Local[], spares: readonly Local[], mode: FunctionMode): Code[] {
+  const one = mode.numbers.float(1);
   return [
-    ...each((x) => set(x, op("f32x4.min", op("f32x4.max", get(x), numbers.float(-87)), numbers.float(87)))),
-    ...each((x, t) => set(t, madd(get(x), numbers.float(-Math.LOG2E), numbers.float(rounder)))),
-    ...each((_, t, n) => set(n, op("f32x4.sub", get(t), numbers.float(rounder)))),
-    ...each((x, _, n) => set(x, madd(get(n), numbers.float(ln2[0]), get(x)))),
-    ...each((x, _, n) => set(x, madd(get(n), numbers.float(ln2[1]), get(x)))),
-    ...each((x) => set(x, polynomial(signed, x, mode))),
-    ...each((_, t) => set(t, op("i32x4.shl", get(t), i32(23)))),
-    ...each((_, t) => set(t, op("i32x4.add", get(t), numbers.integer(127 << 23)))),
-    ...each((x, t) => set(x, madd(get(x), get(t), numbers.float(1)))),
-    ...each((x) => set(x, op("f32x4.div", numbers.float(1), get(x)))),
+    ...exponentialParts(values, spares, mode, -1),
+    ...values.map((x, i) => set(x, multiplyAdd("f32", mode, get(x), get(spares[i]!), one))),
+    ...values.map((x) => set(x, op("f32x4.div", one, get(x)))),
   ];
 }
 
@@ -178,36 +184,6 @@ export const where = (condition: Code, then: Code, otherwise: Code): Code =>
 /** The magnitude of one value with the sign of another. */
 const signed = (magnitude: Code, sign: Code, { numbers }: FunctionMode): Code =>
   op("v128.or", magnitude, op("v128.and", sign, numbers.integer(-(2 ** 31))));
-
-/**
- * e^x of f32x4 locals in place for all x: 0 below the normal numbers, Infinity above the finite ones. Needs as many spare
- * locals twice.
- */
-export function fullExponential(
-  values: readonly Local[],
-  spares: readonly Local[],
-  kept: readonly Local[],
-  mode: FunctionMode,
-): Code[] {
-  const { numbers } = mode;
-  const each = (step: (x: Local, kept: Local) => Code): Code[] => values.map((x, i) => step(x, kept[i]!));
-  /** Up there 2^n is no number: the exponential of one less, times e. */
-  const isHigh = (x: Local): Code => op("f32x4.gt", get(x), numbers.float(87));
-  return [
-    ...each((x, before) => set(before, get(x))),
-    ...each((x, before) => set(x, op("f32x4.sub", get(x), op("v128.and", isHigh(before), numbers.float(1))))),
-    ...exponential(values, spares, mode),
-    ...each((x, before) =>
-      set(x, op("f32x4.mul", get(x), where(isHigh(before), numbers.float(Math.E), numbers.float(1)))),
-    ),
-    ...each((x, before) =>
-      set(x, where(op("f32x4.gt", get(before), numbers.float(88.72283)), numbers.float(Infinity), get(x))),
-    ),
-    ...each((x, before) =>
-      set(x, where(op("f32x4.lt", get(before), numbers.float(-87.33654)), numbers.float(0), get(x))),
-    ),
-  ];
-}
 
 // (tanh(x) − x) / x³ on |x| ≤ 0.625, by powers of x², as in Cephes' tanhf.
 const tanhCoefficients = [-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1];

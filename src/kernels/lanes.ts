@@ -71,12 +71,19 @@ export function multiplyAdd(arithmetic: Arithmetic, { relaxed }: CodeMode, a: Co
 }
 
 /** Both halves of a vector combined, then both of a half: the result stands in all lanes. */
-export function across(name: string, x: Local): Code[] {
+export function across(combined: (a: Code, b: Code) => Code, x: Local): Code[] {
   const swapped = (by: number): Code =>
     shuffle(
       Array.from({ length: 16 }, (_, i) => i ^ by),
       get(x),
       get(x),
     );
-  return [set(x, op(name, get(x), swapped(8))), set(x, op(name, get(x), swapped(4)))];
+  return [8, 4].map((by) => set(x, combined(get(x), swapped(by))));
 }
+
+/**
+ * The larger or smaller of two values, NaN where one of them is: `f32x4.min` and `max` are seven instructions of x64 each. Zeros
+ * of two signs are one below 0.
+ */
+export const extreme = (name: "min" | "max", a: Code, b: Code): Code =>
+  op("v128.or", op(`f32x4.p${name}`, a, b), op(`f32x4.p${name}`, b, a));

@@ -17,3 +17,11 @@ export function wordsOf<const Word extends string>(...names: readonly Word[]): W
     reader: (params) => (word) => load("i32.load", get(params), names.indexOf(word) * 4),
   };
 }
+
+/** A parameter block, and words after it. */
+export function withNumbers(block: Uint8Array, numbers: readonly number[]): Uint8Array {
+  const whole = new Uint8Array(block.length + 4 * numbers.length);
+  whole.set(block);
+  whole.set(new Uint8Array(Int32Array.from(numbers).buffer), block.length);
+  return whole;
+}

@@ -76,7 +76,7 @@ function samples(least: number, most: number, bits: readonly [number, number], s
 }
 
 const bounds: Readonly<Record<Name, { x: Float32Array; units?: number; absolute?: number }>> = {
-  exp: { x: samples(-87, 88.72, [-30, 6.4], [1, -1]), units: 4 },
+  exp: { x: samples(-86.9, 88.72, [-30, 6.4], [1, -1]), units: 4 },
   log: { x: samples(1e-6, 100, [-149, 127], [1]), units: 2, absolute: 1e-7 },
   tanh: { x: samples(-10, 10, [-30, 6], [1, -1]), units: 3 },
   erf: { x: samples(-5, 5, [-30, 3], [1, -1]), absolute: 6e-7 },

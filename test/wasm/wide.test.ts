@@ -38,6 +38,12 @@ interface LayerCase {
   strategy: string;
 }
 
+/** A case of a kernel family that networks use, by its name; without one, the family's benchmark. */
+interface NetworkCase {
+  family: string;
+  name?: string;
+}
+
 /** The functions of a kernel, in their order: of the conv family, one for each width of its panels and the strip. */
 const functionsOf = (kernel: string): readonly string[] => [
   ...(/^conv .* of ([\d+]+) /.exec(kernel)?.[1] ?? "")
@@ -48,16 +54,23 @@ const functionsOf = (kernel: string): readonly string[] => [
 ];
 
 /** Runs cases in a process of its own. By the kernel that each made new, and its function: what V8 says of it. */
-function traceOf(cases: readonly (FilterCase | LayerCase)[]): Map<string, string> {
+function traceOf(cases: readonly (FilterCase | LayerCase | NetworkCase)[]): Map<string, string> {
   const source = `
     import { createEngine } from ${JSON.stringify(new URL("../../src/index.ts", import.meta.url).href)};
     const arrays = { u8: Uint8Array, u16: Uint16Array, f32: Float32Array };
+    import { WasmBackend } from ${JSON.stringify(new URL("../../src/backend/wasm/backend.ts", import.meta.url).href)};
+    import { casesOf, dataOf, runCase } from ${JSON.stringify(new URL("../kernels/run.ts", import.meta.url).href)};
     const engine = await createEngine({ backend: "wasm", threads: 1, wide: true });
-    let known = 0;
+    const mode = { relaxed: true, wide: true };
+    const backend = new WasmBackend({ threads: 1, always: true, maxMemory: 2 ** 28, mode, memories: true });
+    const known = new Set();
     const tensor = (shape) => ({ shape, data: new Float32Array(shape.reduce((a, b) => a * b, 1)) });
-    for (const { dtype, filter, kind, shapes, options, ...rest } of ${JSON.stringify(cases)}) {
+    for (const { dtype, filter, kind, shapes, options, family, name, ...rest } of ${JSON.stringify(cases)}) {
       if (filter) {
         await engine.filter({ width: 99, height: 50, channels: 1, data: new arrays[dtype](99 * 50) }, filter, rest);
+      } else if (family) {
+        const one = (await casesOf(family)).find((one) => (name ? one.name === name : one.benchmark));
+        await runCase(backend, one, dataOf(one, 1));
       } else {
         const { x, ...others } = shapes;
         const weights = Object.fromEntries(Object.entries(others).map(([name, shape]) => [name, tensor(shape)]));
@@ -65,9 +78,9 @@ function traceOf(cases: readonly (FilterCase | LayerCase)[]): Map<string, string
         await prepared.run(tensor(x));
         prepared.dispose();
       }
-      const kernels = Object.keys(engine.info().wide.verdicts);
-      console.log("\\nKERNELS " + JSON.stringify(kernels.slice(known)));
-      known = kernels.length;
+      const kernels = [...Object.keys(engine.info().wide.verdicts), ...backend.verdicts.keys()];
+      console.log("\\nKERNELS " + JSON.stringify(kernels.filter((kernel) => !known.has(kernel))));
+      for (const kernel of kernels) known.add(kernel);
     }`;
   // To a file: V8 loses what it prints to a full pipe.
   const path = join(folder, "trace");
@@ -185,18 +198,39 @@ describe(`the compiler (${where})`, () => {
     ["Winograd's sums after the products", /^winograd output (none|silu) /, 2],
   ];
 
+  const functions = ["exp of 1", "log", "tanh of 1", "sigmoid of 1", "erf of 1", "atan", "sqrt", "neg", "abs"] as const;
+  const ofTwo = ["add", "sub", "mul", "div", "min", "max", "less", "equal", "where"] as const;
+  const networkCases: NetworkCase[] = [
+    ...["expression", "reduce", "softmax", "resize", "pool"].map((family) => ({ family })),
+    ...[...functions, ...ofTwo].map((name) => ({ family: "expression", name })),
+    ...[
+      { family: "softmax", name: "logarithm of 2,3,1,100" },
+      { family: "pool", name: "average, 3 x 3" },
+    ],
+  ];
+  const networkKernels: [name: string, pattern: RegExp, count?: number][] = [
+    ["expressions", /^expression .*2 vectors/, networkCases.filter(({ family }) => family === "expression").length],
+    ["sums of pixels", /^reduce sum pixels /],
+    ["softmax and its logarithm", /^softmax/, 2],
+    ["pixels that are resized", /^resize /],
+    ["pools", /^pool /, 2],
+  ];
+
   let traces: Map<string, string> | undefined;
 
-  it.skipIf(!supported).each([...kernels, ...layerKernels])("joins %s", (_name, pattern, count = 1) => {
-    traces ??= traceOf([...filterCases, ...layerCases]);
-    const found = [...traces].filter(([kernel]) => pattern.test(kernel));
-    expect(found.length, [...traces.keys()].join("\n")).toBe(count);
-    for (const [kernel, trace] of found) {
-      expect(/Decide to vectorize, [1-9]\d* revectorizable nodes/.test(trace), kernel).toBe(true);
-      // Vectors of two loads of 128 bits each: the loads were not partners.
-      expect(/ForcePackNode Load/.test(trace), `${kernel} packs loads by force`).toBe(false);
-    }
-  });
+  it.skipIf(!supported).each([...kernels, ...layerKernels, ...networkKernels])(
+    "joins %s",
+    (_name, pattern, count = 1) => {
+      traces ??= traceOf([...filterCases, ...layerCases, ...networkCases]);
+      const found = [...traces].filter(([kernel]) => pattern.test(kernel));
+      expect(found.length, [...traces.keys()].join("\n")).toBe(count);
+      for (const [kernel, trace] of found) {
+        expect(/Decide to vectorize, [1-9]\d* revectorizable nodes/.test(trace), kernel).toBe(true);
+        // Vectors of two loads of 128 bits each: the loads were not partners.
+        expect(/ForcePackNode Load/.test(trace), `${kernel} packs loads by force`).toBe(false);
+      }
+    },
+  );
 });
 
 describe("verdicts of an earlier engine", () => {

@@ -21,6 +21,7 @@ import type { ConvIntegerSpec } from "../../plan/types.ts";
 import { bytesOf } from "../../tensor.ts";
 import { convWords, panelOutputs } from "../conv/layout.ts";
 import { buildList } from "../conv/list.ts";
+import { clipped } from "../functions.ts";
 import { type CodeMode, defineKernel, type StepBuffers } from "../kernel.ts";
 import { integerShape, integerTile } from "./layout.ts";
 
@@ -94,8 +95,8 @@ export function emitInteger(
 }
 
 /** Added to a small float, it leaves the nearest integer in the low bits: V8 joins no rounding instructions. */
-const rounder = 1.5 * 2 ** 23;
-const rounderBits = 0x4b400000;
+export const rounder = 1.5 * 2 ** 23;
+export const rounderBits = 0x4b400000;
 
 /** (list, tiles, params, weights, offset of the outputs) */
 function emitPanel(
@@ -174,8 +175,7 @@ function emitPanel(
 function rounded(all: readonly Local[], low: Local, high: Local, integers: boolean): Code[] {
   const magic = splat("f32x4", rounder);
   return [
-    ...all.map((x) => set(x, op("f32x4.max", get(x), get(low)))),
-    ...all.map((x) => set(x, op("f32x4.min", get(x), get(high)))),
+    ...all.map((x) => set(x, clipped(get(x), get(low), get(high)))),
     ...all.map((x) => set(x, op("f32x4.add", get(x), magic))),
     ...all.map((x) =>
       set(x, integers ? op("i32x4.sub", get(x), splat("i32x4", rounderBits)) : op("f32x4.sub", get(x), magic)),

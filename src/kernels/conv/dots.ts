@@ -19,6 +19,7 @@ import {
 } from "../../codegen/assembler.ts";
 import type { ConvSpec } from "../../plan/types.ts";
 import { activateLanes } from "../activation.ts";
+import { numbersAfter } from "../functions.ts";
 import type { CodeMode } from "../kernel.ts";
 import { multiplyAdd } from "../lanes.ts";
 import { convShape, convWords, dotBytes, dotLanes, dotUnroll } from "./layout.ts";
@@ -106,7 +107,7 @@ export function emitDots(
               bump(list, -tile * 4),
             ]
           : []),
-        ...activateLanes(activation, results, spares, mode),
+        ...activateLanes(activation, results, spares, { ...mode, numbers: numbersAfter(params, convWords.bytes) }),
         ...setPointers(outOffset),
         ...results.map((x, i) => store("v128.store", get(pointers[i]!), get(x))),
         bump(list, tile * 4 * (residual ? 2 : 1)),

@@ -1,8 +1,9 @@
 // How the conv family holds what it reads besides pixels: the parameter block, and weights in panels of outputs.
 import type { BufferSpec, ConvSpec } from "../../plan/types.ts";
 import type { Elements } from "../../tensor.ts";
+import { activationNumbers } from "../activation.ts";
 import { type LayerWeights, pixelsOf, type StepBuffers, type Units, weightSteps } from "../kernel.ts";
-import { wordsOf } from "../words.ts";
+import { withNumbers, wordsOf } from "../words.ts";
 
 /** Outputs of a whole panel; what is left over stands in a panel of 8 or 4. */
 export const panelOutputs = 16;
@@ -114,7 +115,7 @@ export function convParams(spec: ConvSpec, { reads, write }: StepBuffers, units?
   const skipped = first * panelOutputs;
   const hasTail = !units || end > panels;
   const pixel = x.channels * 4;
-  return convWords.pack({
+  const block = convWords.pack({
     ...{
       width: spec.phase?.count ?? pixelsOf(write),
       targetStep: (spec.rowsOut ?? 1) * 4,
@@ -133,6 +134,7 @@ export function convParams(spec: ConvSpec, { reads, write }: StepBuffers, units?
     ...{ panelBytes: unitBytes(spec), tailBytes: hasTail ? (depth + 1) * tail * 4 : 0 },
     ...{ groupIn: inputs * 4, groupOut: (spec.outputs / spec.groups) * 4 },
   });
+  return withNumbers(block, activationNumbers(spec.activation));
 }
 
 /** Elements of all packed weights. */

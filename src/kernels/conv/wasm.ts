@@ -21,6 +21,7 @@ import {
 } from "../../codegen/assembler.ts";
 import type { ConvSpec } from "../../plan/types.ts";
 import { activateLanes, activationName } from "../activation.ts";
+import { numbersAfter } from "../functions.ts";
 import { type CodeMode, defineKernel, type StepBuffers } from "../kernel.ts";
 import { multiplyAdd } from "../lanes.ts";
 import { emitDots } from "./dots.ts";
@@ -224,7 +225,7 @@ function emitPanel(
         set(ky, p("kh")),
         doWhile(get(ky), ...setPointers(inOffset), ...row, bump(list, tile * 4), bump(ky, -1)),
         ...(residual ? [bump(list, tile * 4), ...setPointers(outOffset), ...add, bump(list, -tile * 4)] : []),
-        ...activateLanes(activation, sums.flat(), spares, mode),
+        ...activateLanes(activation, sums.flat(), spares, { ...mode, numbers: numbersAfter(params, convWords.bytes) }),
         ...setPointers(outOffset),
         ...storeAll,
         bump(list, tile * 4 * (residual ? 2 : 1)),

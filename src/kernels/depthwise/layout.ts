@@ -2,8 +2,9 @@
 // the bias and then the taps in the order of rows.
 import type { DepthwiseSpec } from "../../plan/types.ts";
 import type { Elements } from "../../tensor.ts";
+import { activationNumbers } from "../activation.ts";
 import { type LayerWeights, pixelsOf, type StepBuffers, weightSteps } from "../kernel.ts";
-import { wordsOf } from "../words.ts";
+import { withNumbers, wordsOf } from "../words.ts";
 
 export const depthwiseWords = wordsOf(
   ...(["width", "inStep", "inOffset", "rowStep", "kh", "tableStep", "column"] as const),
@@ -32,7 +33,7 @@ export function depthwiseShape({ size, depthMultiplier }: DepthwiseSpec, stored:
 export function depthwiseParams(spec: DepthwiseSpec, { reads, write }: StepBuffers): Uint8Array {
   const { channels, left = 0 } = reads[0]!;
   const pixel = channels * 4;
-  return depthwiseWords.pack({
+  const block = depthwiseWords.pack({
     ...{ width: spec.phase?.count ?? pixelsOf(write), targetStep: (spec.rowsOut ?? 1) * 4 },
     ...{ inStep: spec.strides[1] * pixel, inOffset: (left - spec.pads[1]) * pixel, column: pixel },
     ...{ rowStep: spec.strides[0] * 4, kh: spec.size[0], tableStep: spec.dilations[0] * 4 },
@@ -40,6 +41,7 @@ export function depthwiseParams(spec: DepthwiseSpec, { reads, write }: StepBuffe
     outOffset: ((write.left ?? 0) + (spec.phase?.start ?? 0)) * write.channels * 4,
     ...{ channels: pixel, members: spec.depthMultiplier },
   });
+  return withNumbers(block, activationNumbers(spec.activation));
 }
 
 /** Packs a weight of one input and channels · multiplier outputs, and a bias of these, for `stored` channels. */

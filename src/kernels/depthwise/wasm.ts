@@ -19,6 +19,7 @@ import {
 } from "../../codegen/assembler.ts";
 import type { DepthwiseSpec } from "../../plan/types.ts";
 import { activateLanes } from "../activation.ts";
+import { numbersAfter } from "../functions.ts";
 import { type CodeMode, defineKernel, pixelsOf, type StepBuffers } from "../kernel.ts";
 import { multiplyAdd } from "../lanes.ts";
 import { depthwiseWords } from "./layout.ts";
@@ -122,7 +123,10 @@ export function emitDepthwise(
             ),
             bump(weights, op("i32.mul", p("kh"), i32(-rowBytes))),
           ]),
-      ...activateLanes(spec.activation, sums.flat(), spares, mode),
+      ...activateLanes(spec.activation, sums.flat(), spares, {
+        ...mode,
+        numbers: numbersAfter(params, depthwiseWords.bytes),
+      }),
       ...sums.flatMap((pixel, i) => [
         set(at, plus(get(out), outSteps[i])),
         ...pixel.map((x, v) => store("v128.store", get(at), get(x), half * 16 + v * 16)).reverse(),

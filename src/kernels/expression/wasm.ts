@@ -20,15 +20,17 @@ import { cosine, type DoubleFunction, modulo, power, sine, throughDoubles } from
 import {
   arcTangent,
   errorFunction,
+  exponential,
   type FunctionMode,
-  fullExponential,
   hyperbolicTangent,
   logarithm,
   logistic,
-  NumberTable,
+  numbersAfter,
+  numbersIn,
   where,
 } from "../functions.ts";
 import { type CodeMode, defineKernel, type StepBuffers } from "../kernel.ts";
+import { extreme } from "../lanes.ts";
 
 /**
  * Where the parameter block has what: sizes, an offset and a step for each operand, masks of a pixel's last vectors and then of
@@ -45,9 +47,9 @@ export const vectorsOf = ({ write }: StepBuffers): number => (write.channels % 8
 type Function = (v: readonly Local[], s: readonly Local[], t: readonly Local[], mode: FunctionMode) => Code[];
 const functions: Partial<Record<ExpressionNode[0], Function>> = {
   ...{
-    exp: fullExponential,
+    exp: (v, s, _, mode) => exponential(v, s, mode),
     log: logarithm,
-    sigmoid: logistic,
+    sigmoid: (v, s, _, mode) => logistic(v, s, mode),
     tanh: hyperbolicTangent,
     erf: errorFunction,
     atan: arcTangent,
@@ -92,6 +94,7 @@ function emitNode(
     const mask = (i: number): Code => op(comparison, ...operands(i));
     return each((i) => (masks.has(index) ? mask(i) : op("v128.and", mask(i), mode.numbers.float(1))));
   }
+  if (name === "min" || name === "max") return each((i) => extreme(name, ...(operands(i) as [Code, Code])));
   if (name !== "where") return each((i) => op(`f32x4.${instructions[name] ?? name}`, ...operands(i)));
   return each((i) => {
     const [condition, then, otherwise] = operands(i) as [Code, Code, Code];
@@ -111,13 +114,14 @@ export function emit(
   const after = at.constants + 4 * spec.constants.length;
   defineKernel(module, name, (f, { rows, params, sources, target }) => {
     const p = (offset: number): Code => load("i32.load", get(params), offset);
-    const numbers = new NumberTable((index) => load("v128.load32_splat", get(params), after + 4 * index));
+    const numbers = numbersAfter(params, after);
     const { out, pixels, index, end } = f.locals("i32", "out", "pixels", "index", "end");
     const bases = spec.operands.map(() => f.local("i32"));
     // In locals of their own: neighbours of the same address are joined.
     const to = f.local("i32");
     const from = spec.operands.map(({ channels }, i) => (channels ? f.local("i32") : bases[i]!));
     const values = localsOf(f, spec.nodes, vectors);
+    const nothing = f.local("v128");
     const spares: Local[][] = [];
     const spare = (index: number): Local[] => (spares[index] ??= f.array("v128", vectors));
     const loads: Loads = (kind, which, vector) => {
@@ -126,11 +130,12 @@ export function emit(
       return load("v128.load", get(from[which]!), 16 * vector);
     };
     /** The masks of the last vectors of a pixel stand before those of others. */
-    const mask = op("i32.mul", op("i32.ne", get(index), p(at.last)), i32(16 * vectors));
-    const stored = (local: Local, i: number): Code =>
-      hasHoles(spec, buffers)
-        ? op("v128.and", get(local), load("v128.load", sum(get(params), mask), at.masks + 16 * i))
-        : get(local);
+    const mask = f.local("i32");
+    const maskAt = sum(get(params), op("i32.mul", op("i32.ne", get(index), p(at.last)), i32(16 * vectors)));
+    const masked = (locals: readonly Local[]): Code[] => [
+      set(mask, maskAt),
+      ...locals.map((x, i) => set(x, op("v128.and", get(x), load("v128.load", get(mask), at.masks + 16 * i)))),
+    ];
     f.emit(
       ...(rowsOut > 1 ? [set(rows, op("i32.mul", get(rows), i32(rowsOut)))] : []),
       whileLoop(
@@ -149,7 +154,10 @@ export function emit(
             ...spec.nodes.flatMap((_, i) =>
               emitNode(spec.nodes, i, values, values[i]!, spare, loads, { ...mode, numbers }),
             ),
-            ...values.at(-1)!.map((local, i) => store("v128.store", get(to), stored(local, i), 16 * i)),
+            ...(hasHoles(spec, buffers) ? masked(values.at(-1)!) : []),
+            ...values.at(-1)!.map((local, i) => store("v128.store", get(to), get(local), 16 * i)),
+            // Else the next turn would seem to read what is left in them, which counts against joining.
+            ...[...new Set([...values, ...spares].flat())].map((local) => set(local, get(nothing))),
             bump(index, 16 * vectors),
           ),
           ...bases.map((base, i) => bump(base, p(at.operands + 8 * i + 4))),
@@ -189,19 +197,18 @@ const isRead = ([name, ...read]: ExpressionNode, index: number): boolean =>
   name !== "operand" && name !== "constant" && (read as number[]).includes(index);
 
 /** The numbers that the functions of an expression take from the parameter block, as bits. */
-export function numbersOf({ nodes }: ExpressionSpec): number[] {
-  const numbers = new NumberTable(() => []);
-  const some: Local = { index: 0, type: "v128" };
-  const values = nodes.map(() => [some]);
-  for (const index of nodes.keys())
-    emitNode(
-      nodes,
-      index,
-      values,
-      [some],
-      () => [some],
-      () => [],
-      { relaxed: false, wide: false, numbers },
-    );
-  return numbers.bits;
-}
+export const numbersOf = ({ nodes }: ExpressionSpec): number[] =>
+  numbersIn((numbers, some) => {
+    const values = nodes.map(() => [...some]);
+    const mode = { relaxed: false, wide: false, numbers };
+    for (const index of nodes.keys())
+      emitNode(
+        nodes,
+        index,
+        values,
+        some,
+        () => some,
+        () => [],
+        mode,
+      );
+  });

@@ -19,6 +19,7 @@ import {
 } from "../../codegen/assembler.ts";
 import type { PoolSpec } from "../../plan/types.ts";
 import { defineKernel, type Kernel, pixelsOf, type Rows, type StepBuffers } from "../kernel.ts";
+import { extreme } from "../lanes.ts";
 import { wordsOf } from "../words.ts";
 
 function reference(spec: PoolSpec, [input]: Rows[], write: Rows, rows: number, first: number): void {
@@ -74,7 +75,7 @@ const vectorsOf = ({ write }: StepBuffers): number => (write.channels % 8 === 0 
 
 function emit(module: ModuleBuilder, name: string, spec: PoolSpec, buffers: StepBuffers): void {
   const isMax = spec.op === "max";
-  const combined = (a: Code, b: Code): Code => op(isMax ? "f32x4.max" : "f32x4.add", a, b);
+  const combined = (a: Code, b: Code): Code => (isMax ? extreme("max", a, b) : op("f32x4.add", a, b));
   const vectors = vectorsOf(buffers);
   defineKernel(module, name, (f, { rows, params, first, sources: [table], target }) => {
     const p = words.reader(params);
@@ -84,6 +85,7 @@ function emit(module: ModuleBuilder, name: string, spec: PoolSpec, buffers: Step
       ...(["y", "x", "left", "top", "side", "ky", "kx", "out", "at", "count", "column", "row", "whole"] as const),
     );
     const { value, scale } = f.locals("v128", "value", "scale");
+    const tapped = f.array("v128", vectors);
     const inside = (index: Code, end: Code): Code => op("i32.lt_u", index, end);
     const pixel = [
       set(column, sum(get(side), times(get(kx), p("dilationX")))),
@@ -91,7 +93,8 @@ function emit(module: ModuleBuilder, name: string, spec: PoolSpec, buffers: Step
         inside(get(column), p("inWidth")),
         bump(count, 1),
         set(column, sum(get(row), times(get(column), p("inPixel")), get(at))),
-        set(value, combined(get(value), load("v128.load", get(column)))),
+        set(tapped[0]!, load("v128.load", get(column))),
+        set(value, combined(get(value), get(tapped[0]!))),
       ),
       bump(kx, 1),
     ];
@@ -123,7 +126,6 @@ function emit(module: ModuleBuilder, name: string, spec: PoolSpec, buffers: Step
     // In locals: neighbours of the same address are joined.
     const { tap, to } = f.locals("i32", "tap", "to");
     const taps = lines.flatMap((line) => columns.map((from) => sum(get(line), get(from))));
-    const tapped = (v: number): Code => load("v128.load", get(tap), 16 * v);
     const unrolled = [
       ...columns.map((from, k) =>
         set(from, sum(times(sum(get(side), times(i32(k), p("dilationX"))), p("inPixel")), p("inLeft"))),
@@ -133,7 +135,8 @@ function emit(module: ModuleBuilder, name: string, spec: PoolSpec, buffers: Step
         op("i32.lt_u", get(at), get(left)),
         ...taps.flatMap((address, i) => [
           set(tap, address),
-          ...values.map((local, v) => set(local, i === 0 ? tapped(v) : combined(get(local), tapped(v)))),
+          ...(i === 0 ? values : tapped).map((local, v) => set(local, load("v128.load", get(tap), 16 * v))),
+          ...(i === 0 ? [] : values.map((local, v) => set(local, combined(get(local), get(tapped[v]!))))),
         ]),
         ...(isMax ? [] : values.map((local) => set(local, op("f32x4.mul", get(local), get(scale))))),
         set(to, sum(get(out), get(at))),

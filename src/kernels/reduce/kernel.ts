@@ -3,7 +3,8 @@
 import type { BufferSpec, ReduceSpec } from "../../plan/types.ts";
 import { isStill } from "../expression/wasm.ts";
 import { type Kernel, pixelsOf, type Rows, type StepBuffers } from "../kernel.ts";
-import { emit, starts, vectorsOf, words } from "./wasm.ts";
+import { withNumbers } from "../words.ts";
+import { emit, numbersOf, starts, vectorsOf, words } from "./wasm.ts";
 
 const folds: Readonly<Record<ReduceSpec["op"], (a: number, b: number) => number>> = {
   sum: (a, b) => a + b,
@@ -58,7 +59,7 @@ function params(spec: ReduceSpec, { reads: [x, centre], write }: StepBuffers): U
   const perPixel = 4 * (over === "channels" || over === "row" ? channels : write.channels);
   const bytes = perPixel * (flat ? pixels : 1);
   const mask = (lane: number): number => (lane < channels % 4 ? -1 : 0);
-  return words.pack({
+  const head = words.pack({
     ...{ outer: over === "channels" || (over === "rows" && !flat) ? pixels : 1 },
     ...{ inner: over === "pixels" || (over === "row" && !flat) ? pixels : 1 },
     ...{ bytes, blocks: bytes - (bytes % 64), vectors: bytes - (bytes % 16), rest: bytes % 16 },
@@ -67,6 +68,7 @@ function params(spec: ReduceSpec, { reads: [x, centre], write }: StepBuffers): U
     ...{ height, group: size[0], scale: new Int32Array(Float32Array.of(spec.scale).buffer)[0]! },
     ...{ mask0: mask(0), mask1: mask(1), mask2: mask(2), mask3: mask(3), one0: -1, one1: 0, one2: 0, one3: 0 },
   });
+  return withNumbers(head, numbersOf(spec));
 }
 
 const names = { none: "", abs: " of magnitudes", square: " of squares", exp: " of exponentials" } as const;

@@ -20,9 +20,9 @@ import {
 } from "../../codegen/assembler.ts";
 import type { BufferSpec, ReduceSpec } from "../../plan/types.ts";
 import { isStill } from "../expression/wasm.ts";
-import { fullExponential, inCode } from "../functions.ts";
+import { exponential, numbersAfter, numbersIn } from "../functions.ts";
 import { type CodeMode, defineKernel, type StepBuffers } from "../kernel.ts";
-import { across } from "../lanes.ts";
+import { across, extreme } from "../lanes.ts";
 import { wordsOf } from "../words.ts";
 
 export const words = wordsOf(
@@ -32,14 +32,17 @@ export const words = wordsOf(
   ...(["mask0", "mask1", "mask2", "mask3", "one0", "one1", "one2", "one3"] as const),
 );
 const maskAt = 60;
+/** What stands after the words: the numbers of the function. */
+export const numbersOf = ({ map }: ReduceSpec): number[] =>
+  map === "exp" ? numbersIn((numbers, some) => exponential(some, some, { relaxed: false, wide: false, numbers })) : [];
 /** Pixels, or bytes of vectors, whose results stand by themselves before they join those of others. */
 const block = { pixels: 64, bytes: 64 * 64 };
 
-const folds: Readonly<Record<ReduceSpec["op"], string>> = {
-  sum: "f32x4.add",
-  product: "f32x4.mul",
-  max: "f32x4.max",
-  min: "f32x4.min",
+const folds: Readonly<Record<ReduceSpec["op"], (a: Code, b: Code) => Code>> = {
+  sum: (a, b) => op("f32x4.add", a, b),
+  product: (a, b) => op("f32x4.mul", a, b),
+  max: (a, b) => extreme("max", a, b),
+  min: (a, b) => extreme("min", a, b),
 };
 /** What a fold begins with. */
 export const starts: Readonly<Record<ReduceSpec["op"], number>> = { sum: 0, product: 1, max: -Infinity, min: Infinity };
@@ -58,37 +61,40 @@ export function emit(
   codeMode: CodeMode,
 ): void {
   const { over, map } = spec;
-  const mode = { ...codeMode, numbers: inCode };
   const apart = over === "pixels" || over === "rows";
   const count = apart ? vectorsOf(spec, write) : map === "exp" ? 2 : 4;
   const lower = (a: Code, b: Code): Code => select(op("i32.lt_u", a, b), a, b);
   defineKernel(module, name, (f, { rows, params, first, sources: [table, centres], target }) => {
     const p = words.reader(params);
-    const names = ["a", "out", "c", "at", "outer", "inner", "stop", "pointer", "left"] as const;
-    const { a, out, c, at, outer, inner, stop, pointer, left } = f.locals("i32", ...names);
+    const mode = { ...codeMode, numbers: numbersAfter(params, words.bytes) };
+    const names = ["a", "out", "c", "at", "outer", "inner", "stop", "pointer", "left", "to"] as const;
+    const { a, out, c, at, outer, inner, stop, pointer, left, to } = f.locals("i32", ...names);
     const [values, parts, totals, middle] = [0, 1, 2, 3].map(() => f.array("v128", count)) as [
       Local[],
       Local[],
       Local[],
       Local[],
     ];
-    const spares = map === "exp" ? [f.array("v128", count), f.array("v128", count)] : [];
+    const spares = map === "exp" ? f.array("v128", count) : [];
     const begin = (locals: readonly Local[]): Code[] =>
       locals.map((local) => set(local, splat("f32x4", starts[spec.op])));
     const fold = (into: readonly Local[], from: readonly Local[]): Code[] =>
-      from.map((local, i) => set(into[i]!, op(folds[spec.op], get(into[i]!), get(local))));
-    /** Loads neighbouring vectors, and what becomes of them. */
-    const read = (address: Code, locals: readonly Local[]): Code[] => [
-      ...locals.map((local, i) => set(local, load("v128.load", address, 16 * i))),
+      from.map((local, i) => set(into[i]!, folds[spec.op](get(into[i]!), get(local))));
+    /** Loads neighbouring vectors from an address in a local, so that they can be joined, and what becomes of them. */
+    const read = (address: Local, locals: readonly Local[]): Code[] => [
+      ...locals.map((local, i) => set(local, load("v128.load", get(address), 16 * i))),
       ...(centre ? locals.map((local, i) => set(local, op("f32x4.sub", get(local), get(middle[i]!)))) : []),
       ...(map === "abs" ? locals.map((local) => set(local, op("f32x4.abs", get(local)))) : []),
       ...(map === "square" ? locals.map((local) => set(local, op("f32x4.mul", get(local), get(local)))) : []),
-      ...(map === "exp" ? fullExponential(locals, spares[0]!, spares[1]!, mode) : []),
+      ...(map === "exp" ? exponential(locals, spares, mode) : []),
     ];
-    const scaled = (local: Local): Code => op("f32x4.mul", get(local), load("v128.load32_splat", get(params), 56));
+    const scaled = (locals: readonly Local[]): Code[] =>
+      locals.map((local) => set(local, op("f32x4.mul", get(local), load("v128.load32_splat", get(params), 56))));
     const centreAt = (vector: number): Code =>
-      apart ? load("v128.load", sum(get(c), get(at)), 16 * vector) : load("v128.load32_splat", get(c));
-    const centreLoads = centre ? middle.map((local, i) => set(local, centreAt(i))) : [];
+      apart ? load("v128.load", get(to), 16 * vector) : load("v128.load32_splat", get(c));
+    const centreLoads = centre
+      ? [...(apart ? [set(to, sum(get(c), get(at)))] : []), ...middle.map((local, i) => set(local, centreAt(i)))]
+      : [];
 
     const pixels = [
       set(pointer, sum(get(a), get(at))),
@@ -100,7 +106,7 @@ export function emit(
         ...begin(parts),
         doWhile(
           get(left),
-          ...read(get(pointer), values),
+          ...read(pointer, values),
           ...fold(parts, values),
           bump(pointer, p("fromPixel")),
           bump(left, -1),
@@ -113,7 +119,8 @@ export function emit(
       set(left, lower(p("group"), op("i32.sub", p("height"), op("i32.mul", get(first), p("group"))))),
       doWhile(
         get(left),
-        ...read(sum(load("i32.load", get(pointer)), sum(get(a), get(at))), values),
+        set(to, sum(load("i32.load", get(pointer)), sum(get(a), get(at)))),
+        ...read(to, values),
         ...fold(totals, values),
         bump(pointer, 4),
         bump(left, -1),
@@ -126,13 +133,15 @@ export function emit(
         ...centreLoads,
         ...begin(totals),
         ...(over === "pixels" ? pixels : lines),
-        ...totals.map((local, i) => store("v128.store", sum(get(out), get(at)), scaled(local), 16 * i)),
+        set(to, sum(get(out), get(at))),
+        ...scaled(totals),
+        ...totals.map((local, i) => store("v128.store", get(to), get(local), 16 * i)),
         bump(at, 16 * count),
       ),
       bump(a, p("fromPixel")),
     ];
     const one = values.slice(0, 1);
-    const address = sum(get(a), get(at));
+    const along = set(pointer, sum(get(a), get(at)));
     const masked = op(
       "v128.bitselect",
       get(one[0]!),
@@ -152,20 +161,28 @@ export function emit(
           ...begin(parts),
           doWhile(
             op("i32.lt_u", get(at), get(stop)),
-            ...read(address, values),
+            along,
+            ...read(pointer, values),
             ...fold(parts, values),
             bump(at, 16 * count),
           ),
           ...fold(totals, parts),
         ),
-        whileLoop(op("i32.lt_u", get(at), p("vectors")), ...read(address, one), ...fold(totals, one), bump(at, 16)),
-        when(p("rest"), ...read(address, one), set(one[0]!, masked), ...fold(totals, one)),
+        whileLoop(
+          op("i32.lt_u", get(at), p("vectors")),
+          along,
+          ...read(pointer, one),
+          ...fold(totals, one),
+          bump(at, 16),
+        ),
+        when(p("rest"), along, ...read(pointer, one), set(one[0]!, masked), ...fold(totals, one)),
         bump(a, p("fromPixel")),
         bump(inner, -1),
       ),
-      ...totals.slice(1).map((local) => set(totals[0]!, op(folds[spec.op], get(totals[0]!), get(local)))),
+      ...totals.slice(1).map((local) => set(totals[0]!, folds[spec.op](get(totals[0]!), get(local)))),
       ...across(folds[spec.op], totals[0]!),
-      store("v128.store", get(out), op("v128.and", scaled(totals[0]!), load("v128.load", get(params), maskAt + 16))),
+      ...scaled(totals.slice(0, 1)),
+      store("v128.store", get(out), op("v128.and", get(totals[0]!), load("v128.load", get(params), maskAt + 16))),
     ];
     f.emit(
       whileLoop(

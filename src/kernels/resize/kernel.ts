@@ -5,6 +5,7 @@ import {
   doWhile,
   get,
   i32,
+  type Local,
   load,
   type ModuleBuilder,
   op,
@@ -88,7 +89,12 @@ function params({ taps: [down, across], rows, columns }: ResizeSpec, { reads: [x
   return bytes;
 }
 
-function emit(module: ModuleBuilder, name: string, { taps: [downTaps, acrossTaps] }: ResizeSpec, mode: CodeMode): void {
+/** Vectors of channels at a time: pairs, which can be joined, where all channels are such. */
+const vectorsOf = ({ write }: StepBuffers): number => (write.channels % 8 === 0 ? 2 : 1);
+
+function emit(module: ModuleBuilder, name: string, spec: ResizeSpec, buffers: StepBuffers, mode: CodeMode): void {
+  const [downTaps, acrossTaps] = spec.taps;
+  const vectors = vectorsOf(buffers);
   const [downs, acrosses] = [[...Array(downTaps).keys()], [...Array(acrossTaps).keys()]];
   defineKernel(module, name, (f, { rows, params, first, sources: [table], target }) => {
     const p = (offset: number): Code => load("i32.load", get(params), offset);
@@ -98,36 +104,32 @@ function emit(module: ModuleBuilder, name: string, { taps: [downTaps, acrossTaps
     );
     const lines = f.array("i32", downTaps);
     const [down, across] = [f.array("v128", downTaps), f.array("v128", acrossTaps)];
-    const { total, along } = f.locals("v128", "total", "along");
-    const pixel = (row: number, tap: number): Code =>
-      load("v128.load", sum(get(lines[row]!), sum(load("i32.load", get(column), 4 * tap), get(index))));
-    const weighted = (values: readonly Code[], weights: readonly Code[]): Code =>
-      values
-        .slice(1)
-        .reduce(
-          (sum, value, i) => multiplyAdd("f32", mode, value, weights[i + 1]!, sum),
-          op("f32x4.mul", values[0]!, weights[0]!),
-        );
+    const [total, along, pixel] = [f.array("v128", vectors), f.array("v128", vectors), f.array("v128", vectors)];
+    // In locals: neighbours of the same address are joined.
+    const { tap, to } = f.locals("i32", "tap", "to");
+    const read = (row: number, j: number, locals: readonly Local[]): Code[] => [
+      set(tap, sum(get(lines[row]!), sum(load("i32.load", get(column), 4 * j), get(index)))),
+      ...locals.map((local, v) => set(local, load("v128.load", get(tap), 16 * v))),
+    ];
+    /** Adds weighted vectors to sums, or begins these. */
+    const add = (sums: readonly Local[], values: readonly Local[], weight: Local, isFirst: boolean): Code[] =>
+      sums.map((local, v) =>
+        set(
+          local,
+          isFirst
+            ? op("f32x4.mul", get(values[v]!), get(weight))
+            : multiplyAdd("f32", mode, get(values[v]!), get(weight), get(local)),
+        ),
+      );
     /** A row's sum; one tap has no weight but 1. */
-    const row = (i: number): Code =>
+    const row = (i: number, into: readonly Local[]): Code[] =>
       acrossTaps === 1
-        ? pixel(i, 0)
-        : weighted(
-            acrosses.map((j) => pixel(i, j)),
-            across.map(get),
-          );
-    const value: Code[] =
+        ? read(i, 0, into)
+        : acrosses.flatMap((j) => [...read(i, j, pixel), ...add(into, pixel, across[j]!, j === 0)]);
+    const value =
       downTaps === 1
-        ? [set(total, row(0))]
-        : downs.flatMap((i) => [
-            set(along, row(i)),
-            set(
-              total,
-              i === 0
-                ? op("f32x4.mul", get(along), get(down[0]!))
-                : multiplyAdd("f32", mode, get(along), get(down[i]!), get(total)),
-            ),
-          ]);
+        ? row(0, total)
+        : downs.flatMap((i) => [...row(i, along), ...add(total, along, down[i]!, i === 0)]);
     f.emit(
       whileLoop(
         get(rows),
@@ -159,8 +161,9 @@ function emit(module: ModuleBuilder, name: string, { taps: [downTaps, acrossTaps
           doWhile(
             op("i32.lt_u", get(index), get(end)),
             ...value,
-            store("v128.store", sum(get(out), get(index)), get(total)),
-            bump(index, 16),
+            set(to, sum(get(out), get(index))),
+            ...total.map((local, v) => store("v128.store", get(to), get(local), 16 * v)),
+            bump(index, 16 * vectors),
           ),
           bump(out, get(end)),
           bump(column, 8 * acrossTaps),
@@ -177,9 +180,9 @@ export const resize: Kernel<ResizeSpec> = {
   family: "resize",
   describe: ({ taps }) => (taps.join() === "1,1" ? "the nearest pixel" : `${taps.join(" x ")} pixels`),
   reference,
-  entry: ({ taps }, _buffers, { relaxed }) =>
-    `resize ${taps.join(" x ")}${relaxed && taps.join() !== "1,1" ? " relaxed" : ""}`,
-  emit: (module, name, spec, _buffers, mode) => emit(module, name, spec, mode),
+  entry: ({ taps }, buffers, { relaxed }) =>
+    `resize ${taps.join(" x ")}, ${vectorsOf(buffers)} vectors${relaxed && taps.join() !== "1,1" ? " relaxed" : ""}`,
+  emit,
   work: ({ taps: [down, across] }, { write: { width, channels } }) => ({
     ...{
       arithmetic: "depthwise",

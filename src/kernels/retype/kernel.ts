@@ -5,17 +5,20 @@ import {
   doWhile,
   get,
   i32,
+  type Local,
   lane,
   load,
   type ModuleBuilder,
   op,
   set,
+  splat,
   store,
   sum,
   whileLoop,
 } from "../../codegen/assembler.ts";
 import type { BufferSpec, RetypeSpec } from "../../plan/types.ts";
 import { bytesOf } from "../../tensor.ts";
+import { rounder, rounderBits } from "../conv-integer/wasm.ts";
 import { defineKernel, type Kernel, pixelsOf, type Rows, type StepBuffers } from "../kernel.ts";
 import { wordsOf } from "../words.ts";
 
@@ -30,20 +33,39 @@ function reference(_spec: RetypeSpec, [x]: Rows[], write: Rows, rows: number): v
   }
 }
 
-/** Four elements from an address to another. */
-function four(narrow: boolean, to: Code, from: Code): Code {
-  if (!narrow) return store("v128.store", to, op("f32x4.convert_i32x4_s", load("v128.load16x4_s", from)));
-  const integers = op("i32x4.trunc_sat_f32x4_s", load("v128.load", from));
-  const narrowed = op("i16x8.narrow_i32x4_s", integers, integers);
-  return store("i64.store", to, lane("i64x2.extract_lane", 0, narrowed));
+/** Vectors of four elements at a time: those of neighbours can be joined. */
+const vectorsOf = ({ write }: StepBuffers): number => [4, 2, 1].find((count) => write.channels % (4 * count) === 0)!;
+
+/** As many elements from an address to another; each step runs over all vectors before the next. */
+function retyped(narrow: boolean, to: Local, from: Local, values: readonly Local[]): Code[] {
+  const each = (step: (x: Local, i: number) => Code): Code[] => values.map((x, i) => set(x, step(x, i)));
+  if (!narrow) {
+    return [
+      ...each((_, i) => load("v128.load16x4_s", get(from), 8 * i)),
+      ...each((x) => op("f32x4.convert_i32x4_s", get(x))),
+      ...values.map((x, i) => store("v128.store", get(to), get(x), 16 * i)),
+    ];
+  }
+  const narrowed = (a: Local, b: Local): Code => op("i16x8.narrow_i32x4_s", get(a), get(b));
+  const pairs = values.filter((_, i) => i % 2 === 0);
+  return [
+    ...each((_, i) => load("v128.load", get(from), 16 * i)),
+    ...each((x) => op("f32x4.add", get(x), splat("f32x4", rounder))),
+    ...each((x) => op("i32x4.sub", get(x), splat("i32x4", rounderBits))),
+    ...(values.length === 1
+      ? [store("i64.store", get(to), lane("i64x2.extract_lane", 0, narrowed(values[0]!, values[0]!)))]
+      : pairs.map((x, i) => store("v128.store", get(to), narrowed(x, values[2 * i + 1]!), 16 * i))),
+  ];
 }
 
-function emit(module: ModuleBuilder, name: string, _spec: RetypeSpec, { write }: StepBuffers): void {
-  const narrow = write.dtype === "i16";
-  const [fromStep, toStep] = narrow ? [16, 8] : [8, 16];
+function emit(module: ModuleBuilder, name: string, _spec: RetypeSpec, buffers: StepBuffers): void {
+  const narrow = buffers.write.dtype === "i16";
+  const count = vectorsOf(buffers);
+  const [fromStep, toStep] = narrow ? [16 * count, 8 * count] : [8 * count, 16 * count];
   defineKernel(module, name, (f, { rows, params, target, sources: [source] }) => {
     const p = words.reader(params);
     const { from, to, left } = f.locals("i32", "from", "to", "left");
+    const values = f.array("v128", count);
     f.emit(
       whileLoop(
         get(rows),
@@ -52,10 +74,10 @@ function emit(module: ModuleBuilder, name: string, _spec: RetypeSpec, { write }:
         set(left, p("elements")),
         doWhile(
           op("i32.gt_s", get(left), i32(0)),
-          four(narrow, get(to), get(from)),
+          ...retyped(narrow, to, from, values),
           bump(from, fromStep),
           bump(to, toStep),
-          bump(left, -4),
+          bump(left, -4 * count),
         ),
         bump(source, 4),
         bump(target, 4),
@@ -69,7 +91,7 @@ export const retype: Kernel<RetypeSpec> = {
   family: "retype",
   describe: () => "the same numbers in another type",
   reference,
-  entry: (_spec, { write }) => `retype to ${write.dtype}`,
+  entry: (_spec, buffers) => `retype to ${buffers.write.dtype}, ${vectorsOf(buffers)} vectors`,
   emit,
   work: (_spec, { write }) => ({
     ...{ arithmetic: "depthwise", multiplications: 0, serialAdditions: 0 },

@@ -5,6 +5,8 @@ import {
   doWhile,
   get,
   i32,
+  type Local,
+  lane,
   load,
   type ModuleBuilder,
   op,
@@ -15,10 +17,10 @@ import {
   whileLoop,
 } from "../../codegen/assembler.ts";
 import type { SoftmaxSpec } from "../../plan/types.ts";
-import { exponential, inCode, logarithm } from "../functions.ts";
+import { exponential, logarithm, numbersAfter, numbersIn } from "../functions.ts";
 import { type CodeMode, defineKernel, type Kernel, pixelsOf, type Rows, type StepBuffers } from "../kernel.ts";
 import { across } from "../lanes.ts";
-import { wordsOf } from "../words.ts";
+import { withNumbers, wordsOf } from "../words.ts";
 
 function reference(spec: SoftmaxSpec, [input]: Rows[], write: Rows, rows: number): void {
   const { channels, log } = spec;
@@ -40,43 +42,78 @@ function reference(spec: SoftmaxSpec, [input]: Rows[], write: Rows, rows: number
 }
 
 const words = wordsOf(
-  ...(["pixels", "last", "from", "fromPixel", "to", "toPixel", "unused0", "unused1"] as const),
+  ...(["pixels", "pairs", "last", "from", "fromPixel", "to", "toPixel", "unused"] as const),
   // Bits of the lanes of a pixel's last vector that are channels; then of all lanes.
   ...(["mask0", "mask1", "mask2", "mask3", "all0", "all1", "all2", "all3"] as const),
 );
 const maskAt = 32;
+/** What stands after the words: the numbers of the functions. */
+const numbersOf = (log: boolean): number[] =>
+  numbersIn((numbers, some) => {
+    const mode = { relaxed: false, wide: false, numbers };
+    exponential(some, some, mode);
+    if (log) logarithm(some, some, some, mode);
+  });
 
-function params({ channels }: SoftmaxSpec, { reads: [x], write }: StepBuffers): Uint8Array {
+function params({ channels, log }: SoftmaxSpec, { reads: [x], write }: StepBuffers): Uint8Array {
   const inLast = ((channels - 1) % 4) + 1;
   const mask = (i: number): number => (i < inLast ? -1 : 0);
-  return words.pack({
-    ...{ pixels: pixelsOf(write), last: Math.floor((channels - 1) / 4) * 16, unused0: 0, unused1: 0 },
-    ...{ from: (x!.left ?? 0) * x!.channels * 4, fromPixel: x!.channels * 4 },
+  const head = words.pack({
+    ...{ pixels: pixelsOf(write), pairs: Math.floor(channels / 8) * 32, last: Math.floor((channels - 1) / 4) * 16 },
+    ...{ from: (x!.left ?? 0) * x!.channels * 4, fromPixel: x!.channels * 4, unused: 0 },
     ...{ to: (write.left ?? 0) * write.channels * 4, toPixel: write.channels * 4 },
     ...{ mask0: mask(0), mask1: mask(1), mask2: mask(2), mask3: mask(3), all0: -1, all1: -1, all2: -1, all3: -1 },
   });
+  return withNumbers(head, numbersOf(log));
 }
 
 function emit(module: ModuleBuilder, name: string, { log }: SoftmaxSpec, codeMode: CodeMode): void {
-  const mode = { ...codeMode, numbers: inCode };
   defineKernel(module, name, (f, { rows, params, sources: [table], target }) => {
+    const mode = { ...codeMode, numbers: numbersAfter(params, words.bytes) };
     const p = words.reader(params);
-    const { a, out, pixels, at } = f.locals("i32", "a", "out", "pixels", "at");
-    const { x, most, total, mask, spare, more } = f.locals("v128", "x", "most", "total", "mask", "spare", "more");
-    /** Over a pixel's vectors; lanes of the last beyond the channels are masked. */
-    const vectors = (...body: Code[]): Code[] => [
+    const { a, out, pixels, at, from, to } = f.locals("i32", "a", "out", "pixels", "at", "from", "to");
+    const { most, total, mask } = f.locals("v128", "most", "total", "mask");
+    const [values, spares, sums] = [f.array("v128", 2), f.array("v128", 2), f.array("v128", 2)];
+    const isMasked = (locals: readonly Local[]): boolean => locals.length === 1;
+    /** Over a pixel's vectors, pairs of which can be joined; lanes of the last beyond the channels are masked. */
+    const vectors = (body: (locals: readonly Local[]) => Code[]): Code[] => [
       set(at, i32(0)),
-      doWhile(
+      whileLoop(op("i32.lt_u", get(at), p("pairs")), ...addresses, ...body(values), bump(at, 32)),
+      whileLoop(
         op("i32.le_u", get(at), p("last")),
         set(mask, load("v128.load", sum(get(params), op("i32.shl", op("i32.ne", get(at), p("last")), i32(4))), maskAt)),
-        ...body,
+        ...addresses,
+        ...body(values.slice(0, 1)),
         bump(at, 16),
       ),
     ];
-    const value = load("v128.load", sum(get(a), get(at)));
-    const shifted = set(x, op("f32x4.sub", value, get(most)));
-    const write = (result: Code): Code =>
-      store("v128.store", sum(get(out), get(at)), op("v128.and", result, get(mask)));
+    const addresses = [set(from, sum(get(a), get(at))), set(to, sum(get(out), get(at)))];
+    const read = (locals: readonly Local[], address = from): Code[] =>
+      locals.map((x, i) => set(x, load("v128.load", get(address), 16 * i)));
+    const shifted = (locals: readonly Local[]): Code[] => [
+      ...read(locals),
+      ...locals.map((x) => set(x, op("f32x4.sub", get(x), get(most)))),
+    ];
+    const write = (locals: readonly Local[]): Code[] =>
+      locals.map((x, i) =>
+        store("v128.store", get(to), isMasked(locals) ? op("v128.and", get(x), get(mask)) : get(x), 16 * i),
+      );
+    /** A NaN need not be kept: it comes back with the differences. */
+    const larger = (a: Code, b: Code): Code => op("f32x4.pmax", a, b);
+    const added = (a: Code, b: Code): Code => op("f32x4.add", a, b);
+    /** All sums and all of their lanes as one, in all lanes: by a splat, which V8 joins with itself. */
+    const combined = (combine: (a: Code, b: Code) => Code): Code[] => [
+      set(sums[0]!, combine(get(sums[0]!), get(sums[1]!))),
+      ...across(combine, sums[0]!),
+    ];
+    const spread = (x: Local): Code => op("f32x4.splat", lane("f32x4.extract_lane", 0, get(x)));
+    const exponentials = (locals: readonly Local[]): Code[] => [
+      ...shifted(locals),
+      ...exponential(locals, spares, mode),
+      ...(isMasked(locals) ? locals.map((x) => set(x, op("v128.and", get(x), get(mask)))) : []),
+      ...(log ? [] : write(locals)),
+      ...locals.map((x, i) => set(sums[i]!, added(get(sums[i]!), get(x)))),
+    ];
     f.emit(
       whileLoop(
         get(rows),
@@ -85,27 +122,28 @@ function emit(module: ModuleBuilder, name: string, { log }: SoftmaxSpec, codeMod
         set(pixels, p("pixels")),
         doWhile(
           get(pixels),
-          set(most, splat("f32x4", -Infinity)),
-          ...vectors(
-            set(most, op("f32x4.max", get(most), op("v128.bitselect", value, splat("f32x4", -Infinity), get(mask)))),
-          ),
-          ...across("f32x4.max", most),
-          set(total, splat("f32x4", 0)),
-          ...vectors(
-            shifted,
-            ...exponential([x], [spare], mode),
-            ...(log ? [] : [store("v128.store", sum(get(out), get(at)), get(x))]),
-            set(total, op("f32x4.add", get(total), op("v128.and", get(x), get(mask)))),
-          ),
-          ...across("f32x4.add", total),
+          ...sums.map((x) => set(x, splat("f32x4", -Infinity))),
+          ...vectors((locals) => [
+            ...read(locals),
+            ...(isMasked(locals)
+              ? locals.map((x) => set(x, op("v128.bitselect", get(x), splat("f32x4", -Infinity), get(mask))))
+              : []),
+            ...locals.map((x, i) => set(sums[i]!, larger(get(sums[i]!), get(x)))),
+          ]),
+          ...combined(larger),
+          set(most, spread(sums[0]!)),
+          ...sums.map((x) => set(x, splat("f32x4", 0))),
+          ...vectors(exponentials),
+          ...combined(added),
           ...(log
-            ? logarithm([total], [spare], [more], mode)
-            : [set(total, op("f32x4.div", splat("f32x4", 1), get(total)))]),
-          ...vectors(
-            ...(log
-              ? [shifted, write(op("f32x4.sub", get(x), get(total)))]
-              : [write(op("f32x4.mul", load("v128.load", sum(get(out), get(at))), get(total)))]),
-          ),
+            ? logarithm(sums.slice(0, 1), spares, values, mode)
+            : [set(sums[0]!, op("f32x4.div", splat("f32x4", 1), get(sums[0]!)))]),
+          set(total, spread(sums[0]!)),
+          ...vectors((locals) => [
+            ...(log ? shifted(locals) : read(locals, to)),
+            ...locals.map((x) => set(x, op(log ? "f32x4.sub" : "f32x4.mul", get(x), get(total)))),
+            ...write(locals),
+          ]),
           // Channels that are stored beyond the last vector become zeros.
           whileLoop(
             op("i32.lt_u", get(at), p("toPixel")),

@@ -16,9 +16,10 @@ import {
   whileLoop,
 } from "../../codegen/assembler.ts";
 import type { WinogradSpec } from "../../plan/types.ts";
-import { activateLanes } from "../activation.ts";
+import { activateLanes, activationNumbers } from "../activation.ts";
+import { numbersAfter } from "../functions.ts";
 import { type CodeMode, defineKernel, pixelsOf, type StepBuffers } from "../kernel.ts";
-import { wordsOf } from "../words.ts";
+import { withNumbers, wordsOf } from "../words.ts";
 
 const words = wordsOf(
   ...(["tiles", "inStep", "inOffset", "inPixel", "outStep", "outOffset", "outPixel"] as const),
@@ -30,7 +31,7 @@ export function winogradParams(spec: WinogradSpec, { reads, write }: StepBuffers
   const isInput = spec.part === "input";
   const pixels = pixelsOf(write);
   const [from, to, more] = [x.channels * 4, write.channels * 4, added.channels * 4];
-  return words.pack({
+  const block = words.pack({
     tiles: isInput ? pixels : pixels / 2,
     // Tiles of the input overlap by two pixels; what is transformed is a pixel a tile.
     ...{ inStep: isInput ? 2 * from : from, inPixel: isInput ? from : from / 16 },
@@ -39,6 +40,7 @@ export function winogradParams(spec: WinogradSpec, { reads, write }: StepBuffers
     channels: isInput ? from : to,
     ...{ addStep: 2 * more, addPixel: more, addOffset: (added.left ?? 0) * more },
   });
+  return withNumbers(block, activationNumbers(spec.activation));
 }
 
 /** Which of four neighbours a sum takes, and with which sign. */
@@ -129,7 +131,10 @@ export function emitWinograd(module: ModuleBuilder, name: string, spec: Winograd
             ...result.map((x, v) => set(x, op("f32x4.add", get(x), load("v128.load", get(addresses[0]!), v * 16)))),
           ])
         : []),
-      ...activateLanes(spec.activation, results.flat(), spares, mode),
+      ...activateLanes(spec.activation, results.flat(), spares, {
+        ...mode,
+        numbers: numbersAfter(params, words.bytes),
+      }),
       ...results.flatMap((result, j) => [
         set(addresses[0]!, sum(get(outs[i * count + j]!), get(channel))),
         ...result.map((x, v) => store("v128.store", get(addresses[0]!), get(x), v * 16)).reverse(),
