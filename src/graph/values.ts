@@ -77,8 +77,11 @@ export function asFloat64(value: { readonly data: TypedArray }): Float64Array {
 
 /** Writes numbers from element `at` on, rounded to the value's type: to the nearest float, towards zero for integers. */
 export function write({ data, dtype }: Value, numbers: ArrayLike<number>, at = 0): void {
-  if (!isBig(dtype)) return (data as Float64Array).set(numbers, at);
-  const words = wordPairs(data);
+  if (!isBig(dtype)) (data as Float64Array).set(numbers, at);
+  else writeBig(wordPairs(data), numbers, at);
+}
+
+function writeBig(words: Int32Array, numbers: ArrayLike<number>, at: number): void {
   for (let i = 0; i < numbers.length; i++) {
     const number = Number.isFinite(numbers[i]) ? Math.trunc(numbers[i]!) : 0;
     words[2 * (at + i)] = number;

@@ -36,8 +36,10 @@ const unbounded: Value = { dtype: "f64", shape: [], data: Float64Array.of(Infini
 
 const clipRow: Row = (out, count, x, least, most) => {
   for (let i = 0; i < count; i++) {
-    const raised = x[i]! < least[i]! ? least[i]! : x[i]!;
-    out[i] = raised > most[i]! ? most[i]! : raised;
+    let value = x[i]!;
+    if (value < least[i]!) value = least[i]!;
+    if (value > most[i]!) value = most[i]!;
+    out[i] = value;
   }
 };
 

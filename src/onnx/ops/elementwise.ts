@@ -87,10 +87,10 @@ const rows = {
     for (let i = 0; i < count; i++) out[i] = a[i]! | b[i]!;
   },
   min: (out, count, a, b) => {
-    for (let i = 0; i < count; i++) out[i] = a[i]! < b[i]! || a[i]! !== a[i]! ? a[i]! : b[i]!;
+    for (let i = 0; i < count; i++) out[i] = a[i]! < b[i]! || Number.isNaN(a[i]!) ? a[i]! : b[i]!;
   },
   max: (out, count, a, b) => {
-    for (let i = 0; i < count; i++) out[i] = a[i]! > b[i]! || a[i]! !== a[i]! ? a[i]! : b[i]!;
+    for (let i = 0; i < count; i++) out[i] = a[i]! > b[i]! || Number.isNaN(a[i]!) ? a[i]! : b[i]!;
   },
   take: (out, _count, a) => out.set(a),
   not: (out, count, a) => {

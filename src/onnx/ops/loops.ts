@@ -48,9 +48,10 @@ const blockSize = 2048;
 
 const isBigArray = (data: TypedArray): boolean => data instanceof BigInt64Array || data instanceof BigUint64Array;
 
-/** Room for elements as loops have them: 64-bit integers, or numbers. */
-function roomFor(data: TypedArray, length: number): Float64Array {
-  const Class = (isBigArray(data) ? data.constructor : Float64Array) as Float64ArrayConstructor;
+/** Room for elements as loops have them: 64-bit integers, bools where these are results, or numbers. */
+function roomFor({ data, dtype }: Value, length: number, result = false): Float64Array {
+  const own = isBigArray(data) || (result && dtype === "bool");
+  const Class = (own ? data.constructor : Float64Array) as Float64ArrayConstructor;
   return new Class(length);
 }
 
@@ -58,7 +59,7 @@ function roomFor(data: TypedArray, length: number): Float64Array {
 function reader(input: Value, counts: readonly number[], strides: readonly number[]) {
   const data = elementsOf(input);
   const size = sizeOf(counts);
-  const room = roomFor(data, size);
+  const room = roomFor(input, size);
   const own = stridesOf(counts);
   const plain = strides.every((stride, axis) => stride === own[axis]);
   const single = strides.every((stride) => stride === 0);
@@ -101,7 +102,7 @@ export function combine(to: Value, inputs: readonly Value[], f: Function3, row =
   const reads = inputs.map((input, k) => reader(input, counts, strides[k]!.slice(first)));
   const steps = strides.map((one) => one[first] ?? 0);
   const data = elementsOf(to);
-  const out = roomFor(data, most * size);
+  const out = roomFor(to, most * size, true);
   const [a, b, c] = [reads[0]!.room, (reads[1] ?? reads[0]!).room, (reads[2] ?? reads[0]!).room];
   const loop = [data, ...inputs.map(elementsOf)].some(isBigArray) ? bigRowOf(f) : row;
   forRows([...shape.slice(0, first), side], strides, (at, offsets) => {

@@ -20,8 +20,8 @@ export function wordsOf({ buffer, byteOffset, byteLength, BYTES_PER_ELEMENT: byt
 /** From so many words on a call for a run of them takes less time than a loop. */
 export const longRun = 64;
 
-/** Rows and columns of a tile that is read across: as many as stay in cache. */
-const tile = 32;
+/** Columns that are read across at once: their cache lines stay until all neighbours are read. */
+const acrossColumns = 128;
 
 /** Positions in words: of the first one, and how far rows and columns are apart. */
 interface Grid {
@@ -31,22 +31,33 @@ interface Grid {
 }
 
 function copyGrid(target: Words, to: Grid, source: Words, from: Grid, rows: number, columns: number): void {
-  const [toStep, step] = [to.column, from.column];
-  let [at, first] = [to.at, from.at];
-  for (let row = 0; row < rows; row++, at += to.row, first += from.row) {
-    if (step === 1 && toStep === 1 && columns >= longRun) target.set(source.subarray(first, first + columns), at);
-    else for (let i = 0, t = at, s = first; i < columns; i++, t += toStep, s += step) target[t] = source[s]!;
-  }
+  if (from.column === 1 && to.column === 1 && columns >= longRun)
+    for (let row = 0, at = to.at, first = from.at; row < rows; row++, at += to.row, first += from.row)
+      target.set(source.subarray(first, first + columns), at);
+  else if (target instanceof Int32Array) copyWords(target, to, source as Int32Array, from, rows, columns);
+  else copyBytes(target, to, source as Uint8Array, from, rows, columns);
 }
 
-/** Tile by tile: what is read of one row of a cache line is there for the next ones. */
-function copyTiles(target: Words, to: Grid, source: Words, from: Grid, rows: number, columns: number): void {
-  const moved = (grid: Grid, r: number, c: number): Grid => ({ ...grid, at: grid.at + r * grid.row + c * grid.column });
-  for (let r = 0; r < rows; r += tile)
-    for (let c = 0; c < columns; c += tile) {
-      const [height, width] = [Math.min(tile, rows - r), Math.min(tile, columns - c)];
-      copyGrid(target, moved(to, r, c), source, moved(from, r, c), height, width);
-    }
+function copyWords(target: Int32Array, to: Grid, source: Int32Array, from: Grid, rows: number, columns: number): void {
+  const [toStep, step] = [to.column, from.column];
+  let [at, first] = [to.at, from.at];
+  for (let row = 0; row < rows; row++, at += to.row, first += from.row)
+    for (let i = 0, t = at, s = first; i < columns; i++, t += toStep, s += step) target[t] = source[s]!;
+}
+
+function copyBytes(target: Uint8Array, to: Grid, source: Uint8Array, from: Grid, rows: number, columns: number): void {
+  const [toStep, step] = [to.column, from.column];
+  let [at, first] = [to.at, from.at];
+  for (let row = 0; row < rows; row++, at += to.row, first += from.row)
+    for (let i = 0, t = at, s = first; i < columns; i++, t += toStep, s += step) target[t] = source[s]!;
+}
+
+/** Some columns after the other: what is read of a row of one cache line is there for the next ones. */
+function copyAcross(target: Words, to: Grid, source: Words, from: Grid, rows: number, columns: number): void {
+  for (let c = 0; c < columns; c += acrossColumns) {
+    const moved = (grid: Grid): Grid => ({ ...grid, at: grid.at + c * grid.column });
+    copyGrid(target, moved(to), source, moved(from), rows, Math.min(acrossColumns, columns - c));
+  }
 }
 
 /** Copies words from one position on to another. */
@@ -68,7 +79,7 @@ export function copyOf(words: number, counts: readonly number[], from: readonly 
   // Rows of rows, the last axis of which is one.
   const outer = [...axes.map(({ count }) => count), 1];
   const steps = [axes.map((axis) => axis.from), axes.map((axis) => axis.to)];
-  const copy = across ? copyTiles : copyGrid;
+  const copy = across ? copyAcross : copyGrid;
   return (target, at, source, first) =>
     forRows(outer, steps, (_, offsets) => {
       const [read, written] = [first + offsets[0]!, at + offsets[1]!];
@@ -86,46 +97,71 @@ export function copyView(to: TypedArray, from: TypedArray, view: Pick<View, "cou
 
 /** Where elements of an axis are read and written, in words; runs of neighbours have one entry. */
 interface Table {
-  from: number[];
-  to: number[];
-  length: number[];
+  from: Places;
+  to: Places;
+  length: Places;
 }
 
-/** Of a list of positions; those below 0 are left out. */
-function tableOf(list: ArrayLike<number>, from: number, to: number): Table {
-  const table: Table = { from: [], to: [], length: [] };
+type Places = Int32Array | Float64Array;
+
+/** Of a list of positions; those below 0 are left out. Elements of `words` words that follow each other are a run; 0 says that each shall stay apart. */
+function tableOf(list: ArrayLike<number>, from: number, to: number, words: number, most: number): Table {
+  const room = (): Places => new (most < 2 ** 31 ? Int32Array : Float64Array)(list.length);
+  const table = { from: room(), to: room(), length: room() };
+  let count = 0;
   for (let i = 0; i < list.length; i++) {
     if (list[i]! < 0) continue;
-    table.from.push(list[i]! * from);
-    table.to.push(i * to);
-  }
-  return table;
-}
-
-/** Runs of words that follow each other in both, where each entry is `words` words. */
-function joined({ from, to }: Table, words: number): Table {
-  const runs: Table = { from: [], to: [], length: [] };
-  for (let i = 0, last = -1; i < from.length; i++) {
-    const length = last < 0 ? 0 : runs.length[last]!;
-    if (length > 0 && from[i] === runs.from[last]! + length && to[i] === runs.to[last]! + length) {
-      runs.length[last] = length + words;
+    const [read, written, last] = [list[i]! * from, i * to, count - 1];
+    const length = last < 0 ? 0 : table.length[last]!;
+    if (words > 0 && length > 0 && read === table.from[last]! + length && written === table.to[last]! + length) {
+      table.length[last] = length + words;
       continue;
     }
-    runs.from.push(from[i]!);
-    runs.to.push(to[i]!);
-    last = runs.length.push(words) - 1;
+    table.from[count] = read;
+    table.to[count] = written;
+    table.length[count++] = words || 1;
   }
-  return runs;
+  return {
+    from: table.from.subarray(0, count),
+    to: table.to.subarray(0, count),
+    length: table.length.subarray(0, count),
+  };
 }
 
-function copyRuns(target: Words, at: number, source: Words, first: number, rows: Table, runs: Table): void {
-  for (let row = 0; row < rows.from.length; row++) {
-    const [t, s] = [at + rows.to[row]!, first + rows.from[row]!];
-    for (let k = 0; k < runs.length.length; k++) {
-      const [length, to, from] = [runs.length[k]!, t + runs.to[k]!, s + runs.from[k]!];
-      if (length >= longRun) target.set(source.subarray(from, from + length), to);
-      else for (let i = 0; i < length; i++) target[to + i] = source[from + i]!;
+/** Runs of each row; where they are few and short, all rows of one word after the other. */
+function copyRows(target: Words, at: number, source: Words, first: number, rows: Table, runs: Table): void {
+  let total = 0;
+  for (const length of runs.length) total += length;
+  if (total < Math.min(longRun, rows.to.length))
+    for (const [k, length] of runs.length.entries())
+      for (let i = 0; i < length; i++) copyRuns(target, at + runs.to[k]! + i, source, first + runs.from[k]! + i, rows);
+  else for (const [row, to] of rows.to.entries()) copyRuns(target, at + to, source, first + rows.from[row]!, runs);
+}
+
+function copyRuns(target: Words, at: number, source: Words, first: number, runs: Table): void {
+  const { from, to, length } = runs;
+  if (length.length > 0 && length[0]! >= longRun)
+    for (let k = 0; k < length.length; k++) {
+      const s = first + from[k]!;
+      target.set(source.subarray(s, s + length[k]!), at + to[k]!);
     }
+  else if (target instanceof Int32Array) copyRunsOfWords(target, at, source as Int32Array, first, runs);
+  else copyRunsOfBytes(target, at, source as Uint8Array, first, runs);
+}
+
+function copyRunsOfWords(target: Int32Array, at: number, source: Int32Array, first: number, runs: Table): void {
+  const { from, to, length } = runs;
+  for (let k = 0; k < length.length; k++) {
+    const [t, s, end] = [at + to[k]!, first + from[k]!, length[k]!];
+    for (let i = 0; i < end; i++) target[t + i] = source[s + i]!;
+  }
+}
+
+function copyRunsOfBytes(target: Uint8Array, at: number, source: Uint8Array, first: number, runs: Table): void {
+  const { from, to, length } = runs;
+  for (let k = 0; k < length.length; k++) {
+    const [t, s, end] = [at + to[k]!, first + from[k]!, length[k]!];
+    for (let i = 0; i < end; i++) target[t + i] = source[s + i]!;
   }
 }
 
@@ -143,20 +179,21 @@ export function copyLists(
 ): void {
   let [words, kept] = [wordsIn(from), lists.length];
   while (kept > 0 && isWhole(lists[kept - 1]!, shape[kept - 1]!)) words *= shape[--kept]!;
-  let [source, target] = [words, words];
-  const tables = lists.slice(0, kept).reduceRight<Table[]>((after, list, axis) => {
-    const table = tableOf(list, source, target);
-    source *= shape[axis]!;
-    target *= list.length;
-    return [table, ...after];
-  }, []);
-  const one: Table = { from: [0], to: [0], length: [] };
-  const runs = joined(tables.pop() ?? one, words);
-  const rows = tables.pop() ?? one;
   const [out, data] = [wordsOf(to), wordsOf(from)];
+  let [source, target] = [words, words];
+  const tables: Table[] = [];
+  for (let axis = kept - 1; axis >= 0; axis--) {
+    const last = axis === kept - 1;
+    tables.unshift(tableOf(lists[axis]!, source, target, last ? words : 0, Math.max(out.length, data.length)));
+    source *= shape[axis]!;
+    target *= lists[axis]!.length;
+  }
+  const one = (length: number): Table => tableOf([0], 0, 0, length, 1);
+  const runs = tables.pop() ?? one(words);
+  const rows = tables.pop() ?? one(0);
   const walk = (axis: number, at: number, first: number): void => {
     const table = tables[axis];
-    if (!table) copyRuns(out, at, data, first, rows, runs);
+    if (!table) copyRows(out, at, data, first, rows, runs);
     else for (let i = 0; i < table.from.length; i++) walk(axis + 1, at + table.to[i]!, first + table.from[i]!);
   };
   walk(0, 0, 0);
