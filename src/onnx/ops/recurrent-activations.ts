@@ -3,7 +3,7 @@ import { listOf, refuse } from "../../graph/nodes.ts";
 import type { Attribute, GraphNode } from "../../graph/types.ts";
 
 /** Clips `count` elements from `at` on to -clip ... clip, and applies the function. */
-export type Activate = (data: Float64Array, at: number, count: number, clip: number) => void;
+export type Activate = (data: Float32Array | Float64Array, at: number, count: number, clip: number) => void;
 
 interface Known {
   /** Of alpha and beta, where it has them; undefined where a node must give one. */

@@ -1,9 +1,11 @@
-// RNN, GRU and LSTM: weights and all that goes from step to step are f64, which loops read without conversions; products with
-// the inputs of all steps are one matrix product, which a pass may have put before the node as a MatMul.
+// RNN, GRU and LSTM: what goes from step to step stays in arrays of f32 or f64; products with the inputs of all steps are one matrix
+// product, which a pass may have put before the node as a MatMul.
 import { numberOf, refuse, required, textOf } from "../../graph/nodes.ts";
 import type { GraphNode, Operator, Spec, Value } from "../../graph/types.ts";
-import { asFloat64, elementsOf, numbersOf } from "../../graph/values.ts";
+import { elementsOf, numbersOf } from "../../graph/values.ts";
 import { type Activate, activationsOf } from "./recurrent-activations.ts";
+
+type Floats = Float32Array | Float64Array;
 
 /** Gates whose rows lie one after the other in weights, and activation functions of a direction. */
 const cells = { RNN: { gates: 1, functions: 1 }, GRU: { gates: 3, functions: 2 }, LSTM: { gates: 4, functions: 3 } };
@@ -77,7 +79,7 @@ interface Product {
 }
 
 /** out[r, c] += Σ a[r, i] · b[c, i]: rows of both lie one after the other. Four sums at a time share the loads of a. */
-function addProducts(out: Float64Array, a: Float64Array, b: Float64Array, product: Product): void {
+function addProducts(out: Floats, a: Floats, b: Floats, product: Product): void {
   const { rows, columns, inner, stride = 0 } = product;
   const { a: fromA = 0, b: fromB = 0, out: fromOut = 0 } = product;
   for (let c = 0; c < columns; c += 4) {
@@ -112,29 +114,29 @@ function addProducts(out: Float64Array, a: Float64Array, b: Float64Array, produc
 interface Direction {
   sizes: Sizes;
   /** [batch, gates · hidden] of each step, with all that does not depend on the step before. */
-  projected: Float64Array;
-  recurrence: Float64Array;
+  projected: Floats;
+  recurrence: Floats;
   /** Where this direction's recurrence begins. */
   from: number;
   /** Added to the recurrence alone: of GRU's last gate. */
-  bias: Float64Array | undefined;
-  peepholes: Float64Array | undefined;
+  bias: Floats | undefined;
+  peepholes: Floats | undefined;
   activate: readonly Activate[];
   clip: number;
   linearBeforeReset: boolean;
   inputForget: boolean;
   lengths: readonly number[];
   reverse: boolean;
-  h: Float64Array;
-  c: Float64Array;
+  h: Floats;
+  c: Floats;
 }
 
 function run(node: GraphNode, inputs: readonly (Value | undefined)[], outputs: readonly Value[]): void {
   const sizes = sizesOf(node, inputs);
   const { cell, steps, batch, hidden, gates, directions, batchFirst } = sizes;
   const [, , r, b, lengths, h0, c0, p] = inputs;
-  const room = (length: number): Float64Array => new Float64Array(length);
-  const recurrence = asFloat64(r!);
+  const wide = inputs[0]!.dtype === "f64";
+  const room = (length: number): Floats => (wide ? new Float64Array(length) : new Float32Array(length));
   const functions = activationsOf(node, directions, cells[cell].functions);
   const counts = lengths ? Array.from(numbersOf(lengths)) : Array<number>(batch).fill(steps);
   if (counts.some((count) => !(count >= 0 && count <= steps)))
@@ -142,7 +144,7 @@ function run(node: GraphNode, inputs: readonly (Value | undefined)[], outputs: r
   const [all, lastH, lastC] = outputs;
   const size = gates * hidden;
   for (let d = 0; d < directions; d++) {
-    const state = (value: Value | undefined): Float64Array => {
+    const state = (value: Value | undefined): Floats => {
       const own = room(batch * hidden);
       if (value) forStates(sizes, d, (at, i) => own.set(elementsOf(value).subarray(at, at + hidden), i * hidden));
       return own;
@@ -150,10 +152,10 @@ function run(node: GraphNode, inputs: readonly (Value | undefined)[], outputs: r
     const direction: Direction = {
       sizes,
       projected: room(steps * batch * size),
-      recurrence,
+      recurrence: elementsOf(r!),
       from: d * size * hidden,
       bias: undefined,
-      peepholes: p && asFloat64(p).subarray(d * 3 * hidden, (d + 1) * 3 * hidden),
+      peepholes: p && elementsOf(p).subarray(d * 3 * hidden, (d + 1) * 3 * hidden),
       activate: functions.slice(d * cells[cell].functions),
       clip: numberOf(node, "clip", Infinity),
       linearBeforeReset: numberOf(node, "linear_before_reset", 0) !== 0,
@@ -163,7 +165,7 @@ function run(node: GraphNode, inputs: readonly (Value | undefined)[], outputs: r
       ...{ h: state(h0), c: state(c0) },
     };
     project(node, inputs, direction, d);
-    if (b) addBias(direction, asFloat64(b).subarray(2 * d * size, 2 * (d + 1) * size));
+    if (b) addBias(direction, elementsOf(b).subarray(2 * d * size, 2 * (d + 1) * size));
     const at = (step: number, i: number): number =>
       batchFirst ? ((i * steps + step) * directions + d) * hidden : ((step * directions + d) * batch + i) * hidden;
     runDirection(direction, (step, i) => {
@@ -203,21 +205,21 @@ function project(
     }
   if (isProjected(node)) return;
   const inner = x!.shape[2]!;
-  const [numbers, weights] = [asFloat64(x!), asFloat64(w!)];
+  const weights = elementsOf(w!);
   const from = d * size * inner;
   // Rows in the order of steps are one product.
   if (!batchFirst || batch === 1)
-    addProducts(projected, numbers, weights, { rows: steps * batch, columns: size, inner, b: from, stride: size });
+    addProducts(projected, data, weights, { rows: steps * batch, columns: size, inner, b: from, stride: size });
   else
     for (let i = 0; i < batch; i++)
-      addProducts(projected, numbers, weights, {
+      addProducts(projected, data, weights, {
         ...{ rows: steps, columns: size, inner, a: i * steps * inner, b: from },
         ...{ out: i * size, stride: batch * size },
       });
 }
 
 /** Biases of inputs and of recurrence are added at once, but for the gate of GRU whose recurrence is multiplied by another. */
-function addBias(direction: Direction, bias: Float64Array): void {
+function addBias(direction: Direction, bias: Floats): void {
   const { projected, sizes, linearBeforeReset } = direction;
   const { cell, gates, hidden } = sizes;
   const size = gates * hidden;
@@ -229,11 +231,12 @@ function addBias(direction: Direction, bias: Float64Array): void {
 
 /** All steps; sequences that have ended keep their state. */
 function runDirection(direction: Direction, done: (step: number, i: number) => void): void {
-  const { sizes, lengths, reverse } = direction;
+  const { sizes, projected, lengths, reverse } = direction;
   const { cell, steps, batch, hidden, gates } = sizes;
   const size = gates * hidden;
   const step = { RNN: rnnStep, GRU: gruStep, LSTM: lstmStep }[cell];
-  const scratch = new Float64Array(2 * hidden);
+  const sums = projected.subarray(0, 0);
+  const scratch = new (sums.constructor as Float64ArrayConstructor)(2 * hidden);
   for (let t = 0; t < steps; t++)
     for (let i = 0; i < batch; i++) {
       if (t >= lengths[i]!) continue;
@@ -243,7 +246,7 @@ function runDirection(direction: Direction, done: (step: number, i: number) => v
     }
 }
 
-type Step = (direction: Direction, at: number, state: number, scratch: Float64Array) => void;
+type Step = (direction: Direction, at: number, state: number, scratch: Floats) => void;
 
 /** Adds the recurrence of gates from `first` on, `count` of them, to what they have at `at`. */
 function recur(
