@@ -79,7 +79,7 @@ async function partsOf(problem: ModelCase): Promise<Part[]> {
   for (const end = performance.now() + budget; times[0]!.length < 5 || performance.now() < end; )
     await model.run(inputs, { onTask: (spent, i) => times[i]!.push(spent) });
   const copied = (values: readonly { name: string }[]): number =>
-    values.reduce((time, { name }) => time + (2 * 4 * sizeOf(program.specOf(name).shape)) / peaks.memory, 0);
+    values.reduce((time, { name }) => time + (2 * 4 * sizeOf(program.specOf(name)!.shape)) / peaks.memory, 0);
   const bounds = program.partitions.flatMap((partition) =>
     partition.kind === "backend"
       ? [copied(partition.reads), ...boundsOf(partition), copied(partition.writes)]

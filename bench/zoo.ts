@@ -9,7 +9,7 @@ import { differenceOf } from "./difference.ts";
 import { median } from "./gate/change.ts";
 import { feedsOf, pathOf } from "./models/cases.ts";
 import { onnxNative } from "./models/rivals/onnx-runtime.ts";
-import { byName, joined } from "./models/rivals/rival.ts";
+import { byName, jobOf, joined } from "./models/rivals/rival.ts";
 import { zooCase, zooFiles, zooFolder } from "./models/zoo.ts";
 import { rounded } from "./results.ts";
 import { number, table } from "./tables.ts";
@@ -76,7 +76,7 @@ async function measure(file: string): Promise<Row> {
   const model = await loadModel(bytes, { engine });
   const feeds = feedsOf(problem);
   const inputs = Object.fromEntries(feeds.map(({ name, shape, data }) => [name, { shape, data }]));
-  const runtime = await (await onnxNative(threads)).load(bytes, feeds);
+  const runtime = jobOf(await (await onnxNative(threads)).open(bytes), feeds);
   await runtime.run();
   const [own, right] = [byName(await model.run(inputs)), await runtime.result()];
   const difference = differenceOf(joined(own), joined(right));

@@ -9,7 +9,8 @@ import { makePicture } from "../filters/picture.ts";
 import { makeData } from "../layers/data.ts";
 import { preparedLayer } from "../layers/prepared.ts";
 import { feedsOf, pathOf } from "../models/cases.ts";
-import { modelJob } from "../models/rivals/rank1.ts";
+import { opened } from "../models/rivals/rank1.ts";
+import { jobOf } from "../models/rivals/rival.ts";
 import { timed } from "../rival.ts";
 import { type Job, serve } from "../serve.ts";
 import type { NativeName, Task } from "./cases.ts";
@@ -67,7 +68,7 @@ async function rank1(folder: string, threads: number, wide: boolean): Promise<Pl
       const { kind, problem } = task;
       if (kind === "filter") return task.values ? valueJob(problem) : filterJob(problem);
       if (kind === "layer") return listed(await preparedLayer(engine, problem, false));
-      return modelJob(await loadModel(readFileSync(pathOf(problem)), { engine }), feedsOf(problem));
+      return jobOf(opened(await loadModel(readFileSync(pathOf(problem)), { engine })), feedsOf(problem));
     },
   };
 }
@@ -79,7 +80,7 @@ async function onnxRuntime(threads: number): Promise<Player> {
     version: layers.version,
     async prepare({ kind, problem }) {
       if (kind === "layer") return listed(await layers.prepare(problem, makeData(problem)));
-      if (kind === "model") return models.load(readFileSync(pathOf(problem)), feedsOf(problem));
+      if (kind === "model") return jobOf(await models.open(readFileSync(pathOf(problem))), feedsOf(problem));
       throw new Error("ONNX Runtime does not filter pictures");
     },
   };

@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { feedsOf, type ModelCase, pathOf } from "./cases.ts";
 import { entrants } from "./rivals/list.ts";
+import { jobOf } from "./rivals/rival.ts";
 
 export interface Fresh {
   /** Milliseconds until the library is there; then until the model's first result is, and those of all its processors' work. */
@@ -24,7 +25,7 @@ const begun = performance.now();
 const rival = await start(Number(threads), verdicts);
 const loaded = performance.now();
 const [before, processor] = [process.memoryUsage.rss(), process.cpuUsage()];
-const job = await rival.load(file, feeds);
+const job = jobOf(await rival.open(file), feeds);
 await job.run();
 const done = performance.now();
 const { user, system } = process.cpuUsage(processor);

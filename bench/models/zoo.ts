@@ -1,9 +1,8 @@
 // Models that other people published, as they are: their inputs by ONNX Runtime's account, sides that they leave open filled in.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { InferenceSession } from "onnxruntime-node";
 import type { DType } from "../../src/tensor.ts";
-import { dataFolder, type ModelCase, type ModelInput, type ZooKind } from "./cases.ts";
+import { dataFolder, type ModelCase, type ModelInput } from "./cases.ts";
 
 export const zooFolder = join(dataFolder, "zoo");
 
@@ -28,6 +27,7 @@ const dtypes: Readonly<Record<string, DType>> = { float32: "f32", float16: "f16"
 
 /** A published model as a case; rejects where ONNX Runtime refuses the file. */
 export async function zooCase(file: string): Promise<ModelCase> {
+  const { InferenceSession } = await import("onnxruntime-node");
   const session = await InferenceSession.create(join(zooFolder, file), { logSeverityLevel: 4 });
   const inputs = session.inputMetadata.map((input): ModelInput => {
     if (!input.isTensor) throw new Error(`${input.name} is no tensor`);
@@ -36,11 +36,11 @@ export async function zooCase(file: string): Promise<ModelCase> {
   });
   await session.release();
   const name = zooName(file);
-  const allowed = inputs.some(({ dtype }) => dtype === "f16") ? 2e-2 : 1e-3;
-  return { name, title: name, file: join("zoo", file), inputs, allowed, kind: kindOf(file) };
-}
-
-function kindOf(file: string): ZooKind {
-  if (file.startsWith("light_")) return "light";
-  return /DequantizeLinear|ConvInteger|QLinearConv/.test(readFileSync(join(zooFolder, file), "latin1")) ? "quantised" : "other";
+  const text = readFileSync(join(zooFolder, file), "latin1");
+  const kind = file.startsWith("light_") ? "light" : /DequantizeLinear|ConvInteger|QLinearConv/.test(text) ? "quantised" : "other";
+  // Where scales are the ranges of values, the last bit of one value may move all others by a step: builds of ONNX Runtime differ
+  // among themselves by two in a hundred.
+  const byRange = text.includes("DynamicQuantizeLinear");
+  const allowed = byRange ? 5e-2 : inputs.some(({ dtype }) => dtype === "f16") ? 2e-2 : 1e-3;
+  return { name, title: name, file: join("zoo", file), inputs, allowed, kind };
 }

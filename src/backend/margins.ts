@@ -1,7 +1,7 @@
 // The buffers of a plan as a backend holds them: values with the zeros around them that windows read. Plans say shapes and
 // pads; how much room a value needs follows from all who read it.
 import { windowOf } from "../plan/strips.ts";
-import type { BufferSpec, ConvSpec, Plan, Step } from "../plan/types.ts";
+import type { BufferSpec, Plan, Step } from "../plan/types.ts";
 
 /** What backends need of a plan. `ends` are values that runs give back, though some stage reads them. */
 export type Schedule = Pick<Plan, "stages" | "buffers"> & { ends?: readonly string[] };
@@ -28,9 +28,9 @@ export function withMargins({ stages, buffers }: Schedule): BufferSpec[] {
 function marginsOf({ kernel }: Step, x: BufferSpec, write: BufferSpec) {
   const window = windowOf(kernel);
   if (!window || window.whole || x.height === undefined) return undefined;
-  const { size, strides, dilations, pads, rowsOut = 1, rowStart = 0, columnsOut = 1 } = window;
+  const { size, strides, dilations, pads, rowsOut = 1, rowStart = 0, columnsOut = 1, phase } = window;
   const rows = Math.ceil((write.height! - rowStart) / rowsOut);
-  const columns = (kernel as ConvSpec).phase?.count ?? Math.ceil(write.width / columnsOut);
+  const columns = phase?.count ?? Math.ceil(write.width / columnsOut);
   const beyond = (axis: 0 | 1, count: number, side: number): number =>
     Math.max(0, (count - 1) * strides[axis] + (size[axis] - 1) * dilations[axis] - pads[axis] - (side - 1));
   return {

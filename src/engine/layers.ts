@@ -111,7 +111,8 @@ export function weightsOf(problem: LayerProblem, weights: LayerTensors): Map<str
 /** Adds to a problem what its weights show (depthwise filters of rank 1), so that more solvers apply, and to the weights what these need. */
 export function findStructure(problem: LayerProblem, weights: Map<string, LayerWeights>): LayerProblem {
   if (problem.kind === "transposed") {
-    const weight = channelsLast(weights.get("weight")!, problem.y.shape[3]!, problem.window.size);
+    const outputs = problem.y.shape[3]! / (problem.groups ?? 1);
+    const weight = channelsLast(weights.get("weight")!, outputs, problem.window.size);
     for (const [id, phase] of transposedWeights(problem, weight)) weights.set(id, phase);
   }
   if (problem.kind !== "depthwise" || problem.depthMultiplier > 1) return problem;

@@ -26,6 +26,7 @@ import {
 } from "./lowering.ts";
 import { inOtherPlace, sidesIn } from "./places.ts";
 import type { Graph, GraphNode, Operators, Spec } from "./types.ts";
+import { sizeOf } from "./values.ts";
 
 /** Stages over values in the backend's memory; `reads` and `writes` are the values that it shares with the host. */
 export interface BackendPartition {
@@ -83,7 +84,8 @@ export function compile(
   const turns: Turn[] = [];
   const turnOf = new Map<string, number>();
   for (const node of graph.nodes) {
-    const found = lower(node, context, leads, rules);
+    const begins = leads.has(node.outputs[0]!) || (isLarge(node, specs) && !node.inputs.some(isOnHost));
+    const found = lower(node, context, begins, rules);
     const ready = node.inputs.map((name) => (turnOf.get(name) ?? 0) + (found && isOnHost(name) ? 1 : 0));
     const turn = Math.max(0, ...ready);
     turns[turn] ??= { onBackend: [], onHost: [] };
@@ -113,17 +115,23 @@ export function compile(
   ]);
 }
 
-/** Layers are always lowered; other nodes where they read what is on the backend, or lead to layers. */
+/** Elements that are worth a copy to the backend, where a network has no layers or begins with other nodes. */
+const leastLarge = 2 ** 14;
+
+const isLarge = ({ inputs, outputs }: GraphNode, specs: ReadonlyMap<string, Spec>): boolean =>
+  [inputs[0], outputs[0]].some((name) => sizeOf(specs.get(name ?? "")?.shape ?? [0]) >= leastLarge);
+
+/** Layers are always lowered; other nodes where they read what is on the backend, or where partitions may begin with them. */
 function lower(
   node: GraphNode,
   context: LoweringContext,
-  leads: ReadonlySet<string>,
+  begins: boolean,
   rules: Readonly<Record<string, LoweringRule>>,
 ): Lowered | undefined {
   const rule = rules[node.op];
   if (rule) return rule(node, context);
   const joins = node.inputs.some((name) => context.held.has(name));
-  return joins || leads.has(node.outputs[0]!) ? (elementwiseRules[node.op] ?? movement)(node, context) : undefined;
+  return joins || begins ? (elementwiseRules[node.op] ?? movement)(node, context) : undefined;
 }
 
 /** Values of which nobody but layers of integers wants to know. */

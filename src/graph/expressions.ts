@@ -70,9 +70,11 @@ const clip = ({ b, x }: One, least: Term, most: Term): Term => {
 const bySign = ({ b, x }: One, below: Term, otherwise: Term): Term =>
   b.apply("where", b.apply("less", x, 0), below, otherwise);
 const not = (b: ExpressionBuilder, x: Term): Term => b.apply("sub", 1, x);
-const sigmoid = ({ b, x }: One): Term => b.apply("div", 1, b.apply("add", b.apply("exp", b.apply("neg", x)), 1));
+const sigmoid = ({ b, x }: One): Term => b.apply("sigmoid", x);
 const swish = ({ b, x }: One, alpha: number): Term => {
-  const finite = alpha > 0 ? b.apply("max", x, -largest) : alpha < 0 ? b.apply("min", x, largest) : x;
+  // Beyond, the result is next to 0, and of infinite x no number.
+  const bound = Math.min(largest, Math.fround(88 / Math.abs(alpha)));
+  const finite = alpha > 0 ? b.apply("max", x, -bound) : alpha < 0 ? b.apply("min", x, bound) : x;
   return b.apply("mul", finite, sigmoid({ b, x: alpha === 1 ? x : b.apply("mul", x, alpha) }));
 };
 /** max(x, 0) + log(1 + e^−|x|) */
@@ -288,6 +290,10 @@ export const expressionOperators = [
   ...Object.keys({ ...activations, ...unary, ...binary, ...variadic, ...quantized }),
   ...["Where", "Cast"],
 ];
+
+/** An activation function of a term. */
+export const functionOf = (name: string, b: ExpressionBuilder, x: Term, parameters: readonly number[]): Term =>
+  activations[name]!({ b, x, p: parameters });
 
 /** A node's function of its inputs, each as a term; undefined where kernels have none. */
 export function expressionOf(

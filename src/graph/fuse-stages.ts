@@ -4,19 +4,12 @@ import { draftOf } from "../kernels/layer.ts";
 import { builtInProfile } from "../plan/cost.ts";
 import { mostRows, rowsOutOf, stepRows, windowOf } from "../plan/strips.ts";
 import type { BufferSpec, ConvSpec, ExpressionSpec, Stage, Step } from "../plan/types.ts";
+import { activateApart, fewRows } from "./activations-apart.ts";
 import { ExpressionBuilder } from "./expressions.ts";
-import type { GraphNode } from "./types.ts";
-
-/** A stage, and the node that it comes from. */
-export interface StageOf {
-  stage: Stage;
-  node: GraphNode;
-}
+import type { StageOf } from "./lowering.ts";
 
 /** What an expression may come to: nodes, and values that are read. */
 const [mostNodes, mostReads] = [64, 3];
-/** With fewer rows, threads share the output channels of a stage, which only one of one step can. */
-const fewRows = 12;
 /** Rows that strips compute over and over, as a share of all. */
 const mostOverlap = 0.3;
 
@@ -27,7 +20,8 @@ export function fuseStages(
   ends: readonly string[],
 ): { tasks: StageOf[]; buffers: BufferSpec[] } {
   const buffers = new Map(given.map((buffer) => [buffer.id, buffer]));
-  const joined = mergeStages(tasks, ends, (a, b, id) => joinExpressions(a.stage, b, id, buffers));
+  const split = tasks.map((task) => activateApart(task, buffers));
+  const joined = mergeStages(split, ends, (a, b, id) => joinExpressions(a.stage, b, id, buffers));
   const fused = mergeStages(joined, ends, (a, b, id) => runTogether(a, b, id, buffers));
   const used = new Set(fused.flatMap(({ stage }) => stage.steps.flatMap(({ reads, writes }) => [...reads, writes])));
   return { tasks: fused, buffers: [...buffers.values()].filter(({ id }) => used.has(id)) };

@@ -1,9 +1,8 @@
 // Lowers operators that copy elements or resample axes, by what the operators say of themselves: for values that are on the
 // backend already, or that lead to layers.
-import { pointwiseWindow } from "../kernels/layer.ts";
-import type { BufferSpec, ExpressionSpec, Step } from "../plan/types.ts";
+import type { BufferSpec, Step } from "../plan/types.ts";
 import { resampled } from "./lower-resize.ts";
-import { type Lowered, type LoweringContext, moving, orderOf, read, stages, write } from "./lowering.ts";
+import { filling, type Lowered, type LoweringContext, moving, orderOf, read, stages, write } from "./lowering.ts";
 import { isInPlace, moveOf, type Order, sidesIn } from "./places.ts";
 import type { Copies, GraphNode, Spec } from "./types.ts";
 import { sizeOf } from "./values.ts";
@@ -30,33 +29,49 @@ function copied(node: GraphNode, copies: Copies, context: LoweringContext): Lowe
   const fitting = (order: Order): boolean =>
     order === "plain" || node.outputs.every((name) => context.specs.get(name)!.shape.length === 4);
   const orders = [from, "channels last", "plain"].filter((order, i, all) => all.indexOf(order) === i) as Order[];
-  const found = orders.filter(fitting).flatMap((to) => copiedTo(node, copies, to, context) ?? []);
-  // Copies that leave all elements where they are are none.
-  return found.find(({ stages }) => stages.length === 0) ?? found[0];
+  // What is not on the backend yet may come in either order.
+  const sources = node.inputs.some((name) => context.held.has(name)) ? [undefined] : [undefined, "plain" as const];
+  const found = sources.flatMap((source) =>
+    orders.filter(fitting).flatMap((to) => copiedTo(node, copies, to, context, source) ?? []),
+  );
+  // Copies that leave all elements where they are are none. One channel is stored as four.
+  const inPlace = found.find(({ stages }) => stages.length === 0);
+  return inPlace ?? found.find((one) => 2 * storedBy(one) <= storedBy(found[0]!)) ?? found[0];
 }
 
-function copiedTo(node: GraphNode, copies: Copies, to: Order, context: LoweringContext): Lowered | undefined {
+/** Elements of all buffers. */
+const storedBy = ({ buffers }: Lowered): number =>
+  buffers.reduce((sum, { images, height, width, channels }) => sum + images! * height! * width * channels, 0);
+
+function copiedTo(
+  node: GraphNode,
+  copies: Copies,
+  to: Order,
+  context: LoweringContext,
+  source?: Order,
+): Lowered | undefined {
   const steps: Step[] = [];
   const buffers = new Map<string, BufferSpec>();
   const results = node.outputs.map((name) => write(name, to, context));
   for (const { buffer } of results) buffers.set(buffer.id, buffer);
-  if (copies.fill !== undefined) steps.push(filling(copies.fill, results[0]!.buffer, sidesOfOutput(node, to, context)));
+  if (copies.fill !== undefined)
+    steps.push(filling(copies.fill, results[0]!.buffer, sidesOfOutput(node, to, context)[3]));
   for (const view of copies.views) {
     const name = node.inputs[view.input]!;
-    const order = orderOf(name, context);
-    const source = context.specs.get(name)?.dtype === "f32" ? read(name, order, context) : undefined;
+    const order = source ?? orderOf(name, context);
+    const buffer = context.specs.get(name)?.dtype === "f32" ? read(name, order, context) : undefined;
     const [from, target] = [
       { shape: context.specs.get(name)!.shape, order },
       { shape: context.specs.get(node.outputs[view.output]!)!.shape, order: to },
     ];
-    const kernel = source && moveOf(view, from, target);
+    const kernel = buffer && moveOf(view, from, target);
     if (!kernel) return undefined;
     const { held } = results[view.output]!;
     if (copies.views.length === 1 && isInPlace(kernel, from, target)) {
-      return stages([source], [], [{ ...held, id: source.id }]);
+      return stages([buffer], [], [{ ...held, id: buffer.id }]);
     }
-    buffers.set(source.id, source);
-    steps.push(moving(kernel, source.id, held.id));
+    buffers.set(buffer.id, buffer);
+    steps.push(moving(kernel, buffer.id, held.id));
   }
   const lowered = stages(
     [...buffers.values()],
@@ -68,12 +83,3 @@ function copiedTo(node: GraphNode, copies: Copies, to: Order, context: LoweringC
 
 const sidesOfOutput = (node: GraphNode, order: Order, { specs }: LoweringContext) =>
   sidesIn(specs.get(node.outputs[0]!)!.shape, order)!;
-
-/** One number for all elements, before others are copied over some. */
-function filling(value: number, { id }: BufferSpec, [, , , channels]: readonly number[]): Step {
-  const kernel: ExpressionSpec = {
-    ...{ family: "expression", ...pointwiseWindow, nodes: [["constant", 0]], constants: [value], operands: [] },
-    channels: channels!,
-  };
-  return { name: "fill", kernel, reads: [], writes: id };
-}

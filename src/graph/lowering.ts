@@ -5,7 +5,16 @@ import { arena, draftOf, pointwiseWindow, sidesOf } from "../kernels/layer.ts";
 import { turnsOf } from "../kernels/move/kernel.ts";
 import { workOf } from "../kernels/table.ts";
 import { builtInProfile, costOf } from "../plan/cost.ts";
-import type { Activation, BufferSpec, LayerProblem, MoveSpec, Stage, Step, Window } from "../plan/types.ts";
+import type {
+  Activation,
+  BufferSpec,
+  ExpressionSpec,
+  LayerProblem,
+  MoveSpec,
+  Stage,
+  Step,
+  Window,
+} from "../plan/types.ts";
 import type { Tensor } from "../tensor.ts";
 import { activations } from "./activations.ts";
 import { listOf } from "./nodes.ts";
@@ -33,6 +42,12 @@ export interface Lowered {
   multiplications: number;
   /** Where the node's outputs are. */
   outputs: Held[];
+}
+
+/** A stage, and the node that it comes from. */
+export interface StageOf {
+  stage: Stage;
+  node: GraphNode;
 }
 
 /** What lowering knows of a network, and who plans its layers. */
@@ -121,7 +136,7 @@ export const base = (x: number[], y: number[], window: Window, activation: Activ
 type Planned = Omit<Lowered, "weights" | "outputs">;
 
 /** Calls a plan's x, y and added by the ids of values, and all else by a name that is the node's own. */
-function named(planned: Planned, ids: Record<string, string>, own: string): Planned {
+export function named(planned: Planned, ids: Record<string, string>, own: string): Planned {
   const rename = (id: string): string => ids[id] ?? `${own}: ${id}`;
   const steps = (step: Step): Step => ({ ...step, reads: step.reads.map(rename), writes: rename(step.writes) });
   return {
@@ -145,6 +160,17 @@ export function layer(
   const ids = { x: idIn(node.inputs[0]!), y: held.id, ...(added && { added: idIn(added) }) };
   const renamed = new Map([...weights].map(([id, weight]) => [`${own}: ${id}`, weight]));
   return { ...named(context.plan(problem), ids, own), weights: renamed, outputs: [held] };
+}
+
+/** Several parts that follow one another as one. */
+export function joined(parts: readonly Omit<Lowered, "outputs">[], outputs: Held[]): Lowered {
+  const sum = (of: (one: Omit<Lowered, "outputs">) => number): number => parts.reduce((all, one) => all + of(one), 0);
+  return {
+    stages: parts.flatMap(({ stages }) => stages),
+    buffers: parts.flatMap(({ buffers }) => buffers),
+    weights: new Map(parts.flatMap(({ weights }) => [...weights])),
+    ...{ time: sum(({ time }) => time), multiplications: sum(({ multiplications }) => multiplications), outputs },
+  };
 }
 
 /** Stages of one step each over whole values. */
@@ -180,3 +206,12 @@ export const retyping = (from: string, to: string): Step => ({
 export const moving = (kernel: MoveSpec, from: string, to: string): Step => ({
   ...{ name: "move", kernel, reads: [from], writes: to },
 });
+
+/** A step that writes one number to all elements; stored channels beyond `channels` become zeros. */
+export function filling(value: number, { id, channels: stored }: BufferSpec, channels = stored): Step {
+  const kernel: ExpressionSpec = {
+    ...{ family: "expression", ...pointwiseWindow, nodes: [["constant", 0]], constants: [value], operands: [] },
+    channels,
+  };
+  return { name: "fill", kernel, reads: [], writes: id };
+}

@@ -78,6 +78,33 @@ export function exponential(values: readonly Local[], spares: readonly Local[], 
   ];
 }
 
+/** 1 / (1 + e^−x) of f32x4 locals in place: an error below 4 units of the last place. Needs as many locals twice. */
+export function logistic(
+  values: readonly Local[],
+  bits: readonly Local[],
+  exponents: readonly Local[],
+  mode: FunctionMode,
+): Code[] {
+  const { numbers } = mode;
+  const each = (step: (x: Local, t: Local, n: Local) => Code): Code[] =>
+    values.map((x, i) => step(x, bits[i]!, exponents[i]!));
+  const madd = (a: Code, b: Code, c: Code): Code => multiplyAdd("f32", mode, a, b, c);
+  // Of x = −n · ln 2 − r: powers of −r have other signs.
+  const signed = coefficients.map((value, i) => (i % 2 === 0 ? value : -value));
+  return [
+    ...each((x) => set(x, op("f32x4.min", op("f32x4.max", get(x), numbers.float(-87)), numbers.float(87)))),
+    ...each((x, t) => set(t, madd(get(x), numbers.float(-Math.LOG2E), numbers.float(rounder)))),
+    ...each((_, t, n) => set(n, op("f32x4.sub", get(t), numbers.float(rounder)))),
+    ...each((x, _, n) => set(x, madd(get(n), numbers.float(ln2[0]), get(x)))),
+    ...each((x, _, n) => set(x, madd(get(n), numbers.float(ln2[1]), get(x)))),
+    ...each((x) => set(x, polynomial(signed, x, mode))),
+    ...each((_, t) => set(t, op("i32x4.shl", get(t), i32(23)))),
+    ...each((_, t) => set(t, op("i32x4.add", get(t), numbers.integer(127 << 23)))),
+    ...each((x, t) => set(x, madd(get(x), get(t), numbers.float(1)))),
+    ...each((x) => set(x, op("f32x4.div", numbers.float(1), get(x)))),
+  ];
+}
+
 // (log(1 + r) − r + r² / 2) / r³ on √½ ≤ 1 + r ≤ √2, as in Cephes' logf.
 const logCoefficients = [
   ...[7.0376836292e-2, -1.151461031e-1, 1.167699874e-1, -1.2420140846e-1, 1.4249322787e-1, -1.6668057665e-1],

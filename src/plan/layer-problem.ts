@@ -249,7 +249,7 @@ export function weightShapes(problem: LayerProblem): { name: string; bias: strin
   const one = (name: string, bias: string, shape: Hwio, depthwise = false) => ({ name, bias, shape, depthwise });
   switch (problem.kind) {
     case "transposed":
-      return [one("weight", "bias", [kh, kw, inputs, outputs])];
+      return [one("weight", "bias", [kh, kw, inputs, outputs / (problem.groups ?? 1)])];
     case "conv":
       return [one("weight", "bias", [kh, kw, inputs / problem.groups, outputs])];
     case "depthwise":

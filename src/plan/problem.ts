@@ -127,10 +127,12 @@ export interface ConvProblem extends LayerBase {
   exact?: true;
 }
 
-/** The adjoint of a convolution: weight [kh, kw, inChannels, outChannels] scatters each input into the result. */
+/** The adjoint of a convolution: weight [kh, kw, inChannels, outChannels / groups] scatters each input into the result. */
 export interface TransposedProblem extends LayerBase {
   /** The discriminator of problems. */
   kind: "transposed";
+  /** Inputs and outputs are split into so many groups; 1 where absent. */
+  groups?: number;
 }
 
 /** Each channel with filters of its own: weight [kh, kw, inChannels, depthMultiplier], output c · depthMultiplier + m. */

@@ -47,8 +47,6 @@ interface Case {
   wanted: Float64Array;
   /** How many products an output sums, for the tolerance. */
   depth: number;
-  /** Whether no plan applies, since the layer has outputs that see no input. */
-  blind?: boolean;
 }
 
 type Kind = (shape: Shape, between: Between) => Case;
@@ -112,27 +110,22 @@ function transposed(shape: Shape, { last: activation }: Between): Case {
     },
     ...{ activation, dataFormat: "NHWC" as const },
   };
-  // An output sees the taps that are as far from it as some input, on either side.
-  const sees = (axis: 0 | 1, at: number): boolean => (at + cut[axis]) % strides[axis] < size[axis];
-  const isBlind = (axis: 0 | 1, side: number): boolean =>
-    Array.from({ length: side }, (_, at) => sees(axis, at)).includes(false);
   return {
     ...{ problem, weights: transposedWeights(problem, { weight, bias }), x },
     wanted: sums.map((sum) => act(activation, sum)),
     depth: size[0] * size[1] * inputs,
-    blind: isBlind(0, h) || isBlind(1, w),
   };
 }
 
 /** What every plan of a layer gives is what its definition says: the solvers of all. */
 async function tryPlans(backend: Backend, made: Case, format: "NHWC" | "NCHW"): Promise<string[]> {
-  const { problem, weights, x, wanted, depth, blind = false } = made;
+  const { problem, weights, x, wanted, depth } = made;
   const sides = ([images, height, width, channels]: number[]) => ({
     ...{ images: images!, height: height!, width: width!, channels: channels!, format },
   });
   const [from, to] = [sides(problem.x.shape), sides(problem.y.shape)];
   const { found } = candidates(problem, planner);
-  expect(found.length === 0).toBe(blind);
+  expect(found.length).toBeGreaterThan(0);
   for (const candidate of found) {
     const program = await backend.compile(candidate, weights);
     const data = new Float32Array(wanted.length).fill(NaN);

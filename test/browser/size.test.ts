@@ -18,8 +18,8 @@ describe("what rank1 adds to a page", async () => {
   it("leaves separating, and rare operators, to when they are asked for", () => {
     const names = (when: boolean) =>
       sizes.models.filter(({ later }) => later === when).map(({ name }) => name.split("-")[0]);
-    expect(names(true)).toEqual(expect.arrayContaining(["ops", "separate"]));
-    expect(names(false)).not.toContain("ops");
+    expect(names(true)).toEqual(expect.arrayContaining(["rare", "rarest", "stepwise", "separate"]));
+    expect(names(false)).not.toContain("rare");
     expect(names(false)).not.toContain("separate");
   });
 });

@@ -164,17 +164,19 @@ test("timings: every piece of the work, with its share", async () => {
   const { stdout } = await rank1("run", path("colours.onnx"), path("sea.png"), "--timings");
   const lines = stdout.slice(stdout.indexOf("a run on one thread, the median of 25")).split("\n");
   expect(lines[1]).toMatch(/^what +of +result +on +ms +share$/);
-  expect(lines.slice(2, 6).map((line) => line.split(/ {2,}/)[0])).toEqual(["copy in", "Conv", "GlobalAveragePool", "copy out"]); // biome-ignore format: one line
-  const shares = lines.slice(2, 6).map((line) => Number(line.match(/([\d.]+) %/)![1]));
+  const pieces = lines.slice(2, lines.findIndex((line) => line.startsWith("copy out")) + 1);
+  const names = new Set(pieces.map((line) => line.split(/ {2,}/)[0]));
+  expect([...names]).toEqual(["copy in", "Conv", "GlobalAveragePool", "copy out"]);
+  const shares = pieces.map((line) => Number(line.match(/([\d.]+) %/)![1]));
   expect(shares.reduce((a, b) => a + b)).toBeCloseTo(100, 0);
 });
 
 test("--explain: partitions, stages and kernels", async () => {
   const { code, stdout } = await rank1("run", path("colours.onnx"), "--explain", "--shape", "x=1x3x40x60");
   expect(code).toBe(0);
-  expect(stdout).toMatch(/^colours\.onnx {2}2 stages by 2 kernels, 0 nodes on the host; [\d.]+ kB of memory\n\npartition 1, on the backend\n/); // biome-ignore format: one line
+  expect(stdout).toMatch(/^colours\.onnx {2}4 stages by 3 kernels, 0 nodes on the host; [\d.]+ kB of memory\n\npartition 1, on the backend\n/); // biome-ignore format: one line
   expect(stdout).toMatch(/\nConv +Conv of x,w +1 × 3 × 40 × 60 +conv 1 x 1, 3 -> 3 channels\n/);
-  expect(stdout).toMatch(/\nGlobalAveragePool .*pool average of 40 x 60\n/);
+  expect(stdout).toMatch(/\nGlobalAveragePool .*reduce sum of the pixels\n/);
   const json = JSON.parse((await rank1("run", path("two.onnx"), "--explain", "--json")).stdout);
   expect(json).toMatchObject({ version: 1, model: "two.onnx", kernels: [], partitions: [{ place: "host", tasks: [{ op: "Add" }, { op: "Sub" }] }] }); // biome-ignore format: one line
 });

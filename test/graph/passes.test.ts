@@ -9,6 +9,7 @@ import { dropIdentities, foldConstants, optimize, removeUnused } from "../../src
 import { foldPads } from "../../src/graph/passes/pads.ts";
 import { foldScalings } from "../../src/graph/passes/scalings.ts";
 import { fuseSeparable } from "../../src/graph/passes/separable.ts";
+import { flushWeights } from "../../src/graph/passes/subnormals.ts";
 import type { Graph, GraphNode } from "../../src/graph/types.ts";
 import { operators } from "../../src/onnx/ops/index.ts";
 import type { Tensor } from "../../src/tensor.ts";
@@ -235,4 +236,19 @@ test("identities go, outputs and dropout in training stay", () => {
   const dropped = dropIdentities(graphOf({ x: [1] }, nodes, ["y"], { no: flag(0), yes: flag(1) }));
   expect(dropped.nodes.map(({ op, inputs }) => [op, inputs[0]])).toEqual([["Dropout", "x"], ["Identity", "c"]]); // biome-ignore format: a line
   expect(() => infer(dropped, operators, inputSpecs(dropped))).toThrow("training_mode");
+});
+
+test("weights that are next to nothing become zeros, and the file's own stay", () => {
+  const weight = floats([5, 1, 1, 1], [1e-39, -1e-45, 0.5, 2 ** -126, -(2 ** -126)]);
+  const other = floats([1], [1e-40]);
+  const graph = graphOf(
+    { x: [1, 1, 2, 2] },
+    [node("Conv", ["x", "w"], ["y"]), node("Add", ["y", "other"], ["z"])],
+    ["z"],
+    { w: weight, other },
+  );
+  const { constants } = flushWeights(graph);
+  expect(constants.get("w")!.data).toEqual(Float32Array.of(0, 0, 0.5, 2 ** -126, -(2 ** -126)));
+  expect(constants.get("other")).toBe(other);
+  expect(graph.constants.get("w")!.data[0]).toBe(Math.fround(1e-39));
 });

@@ -9,7 +9,7 @@ import type { ExpressionNode, ExpressionSpec } from "../../src/plan/types.ts";
 import { random } from "../oracle.ts";
 
 addKernels(networkKernels);
-type Name = "exp" | "log" | "tanh" | "erf" | "atan" | "sin" | "cos";
+type Name = "exp" | "log" | "tanh" | "erf" | "sigmoid" | "atan" | "sin" | "cos";
 
 async function computed(
   name: Name | Binary,
@@ -80,6 +80,7 @@ const bounds: Readonly<Record<Name, { x: Float32Array; units?: number; absolute?
   log: { x: samples(1e-6, 100, [-149, 127], [1]), units: 2, absolute: 1e-7 },
   tanh: { x: samples(-10, 10, [-30, 6], [1, -1]), units: 3 },
   erf: { x: samples(-5, 5, [-30, 3], [1, -1]), absolute: 6e-7 },
+  sigmoid: { x: samples(-87, 87, [-30, 6.4], [1, -1]), units: 4 },
   atan: { x: samples(-20, 20, [-30, 60], [1, -1]), units: 3 },
   sin: { x: samples(-100, 100, [-30, 31], [1, -1]), units: 0.6 },
   cos: { x: samples(-100, 100, [-30, 31], [1, -1]), units: 0.6 },

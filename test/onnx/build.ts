@@ -1,6 +1,7 @@
 // Small ONNX files made from plain data.
 import { type AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto } from "../../src/onnx/schema.ts";
 import { encode, type Message } from "../../src/onnx/wire.ts";
+import type { Attributes } from "./cases/use.ts";
 
 type Value = NonNullable<Message<typeof ModelProto>["graph"]>["input"][number];
 
@@ -14,6 +15,27 @@ export function value(name: string, dims: readonly (number | string)[], elemType
 
 export function attribute(name: string, fields: Partial<AttributeProto>): AttributeProto {
   return { ...{ name, floats: [], ints: [], strings: [] }, ...fields };
+}
+
+const floats = new Set([
+  ...["activation_alpha", "activation_beta", "activation_params", "alpha", "beta", "bias", "clip", "cubic_coeff_a"],
+  ...["epsilon", "extrapolation_value", "lambd", "max", "min", "spatial_scale", "value"],
+]);
+/** A float of ImageScaler, a list of integers of Crop. */
+const isFloat = (name: string, given: unknown): boolean =>
+  floats.has(name) || (name === "scale" && typeof given === "number");
+
+const encoder = new TextEncoder();
+
+/** An attribute of the type that its name has in ONNX. */
+export function attributeOf([name, given]: [string, Attributes[string]]): AttributeProto {
+  if (typeof given === "string") return attribute(name, { s: encoder.encode(given), type: 3n });
+  const real = isFloat(name, given);
+  if (typeof given === "number") return attribute(name, real ? { f: given, type: 1n } : { i: BigInt(given), type: 2n });
+  if (typeof given[0] === "string")
+    return attribute(name, { strings: given.map((one) => encoder.encode(String(one))), type: 8n });
+  const numbers = given as readonly number[];
+  return attribute(name, real ? { floats: [...numbers], type: 6n } : { ints: big(numbers), type: 7n });
 }
 
 export function node(opType: string, input: string[], output: string[], more: Partial<NodeProto> = {}): Uint8Array {

@@ -4,7 +4,7 @@ import { createEngine } from "../../src/index.ts";
 import { explainModel, inspectModel, loadModel, saveModel, separateModel } from "../../src/onnx/index.ts";
 import { ValueInfoProto } from "../../src/onnx/schema.ts";
 import { encode } from "../../src/onnx/wire.ts";
-import { attribute, big, model, node, tensor, value } from "./build.ts";
+import { attribute, big, inner, model, node, tensor, value } from "./build.ts";
 
 const noise = (length: number): Float32Array => Float32Array.from({ length }, (_, i) => Math.sin(i * i + 1));
 const weight = (name: string, ...dims: number[]): Uint8Array =>
@@ -78,10 +78,14 @@ test("inputs in either spelling, and what is said of others", async () => {
   loaded.dispose();
 });
 
-/** A convolution, an operator that nobody knows, another convolution; with a subgraph beside. */
+const branch = (name: string, made: Uint8Array) => inner(name, { nodes: [made], outputs: [{ name: "t" }] });
+const odder = node("Odder", ["c"], ["t"], { domain: "acme" });
+const branches = [branch("then_branch", odder), branch("else_branch", node("Neg", ["c"], ["t"]))];
+
+/** A convolution, an operator that nobody knows, another convolution; with branches beside, one of which nobody knows. */
 const strange = (...known: string[]): Uint8Array =>
   model({
-    nodes: [conv("x", "w", "h"), node("Odd", ["h"], ["o"], { domain: "acme" }), conv("o", "v", "y"), node("If", ["c"], ["z"], { attribute: [attribute("then_branch", { g: new Uint8Array(), type: 5n })] })], // biome-ignore format: a line
+    nodes: [conv("x", "w", "h"), node("Odd", ["h"], ["o"], { domain: "acme" }), conv("o", "v", "y"), node("If", ["c"], ["z"], { attribute: branches })], // biome-ignore format: a line
     initializers: [weight("w", 4, 3, 3, 3), weight("v", 5, 4, 3, 3)],
     inputs: [...inputs, value("c", [1])],
     outputs: [value("y", [1, 5, 8, 8]), value("z", [1]), value("h", [1, 4, 8, 8])],
@@ -90,9 +94,9 @@ const strange = (...known: string[]): Uint8Array =>
 
 test("a model with operators that are missing is loaded, shown and run as far as it goes", async () => {
   const loaded = await loadModel(strange("o"));
-  expect(loaded.missing.map(({ operator }) => operator)).toEqual(["acme.Odd", "If"]);
+  expect(loaded.missing.map(({ operator }) => operator)).toEqual(["acme.Odd", "acme.Odder"]);
   const given = { x, c: { shape: [1], data: Float32Array.of(1) } };
-  await expect(loaded.run(given)).rejects.toThrow(/missing are acme\.Odd, If/);
+  await expect(loaded.run(given)).rejects.toThrow(/missing are acme\.Odd, acme\.Odder/);
   expect((await loaded.run(given, { outputs: ["h"] })).h!.shape).toEqual([1, 4, 8, 8]);
   const { layers, missing, totals } = inspectModel(loaded);
   expect(missing).toEqual(loaded.missing);

@@ -5,39 +5,19 @@ import { infer } from "../../src/graph/infer.ts";
 import { isQuantized } from "../../src/graph/quantized/names.ts";
 import { loadModel } from "../../src/onnx/index.ts";
 import { operators } from "../../src/onnx/ops/index.ts";
-import type { AttributeProto } from "../../src/onnx/schema.ts";
 import type { DType, Tensor } from "../../src/tensor.ts";
 import { Random } from "../random-tensors.ts";
-import { attribute, big, model, node, value } from "./build.ts";
-import type { Attributes, OperatorCase } from "./cases/use.ts";
+import { attributeOf, model, node, value } from "./build.ts";
+import type { OperatorCase } from "./cases/use.ts";
 import { cases } from "./cases.ts";
 import { expectClose } from "./close.ts";
 import { runRuntime, runtime } from "./runtime.ts";
 
 const seeds = Array.from({ length: 8 }, (_, seed) => seed);
 
-const floats = new Set([
-  ...["activation_alpha", "activation_beta", "activation_params", "alpha", "beta", "bias", "clip", "cubic_coeff_a"],
-  ...["epsilon", "extrapolation_value", "lambd", "max", "min", "spatial_scale", "value"],
-]);
-/** A float of ImageScaler, a list of integers of Crop. */
-const isFloat = (name: string, given: unknown): boolean =>
-  floats.has(name) || (name === "scale" && typeof given === "number");
 const numberOfType: Partial<Record<DType, number>> = {
   ...{ f32: 1, u8: 2, i8: 3, u16: 4, i16: 5, i32: 6, i64: 7, bool: 9, f64: 11, u32: 12, u64: 13 },
 };
-
-const encoder = new TextEncoder();
-
-function attributeOf([name, given]: [string, Attributes[string]]): AttributeProto {
-  if (typeof given === "string") return attribute(name, { s: encoder.encode(given), type: 3n });
-  const real = isFloat(name, given);
-  if (typeof given === "number") return attribute(name, real ? { f: given, type: 1n } : { i: BigInt(given), type: 2n });
-  if (typeof given[0] === "string")
-    return attribute(name, { strings: given.map((one) => encoder.encode(String(one))), type: 8n });
-  const numbers = given as readonly number[];
-  return attribute(name, real ? { floats: [...numbers], type: 6n } : { ints: big(numbers), type: 7n });
-}
 
 /** A model of one node. */
 function modelOf({

@@ -68,7 +68,7 @@ describe("tolerance 0", () => {
     ).toEqual([["bottleneck", 1]]);
     const x = { shape: [1, 6, 10, 10], data: Float32Array.from({ length: 600 }, next) };
     const [before, after] = [await original.run({ x }), await model.run({ x })];
-    expectClose(after.y!, before.y!, 1e-5);
+    expectClose(after.y!, before.y!, 3e-5);
   });
 });
 

@@ -1,8 +1,8 @@
 // ONNX Runtime, native and in WebAssembly: all graph optimisations, as its users have by default.
 import type { InferenceSession, Tensor, TensorConstructor } from "onnxruntime-common";
-import { timed, versionOf } from "../../rival.ts";
+import { versionOf } from "../../rival.ts";
 import type { Feed } from "../cases.ts";
-import { byName, type ModelResult, type ModelRival } from "./rival.ts";
+import type { ModelRival, Outputs } from "./rival.ts";
 
 interface Runtime {
   InferenceSession: { create(file: Uint8Array, options: InferenceSession.SessionOptions): Promise<InferenceSession> };
@@ -26,29 +26,34 @@ export async function onnxWeb(threads: number): Promise<ModelRival> {
 function rival({ InferenceSession, Tensor }: Runtime, version: string, threads: number): ModelRival {
   return {
     version,
-    async load(file, feeds) {
+    async open(file) {
       const session = await InferenceSession.create(file, {
         ...{ intraOpNumThreads: threads, interOpNumThreads: 1, executionMode: "sequential" },
         ...{ graphOptimizationLevel: "all", logSeverityLevel: 4 },
       });
-      const inputs = feeds.map(({ name, dtype, shape, data }) => [name, [types[dtype]!, arrayOf(dtype, data), shape]] as const);
-      let last: Readonly<Record<string, Tensor>> = {};
-      const run = async (): Promise<void> => {
-        last = await session.run(Object.fromEntries(inputs.map(([name, made]) => [name, new Tensor(...made)])));
+      const tensorOf = ({ dtype, data, shape }: Feed): Tensor => new Tensor(types[dtype]!, arrayOf(dtype, data), shape);
+      return {
+        run: async (feeds) => floatsOf(await session.run(Object.fromEntries(feeds.map((feed) => [feed.name, tensorOf(feed)])))),
+        dispose: () => session.release(),
       };
-      return { run: () => timed(run), result: (): ModelResult => byName(floatsOf(last)), dispose: () => session.release() };
     },
   };
 }
 
 const types: Partial<Record<Feed["dtype"], "float32" | "float16" | "uint8">> = { f32: "float32", f16: "float16", u8: "uint8" };
 
-/** f16 as its bits. */
-const arrayOf = (dtype: Feed["dtype"], data: Feed["data"]): Float32Array<ArrayBuffer> =>
-  (dtype === "f16" ? new Uint16Array(Halves.from(data as Float32Array).buffer) : data) as Float32Array<ArrayBuffer>;
+const halves = new WeakMap<Feed["data"], Uint16Array>();
 
-/** With the bits of f16 as numbers. */
-const floatsOf = (outputs: Readonly<Record<string, Tensor>>): Record<string, { data: unknown }> =>
+/** f16 as its bits, made once of an array. */
+function arrayOf(dtype: Feed["dtype"], data: Feed["data"]): Float32Array<ArrayBuffer> {
+  if (dtype !== "f16") return data as Float32Array<ArrayBuffer>;
+  const bits = halves.get(data) ?? new Uint16Array(Halves.from(data as Float32Array).buffer);
+  halves.set(data, bits);
+  return bits as unknown as Float32Array<ArrayBuffer>;
+}
+
+/** With the bits of f16 as numbers; nothing is copied. */
+const floatsOf = (outputs: Readonly<Record<string, Tensor>>): Outputs =>
   Object.fromEntries(
     Object.entries(outputs).map(([name, { type, data }]) => {
       const bits = type === "float16" && data instanceof Uint16Array;

@@ -92,13 +92,18 @@ export class TensorIn extends TensorMover {
     // Planes come four at a time: those that are missing are zeros.
     const plane = count * width * 4;
     const planes = format === "NCHW" ? Math.ceil(channels / 4) * 4 : channels;
-    const from = staging.reserve(planes * plane);
+    // A vector is read beyond the last pixel.
+    const from = staging.reserve(planes * plane + 16);
     this.eachStretch(image, y, count, (start, length, at) =>
       staging.put(data as Float32Array, "f32", start, length, from + at * 4),
     );
+    if (format === "NHWC" && channels < 4 && spec.channels === 4) {
+      transfers.pixelsIn(to, pitch, from, channels, width, count);
+      return;
+    }
     if (format === "NHWC") {
-      for (let c = 0; c < channels; c++)
-        transfers.channelIn(to + 4 * c, pitch, pixel, from + 4 * c, row, channels * 4, width, count);
+      for (let k = 0; k < count; k++)
+        transfers.rowsIn(to + k * pitch, pixel, from + k * row, channels * 4, channels * 4, width);
       return;
     }
     staging.stretch("f32", from + channels * plane, (planes - channels) * count * width).fill(0);
@@ -120,14 +125,19 @@ export class TensorOut extends TensorMover {
       return;
     }
     const plane = count * width * 4;
-    const to = staging.reserve(Math.ceil(channels / 4) * 4 * plane);
+    const to = staging.reserve(Math.ceil(channels / 4) * 4 * plane + 16);
     const channel = (o: number): void => {
       const stored = (o % members) * (spec.channels / members) + Math.floor(o / members);
       const [start, toRow, toPixel] =
         format === "NHWC" ? [to + 4 * o, row, channels * 4] : [to + o * plane, width * 4, 4];
       transfers.channelOut(start, toRow, toPixel, from + 4 * stored, pitch, pixel, width, count);
     };
-    if (format === "NHWC" || members > 1) {
+    if (format === "NHWC" && members === 1 && channels < 4 && spec.channels === 4) {
+      transfers.pixelsOut(to, from, pitch, channels, width, count);
+    } else if (format === "NHWC" && members === 1) {
+      for (let k = 0; k < count; k++)
+        transfers.rowsOut(to + k * row, channels * 4, from + k * pitch, pixel, channels * 4, width);
+    } else if (members > 1) {
       for (let o = 0; o < channels; o++) channel(o);
     } else {
       for (let c = 0; c < channels; c += 4)

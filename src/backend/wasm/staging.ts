@@ -7,6 +7,8 @@ import { type Transfers, transferCode } from "./transfer.ts";
 
 /** What is copied at once, where a row is no longer: it stays in the second-level cache. */
 export const stagingBytes = 1 << 18;
+/** Shorter rows are copied together: a view of an array takes longer than they do. */
+const shortRow = 1024;
 /** Views that are kept of one array. */
 const mostViews = 8192;
 
@@ -64,7 +66,7 @@ export class Staging {
     pitch: number,
   ): void {
     const size = bytesOf[dtype];
-    if (this.shared) {
+    if (this.shared || (row * size < shortRow && count > 1)) {
       const from = this.reserve(count * row * size);
       this.put(array, dtype, start, count * row, from);
       this.transfers.rowsIn(to, pitch, from, row * size, row * size, count);
@@ -85,7 +87,7 @@ export class Staging {
     pitch: number,
   ): void {
     const size = bytesOf[dtype];
-    if (this.shared) {
+    if (this.shared || (row * size < shortRow && count > 1)) {
       const to = this.reserve(count * row * size);
       this.transfers.rowsOut(to, row * size, from, pitch, row * size, count);
       this.take(array, dtype, start, count * row, to);

@@ -9,6 +9,7 @@ import {
   get,
   i32,
   type Local,
+  lane,
   load,
   ModuleBuilder,
   op,
@@ -36,16 +37,6 @@ export interface Transfers {
     count: number,
   ): void;
   /** One channel of f32: `width` elements of `count` rows. */
-  channelIn(
-    to: number,
-    toRow: number,
-    toPixel: number,
-    from: number,
-    fromRow: number,
-    fromPixel: number,
-    width: number,
-    count: number,
-  ): void;
   channelOut(
     to: number,
     toRow: number,
@@ -56,6 +47,9 @@ export interface Transfers {
     width: number,
     count: number,
   ): void;
+  /** Up to four channels of f32, neighbours in each pixel, with zeros up to the fourth; and back, which writes beyond the last. */
+  pixelsIn(to: number, toRow: number, from: number, channels: number, width: number, count: number): void;
+  pixelsOut(to: number, from: number, fromRow: number, channels: number, width: number, count: number): void;
   /** Copies `pairs` of elements (where to, where from, within a row) in each of `count` rows. */
   extend1(row: number, step: number, list: number, pairs: number, count: number): void;
   extend2(row: number, step: number, list: number, pairs: number, count: number): void;
@@ -77,8 +71,9 @@ export function transferCode({ shared, maximum, apart }: TransferMode): Uint8Arr
   emitRows(module, "rowsOut", staging, 0);
   emitPlanes(module, "planesIn", staging);
   emitPlanes(module, "planesOut", staging);
-  emitChannel(module, "channelIn", 0, staging);
-  emitChannel(module, "channelOut", staging, 0);
+  emitChannelOut(module, staging);
+  emitPixels(module, "pixelsIn", staging);
+  emitPixels(module, "pixelsOut", staging);
   for (const bytes of [1, 2, 4, 8] as const) emitExtend(module, bytes);
   return module.encode({ shared, maximum });
 }
@@ -102,8 +97,8 @@ function emitRows(module: ModuleBuilder, name: string, toMemory: number, fromMem
   });
 }
 
-function emitChannel(module: ModuleBuilder, name: string, toMemory: number, fromMemory: number): void {
-  module.define(name, i32s(8), (f) => {
+function emitChannelOut(module: ModuleBuilder, staging: number): void {
+  module.define("channelOut", i32s(8), (f) => {
     const [to, toRow, toPixel, from, fromRow, fromPixel, width, count] = f.params as Local[] as [
       ...[Local, Local, Local, Local, Local, Local, Local, Local],
     ];
@@ -116,12 +111,46 @@ function emitChannel(module: ModuleBuilder, name: string, toMemory: number, from
         set(left, get(width)),
         times(
           left,
-          store("i32.store", get(a), load("i32.load", get(b), 0, fromMemory), 0, toMemory),
+          store("i32.store", get(a), load("i32.load", get(b)), 0, staging),
           bump(a, get(toPixel)),
           bump(b, get(fromPixel)),
         ),
         bump(to, get(toRow)),
         bump(from, get(fromRow)),
+      ),
+    );
+  });
+}
+
+function emitPixels(module: ModuleBuilder, name: "pixelsIn" | "pixelsOut", staging: number): void {
+  module.define(name, i32s(6), (f) => {
+    const isIn = name === "pixelsIn";
+    const [p0, p1, p2, channels, width, count] = f.params as [Local, Local, Local, Local, Local, Local];
+    const [to, from, rowed, row] = isIn ? [p0, p2, p0, p1] : [p0, p1, p1, p2];
+    const { a, b, step, left } = f.locals("i32", "a", "b", "step", "left");
+    const mask = f.local("v128");
+    const masked = [0, 1, 2, 3].map((at) =>
+      set(
+        mask,
+        lane("i32x4.replace_lane", at, get(mask), op("i32.sub", i32(0), op("i32.lt_s", i32(at), get(channels)))),
+      ),
+    );
+    const pixel = load("v128.load", get(b), 0, isIn ? staging : 0);
+    f.emit(
+      set(step, op("i32.shl", get(channels), i32(2))),
+      ...(isIn ? masked : []),
+      ...(isIn ? [set(b, get(from))] : [set(a, get(to))]),
+      times(
+        count,
+        isIn ? set(a, get(rowed)) : set(b, get(rowed)),
+        set(left, get(width)),
+        times(
+          left,
+          store("v128.store", get(a), isIn ? op("v128.and", pixel, get(mask)) : pixel, 0, isIn ? 0 : staging),
+          bump(a, isIn ? i32(16) : get(step)),
+          bump(b, isIn ? get(step) : i32(16)),
+        ),
+        bump(rowed, get(row)),
       ),
     );
   });

@@ -20,7 +20,7 @@ export function fuseResidual(graph: Graph, specs: ReadonlyMap<string, Spec>): Gr
   });
 }
 
-/** Conv or ConvTranspose and an activation that kernels have, or Gemm and any; of known parameters. */
+/** Conv, ConvTranspose or Gemm and an activation that kernels have; of known parameters. */
 export function fuseActivation(graph: Graph): Graph {
   return mergePairs(graph, (first, second, index, constants) => {
     const canTake = ["Conv", "ConvTranspose", "Gemm"].includes(first.op) && first.attributes.activation === undefined;
@@ -31,7 +31,7 @@ export function fuseActivation(graph: Graph): Graph {
       bounds.map((tensor) => tensor && toValue(tensor)),
     );
     const [a = 0, b = 0] = found?.parameters ?? [];
-    if (!found || (first.op !== "Gemm" && !activations[found.name]!.kernel?.(a, b))) return undefined;
+    if (!found || !activations[found.name]!.kernel?.(a, b)) return undefined;
     const attributes = { ...first.attributes, activation: found.name, activationParameters: found.parameters };
     return { node: { ...first, attributes, outputs: second.outputs } };
   });

@@ -8,11 +8,13 @@ import type { Graph, GraphNode, Operators, Spec } from "../types.ts";
 import { numbersOf, toValue } from "../values.ts";
 import { fuseCopies } from "./copies.ts";
 import { fuseActivation, fuseGate, fuseHardSwish, fuseResidual } from "./fuse.ts";
+import { splitGemm } from "./gemm.ts";
 import { bindConstants, inlineBranches } from "./inner.ts";
 import { foldPads } from "./pads.ts";
 import { projectInputs } from "./recurrent.ts";
 import { foldScalings } from "./scalings.ts";
 import { fuseSeparable } from "./separable.ts";
+import { flushWeights } from "./subnormals.ts";
 
 /** Values of which `specs` know the elements become constants, but for results of nodes that `stays` names. */
 export function foldConstants(
@@ -75,7 +77,7 @@ export function prepare(graph: Graph, operators: Operators): Graph {
   const { specs } = inferKnown(graph, operators, new Map());
   const branched = inlineBranches(graph, specs);
   if (branched !== graph) return prepare(branched, operators);
-  return removeUnused(withoutScalings(dropIdentities(foldConstants(graph, specs)), specs));
+  return flushWeights(removeUnused(withoutScalings(dropIdentities(foldConstants(graph, specs)), specs)));
 }
 
 /** Pads, scalings and norms go into the layers beside them, as far as what is known of values says that they can. */
@@ -120,7 +122,8 @@ export function specialize(
   if (branched !== graph) return specialize(branched, operators, inputs);
   checkBatch(graph, operators, inputs, specs);
   const folded = projectInputs(bindConstants(dropIdentities(foldConstants(graph, specs))), specs);
-  const fused = fuseActivation(fuseResidual(fuseGate(withoutScalings(folded, specs)), specs));
+  const plain = splitGemm(withoutScalings(folded, specs), specs);
+  const fused = fuseActivation(fuseResidual(fuseGate(plain), specs));
   const optimised = removeUnused(fuseCopies(fuseSeparable(fused), operators, specs));
   const isTold = optimised.nodes.every(({ outputs }) => outputs.every((name) => name === "" || specs.has(name)));
   if (open.size > 0 || !isTold) return { graph: optimised, ...inferKnown(optimised, operators, inputs) };

@@ -4,7 +4,6 @@ import type { LayerWeights } from "../../kernels/kernel.ts";
 import { windowOf as layerWindow, pointwiseWindow, weights } from "../../kernels/layer.ts";
 import type { ConvIntegerSpec, LayerWindow } from "../../plan/types.ts";
 import type { Tensor } from "../../tensor.ts";
-import { ungrouped } from "../lower-layers.ts";
 import {
   asIntegers,
   constantOf,
@@ -56,6 +55,19 @@ function integers(node: GraphNode, context: LoweringContext, parts: Parts): Lowe
   const source = asIntegers(x);
   const step = { name: node.op, kernel, reads: [source.id, constant.id], writes: result.id };
   return stages([source, constant, result], [step], [own], [[constant.id, given]]);
+}
+
+/** A grouped weight as one without groups, zeros where groups do not meet: products of integers with them are 0. */
+function ungrouped({ data, shape }: Tensor, groups: number): Tensor {
+  const [outputs, each, kh, kw] = shape as [number, number, number, number];
+  const [taps, inputs] = [kh * kw, each * groups];
+  const dense = new Float32Array(outputs * inputs * taps);
+  for (let o = 0; o < outputs; o++) {
+    const first = Math.floor(o / (outputs / groups)) * each;
+    const from = (data as Float32Array).subarray(o * each * taps, (o + 1) * each * taps);
+    dense.set(from, (o * inputs + first) * taps);
+  }
+  return { shape: [outputs, inputs, kh, kw], data: dense };
 }
 
 const conv: LoweringRule = (node, context) => {

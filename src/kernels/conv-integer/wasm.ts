@@ -20,7 +20,7 @@ import {
 import type { ConvIntegerSpec } from "../../plan/types.ts";
 import { bytesOf } from "../../tensor.ts";
 import { convWords, panelOutputs } from "../conv/layout.ts";
-import { buildList } from "../conv/wasm.ts";
+import { buildList } from "../conv/list.ts";
 import { type CodeMode, defineKernel, type StepBuffers } from "../kernel.ts";
 import { integerShape, integerTile } from "./layout.ts";
 

@@ -41,6 +41,19 @@ function conv(name: string, shape: Shape, more: Partial<KernelCase> = {}): Kerne
   };
 }
 
+/** Weights that other steps have packed: here any numbers, so that inputs must fill whole vectors. */
+function packed(
+  name: string,
+  kind: "value" | "rows",
+  [images, rows]: readonly [number, number],
+  shape: Shape,
+): KernelCase {
+  const made = conv(name, { ...shape, sides: [4, 7], images: 3, packed: kind });
+  const weight = made.buffers[1]!;
+  const sides = { images, height: rows, width: 1, channels: weight.width };
+  return { ...made, buffers: [made.buffers[0]!, arena("weight", sides), ...made.buffers.slice(2)], weights: {} };
+}
+
 /** Every second pixel of every second row, as one phase of a transposed convolution writes them; other steps write the rest. */
 function phases(height: number, width: number, strides: [number, number], outputs: number): KernelCase {
   const made = conv("", { sides: [height, width], inputs: 5, outputs });
@@ -87,6 +100,27 @@ export const cases: readonly KernelCase[] = [
   ...activations.map((activation) =>
     conv(`${JSON.stringify(activation)} of a sum`, { inputs: 8, outputs: 26, activation, residual: true, images: 2 }),
   ),
+  // Lanes are inputs where there are up to four outputs and enough inputs; pixels of up to four inputs lose their padding.
+  ...hardWindows.map(([name, window, sides]) => conv(`${name}, to 3`, { sides, inputs: 21, outputs: 3, window })),
+  ...hardWindows.map(([name, window, sides]) => conv(`${name}, from 3`, { sides, inputs: 3, outputs: 9, window })),
+  ...count(1, 4).flatMap((outputs) =>
+    activations.map((activation, i) => {
+      const more = { residual: i % 2 === 1, images: 1 + (i % 2) };
+      return conv(`to ${outputs}, ${JSON.stringify(activation)}`, { inputs: 40, outputs, activation, ...more });
+    }),
+  ),
+  ...count(1, 12).map((width) => conv(`to 2, width ${width}`, { sides: [1, width], inputs: 32, outputs: 2 })),
+  ...[24, 48, 56].map((inputs) => conv(`to 1 from ${inputs}`, { inputs, outputs: 1, window: three })),
+  ...[2, 3].map((members) =>
+    conv(`to 4, members ${members}`, { inputs: 8 * members, outputs: 4, members, window: three }),
+  ),
+  // Weights that are a value: one for each image, for all, for each row.
+  ...[1, 3].map((stacks) =>
+    packed(`packed weights of ${stacks} images`, "value", [stacks, 1], { inputs: 16, outputs: 21 }),
+  ),
+  ...[1, 3].map((stacks) => packed(`packed rows of ${stacks} images`, "rows", [stacks, 4], { inputs: 8, outputs: 35 })),
+  packed("packed groups", "value", [1, 1], { inputs: 9, outputs: 12, groups: 3, window: three }),
+  packed("packed, to 2", "value", [1, 1], { inputs: 40, outputs: 2 }),
   ...[phases(3, 4, [2, 2], 7), phases(1, 5, [1, 3], 20), phases(4, 1, [3, 2], 4)],
   conv("benchmark", { sides: [28, 28], inputs: 128, outputs: 128, activation: "relu" }, { benchmark: true }),
 ];

@@ -4,7 +4,18 @@ import type { ConvSpec } from "../../plan/types.ts";
 import { activate } from "../activation.ts";
 import { type Kernel, pixelsOf, type Rows } from "../kernel.ts";
 import { transformWeights } from "../winograd/kernel.ts";
-import { convIndex, convParams, convShape, convTile, convUnits, packConv, storedInput, unitBytes } from "./layout.ts";
+import {
+  convIndex,
+  convParams,
+  convShape,
+  convUnits,
+  dotBytes,
+  dotLanes,
+  mostTile,
+  packConv,
+  storedInput,
+  unitBytes,
+} from "./layout.ts";
 import { convVariant, emitConv } from "./wasm.ts";
 
 function reference(spec: ConvSpec, reads: Rows[], write: Rows, rows: number): void {
@@ -12,24 +23,24 @@ function reference(spec: ConvSpec, reads: Rows[], write: Rows, rows: number): vo
   const [kh, kw] = spec.size;
   const shape = convShape(spec);
   const [each, outputs] = [spec.inputs / spec.groups, spec.outputs / spec.groups];
-  const weights = constants.row(0);
   const { left = 0, channels } = write.spec;
   const start = (input.spec.left ?? 0) - spec.pads[1];
   for (let y = 0; y < rows; y++) {
     const window = Array.from({ length: kh }, (_, ky) => input.row(y * spec.strides[0] + ky * spec.dilations[0]));
     const out = write.row(y * (spec.rowsOut ?? 1));
+    const weights = constants.row(spec.packed === "rows" ? y * (spec.rowsOut ?? 1) : 0);
     const { step, start: at, count } = spec.phase ?? { step: 1, start: 0, count: pixelsOf(write.spec) };
     for (let x = 0; x < count; x++) {
       for (let o = 0; o < spec.outputs; o++) {
         const [group, output] = [Math.floor(o / outputs), o % outputs];
-        let sum = weights[convIndex(shape, group, output, -1)]!;
+        let sum = weights[convIndex(spec, shape, group, output, -1)]!;
         for (let tap = 0; tap < kh * kw; tap++) {
           const column = start + x * spec.strides[1] + (tap % kw) * spec.dilations[1];
           const from = column * input.spec.channels + group * each;
           const row = window[Math.floor(tap / kw)]!;
           for (let c = 0; c < each; c++) {
             const stored = storedInput(spec, c);
-            sum += weights[convIndex(shape, group, output, tap * shape.inputs + stored)]! * row[from + stored]!;
+            sum += weights[convIndex(spec, shape, group, output, tap * shape.inputs + stored)]! * row[from + stored]!;
           }
         }
         if (spec.residual) sum += added.row(y)[((added.spec.left ?? 0) + x) * added.spec.channels + o]!;
@@ -45,13 +56,15 @@ export const conv: Kernel<ConvSpec> = {
   reference,
   entry: (spec, buffers, mode) => {
     const { panels, tail } = convShape(spec);
-    return `${convVariant(spec, buffers, mode)} of ${[panels > 0 && 16, tail].filter(Boolean).join("+")}`;
+    const parts = [panels > 0 && 16, tail].filter(Boolean).join("+");
+    return `${convVariant(spec, buffers, mode)} of ${parts}${spec.packed === "rows" ? " by rows" : ""}`;
   },
   emit: emitConv,
   work: (spec, { write }) => {
-    const { depth, panels, tail } = convShape(spec);
-    const multiplications = (spec.phase?.count ?? pixelsOf(write)) * spec.groups * depth * (panels * 16 + tail);
-    return { arithmetic: "matrix", multiplications, additions: 0, serialAdditions: 0 };
+    const { depth, panels, tail, dots } = convShape(spec);
+    const pixels = spec.phase?.count ?? pixelsOf(write);
+    const multiplications = pixels * spec.groups * depth * (dots ? spec.outputs : panels * 16 + tail);
+    return { arithmetic: "matrix", multiplications, additions: dots ? pixels * dotLanes * 4 : 0, serialAdditions: 0 };
   },
   params: convParams,
   units: convUnits,
@@ -63,6 +76,6 @@ export const conv: Kernel<ConvSpec> = {
       : given;
     packConv(spec, weights, packed);
   },
-  scratch: (spec, write, rows) => (rows * pixelsOf(write) + convTile(spec, write)) * (spec.size[0] + 2) * 4,
+  scratch: (spec, write, rows) => (rows * pixelsOf(write) + mostTile) * (spec.size[0] + 2) * 4 + dotBytes(spec),
   overrun: { elements: 0, rows: 0 },
 };

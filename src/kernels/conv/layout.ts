@@ -35,30 +35,60 @@ export const convWords = wordsOf(
   ...(["groups", "groupIn", "groupOut"] as const),
 );
 
-/** What one group multiplies: from each of kh rows, `runs` stretches of `run` neighbouring elements. */
+/** What one group multiplies: from each of kh rows, `runs` stretches of neighbouring pixels. */
 export interface ConvShape {
   /** Elements that one output sums. */
   depth: number;
   runs: number;
+  /** Elements of a stretch that are multiplied, and elements from its begin to its end. */
   run: number;
+  span: number;
   /** Inputs of one group, padding included where all channels are read. */
   inputs: number;
   /** Whole panels of outputs, and the outputs of the panel after them: 0, 4 or 8. */
   panels: number;
   tail: number;
+  /** Pixels of up to four channels: `pixels` of them at a time, without their padding; all of a row of the window, or a loop. */
+  few?: { pixels: number; isRow: boolean };
+  /** Up to four outputs: lanes are inputs, and are added when all are multiplied. */
+  dots: boolean;
 }
 
-export function convShape({ size, dilations, groups, inputs, outputs, members }: ConvSpec): ConvShape {
-  const each = groups === 1 ? members * paddedChannels(inputs / members) : inputs / groups;
+/** Elements of a row of a window of few channels that are multiplied without a loop. */
+const mostUnrolled = 24;
+/** Inputs that stand for lanes, and the least that are worth the additions at their end. */
+export const dotLanes = 8;
+const leastDots = 24;
+
+export function convShape({ size, dilations, groups, inputs, outputs, members, packed }: ConvSpec): ConvShape {
+  const stored = groups === 1 ? members * paddedChannels(inputs / members) : inputs / groups;
+  const isFew = groups === 1 && members === 1 && inputs <= 4;
+  const each = isFew ? inputs : stored;
   // Neighbouring pixels of a row are one stretch where all their channels are read.
   const joined = groups === 1 && dilations[1] === 1;
+  const pixels = joined ? size[1] : 1;
   const padded = paddedChannels(outputs / groups);
+  const depth = size[0] * size[1] * each;
+  const isRow = pixels * each <= mostUnrolled && pixels === size[1];
   return {
-    depth: size[0] * size[1] * each,
-    ...{ runs: joined ? 1 : size[1], run: joined ? size[1] * each : each, inputs: each },
+    ...{ depth, runs: joined ? 1 : size[1], run: pixels * each, span: pixels * stored, inputs: each },
     ...{ panels: Math.floor(padded / panelOutputs), tail: padded % panelOutputs },
+    ...(isFew && { few: { pixels: isRow ? pixels : 1, isRow } }),
+    dots: groups === 1 && outputs <= 4 && !packed && stored % dotLanes === 0 && depth >= leastDots,
   };
 }
+
+/** Pixels whose dot products are summed at once: as many as there are registers for. */
+export const dotTile = (outputs: number, wide: boolean): number => (wide ? [0, 8, 5, 3, 3] : [0, 6, 3, 2, 1])[outputs]!;
+
+/** Blocks of inputs that are multiplied in one turn of the loop. */
+export const dotUnroll = ({ run }: ConvShape): number => (run % (2 * dotLanes) === 0 ? 2 : 1);
+
+/** Bytes of scratch before the list, for the sums of dot products of one tile. */
+export const dotBytes = (spec: ConvSpec): number => (convShape(spec).dots ? 12 * dotLanes * 4 : 0);
+
+/** Output pixels that are summed at once, at most. */
+export const mostTile = 8;
 
 /** Output pixels that are summed at once: the tile that wastes least. 6 are fastest, and what is over costs a whole tile. */
 export function convTile({ phase, rowsOut = 1, rowStart = 0 }: ConvSpec, write: BufferSpec): number {
@@ -70,7 +100,7 @@ export function convTile({ phase, rowsOut = 1, rowStart = 0 }: ConvSpec, write: 
 /** Panels of outputs, the last of them perhaps smaller, among which the work on one row can be split. */
 export function convUnits(spec: ConvSpec): number {
   const { panels, tail } = convShape(spec);
-  return spec.groups === 1 ? panels + Number(tail > 0) : 1;
+  return spec.groups === 1 && !spec.packed ? panels + Number(tail > 0) : 1;
 }
 
 /** Bytes of packed weights from one panel to the next. */
@@ -79,7 +109,7 @@ export const unitBytes = (spec: ConvSpec): number => (convShape(spec).depth + 1)
 export function convParams(spec: ConvSpec, { reads, write }: StepBuffers, units?: Units): Uint8Array {
   const x = reads[0]!;
   const added = spec.residual ? reads[2]! : write;
-  const { depth, runs, run, panels, tail, inputs } = convShape(spec);
+  const { depth, runs, span, panels, tail, inputs } = convShape(spec);
   const { first, end } = units ?? { first: 0, end: convUnits(spec) };
   const skipped = first * panelOutputs;
   const hasTail = !units || end > panels;
@@ -90,13 +120,13 @@ export function convParams(spec: ConvSpec, { reads, write }: StepBuffers, units?
       targetStep: (spec.rowsOut ?? 1) * 4,
       kh: spec.size[0],
       runs,
-      runBytes: run * 4,
+      runBytes: span * 4,
       panels: units ? Math.min(end, panels) - first : panels,
       groups: spec.groups,
     },
     ...{ inStep: spec.strides[1] * pixel, inOffset: ((x.left ?? 0) - spec.pads[1]) * pixel },
     ...{ rowStep: spec.strides[0] * 4, tableStep: spec.dilations[0] * 4 },
-    runBump: spec.dilations[1] * pixel - run * 4,
+    runBump: spec.dilations[1] * pixel - span * 4,
     outStep: (spec.phase?.step ?? 1) * write.channels * 4,
     outOffset: (((write.left ?? 0) + (spec.phase?.start ?? 0)) * write.channels + skipped) * 4,
     ...{ addStep: added.channels * 4, addOffset: ((added.left ?? 0) * added.channels + skipped) * 4 },
@@ -107,13 +137,25 @@ export function convParams(spec: ConvSpec, { reads, write }: StepBuffers, units?
 
 /** Elements of all packed weights. */
 export function convWeights(spec: ConvSpec): number {
-  const { depth, panels, tail } = convShape(spec);
+  const { depth, panels, tail, dots } = convShape(spec);
+  if (dots) return dotLanes + depth * spec.outputs;
   return spec.groups * (depth + 1) * (panels * panelOutputs + tail);
 }
 
 /** Where the weight of (group, output of the group, element of its sum) stands; element -1 is the bias. */
-export function convIndex(shape: ConvShape, group: number, output: number, element: number): number {
-  const { depth, panels, tail } = shape;
+export function convIndex(
+  spec: Pick<ConvSpec, "outputs">,
+  shape: ConvShape,
+  group: number,
+  output: number,
+  element: number,
+): number {
+  const { depth, panels, tail, dots } = shape;
+  if (dots) {
+    if (element < 0) return output;
+    const block = Math.floor(element / dotLanes) * spec.outputs + output + 1;
+    return block * dotLanes + (element % dotLanes);
+  }
   const panel = Math.min(panels, Math.floor(output / panelOutputs));
   const side = panel < panels ? panelOutputs : tail;
   const start = (group * (panels * panelOutputs + tail) + panel * panelOutputs) * (depth + 1);
@@ -128,18 +170,18 @@ export function packConv(spec: ConvSpec, given: LayerWeights, packed: Elements):
   const taps = spec.size[0] * spec.size[1];
   const { weight, bias } = given;
   const { tap: tapStep, input: inputStep, output: outputStep } = weightSteps(given, taps, each, spec.outputs);
+  const count = shape.dots ? 1 : panelOutputs;
   for (let group = 0; group < spec.groups; group++) {
-    for (let first = 0; first < outputs; first += panelOutputs) {
-      const count = Math.min(panelOutputs, outputs - first);
+    for (let first = 0; first < outputs; first += count) {
+      const index = (element: number): number => convIndex(spec, shape, group, first, element);
+      const end = Math.min(count, outputs - first);
       const start = group * outputs + first;
-      const base = convIndex(shape, group, first, 0);
-      const side = base - convIndex(shape, group, first, -1);
-      if (bias) for (let o = 0; o < count; o++) packed[base - side + o] = bias[start + o]!;
+      if (bias) for (let o = 0; o < end; o++) packed[index(-1) + o] = bias[start + o]!;
       for (let tap = 0; tap < taps; tap++) {
         for (let c = 0; c < each; c++) {
-          const to = base + (tap * shape.inputs + stored[c]!) * side;
+          const to = index(tap * shape.inputs + stored[c]!);
           const from = tap * tapStep + c * inputStep + start * outputStep;
-          for (let o = 0; o < count; o++) packed[to + o] = weight[from + o * outputStep]!;
+          for (let o = 0; o < end; o++) packed[to + o] = weight[from + o * outputStep]!;
         }
       }
     }

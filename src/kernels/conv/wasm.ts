@@ -23,21 +23,34 @@ import type { ConvSpec } from "../../plan/types.ts";
 import { activateLanes, activationName } from "../activation.ts";
 import { type CodeMode, defineKernel, type StepBuffers } from "../kernel.ts";
 import { multiplyAdd } from "../lanes.ts";
-import { convShape, convTile, convWords, panelOutputs } from "./layout.ts";
+import { emitDots } from "./dots.ts";
+import { convShape, convTile, convWords, dotBytes, dotTile, dotUnroll, panelOutputs } from "./layout.ts";
+import { buildList } from "./list.ts";
 
 /** One function that sums `vectors` neighbouring vectors of outputs for a tile of pixels, from panels of `side` outputs. */
-interface Panel {
+export interface Panel {
   name: string;
   vectors: number;
   side: number;
 }
 
+const tileOf = (spec: ConvSpec, { write }: StepBuffers, { wide }: CodeMode): number =>
+  convShape(spec).dots ? dotTile(spec.outputs, wide) : convTile(spec, write);
+
 /** What the code of a convolution depends on besides its panels. */
-export function convVariant(spec: ConvSpec, buffers: StepBuffers, { relaxed, wide }: CodeMode): string {
-  const { activation, residual } = spec;
+export function convVariant(spec: ConvSpec, buffers: StepBuffers, mode: CodeMode): string {
+  const { activation, residual, outputs } = spec;
+  const shape = convShape(spec);
+  const { run, few, dots, inputs } = shape;
+  const single = few ? `${few.isRow ? "row" : "pixel"} ${few.pixels}x${inputs}` : run % 4 !== 0 && "single";
   return [
-    ...["conv f32", convTile(spec, buffers.write), convShape(spec).run % 4 && "single", activationName(activation)],
-    ...[residual && "add", relaxed && "relaxed", wide && "wide"],
+    ...[
+      "conv f32",
+      tileOf(spec, buffers, mode),
+      dots ? `dots ${outputs}x${dotUnroll(shape)}` : single,
+      activationName(activation),
+    ],
+    ...[residual && "add", mode.relaxed && "relaxed", mode.wide && "wide"],
   ]
     .filter(Boolean)
     .join(" ");
@@ -61,9 +74,10 @@ export function emitConv(
   mode: CodeMode,
 ): void {
   const { whole, tail } = panelsOf(spec, convVariant(spec, buffers, mode), mode);
-  const tile = convTile(spec, buffers.write);
+  const tile = tileOf(spec, buffers, mode);
+  const emit = convShape(spec).dots ? emitDots : emitPanel;
   for (const panel of [whole, tail]) {
-    if (panel && !module.has(panel.name)) emitPanel(module, panel, spec, tile, mode);
+    if (panel && !module.has(panel.name)) emit(module, panel, spec, tile, mode);
   }
   emitStrip(module, name, spec, tile, { whole, tail });
 }
@@ -95,9 +109,7 @@ function emitStrip(
         );
       return Array.from({ length: side / 4 / vectors }, (_, i) => call(i * vectors * 4));
     };
-    f.emit(
-      // With no rows, everything is called once: so it is compiled.
-      when(op("i32.eqz", get(rows)), ...sums(whole), ...sums(tail), [0x0f]),
+    const products = [
       ...buildList(f, tile, { rows, params, source, list, target, added, tiles }),
       set(weights, load("i32.load", get(constants))),
       set(group, p("groups")),
@@ -121,75 +133,30 @@ function emitStrip(
         set(outOffset, sum(get(outOffset), p("groupOut"), op("i32.mul", p("panels"), i32(-panelOutputs * 4)))),
         bump(group, -1),
       ),
+    ];
+    f.emit(
+      ...(dotBytes(spec) > 0 ? [bump(list, dotBytes(spec))] : []),
+      // With no rows, everything is called once: so it is compiled.
+      when(op("i32.eqz", get(rows)), ...sums(whole), ...sums(tail), [0x0f]),
+      ...(spec.packed === "rows" ? eachRow(f, rows, products) : products),
     );
+    /** Weights of their own for each row. */
+    function eachRow(f: FunctionBuilder, rows: Local, products: Code[]): Code[] {
+      const left = f.local("i32");
+      return [
+        set(left, get(rows)),
+        set(rows, i32(1)),
+        doWhile(
+          get(left),
+          ...[tiles, inOffset, outOffset].map((local) => set(local, i32(0))),
+          ...products,
+          ...[bump(source, p("rowStep")), bump(target, p("targetStep")), bump(constants, p("targetStep"))],
+          ...(added ? [bump(added, 4)] : []),
+          bump(left, -1),
+        ),
+      ];
+    }
   });
-}
-
-export interface ListLocals {
-  rows: Local;
-  params: Local;
-  source: Local;
-  list: Local;
-  target: Local;
-  added: Local | undefined;
-  tiles: Local;
-}
-
-/** Pointers of tile after tile; the last tile repeats the last pixel. Leaves the number of tiles. */
-export function buildList(f: FunctionBuilder, tile: number, names: ListLocals): Code[] {
-  const { rows, params, source, list, target, added, tiles } = names;
-  const p = convWords.reader(params);
-  const { at, slot, x, inAt, outAt, addAt, ky, table, entry, kh, left } = f.locals(
-    "i32",
-    ...(["at", "slot", "x", "inAt", "outAt", "addAt", "ky", "table", "entry", "kh", "left"] as const),
-  );
-  const line = tile * 4;
-  const pixel = [
-    set(entry, sum(get(at), get(slot))),
-    set(table, get(source)),
-    set(ky, get(kh)),
-    doWhile(
-      get(ky),
-      store("i32.store", get(entry), sum(load("i32.load", get(table)), get(inAt))),
-      bump(entry, line),
-      bump(table, p("tableStep")),
-      bump(ky, -1),
-    ),
-    store("i32.store", get(entry), sum(load("i32.load", get(target)), get(outAt))),
-    ...(added ? [store("i32.store", get(entry), sum(load("i32.load", get(added)), get(addAt)), line)] : []),
-    bump(slot, 4),
-    when(
-      op("i32.eq", get(slot), i32(line)),
-      set(slot, i32(0)),
-      set(at, sum(get(entry), i32(added ? line + 4 : 4))),
-      bump(tiles, 1),
-    ),
-  ];
-  const startRow = [
-    set(x, p("width")),
-    set(inAt, p("inOffset")),
-    set(outAt, p("outOffset")),
-    ...(added ? [set(addAt, p("addOffset"))] : []),
-  ];
-  const advance = [
-    bump(x, -1),
-    bump(inAt, p("inStep")),
-    bump(outAt, p("outStep")),
-    ...(added ? [bump(addAt, p("addStep")), when(op("i32.eqz", get(x)), bump(added, 4))] : []),
-    when(op("i32.eqz", get(x)), ...startRow, bump(source, p("rowStep")), bump(target, p("targetStep"))),
-  ];
-  return [
-    set(at, get(list)),
-    set(kh, p("kh")),
-    ...startRow,
-    set(left, op("i32.mul", get(rows), p("width"))),
-    doWhile(
-      op("i32.or", get(left), get(slot)),
-      ...pixel,
-      when(op("i32.gt_s", get(left), i32(1)), ...advance),
-      set(left, op("i32.sub", get(left), op("i32.ne", get(left), i32(0)))),
-    ),
-  ];
 }
 
 /** (list, tiles, params, weights, offset of the inputs, offset of the outputs) */
@@ -209,16 +176,39 @@ function emitPanel(
     const sums = Array.from({ length: tile }, () => f.array("v128", vectors));
     const [right, spares] = [f.array("v128", vectors), f.array("v128", 2 * vectors * tile)];
     const leftSide = f.local("v128");
-    const unroll = convShape(spec).run % 4 === 0 ? 4 : 1;
+    const { run: length, few, inputs } = convShape(spec);
     const setPointers = (offset: Local): Code[] =>
       pointers.map((x, i) => set(x, sum(load("i32.load", get(list), i * 4), get(offset))));
-    const element = (u: number): Code[] => [
+    /** Products by the u-th weights from b on, of the elements that stand so many bytes after the pointers. */
+    const element = (u: number, bytes: number): Code[] => [
       ...right.map((x, v) => set(x, load("v128.load", get(b), (u * side + v * 4) * 4))),
       ...pointers.flatMap((pointer, i) => [
-        set(leftSide, load("v128.load32_splat", get(pointer), u * 4)),
+        set(leftSide, load("v128.load32_splat", get(pointer), bytes)),
         ...sums[i]!.map((x, v) => set(x, multiplyAdd("f32", mode, get(leftSide), get(right[v]!), get(x)))),
       ]),
     ];
+    const unroll = few ? few.pixels * inputs : length % 4 === 0 ? 4 : 1;
+    const bytesOf = (u: number): number => (few ? Math.floor(u / inputs) * 16 + (u % inputs) * 4 : u * 4);
+    const stretch = [
+      ...Array.from({ length: unroll }, (_, u) => element(u, bytesOf(u))).flat(),
+      bump(b, unroll * side * 4),
+    ];
+    const row = few?.isRow
+      ? stretch
+      : [
+          set(run, p("runs")),
+          doWhile(
+            get(run),
+            set(end, sum(get(pointers[0]!), p("runBytes"))),
+            doWhile(
+              op("i32.lt_u", get(pointers[0]!), get(end)),
+              ...stretch,
+              ...pointers.map((x) => bump(x, few ? few.pixels * 16 : unroll * 4)),
+            ),
+            ...pointers.map((x) => bump(x, p("runBump"))),
+            bump(run, -1),
+          ),
+        ];
     // The +16 store first, as the joining pass of V8 wants it.
     const storeAll = pointers.flatMap((pointer, i) =>
       sums[i]!.map((x, v) => store("v128.store", get(pointer), get(x), v * 16)).reverse(),
@@ -232,25 +222,7 @@ function emitPanel(
         ...sums.flatMap((row) => row.map((x, v) => set(x, load("v128.load", get(weights), v * 16)))),
         set(b, sum(get(weights), i32(side * 4))),
         set(ky, p("kh")),
-        doWhile(
-          get(ky),
-          ...setPointers(inOffset),
-          set(run, p("runs")),
-          doWhile(
-            get(run),
-            set(end, sum(get(pointers[0]!), p("runBytes"))),
-            doWhile(
-              op("i32.lt_u", get(pointers[0]!), get(end)),
-              ...Array.from({ length: unroll }, (_, u) => element(u)).flat(),
-              bump(b, unroll * side * 4),
-              ...pointers.map((x) => bump(x, unroll * 4)),
-            ),
-            ...pointers.map((x) => bump(x, p("runBump"))),
-            bump(run, -1),
-          ),
-          bump(list, tile * 4),
-          bump(ky, -1),
-        ),
+        doWhile(get(ky), ...setPointers(inOffset), ...row, bump(list, tile * 4), bump(ky, -1)),
         ...(residual ? [bump(list, tile * 4), ...setPointers(outOffset), ...add, bump(list, -tile * 4)] : []),
         ...activateLanes(activation, sums.flat(), spares, mode),
         ...setPointers(outOffset),

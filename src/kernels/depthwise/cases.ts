@@ -40,6 +40,30 @@ function depthwise(name: string, shape: Shape, more: Partial<KernelCase> = {}): 
   );
 }
 
+/** Every second pixel of every third row, as phases of a transposed layer write them; other steps write the rest. */
+function phases(height: number, width: number, channels: number): KernelCase {
+  const made = depthwise("", { sides: [height, width], channels, window: three });
+  const y = { ...made.buffers[2]!, height: height * 3, width: width * 2 };
+  const all = count(0, 3).flatMap((row) =>
+    count(0, 2).map((start) => {
+      const where = { size: [2, 3] as [number, number], pads: [1, 1] as [number, number] };
+      const phase = { step: 2, start, count: width };
+      const kernel: DepthwiseSpec = {
+        ...{ family: "depthwise", ...three, ...where, channels, depthMultiplier: 1, activation: "relu" },
+        ...{ rowsOut: 3, rowStart: row, phase },
+      };
+      return { kernel, id: `weight ${row} ${start}` };
+    }),
+  );
+  return {
+    ...made,
+    name: `phases of ${height} x ${width} x ${channels}`,
+    steps: all.map(({ kernel, id }) => ({ name: "phase", kernel, reads: ["x", id], writes: "y" })),
+    buffers: [made.buffers[0]!, ...all.map(({ kernel, id }) => depthwiseWeight(id, kernel)), y],
+    weights: Object.fromEntries(all.map(({ id }) => [id, { weight: 6 * channels, bias: channels }])),
+  };
+}
+
 const three: Window = { size: [3, 3], strides: [1, 1], dilations: [1, 1], pads: [1, 1] };
 
 export const cases: readonly KernelCase[] = [
@@ -60,6 +84,7 @@ export const cases: readonly KernelCase[] = [
   ...activations.map((activation) =>
     depthwise(JSON.stringify(activation), { channels: 16, window: three, activation }),
   ),
+  ...[phases(3, 4, 12), phases(1, 5, 3), phases(4, 1, 8)],
   ...[6, 9, 12].map((taps) =>
     depthwise(`${taps} x ${taps}`, { channels: 8, window: { ...three, size: [taps, taps], pads: [taps - 1, 4] } }),
   ),

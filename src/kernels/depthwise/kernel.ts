@@ -12,19 +12,19 @@ function reference(spec: DepthwiseSpec, [input, constants]: Rows[], write: Rows,
   const { index } = depthwiseShape(spec, stored);
   const weights = constants!.row(0);
   const { left = 0, channels } = write.spec;
-  const pixels = pixelsOf(write.spec);
+  const { step, start: first, count } = spec.phase ?? { step: 1, start: 0, count: pixelsOf(write.spec) };
   const start = (input!.spec.left ?? 0) - spec.pads[1];
   for (let y = 0; y < rows; y++) {
     const window = Array.from({ length: kh }, (_, ky) => input!.row(y * spec.strides[0] + ky * spec.dilations[0]));
-    const out = write.row(y);
-    for (let x = 0; x < pixels; x++) {
+    const out = write.row(y * (spec.rowsOut ?? 1));
+    for (let x = 0; x < count; x++) {
       for (let o = 0; o < stored * spec.depthMultiplier; o++) {
         let sum = weights[index(o, -1)]!;
         for (let tap = 0; tap < kh * kw; tap++) {
           const column = start + x * spec.strides[1] + (tap % kw) * spec.dilations[1];
           sum += weights[index(o, tap)]! * window[Math.floor(tap / kw)]![column * stored + (o % stored)]!;
         }
-        out[(left + x) * channels + o] = activate(spec.activation, sum);
+        out[(left + first + x * step) * channels + o] = activate(spec.activation, sum);
       }
     }
   }
@@ -46,8 +46,8 @@ export const depthwise: Kernel<DepthwiseSpec> = {
   reference,
   entry,
   emit: emitDepthwise,
-  work: ({ size }, { write }) => {
-    const multiplications = size[0] * size[1] * write.channels * pixelsOf(write);
+  work: ({ size, phase }, { write }) => {
+    const multiplications = size[0] * size[1] * write.channels * (phase?.count ?? pixelsOf(write));
     return { arithmetic: "depthwise", multiplications, additions: 0, serialAdditions: 0 };
   },
   params: depthwiseParams,

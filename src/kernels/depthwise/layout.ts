@@ -7,7 +7,7 @@ import { wordsOf } from "../words.ts";
 
 export const depthwiseWords = wordsOf(
   ...(["width", "inStep", "inOffset", "rowStep", "kh", "tableStep", "column"] as const),
-  ...(["outStep", "outOffset", "channels", "members"] as const),
+  ...(["outStep", "outOffset", "targetStep", "channels", "members"] as const),
 );
 
 export interface DepthwiseShape {
@@ -33,10 +33,11 @@ export function depthwiseParams(spec: DepthwiseSpec, { reads, write }: StepBuffe
   const { channels, left = 0 } = reads[0]!;
   const pixel = channels * 4;
   return depthwiseWords.pack({
-    width: pixelsOf(write),
+    ...{ width: spec.phase?.count ?? pixelsOf(write), targetStep: (spec.rowsOut ?? 1) * 4 },
     ...{ inStep: spec.strides[1] * pixel, inOffset: (left - spec.pads[1]) * pixel, column: pixel },
     ...{ rowStep: spec.strides[0] * 4, kh: spec.size[0], tableStep: spec.dilations[0] * 4 },
-    ...{ outStep: write.channels * 4, outOffset: (write.left ?? 0) * write.channels * 4 },
+    outStep: (spec.phase?.step ?? 1) * write.channels * 4,
+    outOffset: ((write.left ?? 0) + (spec.phase?.start ?? 0)) * write.channels * 4,
     ...{ channels: pixel, members: spec.depthMultiplier },
   });
 }

@@ -30,12 +30,12 @@ const heldTaps = 9;
 
 /** Vectors of neighbouring channels, and pixels, that are summed at once. */
 export function depthwiseVariant(
-  { strides, size }: DepthwiseSpec,
+  { strides, size, phase }: DepthwiseSpec,
   { reads, write }: StepBuffers,
   { wide }: CodeMode,
 ): { vectors: number; tile: number; side: number } {
   const side = Math.min(8, reads[0]!.channels);
-  const width = pixelsOf(write);
+  const width = phase?.count ?? pixelsOf(write);
   return { vectors: wide && side === 8 ? 2 : 1, tile: Math.min(width, strides[1] > 1 && size[1] > 1 ? 3 : 4), side };
 }
 
@@ -177,7 +177,7 @@ export function emitDepthwise(
           when(get(x), when(op("i32.lt_u", get(left), i32(tile)), set(left, i32(tile)))),
         ),
         bump(source, p("rowStep")),
-        bump(target, 4),
+        bump(target, p("targetStep")),
         bump(rows, -1),
       ),
     );

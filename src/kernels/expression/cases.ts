@@ -65,7 +65,7 @@ const y = [2, 3, 5, 6] as const;
 export const cases: readonly KernelCase[] = [
   ...unary.map((name) => expression(name, { nodes: [...scaled, [name, 2]], constants: [5.3] })),
   ...(["sqrt", "log"] as const).map((name) => expression(name, { nodes: [...positive, [name, 3]], constants: [0.01] })),
-  ...(["exp", "tanh", "erf"] as const).flatMap((name) =>
+  ...(["exp", "tanh", "erf", "sigmoid"] as const).flatMap((name) =>
     [0.1, 1, 4].map((scale) =>
       expression(`${name} of ${scale}`, { nodes: [...scaled, [name, 2]], constants: [scale] }),
     ),
@@ -123,7 +123,7 @@ export const cases: readonly KernelCase[] = [
   expression(
     "benchmark",
     {
-      ...{ nodes: [x, ["neg", 0], ["exp", 1], ["constant", 0], ["add", 2, 3], ["div", 0, 4]], constants: [1] },
+      ...{ nodes: [x, ["sigmoid", 0], ["mul", 0, 1]] },
       ...{ y: [1, 56, 56, 64], reads: [[1, 56, 56, 64]] },
     },
     { benchmark: true },

@@ -37,6 +37,7 @@ const formulas: Readonly<Record<Exclude<NodeName, "operand" | "constant">, Formu
   exp: Math.exp,
   log: Math.log,
   tanh: Math.tanh,
+  sigmoid: (a) => 1 / (1 + Math.exp(-a)),
   erf,
   atan: Math.atan,
   sin: (a) => (Math.abs(a) <= mostAngle ? Math.sin(a) : Number.NaN),
@@ -71,7 +72,7 @@ export function evaluate(
 
 /** Additions that take as long as a node. */
 const additions: Partial<Record<NodeName, number>> = {
-  ...{ operand: 0, constant: 0, div: 4, sqrt: 4, exp: 16, log: 20, tanh: 28, erf: 28 },
+  ...{ operand: 0, constant: 0, div: 4, sqrt: 4, exp: 16, log: 20, tanh: 28, erf: 28, sigmoid: 18 },
   ...{ atan: 24, sin: 60, cos: 60, pow: 120, mod: 16 },
 };
 export const additionsOf = ([name]: ExpressionNode): number => additions[name] ?? 1;

@@ -24,6 +24,7 @@ import {
   fullExponential,
   hyperbolicTangent,
   logarithm,
+  logistic,
   NumberTable,
   where,
 } from "../functions.ts";
@@ -43,7 +44,14 @@ export const vectorsOf = ({ write }: StepBuffers): number => (write.channels % 8
 
 type Function = (v: readonly Local[], s: readonly Local[], t: readonly Local[], mode: FunctionMode) => Code[];
 const functions: Partial<Record<ExpressionNode[0], Function>> = {
-  ...{ exp: fullExponential, log: logarithm, tanh: hyperbolicTangent, erf: errorFunction, atan: arcTangent },
+  ...{
+    exp: fullExponential,
+    log: logarithm,
+    sigmoid: logistic,
+    tanh: hyperbolicTangent,
+    erf: errorFunction,
+    atan: arcTangent,
+  },
 };
 /** Functions by way of doubles, of one operand or two. */
 const inDoubles: Partial<Record<ExpressionNode[0], DoubleFunction>> = {
@@ -106,13 +114,16 @@ export function emit(
     const numbers = new NumberTable((index) => load("v128.load32_splat", get(params), after + 4 * index));
     const { out, pixels, index, end } = f.locals("i32", "out", "pixels", "index", "end");
     const bases = spec.operands.map(() => f.local("i32"));
+    // In locals of their own: neighbours of the same address are joined.
+    const to = f.local("i32");
+    const from = spec.operands.map(({ channels }, i) => (channels ? f.local("i32") : bases[i]!));
     const values = localsOf(f, spec.nodes, vectors);
     const spares: Local[][] = [];
     const spare = (index: number): Local[] => (spares[index] ??= f.array("v128", vectors));
     const loads: Loads = (kind, which, vector) => {
       if (kind === "constant") return load("v128.load32_splat", get(params), at.constants + 4 * which);
       if (!spec.operands[which]!.channels) return load("v128.load32_splat", get(bases[which]!));
-      return load("v128.load", sum(get(bases[which]!), get(index)), 16 * vector);
+      return load("v128.load", get(from[which]!), 16 * vector);
     };
     /** The masks of the last vectors of a pixel stand before those of others. */
     const mask = op("i32.mul", op("i32.ne", get(index), p(at.last)), i32(16 * vectors));
@@ -133,12 +144,12 @@ export function emit(
           set(index, i32(0)),
           doWhile(
             op("i32.lt_u", get(index), get(end)),
+            set(to, sum(get(out), get(index))),
+            ...from.flatMap((local, i) => (local === bases[i] ? [] : [set(local, sum(get(bases[i]!), get(index)))])),
             ...spec.nodes.flatMap((_, i) =>
               emitNode(spec.nodes, i, values, values[i]!, spare, loads, { ...mode, numbers }),
             ),
-            ...values
-              .at(-1)!
-              .map((local, i) => store("v128.store", sum(get(out), get(index)), stored(local, i), 16 * i)),
+            ...values.at(-1)!.map((local, i) => store("v128.store", get(to), stored(local, i), 16 * i)),
             bump(index, 16 * vectors),
           ),
           ...bases.map((base, i) => bump(base, p(at.operands + 8 * i + 4))),

@@ -60,7 +60,7 @@ export function layoutOf({ loops }: MoveSpec, { reads: [x], write }: StepBuffers
     to: index < outerLoops.length ? entriesOf(loop.to, write) : 4 * elementIn(loop.to, write),
   });
   const all = loops.map(loopOf);
-  const [outer, inner] = [all.slice(0, outerLoops.length), joined(all.slice(outerLoops.length))];
+  const [outer, inner] = [all.slice(0, outerLoops.length), longLast(joined(all.slice(outerLoops.length)))];
   const { count, row, byte, to } = inner.at(-1)!;
   const reads = row !== 0 ? "rows" : byte === 4 && to === 4 ? "neighbours" : "strided";
   const found: MoveLayout = { outer, inner, run: { reads } };
@@ -74,6 +74,12 @@ export function layoutOf({ loops }: MoveSpec, { reads: [x], write }: StepBuffers
   if (innerTurned) return { outer, inner: innerTurned, run: { reads, tiles: "inner" } };
   const outerTurned = turned(outer, outer.length);
   return outerTurned ? { outer: outerTurned, inner, run: { reads, tiles: "outer" } } : found;
+}
+
+/** The innermost of the long loops as the last, where that is short: what a turn of the loops around it costs is paid less often. */
+function longLast(loops: ByteLoop[]): ByteLoop[] {
+  const at = loops.findLastIndex(({ count }) => count >= 8);
+  return at < 0 || loops.at(-1)!.count >= 4 ? loops : [...loops.toSpliced(at, 1), loops[at]!];
 }
 
 /** Loops that go on where the one inside ends are one; those of one turn are none. */

@@ -120,9 +120,10 @@ function emit(module: ModuleBuilder, name: string, spec: PoolSpec, buffers: Step
     const rowPointers = lines.map((line, k) =>
       set(line, load("i32.load", sum(get(table), times(i32(4 * k), p("dilationY"))))),
     );
-    const taps = lines.flatMap((line) =>
-      columns.map((from) => (v: number) => load("v128.load", sum(get(line), get(from)), 16 * v)),
-    );
+    // In locals: neighbours of the same address are joined.
+    const { tap, to } = f.locals("i32", "tap", "to");
+    const taps = lines.flatMap((line) => columns.map((from) => sum(get(line), get(from))));
+    const tapped = (v: number): Code => load("v128.load", get(tap), 16 * v);
     const unrolled = [
       ...columns.map((from, k) =>
         set(from, sum(times(sum(get(side), times(i32(k), p("dilationX"))), p("inPixel")), p("inLeft"))),
@@ -130,11 +131,13 @@ function emit(module: ModuleBuilder, name: string, spec: PoolSpec, buffers: Step
       ...(isMax ? [] : [set(scale, op("f32x4.splat", op("f32.div", f32(1), f32(spec.size[0] * spec.size[1]))))]),
       doWhile(
         op("i32.lt_u", get(at), get(left)),
-        ...taps.flatMap((tap, i) =>
-          values.map((local, v) => set(local, i === 0 ? tap(v) : combined(get(local), tap(v)))),
-        ),
+        ...taps.flatMap((address, i) => [
+          set(tap, address),
+          ...values.map((local, v) => set(local, i === 0 ? tapped(v) : combined(get(local), tapped(v)))),
+        ]),
         ...(isMax ? [] : values.map((local) => set(local, op("f32x4.mul", get(local), get(scale))))),
-        ...values.map((local, v) => store("v128.store", sum(get(out), get(at)), get(local), 16 * v)),
+        set(to, sum(get(out), get(at))),
+        ...values.map((local, v) => store("v128.store", get(to), get(local), 16 * v)),
         ...columns.map((from) => bump(from, 16 * vectors)),
         bump(at, 16 * vectors),
       ),
