@@ -49,17 +49,44 @@ export function elementsOf(value: { readonly data: TypedArray }): Float64Array {
   return value.data as unknown as Float64Array;
 }
 
+const halfRange = 2 ** 32;
+
+/** 64-bit integers as pairs of words, the lower one first. */
+export function wordPairs({ buffer, byteOffset, length }: TypedArray): Int32Array {
+  return new Int32Array(buffer, byteOffset, 2 * length);
+}
+
 /** The elements as numbers; 64-bit integers are converted. */
 export function numbersOf({ data }: { readonly data: TypedArray }): Float64Array {
-  return data instanceof BigInt64Array || data instanceof BigUint64Array
-    ? Float64Array.from(data as Iterable<bigint>, Number)
-    : (data as Float64Array);
+  const signed = data instanceof BigInt64Array;
+  if (!signed && !(data instanceof BigUint64Array)) return data as Float64Array;
+  const words = wordPairs(data);
+  const numbers = new Float64Array(data.length);
+  for (let i = 0; i < numbers.length; i++) {
+    const upper = words[2 * i + 1]!;
+    numbers[i] = (signed ? upper : upper >>> 0) * halfRange + (words[2 * i]! >>> 0);
+  }
+  return numbers;
+}
+
+/** The elements as numbers in an array of this class, for loops that every type goes through: of one class they are fast. */
+export function asFloat64(value: { readonly data: TypedArray }): Float64Array {
+  const numbers = numbersOf(value);
+  return numbers instanceof Float64Array ? numbers : new Float64Array(numbers);
 }
 
 /** Writes numbers from element `at` on, rounded to the value's type: to the nearest float, towards zero for integers. */
 export function write({ data, dtype }: Value, numbers: ArrayLike<number>, at = 0): void {
-  if (isBig(dtype)) for (let i = 0; i < numbers.length; i++) elementsOf({ data })[at + i] = toBig(numbers[i]!);
-  else (data as Float64Array).set(numbers, at);
+  if (!isBig(dtype)) (data as Float64Array).set(numbers, at);
+  else writeBig(wordPairs(data), numbers, at);
+}
+
+function writeBig(words: Int32Array, numbers: ArrayLike<number>, at: number): void {
+  for (let i = 0; i < numbers.length; i++) {
+    const number = Number.isFinite(numbers[i]) ? Math.trunc(numbers[i]!) : 0;
+    words[2 * (at + i)] = number;
+    words[2 * (at + i) + 1] = Math.floor(number / halfRange);
+  }
 }
 
 /** A 64-bit element under the static type of {@link elementsOf}. */

@@ -3,7 +3,7 @@ import { activate, activations } from "../../graph/activations.ts";
 import { floats, listOf, numberOf, refuse, required, reshaped, textOf } from "../../graph/nodes.ts";
 import type { GraphNode, Operator, Spec, Value } from "../../graph/types.ts";
 import { newValue, write } from "../../graph/values.ts";
-import { broadcastShape, combine } from "./loops.ts";
+import { broadcastShape, combine, type Row } from "./loops.ts";
 
 export const clip: Operator = {
   name: "Clip",
@@ -24,11 +24,23 @@ export const clip: Operator = {
       return one;
     };
     const [least, most] = [bound("min", low), bound("max", high)];
-    combine(y!, [x!, least ?? x!, most ?? x!], (value, min, max) => {
+    const f = (value: number, min: number, max: number): number => {
       const raised = least && value < min ? min : value;
       return most && raised > max ? max : raised;
-    });
+    };
+    combine(y!, [x!, least ?? x!, most ?? unbounded], f, clipRow);
   },
+};
+
+const unbounded: Value = { dtype: "f64", shape: [], data: Float64Array.of(Infinity) };
+
+const clipRow: Row = (out, count, x, least, most) => {
+  for (let i = 0; i < count; i++) {
+    let value = x[i]!;
+    if (value < least[i]!) value = least[i]!;
+    if (value > most[i]!) value = most[i]!;
+    out[i] = value;
+  }
 };
 
 /** The slope, which before operator set 7 is one number a channel. */

@@ -3,32 +3,38 @@
 import { isHalf, roundedTo } from "../../graph/halves.ts";
 import { numberOf, refuse, required } from "../../graph/nodes.ts";
 import type { Copies, GraphNode, Operator, Spec, Value } from "../../graph/types.ts";
-import { elementsOf, heldAs, isBig, isFloat, numbersOf, sizeOf, stridesOf, write } from "../../graph/values.ts";
+import {
+  elementsOf,
+  heldAs,
+  isBig,
+  isFloat,
+  numbersOf,
+  sizeOf,
+  stridesOf,
+  wordPairs,
+  write,
+} from "../../graph/values.ts";
 import type { DType } from "../../tensor.ts";
 import { dtypeOf } from "../tensors.ts";
+import { combine, type Row } from "./loops.ts";
 import { viewOf } from "./pick.ts";
 
-/** 64-bit integers under their own type. */
-const bigs = ({ data }: Value): BigInt64Array => data as BigInt64Array;
+/** Whether numbers are other than 0. */
+const isSet: Row = (out, count, x) => {
+  for (let i = 0; i < count; i++) out[i] = x[i]! === 0 ? 0 : 1;
+};
+
+/** The lower bits of 64-bit integers: numbers would lose some. */
+function lowerWords({ data }: Value): Int32Array {
+  const words = wordPairs(data);
+  return new Int32Array(data.length).map((_, i) => words[2 * i]!);
+}
 
 function convert(from: Value, to: Value, dtype: DType): void {
   if (isBig(from.dtype) && isBig(dtype)) elementsOf(to).set(elementsOf(from));
-  else if (isBig(from.dtype) && !isFloat(heldAs(dtype)) && dtype !== "bool") {
-    // The lower bits: numbers would lose some.
-    write(
-      to,
-      Float64Array.from(bigs(from) as Iterable<bigint>, (x) => Number(BigInt.asIntN(32, x))),
-    );
-  } else if (isHalf(dtype))
-    write(
-      to,
-      Float64Array.from(numbersOf(from), (x) => roundedTo(x, dtype)),
-    );
-  else if (dtype === "bool")
-    write(
-      to,
-      Float64Array.from(numbersOf(from), (x) => (x === 0 ? 0 : 1)),
-    );
+  else if (isBig(from.dtype) && !isFloat(heldAs(dtype)) && dtype !== "bool") write(to, lowerWords(from));
+  else if (isHalf(dtype)) combine(to, [{ ...from, data: numbersOf(from) }], (x) => roundedTo(x, dtype));
+  else if (dtype === "bool") combine(to, [{ ...from, data: numbersOf(from) }], Number, isSet);
   else write(to, numbersOf(from));
 }
 

@@ -3,11 +3,12 @@
 import { activations } from "../../graph/activations.ts";
 import { floats, numberOf, refuse, required, reshaped } from "../../graph/nodes.ts";
 import type { GraphNode, Operator, Spec, Value } from "../../graph/types.ts";
-import { newValue, numbersOf, write } from "../../graph/values.ts";
+import { asFloat64, newValue, numbersOf, write } from "../../graph/values.ts";
 import { broadcastShape, combine } from "./loops.ts";
 import { matMul } from "./mat-mul.ts";
 import { normalizeBlocks } from "./norms.ts";
-import { copyView, permuted } from "./pick.ts";
+import { permuted } from "./pick.ts";
+import { copyView } from "./words.ts";
 
 const f64 = (value: Value): Value => ({ ...value, dtype: "f64", data: numbersOf(value) });
 
@@ -55,7 +56,7 @@ function turned<T extends Spec>(node: GraphNode, input: T, side: "A" | "B"): { s
 function reordered(value: Value, order: readonly number[]): Value {
   const shape = order.map((axis) => value.shape[axis]!);
   const found = newValue("f64", shape);
-  copyView(found, f64(value), permuted(value.shape, order));
+  copyView(found.data, asFloat64(value), permuted(value.shape, order));
   return found;
 }
 

@@ -2,7 +2,7 @@
 import { LimitError } from "../../errors.ts";
 import { computed, countOf, floats, listOf, nameOf, numberOf, refuse, required, textOf } from "../../graph/nodes.ts";
 import type { GraphNode, Operator, Spec, Value } from "../../graph/types.ts";
-import { elementsOf, newValue, numbersOf, write } from "../../graph/values.ts";
+import { asFloat64, elementsOf, newValue, numbersOf, write } from "../../graph/values.ts";
 
 type Inputs = readonly (Spec | undefined)[];
 
@@ -11,9 +11,13 @@ function cornersOf(node: GraphNode, boxes: Float64Array): Float64Array {
   const centres = numberOf(node, "center_point_box", 0) !== 0;
   const corners = new Float64Array(boxes.length);
   for (let i = 0; i < boxes.length; i += 4) {
-    const [a, b, c, d] = boxes.subarray(i, i + 4) as unknown as [number, number, number, number];
-    if (centres) corners.set([b - d / 2, a - c / 2, b + d / 2, a + c / 2], i);
-    else corners.set([Math.min(a, c), Math.min(b, d), Math.max(a, c), Math.max(b, d)], i);
+    // Centre and size, or two corners, along either axis.
+    for (let k = 0; k < 2; k++) {
+      const [a, b] = [boxes[i + k]!, boxes[i + 2 + k]!];
+      const at = i + (centres ? 1 - k : k);
+      corners[at] = centres ? a - b / 2 : Math.min(a, b);
+      corners[at + 2] = centres ? a + b / 2 : Math.max(a, b);
+    }
   }
   return corners;
 }
@@ -24,9 +28,8 @@ const areaAt = (corners: Float64Array, at: number): number =>
 /** Whether two boxes share more than a part of what both cover. */
 function overlaps(corners: Float64Array, first: number, second: number, threshold: number): boolean {
   const [a, b] = [4 * first, 4 * second];
-  const side = (low: number, high: number): number =>
-    Math.min(corners[a + high]!, corners[b + high]!) - Math.max(corners[a + low]!, corners[b + low]!);
-  const [height, width] = [side(0, 2), side(1, 3)];
+  const height = Math.min(corners[a + 2]!, corners[b + 2]!) - Math.max(corners[a]!, corners[b]!);
+  const width = Math.min(corners[a + 3]!, corners[b + 3]!) - Math.max(corners[a + 1]!, corners[b + 1]!);
   if (!(height > 0 && width > 0)) return false;
   const [own, other] = [areaAt(corners, a), areaAt(corners, b)];
   const shared = height * width;
@@ -43,13 +46,14 @@ function selected(node: GraphNode, inputs: readonly (Value | undefined)[]): numb
     return value ? numbersOf(value)[0]! : fallback;
   };
   const [most, threshold, least] = [scalar(2, 0), scalar(3, 0), scalar(4, Number.NEGATIVE_INFINITY)];
-  const all = numbersOf(scores);
-  const corners = cornersOf(node, numbersOf(boxes));
+  const all = asFloat64(scores);
+  const corners = cornersOf(node, asFloat64(boxes));
   const found: number[] = [];
   for (let b = 0; b < batch; b++) {
     for (let c = 0; c < classes; c++) {
       const own = all.subarray((b * classes + c) * count, (b * classes + c + 1) * count);
-      const order = [...own.keys()].filter((i) => !inputs[4] || own[i]! > least);
+      const order: number[] = [];
+      for (let i = 0; i < count; i++) if (!inputs[4] || own[i]! > least) order.push(i);
       order.sort((i, j) => own[j]! - own[i]! || i - j);
       const kept: number[] = [];
       for (const i of order) {

@@ -24,7 +24,7 @@ const signed: Readonly<Record<string, Function1>> = {
   Neg: (x) => -x,
 };
 
-export function ofOne(name: string, f: Function1, types: readonly DType[] = [], output?: DType): Operator {
+export function ofOne(name: string, f: Function1, types: readonly DType[] = [], output?: DType, row?: Row): Operator {
   return {
     name,
     infer: (node, inputs) => {
@@ -32,15 +32,16 @@ export function ofOne(name: string, f: Function1, types: readonly DType[] = [], 
       if (types.length === 0 && dtype === "bool") refuse(node, "numbers", dtype);
       return [{ dtype: output ?? dtype, shape }];
     },
-    run: (_node, [x], [y]) => combine(y!, [x!], f),
+    run: (_node, [x], [y]) => combine(y!, [x!], f, row),
   };
 }
 
 /** A function of two elements. */
 export interface Function2 {
   f(a: number, b: number): number | boolean;
-  /** Its loop on floats, where it has one of its own: calls of `f` box their numbers, which takes ten times as long. */
+  /** Its loop on floats, where it has one of its own, and that on integers of at most 32 bits. */
   row?: Row;
+  integerRow?: Row;
   integer?(a: number, b: number): number;
   big?(a: number, b: number): number;
   /** The result says whether, the operands are numbers or, where `logical`, bools. */
@@ -50,16 +51,76 @@ export interface Function2 {
   check?(node: GraphNode, dtype: DType): void;
 }
 
-/** All four in one loop: the branches are foreseen. */
-const rowsOf =
-  (op: "+" | "-" | "*" | "/"): Row =>
-  (out, at, count, a, b) => {
-    for (let i = 0; i < count; i++) {
-      const x = a.data[a.from + i * a.step]!;
-      const y = b.data[b.from + i * b.step]!;
-      out[at + i] = op === "+" ? x + y : op === "-" ? x - y : op === "*" ? x * y : x / y;
-    }
-  };
+/** A loop for each: a call of a function for each element boxes its numbers. */
+const rows = {
+  add: (out, count, a, b) => {
+    for (let i = 0; i < count; i++) out[i] = a[i]! + b[i]!;
+  },
+  subtract: (out, count, a, b) => {
+    for (let i = 0; i < count; i++) out[i] = a[i]! - b[i]!;
+  },
+  multiply: (out, count, a, b) => {
+    for (let i = 0; i < count; i++) out[i] = a[i]! * b[i]!;
+  },
+  multiplyIntegers: (out, count, a, b) => {
+    for (let i = 0; i < count; i++) out[i] = Math.imul(a[i]!, b[i]!);
+  },
+  divide: (out, count, a, b) => {
+    for (let i = 0; i < count; i++) out[i] = a[i]! / b[i]!;
+  },
+  divideIntegers: (out, count, a, b) => {
+    for (let i = 0; i < count; i++) out[i] = Math.trunc(a[i]! / b[i]!);
+  },
+  equal: (out, count, a, b) => {
+    for (let i = 0; i < count; i++) out[i] = a[i]! === b[i]! ? 1 : 0;
+  },
+  less: (out, count, a, b) => {
+    for (let i = 0; i < count; i++) out[i] = a[i]! < b[i]! ? 1 : 0;
+  },
+  lessOrEqual: (out, count, a, b) => {
+    for (let i = 0; i < count; i++) out[i] = a[i]! <= b[i]! ? 1 : 0;
+  },
+  and: (out, count, a, b) => {
+    for (let i = 0; i < count; i++) out[i] = a[i]! & b[i]!;
+  },
+  or: (out, count, a, b) => {
+    for (let i = 0; i < count; i++) out[i] = a[i]! | b[i]!;
+  },
+  min: (out, count, a, b) => {
+    for (let i = 0; i < count; i++) out[i] = a[i]! < b[i]! || Number.isNaN(a[i]!) ? a[i]! : b[i]!;
+  },
+  max: (out, count, a, b) => {
+    for (let i = 0; i < count; i++) out[i] = a[i]! > b[i]! || Number.isNaN(a[i]!) ? a[i]! : b[i]!;
+  },
+  take: (out, _count, a) => out.set(a),
+  not: (out, count, a) => {
+    for (let i = 0; i < count; i++) out[i] = 1 - a[i]!;
+  },
+  sqrt: (out, count, a) => {
+    for (let i = 0; i < count; i++) out[i] = Math.sqrt(a[i]!);
+  },
+  abs: (out, count, a) => {
+    for (let i = 0; i < count; i++) out[i] = Math.abs(a[i]!);
+  },
+  negate: (out, count, a) => {
+    for (let i = 0; i < count; i++) out[i] = -a[i]!;
+  },
+  exp: (out, count, a) => {
+    for (let i = 0; i < count; i++) out[i] = Math.exp(a[i]!);
+  },
+} satisfies Record<string, Row>;
+
+/** The loop on floats and on integers. */
+const both = (row: Row): { row: Row; integerRow: Row } => ({ row, integerRow: row });
+
+/** With its inputs in the other order. */
+const swapped =
+  (row: Row): Row =>
+  (out, count, a, b, c) =>
+    row(out, count, b, a, c);
+
+/** Loops of functions of one element. */
+const unaryRows: Readonly<Record<string, Row>> = { Sqrt: rows.sqrt, Exp: rows.exp, Abs: rows.abs, Neg: rows.negate };
 
 const zero = toBig(0);
 
@@ -73,21 +134,24 @@ function bigPower(base: bigint, exponent: bigint): bigint {
 }
 
 const binary: Readonly<Record<string, Function2>> = {
-  Add: { f: (a, b) => a + b, row: rowsOf("+") },
-  Sub: { f: (a, b) => a - b, row: rowsOf("-") },
-  Mul: { f: (a, b) => a * b, row: rowsOf("*"), integer: Math.imul, big: (a, b) => a * b },
+  Add: { f: (a, b) => a + b, ...both(rows.add) },
+  Sub: { f: (a, b) => a - b, ...both(rows.subtract) },
+  Mul: {
+    ...{ f: (a, b) => a * b, row: rows.multiply },
+    ...{ integer: Math.imul, integerRow: rows.multiplyIntegers, big: (a, b) => a * b },
+  },
   Div: {
-    ...{ f: (a, b) => a / b, row: rowsOf("/") },
+    ...{ f: (a, b) => a / b, row: rows.divide, integerRow: rows.divideIntegers },
     ...{ integer: (a, b) => Math.trunc(a / b), big: (a, b) => (b === zero ? zero : a / b) },
   },
   Pow: { f: power, big: bigPower as never },
-  Equal: { f: (a, b) => a === b, output: "bool" },
-  Less: { f: (a, b) => a < b, output: "bool" },
-  LessOrEqual: { f: (a, b) => a <= b, output: "bool" },
-  Greater: { f: (a, b) => a > b, output: "bool" },
-  GreaterOrEqual: { f: (a, b) => a >= b, output: "bool" },
-  And: { f: (a, b) => a & b, output: "bool", logical: true },
-  Or: { f: (a, b) => a | b, output: "bool", logical: true },
+  Equal: { f: (a, b) => a === b, ...both(rows.equal), output: "bool" },
+  Less: { f: (a, b) => a < b, ...both(rows.less), output: "bool" },
+  LessOrEqual: { f: (a, b) => a <= b, ...both(rows.lessOrEqual), output: "bool" },
+  Greater: { f: (a, b) => a > b, ...both(swapped(rows.less)), output: "bool" },
+  GreaterOrEqual: { f: (a, b) => a >= b, ...both(swapped(rows.lessOrEqual)), output: "bool" },
+  And: { f: (a, b) => a & b, ...both(rows.and), output: "bool", logical: true },
+  Or: { f: (a, b) => a | b, ...both(rows.or), output: "bool", logical: true },
   Xor: { f: (a, b) => a ^ b, output: "bool", logical: true },
 };
 
@@ -102,7 +166,7 @@ function aligned<T extends Spec>(node: GraphNode, inputs: readonly (T | undefine
 
 export function ofTwo(
   name: string,
-  { f, row, integer = f as never, big = f as never, output, logical, check }: Function2,
+  { f, row, integerRow, integer = f as never, big = f as never, output, logical, check }: Function2,
 ): Operator {
   return {
     name,
@@ -117,7 +181,7 @@ export function ofTwo(
     run: (node, inputs, [y]) => {
       const [a, b] = aligned(node, inputs);
       if (a.dtype === b.dtype && isFloat(a.dtype)) combine(y!, [a, b], f, row);
-      else if (a.dtype === b.dtype) combine(y!, [a, b], isBig(a.dtype) ? big : integer);
+      else if (a.dtype === b.dtype) combine(y!, [a, b], isBig(a.dtype) ? big : integer, integerRow);
       else {
         const sums = newValue("f64", y!.shape);
         combine(sums, [a, b].map(asNumbers), f);
@@ -129,14 +193,17 @@ export function ofTwo(
 
 const asNumbers = (value: Value): Value => ({ ...value, dtype: "f64", data: numbersOf(value) });
 
-const variadic: Readonly<Record<string, (a: number, b: number) => number>> = {
-  Min: (a, b) => (a < b || Number.isNaN(a) ? a : b),
-  Max: (a, b) => (a > b || Number.isNaN(a) ? a : b),
-  Sum: (a, b) => a + b,
-  Mean: (a, b) => a + b,
+const sum = { f: (a: number, b: number) => a + b, row: rows.add };
+
+const variadic: Readonly<Record<string, { f(a: number, b: number): number; row: Row }>> = {
+  Min: { f: (a, b) => (a < b || Number.isNaN(a) ? a : b), row: rows.min },
+  Max: { f: (a, b) => (a > b || Number.isNaN(a) ? a : b), row: rows.max },
+  ...{ Sum: sum, Mean: sum },
 };
 
-function ofMany(name: string, f: (a: number, b: number) => number): Operator {
+const countOf = ({ length }: readonly unknown[]): Value => ({ dtype: "f64", shape: [], data: Float64Array.of(length) });
+
+function ofMany(name: string, { f, row }: (typeof variadic)[string]): Operator {
   return {
     name,
     infer: (node, inputs) => {
@@ -146,9 +213,9 @@ function ofMany(name: string, f: (a: number, b: number) => number): Operator {
     },
     run: (_node, inputs, [y]) => {
       const sums = isBig(y!.dtype) ? y! : newValue("f64", y!.shape);
-      combine(sums, [inputs[0]!], (a) => a);
-      for (const x of inputs.slice(1)) combine(sums, [sums, x!], f);
-      if (name === "Mean") combine(sums, [sums], (a) => a / inputs.length);
+      combine(sums, [inputs[0]!], (a) => a, rows.take);
+      for (const x of inputs.slice(1)) combine(sums, [sums, x!], f, row);
+      if (name === "Mean") combine(sums, [sums, countOf(inputs)], (a, b) => a / b, rows.divide);
       if (sums !== y) write(y!, numbersOf(sums));
     },
   };
@@ -169,12 +236,12 @@ function activation(name: string): Operator {
   };
 }
 
-const not = ofOne("Not", (x) => 1 - x, ["bool"]);
+const not = ofOne("Not", (x) => 1 - x, ["bool"], undefined, rows.not);
 
 export const elementwise: readonly Operator[] = [
   not,
-  ...Object.entries(unary).map(([name, f]) => ofOne(name, f, floats)),
-  ...Object.entries(signed).map(([name, f]) => ofOne(name, f, [])),
+  ...Object.entries(unary).map(([name, f]) => ofOne(name, f, floats, undefined, unaryRows[name])),
+  ...Object.entries(signed).map(([name, f]) => ofOne(name, f, [], undefined, unaryRows[name])),
   ...Object.entries(binary).map(([name, entry]) => ofTwo(name, entry)),
   ...Object.entries(variadic).map(([name, f]) => ofMany(name, f)),
   ...Object.keys(activations).flatMap((name) => (name === "Clip" || name === "GeluTanh" ? [] : [activation(name)])),

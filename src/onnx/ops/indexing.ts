@@ -2,8 +2,11 @@
 // OneHot, TopK and Hardmax, whose indices are of largest elements.
 import { axisOf, integersOf, knownNumbers, numberOf, refuse, required, textOf } from "../../graph/nodes.ts";
 import type { GraphNode, Operator, Spec, Value } from "../../graph/types.ts";
-import { elementsOf, numbersOf, sizeOf, stridesOf, toBig, write } from "../../graph/values.ts";
+import { asFloat64, elementsOf, isBig, numbersOf, sizeOf, stridesOf, write } from "../../graph/values.ts";
+import { forRows } from "./axes.ts";
 import { axisIn, forLines, linesOf } from "./loops.ts";
+import { positions } from "./pick.ts";
+import { copyLists } from "./words.ts";
 
 type Inputs = readonly (Spec | undefined)[];
 
@@ -15,16 +18,16 @@ function placeOf(node: GraphNode, index: number, side: number): number {
 
 /** Where each element that indices of the same rank name lies: in place of their own axis. */
 function elementPlaces(node: GraphNode, from: Spec, indices: Value, axis: number): Float64Array {
-  const list = numbersOf(indices);
-  const strides = stridesOf(from.shape);
-  const own = stridesOf(indices.shape);
-  return Float64Array.from(list, (index, i) => {
-    let at = placeOf(node, index, from.shape[axis]!) * strides[axis]!;
-    for (let a = 0; a < own.length; a++) {
-      if (a !== axis) at += (Math.floor(i / own[a]!) % indices.shape[a]!) * strides[a]!;
-    }
-    return at;
+  const list = asFloat64(indices);
+  const places = new Float64Array(list.length);
+  const [side, step] = [from.shape[axis]!, stridesOf(from.shape)[axis]!];
+  const strides = stridesOf(from.shape).with(axis, 0);
+  const [length, beside] = [indices.shape.at(-1) ?? 1, strides.at(-1) ?? 0];
+  forRows(indices.shape, [strides], (at, offsets) => {
+    for (let i = 0; i < length; i++)
+      places[at + i] = offsets[0]! + i * beside + placeOf(node, list[at + i]!, side) * step;
   });
+  return places;
 }
 
 /** Indices of the same rank, that lie within the tensor along all axes but one. */
@@ -43,9 +46,8 @@ export const gatherElements: Operator = {
     return [{ dtype: inputs[0]!.dtype, shape: inputs[1]!.shape }];
   },
   run: (node, inputs, [y]) => {
-    const [data, out] = [elementsOf(inputs[0]!), elementsOf(y!)];
     const places = elementPlaces(node, inputs[0]!, inputs[1]!, elementsAxis(node, inputs));
-    for (let i = 0; i < places.length; i++) out[i] = data[places[i]!]!;
+    copyLists(y!.data, inputs[0]!.data, [inputs[0]!.data.length], [places]);
   },
 };
 
@@ -129,11 +131,10 @@ export const gatherND: Operator = {
   },
   run: (node, inputs, [y]) => {
     const blocks = blocksOf(node, inputs);
-    const [data, out] = [elementsOf(inputs[0]!), elementsOf(y!)];
     const size = sizeOf(blocks.sides);
-    const places = blockPlaces(node, inputs[0]!, inputs[1]!, blocks);
-    for (let row = 0; row < places.length; row++)
-      for (let i = 0; i < size; i++) out[row * size + i] = data[places[row]! + i]!;
+    if (y!.data.length === 0) return;
+    const rows = blockPlaces(node, inputs[0]!, inputs[1]!, blocks).map((at) => at / size);
+    copyLists(y!.data, inputs[0]!.data, [inputs[0]!.data.length / size, size], [rows, positions(size)]);
   },
 };
 
@@ -213,23 +214,41 @@ export const topK: Operator = {
     const sign = node.opset < 11 || numberOf(node, "largest", 1) !== 0 ? 1 : -1;
     const lines = linesOf(inputs[0]!, axis);
     const out = values && elementsOf(values);
-    const order = new Int32Array(lines.length);
+    const own = isBig(inputs[0]!.dtype) ? data.slice(0, lines.length) : new Float64Array(lines.length);
+    const places = new Int32Array(k);
     if (data.length === 0) return;
     forLines(lines, data.length, (start, line) => {
-      const at = (i: number): number => data[start + i * lines.inner]!;
-      for (let i = 0; i < order.length; i++) order[i] = i;
-      order.sort((i, j) => {
-        const [a, b] = [at(i), at(j)];
-        return a === b ? i - j : (a < b ? 1 : -1) * sign;
-      });
+      if (lines.inner === 1) own.set(data.subarray(start, start + lines.length));
+      else for (let i = 0; i < lines.length; i++) own[i] = data[start + i * lines.inner]!;
+      const best = bestIn(own, k, sign);
       const first = Math.floor(line / lines.inner) * k * lines.inner + (line % lines.inner);
-      for (let i = 0; i < k; i++) {
-        if (out) out[first + i * lines.inner] = at(order[i]!);
-        if (indices) elementsOf(indices)[first + i * lines.inner] = toBig(order[i]!);
-      }
+      for (let i = 0; i < k; i++) if (out) out[first + i * lines.inner] = own[best[i]!]!;
+      if (!indices) return;
+      places.set(best);
+      if (lines.inner === 1) write(indices, places, first);
+      else for (let i = 0; i < k; i++) write(indices, places.subarray(i, i + 1), first + i * lines.inner);
     });
   },
 };
+
+/** The places of the k largest elements of a list, or of the smallest where `sign` is -1, in order; the first of equal ones first. */
+function bestIn(list: Float64Array, k: number, sign: 1 | -1): Int32Array {
+  const order = (a: number, b: number): number => {
+    const [x, y] = [list[a]!, list[b]!];
+    return x === y ? a - b : (x < y ? 1 : -1) * sign;
+  };
+  if (k === 0) return new Int32Array();
+  // What is not better than the last of them need not be sorted by place.
+  const sorted = list.slice().sort();
+  const [last, isNaNLast] = [sorted.at(sign > 0 ? -k : k - 1)!, Number.isNaN(sorted.at(-1))];
+  const [better, equal]: [number[], number[]] = [[], []];
+  for (let i = 0; i < list.length; i++) {
+    if (isNaNLast || (sign > 0 ? list[i]! > last : list[i]! < last)) better.push(i);
+    else if (list[i] === last) equal.push(i);
+  }
+  const best = Int32Array.from(better).sort(order);
+  return Int32Array.of(...best, ...equal).subarray(0, k);
+}
 
 export const hardmax: Operator = {
   name: "Hardmax",

@@ -1,7 +1,10 @@
-// Loops over tensors: NumPy's broadcasting rule, rows, joined axes, and lines along one axis.
+// Loops over tensors: NumPy's broadcasting rule, functions of elements, and lines along one axis.
 import { axisOf, numberOf, refuse } from "../../graph/nodes.ts";
 import type { GraphNode, Spec, Value } from "../../graph/types.ts";
 import { elementsOf, sizeOf, stridesOf } from "../../graph/values.ts";
+import type { TypedArray } from "../../tensor.ts";
+import { forRows, joinAxes } from "./axes.ts";
+import { type Copy, copyOf, wordsIn, wordsOf } from "./words.ts";
 
 export function broadcastShape(node: GraphNode, inputs: readonly Spec[]): number[] {
   const rank = Math.max(...inputs.map(({ shape }) => shape.length));
@@ -22,89 +25,93 @@ export function broadcastStrides(from: readonly number[], shape: readonly number
   });
 }
 
-/** Visits rows (along the last axis) in order: the position of their first element, and the offset under each strides. */
-export function forRows(
-  shape: readonly number[],
-  strides: readonly (readonly number[])[],
-  visit: (at: number, offsets: readonly number[]) => void,
-): void {
-  if (sizeOf(shape) === 0) return;
-  const index = shape.map(() => 0);
-  const offsets = strides.map(() => 0);
-  for (let at = 0; ; at += shape.at(-1) ?? 1) {
-    visit(at, offsets);
-    let axis = shape.length - 2;
-    for (; axis >= 0; axis--) {
-      const rewind = ++index[axis]! < shape[axis]! ? 0 : shape[axis]!;
-      for (let k = 0; k < offsets.length; k++) offsets[k]! += strides[k]![axis]! * (1 - rewind);
-      if (rewind === 0) break;
-      index[axis] = 0;
-    }
-    if (axis < 0) return;
-  }
-}
+/** Computes `count` elements of `out` from as many of each input, all of them numbers. */
+export type Row = (out: Float64Array, count: number, a: Float64Array, b: Float64Array, c: Float64Array) => void;
 
-/** Neighbouring axes that all strides walk through as through one become one: the fewer rows, the better. */
-export function joinAxes(
-  shape: readonly number[],
-  strides: readonly (readonly number[])[],
-): { shape: number[]; strides: number[][] } {
-  const joined = { shape: [] as number[], strides: strides.map((): number[] => []) };
-  shape.forEach((side, axis) => {
-    const last = joined.shape.length - 1;
-    if (last >= 0 && strides.every((one, k) => joined.strides[k]![last] === one[axis]! * side)) {
-      joined.shape[last]! *= side;
-      for (const [k, one] of strides.entries()) joined.strides[k]![last] = one[axis]!;
-    } else {
-      joined.shape.push(side);
-      for (const [k, one] of strides.entries()) joined.strides[k]!.push(one[axis]!);
-    }
-  });
-  return joined;
-}
-
-/** Elements of an input that a row reads: from `from` on, `step` apart. */
-interface Reads {
-  data: Float64Array;
-  from: number;
-  step: number;
-}
-
-/** Computes `count` neighbouring elements of `out`, from `at` on. */
-export type Row = (out: Float64Array, at: number, count: number, a: Reads, b: Reads, c: Reads) => void;
+type Function3 = (a: number, b: number, c: number) => number | boolean;
 
 const rowOf =
-  (f: (a: number, b: number, c: number) => number | boolean): Row =>
-  (out, at, count, a, b, c) => {
-    for (let i = 0; i < count; i++) {
-      const third = c.data[c.from + i * c.step]!;
-      out[at + i] = f(a.data[a.from + i * a.step]!, b.data[b.from + i * b.step]!, third) as number;
-    }
+  (f: Function3): Row =>
+  (out, count, a, b, c) => {
+    for (let i = 0; i < count; i++) out[i] = f(a[i]!, b[i]!, c[i]!) as number;
   };
 
+/** The same loop for 64-bit integers, apart from that for numbers: each knows few classes of arrays. */
+const bigRowOf =
+  (f: Function3): Row =>
+  (out, count, a, b, c) => {
+    for (let i = 0; i < count; i++) out[i] = f(a[i]!, b[i]!, c[i]!) as number;
+  };
+
+/** Elements that are computed at once: all of their inputs stay in cache. */
+const blockSize = 2048;
+
+const isBigArray = (data: TypedArray): boolean => data instanceof BigInt64Array || data instanceof BigUint64Array;
+
+/** Room for elements as loops have them: 64-bit integers, bools where these are results, or numbers. */
+function roomFor({ data, dtype }: Value, length: number, result = false): Float64Array {
+  const own = isBigArray(data) || (result && dtype === "bool");
+  const Class = (own ? data.constructor : Float64Array) as Float64ArrayConstructor;
+  return new Class(length);
+}
+
+/** Reads blocks of an input that is repeated along axes of stride 0: `read(first, rows)` leaves them in `room`. */
+function reader(input: Value, counts: readonly number[], strides: readonly number[]) {
+  const data = elementsOf(input);
+  const size = sizeOf(counts);
+  const room = roomFor(input, size);
+  const own = stridesOf(counts);
+  const plain = strides.every((stride, axis) => stride === own[axis]);
+  const single = strides.every((stride) => stride === 0);
+  const words = wordsIn(data);
+  const spread = plain || single ? data : (new (data.constructor as Float64ArrayConstructor)(size) as Float64Array);
+  const [from, to] = plain || single ? [] : [wordsOf(data), wordsOf(spread)];
+  let [copy, planned, seen] = [undefined as Copy | undefined, 0, -1];
+  const read = (first: number, rows: number): void => {
+    const count = counts[0] === undefined ? 1 : (size / counts[0]) * rows;
+    if (plain) room.set(data.subarray(first, first + count));
+    else if (seen === first && strides[0] === 0 && rows <= planned) return;
+    else if (single) room.fill(data[first]!);
+    else {
+      if (rows !== planned) copy = copyOf(words, counts.with(0, rows), strides, own);
+      copy!(to!, 0, from!, first * words);
+      room.set(spread.subarray(0, count));
+    }
+    [seen, planned] = [first, rows];
+  };
+  return { room, read };
+}
+
 /**
- * to = f(inputs[0], inputs[1], inputs[2]), element by element, as far as there are inputs. `row` is the loop, where `f` has
- * one of its own.
+ * to = f(inputs[0], inputs[1], inputs[2]), element by element, as far as there are inputs. `row` is the loop over numbers,
+ * where `f` has one of its own.
  */
-export function combine(
-  to: Value,
-  inputs: readonly Value[],
-  f: (a: number, b: number, c: number) => number | boolean,
-  row = rowOf(f),
-): void {
-  const [first, second = first, third = first] = inputs as [Value, Value?, Value?];
-  const all = [first, second, third];
+export function combine(to: Value, inputs: readonly Value[], f: Function3, row = rowOf(f)): void {
+  if (sizeOf(to.shape) === 0) return;
   const { shape, strides } = joinAxes(
     to.shape,
-    all.map((input) => broadcastStrides(input.shape, to.shape)),
+    inputs.map((input) => broadcastStrides(input.shape, to.shape)),
   );
-  const reads = all.map((input, i): Reads => ({ data: elementsOf(input), from: 0, step: strides[i]!.at(-1) ?? 0 }));
-  const [a, b, c] = reads as [Reads, Reads, Reads];
-  const out = elementsOf(to);
-  const length = shape.at(-1) ?? 1;
-  forRows(shape, strides, (at, offsets) => {
-    [a.from, b.from, c.from] = offsets as [number, number, number];
-    row(out, at, length, a, b, c);
+  // A block is as many rows as fit, each of them all axes from `inner` on.
+  let [inner, size] = [shape.length, 1];
+  while (inner > 1 && size * shape[inner - 1]! <= blockSize) size *= shape[--inner]!;
+  const first = Math.max(0, inner - 1);
+  const side = shape[first] ?? 1;
+  const most = Math.min(side, Math.max(1, Math.floor(blockSize / size)));
+  const counts = shape.length > 0 ? [most, ...shape.slice(inner)] : [];
+  const reads = inputs.map((input, k) => reader(input, counts, strides[k]!.slice(first)));
+  const steps = strides.map((one) => one[first] ?? 0);
+  const data = elementsOf(to);
+  const out = roomFor(to, most * size, true);
+  const [a, b, c] = [reads[0]!.room, (reads[1] ?? reads[0]!).room, (reads[2] ?? reads[0]!).room];
+  const loop = [data, ...inputs.map(elementsOf)].some(isBigArray) ? bigRowOf(f) : row;
+  forRows([...shape.slice(0, first), side], strides, (at, offsets) => {
+    for (let start = 0; start < side; start += most) {
+      const rows = Math.min(most, side - start);
+      for (let k = 0; k < reads.length; k++) reads[k]!.read(offsets[k]! + start * steps[k]!, rows);
+      loop(out, rows * size, a, b, c);
+      data.set(rows === most ? out : out.subarray(0, rows * size), (at + start) * size);
+    }
   });
 }
 

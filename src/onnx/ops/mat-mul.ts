@@ -2,8 +2,9 @@
 import { refuse, required, reshaped } from "../../graph/nodes.ts";
 import type { GraphNode, Operator, Spec } from "../../graph/types.ts";
 import { numbersOf, sizeOf, write } from "../../graph/values.ts";
+import { forRows } from "./axes.ts";
 import { matrix, multiply } from "./gemm.ts";
-import { broadcastShape, broadcastStrides, forRows } from "./loops.ts";
+import { broadcastShape, broadcastStrides } from "./loops.ts";
 
 interface Product {
   /** The axes before the matrices: of the result, and of each operand. */

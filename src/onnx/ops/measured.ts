@@ -3,28 +3,31 @@
 import { checkSize } from "../../graph/evaluate.ts";
 import { axisOf, computed, numberOf, refuse, required } from "../../graph/nodes.ts";
 import type { GraphNode, Operator, Spec, Value } from "../../graph/types.ts";
-import { elementsOf, newValue, sizeOf, toBig, write } from "../../graph/values.ts";
+import { asFloat64, elementsOf, newValue, sizeOf, write } from "../../graph/values.ts";
 import { pick, positions } from "./pick.ts";
 
 const isSet = (element: number): boolean => Number(element) !== 0;
 
 /** The indices of elements other than 0, an axis a row. */
 function nonZeroOf(node: GraphNode, x: Value): Value {
-  const data = elementsOf(x);
+  const data = asFloat64(x);
   const rank = Math.max(1, x.shape.length);
-  const count = data.reduce((sum, element) => sum + (isSet(element) ? 1 : 0), 0);
+  let count = 0;
+  for (let i = 0; i < data.length; i++) count += data[i] !== 0 ? 1 : 0;
   checkSize(node, { dtype: "i64", shape: [rank, count] });
   const found = newValue("i64", [rank, count]);
-  const out = elementsOf(found);
-  let at = 0;
-  for (let i = 0; i < data.length; i++) {
-    if (!isSet(data[i]!)) continue;
-    for (let axis = rank - 1, rest = i; axis >= 0; axis--) {
-      const side = x.shape[axis] ?? 1;
-      out[axis * count + at] = toBig(rest % side);
-      rest = Math.floor(rest / side);
+  const places = new Float64Array(count);
+  for (let i = 0, at = 0; i < data.length; i++) if (data[i] !== 0) places[at++] = i;
+  // Each axis takes its part of what is left of the places.
+  const index = new Float64Array(count);
+  for (let axis = rank - 1; axis >= 0; axis--) {
+    const side = x.shape[axis] ?? 1;
+    for (let i = 0; i < count; i++) {
+      const rest = Math.floor(places[i]! / side);
+      index[i] = places[i]! - rest * side;
+      places[i] = rest;
     }
-    at++;
+    write(found, index, axis * count);
   }
   return found;
 }

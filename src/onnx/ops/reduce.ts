@@ -13,14 +13,16 @@ import {
   toBig,
   write,
 } from "../../graph/values.ts";
-import { combine, forRows } from "./loops.ts";
+import { forRows, joinAxes } from "./axes.ts";
+import { combine } from "./loops.ts";
 
 type Inputs = readonly (Spec | undefined)[];
 
-/** f(start, x₁), and so on; 64-bit integers come as bigints under the type of numbers. */
+/** add(start, x₁), and so on; 64-bit integers come as bigints under the type of numbers. */
 interface Reduction {
   start: number;
   add(sum: number, x: number): number;
+  fold: Fold;
   /** What becomes of each element before. */
   map?(x: number): number;
   /** What becomes of the result of `count` elements. */
@@ -29,10 +31,62 @@ interface Reduction {
   shifts?: boolean;
 }
 
-const sum: Reduction = { start: 0, add: (a, b) => a + b };
-const max: Reduction = { start: Number.NEGATIVE_INFINITY, add: (a, b) => (a > b || Number.isNaN(a) ? a : b) };
-const min: Reduction = { start: Number.POSITIVE_INFINITY, add: (a, b) => (a < b || Number.isNaN(a) ? a : b) };
-const squares: Reduction = { ...sum, map: (x) => x * x };
+/** `add` and `map` of `count` numbers: of all into one result (`step` 0), or of each into its own. */
+type Fold = (out: Float64Array, at: number, step: number, data: Float64Array, first: number, count: number) => void;
+
+/** The loops of a reduction without calls of its functions, which box numbers; where the sum is one, it is no element. */
+const folds = {
+  sum: (out, at, step, data, first, count) => {
+    let total = out[at]!;
+    if (step === 0) for (let i = 0; i < count; i++) total += data[first + i]!;
+    else for (let i = 0; i < count; i++) out[at + i * step]! += data[first + i]!;
+    if (step === 0) out[at] = total;
+  },
+  squares: (out, at, step, data, first, count) => {
+    let total = out[at]!;
+    if (step === 0) for (let i = 0; i < count; i++) total += data[first + i]! * data[first + i]!;
+    else for (let i = 0; i < count; i++) out[at + i * step]! += data[first + i]! * data[first + i]!;
+    if (step === 0) out[at] = total;
+  },
+  sizes: (out, at, step, data, first, count) => {
+    let total = out[at]!;
+    if (step === 0) for (let i = 0; i < count; i++) total += Math.abs(data[first + i]!);
+    else for (let i = 0; i < count; i++) out[at + i * step]! += Math.abs(data[first + i]!);
+    if (step === 0) out[at] = total;
+  },
+  product: (out, at, step, data, first, count) => {
+    for (let i = 0; i < count; i++) out[at + i * step]! *= data[first + i]!;
+  },
+  max: (out, at, step, data, first, count) => {
+    let most = out[at]!;
+    for (let i = 0; i < count; i++) {
+      if (step > 0) most = out[at + i * step]!;
+      const x = data[first + i]!;
+      most = most > x || Number.isNaN(most) ? most : x;
+      if (step > 0) out[at + i * step] = most;
+    }
+    if (step === 0) out[at] = most;
+  },
+  min: (out, at, step, data, first, count) => {
+    let least = out[at]!;
+    for (let i = 0; i < count; i++) {
+      if (step > 0) least = out[at + i * step]!;
+      const x = data[first + i]!;
+      least = least < x || Number.isNaN(least) ? least : x;
+      if (step > 0) out[at + i * step] = least;
+    }
+    if (step === 0) out[at] = least;
+  },
+} satisfies Record<string, Fold>;
+
+const sum: Reduction = { start: 0, add: (a, b) => a + b, fold: folds.sum };
+const max: Reduction = {
+  ...{ start: Number.NEGATIVE_INFINITY, add: (a, b) => (a > b || Number.isNaN(a) ? a : b), fold: folds.max },
+};
+const min: Reduction = {
+  ...{ start: Number.POSITIVE_INFINITY, add: (a, b) => (a < b || Number.isNaN(a) ? a : b), fold: folds.min },
+};
+const squares: Reduction = { ...sum, map: (x) => x * x, fold: folds.squares };
 const mean: Reduction = { ...sum, finish: (total, count) => total / count };
 
 /** Attributes before operator set `since`, then an input. None given means all axes, or none where the node says so. */
@@ -52,26 +106,53 @@ function places(node: GraphNode, inputs: Inputs): number[] {
   return shape.slice(2).map((_, i) => i + 2);
 }
 
-/** The reduction of all elements along some axes, whose sides become 1; by bigints where both hold these. */
-function reduced(x: Value, axes: readonly number[], { start, add, map }: Reduction): Value {
-  const kept = x.shape.map((side, axis) => (axes.includes(axis) ? 1 : side));
-  const strides = stridesOf(kept).map((stride, axis) => (axes.includes(axis) ? 0 : stride));
-  const big = isBig(x.dtype) && Number.isFinite(start);
-  const sums = newValue(big ? x.dtype : "f64", kept);
-  const data = big ? elementsOf(x) : numbersOf(x);
-  const out = elementsOf(sums).fill(big ? toBig(start) : start);
+/** The strides of a tensor with sides 1 along some axes, 0 there. */
+function keptStrides(kept: readonly number[], axes: readonly number[]): number[] {
+  return stridesOf(kept).map((stride, axis) => (axes.includes(axis) ? 0 : stride));
+}
+
+/** By bigints, one at a time. */
+function reducedBig(x: Value, sums: Value, axes: readonly number[], { add, map }: Reduction): void {
+  const strides = keptStrides(sums.shape, axes);
+  const [data, out] = [elementsOf(x), elementsOf(sums)];
   const [length, step] = [x.shape.at(-1) ?? 1, strides.at(-1) ?? 0];
   forRows(x.shape, [strides], (at, [to]) => {
-    if (step > 0 || map) {
-      for (let i = 0; i < length; i++) {
-        const [place, value] = [to! + i * step, data[at + i]!];
-        out[place] = add(out[place]!, map ? map(value) : value);
-      }
-      return;
+    for (let i = 0; i < length; i++) {
+      const [place, value] = [to! + i * step, data[at + i]!];
+      out[place] = add(out[place]!, map ? map(value) : value);
     }
-    let total = out[to!]!;
-    for (let i = 0; i < length; i++) total = add(total, data[at + i]!);
-    out[to!] = total;
+  });
+}
+
+/** Numbers that are converted at once. */
+const blockSize = 2048;
+
+/** The reduction of all elements along some axes, whose sides become 1; by bigints where both hold these. */
+function reduced(x: Value, axes: readonly number[], rule: Reduction): Value {
+  const { start, fold } = rule;
+  const kept = x.shape.map((side, axis) => (axes.includes(axis) ? 1 : side));
+  const big = isBig(x.dtype) && Number.isFinite(start);
+  const sums = newValue(big ? x.dtype : "f64", kept);
+  const out = elementsOf(sums).fill(big ? toBig(start) : start);
+  if (big) reducedBig(x, sums, axes, rule);
+  if (big || x.data.length === 0) return sums;
+  const { shape, strides } = joinAxes(x.shape, [keptStrides(kept, axes)]);
+  const [columns = 1, rows = 1] = shape.slice(-2).reverse();
+  const [step = 0, rowStep = 0] = strides[0]!.slice(-2).reverse();
+  const data = numbersOf(x);
+  // Rows that fit, or parts of one.
+  const most = Math.max(1, Math.floor(blockSize / columns));
+  const width = Math.min(columns, blockSize);
+  const block = new Float64Array(Math.min(rows, most) * width);
+  forRows([...shape.slice(0, -2), rows], [[...strides[0]!.slice(0, -2), 0]], (at, offsets) => {
+    for (let row = 0; row < rows; row += most)
+      for (let column = 0; column < columns; column += width) {
+        const [height, count] = [Math.min(most, rows - row), Math.min(width, columns - column)];
+        const first = (at + row) * columns + column;
+        block.set(data.subarray(first, first + height * count));
+        const to = offsets[0]! + row * rowStep + column * step;
+        for (let i = 0; i < height; i++) fold(out, to + i * rowStep, step, block, i * count, count);
+      }
   });
   return sums;
 }
@@ -108,7 +189,7 @@ function reduction(name: string, rule: Reduction, axesIn: (node: GraphNode, inpu
       if (finish)
         write(
           y!,
-          Float64Array.from(numbersOf(sums), (total) => finish(total, count)),
+          numbersOf(sums).map((total) => finish(total, count)),
         );
       else if (isBig(sums.dtype)) elementsOf(y!).set(elementsOf(sums));
       else write(y!, numbersOf(sums));
@@ -121,8 +202,8 @@ export const reductions: readonly Operator[] = [
   reduction("ReduceMean", mean, axesSince(18)),
   reduction("ReduceMax", max, axesSince(18)),
   reduction("ReduceMin", min, axesSince(18)),
-  reduction("ReduceProd", { start: 1, add: (a, b) => a * b }, axesSince(18)),
-  reduction("ReduceL1", { ...sum, map: (x) => (x < 0 ? -x : x) }, axesSince(18)),
+  reduction("ReduceProd", { start: 1, add: (a, b) => a * b, fold: folds.product }, axesSince(18)),
+  reduction("ReduceL1", { ...sum, map: (x) => (x < 0 ? -x : x), fold: folds.sizes }, axesSince(18)),
   reduction("ReduceL2", { ...squares, finish: Math.sqrt }, axesSince(18)),
   reduction("ReduceSumSquare", squares, axesSince(18)),
   reduction("ReduceLogSum", { ...sum, finish: Math.log }, axesSince(18)),

@@ -12,7 +12,7 @@ import {
   reshaped,
 } from "../../graph/nodes.ts";
 import type { GraphNode, Operator, Spec } from "../../graph/types.ts";
-import { elementsOf, isBig, sizeOf, stridesOf } from "../../graph/values.ts";
+import { sizeOf, stridesOf } from "../../graph/values.ts";
 import { viewsOf } from "../../graph/views.ts";
 import { copying, permuted, viewOf } from "./pick.ts";
 
@@ -94,9 +94,9 @@ export const rearrange = copying(
   viewsOf,
 );
 
-export const concat: Operator = {
-  name: "Concat",
-  infer: (node, inputs) => {
+export const concat = copying(
+  "Concat",
+  (node, inputs) => {
     const { dtype, shape } = required(node, inputs, 0);
     const axis = axisOf(node, numberOf(node, "axis"), shape.length);
     let side = 0;
@@ -108,34 +108,16 @@ export const concat: Operator = {
     });
     return [{ dtype, shape: shape.with(axis, side) }];
   },
-  copies: (node, inputs) => {
+  (node, inputs) => {
     const shapes = inputs.map((input) => input!.shape);
     const axis = axisOf(node, numberOf(node, "axis"), shapes[0]!.length);
     const side = shapes.reduce((sum, shape) => sum + shape[axis]!, 0);
     const strides = stridesOf(shapes[0]!.with(axis, side));
     let start = 0;
-    const views = shapes.map((shape, input) => {
+    return shapes.map((shape, input) => {
       const view = { ...viewOf(shape, stridesOf(shape)), input, to: { offset: start, strides } };
       start += shape[axis]! * strides[axis]!;
       return view;
     });
-    return { views };
   },
-  run: (node, inputs, [y]) => {
-    const axis = axisOf(node, numberOf(node, "axis"), y!.shape.length);
-    const inner = (shape: readonly number[]): number => sizeOf(shape.slice(axis));
-    const out = elementsOf(y!);
-    const whole = inner(y!.shape);
-    // A view takes longer than the copy of a few elements; but 64-bit integers in the same loop would box all numbers.
-    const least = isBig(y!.dtype) ? 0 : 64;
-    let start = 0;
-    for (const x of inputs) {
-      const [block, data] = [inner(x!.shape), elementsOf(x!)];
-      for (let from = 0, at = start; from < data.length; from += block, at += whole) {
-        if (block < least) for (let i = 0; i < block; i++) out[at + i] = data[from + i]!;
-        else out.set(data.subarray(from, from + block), at);
-      }
-      start += block;
-    }
-  },
-};
+);
