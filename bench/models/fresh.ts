@@ -1,5 +1,6 @@
 // From nothing to the first result, in a process of its own: `node fresh.ts <rival> <threads> <case as JSON> [<verdicts>]` prints
-// milliseconds as JSON, the bytes by which the process has grown after 20 further runs, and what it learnt of wide kernels.
+// milliseconds as JSON, the bytes by which the process has grown after further runs, 20 of them or as many as take a second, and what
+// it learnt of wide kernels.
 import { readFileSync } from "node:fs";
 import { feedsOf, type ModelCase, pathOf } from "./cases.ts";
 import { entrants } from "./rivals/list.ts";
@@ -29,7 +30,7 @@ const job = jobOf(await rival.open(file), feeds);
 await job.run();
 const done = performance.now();
 const { user, system } = process.cpuUsage(processor);
-for (let i = 0; i < 20; i++) await job.run();
+for (let i = 0; i < 20 && performance.now() < done + 1000; i++) await job.run();
 const fresh: Fresh = {
   ...{ library: loaded - begun, first: done - loaded, processor: (user + system) / 1000 },
   ...{ growth: process.resourceUsage().maxRSS * 1024 - before, verdicts: rival.verdicts?.() ?? {} },

@@ -55,7 +55,7 @@ export async function measure({ wanted, quick, rounds, say }: Request): Promise<
     say(summary(result));
   }
   const alone = players.filter(({ threads }) => threads === 1);
-  const shorter = quick ? settings : { ...settings, budget: 1500, longestRace: 8000 };
+  const shorter = quick ? settings : { ...settings, budget: 1200, longestRace: 5000 };
   const zoo: ZooResult[] = [];
   for (const problem of published) {
     const result = await modelContest(problem, alone, shorter, say);

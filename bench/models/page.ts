@@ -46,7 +46,7 @@ export function freshSection({ fresh }: Pick<ModelResults, "fresh">): string {
   ]);
   const text =
     "Medians of processes of their own. First result: the model is loaded, compiled and run once. Wide kernels that are not " +
-    "known yet are compiled twice and compared; the command line remembers which are. Memory: the peak after 20 further " +
+    "known yet are compiled twice and compared; the command line remembers which are. Memory: the peak after up to 20 further " +
     "runs over the state before the model was loaded.";
   const header = ["", "", "threads", "library, ms", "first result, ms", "its processor time, ms", "memory, MB"];
   return rows.length > 0 ? `### New processes\n\n${text}\n\n${table(header, rows)}` : "";

@@ -26,7 +26,7 @@ export interface FreshResult {
   first: Times;
   /** Of all threads, for what `first` covers. */
   processor: Times;
-  /** Megabytes of the peak over the state before the model was loaded, after 20 further runs. */
+  /** Megabytes of the peak over the state before the model was loaded, after further runs. */
   growth: Times;
 }
 

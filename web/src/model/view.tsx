@@ -107,7 +107,8 @@ function OpenButton({ primary }: { primary?: boolean }) {
 }
 
 function Summary({ open: { inspection, file } }: { open: OpenModel }) {
-  const { inputs, outputs, totals, layers, producer, opset } = inspection;
+  const { inputs, outputs, totals, layers, producer, opset, missing } = inspection;
+  const unknown = [...new Set(missing.map(({ operator }) => operator))];
   const list = (values: typeof inputs): string =>
     values.map(({ name, shape }) => `${name} ${shape ? times(shape.map((side) => side ?? "?")) : ""}`).join(", ");
   return (
@@ -125,6 +126,7 @@ function Summary({ open: { inspection, file } }: { open: OpenModel }) {
           {plural(inputs.length, "input")}: {list(inputs)}. {plural(outputs.length, "output")}: {list(outputs)}.
           Operator set {opset}
           {producer && `, made by ${producer}`}.
+          {unknown.length > 0 && ` It cannot run: nobody here computes ${unknown.join(", ")}.`}
         </p>
         <OpenButton />
       </div>
