@@ -123,7 +123,7 @@ export async function explainModel(model: Model, options?: ExplainModelOptions):
   const known = ["shapes", "inputs", "outputs"] as const;
   const { shapes, inputs, outputs } = checkOptions<ExplainModelOptions>("options", options, known);
   const graph = model.choosing(outputs);
-  const specs = inputs ? await inputValues(graph, inputs) : inputSpecs(graph, shapes);
+  const specs = inputs ? await inputValues(model.graph, inputs, graph.inputs) : inputSpecs(graph, shapes);
   const program = await model.programFor(specs, graph);
   const partitions = program.tasks.map((tasks, i) => ({ place: program.partitions[i]?.kind ?? "host", tasks }));
   const kernels = new Set(partitions.flatMap(({ tasks }) => tasks.flatMap((task) => task.kernels)));
