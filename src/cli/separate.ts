@@ -101,7 +101,7 @@ export function addSeparate(program: Command, signal: AbortSignal): void {
 async function separate(file: string, flags: Flags, signal: AbortSignal): Promise<void> {
   const { threads, wide } = flags;
   checkFlags(file, flags);
-  const settings = await settingsOf(file, flags);
+  const { settings } = await settingsOf(file, flags);
   await checkFiles(file, settings, flags);
   const profile = flags.profile === undefined ? undefined : await readProfile(flags.profile);
   await withEngine({ threads, wide }, (engine) =>

@@ -77,6 +77,7 @@ const limits = { side: mostPixels, pixels: mostPixels };
 export function imageToTensor(image: ImageLike, options?: FloatTensorOptions): F32Tensor & Placed;
 export function imageToTensor(image: ImageLike, options: ImageTensorOptions): Tensor & Placed;
 export function imageToTensor(image: ImageLike, given: ImageTensorOptions = {}): Tensor & Placed {
+  checkDecoded(image);
   const source = checkImage("image", image, limits);
   const wanted = checkWanted(given, source);
   const { size, channels, layout, dtype, background } = wanted;
@@ -104,6 +105,16 @@ export function imageToTensor(image: ImageLike, given: ImageTensorOptions = {}):
   const sides = layout === "NCHW" ? [channels, height, width] : [height, width, channels];
   const data = out instanceof Float32Array ? out : new Uint8Array(out.buffer);
   return { shape: wanted.batch ? [1, ...sides] : sides, data, place };
+}
+
+/** Pixels are wanted: a file's bytes, or what would decode them, are said to be that. */
+function checkDecoded(image: unknown): void {
+  const isObject = typeof image === "object" && image !== null;
+  const decodes = isObject && "toBuffer" in image && typeof image.toBuffer === "function";
+  const isBytes = ArrayBuffer.isView(image) || image instanceof ArrayBuffer;
+  if (!decodes && !isBytes) return;
+  const hint = `await ${decodes ? "image" : "sharp(bytes)"}.raw().toBuffer({ resolveWithObject: true }) gives one`;
+  throw refused("image", "an image { width, height, channels, data }", describe(image), hint);
 }
 
 /** One colour, or grey where one channel is wanted. */

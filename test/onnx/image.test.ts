@@ -67,6 +67,12 @@ test("16-bit and float pictures, and sharp's form", () => {
   expect(sharp.data).toEqual(Float32Array.of(1, 0, 0));
 });
 
+test("a file's bytes, and what would decode them, are told from pixels", () => {
+  const decode = ".raw().toBuffer({ resolveWithObject: true }) gives one";
+  const given: [unknown, string][] = [[{ raw() {}, toBuffer() {} }, "image"], [Buffer.of(1, 2), "sharp(bytes)"], [new ArrayBuffer(2), "sharp(bytes)"]]; // biome-ignore format: a line
+  for (const [image, by] of given) expect(() => imageToTensor(image as never)).toThrow(`; await ${by}${decode}`);
+});
+
 test("a constant picture stays constant, and a ramp a ramp, at any size", () => {
   const ramp = Float32Array.from({ length: 40 }, (_, x) => x);
   const image: Image = { width: 40, height: 1, channels: 1, data: ramp };
