@@ -6,7 +6,7 @@ import { writeNpy } from "../node/npy.ts";
 import type { ValueInfo } from "../onnx/index.ts";
 import { UsageError } from "./arguments.ts";
 import { encodeMask, maskOf } from "./mask.ts";
-import { checkOutputs, meansFolder, writeOutput } from "./output.ts";
+import { checkOutputs, checkTerminal, meansFolder, writeOutput } from "./output.ts";
 import type { Answer, Kind } from "./run-answer.ts";
 import type { Job } from "./run-input.ts";
 
@@ -21,6 +21,7 @@ export interface Target {
 /** What `-o` means; of a file, what its name asks for. */
 export async function targetOf(path: string, as: Kind | undefined): Promise<Target> {
   if (await meansFolder(path)) return { path, folder: true, as };
+  checkTerminal(path);
   if (path === "-") return { path, folder: false, as };
   const extension = extname(path).toLowerCase();
   const { pictureFormats } = await import("../node/pictures.ts");

@@ -54,13 +54,15 @@ go before it.
 
 What a result is, is guessed, and the guess said: a row of scores ranks classes (shown as they are, and by their softmax unless
 they are probabilities already), 1, 3 or 4 channels of pixels are a picture, all else is values; places, boxes and features in
-a row are values. --as says it instead. With -o FOLDER/ pictures are written as PNG, all else as .npy; a single result may have
-a file of its own.
+a row are values. --as says it instead; --as mask is the best class of each pixel, a PNG of numbers with a palette, or .npy.
+With -o FOLDER/ pictures are written as PNG, all else as .npy; a single result may have a file of its own. Up to 16 values are
+printed.
 
 Examples:
   rank1 run model.onnx photo.jpg --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --labels classes.txt --save
   rank1 run model.onnx *.jpg --top 1
   rank1 run upscale.onnx small.png -o large.png
+  rank1 run segment.onnx photo.jpg --as mask --labels classes.txt -o mask.png
   rank1 run detector.onnx photo.jpg --letterbox --bgr --range 0..255 --outputs boxes,scores -o results/
   rank1 run model.onnx --input x=x.npy --input mask=mask.png -o results/
   rank1 run model.onnx photo.jpg --shape input=1x3x480x640 --timings

@@ -18,7 +18,7 @@ import {
   withEngine,
   withModel,
 } from "./open.ts";
-import { addForce, checkOutputs, checkStdin, writeOutput } from "./output.ts";
+import { addForce, checkOutputs, checkStdin, checkTerminal, writeOutput } from "./output.ts";
 import { addPictureOptions, type PictureFlags, settingsOf } from "./run-input.ts";
 import { decompositionText, lossText, separatePage } from "./separate-page.ts";
 import { count, milliseconds, number, progressBar, quantity, say, shortName, styled, table } from "./text.ts";
@@ -140,6 +140,7 @@ function checkFlags(file: string, flags: Flags): void {
     throw new UsageError("--crops: expected pictures by --calibrate, of which it is an option, got none");
   }
   checkStdin([["the model", file], ["--profile", flags.profile]]); // biome-ignore format: a line
+  checkTerminal(flags.output);
   const printed = flags.output === "-" ? "-o" : "--report";
   if (flags.json && (flags.output === "-" || flags.report === "-")) {
     throw new UsageError(`${printed}: expected a file beside --json, got -`);

@@ -344,6 +344,16 @@ test("--explain of open sizes lists what there is, and names the option with the
   expect([json.code, json.stderr]).toEqual([2, expect.stringMatching(/give it with --shape x=1x3x\?x\?\n$/)]);
 }); // biome-ignore format: lines
 
+test("a terminal gets no arrays", async () => {
+  process.stdout.isTTY = true;
+  try {
+    const { code, stderr } = await rank1("run", colours, path("sea.png"), "-o", "-");
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/-o: expected a file, .*, got - at a terminal/)]);
+  } finally {
+    process.stdout.isTTY = false;
+  }
+});
+
 test("an interruption ends a run", async () => {
   const controller = new AbortController();
   controller.abort();
