@@ -17,7 +17,7 @@ import {
   type TensorLike,
   type TypedArray,
 } from "../tensor.ts";
-import { fromBits, isHalf, isHalfArray, toBits } from "./halves.ts";
+import { fromBits, isHalf, isHalfArray, roundedArray } from "./halves.ts";
 import { nameOf, refuse } from "./nodes.ts";
 import type { Call, Dimension, Graph, GraphNode, Operators, Spec, Value, ValueInfo } from "./types.ts";
 import { heldAs, newValue, sizeOf, toValue } from "./values.ts";
@@ -251,7 +251,7 @@ function givenValue({ shape, data, dtype }: Pick<Given, "shape" | "data"> & { dt
 /** A value as a caller takes it: half floats rounded to their type, which is said. */
 export function asOutput(value: Value, { dtype }: ValueInfo): Tensor {
   if (!isHalf(dtype) || value.dtype !== "f32") return value;
-  return { shape: value.shape, data: fromBits(toBits(value.data as Float32Array, dtype), dtype), dtype };
+  return { shape: value.shape, data: roundedArray(value.data as Float32Array, dtype), dtype };
 }
 
 /**

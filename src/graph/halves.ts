@@ -45,6 +45,29 @@ export function fromBits(bits: ArrayLike<number>, dtype: HalfDType): Float32Arra
   return Float32Array.from(bits, halfToNumber);
 }
 
+/** Numbers of 32 bits as the nearest values of f16 or bf16, in a new array. */
+export function roundedArray(data: Float32Array, dtype: HalfDType): Float32Array {
+  const found = data.slice();
+  const words = new Uint32Array(found.buffer);
+  for (let i = 0; i < words.length; i++) {
+    const bits = words[i]!;
+    const rest = bits & 0x7fffffff;
+    // NaN and infinities stay what they are.
+    if (rest >= 0x7f800000) continue;
+    if (dtype === "bf16") words[i] = (bits + 0x7fff + ((bits >>> 16) & 1)) & 0xffff0000;
+    else if (rest >= 0x38800000) {
+      const near = (rest + 0xfff + ((rest >>> 13) & 1)) & ~0x1fff;
+      words[i] = (bits & 0x80000000) | (near > 0x477fe000 ? 0x7f800000 : near);
+    } else {
+      // Steps of 2^-24: the sum with 2^-1 is an f32 in such steps.
+      const value = found[i]!;
+      const near = Math.fround(Math.fround(Math.abs(value) + 0.5) - 0.5);
+      found[i] = bits >>> 31 ? -near : near;
+    }
+  }
+  return found;
+}
+
 /** Bits of the fraction, the least exponent and the largest value. */
 const limits = { f16: [10, -14, 65504], bf16: [7, -126, 2 ** 127 * (2 - 2 ** -7)] } as const;
 

@@ -71,8 +71,8 @@ export function windowOf(node: GraphNode, shape: readonly number[], size: readon
       return padded({ ...axis, output }, (output - 1) * stride + extent(axis) - input, auto === "SAME_LOWER");
     }
     const rest = (input + before + after - extent(axis)) / stride;
-    if (rest < 0) refuse(node, `an input that holds a window of [${size}]`, shape);
     const last = ceil ? Math.ceil(rest) : Math.floor(rest);
+    if (last < 0) refuse(node, `an input that holds a window of [${size}]`, shape);
     return { ...axis, output: ceil && last * stride >= input + before ? last : last + 1 };
   });
 }

@@ -21,8 +21,9 @@ interface Flow {
   /** Rows that were moved. */
   moved: number;
   isRing: boolean;
-  /** Of what is moved in: who of the first stage reads it, as which operand. */
+  /** Of what is moved in: who of the first stage reads it, as which operand; and whether a later stage does. */
   readers: { step: StepLayout; which: number }[];
+  isReadLater: boolean;
 }
 
 /** Its loops go by index: iterators would be garbage of every strip. */
@@ -44,10 +45,17 @@ export class Stream {
     this.views = views;
     this.base = base;
     const last = layout.stages.length - 1;
-    const flows = ins.map((end) => flowOf(end, readersOf(layout.stages[0]!, end.id)));
+    const [first, ...later] = layout.stages;
+    const flows = ins.map((end) =>
+      flowOf(
+        end,
+        readersOf(first!, end.id),
+        later.some((stage) => readersOf(stage, end.id).length > 0),
+      ),
+    );
     this.ins = flows.filter(({ readers }) => readers.length > 0);
     for (const { mover, readers } of flows) if (readers.length === 0) mover.move(0, mover.rows);
-    this.outs = outs.map((end) => flowOf(end, []));
+    this.outs = outs.map((end) => flowOf(end, [], false));
     this.rings = this.outs.filter(({ isRing }) => isRing);
     if (this.ins.some(({ isRing }) => isRing)) this.flagged.add(0);
     if (this.outs.length > 0) this.flagged.add(last);
@@ -146,9 +154,10 @@ export class Stream {
   }
 
   /** Rows of a flow that must be in before a strip of the first stage may begin. */
-  private needOf({ place, mover, isRing, readers }: Flow, strip: number): number {
+  private needOf({ place, mover, isRing, readers, isReadLater }: Flow, strip: number): number {
     const stage = this.layout.stages[0]!;
-    if (strip >= stage.strips) return mover.rows;
+    // The next stage begins when the last strip is done: what that reads must be in by then.
+    if (strip >= stage.strips || (isReadLater && strip === stage.strips - 1)) return mover.rows;
     const last = lastOf(stage, strip);
     const { stride, above, below } = place.spec;
     if (isRing) return Math.min(mover.rows, last * stride + above + below + 1);
@@ -191,8 +200,8 @@ export class Stream {
 
 const isFlowing = ({ moved, mover }: Flow): boolean => moved < mover.rows;
 
-const flowOf = ({ mover, place }: Ends["ins"][number], readers: Flow["readers"]): Flow => ({
-  ...{ mover, place, moved: 0, isRing: place.spec.scope !== "arena", readers },
+const flowOf = ({ mover, place }: Ends["ins"][number], readers: Flow["readers"], isReadLater: boolean): Flow => ({
+  ...{ mover, place, moved: 0, isRing: place.spec.scope !== "arena", readers, isReadLater },
 });
 
 const readersOf = ({ steps }: StageLayout, id: string): Flow["readers"] =>
