@@ -32,7 +32,10 @@ export function addInspect(program: Command): void {
         .default(0.5),
     )
     .option("--json", "print JSON")
-    .addHelpText("after", "\nExamples:\n  rank1 inspect model.onnx\n  rank1 inspect model.onnx --html model.html\n  rank1 inspect model.onnx --shape input=1x3x480x640")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  rank1 inspect model.onnx\n  rank1 inspect model.onnx --html model.html\n  rank1 inspect model.onnx --shape input=1x3x480x640",
+    )
     .action(inspect);
 }
 
@@ -81,7 +84,10 @@ export function inspectionText(
   const others = layers.length - listed.length;
   const unknown = layers.filter((layer) => layer.outputs.length === 0).length;
   const figures = isOpen ? "" : `, ${quantity(totals.multiplications)} multiplications`;
-  const hint = `for ${wanted}: ${inputs.filter((info) => open.includes(info.name)).map(shapeOption).join(" ")}`;
+  const hint = `for ${wanted}: ${inputs
+    .filter((info) => open.includes(info.name))
+    .map(shapeOption)
+    .join(" ")}`;
   return [
     `${styled("bold", name)}  operator set ${opset}${producer ? `, made by ${harmless(producer)}` : ""}`,
     ...values.map(([kind, { name, dtype, shape }]) => {

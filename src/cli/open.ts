@@ -65,11 +65,12 @@ export function shapeOption({ name, shape }: ValueInfo): string {
   return `--shape ${name}=${sides?.join("x") ?? "SIDES"}`;
 }
 
-/** Shapes are the user's to give. */
+/** Shapes are the user's to give: an error of theirs, which a command may have taken up, names the option. */
 function withShapes(error: unknown, { inputs }: Model): unknown {
-  if (!(error instanceof Rank1Error) || !error.parameter.startsWith("shape of input")) return error;
+  const first = error instanceof UsageError ? error.cause : error;
+  if (!(first instanceof Rank1Error) || !first.parameter.startsWith("shape of input")) return error;
   const options = openInputs(inputs).map(shapeOption).join(" ") || "--shape NAME=1x3x224x224";
-  return new UsageError(`${error.message}; give it with ${options}`, { cause: error });
+  return new UsageError(`${first.message}; give it with ${options}`, { cause: error });
 }
 
 /** Errors say which file they are about, and which option helps. */

@@ -163,7 +163,9 @@ function checkKind(name: string, tensor: Tensor, as: Kind, axes: PictureAxes | u
       : isMask(tensor)
         ? "; --as mask writes the best class of each pixel, -o FILE.npy all values"
         : "; -o FILE.npy writes its values";
-  throw new UsageError(`--as ${as}: expected ${forms[as]}, got ${name} ${dtypeOf(tensor)} [${shape.join(", ")}]${hint}`);
+  throw new UsageError(
+    `--as ${as}: expected ${forms[as]}, got ${name} ${dtypeOf(tensor)} [${shape.join(", ")}]${hint}`,
+  );
 }
 
 /** The largest values, and their shares: of probabilities themselves, else their softmax. */

@@ -43,7 +43,10 @@ export function madeOf(input: string, { width, height }: Sides, making: Making):
 }
 
 /** "input 768 × 512 → 156 × 156, proportions not kept (--letterbox keeps them), RGB 0..1" */
-export function madeText({ input, picture, size, fit, place, colours, range, mean, std }: Made, several: boolean): string {
+export function madeText(
+  { input, picture, size, fit, place, colours, range, mean, std }: Made,
+  several: boolean,
+): string {
   const sides = ({ width, height }: Sides): string => `${width} × ${height}`;
   const same = picture.width === size.width && picture.height === size.height;
   const kept = Math.abs((picture.width * size.height) / (picture.height * size.width) - 1) < 0.01;
@@ -53,7 +56,12 @@ export function madeText({ input, picture, size, fit, place, colours, range, mea
     value === undefined ? [] : [`${name} ${[value].flat().join(",")}`];
   return [
     `input${several ? ` ${harmless(input)}` : ""} ${sides(picture)}${same ? "" : ` → ${sides(size)}`}`,
-    ...[...proportions, `${colours} ${number(range[0])}..${number(range[1])}`, ...list("mean", mean), ...list("std", std)],
+    ...[
+      ...proportions,
+      `${colours} ${number(range[0])}..${number(range[1])}`,
+      ...list("mean", mean),
+      ...list("std", std),
+    ],
   ].join(", ");
 }
 

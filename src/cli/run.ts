@@ -191,7 +191,15 @@ async function runJobs(engine: Engine, model: Model, name: string, jobs: readonl
     // The verdicts on each kernel are a list as long as the answer is short.
     const { wide, ...about } = engine.info();
     const { verdicts: _, ...said } = wide;
-    const report = { version: 1, model: name, engine: { ...about, wide: said }, settings: beside, results, failures, timings };
+    const report = {
+      version: 1,
+      model: name,
+      engine: { ...about, wide: said },
+      settings: beside,
+      results,
+      failures,
+      timings,
+    };
     await writeStdout(`${JSON.stringify(report, undefined, 2)}\n`);
   } else if (timings) await writeStdout(`\n${timingsText(timings)}\n`);
   checkFailures(failures.length, jobs.length, "inputs");
@@ -240,7 +248,10 @@ function withSizeHint(error: unknown, { inputs }: Model): unknown {
   return new InvalidArgumentError({ parameter, expected, received, hint, cause: error });
 }
 
-function resultText({ input, milliseconds: spent, compiling, pictures, outputs }: Result, beside: Settings["beside"]): string {
+function resultText(
+  { input, milliseconds: spent, compiling, pictures, outputs }: Result,
+  beside: Settings["beside"],
+): string {
   const compiled = compiling === undefined ? "" : ` (${milliseconds(compiling)} of them to compile, once)`;
   const title = [...(input ? [input] : []), milliseconds(spent) + compiled].join("  ");
   const used = beside?.names.filter((name) => pictures.length > 0 || name === "labels") ?? [];

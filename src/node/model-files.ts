@@ -58,7 +58,8 @@ function checkSidecar(path: string, value: unknown): Sidecar {
   if (order !== undefined) checkOneOf(`${path} order`, order, orders);
   if (background !== undefined) checkNumber(`${path} background`, background, { min: 0, max: 255 });
   checkPair(`${path} range`, range, "[0, 255]");
-  for (const share of checkPair(`${path} align`, align, "[0, 0]")) checkNumber(`${path} align`, share, { min: 0, max: 1 });
+  for (const share of checkPair(`${path} align`, align, "[0, 0]"))
+    checkNumber(`${path} align`, share, { min: 0, max: 1 });
   if (size !== undefined) {
     const { width, height } = checkOptions<{ width: number; height: number }>(`${path} size`, size, [
       "width",

@@ -143,7 +143,9 @@ function checkWanted(given: ImageTensorOptions, source: CheckedImage): Wanted {
   const declared = options.input === undefined ? undefined : pictureInput(options.input);
   const { fit = "fill", background = 0, align = [0.5, 0.5], order } = options;
   const { channels = declared?.channels ?? 3, layout = declared?.layout ?? "NCHW", dtype = declared?.dtype ?? "f32" } = options; // biome-ignore format: a line
-  const { width = declared?.width ?? source.width, height = declared?.height ?? source.height } = checkSize(options.size);
+  const { width = declared?.width ?? source.width, height = declared?.height ?? source.height } = checkSize(
+    options.size,
+  );
   if (channels !== 1 && channels !== 3) throw refused("channels", "one of 1, 3", describe(channels));
   checkOneOf("layout", layout, ["NCHW", "NHWC"]);
   checkOneOf("fit", fit, ["fill", "contain", "cover"], { stretch: "fill", letterbox: "contain", crop: "cover" });
@@ -174,7 +176,8 @@ function checkShare(value: number): number {
 export function checkSize(size: unknown): Partial<Size> {
   if (size === undefined) return {};
   const isObject = typeof size === "object" && size !== null;
-  if (!isObject || !("width" in size) || !("height" in size)) throw refused("size", "{ width, height }", describe(size));
+  if (!isObject || !("width" in size) || !("height" in size))
+    throw refused("size", "{ width, height }", describe(size));
   return { width: side("size.width", size.width), height: side("size.height", size.height) };
 }
 
@@ -224,7 +227,12 @@ export function pictureInput(input: ValueInfo): PictureInput {
 function checkInfo(input: unknown): ValueInfo {
   const { name, shape } = (typeof input === "object" ? (input ?? {}) : {}) as Partial<ValueInfo>;
   if (typeof name === "string" && (shape === undefined || Array.isArray(shape))) return input as ValueInfo;
-  throw refused("input", "one of model.inputs", Array.isArray(input) ? "an array" : describe(input), "model.inputs[0]?");
+  throw refused(
+    "input",
+    "one of model.inputs",
+    Array.isArray(input) ? "an array" : describe(input),
+    "model.inputs[0]?",
+  );
 }
 
 /** Which part of a picture is resized to which frame of the result, and where all of it lies there. */

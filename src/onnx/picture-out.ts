@@ -53,7 +53,9 @@ export function pictureAxes(shape: readonly number[], layout?: "NCHW" | "NHWC"):
 function tensorHint(tensor: unknown, shape: readonly number[]): string | undefined {
   const [name, first] = Object.entries(tensor ?? {})[0] ?? [];
   if (ArrayBuffer.isView((first as { data?: unknown } | undefined)?.data)) return `results[${describe(name)}]?`;
-  return shape.length === 4 && shape[0]! > 1 ? "one picture at a time: its part of data, with a 1 for the first side" : undefined;
+  return shape.length === 4 && shape[0]! > 1
+    ? "one picture at a time: its part of data, with a 1 for the first side"
+    : undefined;
 }
 
 /**

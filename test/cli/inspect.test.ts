@@ -95,7 +95,9 @@ test("sides that the model leaves open are given", async () => {
   expect([open.code, open.stderr]).toEqual([0, ""]);
   expect(open.stdout).toContain("input   x  f32 1 × 3 × rows × 102\n");
   expect(open.stdout).toMatch(/\n2 layers, 108 parameters\n/);
-  expect(open.stdout).toMatch(/\nfirst <b> +conv 3 × 3 +108 +0 .* spatial\nand 1 layer without parameters, listed by --all\n/);
+  expect(open.stdout).toMatch(
+    /\nfirst <b> +conv 3 × 3 +108 +0 .* spatial\nand 1 layer without parameters, listed by --all\n/,
+  );
   expect(open.stdout).toMatch(/\n\nfor figures: --shape x=1x3x\?x102\n$/);
   const separate = await rank1("separate", path("open.onnx"), "--reduce", "2", "-o", path("out.onnx"));
   expect([separate.code, separate.stderr]).toEqual([2, expect.stringMatching(/^rank1: shape of input "x": .*, got undefined; give it with --shape x=1x3x\?x102\n$/)]); // biome-ignore format: one line

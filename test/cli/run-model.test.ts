@@ -248,7 +248,7 @@ test.each<[args: string[], code: number, message: RegExp]>([
   [["run", colours, path("sea.png"), "-o", path("sea.png")], 1, /expected an output that is not one of the inputs/],
   [["run", colours, path("sea.png"), "-o", path("a.npy")], 1, /a\.npy: expected a name that is free, got a file; --force replaces it/],
   [["run", colours, path("sea.png"), "-o", path("new.npy"), "--as", "picture"], 2, /--as: expected values, as \S*new\.npy is one, got picture/],
-  [["run", path("two.onnx"), ...["a", "b"].flatMap((x) => ["--input", `${x}=${path(x)}.npy`]), "--as", "classes"], 2, /--as classes: expected a row of numbers, got sum \[2, 3\]/],
+  [["run", path("two.onnx"), ...["a", "b"].flatMap((x) => ["--input", `${x}=${path(x)}.npy`]), "--as", "classes"], 2, /--as classes: expected a row of numbers, got sum f32 \[2, 3\]/],
   [["run", colours, path("sea.png"), "--mean", "127"], 2, /--mean: expected numbers in the range from 0 to 1, got 127; .*--range 0\.\.255/],
   [["run", colours, path("sea.png"), "--std", "128"], 2, /--std: expected numbers that fit the range from 0 to 1, got 128/],
   [["run", colours, path("sea.png"), "--range", "5"], 2, /Expected LOW\.\.HIGH/],
@@ -339,7 +339,7 @@ test("--explain of open sizes lists what there is, and names the option with the
   const [inputs, outputs] = [[value("x", [1, 3, "h", "w"])], [value("y", [1, 3, "h", "w"])]];
   writeFileSync(path("open.onnx"), model({ nodes: [node("Relu", ["x"], ["y"])], inputs, outputs }));
   const { code, stdout } = await rank1("run", path("open.onnx"), "--explain");
-  expect([code, stdout]).toEqual([0, expect.stringMatching(/input {3}x {2}f32 1 × 3 × h × w\n[^]*\nfor what is computed where: --shape x=1x3x\?x\?\n$/)]);
+  expect([code, stdout]).toEqual([0, expect.stringMatching(/input {3}x {2}f32 1 × 3 × h × w\n[\s\S]*\nfor what is computed where: --shape x=1x3x\?x\?\n$/)]);
   const json = await rank1("run", path("open.onnx"), "--explain", "--json");
   expect([json.code, json.stderr]).toEqual([2, expect.stringMatching(/give it with --shape x=1x3x\?x\?\n$/)]);
 }); // biome-ignore format: lines

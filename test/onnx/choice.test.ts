@@ -61,7 +61,9 @@ test("an input that the chosen outputs do not need may be missing, and is checke
   expect((await explainModel(loaded, { inputs: { x }, outputs: ["a"] })).partitions.length).toBeGreaterThan(0);
   const wrong = { x, m: { shape: [1], data: new Float32Array(1) } };
   await expect(loaded.run(wrong, { outputs: ["a"] })).rejects.toThrow(/^input "m": .* got \[1\]$/);
-  await expect(loaded.run({ x })).rejects.toThrow(/^input "m": expected a tensor of f32 .*, got none; m is missing in inputs$/);
+  await expect(loaded.run({ x })).rejects.toThrow(
+    /^input "m": expected a tensor of f32 .*, got none; m is missing in inputs$/,
+  );
   loaded.dispose();
 });
 

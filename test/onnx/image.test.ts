@@ -134,7 +134,9 @@ test("tensorToImage gives back what imageToTensor took", () => {
   for (const size of [4, [4, 4], "4x4", { width: 4 }]) {
     expect(() => tensorToImage(mask, { size: size as never })).toThrow(/^size: expected \{ width, height \}, got /);
   }
-  expect(() => tensorToImage({ y: mask } as never)).toThrow(/^tensor: .*, got an object with keys y; results\["y"\]\?$/);
+  expect(() => tensorToImage({ y: mask } as never)).toThrow(
+    /^tensor: .*, got an object with keys y; results\["y"\]\?$/,
+  );
   expect(() => tensorToImage({ ...mask, shape: [4] })).toThrow(/shape or dims, or both the same/);
 });
 
@@ -152,8 +154,22 @@ test.each<[string, ImageTensorOptions, RegExp]>([
   ["two means", { mean: [0.5, 0.5] }, /mean: expected one number or 3/],
   ["a mean that is none", { mean: Number.NaN }, /mean: expected a finite number/],
   ["a std of 0", { std: [1, 0, 1] }, /std: expected numbers other than 0/],
-  ...[320, [320, 240], "320x240", null, { w: 3, h: 2 }, { width: 32 }].map((size) => ["a size of another form", { size } as never, /^size: expected \{ width, height \}, got /] as [string, ImageTensorOptions, RegExp]),
-  ...[[1, 3, 240, 320], [{ name: "x" }], "x", { inputs: [] }, null].map((input) => ["an input that is none", { input } as never, /^input: expected one of model\.inputs, got .*; model\.inputs\[0\]\?$/] as [string, ImageTensorOptions, RegExp]),
+  ...[320, [320, 240], "320x240", null, { w: 3, h: 2 }, { width: 32 }].map(
+    (size) =>
+      ["a size of another form", { size } as never, /^size: expected \{ width, height \}, got /] as [
+        string,
+        ImageTensorOptions,
+        RegExp,
+      ],
+  ),
+  ...[[1, 3, 240, 320], [{ name: "x" }], "x", { inputs: [] }, null].map(
+    (input) =>
+      [
+        "an input that is none",
+        { input } as never,
+        /^input: expected one of model\.inputs, got .*; model\.inputs\[0\]\?$/,
+      ] as [string, ImageTensorOptions, RegExp],
+  ),
   ["a background in bytes", { background: 114 }, /^background: expected numbers from 0 to 1, got 114; 114 \/ 255\?$/],
   ["a background below black", { background: [0, -1, 0] }, /^background: expected numbers from 0 to 1, got -1$/],
   ["channels as text", { channels: "3" as never }, /channels: expected one of 1, 3, got "3"/],
