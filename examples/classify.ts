@@ -3,10 +3,6 @@ import { imageToTensor, loadModel } from "rank1/onnx";
 import sharp from "sharp";
 
 const [file, picture] = process.argv.slice(2);
-if (!picture) {
-  console.error("usage: node examples/classify.ts resnet20-cifar10.onnx picture.jpg");
-  process.exit(2);
-}
 const { data, info } = await sharp(picture).removeAlpha().raw().toBuffer({ resolveWithObject: true });
 const size = { width: 32, height: 32 };
 const input = imageToTensor({ data, info }, { size, mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] });
