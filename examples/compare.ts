@@ -6,6 +6,10 @@ import { loadModel } from "rank1/onnx";
 import { double, type Picture, readPhoto, writePicture } from "./tiles.ts";
 
 const [original, separated, photo, truth] = process.argv.slice(2) as [string, string, string, string?];
+if (!photo) {
+  console.error("usage: node examples/compare.ts waifu2x-scale2.onnx separated.onnx photo.png");
+  process.exit(2);
+}
 const engine = await createEngine({ wide: true });
 const before = await readPhoto(photo);
 const name = (kind: string): string => photo.replace(/\.\w+$/, `-${kind}.png`);

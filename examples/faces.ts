@@ -12,6 +12,10 @@ interface Box {
 }
 
 const [model, photo, output] = process.argv.slice(2) as [string, string, string];
+if (!output) {
+  console.error("usage: node examples/faces.ts ultraface-rfb-320.onnx group.jpg faces.png");
+  process.exit(2);
+}
 const { data, info } = await sharp(photo)
   .rotate()
   .removeAlpha()

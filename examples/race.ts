@@ -5,6 +5,10 @@ import { createEngine } from "rank1";
 import { loadModel, type Model } from "rank1/onnx";
 
 const files = process.argv.slice(2);
+if (!files[0]) {
+  console.error("usage: node examples/race.ts model.onnx separated.onnx");
+  process.exit(2);
+}
 const batch = Number(process.env.BATCH ?? 1);
 const engine = await createEngine({ wide: true, threads: 1 });
 

@@ -6,6 +6,10 @@ import { imageToTensor, loadModel, tensorToImage } from "rank1/onnx";
 import sharp from "sharp";
 
 const [source, photo, folder = "results"] = process.argv.slice(2) as [string, string, string?];
+if (!photo) {
+  console.error("usage: node examples/run.ts model.onnx photo.jpg results/");
+  process.exit(2);
+}
 const model = await loadModel(source); // a path or an address; or bytes, a Response, a File
 const [input] = model.inputs;
 if (!input || model.inputs.length > 1) throw new Error(`one input is expected, got ${model.inputs.length}`);

@@ -4,6 +4,10 @@ import { loadModel } from "rank1/onnx";
 import { double, readPhoto, writePicture } from "./tiles.ts";
 
 const [model, photo, output] = process.argv.slice(2) as [string, string, string];
+if (!output) {
+  console.error("usage: node examples/upscale.ts waifu2x-scale2.onnx photo.jpg doubled.png");
+  process.exit(2);
+}
 const engine = await createEngine({ wide: true });
 const network = await loadModel(model, { engine });
 const [before, start] = [await readPhoto(photo), performance.now()];

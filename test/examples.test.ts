@@ -44,6 +44,13 @@ function shown(example: string): string {
   return `\`\`\`js\n${textOf(example).split("\n").slice(1).join("\n")}\`\`\``;
 }
 
+it.each(["compare", "faces", "race", "run", "upscale"])("examples/%s.ts says its usage where arguments are missing", (name) => {
+  const path = fileURLToPath(new URL(`examples/${name}.ts`, root));
+  const source = new URL("test/source.ts", root).href;
+  const { status, stderr } = spawnSync(process.execPath, ["--import", source, path], { encoding: "utf8" });
+  expect([status, stderr]).toEqual([2, expect.stringMatching(new RegExp(`^usage: node examples/${name}\\.ts \\S+\\.onnx .*\\n$`))]);
+}); // biome-ignore format: lines
+
 it("examples/run.ts ranks classes, and says what a result is", () => {
   const [file, photo] = [fileURLToPath(new URL("assets/shapes.onnx", root)), fileURLToPath(new URL("docs/images/sobel.png", root))]; // biome-ignore format: a line
   const [title, ...best] = run("examples/run.ts", file, photo).trimEnd().split("\n");

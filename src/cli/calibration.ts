@@ -85,7 +85,7 @@ export class InputFolder {
     const bytes = await readBytes(file, signal);
     if (isNpy(bytes, file)) return [arrayInput(this.model, bytes, file)];
     const pieces = crops === undefined ? undefined : cropper(crops, index);
-    return pictureInputs(this.model, { name: file, bytes }, settings, signal, pieces);
+    return pictureInputs(this.model, { name: file, bytes }, { settings, signal }, pieces);
   }
 }
 

@@ -21,7 +21,7 @@ import { filterPicture, type Job, type PictureFlags, type Report } from "./filte
 import { readSteps, type Steps } from "./filter-steps.ts";
 import { rare } from "./help.ts";
 import { addEngineOptions, type EngineFlags, withEngine } from "./open.ts";
-import { addOutput, checkOutputs, checkStdin, meansFolder, type OutputFlags } from "./output.ts";
+import { addOutput, checkOutputs, checkStdin, checkTerminal, meansFolder, type OutputFlags } from "./output.ts";
 import { milliseconds, progressBar, say } from "./text.ts";
 
 interface Flags extends PictureFlags, EngineFlags, OutputFlags {
@@ -127,6 +127,7 @@ function checkArguments(files: readonly string[], { filter, explain, size, depth
     wrong("-o", `where results go, such as -o result.png or -o results/${last}`, "none");
   }
   if (output === "-" && json) wrong("--json", "results in files", "-o -");
+  checkTerminal(output);
 }
 
 async function jobsOf(files: readonly string[], { output, format }: Flags): Promise<Job[]> {

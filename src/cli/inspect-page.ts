@@ -28,9 +28,10 @@ function stepText(strides: readonly number[]): string {
 
 /** The whole page. `share` is the share of multiplications for which splits were estimated. */
 export function modelPage(name: string, inspection: Inspection, share: number): string {
-  const { producer, opset, inputs, outputs, layers, totals, missing } = inspection;
+  const { producer, opset, inputs, outputs, layers, totals, missing, open } = inspection;
   const lacks =
     missing.length > 0 ? `<div><dt>not computed by rank1</dt><dd>${escapeHtml(missingNames(missing))}</dd></div>` : "";
+  const unknown = open.length > 0 ? ` Sizes of ${escapeHtml(open.join(", "))} are open: multiplications that follow are not counted.` : ""; // biome-ignore format: a line
   const values = (infos: Inspection["inputs"]): string =>
     infos.map(({ name, shape }) => `<code>${escapeHtml(name)}</code> ${escapeHtml(sides(shape))}`).join(", ");
   const maker = producer ? `, made by ${escapeHtml(producer)}` : "";
@@ -38,7 +39,7 @@ export function modelPage(name: string, inspection: Inspection, share: number): 
     title: `${name}: layers`,
     heading: name,
     lead: `${quantity(totals.multiplications)} multiplications and ${quantity(totals.parameters)} parameters in
-${layers.length} layers. One multiplication is one multiply-accumulate: 2 FLOP.`,
+${layers.length} layers. One multiplication is one multiply-accumulate: 2 FLOP.${unknown}`,
     beside: `<dl><div><dt>inputs</dt><dd>${values(inputs)}</dd></div><div><dt>outputs</dt><dd>${values(outputs)}</dd></div>
 <div><dt>format</dt><dd>ONNX, operator set ${opset}${maker}</dd></div>${lacks}</dl>`,
     sections: [

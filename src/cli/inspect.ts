@@ -5,7 +5,7 @@ import type { Inspection, Layer } from "../onnx/index.ts";
 import { parseNumber, UsageError } from "./arguments.ts";
 import { rare } from "./help.ts";
 import { kindText, missingNames, modelPage, percent, sides } from "./inspect-page.ts";
-import { addModelOptions, type ModelFlags, nameOf, withModel } from "./open.ts";
+import { addModelOptions, type ModelFlags, nameOf, shapeOption, withModel } from "./open.ts";
 import { addForce, checkOutputs, writeOutput } from "./output.ts";
 import { bar, harmless, number, quantity, shortName, styled, table } from "./text.ts";
 
@@ -32,7 +32,10 @@ export function addInspect(program: Command): void {
         .default(0.5),
     )
     .option("--json", "print JSON")
-    .addHelpText("after", "\nExamples:\n  rank1 inspect model.onnx\n  rank1 inspect model.onnx --html model.html")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  rank1 inspect model.onnx\n  rank1 inspect model.onnx --html model.html\n  rank1 inspect model.onnx --shape input=1x3x480x640",
+    )
     .action(inspect);
 }
 
@@ -46,22 +49,31 @@ async function inspect(file: string, { shape, share, all, html, force, json, ...
   if (html === "-" && json) throw new UsageError("--html: expected a file beside --json, got -");
   await checkOutputs([html], { inputs: [file], force });
   const { inspectModel } = await import("../onnx/index.ts"); // other commands start without it
-  const found = await withModel(file, flags, (model) => inspectModel(model, { shapes: shape, share }));
+  const found = await withModel(file, flags, (model) => inspectModel(model, { shapes: shape, share, partial: true }));
   const name = nameOf(file);
   if (html !== undefined) await writeOutput(html, modelPage(name, found, share));
   if (json) await writeStdout(`${JSON.stringify({ version: 1, model: name, share, ...found }, undefined, 2)}\n`);
-  else if (html === undefined) await writeStdout(`${asText(name, found, share, all)}\n`);
+  else if (html === undefined) await writeStdout(`${inspectionText(name, found, { share, all })}\n`);
 }
 
 const right = ["parameters", "multiplications"];
 
-function asText(
+interface TextOptions {
+  share?: number;
+  /** Layers without multiplications are listed, too. */
+  all?: boolean;
+  /** What shapes of open inputs are wanted for. */
+  wanted?: string;
+}
+
+/** The table. Where inputs are open it lists what has parameters, and says which option gives the rest. */
+export function inspectionText(
   name: string,
-  { producer, opset, inputs, outputs, layers, totals, missing }: Inspection,
-  share: number,
-  all = false,
+  { producer, opset, inputs, outputs, layers, totals, missing, open }: Inspection,
+  { share = 0.5, all = false, wanted = "figures" }: TextOptions = {},
 ): string {
-  const listed = layers.filter(({ multiplications }) => all || multiplications > 0);
+  const isOpen = open.length > 0;
+  const listed = layers.filter((one) => all || one.multiplications > 0 || (isOpen && one.parameters > 0));
   const values = [
     ...inputs.map((info) => ["input", info] as const),
     ...outputs.map((info) => ["output", info] as const),
@@ -71,22 +83,28 @@ function asText(
   const rows = listed.map((layer) => row(layer, totals.multiplications, largest));
   const others = layers.length - listed.length;
   const unknown = layers.filter((layer) => layer.outputs.length === 0).length;
+  const figures = isOpen ? "" : `, ${quantity(totals.multiplications)} multiplications`;
+  const hint = `for ${wanted}: ${inputs
+    .filter((info) => open.includes(info.name))
+    .map(shapeOption)
+    .join(" ")}`;
   return [
     `${styled("bold", name)}  operator set ${opset}${producer ? `, made by ${harmless(producer)}` : ""}`,
     ...values.map(([kind, { name, dtype, shape }]) => {
       return `  ${kind.padEnd(6)}  ${harmless(name)}  ${dtype ?? ""} ${harmless(sides(shape))}`;
     }),
     ...(missing.length > 0 ? [`  ${styled("red", "not computed by rank1:")} ${missingNames(missing)}; the rest is shown, and can be separated`] : []),
-    ...(unknown > 0 ? [`  of ${unknown} ${unknown === 1 ? "layer" : "layers"} the file does not tell the shapes: they count no multiplications`] : []),
+    ...(unknown > 0 && !isOpen ? [`  of ${unknown} ${unknown === 1 ? "layer" : "layers"} the file does not tell the shapes: they count no multiplications`] : []),
     "",
-    `${layers.length} layers, ${quantity(totals.parameters)} parameters, ${quantity(totals.multiplications)} multiplications`,
+    `${layers.length} layers, ${quantity(totals.parameters)} parameters${figures}`,
     "1 multiplication = 1 multiply-accumulate = 2 FLOP",
     "",
     table(["layer", "kind", "result", ...right, "share", loss], rows, right),
-    ...(others > 0 ? [`and ${others} ${others === 1 ? "layer" : "layers"} without multiplications, listed by --all`] : []),
+    ...(others > 0 ? [`and ${others} ${others === 1 ? "layer" : "layers"} without ${isOpen ? "parameters" : "multiplications"}, listed by --all`] : []),
     "",
     `${loss}: relative error of the weights when the layer becomes two with ${number(100 * share, 3)} % of its`,
     "multiplications or less, along the best split: depthwise, spatial or bottleneck.",
+    ...(isOpen ? ["", harmless(hint)] : []),
   ].join("\n"); // biome-ignore format: a page
 }
 

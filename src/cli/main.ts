@@ -1,23 +1,10 @@
 #!/usr/bin/env node
-// The command line's entry: signals, streams and the exit code. The commands are in program.ts, which Node keeps compiled in
-// its cache for the next time (NODE_DISABLE_COMPILE_CACHE=1 turns that off).
-import { enableCompileCache } from "node:module";
+// The command line's entry: says which Node is needed where this is an older one, which could not even read the modules of the
+// rest. It imports nothing before that.
+const needed = [22, 18];
 
-const interruption = new AbortController();
-for (const name of ["SIGINT", "SIGTERM"] as const) {
-  process.on(name, () => {
-    // A second signal, or a library that does not let go, ends the process; temporary files go with it
-    if (interruption.signal.aborted) process.exit(130);
-    interruption.abort();
-    setTimeout(() => process.exit(130), 1000).unref();
-  });
-}
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code === "EPIPE") process.exit(0); // the reader has gone, as in `rank1 filters | head -1`
-  console.error(`rank1: the standard output cannot be written: ${error.message}`);
-  process.exit(1);
-});
-
-enableCompileCache();
-const { runProgram } = await import("./program.ts");
-process.exitCode = await runProgram(process.argv.slice(2), interruption.signal);
+const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+if (major < needed[0]! || (major === needed[0] && minor < needed[1]!)) {
+  process.stderr.write(`rank1 needs Node ${needed.join(".")} or later; this is ${process.versions.node}\n`);
+  process.exitCode = 1;
+} else await import("./start.ts");

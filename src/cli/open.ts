@@ -5,7 +5,7 @@ import { type Command, InvalidArgumentError as CommanderError } from "commander"
 import { createEngine, type Engine, type EngineOptions, Rank1Error, type Verdict } from "../index.ts";
 import { externalFolder } from "../node/model-files.ts";
 import { readVerdicts, writeVerdicts } from "../node/wisdom.ts";
-import type { Model } from "../onnx/index.ts";
+import type { Model, ValueInfo } from "../onnx/index.ts";
 import { parseCount, readSource, sourceName, UsageError, usage } from "./arguments.ts";
 import { rare } from "./help.ts";
 
@@ -44,6 +44,8 @@ export async function withModel<T>(
     const model = await loadModel(bytes, { externalData: files, ...options });
     try {
       return await use(model);
+    } catch (error) {
+      throw withShapes(error, model);
     } finally {
       model.dispose();
     }
@@ -53,16 +55,31 @@ export async function withModel<T>(
 /** The name of a model in results: its file's name. */
 export const nameOf = (file: string): string => (file === "-" ? "model" : basename(file));
 
-/** Errors say which file they are about, and which option helps; shapes are the user's to give. */
+/** Inputs of which sides after the first are open: no file and no option says them. */
+export const openInputs = (inputs: readonly ValueInfo[]): ValueInfo[] =>
+  inputs.filter(({ shape }) => !shape?.every((side, axis) => axis === 0 || typeof side === "number"));
+
+/** "--shape detection=1x?x?": the option with what is left to fill in. */
+export function shapeOption({ name, shape }: ValueInfo): string {
+  const sides = shape?.map((side, axis) => (typeof side === "number" ? side : axis === 0 ? 1 : "?"));
+  return `--shape ${name}=${sides?.join("x") ?? "SIDES"}`;
+}
+
+/** Shapes are the user's to give: an error of theirs, which a command may have taken up, names the option. */
+function withShapes(error: unknown, { inputs }: Model): unknown {
+  const first = error instanceof UsageError ? error.cause : error;
+  if (!(first instanceof Rank1Error) || !first.parameter.startsWith("shape of input")) return error;
+  const options = openInputs(inputs).map(shapeOption).join(" ") || "--shape NAME=1x3x224x224";
+  return new UsageError(`${first.message}; give it with ${options}`, { cause: error });
+}
+
+/** Errors say which file they are about, and which option helps. */
 async function named<T>(file: string, read: () => Promise<T>): Promise<T> {
   try {
     return await read();
   } catch (error) {
     if (!(error instanceof Rank1Error)) throw error;
     const cause = error;
-    if (error.parameter.startsWith("shape of input")) {
-      throw new UsageError(`${error.message}; give it with --shape NAME=1x3x224x224`, { cause });
-    }
     const hint = / in externalData$/.test(error.expected) ? "; name their folder with --external-data" : "";
     throw new Error(`${sourceName(file)}: ${error.message}${hint}`, { cause });
   }

@@ -27,6 +27,12 @@ export async function meansFolder(path: string): Promise<boolean> {
 
 const endsInSlash = (path: string): boolean => path.endsWith("/") || path.endsWith(sep);
 
+/** A terminal shows no pictures, arrays or models. */
+export function checkTerminal(output: string | undefined): void {
+  if (output === "-" && process.stdout.isTTY)
+    throw new UsageError("-o: expected a file, or - that leads to a file or another program, got - at a terminal");
+}
+
 /** Checks, before any work, that all files can be written, and that no two of them are one. */
 export async function checkOutputs(
   paths: readonly (string | undefined)[],

@@ -4,10 +4,11 @@ import type { Tensor } from "../index.ts";
 import type { PictureAxes } from "../onnx/index.ts";
 import { UsageError } from "./arguments.ts";
 import { sides } from "./inspect-page.ts";
+import { areas, isMask, maskForm, maskOf } from "./mask.ts";
 import { bar, harmless, number, styled, table } from "./text.ts";
 
 /** What results can be. */
-export const kinds = ["classes", "values", "picture"] as const;
+export const kinds = ["classes", "values", "picture", "mask"] as const;
 export type Kind = (typeof kinds)[number];
 
 export interface Answer {
@@ -18,14 +19,22 @@ export interface Answer {
   as: Kind;
   /** Nobody has said so. */
   guessed: boolean;
+  /** What else it might well be, where it is guessed. */
+  other?: Kind;
   /** Of a picture: its black and white. */
   range?: readonly [number, number];
   /** Of elements that are numbers; missing where none is. */
   least?: number;
   most?: number;
   mean?: number;
-  /** Of a result that ranks classes: the best ones. */
+  /** All elements, where they are few; NaN is none in JSON. */
+  data?: number[];
+  /** Of a result that ranks classes: the best ones. Of a mask: the largest ones, with their pixels. */
   top?: { index: number; label?: string; value: number; share: number }[];
+  /** How many labels there are, where they are not as many as the classes. */
+  labels?: number;
+  /** How many classes there are, to go with that. */
+  classes?: number;
   /** Where the result was written. */
   file?: string;
 }
@@ -46,18 +55,42 @@ export interface AnswerOptions {
 export function answerOf(name: string, tensor: Tensor, options: AnswerOptions): Answer {
   const { as, top, labels, axesOf } = options;
   const { shape, data, dtype = dtypeOf(tensor) } = tensor;
-  const values = Array.from(data as Iterable<number | bigint>, Number).filter((value) => !Number.isNaN(value));
+  const elements = Array.from(data as Iterable<number | bigint>, Number);
+  const values = elements.filter((value) => !Number.isNaN(value));
   const axes = axesOf(shape);
   const kind = as ?? guess(name, { tensor, values, axes }, options);
   if (as !== undefined) checkKind(name, tensor, as, axes);
   const answer: Answer = { name, dtype, shape, as: kind, guessed: as === undefined };
+  if (as === undefined) answer.other = otherThan(kind, tensor, options);
+  if (elements.length > 0 && elements.length <= fewNumbers) answer.data = elements;
   if (values.length === 0) return answer;
   const least = values.reduce((a, b) => Math.min(a, b));
   const most = values.reduce((a, b) => Math.max(a, b));
   Object.assign(answer, { least, most, mean: values.reduce((a, b) => a + b) / values.length });
   if (kind === "picture") return { ...answer, range: options.range ?? guessRange(least, most, isFloats(tensor)) };
-  return kind === "classes" ? { ...answer, top: best(values, top, labels) } : answer;
+  if (kind === "classes") return { ...answer, top: best(values, top, labels), ...countsOf(labels, values.length) };
+  return kind === "mask" ? { ...answer, ...describeMask(tensor, options) } : answer;
 }
+
+/** The other guess. Of a few numbers in many axes nothing else could be thought. */
+function otherThan(kind: Kind, tensor: Tensor, { only }: AnswerOptions): Kind | undefined {
+  if (kind !== "values") return "values";
+  if (isRow(tensor.shape)) return isFloats(tensor) ? "classes" : undefined;
+  return only && tensor.shape.length === 4 && isMask(tensor) ? "mask" : undefined;
+}
+
+/** The largest classes of a mask. */
+function describeMask(tensor: Tensor, { top, labels }: AnswerOptions): Pick<Answer, "top" | "labels" | "classes"> {
+  const mask = maskOf(tensor)!;
+  const all = mask.classes.length;
+  const found = areas(mask).map((value, index) => ({ index, label: labels?.[index], value, share: value / all }));
+  const largest = found.filter(({ value }) => value > 0).sort((a, b) => b.value - a.value || a.index - b.index);
+  return { top: largest.slice(0, top), ...countsOf(labels, mask.count) };
+}
+
+/** Labels are another list than the classes: said, not hidden. */
+const countsOf = (labels: readonly string[] | undefined, classes: number): Pick<Answer, "labels" | "classes"> =>
+  labels && labels.length !== classes ? { labels: labels.length, classes } : {};
 
 /** The type by the array, where the tensor does not say it. */
 const dtypeOf = ({ data }: Tensor): string =>
@@ -67,6 +100,9 @@ const isFloats = ({ data }: Tensor): boolean => data instanceof Float32Array || 
 
 /** Whether numbers stand in one row, of more than one column. */
 const isRow = (shape: readonly number[]): boolean => shape.filter((side) => side > 1).length === 1;
+
+/** So many numbers are printed. */
+const fewNumbers = 16;
 
 /** A result with fewer pixels a side is not taken for a picture by itself. */
 const leastSide = 8;
@@ -83,6 +119,7 @@ function guess(name: string, { tensor, values, axes }: Found, options: AnswerOpt
   if (isFloats(tensor) && isRow(shape) && values.length === data.length)
     return ranksClasses(name, values, options) ? "classes" : "values";
   if (!axes || Math.min(axes.width, axes.height) < leastSide) return "values";
+  if (data instanceof Uint8Array && tensor.dtype !== "bool") return "picture";
   // Of three axes floats may as well be a list of vectors, and four channels the boxes of a detector
   const fits = isFloats(tensor) ? shape.length === 4 : axes.channels === 1 || shape.length === 4;
   return fits && (axes.channels < 4 || options.only) ? "picture" : "values";
@@ -93,7 +130,7 @@ function guess(name: string, { tensor, values, axes }: Found, options: AnswerOpt
  * model's only result or have a name of that kind, but not places, boxes or features, which go by their names too.
  */
 function ranksClasses(name: string, values: readonly number[], { labels, only }: AnswerOptions): boolean {
-  if (labels) return labels.length === values.length;
+  if (labels?.length === values.length) return true;
   if (/land.?mark|key.?point|point|coord|box|loc|anchor|offset|embed|feat|pose|angle|age|depth/i.test(name)) return false;
   if (areProbabilities(values)) return true;
   const named = /prob|score|class|logit|softmax|label|pred|categor/i.test(name);
@@ -115,10 +152,20 @@ function guessRange(least: number, most: number, floats: boolean): readonly [num
   return [least, most];
 }
 
-function checkKind(name: string, { shape }: Tensor, as: Kind, axes: PictureAxes | undefined): void {
-  if (as === "values" || (as === "classes" ? isRow(shape) : axes)) return;
-  const expected = as === "classes" ? "a row of numbers" : "1, 3 or 4 channels of pixels";
-  throw new UsageError(`--as ${as}: expected ${expected}, got ${name} [${shape.join(", ")}]`);
+function checkKind(name: string, tensor: Tensor, as: Kind, axes: PictureAxes | undefined): void {
+  const { shape } = tensor;
+  const fits = { values: () => true, classes: () => isRow(shape), picture: () => axes, mask: () => maskOf(tensor) };
+  if (fits[as]()) return;
+  const forms = { values: "", classes: "a row of numbers", picture: "1, 3 or 4 channels of pixels", mask: maskForm };
+  const hint =
+    as !== "picture"
+      ? ""
+      : isMask(tensor)
+        ? "; --as mask writes the best class of each pixel, -o FILE.npy all values"
+        : "; -o FILE.npy writes its values";
+  throw new UsageError(
+    `--as ${as}: expected ${forms[as]}, got ${name} ${dtypeOf(tensor)} [${shape.join(", ")}]${hint}`,
+  );
 }
 
 /** The largest values, and their shares: of probabilities themselves, else their softmax. */
@@ -138,28 +185,32 @@ export function answerText({
   shape,
   as,
   guessed,
+  other,
   range: ends,
   least,
   most,
   mean,
   top,
   file,
+  data,
+  labels,
+  classes,
 }: Answer): string {
   const range = least === undefined ? "" : `  ${number(least)} to ${number(most!)}, mean ${number(mean!)}`;
-  const unwritten = as === "picture" ? " (-o FOLDER/ writes it)" : "";
+  const unwritten = as === "picture" || as === "mask" ? " (-o FOLDER/ writes it)" : "";
   const written = file === undefined ? unwritten : `  -> ${file}`;
   const scale = ends ? ` of ${number(ends[0])} to ${number(ends[1])}` : "";
-  // Of a few numbers in many axes nothing else could be thought
-  const other = as !== "values" ? "values" : isRow(shape) && dtype.startsWith("f") ? "classes" : undefined;
   const doubt = guessed && other ? ` (guess; else --as ${other})` : "";
   const title = `  ${styled("bold", harmless(name))}  ${dtype} ${sides(shape)}${range}  as ${as}${scale}${doubt}${written}`;
-  if (!top) return title;
-  const rows = top.map(({ index, label, value, share }) => [
+  if (!top) return data && as === "values" ? `${title}\n    ${data.map((value) => number(value)).join(", ")}` : title;
+  const note = labels === undefined ? [] : [`    --labels: ${labels} names for ${classes} classes`];
+  const value = as === "mask" ? "pixels" : "value";
+  const rows = top.map(({ index, label, value: own, share }) => [
     `    ${index}`,
     harmless(label ?? ""),
-    number(value),
+    number(own),
     `${(100 * share).toFixed(1)} %`,
     styled("cyan", bar(share, 20)),
   ]);
-  return [title, table(["    class", "", "value", "share", " "], rows, ["value", "share"])].join("\n");
+  return [title, ...note, table(["    class", "", value, "share", " "], rows, [value, "share"])].join("\n");
 }

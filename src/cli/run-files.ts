@@ -5,7 +5,8 @@ import type { Tensor } from "../index.ts";
 import { writeNpy } from "../node/npy.ts";
 import type { ValueInfo } from "../onnx/index.ts";
 import { UsageError } from "./arguments.ts";
-import { checkOutputs, meansFolder, writeOutput } from "./output.ts";
+import { encodeMask, maskOf } from "./mask.ts";
+import { checkOutputs, checkTerminal, meansFolder, writeOutput } from "./output.ts";
 import type { Answer, Kind } from "./run-answer.ts";
 import type { Job } from "./run-input.ts";
 
@@ -20,6 +21,7 @@ export interface Target {
 /** What `-o` means; of a file, what its name asks for. */
 export async function targetOf(path: string, as: Kind | undefined): Promise<Target> {
   if (await meansFolder(path)) return { path, folder: true, as };
+  checkTerminal(path);
   if (path === "-") return { path, folder: false, as };
   const extension = extname(path).toLowerCase();
   const { pictureFormats } = await import("../node/pictures.ts");
@@ -27,6 +29,10 @@ export async function targetOf(path: string, as: Kind | undefined): Promise<Targ
   const asked = extension === ".npy" ? "values" : pictures.includes(extension) ? "picture" : undefined;
   if (asked === undefined) {
     throw new UsageError(`-o: expected a folder such as ${path}/, or a file that ends in .npy or .png, got ${path}`);
+  }
+  if (as === "mask") {
+    if (extension === ".png" || extension === ".npy") return { path, folder: false, as };
+    throw new UsageError(`-o: expected a folder, or a file that ends in .png or .npy for a mask, got ${path}`);
   }
   if ((as === "picture") !== (asked === "picture") && as !== undefined) {
     throw new UsageError(`--as: expected ${asked}, as ${path} is one, got ${as}`);
@@ -49,9 +55,11 @@ export async function checkTarget(
   if (!folder) return checkOutputs([path], options);
   const stems = jobs.flatMap((job) => outputs.map(({ name }) => join(path, stemOf(job.name, name))));
   // What a result is shows only when it is there.
-  const endings = as === undefined ? [".npy", ".png"] : [as === "picture" ? ".png" : ".npy"];
+  const endings = as === undefined ? [".npy", ".png"] : [endingOf(as)];
   for (const ending of endings) await checkOutputs(stems.map((stem) => stem + ending), options); // biome-ignore format: a line
 }
+
+const endingOf = (kind: Kind): string => (kind === "picture" || kind === "mask" ? ".png" : ".npy");
 
 /** Writes a result, and notes where. */
 export async function writeResult(
@@ -61,12 +69,16 @@ export async function writeResult(
   tensor: Tensor,
   signal: AbortSignal,
 ): Promise<void> {
-  const ending = answer.as === "picture" ? ".png" : ".npy";
-  answer.file = folder ? join(path, stemOf(job, answer.name) + ending) : path;
+  answer.file = folder ? join(path, stemOf(job, answer.name) + endingOf(answer.as)) : path;
   await writeOutput(answer.file, await bytesOf(answer, tensor), signal);
 }
 
 async function bytesOf({ as, file, range }: Answer, tensor: Tensor): Promise<Uint8Array> {
+  if (as === "mask") {
+    const mask = maskOf(tensor)!;
+    const { width, height, classes } = mask;
+    return file!.endsWith(".npy") ? writeNpy({ shape: [height, width], data: classes }) : encodeMask(mask);
+  }
   if (as !== "picture") return writeNpy(tensor);
   const { encodePicture, formatOf } = await import("../node/pictures.ts");
   const { tensorToImage } = await import("../onnx/index.ts");

@@ -1,13 +1,16 @@
 // Inputs of rank1 run: pictures in the size, range and layout that the model wants, or arrays from .npy files; and the
 // picture settings that are remembered beside the model.
+import { basename } from "node:path";
 import { type Command, InvalidArgumentError as CommanderError } from "commander";
+import { checkOneOf } from "../errors.ts";
 import type { Image, Tensor } from "../index.ts";
-import { fits, readSidecar, type Sidecar, writeSidecar } from "../node/model-files.ts";
+import { fits, readSidecar, type Sidecar, sidecarOf, writeSidecar } from "../node/model-files.ts";
 import { isNpy, readNpy } from "../node/npy.ts";
-import type { Model, ValueInfo } from "../onnx/index.ts";
+import type { Model } from "../onnx/index.ts";
 import { parseNumber, parseSides, readSource, sourceName, UsageError, usage } from "./arguments.ts";
 import { rare } from "./help.ts";
 import { checkStdin } from "./output.ts";
+import { type Made, madeOf } from "./run-made.ts";
 
 /** Flags that say what pictures become. */
 export interface PictureFlags extends Omit<Sidecar, "labels" | "order"> {
@@ -25,7 +28,13 @@ export interface InputFlags extends PictureFlags {
 /** What goes into one run. The name is a file's; arrays by name have none. */
 export interface Job {
   name: string;
-  inputs(signal: AbortSignal): Promise<Record<string, Tensor>>;
+  inputs(signal: AbortSignal, tell?: (made: Made) => void): Promise<Record<string, Tensor>>;
+}
+
+/** Settings of pictures, and which of them are those beside the model. */
+export interface Settings {
+  settings: Sidecar;
+  beside?: { file: string; names: string[] };
 }
 
 export function addInputOptions(command: Command): Command {
@@ -45,12 +54,29 @@ export function addPictureOptions(command: Command): Command {
     .option("--std <numbers>", "of pictures: what is divided by after that (default: 1)", parseNumbers)
     .option("--bgr", "of pictures: blue first, as networks of OpenCV want it")
     .addOption(rare("--fit <how>", "of pictures with other proportions (default: fill)").choices(fits))
-    .addOption(rare("--background <level>", "of the frame of --fit contain, 0 to 255 (default: 0)").argParser(parseNumber)); // biome-ignore format: a line
+    .addOption(rare("--background <level>", "of the frame of --fit contain, 0 to 255 (default: 0)").argParser(parseLevel)) // biome-ignore format: a line
+    .addOption(rare("--align <x,y>", "where a contained or cut picture lies, 0,0 (left, top) to 1,1 (default: 0.5,0.5)").argParser(parseAlign)); // biome-ignore format: a line
+}
+
+/** A grey of 8 bits. Shares of white are meant where a number is between 0 and 1. */
+function parseLevel(text: string): number {
+  const level = parseNumber(text);
+  if (level === 0 || (level >= 1 && level <= 255)) return level;
+  const hint = level > 0 && level < 1 ? ` ${Math.round(255 * level)} is ${text} of white.` : "";
+  throw new CommanderError(`Expected a level from 0 (black) to 255 (white).${hint}`);
+}
+
+/** "0,0" */
+function parseAlign(text: string): [number, number] {
+  const shares = text.split(",").map(parseNumber);
+  if (shares.length === 2 && shares.every((share) => share >= 0 && share <= 1)) return shares as [number, number];
+  throw new CommanderError("Expected X,Y from 0 to 1, such as 0,0.");
 }
 
 /** "0..255" */
 export function parseRange(text: string): [number, number] {
-  const ends = text.split("..").map(parseNumber);
+  const parts = text.split("..");
+  const ends = parts.length === 2 ? parts.map(parseNumber) : [];
   if (ends.length === 2 && ends[0]! < ends[1]!) return ends as [number, number];
   throw new CommanderError("Expected LOW..HIGH such as 0..255 or -1..1.");
 }
@@ -99,20 +125,30 @@ export function checkInputFlags(
 
 /** What flags say of pictures, in the words of the sidecar. */
 function pictureSettings(flags: PictureFlags): Omit<Sidecar, "labels"> {
-  const { size, letterbox, range, mean, std, bgr, fit, background } = flags;
+  const { size, letterbox, range, mean, std, bgr, fit, background, align } = flags;
   if (letterbox && fit !== undefined) throw new UsageError(`--letterbox: is --fit contain, got --fit ${fit}`);
   const frame = letterbox ? { fit: "contain" as const, background: background ?? 114 } : { fit, background };
-  return { size, ...frame, range, order: bgr ? "BGR" : undefined, mean, std };
+  return { size, ...frame, align, range, order: bgr ? "BGR" : undefined, mean, std };
 }
 
 /** The settings of the command line, and of those that are not given there what stands beside the model. */
-export async function settingsOf(model: string, { labels, save, ...flags }: InputFlags): Promise<Sidecar> {
+export async function settingsOf(model: string, { labels, save, ...flags }: InputFlags): Promise<Settings> {
   const kept = model === "-" ? {} : await readSidecar(model);
   const given = { ...pictureSettings(flags), labels: labels === undefined ? undefined : await readLabels(labels) };
   const said = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   const settings: Sidecar = { ...kept, ...said };
+  checkFrame(flags, settings);
   if (save) await writeSidecar(model, settings);
-  return settings;
+  const names = Object.keys(kept).filter((name) => !(name in said));
+  return { settings, beside: names.length > 0 ? { file: basename(sidecarOf(model)), names } : undefined };
+}
+
+/** Options of a frame or a cut say nothing of pictures that fill their place. */
+function checkFrame({ background, align }: PictureFlags, { fit = "fill" }: Sidecar): void {
+  if (background !== undefined && fit !== "contain")
+    throw new UsageError(`--background: expected a frame, by --letterbox or --fit contain, got --fit ${fit}`);
+  if (align !== undefined && fit === "fill")
+    throw new UsageError("--align: expected --letterbox, or --fit contain or cover, got --fit fill");
 }
 
 async function readLabels(file: string): Promise<string[]> {
@@ -127,29 +163,44 @@ async function readLabels(file: string): Promise<string[]> {
   throw new UsageError(`--labels: expected one name a line, or a list of texts in JSON, got ${file}`);
 }
 
-export function jobsOf(model: Model, settings: Sidecar, files: readonly string[], { input }: InputFlags): Job[] {
-  if (input) return [{ name: "", inputs: (signal) => namedInputs(model, input, settings, signal) }];
-  return files.map((name) => ({ name, inputs: (signal) => oneInput(model, name, settings, signal) }));
+export function jobsOf(
+  model: Model,
+  settings: Sidecar,
+  files: readonly string[],
+  { input, outputs }: InputFlags & { outputs?: string[] },
+): Job[] {
+  const named: Job["inputs"] = (signal, tell) => namedInputs(model, input!, { settings, signal, tell, outputs });
+  if (input) return [{ name: "", inputs: named }];
+  const inputs = (name: string): Job["inputs"] => {
+    return (signal, tell) => oneInput(model.choosing(outputs), name, { settings, signal, tell });
+  };
+  return files.map((name) => ({ name, inputs: inputs(name) }));
 }
 
+/** How files are read as inputs. */
+interface Reading {
+  settings: Sidecar;
+  signal: AbortSignal;
+  /** Gets what each picture became. */
+  tell?: (made: Made) => void;
+}
+
+/** A model, or what of its network some outputs need. */
+type Takes = Pick<Model, "inputs">;
+
 /** A picture or a .npy file as a model's only input. */
-async function oneInput(
-  model: Model,
-  file: string,
-  settings: Sidecar,
-  signal: AbortSignal,
-): Promise<Record<string, Tensor>> {
-  const bytes = await readSource(file, signal);
+async function oneInput(model: Takes, file: string, reading: Reading): Promise<Record<string, Tensor>> {
+  const bytes = await readSource(file, reading.signal);
   if (isNpy(bytes, file)) return arrayInput(model, bytes, sourceName(file));
-  const [input] = await pictureInputs(model, { name: sourceName(file), bytes }, settings, signal);
+  const [input] = await pictureInputs(model, { name: sourceName(file), bytes }, reading);
   return input!;
 }
 
 /** An array as a model's only input. */
-export function arrayInput({ graph }: Model, bytes: Uint8Array, name: string): Record<string, Tensor> {
-  const [first, ...others] = graph.inputs;
+export function arrayInput({ inputs }: Takes, bytes: Uint8Array, name: string): Record<string, Tensor> {
+  const [first, ...others] = inputs;
   if (!first || others.length > 0) {
-    const names = graph.inputs.map((input) => input.name).join(" and ");
+    const names = inputs.map((input) => input.name).join(" and ");
     throw new UsageError(`${name}: expected inputs by name, --input NAME=FILE, for a model with ${names || "none"}`);
   }
   return { [first.name]: readNpy(bytes, name) };
@@ -158,22 +209,22 @@ export function arrayInput({ graph }: Model, bytes: Uint8Array, name: string): R
 async function namedInputs(
   model: Model,
   files: ReadonlyMap<string, string>,
-  settings: Sidecar,
-  signal: AbortSignal,
+  { outputs, ...reading }: Reading & { outputs?: string[] },
 ): Promise<Record<string, Tensor>> {
   const names = model.inputs.map(({ name }) => name);
-  const missing = names.find((name) => !files.has(name));
-  const unknown = [...files.keys()].find((name) => !names.includes(name));
-  if (missing !== undefined) throw new UsageError(`--input: expected one named ${missing}, got none`);
-  if (unknown !== undefined) throw new UsageError(`--input: expected ${names.join(" or ")}, got ${unknown}`);
-  const read = async ({ name }: ValueInfo) => {
-    const file = files.get(name)!;
-    const bytes = await readSource(file, signal);
+  await usage(() => [...files.keys()].map((name) => checkOneOf("--input", name, names)));
+  const missing = model.choosing(outputs).inputs.filter(({ name }) => !files.has(name));
+  if (missing.length > 0) {
+    const wanted = missing.map(({ name }) => name).join(" and ");
+    throw new UsageError(`--input: expected ${missing.length > 1 ? "some" : "one"} named ${wanted}, got none`);
+  }
+  const read = async ([name, file]: [string, string]) => {
+    const bytes = await readSource(file, reading.signal);
     if (isNpy(bytes, file)) return { [name]: readNpy(bytes, sourceName(file)) };
-    const [input] = await pictureInputs(model, { name: sourceName(file), bytes, input: name }, settings, signal);
+    const [input] = await pictureInputs(model, { name: sourceName(file), bytes, input: name }, reading);
     return input!;
   };
-  return Object.assign({}, ...(await Promise.all(model.inputs.map(read))));
+  return Object.assign({}, ...(await Promise.all([...files].map(read))));
 }
 
 /** Takes pieces of a picture in place of the whole; `wanted` is the size that the model gets. */
@@ -189,10 +240,9 @@ interface PictureFile {
 
 /** Pieces of a picture, each as an input of a model, in the layout, channels, type and size that it declares. */
 export async function pictureInputs(
-  { inputs }: Model,
+  { inputs }: Takes,
   { name: file, bytes, input: wantedName }: PictureFile,
-  { size, background, labels: _, ...settings }: Sidecar,
-  signal: AbortSignal,
+  { settings: { size, background, labels: _, ...settings }, signal, tell }: Reading,
   pieces: Pieces = (picture) => [picture],
 ): Promise<Record<string, Tensor>[]> {
   const input = wantedName === undefined ? inputs[0] : inputs.find(({ name }) => name === wantedName);
@@ -211,13 +261,19 @@ export async function pictureInputs(
   const { width = picture.width, height = picture.height } = size ?? declared;
   const wanted = { width, height };
   const options = { ...settings, input, size: wanted, background: (background ?? 0) / 255 };
-  return withFlagNames(() => pieces(picture, wanted).map((piece) => ({ [input.name]: imageToTensor(piece, options) })));
+  return withFlagNames(() =>
+    pieces(picture, wanted).map((piece) => {
+      const tensor = imageToTensor(piece, options);
+      tell?.(madeOf(input.name, piece, { tensor, declared, wanted, settings }));
+      return { [input.name]: tensor };
+    }),
+  );
 }
 
 /** Errors of options in the words of the command line. */
 const withFlagNames = <T>(make: () => T): Promise<T> =>
   usage(make).catch((error: Error) => {
-    const message = error.message.replace(/^(mean|std|range|order|fit):/, (_, name: string) => (name === "order" ? "--bgr:" : `--${name}:`)); // biome-ignore format: a line
+    const message = error.message.replace(/^(mean|std|range|order|fit|align):/, (_, name: string) => (name === "order" ? "--bgr:" : `--${name}:`)); // biome-ignore format: a line
     throw new UsageError(message.replace("give that range, too: [0, 255]", "give --range 0..255, too"), {
       cause: error,
     });

@@ -7,12 +7,14 @@ import { writeStdout } from "../node/files.ts";
 import type { Model, ValueInfo } from "../onnx/index.ts";
 import { checkFailures, parseCount, threadsOption, UsageError, usage } from "./arguments.ts";
 import { rare } from "./help.ts";
+import { inspectionText } from "./inspect.ts";
 import {
   addEngineOptions,
   addModelOptions,
   type EngineFlags,
   type ModelFlags,
   nameOf,
+  openInputs,
   withEngine,
   withModel,
 } from "./open.ts";
@@ -27,8 +29,10 @@ import {
   type Job,
   jobsOf,
   parseRange,
+  type Settings,
   settingsOf,
 } from "./run-input.ts";
+import { type Made, madeText } from "./run-made.ts";
 import { milliseconds, progressBar, say } from "./text.ts";
 
 interface Flags extends ModelFlags, EngineFlags, InputFlags, OutputFlags {
@@ -50,13 +54,15 @@ go before it.
 
 What a result is, is guessed, and the guess said: a row of scores ranks classes (shown as they are, and by their softmax unless
 they are probabilities already), 1, 3 or 4 channels of pixels are a picture, all else is values; places, boxes and features in
-a row are values. --as says it instead. With -o FOLDER/ pictures are written as PNG, all else as .npy; a single result may have
-a file of its own.
+a row are values. --as says it instead; --as mask is the best class of each pixel, a PNG of numbers with a palette, or .npy.
+With -o FOLDER/ pictures are written as PNG, all else as .npy; a single result may have a file of its own. Up to 16 values are
+printed.
 
 Examples:
   rank1 run model.onnx photo.jpg --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --labels classes.txt --save
   rank1 run model.onnx *.jpg --top 1
   rank1 run upscale.onnx small.png -o large.png
+  rank1 run segment.onnx photo.jpg --as mask --labels classes.txt -o mask.png
   rank1 run detector.onnx photo.jpg --letterbox --bgr --range 0..255 --outputs boxes,scores -o results/
   rank1 run model.onnx --input x=x.npy --input mask=mask.png -o results/
   rank1 run model.onnx photo.jpg --shape input=1x3x480x640 --timings
@@ -89,6 +95,10 @@ const parseNames = (text: string): string[] => text.split(",").map((name) => nam
 interface Result {
   input: string;
   milliseconds: number;
+  /** Of these: what went into compiling for this shape. */
+  compiling?: number;
+  /** What pictures became. */
+  pictures: Made[];
   outputs: Answer[];
 }
 
@@ -97,7 +107,7 @@ async function run(file: string, inputs: string[], flags: Flags, signal: AbortSi
   checkPrinting(flags);
   const { output, as, threads, wide, json, explain } = flags;
   const target = output === undefined || explain ? undefined : await targetOf(output, as);
-  const settings = await settingsOf(file, flags);
+  const { settings, beside } = await settingsOf(file, flags);
   await withEngine({ threads, wide }, (engine) =>
     withModel(
       file,
@@ -110,6 +120,11 @@ async function run(file: string, inputs: string[], flags: Flags, signal: AbortSi
         if (missing) throw new UnsupportedOpError([missing, ...others]);
         if (explain) {
           const values = await jobs[0]?.inputs(signal);
+          if (!values && !json && openInputs(model.choosing(outputs).inputs).length > 0) {
+            const { inspectModel } = await import("../onnx/index.ts");
+            const found = inspectModel(model, { partial: true });
+            return writeStdout(`${inspectionText(nameOf(file), found, { wanted: "what is computed where" })}\n`);
+          }
           return writeStdout(`${await explainRun(model, nameOf(file), { inputs: values, outputs }, json)}\n`);
         }
         const read = [file, ...inputs, ...(flags.input?.values() ?? [])];
@@ -117,7 +132,7 @@ async function run(file: string, inputs: string[], flags: Flags, signal: AbortSi
         const { pictureAxes: axesOf } = await import("../onnx/index.ts");
         const only = model.outputs.length === 1;
         const options = { as: target?.as ?? as, top: flags.top, labels: settings.labels, range: flags.outputRange, only, axesOf }; // biome-ignore format: a line
-        await runJobs(engine, model, nameOf(file), jobs, { target, options, flags, signal });
+        await runJobs(engine, model, nameOf(file), jobs, { target, options, flags, signal, beside });
       },
       { engine, shapes: flags.shape },
     ),
@@ -143,11 +158,13 @@ interface Control {
   options: AnswerOptions;
   flags: Flags;
   signal: AbortSignal;
+  /** Settings that stand beside the model, and are used. */
+  beside?: Settings["beside"];
 }
 
 /** All jobs, one after another; where there are several, one that fails does not stop the others. */
 async function runJobs(engine: Engine, model: Model, name: string, jobs: readonly Job[], control: Control) {
-  const { target, flags, signal } = control;
+  const { target, flags, signal, beside } = control;
   const { json, quiet } = flags;
   const print = (text: string): Promise<void> | boolean =>
     target?.path === "-" ? process.stderr.write(text) : writeStdout(text);
@@ -158,7 +175,7 @@ async function runJobs(engine: Engine, model: Model, name: string, jobs: readonl
     try {
       const result = await runJob(model, job, label, control);
       results.push(result);
-      if (!json && !quiet) await print(`${resultText(result)}\n`);
+      if (!json && !quiet) await print(`${resultText(result, beside)}\n`);
     } catch (error) {
       signal.throwIfAborted();
       if (jobs.length === 1 || error instanceof UsageError) throw error;
@@ -174,7 +191,15 @@ async function runJobs(engine: Engine, model: Model, name: string, jobs: readonl
     // The verdicts on each kernel are a list as long as the answer is short.
     const { wide, ...about } = engine.info();
     const { verdicts: _, ...said } = wide;
-    const report = { version: 1, model: name, engine: { ...about, wide: said }, results, failures, timings };
+    const report = {
+      version: 1,
+      model: name,
+      engine: { ...about, wide: said },
+      settings: beside,
+      results,
+      failures,
+      timings,
+    };
     await writeStdout(`${JSON.stringify(report, undefined, 2)}\n`);
   } else if (timings) await writeStdout(`\n${timingsText(timings)}\n`);
   checkFailures(failures.length, jobs.length, "inputs");
@@ -188,16 +213,20 @@ async function runJob(
 ): Promise<Result> {
   const progress = progressBar(label, !flags.quiet);
   try {
-    const values = await inputs(signal);
+    const pictures: Made[] = [];
+    const values = await inputs(signal, (made) => pictures.push(made));
+    const before = (await model.info()).programs.length;
     const start = performance.now();
     const found = await model.run(values, { signal, onProgress: progress.update, outputs: flags.outputs });
     const spent = performance.now() - start;
     progress.clear();
+    const { programs } = await model.info();
+    const compiling = programs.length > before ? Object.values(programs.at(-1)!.milliseconds).reduce((a, b) => a + b, 0) : undefined; // biome-ignore format: a line
     const outputs = Object.entries(found).map(([name, tensor]) => answerOf(name, tensor, options));
     for (const answer of target ? outputs : []) {
       await writeResult(target!, name, answer, found[answer.name]!, signal);
     }
-    return { input: name, milliseconds: spent, outputs };
+    return { input: name, milliseconds: spent, compiling, pictures, outputs };
   } catch (error) {
     throw withSizeHint(error, model);
   } finally {
@@ -219,7 +248,17 @@ function withSizeHint(error: unknown, { inputs }: Model): unknown {
   return new InvalidArgumentError({ parameter, expected, received, hint, cause: error });
 }
 
-function resultText({ input, milliseconds: spent, outputs }: Result): string {
-  const title = [...(input ? [input] : []), milliseconds(spent)].join("  ");
-  return [title, ...outputs.map(answerText)].join("\n");
+function resultText(
+  { input, milliseconds: spent, compiling, pictures, outputs }: Result,
+  beside: Settings["beside"],
+): string {
+  const compiled = compiling === undefined ? "" : ` (${milliseconds(compiling)} of them to compile, once)`;
+  const title = [...(input ? [input] : []), milliseconds(spent) + compiled].join("  ");
+  const used = beside?.names.filter((name) => pictures.length > 0 || name === "labels") ?? [];
+  return [
+    title,
+    ...pictures.map((made) => `  ${madeText(made, pictures.length > 1)}`),
+    ...(used.length > 0 ? [`  ${used.join(", ")} by ${beside!.file}`] : []),
+    ...outputs.map(answerText),
+  ].join("\n");
 }

@@ -18,7 +18,7 @@ import {
   withEngine,
   withModel,
 } from "./open.ts";
-import { addForce, checkOutputs, checkStdin, writeOutput } from "./output.ts";
+import { addForce, checkOutputs, checkStdin, checkTerminal, writeOutput } from "./output.ts";
 import { addPictureOptions, type PictureFlags, settingsOf } from "./run-input.ts";
 import { decompositionText, lossText, separatePage } from "./separate-page.ts";
 import { count, milliseconds, number, progressBar, quantity, say, shortName, styled, table } from "./text.ts";
@@ -101,7 +101,7 @@ export function addSeparate(program: Command, signal: AbortSignal): void {
 async function separate(file: string, flags: Flags, signal: AbortSignal): Promise<void> {
   const { threads, wide } = flags;
   checkFlags(file, flags);
-  const settings = await settingsOf(file, flags);
+  const { settings } = await settingsOf(file, flags);
   await checkFiles(file, settings, flags);
   const profile = flags.profile === undefined ? undefined : await readProfile(flags.profile);
   await withEngine({ threads, wide }, (engine) =>
@@ -140,6 +140,7 @@ function checkFlags(file: string, flags: Flags): void {
     throw new UsageError("--crops: expected pictures by --calibrate, of which it is an option, got none");
   }
   checkStdin([["the model", file], ["--profile", flags.profile]]); // biome-ignore format: a line
+  checkTerminal(flags.output);
   const printed = flags.output === "-" ? "-o" : "--report";
   if (flags.json && (flags.output === "-" || flags.report === "-")) {
     throw new UsageError(`${printed}: expected a file beside --json, got -`);

@@ -169,23 +169,38 @@ function lastUses({ nodes, outputs }: Graph): Map<string, number> {
   return last;
 }
 
-/** The inputs as values, if they are those that the network declares. A named side is the same wherever it stands. */
-export function checkInputs(graph: Graph, inputs: GivenTensors): Map<string, Value> {
+/**
+ * The inputs as values, if they are those that the network declares. A named side is the same wherever it stands. Only
+ * those that are `needed` must be there and come out; others that are given are checked, too.
+ */
+export function checkInputs(
+  graph: Graph,
+  inputs: GivenTensors,
+  needed: readonly ValueInfo[] = graph.inputs,
+): Map<string, Value> {
   const names = graph.inputs.map(({ name }) => name);
   const given = checkOptions<Record<string, GivenTensor>>("inputs", inputs, names);
+  const isGiven = ({ name }: ValueInfo): boolean => Object.hasOwn(given, name) && given[name] !== undefined;
+  const [missing, ...others] = needed.filter((info) => !isGiven(info));
+  if (missing) {
+    const all = [missing, ...others].map(({ name }) => name).join(", ");
+    const hint = `${all} ${others.length > 0 ? "are" : "is"} missing in inputs`;
+    throw new InvalidArgumentError({ parameter: `input ${describe(missing.name)}`, expected: wantedText(missing), received: "none", hint }); // biome-ignore format: a line
+  }
   const sides = new Map<string, number>();
-  return new Map(graph.inputs.map((info) => [info.name, checkInput(info, given, sides)]));
+  const values = new Map(graph.inputs.filter(isGiven).map((info) => [info.name, checkInput(info, given, sides)]));
+  return new Map(needed.map(({ name }) => [name, values.get(name)!]));
 }
+
+const wantedText = ({ dtype, shape }: ValueInfo): string =>
+  `a tensor${dtype ? ` of ${dtype}` : ""}${shape ? ` [${shape.map((side) => side ?? "?").join(", ")}]` : ""}`;
 
 function checkInput(info: ValueInfo, inputs: GivenTensors, sides: Map<string, number>): Value {
   const { name, dtype, shape: declared } = info;
   const parameter = `input ${describe(name)}`;
-  const wrong = (received: string, hint?: string): InvalidArgumentError => {
-    const shape = declared ? ` [${declared.map((side) => side ?? "?").join(", ")}]` : "";
-    const expected = `a tensor${dtype ? ` of ${dtype}` : ""}${shape}`;
-    return new InvalidArgumentError({ parameter, expected, received, hint });
-  };
-  const given = Object.hasOwn(inputs, name) ? inputs[name] : undefined;
+  const wrong = (received: string, hint?: string): InvalidArgumentError =>
+    new InvalidArgumentError({ parameter, expected: wantedText(info), received, hint });
+  const given = inputs[name];
   const { data, dtype: told, type } = (given ?? {}) as Partial<Given>;
   const said = told ?? (Object.hasOwn(typeNames, type ?? "") ? typeNames[type!] : undefined);
   const sidesOf = sidesIn(parameter, given) as readonly number[] | undefined;
@@ -209,11 +224,19 @@ function checkInput(info: ValueInfo, inputs: GivenTensors, sides: Map<string, nu
   if (data.length !== sizeOf(sidesOf)) throw wrong(`${data.length} elements for [${sidesOf.join(", ")}]`);
   const value = givenValue({ shape: sidesOf, data, dtype: said });
   if (!value || (dtype && heldAs(dtype) !== value.dtype)) {
-    throw wrong(`${describe(data)}${said ? ` of ${said}` : ""}`);
+    const hint = dtype && dtype !== "bool" && said === undefined ? conversionHint(data, dtype) : undefined;
+    throw wrong(`${describe(data)}${said ? ` of ${said}` : ""}`, hint);
   }
   const bytes = value.data as Uint8Array;
   if (value.dtype === "bool" && bytes.some((byte) => byte > 1)) throw wrong("bytes other than 0 and 1");
   return value;
+}
+
+/** How an array of numbers becomes one of another type. */
+function conversionHint(data: TypedArray | HalfArray, dtype: DType): string {
+  const wanted = newValue(heldAs(dtype), []).data.constructor.name;
+  const [fromBig, toBig] = [data.constructor.name, wanted].map((name) => name.startsWith("Big"));
+  return `${wanted}.from(data${fromBig === toBig ? "" : toBig ? ", BigInt" : ", Number"}) makes one of it`;
 }
 
 /** Half floats come as numbers, as a Float16Array, or as their bits. */

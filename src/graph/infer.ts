@@ -4,11 +4,24 @@ import { describe, InvalidArgumentError, UnsupportedError } from "../errors.ts";
 import { checkOperators, compute, isMissing, outputsOf } from "./evaluate.ts";
 import { withOrigin } from "./given-shapes.ts";
 import { OpenSizeError } from "./nodes.ts";
-import type { Control, Graph, GraphNode, Operators, Spec, Value } from "./types.ts";
+import type { Control, Graph, GraphNode, Operators, Spec, Value, ValueInfo } from "./types.ts";
 import { heldAs, sizeOf, toValue } from "./values.ts";
 
 /** Elements of all values together that are computed here and are more than what they are computed from. */
 const mostFolded = 2 ** 28;
+
+/** Inputs whose shapes neither the network says nor `shapes`. An open batch is 1. */
+export function openInputs(
+  { inputs }: Pick<Graph, "inputs">,
+  shapes: Readonly<Record<string, readonly number[]>> = {},
+): ValueInfo[] {
+  const isOpen = (shape: ValueInfo["shape"]): boolean =>
+    !shape?.every((side, axis) => axis === 0 || typeof side === "number");
+  return inputs.filter(({ name, shape }) => !Object.hasOwn(shapes, name) && isOpen(shape));
+}
+
+const likeText = ({ shape }: ValueInfo): string =>
+  shape ? `a shape like [${shape.map((side) => side ?? "?").join(", ")}]` : "a shape";
 
 /**
  * Types and shapes of a network's inputs. Sides that it leaves open are 1 for the batch, others must stand in `shapes`.
@@ -16,23 +29,25 @@ const mostFolded = 2 ** 28;
  * @throws InvalidArgumentError for a shape that is not known or contradicts the network.
  */
 export function inputSpecs(
-  { inputs }: Graph,
+  { inputs }: Pick<Graph, "inputs">,
   shapes: Readonly<Record<string, readonly number[]>> = {},
 ): Map<string, Spec> {
+  const open = openInputs({ inputs }, shapes);
+  if (open.length > 0) {
+    const parameter = `shape of ${open.map(({ name }) => `input ${describe(name)}`).join(" and ")}`;
+    throw new InvalidArgumentError({ parameter, expected: open.map(likeText).join(" and "), received: "undefined" });
+  }
   return new Map(
-    inputs.map(({ name, dtype = "f32", shape: declared }) => {
+    inputs.map((info) => {
+      const { name, dtype = "f32", shape: declared } = info;
       const given = Object.hasOwn(shapes, name) ? shapes[name] : undefined;
       const shape = given ?? declared?.map((side, axis) => (typeof side !== "number" && axis === 0 ? 1 : side));
       const fits = declared?.every((side, axis) => typeof side !== "number" || side === shape?.[axis]) ?? true;
       if (shape?.every((side) => typeof side === "number") && fits && (!declared || declared.length === shape.length)) {
         return [name, { dtype: heldAs(dtype), shape: shape as readonly number[] }];
       }
-      const expected = declared ? `a shape like [${declared.map((side) => side ?? "?").join(", ")}]` : "a shape";
-      throw new InvalidArgumentError({
-        parameter: `shape of input ${describe(name)}`,
-        expected,
-        received: describe(given),
-      });
+      const parameter = `shape of input ${describe(name)}`;
+      throw new InvalidArgumentError({ parameter, expected: likeText(info), received: describe(given) });
     }),
   );
 }

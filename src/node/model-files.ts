@@ -17,6 +17,8 @@ export interface Sidecar {
   fit?: (typeof fits)[number];
   /** Of the frame of those that are contained, from 0 to 255. */
   background?: number;
+  /** Where those that are contained or cut lie across and down, from 0 (left, top) to 1: the middle unless given. */
+  align?: readonly [number, number];
   /** What black and white become: 0 and 1 unless given. */
   range?: readonly [number, number];
   /** Order of colours: RGB unless given. */
@@ -49,16 +51,15 @@ export async function writeSidecar(model: string, sidecar: Sidecar): Promise<voi
 }
 
 function checkSidecar(path: string, value: unknown): Sidecar {
-  const known = ["size", "fit", "background", "range", "order", "mean", "std", "labels"] as const;
+  const known = ["size", "fit", "background", "align", "range", "order", "mean", "std", "labels"] as const;
   const sidecar = checkOptions<Sidecar>(path, value, known);
-  const { size, fit, background, range, order, mean, std, labels } = sidecar;
+  const { size, fit, background, align, range, order, mean, std, labels } = sidecar;
   if (fit !== undefined) checkOneOf(`${path} fit`, fit, fits);
   if (order !== undefined) checkOneOf(`${path} order`, order, orders);
   if (background !== undefined) checkNumber(`${path} background`, background, { min: 0, max: 255 });
-  if (range !== undefined && !(Array.isArray(range) && range.length === 2 && range.every(Number.isFinite))) {
-    const received = describe(range);
-    throw new InvalidArgumentError({ parameter: `${path} range`, expected: "two numbers such as [0, 255]", received });
-  }
+  checkPair(`${path} range`, range, "[0, 255]");
+  for (const share of checkPair(`${path} align`, align, "[0, 0]"))
+    checkNumber(`${path} align`, share, { min: 0, max: 1 });
   if (size !== undefined) {
     const { width, height } = checkOptions<{ width: number; height: number }>(`${path} size`, size, [
       "width",
@@ -73,6 +74,12 @@ function checkSidecar(path: string, value: unknown): Sidecar {
     throw new InvalidArgumentError({ parameter: `${path} labels`, expected: "a list of texts", received });
   }
   return sidecar;
+}
+
+function checkPair(parameter: string, value: unknown, example: string): readonly number[] {
+  if (value === undefined) return [];
+  if (Array.isArray(value) && value.length === 2 && value.every(Number.isFinite)) return value;
+  throw new InvalidArgumentError({ parameter, expected: `two numbers such as ${example}`, received: describe(value) });
 }
 
 /**

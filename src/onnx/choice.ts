@@ -5,7 +5,7 @@ import { checkInputs, type GivenTensor } from "../graph/evaluate.ts";
 import { inferKnown } from "../graph/infer.ts";
 import { removeUnused } from "../graph/passes/index.ts";
 import type { RunOptions } from "../graph/program.ts";
-import type { Graph, Operators, Spec, Value } from "../graph/types.ts";
+import type { Graph, Operators, Spec, Value, ValueInfo } from "../graph/types.ts";
 
 /**
  * A tensor in ONNX's order, ONNX Runtime's `{ data, dims }`, or a value of `engine.alloc`, which is copied out. Half floats come as
@@ -19,7 +19,7 @@ export interface ModelRunOptions extends RunOptions {
   outputs?: readonly string[];
 }
 
-/** The network with these outputs alone, and what they need. */
+/** The network with these outputs alone, and what they need: nodes, constants and inputs. */
 export function withChosenOutputs(graph: Graph, names: readonly string[] | undefined): Graph {
   if (names === undefined) return graph;
   const known = graph.outputs.map(({ name }) => name);
@@ -33,7 +33,9 @@ export function withChosenOutputs(graph: Graph, names: readonly string[] | undef
     throw new InvalidArgumentError({ parameter: "outputs", expected: "each name once", received: `${describe(name)} twice` }); // biome-ignore format: a line
   }
   if (names.length === known.length) return graph;
-  return removeUnused({ ...graph, outputs: graph.outputs.filter(({ name }) => names.includes(name)) });
+  const chosen = removeUnused({ ...graph, outputs: graph.outputs.filter(({ name }) => names.includes(name)) });
+  const read = new Set([...chosen.nodes.flatMap(({ inputs }) => inputs), ...names]);
+  return { ...chosen, inputs: graph.inputs.filter(({ name }) => read.has(name)) };
 }
 
 /** Lists among the inputs say sizes: where their elements are known, more shapes are known before a run. */
@@ -52,11 +54,12 @@ export const isValue = (entry: [string, unknown]): entry is [string, EngineValue
 
 /**
  * The inputs, checked. At once where nothing has to be waited for: a run that has begun is waited for when the model is
- * disposed of. Engine values are read.
+ * disposed of. Engine values are read. `needed`: those that must be there and come out.
  */
 export function inputValues(
   graph: Graph,
   inputs: Readonly<Record<string, ModelInput>>,
+  needed: readonly ValueInfo[] = graph.inputs,
 ): Map<string, Value> | Promise<Map<string, Value>> {
   if (inputs instanceof EngineValue || (isTensor(inputs) && !graph.inputs.some(({ name }) => name in inputs))) {
     const name = graph.inputs[0]?.name ?? "input";
@@ -64,12 +67,12 @@ export function inputValues(
     throw new InvalidArgumentError({ parameter: "inputs", expected, received: "a tensor" });
   }
   const values = Object.entries(inputs ?? {}).filter(isValue);
-  if (values.length === 0) return checkInputs(graph, inputs as Record<string, GivenTensor>);
+  if (values.length === 0) return checkInputs(graph, inputs as Record<string, GivenTensor>, needed);
   const read = values.map(
     async ([name, value]) => [name, { shape: value.shape, dtype: value.dtype, data: await value.read() }] as const,
   );
   return Promise.all(read).then((tensors) =>
-    checkInputs(graph, { ...(inputs as Record<string, GivenTensor>), ...Object.fromEntries(tensors) }),
+    checkInputs(graph, { ...(inputs as Record<string, GivenTensor>), ...Object.fromEntries(tensors) }, needed),
   );
 }
 

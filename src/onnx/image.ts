@@ -77,6 +77,7 @@ const limits = { side: mostPixels, pixels: mostPixels };
 export function imageToTensor(image: ImageLike, options?: FloatTensorOptions): F32Tensor & Placed;
 export function imageToTensor(image: ImageLike, options: ImageTensorOptions): Tensor & Placed;
 export function imageToTensor(image: ImageLike, given: ImageTensorOptions = {}): Tensor & Placed {
+  checkDecoded(image);
   const source = checkImage("image", image, limits);
   const wanted = checkWanted(given, source);
   const { size, channels, layout, dtype, background } = wanted;
@@ -106,6 +107,16 @@ export function imageToTensor(image: ImageLike, given: ImageTensorOptions = {}):
   return { shape: wanted.batch ? [1, ...sides] : sides, data, place };
 }
 
+/** Pixels are wanted: a file's bytes, or what would decode them, are said to be that. */
+function checkDecoded(image: unknown): void {
+  const isObject = typeof image === "object" && image !== null;
+  const decodes = isObject && "toBuffer" in image && typeof image.toBuffer === "function";
+  const isBytes = ArrayBuffer.isView(image) || image instanceof ArrayBuffer;
+  if (!decodes && !isBytes) return;
+  const hint = `await ${decodes ? "image" : "sharp(bytes)"}.raw().toBuffer({ resolveWithObject: true }) gives one`;
+  throw refused("image", "an image { width, height, channels, data }", describe(image), hint);
+}
+
 /** One colour, or grey where one channel is wanted. */
 function colour(pixels: ArrayLike<number>, at: number, colours: number, channels: number, index: number): number {
   if (colours === 1) return pixels[at]!;
@@ -132,8 +143,10 @@ function checkWanted(given: ImageTensorOptions, source: CheckedImage): Wanted {
   const declared = options.input === undefined ? undefined : pictureInput(options.input);
   const { fit = "fill", background = 0, align = [0.5, 0.5], order } = options;
   const { channels = declared?.channels ?? 3, layout = declared?.layout ?? "NCHW", dtype = declared?.dtype ?? "f32" } = options; // biome-ignore format: a line
-  const { width = declared?.width ?? source.width, height = declared?.height ?? source.height } = options.size ?? {};
-  checkOneOf("channels", String(channels), ["1", "3"]);
+  const { width = declared?.width ?? source.width, height = declared?.height ?? source.height } = checkSize(
+    options.size,
+  );
+  if (channels !== 1 && channels !== 3) throw refused("channels", "one of 1, 3", describe(channels));
   checkOneOf("layout", layout, ["NCHW", "NHWC"]);
   checkOneOf("fit", fit, ["fill", "contain", "cover"], { stretch: "fill", letterbox: "contain", crop: "cover" });
   checkOneOf("dtype", dtype, ["f32", "u8"]);
@@ -143,7 +156,7 @@ function checkWanted(given: ImageTensorOptions, source: CheckedImage): Wanted {
   return {
     ...{ range: options.range, mean: options.mean, std: options.std, order, fit, layout, dtype, channels },
     size: { width: side("size.width", width), height: side("size.height", height) },
-    background: perChannel("background", background, 3),
+    background: perChannel("background", background, 3).map(checkShare),
     align: [x!, y!],
     batch: declared?.batch ?? true,
   };
@@ -151,6 +164,22 @@ function checkWanted(given: ImageTensorOptions, source: CheckedImage): Wanted {
 
 const refused = (parameter: string, expected: string, received: string, hint?: string): InvalidArgumentError =>
   new InvalidArgumentError({ parameter, expected, received, hint });
+
+/** Of the frame: black is 0, white 1. */
+function checkShare(value: number): number {
+  const hint = value > 1 && value <= 255 ? `${value} / 255?` : undefined;
+  if (value < 0 || value > 1) throw refused("background", "numbers from 0 to 1", `${value}`, hint);
+  return value;
+}
+
+/** A size that is given, with both of its sides; without sides where none is. */
+export function checkSize(size: unknown): Partial<Size> {
+  if (size === undefined) return {};
+  const isObject = typeof size === "object" && size !== null;
+  if (!isObject || !("width" in size) || !("height" in size))
+    throw refused("size", "{ width, height }", describe(size));
+  return { width: side("size.width", size.width), height: side("size.height", size.height) };
+}
 
 const side = (parameter: string, value: unknown): number => checkInteger(parameter, value, { min: 1, max: 1 << 15 });
 
@@ -176,7 +205,8 @@ export interface PictureInput extends Partial<Size> {
  *
  * @throws InvalidArgumentError for an input that takes no picture.
  */
-export function pictureInput({ name, dtype = "f32", shape = [1, 3, undefined, undefined] }: ValueInfo): PictureInput {
+export function pictureInput(input: ValueInfo): PictureInput {
+  const { name, dtype = "f32", shape = [1, 3, undefined, undefined] } = checkInfo(input);
   const batch = shape.length === 4;
   const sides = batch ? shape.slice(1) : shape;
   const isColours = (value: unknown): boolean => value === 1 || value === 3;
@@ -191,6 +221,18 @@ export function pictureInput({ name, dtype = "f32", shape = [1, 3, undefined, un
   } // biome-ignore format: a line
   const known = (value: unknown): number | undefined => (typeof value === "number" ? value : undefined);
   return { layout, channels: known(channels) as 1 | 3 | undefined, width: known(width), height: known(height), dtype: type as "f32" | "u8", batch }; // biome-ignore format: a line
+}
+
+/** What a model says of an input, in place of the model or what else might say a shape. */
+function checkInfo(input: unknown): ValueInfo {
+  const { name, shape } = (typeof input === "object" ? (input ?? {}) : {}) as Partial<ValueInfo>;
+  if (typeof name === "string" && (shape === undefined || Array.isArray(shape))) return input as ValueInfo;
+  throw refused(
+    "input",
+    "one of model.inputs",
+    Array.isArray(input) ? "an array" : describe(input),
+    "model.inputs[0]?",
+  );
 }
 
 /** Which part of a picture is resized to which frame of the result, and where all of it lies there. */

@@ -1,7 +1,7 @@
 // What `inspectModel` and `explainModel` say of a model: its layers, their sizes and costs; and how it is computed, as
 // partitions and tasks.
 import { checkBoolean, checkNumber, checkOptions, type OperatorUse } from "../errors.ts";
-import { inferAround, inputSpecs } from "../graph/infer.ts";
+import { inferAround, inputSpecs, openInputs } from "../graph/infer.ts";
 import { type Layer, layersOf } from "../graph/layers.ts";
 import type { Task } from "../graph/tasks.ts";
 import type { Spec, ValueInfo } from "../graph/types.ts";
@@ -18,6 +18,11 @@ export interface InspectOptions {
   share?: number;
   /** Whether splits come with their singular values. */
   spectra?: boolean;
+  /**
+   * Whether a model is listed, too, of which inputs have no known shape: `open` names them, and layers of unknown sizes have
+   * no outputs and count no multiplications.
+   */
+  partial?: boolean;
 }
 
 /** What is in a model. */
@@ -34,6 +39,8 @@ export interface Inspection {
   layers: readonly Layer[];
   /** Nodes that nobody here computes: the model is not run as it is. Sides that follow from them are those that the file says. */
   missing: readonly OperatorUse[];
+  /** Names of inputs whose shapes are not known; none but with `partial`. */
+  open: readonly string[];
   /** Of all layers; a layer without known sides counts none. */
   totals: {
     /** Numbers in the weights. */
@@ -47,13 +54,15 @@ export interface Inspection {
  * The layers of a model with shapes, parameters, multiplications and what splitting each convolution would lose. Nothing
  * is run. Of operators that nobody here computes the results have the shapes that the file declares, or none.
  *
- * @throws InvalidArgumentError where a shape is not known or does not fit.
+ * @throws InvalidArgumentError where a shape is not known (but with `partial`) or does not fit.
  */
 export function inspectModel(model: Model, options: InspectOptions = {}): Inspection {
   const { graph, operators, proto } = model;
-  const known = ["shapes", "share", "spectra"] as const;
-  const { shapes, share = 0.5, spectra = false } = checkOptions<InspectOptions>("options", options, known);
-  const inputs = inputSpecs(graph, shapes);
+  const known = ["shapes", "share", "spectra", "partial"] as const;
+  const { shapes, share = 0.5, spectra = false, partial = false } = checkOptions<InspectOptions>("options", options, known); // biome-ignore format: a line
+  checkShapes(model, shapes);
+  const open = checkBoolean("partial", partial) ? openInputs(graph, shapes) : [];
+  const inputs = inputSpecs({ inputs: graph.inputs.filter((info) => !open.includes(info)) }, shapes);
   const specs = inferAround(graph, operators, inputs, declaredSpecs(model, inputs));
   const layers = layersOf(
     graph,
@@ -70,14 +79,24 @@ export function inspectModel(model: Model, options: InspectOptions = {}): Inspec
     outputs: graph.outputs.map(withShape),
     layers,
     missing: model.missing,
+    open: open.map(({ name }) => name),
     totals: { parameters: sum(({ parameters }) => parameters), multiplications: sum((l) => l.multiplications) },
   };
+}
+
+/** Shapes are of inputs that there are. */
+function checkShapes({ inputs }: Model, shapes: InspectOptions["shapes"]): void {
+  const names = inputs.map(({ name }) => name);
+  checkOptions<Record<string, unknown>>("shapes", shapes, names);
 }
 
 /** What the file says of values between nodes, for these inputs: where all sides are numbers, or those of the inputs. */
 function declaredSpecs({ graph, proto }: Model, inputs: ReadonlyMap<string, Spec>): Map<string, Spec> {
   const named = graph.inputs.flatMap(({ name, shape = [] }) =>
-    shape.flatMap((side, axis) => (typeof side === "string" ? [[side, inputs.get(name)!.shape[axis]!] as const] : [])),
+    shape.flatMap((side, axis) => {
+      const known = inputs.get(name)?.shape[axis];
+      return typeof side === "string" && known !== undefined ? [[side, known] as const] : [];
+    }),
   );
   const sides = new Map(named);
   const known = [...declaredValues(proto).values(), ...graph.outputs].flatMap(({ name, dtype, shape }) => {
@@ -122,8 +141,9 @@ export interface ModelPlan {
 export async function explainModel(model: Model, options?: ExplainModelOptions): Promise<ModelPlan> {
   const known = ["shapes", "inputs", "outputs"] as const;
   const { shapes, inputs, outputs } = checkOptions<ExplainModelOptions>("options", options, known);
+  checkShapes(model, shapes);
   const graph = model.choosing(outputs);
-  const specs = inputs ? await inputValues(graph, inputs) : inputSpecs(graph, shapes);
+  const specs = inputs ? await inputValues(model.graph, inputs, graph.inputs) : inputSpecs(graph, shapes);
   const program = await model.programFor(specs, graph);
   const partitions = program.tasks.map((tasks, i) => ({ place: program.partitions[i]?.kind ?? "host", tasks }));
   const kernels = new Set(partitions.flatMap(({ tasks }) => tasks.flatMap((task) => task.kernels)));

@@ -176,7 +176,7 @@ export class Model {
 
   /**
    * Computes the outputs from the inputs, both by name, in the orders of ONNX (NCHW). The first run with inputs of a shape
-   * compiles for it; sides that the model leaves open may be any.
+   * compiles for it; sides that the model leaves open may be any. Inputs that chosen outputs do not need may be left out.
    *
    * @throws InvalidArgumentError for inputs that are missing, not known, or of another shape or type; UnsupportedOpError
    * for operators that are missing. Both before anything is computed.
@@ -194,7 +194,7 @@ export class Model {
     );
     const arrays = Object.fromEntries(Object.entries(given).filter((entry) => !isValue(entry))) as Outs;
     const outs = Object.entries(given).filter(isValue);
-    const read = inputValues(this.graph, inputs);
+    const read = inputValues(this.graph, inputs, graph.inputs);
     const values = read instanceof Promise ? await read : read;
     const run = this.programFor(values, graph).then(async (program) => {
       for (const [name, value] of outs) checkValueOut(name, value, program.specOf(name));

@@ -1,8 +1,8 @@
 // Turns a result of a network into a picture: what imageToTensor does, backwards.
-import { checkInteger, checkOneOf, checkOptions, describe, InvalidArgumentError } from "../errors.ts";
+import { checkOneOf, checkOptions, describe, InvalidArgumentError } from "../errors.ts";
 import { numbersOf } from "../graph/values.ts";
 import { type Image, sidesIn, type TensorLike } from "../tensor.ts";
-import { scaleOf, type ValueScale } from "./image.ts";
+import { checkSize, scaleOf, type ValueScale } from "./image.ts";
 import { resize } from "./resample.ts";
 
 /** How a tensor is read as a picture. */
@@ -49,6 +49,15 @@ export function pictureAxes(shape: readonly number[], layout?: "NCHW" | "NHWC"):
   return { channels: last, height: first, width: middle, pixelStep: last, channelStep: 1 };
 }
 
+/** What to do with results by name, and with results that are no picture. */
+function tensorHint(tensor: unknown, shape: readonly number[]): string | undefined {
+  const [name, first] = Object.entries(tensor ?? {})[0] ?? [];
+  if (ArrayBuffer.isView((first as { data?: unknown } | undefined)?.data)) return `results[${describe(name)}]?`;
+  return shape.length === 4 && shape[0]! > 1
+    ? "one picture at a time: its part of data, with a 1 for the first side"
+    : undefined;
+}
+
 /**
  * A tensor of shape [1, channels, height, width], [1, height, width, channels], the same without the 1, or [height, width] as
  * an 8-bit picture of 1 (grey), 3 (RGB) or 4 (RGBA) channels: the inverse of `imageToTensor`. Values beyond the range
@@ -59,6 +68,7 @@ export function pictureAxes(shape: readonly number[], layout?: "NCHW" | "NHWC"):
 export function tensorToImage(tensor: TensorLike, options: TensorImageOptions = {}): ByteImage {
   const known = ["size", "layout", "range", "mean", "std", "order"] as const;
   const { size, layout, ...scale } = checkOptions<TensorImageOptions>("options", options, known);
+  const given = checkSize(size);
   if (layout !== undefined) checkOneOf("layout", layout, ["NCHW", "NHWC"]);
   if (scale.order !== undefined) checkOneOf("order", scale.order, ["RGB", "BGR"]);
   const { data } = tensor ?? {};
@@ -67,7 +77,8 @@ export function tensorToImage(tensor: TensorLike, options: TensorImageOptions = 
   const axes = pictureAxes(shape, layout);
   if (!axes || !ArrayBuffer.isView(data) || data.length !== shape.reduce((a, b) => a * b, 1)) {
     const expected = "a tensor of one picture: [1, channels, height, width] or [1, height, width, channels] with 1, 3 or 4 channels"; // biome-ignore format: a line
-    throw new InvalidArgumentError({ parameter: "tensor", expected, received: `${describe(data)} [${shape.join(", ")}]` }); // biome-ignore format: a line
+    const received = ArrayBuffer.isView(data) ? `${describe(data)} [${shape.join(", ")}]` : describe(data ?? tensor);
+    throw new InvalidArgumentError({ parameter: "tensor", expected, received, hint: tensorHint(tensor, shape) });
   }
   const { width, height, channels, pixelStep, channelStep } = axes;
   const isFloat = data instanceof Float32Array || data instanceof Float64Array;
@@ -82,8 +93,7 @@ export function tensorToImage(tensor: TensorLike, options: TensorImageOptions = 
       pixels[to] = value > 0 ? Math.min(255, 255 * value) : 0; // NaN is black
     }
   }
-  const wanted = { width: size?.width ?? width, height: size?.height ?? height };
-  for (const [name, side] of Object.entries(wanted)) checkInteger(`size.${name}`, side, { min: 1, max: 1 << 15 });
+  const wanted = { width, height, ...given };
   const same = wanted.width === width && wanted.height === height;
   const resized = same ? pixels : resize({ width, height, channels, data: pixels }, channels, wanted);
   return { ...wanted, channels, data: Uint8Array.from(Uint8ClampedArray.from(resized, (value) => Math.floor(value + 0.5))) }; // biome-ignore format: a line

@@ -91,9 +91,18 @@ test("a page that needs nothing else", async () => {
 test("sides that the model leaves open are given", async () => {
   const { stdout } = await rank1("inspect", path("open.onnx"), "--shape", "x=1x3x22x102");
   expect(stdout).toContain("input   x  f32 1 × 3 × 22 × 102");
-  const missing = await rank1("inspect", path("open.onnx"));
-  expect(missing.code).toBe(2);
-  expect(missing.stderr).toMatch(/^rank1: shape of input "x": expected a shape like \[1, 3, rows, 102\], got undefined; give it with --shape NAME=1x3x224x224\n$/); // biome-ignore format: one line
+  const open = await rank1("inspect", path("open.onnx"));
+  expect([open.code, open.stderr]).toEqual([0, ""]);
+  expect(open.stdout).toContain("input   x  f32 1 × 3 × rows × 102\n");
+  expect(open.stdout).toMatch(/\n2 layers, 108 parameters\n/);
+  expect(open.stdout).toMatch(
+    /\nfirst <b> +conv 3 × 3 +108 +0 .* spatial\nand 1 layer without parameters, listed by --all\n/,
+  );
+  expect(open.stdout).toMatch(/\n\nfor figures: --shape x=1x3x\?x102\n$/);
+  const separate = await rank1("separate", path("open.onnx"), "--reduce", "2", "-o", path("out.onnx"));
+  expect([separate.code, separate.stderr]).toEqual([2, expect.stringMatching(/^rank1: shape of input "x": .*, got undefined; give it with --shape x=1x3x\?x102\n$/)]); // biome-ignore format: one line
+  const other = await rank1("inspect", path("open.onnx"), "--shape", "z=1");
+  expect([other.code, other.stderr]).toEqual([1, expect.stringMatching(/shapes key: expected one of x, got "z"/)]);
   const wrong = await rank1("inspect", path("open.onnx"), "--shape", "x=1x3xrows");
   expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining("Expected NAME=SIDES such as input=")]);
 });

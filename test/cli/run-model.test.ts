@@ -50,10 +50,10 @@ test("pictures: the best classes, by their labels", async () => {
   expect([code, stderr]).toEqual([0, ""]);
   const [first, second] = stdout.split(/^(?=\S)/m);
   expect(first).toMatch(
-    /^\S*orange\.png {2}\S+ ms\n {2}\.\.\/y\/1 {2}f32 1 × 3 × 1 × 1 {2}0 to 1, mean 0\.4667 {2}as classes \(guess; else --as values\)\n/,
+    /^\S*orange\.png {2}\S+ ms \(\S+ ms of them to compile, once\)\n {2}input 9 × 8 → 6 × 4, proportions not kept \(--letterbox keeps them\), RGB 0\.\.1\n {2}\.\.\/y\/1 {2}f32 1 × 3 × 1 × 1 {2}0 to 1, mean 0\.4667 {2}as classes \(guess; else --as values\)\n/,
   );
   expect(first).toMatch(/\n {4}0 +red +1 +52\.2 % +[█▏▎▍▌▋▊▉]+\n {4}1 +green +0\.4 +28\.6 % /);
-  expect(second).toMatch(/sea\.png.*\n.*\n.*\n {4}2 +blue +0\.8 /);
+  expect(second).toMatch(/sea\.png {2}\S+ ms\n.*\n.*\n.*\n {4}2 +blue +0\.8 /);
 });
 
 test("means and deviations, remembered beside the model, and overruled", async () => {
@@ -81,7 +81,7 @@ test("arrays in and out", async () => {
   const { code, stdout } = await rank1("run", path("two.onnx"), ...inputs, "-o", folder);
   expect(code).toBe(0);
   expect(stdout).toMatch(
-    /^\S+ ms\n {2}sum {2}f32 2 × 3 {2}11 to 66, mean 38\.5 {2}as values {2}-> \S*sum\.npy\n {2}rest {2}f32/,
+    /^\S+ ms \(.*\)\n {2}sum {2}f32 2 × 3 {2}11 to 66, mean 38\.5 {2}as values {2}-> \S*sum\.npy\n {4}11, 22, 33, 44, 55, 66\n {2}rest {2}f32/,
   );
   expect(readNpy(readFileSync(path("sum.npy")))).toEqual({
     shape: [2, 3],
@@ -248,17 +248,26 @@ test.each<[args: string[], code: number, message: RegExp]>([
   [["run", colours, path("sea.png"), "-o", path("sea.png")], 1, /expected an output that is not one of the inputs/],
   [["run", colours, path("sea.png"), "-o", path("a.npy")], 1, /a\.npy: expected a name that is free, got a file; --force replaces it/],
   [["run", colours, path("sea.png"), "-o", path("new.npy"), "--as", "picture"], 2, /--as: expected values, as \S*new\.npy is one, got picture/],
-  [["run", path("two.onnx"), ...["a", "b"].flatMap((x) => ["--input", `${x}=${path(x)}.npy`]), "--as", "classes"], 2, /--as classes: expected a row of numbers, got sum \[2, 3\]/],
+  [["run", path("two.onnx"), ...["a", "b"].flatMap((x) => ["--input", `${x}=${path(x)}.npy`]), "--as", "classes"], 2, /--as classes: expected a row of numbers, got sum f32 \[2, 3\]/],
   [["run", colours, path("sea.png"), "--mean", "127"], 2, /--mean: expected numbers in the range from 0 to 1, got 127; .*--range 0\.\.255/],
   [["run", colours, path("sea.png"), "--std", "128"], 2, /--std: expected numbers that fit the range from 0 to 1, got 128/],
   [["run", colours, path("sea.png"), "--range", "5"], 2, /Expected LOW\.\.HIGH/],
+  [["run", colours, path("sea.png"), "--range", "0,255"], 2, /Expected LOW\.\.HIGH such as 0\.\.255/],
+  [["run", colours, path("sea.png"), "--letterbox", "--background", "0.5"], 2, /Expected a level from 0 \(black\) to 255 \(white\)\. 128 is 0\.5 of white/],
+  [["run", colours, path("sea.png"), "--letterbox", "--background", "256"], 2, /Expected a level from 0/],
+  [["run", colours, path("sea.png"), "--background", "5"], 2, /--background: expected a frame, by --letterbox or --fit contain, got --fit fill/],
+  [["run", colours, path("sea.png"), "--align", "0,0"], 2, /--align: expected --letterbox/],
+  [["run", colours, path("sea.png"), "--letterbox", "--align", "0,2"], 2, /Expected X,Y from 0 to 1/],
+  [["run", colours, path("sea.png"), "-o", path("new.jpg"), "--as", "mask"], 2, /-o: expected a folder, or a file that ends in \.png or \.npy for a mask/],
+  [["run", path("two.onnx"), "--input", `summ=${path("a.npy")}`], 2, /--input: expected one of a, b, got "summ"$/],
+  [["run", path("two.onnx"), "--input", `A=${path("a.npy")}`], 2, /did you mean "a"\?/],
   [["run", colours, path("sea.png"), "--letterbox", "--fit", "cover"], 2, /--letterbox: is --fit contain, got --fit cover/],
   [["run", colours, path("sea.png"), "--save"], 2, /--save: expected something to remember, such as --mean or --labels, got none/],
   [["run", path("two.onnx"), path("sea.png"), "--outputs", "sums"], 2, /--outputs: expected one of sum, rest, got "sums"; did you mean "sum"/],
   [["run", colours, path("sea.png"), path("orange.png"), "-o", "-"], 2, /-o: expected a folder for 2 results, got -/],
   [["run", path("two.onnx"), ...["a", "b"].flatMap((x) => ["--input", `${x}=${path(x)}.npy`]), "-o", "new.npy"], 2, /-o: expected a folder for 2 results, such as new\.npy\/, got new\.npy/],
   [["run", colours, "--input", path("a.npy")], 2, /Expected NAME=FILE/],
-  [["run", colours, "--input", `z=${path("a.npy")}`], 2, /--input: expected one named x, got none/],
+  [["run", colours, "--input", `z=${path("a.npy")}`], 2, /--input: expected one of x, got "z"/],
   [["run", path("two.onnx"), "--input", `a=${path("a.npy")}`], 2, /--input: expected one named b, got none/],
   [["run", path("two.onnx"), path("a.npy")], 2, /a\.npy: expected inputs by name, --input NAME=FILE, for a model with a and b/],
   [["run", path("two.onnx"), path("sea.png")], 2, /sea\.png: expected a model with one input/],
@@ -279,6 +288,71 @@ test.each<[args: string[], code: number, message: RegExp]>([
   expect([result.code, result.stdout]).toEqual([code, ""]);
   expect(result.stderr.trim()).toMatch(message);
 }); // biome-ignore format: lines
+
+test("what a picture became is said: its place in a frame, and settings beside the model", async () => {
+  writeFileSync(path("framed.onnx"), readFileSync(colours));
+  const run = (...args: string[]) => rank1("run", path("framed.onnx"), path("orange.png"), ...args);
+  const { stdout } = await run("--letterbox", "--align", "0,0", "--bgr", "--mean", "0.5", "--save", "--labels", path("labels.txt"));
+  expect(stdout).toContain("\n  input 9 × 8 → 6 × 4, place 5 × 4 at 0, 0, BGR 0..1, mean 0.5\n");
+  expect(JSON.parse(readFileSync(path("framed.onnx.json"), "utf8"))).toMatchObject({ fit: "contain", background: 114, align: [0, 0] });
+  const again = await run("--mean", "0");
+  expect(again.stdout).toContain("\n  input 9 × 8 → 6 × 4, place 5 × 4 at 0, 0, BGR 0..1, mean 0\n  fit, background, align, order, labels by framed.onnx.json\n");
+  const { settings, results } = JSON.parse((await run("--json")).stdout);
+  expect(settings).toMatchObject({ file: "framed.onnx.json", names: expect.arrayContaining(["mean", "labels"]) });
+  expect(results[0].pictures).toEqual([{
+    ...{ input: "x", picture: { width: 9, height: 8 }, size: { width: 6, height: 4 }, fit: "contain" },
+    ...{ place: { left: 0, top: 0, width: 5, height: 4 }, colours: "BGR", range: [0, 1], mean: 0.5 },
+  }]);
+  expect(results[0].outputs[0].data).toHaveLength(3);
+  expect(results[0].compiling).toBeGreaterThan(0);
+}); // biome-ignore format: lines
+
+test("labels that are not as many as the classes are said to be so", async () => {
+  writeFileSync(path("four.txt"), "red\ngreen\nblue\nnone\n");
+  for (const as of [[], ["--as", "classes"]]) {
+    const { stdout } = await rank1("run", colours, path("sea.png"), "--labels", path("four.txt"), ...as);
+    expect(stdout).toMatch(/as classes.*\n {4}--labels: 4 names for 3 classes\n {4}class .*\n {4}2 +blue /);
+  }
+});
+
+test("scores of classes for each pixel become a mask; without that the error says how", async () => {
+  const shape = [1, 5, 8, 9];
+  writeFileSync(path("segment.onnx"), model({ nodes: [node("Relu", ["x"], ["y"])], inputs: [value("x", shape)], outputs: [value("y", shape)] })); // biome-ignore format: a line
+  // Rows 0 to 3 are class 2, the others class 4
+  const data = Float32Array.from({ length: 360 }, (_, i) => Number(Math.floor(i / 72) === (i % 72 < 36 ? 2 : 4)));
+  writeFileSync(path("scores.npy"), writeNpy({ shape, data }));
+  const run = (...args: string[]) => rank1("run", path("segment.onnx"), path("scores.npy"), ...args);
+  expect((await run()).stdout).toContain("as values (guess; else --as mask)");
+  const refused = await run("-o", path("scores.png"));
+  expect([refused.code, refused.stderr]).toEqual([2, expect.stringMatching(/--as picture: expected 1, 3 or 4 channels of pixels, got y f32 \[1, 5, 8, 9\]; --as mask writes .*-o FILE\.npy/)]); // biome-ignore format: one line
+  const { stdout } = await run("-o", path("mask.png"), "--as", "mask");
+  expect(stdout).toMatch(/as mask {2}-> .*\n {4}class +pixels +share *\n {4}2 +36 +50\.0 % .*\n {4}4 +36 +50\.0 % /);
+  expect(await sharp(path("mask.png")).metadata()).toMatchObject({ width: 9, height: 8, isPalette: true });
+  const { data: colours } = await sharp(path("mask.png")).removeAlpha().raw().toBuffer({ resolveWithObject: true });
+  expect([...colours.subarray(0, 3), ...colours.subarray(-3)]).toEqual([0, 128, 0, 0, 0, 128]);
+  expect((await run("-o", path("mask.npy"), "--as", "mask")).code).toBe(0);
+  const mask = readNpy(readFileSync(path("mask.npy")));
+  expect([mask.shape, mask.data[0], mask.data[71]]).toEqual([[8, 9], 2, 4]);
+});
+
+test("--explain of open sizes lists what there is, and names the option with the input", async () => {
+  const [inputs, outputs] = [[value("x", [1, 3, "h", "w"])], [value("y", [1, 3, "h", "w"])]];
+  writeFileSync(path("open.onnx"), model({ nodes: [node("Relu", ["x"], ["y"])], inputs, outputs }));
+  const { code, stdout } = await rank1("run", path("open.onnx"), "--explain");
+  expect([code, stdout]).toEqual([0, expect.stringMatching(/input {3}x {2}f32 1 × 3 × h × w\n[\s\S]*\nfor what is computed where: --shape x=1x3x\?x\?\n$/)]);
+  const json = await rank1("run", path("open.onnx"), "--explain", "--json");
+  expect([json.code, json.stderr]).toEqual([2, expect.stringMatching(/give it with --shape x=1x3x\?x\?\n$/)]);
+}); // biome-ignore format: lines
+
+test("a terminal gets no arrays", async () => {
+  process.stdout.isTTY = true;
+  try {
+    const { code, stderr } = await rank1("run", colours, path("sea.png"), "-o", "-");
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/-o: expected a file, .*, got - at a terminal/)]);
+  } finally {
+    process.stdout.isTTY = false;
+  }
+});
 
 test("an interruption ends a run", async () => {
   const controller = new AbortController();

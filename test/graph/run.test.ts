@@ -22,7 +22,8 @@ describe("inputs", () => {
   });
 
   test.each<[string, Record<string, unknown>, string]>([
-    ["missing", { a: good.a }, 'input "b": expected a tensor of f32 [N, 2], got undefined'],
+    ["missing", { a: good.a }, 'input "b": expected a tensor of f32 [N, 2], got none; b is missing in inputs'],
+    ["missing, all of them", {}, 'input "a": expected a tensor of f32 [N, 2], got none; a, b are missing in inputs'],
     ["extra", { ...good, bb: good.a }, 'inputs key: expected one of a, b, got "bb"; did you mean "b"?'],
     ["inherited", { ...good, toString: good.a }, 'inputs key: expected one of a, b, got "toString"'],
     ["of another rank", { ...good, b: floats([6]) }, 'input "b": expected a tensor of f32 [N, 2], got [6]'],
@@ -35,7 +36,7 @@ describe("inputs", () => {
     [
       "of another type",
       { ...good, b: { shape: [3, 2], data: new Int32Array(6) } },
-      'input "b": expected a tensor of f32 [N, 2], got Int32Array(6)',
+      'input "b": expected a tensor of f32 [N, 2], got Int32Array(6); Float32Array.from(data) makes one of it',
     ],
     [
       "that contradict themselves",
@@ -164,6 +165,10 @@ describe("inference", () => {
   test("takes 1 for an open batch, and asks for other open sides", () => {
     const graph = graphOf({ x: ["N", 3, undefined, 4] }, [], []);
     expect(() => inputSpecs(graph)).toThrow('shape of input "x": expected a shape like [N, 3, ?, 4], got undefined');
+    const two = { inputs: [...graph.inputs, { name: "z" }] };
+    expect(() => inputSpecs(two)).toThrow(
+      'shape of input "x" and input "z": expected a shape like [N, 3, ?, 4] and a shape, got undefined',
+    );
     expect(() => inputSpecs(graph, { x: [1, 2, 5, 4] })).toThrow("got [1, 2, 5, 4]");
     expect(() => inputSpecs(graph, { x: [1, 3, 5] })).toThrow("got [1, 3, 5]");
     expect(inputSpecs(graph, { x: [7, 3, 5, 4] }).get("x")!.shape).toEqual([7, 3, 5, 4]);

@@ -48,6 +48,25 @@ test("only what the chosen outputs need is computed", async () => {
   loaded.dispose();
 });
 
+test("an input that the chosen outputs do not need may be missing, and is checked where it is given", async () => {
+  const bytes = model({
+    nodes: [node("Relu", ["x"], ["a"]), node("Add", ["x", "m"], ["b"])],
+    inputs: [...inputs, value("m", [1, 3, 8, 8])],
+    outputs: [value("a", [1, 3, 8, 8]), value("b", [1, 3, 8, 8])],
+  });
+  const loaded = await loadModel(bytes);
+  const { a } = await loaded.run({ x }, { outputs: ["a"] });
+  expect((await loaded.run({ x, m: x })).a).toEqual(a);
+  expect(await loaded.run({ x, m: x }, { outputs: ["a"] })).toEqual({ a });
+  expect((await explainModel(loaded, { inputs: { x }, outputs: ["a"] })).partitions.length).toBeGreaterThan(0);
+  const wrong = { x, m: { shape: [1], data: new Float32Array(1) } };
+  await expect(loaded.run(wrong, { outputs: ["a"] })).rejects.toThrow(/^input "m": .* got \[1\]$/);
+  await expect(loaded.run({ x })).rejects.toThrow(
+    /^input "m": expected a tensor of f32 .*, got none; m is missing in inputs$/,
+  );
+  loaded.dispose();
+});
+
 test("inputs in either spelling, and what is said of others", async () => {
   const loaded = await loadModel(twoHeads());
   const { shape, data } = x;

@@ -205,7 +205,7 @@ test("what a model does is told piece by piece, and timed so", async () => {
 describe("inputs that do not fit are named", () => {
   const x = noise([1, 3, 16, 16]);
   test.each<[string, Record<string, unknown>, RegExp]>([
-    ["missing", {}, /^input "x": expected a tensor of f32 \[N, 3, 16, 16\], got undefined$/],
+    ["missing", {}, /^input "x": expected a tensor of f32 \[N, 3, 16, 16\], got none; x is missing in inputs$/],
     ["extra", { x, z: x }, /inputs.*"?z/],
     ["another shape", { x: noise([1, 3, 16, 8]) }, /^input "x": .*got \[1, 3, 16, 8\]$/],
     ["another rank", { x: noise([3, 16, 16]) }, /^input "x": .*got \[3, 16, 16\]$/],

@@ -67,6 +67,12 @@ test("16-bit and float pictures, and sharp's form", () => {
   expect(sharp.data).toEqual(Float32Array.of(1, 0, 0));
 });
 
+test("a file's bytes, and what would decode them, are told from pixels", () => {
+  const decode = ".raw().toBuffer({ resolveWithObject: true }) gives one";
+  const given: [unknown, string][] = [[{ raw() {}, toBuffer() {} }, "image"], [Buffer.of(1, 2), "sharp(bytes)"], [new ArrayBuffer(2), "sharp(bytes)"]]; // biome-ignore format: a line
+  for (const [image, by] of given) expect(() => imageToTensor(image as never)).toThrow(`; await ${by}${decode}`);
+});
+
 test("a constant picture stays constant, and a ramp a ramp, at any size", () => {
   const ramp = Float32Array.from({ length: 40 }, (_, x) => x);
   const image: Image = { width: 40, height: 1, channels: 1, data: ramp };
@@ -125,6 +131,12 @@ test("tensorToImage gives back what imageToTensor took", () => {
   expect(tensorToImage({ shape: [2, 2], data: BigInt64Array.of(0n, 1n, 2n, 4n) }, { range: [0, 4] }).data).toEqual(Uint8Array.of(0, 64, 128, 255)); // biome-ignore format: a line
   expect(tensorToImage({ shape: [1, 2], data: Float32Array.of(0, 1) }, { size: { width: 4, height: 1 } }).data).toEqual(Uint8Array.of(0, 64, 191, 255)); // biome-ignore format: a line
   expect(() => tensorToImage({ shape: [2, 3, 4, 4], data: new Float32Array(96) })).toThrow(/tensor: expected a tensor of one picture/); // biome-ignore format: a line
+  for (const size of [4, [4, 4], "4x4", { width: 4 }]) {
+    expect(() => tensorToImage(mask, { size: size as never })).toThrow(/^size: expected \{ width, height \}, got /);
+  }
+  expect(() => tensorToImage({ y: mask } as never)).toThrow(
+    /^tensor: .*, got an object with keys y; results\["y"\]\?$/,
+  );
   expect(() => tensorToImage({ ...mask, shape: [4] })).toThrow(/shape or dims, or both the same/);
 });
 
@@ -142,6 +154,25 @@ test.each<[string, ImageTensorOptions, RegExp]>([
   ["two means", { mean: [0.5, 0.5] }, /mean: expected one number or 3/],
   ["a mean that is none", { mean: Number.NaN }, /mean: expected a finite number/],
   ["a std of 0", { std: [1, 0, 1] }, /std: expected numbers other than 0/],
+  ...[320, [320, 240], "320x240", null, { w: 3, h: 2 }, { width: 32 }].map(
+    (size) =>
+      ["a size of another form", { size } as never, /^size: expected \{ width, height \}, got /] as [
+        string,
+        ImageTensorOptions,
+        RegExp,
+      ],
+  ),
+  ...[[1, 3, 240, 320], [{ name: "x" }], "x", { inputs: [] }, null].map(
+    (input) =>
+      [
+        "an input that is none",
+        { input } as never,
+        /^input: expected one of model\.inputs, got .*; model\.inputs\[0\]\?$/,
+      ] as [string, ImageTensorOptions, RegExp],
+  ),
+  ["a background in bytes", { background: 114 }, /^background: expected numbers from 0 to 1, got 114; 114 \/ 255\?$/],
+  ["a background below black", { background: [0, -1, 0] }, /^background: expected numbers from 0 to 1, got -1$/],
+  ["channels as text", { channels: "3" as never }, /channels: expected one of 1, 3, got "3"/],
   ["a layout", { layout: "HWC" as "NHWC" }, /layout: expected one of NCHW, NHWC/],
   ["two channels", { channels: 2 as 1 }, /channels: expected one of 1, 3/],
   ["an option", { scale: 2 } as ImageTensorOptions, /options key: /],

@@ -137,7 +137,15 @@ describe("sides that the model leaves open", () => {
     expect(found.outputs[0]!.shape).toEqual([1, 4, 8, 10]);
   });
 
+  test("need not be given for a list of what is there", async () => {
+    const found = inspectModel(await loadModel(bytes), { partial: true });
+    expect(found).toMatchObject({ open: ["x"], totals: { parameters: 108, multiplications: 0 } });
+    expect(found.layers).toMatchObject([{ kind: "conv", parameters: 108, inputs: [], outputs: [] }]);
+    expect(inspectModel(await loadModel(bytes), { shapes: { x: [1, 3, 9, 9] }, partial: true }).open).toEqual([]);
+  });
+
   test.each<[object, RegExp]>([
+    [{ shapes: { z: [1] } }, /shapes key: expected one of x, got "z"/],
     [{}, /shape of input "x": expected a shape like \[N, 3, height, width\], got undefined/],
     [{ shapes: { x: [1, 4, 10, 12] } }, /got \[1, 4, 10, 12\]/],
     [{ shapes: { x: [1, 3, 2, 2] } }, /node "Conv of x,w"/],
