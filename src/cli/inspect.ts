@@ -116,7 +116,7 @@ function row(layer: Layer, total: number, largest: number): string[] {
     harmless(kindText(layer)),
     outputs.map(sides).join(", "),
     quantity(parameters),
-    quantity(multiplications),
+    outputs.length === 0 ? "?" : quantity(multiplications),
     multiplications > 0 ? `${percent(share)} ${styled("cyan", bar(multiplications / largest, 20))}` : "",
     splits[0] ? `${percent(splits[0].error)} ${splits[0].split}` : "",
   ]; // biome-ignore format: a row
