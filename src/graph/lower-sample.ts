@@ -8,7 +8,7 @@ import type { GraphNode } from "./types.ts";
 /** How a GridSample reads, by its attributes. */
 export function samplingOf(node: GraphNode): Sampling {
   const names = ["linear", "bilinear", "nearest", "cubic", "bicubic"] as const;
-  const mode = textOf(node, "mode", names).replace("bi", "") as Sampling["mode"];
+  const mode = textOf(node, "mode", names).replace(/^bi/, "") as Sampling["mode"];
   const padding = textOf(node, "padding_mode", ["zeros", "border", "reflection"]);
   return { mode, padding, corners: numberOf(node, "align_corners", 0) !== 0 };
 }

@@ -124,10 +124,11 @@ export function emit(module: ModuleBuilder, name: string, spec: Sampling, vector
       ...(["image", "y", "out", "at", "pixels", "index", "tap", "to", "line"] as const),
     );
     const place = placingOf(f, spec);
-    const [columns, lines] = [0, 1].map(() => ({
+    const axis = (): Axis => ({
       last: f.local("f64"),
       ...{ pixels: f.array("i32", count), inside: f.array("i32", count), weights: f.array("v128", count) },
-    })) as [Axis, Axis];
+    });
+    const [columns, lines] = [axis(), axis()];
     const addresses = taps.map(() => f.array("i32", count));
     const [total, along, values] = [f.array("v128", vectors), f.array("v128", vectors), f.array("v128", vectors)];
     /** The address of a row's first pixel. */
