@@ -6,7 +6,6 @@ import type { BufferSpec, ExpressionSpec, MoveSpec, Position } from "../plan/typ
 import { ExpressionBuilder, expressionOf, expressionOperators, isVariadic, type Term } from "./expressions.ts";
 import { normRules } from "./lower-norms.ts";
 import { poolRules } from "./lower-pools.ts";
-import { gridSample } from "./lower-sample.ts";
 import {
   isHeld,
   type Lowered,
@@ -223,7 +222,7 @@ const batchNorm: LoweringRule = (node, context) => {
 /** By the operator's name. */
 export const elementwiseRules: Readonly<Record<string, LoweringRule>> = {
   ...Object.fromEntries(expressionOperators.map((name) => [name, elementwise])),
-  ...{ BatchNormalization: batchNorm, GridSample: gridSample },
+  BatchNormalization: batchNorm,
   ...normRules,
   ...poolRules,
 };

@@ -5,11 +5,10 @@ import { move } from "./move/kernel.ts";
 import { pool } from "./pool/kernel.ts";
 import { reduce } from "./reduce/kernel.ts";
 import { resize } from "./resize/kernel.ts";
-import { sample } from "./sample/kernel.ts";
 import { softmax } from "./softmax/kernel.ts";
 
 /** What stands between the layers of a network. */
-export const networkKernels = { pool, move, softmax, reduce, resize, sample, expression } as const;
+export const networkKernels = { pool, move, softmax, reduce, resize, expression } as const;
 
 /** What separating a network computes with. */
 export const productKernels = { gemm } as const;

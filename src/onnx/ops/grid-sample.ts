@@ -1,6 +1,6 @@
 // GridSample reads an input at the places that a grid names, on two or three axes; AffineGrid makes such a grid of a matrix.
-import { samplingOf } from "../../graph/lower-sample.ts";
 import { floats, integersOf, numberOf, refuse, required } from "../../graph/nodes.ts";
+import { samplingOf } from "../../graph/sampling.ts";
 import type { GraphNode, Operator, Spec } from "../../graph/types.ts";
 import { numbersOf, sizeOf, stridesOf, write } from "../../graph/values.ts";
 import { tapsAt } from "../../kernels/sample/places.ts";
