@@ -5,7 +5,7 @@ import { mostUnrolled } from "../kernels/pool/kernel.ts";
 import type { PoolSpec, Position, Step, Window } from "../plan/types.ts";
 import { type LoweringContext, type LoweringRule, read, shapeOf, stages, windowFrom, write } from "./lowering.ts";
 import { listOf, numberOf } from "./nodes.ts";
-import { Pieces, spaceIn } from "./pieces.ts";
+import { Pieces, spaceIn, type Term } from "./pieces.ts";
 import type { GraphNode } from "./types.ts";
 import { windowOf } from "./window.ts";
 
@@ -82,6 +82,9 @@ const pool =
     return stages([from, ...made], steps, [held]);
   };
 
+/** Powers of so many factors are products. */
+const mostFactors = 8;
+
 /** The pth root of the sums of pth powers: means that count the outside as zeros, as often as a window has pixels. */
 const lpPool: LoweringRule = (node, context) => {
   const [name, p] = [node.inputs[0]!, numberOf(node, "p", 2)];
@@ -92,8 +95,11 @@ const lpPool: LoweringRule = (node, context) => {
   let piece = pieces.input(name, "channels last", from!);
   if (!piece) return undefined;
   piece = pieces.express([piece], (b, x) => {
-    if (p === 2) return b.apply("mul", x, x);
-    return p === 1 ? b.apply("abs", x) : b.apply("pow", b.apply("abs", x), p);
+    const magnitude = b.apply("abs", x);
+    if (!Number.isInteger(p) || p > mostFactors) return b.apply("pow", magnitude, p);
+    return Array<Term>(p)
+      .fill(magnitude)
+      .reduce((power, factor) => b.apply("mul", power, factor));
   });
   const { window } = windowIn(node, context);
   for (const { kernel, sides } of partsOf({ op: "average", x, y, window, countOutside: true }))

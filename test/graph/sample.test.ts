@@ -9,7 +9,9 @@ import type { Engine } from "../../src/index.ts";
 import { operators } from "../../src/onnx/ops/index.ts";
 import type { Tensor } from "../../src/tensor.ts";
 import { testEngines } from "../engine/engines.ts";
+import { attribute, model, node as onnxNode, value } from "../onnx/build.ts";
 import { expectClose } from "../onnx/close.ts";
+import { runRuntime, runtime } from "../onnx/runtime.ts";
 import { Random } from "../random-tensors.ts";
 import { floats, graphOf, node } from "./graphs.ts";
 
@@ -83,7 +85,7 @@ function lpPools(seed: number): Use {
     dilations,
     pads,
     ceil_mode: r.flag(),
-    p: r.int(1, 3),
+    p: r.pick([1, 2, 3, 9]),
   };
   const nodes = [
     node("Conv", ["x", "w"], ["a"]),
@@ -96,7 +98,9 @@ function lpPools(seed: number): Use {
   return { graph, inputs: { x: r.tensor(x, "f32", -1, 1) } };
 }
 
-describe.each(testEngines())("random networks on %s", (title, engine) => {
+const engines = testEngines();
+
+describe.each(engines)("random networks on %s", (title, engine) => {
   test.each([
     ["GridSample", gridSamples],
     ["LpPool", lpPools],
@@ -120,4 +124,31 @@ describe.each(testEngines())("random networks on %s", (title, engine) => {
           await expectLikeTheHost(await engine, { graph, inputs: { x, grid } });
         }
   });
+});
+
+const samplings = ["bilinear", "nearest", "bicubic"].flatMap((mode) =>
+  ["zeros", "border", "reflection"].flatMap((padding_mode) =>
+    [0, 1].map((align_corners) => ({ mode, padding_mode, align_corners })),
+  ),
+);
+
+test.skipIf(!runtime).each(samplings)("GridSample %j is ONNX Runtime's", async (attributes) => {
+  const r = new Random(1);
+  const [x, grid] = [r.tensor([2, 5, 6, 7]), r.tensor([2, 9, 8, 2], "f32", -1.7, 1.7)];
+  const text = (name: "mode" | "padding_mode") =>
+    attribute(name, { s: new TextEncoder().encode(attributes[name]), type: 3 } as never);
+  const corners = attribute("align_corners", { i: BigInt(attributes.align_corners), type: 2n } as never);
+  const bytes = model({
+    nodes: [onnxNode("GridSample", ["x", "grid"], ["a"], { attribute: [text("mode"), text("padding_mode"), corners] })],
+    inputs: [value("x", x.shape), value("grid", grid.shape)],
+    outputs: [value("a", [2, 5, 9, 8])],
+    more: { opsetImport: [{ version: 16n }] } as never,
+  });
+  const { a: expected } = await runRuntime(bytes, { x, grid });
+  const nodes = [node("GridSample", ["x", "grid"], ["a"], attributes, 16), node("Conv", ["a", "w"], ["y"])];
+  const graph = graphOf({ x: x.shape, grid: grid.shape }, nodes, ["a", "y"], { w: floats([1, 5, 1, 1]) });
+  const program = await GraphProgram.create(graph, operators, inputSpecs(graph), await engines[1]![1]);
+  const { a: found } = await program.run(checkInputs(graph, { x, grid }));
+  program.dispose();
+  expectClose(found!, expected!, 1e-4, 1);
 });

@@ -8,6 +8,9 @@ export const tapsOf = { nearest: 1, linear: 2, cubic: 4 } as const;
 /** The constant of the cubic convolution of Keys. */
 export const keys = -0.75;
 
+/** How many pixels outside a place is clamped to before its border: a cubic's weights see how far it is, until all its pixels are one. */
+export const reachOf = { nearest: 0, linear: 0, cubic: 2 } as const;
+
 /** Mirrored at both ends, as often as it takes. */
 function reflected(at: number, least: number, most: number): number {
   const range = most - least;
@@ -42,7 +45,8 @@ export function tapsAt(coordinate: number, side: number, of: Sampling): [pixel: 
   let x = of.corners ? turned * (side - 1) : turned * side - 0.5;
   if (of.mode === "nearest") x = roundEven(x);
   const edge = of.corners ? 0 : 0.5;
-  if (of.padding === "border") x = Math.min(side - 1, Math.max(0, x));
+  const reach = reachOf[of.mode];
+  if (of.padding === "border") x = Math.min(side - 1 + reach, Math.max(-reach, x));
   else if (of.padding === "reflection" && Number.isFinite(x)) x = reflected(x, -edge, side - 1 + edge);
   if (of.mode === "nearest") return [[pixelAt(roundEven(x), side, of), 1]];
   const low = Math.floor(x);

@@ -22,7 +22,7 @@ import type { Sampling } from "../../plan/types.ts";
 import { type CodeMode, defineKernel } from "../kernel.ts";
 import { addWeighted } from "../lanes.ts";
 import { wordsOf } from "../words.ts";
-import { keys, tapsOf } from "./places.ts";
+import { keys, reachOf, tapsOf } from "./places.ts";
 
 export const words = wordsOf(
   ...(["pixels", "height", "pixelBytes", "gridBytes", "fromLeft", "fromAbove", "fromPerImage"] as const),
@@ -64,7 +64,8 @@ function placingOf(f: FunctionBuilder, { mode, padding, corners }: Sampling): Pl
       ),
     ];
   };
-  const clamped = (at: Local, last: Local): Code => real("min", real("max", get(at), f64(0)), get(last));
+  const clamped = (at: Local, last: Local, reach = 0): Code =>
+    real("min", real("max", get(at), f64(-reach)), reach ? real("add", get(last), f64(reach)) : get(last));
   const whole = (value: Code): Code => op("i32.trunc_sat_f64_s", value);
   /** The pixel at a place. */
   const pixel = (to: Local, inside: Local, last: Local): Code[] => {
@@ -82,7 +83,11 @@ function placingOf(f: FunctionBuilder, { mode, padding, corners }: Sampling): Pl
       ? set(x, real("mul", get(x), get(last)))
       : set(x, real("sub", real("mul", get(x), real("add", get(last), f64(1))), f64(0.5))),
     ...(mode === "nearest" ? [set(x, real("nearest", get(x)))] : []),
-    ...(padding === "border" ? [set(x, clamped(x, last))] : padding === "reflection" ? reflect(x, last) : []),
+    ...(padding === "border"
+      ? [set(x, clamped(x, last, reachOf[mode]))]
+      : padding === "reflection"
+        ? reflect(x, last)
+        : []),
     set(low, real(mode === "nearest" ? "nearest" : "floor", get(x))),
     set(t, real("sub", get(x), get(low))),
     ...pixels.flatMap((to, tap) => [
