@@ -6,6 +6,7 @@ import { namedFilters } from "../src/factor/filters.ts";
 import { elementwiseRules } from "../src/graph/lower-elementwise.ts";
 import { layerRules } from "../src/graph/lower-layers.ts";
 import { isQuantized } from "../src/graph/quantized/names.ts";
+import { hasRareRule } from "../src/graph/rare-rules.ts";
 import { standardised } from "../src/onnx/contrib.ts";
 import { operators } from "../src/onnx/ops/index.ts";
 import onnx from "./onnx-operators.json" with { type: "json" };
@@ -47,7 +48,7 @@ const others = [...operators.keys(), ...standardised]
 export function placeOf(name: string): string {
   const { copies, samples } = operators.get(name)!;
   if (isQuantized({ op: name })) return "backend, where scales are known";
-  const joins = name in elementwiseRules || copies || samples;
+  const joins = name in elementwiseRules || hasRareRule(name) || copies || samples;
   return name in layerRules ? "backend" : joins ? "backend, next to layers" : "host";
 }
 

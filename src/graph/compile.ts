@@ -46,6 +46,9 @@ export interface HostPartition {
 
 export type Partition = BackendPartition | HostPartition;
 
+/** Lowering rules by the names of operators. */
+type Rules = Readonly<Record<string, LoweringRule>>;
+
 /** Nodes with the same number of switches from host to backend before them. */
 interface Turn {
   onBackend: GraphNode[];
@@ -53,8 +56,8 @@ interface Turn {
 }
 
 /**
- * Splits an optimised network, of which `specs` know all types and shapes. `integerRules` are those of layers of integers, where the
- * network has some.
+ * Splits an optimised network, of which `specs` know all types and shapes. `more` are rules of layers of integers and of other nodes
+ * that most networks do without, where the network has some.
  */
 export function compile(
   graph: Graph,
@@ -62,15 +65,15 @@ export function compile(
   specs: ReadonlyMap<string, Spec>,
   engine: Pick<Engine, "plan">,
   fuse = fuseStages,
-  integerRules: Readonly<Record<string, LoweringRule>> = {},
+  more: { integers?: Rules; joining?: Rules } = {},
 ): Partition[] {
-  const rules = { ...layerRules, ...integerRules };
+  const rules = { layers: { ...layerRules, ...more.integers }, joining: { ...elementwiseRules, ...more.joining } };
   addKernels(networkKernels);
   const lowered = new Map<GraphNode, Lowered>();
   const held = new Map<string, Held>();
   const plans = new Map<string, ReturnType<Engine["plan"]>>();
   const context: LoweringContext = {
-    ...{ specs, operators, held, constants: graph.constants, integers: readAsIntegers(graph, integerRules) },
+    ...{ specs, operators, held, constants: graph.constants, integers: readAsIntegers(graph, more.integers ?? {}) },
     plan(problem) {
       // Networks repeat themselves.
       const key = JSON.stringify(problem);
@@ -126,12 +129,12 @@ function lower(
   node: GraphNode,
   context: LoweringContext,
   begins: boolean,
-  rules: Readonly<Record<string, LoweringRule>>,
+  rules: { layers: Rules; joining: Rules },
 ): Lowered | undefined {
-  const rule = rules[node.op];
+  const rule = rules.layers[node.op];
   if (rule) return rule(node, context);
   const joins = node.inputs.some((name) => context.held.has(name));
-  return joins || begins ? (elementwiseRules[node.op] ?? movement)(node, context) : undefined;
+  return joins || begins ? (rules.joining[node.op] ?? movement)(node, context) : undefined;
 }
 
 /** Values of which nobody but layers of integers wants to know. */
@@ -144,12 +147,16 @@ function readAsIntegers({ nodes, outputs }: Graph, integerRules: object): Set<st
 }
 
 /** Values that layers read, at once or after nodes that kernels may compute. */
-function leadingToLayers({ nodes }: Graph, operators: Operators, rules: object): Set<string> {
+function leadingToLayers(
+  { nodes }: Graph,
+  operators: Operators,
+  { layers, joining }: { layers: object; joining: object },
+): Set<string> {
   const leads = new Set<string>();
   for (const { op, inputs, outputs } of nodes.toReversed()) {
     const { copies, samples } = operators.get(op)!;
-    const passes = outputs.some((name) => leads.has(name)) && (op in elementwiseRules || copies || samples);
-    if (op in rules || passes) for (const name of inputs) leads.add(name);
+    const passes = outputs.some((name) => leads.has(name)) && (op in joining || copies || samples);
+    if (op in layers || passes) for (const name of inputs) leads.add(name);
   }
   return leads;
 }

@@ -13,6 +13,7 @@ import { specialize } from "./passes/index.ts";
 import { type Order, sidesIn } from "./places.ts";
 import type { Quantized } from "./quantized/expansion.ts";
 import { isQuantized } from "./quantized/names.ts";
+import { rareRules } from "./rare-rules.ts";
 import { Rest, restOf } from "./rest.ts";
 import { type Task, tasksOf } from "./tasks.ts";
 import type { Graph, GraphNode, Operators, Spec, Value } from "./types.ts";
@@ -91,7 +92,8 @@ export class GraphProgram {
     const { graph: optimised, specs, open } = specialize(expanded, operators, inputs);
     const passed = performance.now();
     const halves = restOf(optimised, specs, open);
-    const partitions = compile(halves?.before ?? optimised, operators, specs, engine, undefined, more?.integerRules);
+    const rules = { integers: more?.integerRules, joining: await rareRules(optimised.nodes) };
+    const partitions = compile(halves?.before ?? optimised, operators, specs, engine, undefined, rules);
     const again = (graph: Graph, inputs: ReadonlyMap<string, Spec>): Promise<GraphProgram> =>
       GraphProgram.create(graph, operators, inputs, engine, quantized, memory);
     const rest = halves && new Rest(halves, again);

@@ -70,6 +70,23 @@ export function multiplyAdd(arithmetic: Arithmetic, { relaxed }: CodeMode, a: Co
   return relaxed ? op("f32x4.relaxed_madd", a, b, sum) : op("f32x4.add", op("f32x4.mul", a, b), sum);
 }
 
+/** Adds weighted vectors to sums, or begins these. */
+export const addWeighted = (
+  mode: CodeMode,
+  sums: readonly Local[],
+  values: readonly Local[],
+  weight: Local,
+  isFirst: boolean,
+): Code[] =>
+  sums.map((local, v) =>
+    set(
+      local,
+      isFirst
+        ? op("f32x4.mul", get(values[v]!), get(weight))
+        : multiplyAdd("f32", mode, get(values[v]!), get(weight), get(local)),
+    ),
+  );
+
 /** Both halves of a vector combined, then both of a half: the result stands in all lanes. */
 export function across(combined: (a: Code, b: Code) => Code, x: Local): Code[] {
   const swapped = (by: number): Code =>

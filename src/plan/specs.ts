@@ -64,7 +64,7 @@ export interface LayerWindow {
   columnsOut?: number;
   /** Every `step`th pixel of a row is written, from `start` on, `count` of them: one phase of a transposed convolution. */
   phase?: { step: number; start: number; count: number };
-  /** The kernel is given all rows of all images of what it reads first and of what it writes, and finds its own. */
+  /** The kernel is given all rows of all images of what it reads and writes, and finds its own. */
   whole?: true;
 }
 
@@ -194,6 +194,21 @@ export interface ResizeSpec extends LayerWindow {
   columns: ResizeAxis;
 }
 
+/** How a value is read between its pixels, at coordinates from −1 to 1 along each axis. */
+export interface Sampling {
+  /** Of one pixel along each axis, two or four. */
+  mode: "nearest" | "linear" | "cubic";
+  /** What lies outside: zeros, the outermost pixels, or those inside as in a mirror. */
+  padding: "zeros" | "border" | "reflection";
+  /** −1 and 1 are the middles of the outermost pixels; else their outer edges. */
+  corners: boolean;
+}
+
+/** Pixels of what is read first at the places that the second value has for each pixel of the result: along its row, then down. */
+export interface SampleSpec extends LayerWindow, Sampling {
+  family: "sample";
+}
+
 export const unaryFunctions = [
   ...(["neg", "abs", "sqrt", "floor", "ceil", "trunc", "round", "exp", "log", "tanh", "erf"] as const),
   "sigmoid",
@@ -251,5 +266,6 @@ export type KernelSpec =
   | SoftmaxSpec
   | ReduceSpec
   | ResizeSpec
+  | SampleSpec
   | ExpressionSpec
   | GemmSpec;

@@ -4,13 +4,14 @@ import type { KernelCase } from "../../src/kernels/case.ts";
 import { integerKernels } from "../../src/kernels/integers.ts";
 import type { LayerWeights } from "../../src/kernels/kernel.ts";
 import { networkKernels, productKernels } from "../../src/kernels/networks.ts";
+import { rareKernels } from "../../src/kernels/rare.ts";
 import { addKernels, kernels as tableKernels, workOf } from "../../src/kernels/table.ts";
 import type { BufferSpec } from "../../src/plan/types.ts";
 import { type Elements, newArray, rangeOf, type ViewDType } from "../../src/tensor.ts";
 import { random } from "../oracle.ts";
 
-addKernels({ ...networkKernels, ...productKernels, ...integerKernels });
-export const kernels = { ...tableKernels, ...networkKernels, ...productKernels, ...integerKernels };
+addKernels({ ...networkKernels, ...productKernels, ...integerKernels, ...rareKernels });
+export const kernels = { ...tableKernels, ...networkKernels, ...productKernels, ...integerKernels, ...rareKernels };
 export type Family = keyof typeof kernels;
 export const families = Object.keys(kernels) as Family[];
 

@@ -77,7 +77,7 @@ function runStrip(
       const start = startOf(step, spec, which, from);
       const whole = ends.values.get(id);
       if (spec.scope === "constant") return { spec, row: () => ends.constants.get(id)! };
-      if (whole && which < 2 && windowOf(step.kernel)?.whole) return { spec, row: (i) => whole.rows[i]! };
+      if (whole && windowOf(step.kernel)?.whole) return { spec, row: (i) => whole.rows[i]! };
       if (whole)
         return {
           spec,

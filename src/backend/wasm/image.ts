@@ -117,7 +117,7 @@ function operandOf(
   const [root, local] = strip ? [table, -1] : [base + table, 0];
   if (spec.scope === "constant") return [root, local, 0, stage.parts > 1 ? 4 : 0, 0, 0, 0];
   if (!window) return [root, local, 0, 0, strip ? 0 : spec.stride * 4, 0, 0];
-  if (window.whole && which < 2) return [root, local, 0, 0, 0, 0, 0];
+  if (window.whole) return [root, local, 0, 0, 0, 0, 0];
   const shift = strip ? stage.steps.find((one) => one.step.writes === id)!.held : 0;
   // One image stands for all.
   const perImage = strip || spec.images === 1 ? 0 : (spec.above + rows + spec.below) * 4;

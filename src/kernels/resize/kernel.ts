@@ -16,7 +16,7 @@ import {
 } from "../../codegen/assembler.ts";
 import type { ResizeSpec } from "../../plan/types.ts";
 import { type CodeMode, defineKernel, type Kernel, pixelsOf, type Rows, type StepBuffers } from "../kernel.ts";
-import { multiplyAdd } from "../lanes.ts";
+import { addWeighted } from "../lanes.ts";
 
 function reference(
   { taps: [down, across], rows: ys, columns: xs }: ResizeSpec,
@@ -111,25 +111,15 @@ function emit(module: ModuleBuilder, name: string, spec: ResizeSpec, buffers: St
       set(tap, sum(get(lines[row]!), sum(load("i32.load", get(column), 4 * j), get(index)))),
       ...locals.map((local, v) => set(local, load("v128.load", get(tap), 16 * v))),
     ];
-    /** Adds weighted vectors to sums, or begins these. */
-    const add = (sums: readonly Local[], values: readonly Local[], weight: Local, isFirst: boolean): Code[] =>
-      sums.map((local, v) =>
-        set(
-          local,
-          isFirst
-            ? op("f32x4.mul", get(values[v]!), get(weight))
-            : multiplyAdd("f32", mode, get(values[v]!), get(weight), get(local)),
-        ),
-      );
     /** A row's sum; one tap has no weight but 1. */
     const row = (i: number, into: readonly Local[]): Code[] =>
       acrossTaps === 1
         ? read(i, 0, into)
-        : acrosses.flatMap((j) => [...read(i, j, pixel), ...add(into, pixel, across[j]!, j === 0)]);
+        : acrosses.flatMap((j) => [...read(i, j, pixel), ...addWeighted(mode, into, pixel, across[j]!, j === 0)]);
     const value =
       downTaps === 1
         ? row(0, total)
-        : downs.flatMap((i) => [...row(i, along), ...add(total, along, down[i]!, i === 0)]);
+        : downs.flatMap((i) => [...row(i, along), ...addWeighted(mode, total, along, down[i]!, i === 0)]);
     f.emit(
       whileLoop(
         get(rows),

@@ -1,24 +1,12 @@
 // GridSample reads an input at the places that a grid names, on two or three axes; AffineGrid makes such a grid of a matrix.
-import { floats, integersOf, numberOf, refuse, required, textOf } from "../../graph/nodes.ts";
+import { floats, integersOf, numberOf, refuse, required } from "../../graph/nodes.ts";
+import { samplingOf } from "../../graph/sampling.ts";
 import type { GraphNode, Operator, Spec } from "../../graph/types.ts";
 import { numbersOf, sizeOf, stridesOf, write } from "../../graph/values.ts";
-import { roundEven } from "../../kernels/expression/formulas.ts";
+import { tapsAt } from "../../kernels/sample/places.ts";
+import type { Sampling } from "../../plan/types.ts";
 
 type Inputs = readonly (Spec | undefined)[];
-
-export interface GridSampling {
-  mode: "linear" | "nearest" | "cubic";
-  padding: "zeros" | "border" | "reflection";
-  /** −1 and 1 are the middles of the outermost elements; else their outer edges. */
-  corners: boolean;
-}
-
-export function gridSampleOf(node: GraphNode): GridSampling {
-  const names = ["linear", "bilinear", "nearest", "cubic", "bicubic"] as const;
-  const mode = textOf(node, "mode", names).replace("bi", "") as GridSampling["mode"];
-  const padding = textOf(node, "padding_mode", ["zeros", "border", "reflection"]);
-  return { mode, padding, corners: numberOf(node, "align_corners", 0) !== 0 };
-}
 
 /** Sides after the channels. */
 function sidesOf(node: GraphNode, inputs: Inputs): readonly number[] {
@@ -32,61 +20,12 @@ function sidesOf(node: GraphNode, inputs: Inputs): readonly number[] {
   return fits ? sides : refuse(node, `a grid of ${axes} coordinates for [${shape}]`, grid);
 }
 
-/** Mirrored at both ends, as often as it takes. */
-function reflected(at: number, least: number, most: number): number {
-  const range = most - least;
-  if (range <= 0) return least;
-  const from = at < least ? least - at : at > most ? at - most : -1;
-  if (from < 0) return at;
-  const times = Math.floor(from / range);
-  const rest = from - times * range;
-  return (times % 2 === 0) === at < least ? least + rest : most - rest;
-}
-
-/** An element of the input along an axis, or -1 outside; of any real coordinate, those without end included. */
-function elementAt(at: number, side: number, { padding, corners }: GridSampling): number {
-  if (!Number.isFinite(at)) return padding === "zeros" ? -1 : at > 0 ? side - 1 : 0;
-  if (at >= 0 && at < side) return at;
-  if (padding === "zeros") return -1;
-  if (padding === "border") return at < 0 ? 0 : side - 1;
-  const edge = corners ? 0 : 0.5;
-  return Math.min(side - 1, Math.max(0, Math.trunc(reflected(at, -edge, side - 1 + edge))));
-}
-
-/** Weights of four neighbours by the cubic convolution of Keys with a = −0.75, of which the second lies t before. */
-function cubicWeights(t: number): [number, number, number, number] {
-  const a = -0.75;
-  const near = (d: number): number => ((a + 2) * d - (a + 3)) * d * d + 1;
-  const far = (d: number): number => ((a * d - 5 * a) * d + 8 * a) * d - 4 * a;
-  return [far(1 + t), near(t), near(1 - t), far(2 - t)];
-}
-
-/** Which elements along an axis a coordinate from −1 to 1 reads, by which weights. */
-function tapsAt(coordinate: number, side: number, of: GridSampling): [at: number, weight: number][] {
-  const turned = (coordinate + 1) / 2;
-  let x = of.corners ? turned * (side - 1) : turned * side - 0.5;
-  if (of.mode === "nearest") x = roundEven(x);
-  const edge = of.corners ? 0 : 0.5;
-  if (of.padding === "border") x = Math.min(side - 1, Math.max(0, x));
-  else if (of.padding === "reflection" && Number.isFinite(x)) x = reflected(x, -edge, side - 1 + edge);
-  if (of.mode === "nearest") return [[elementAt(roundEven(x), side, of), 1]];
-  const low = Math.floor(x);
-  const t = x - low;
-  if (of.mode === "linear") {
-    return [
-      [elementAt(low, side, of), 1 - t],
-      [elementAt(low + 1, side, of), t],
-    ];
-  }
-  return cubicWeights(t).map((weight, i) => [elementAt(low - 1 + i, side, of), weight]);
-}
-
 /** What one place of a grid reads: elements of a plane and their weights. */
 function readsAt(
   grid: Float64Array,
   at: number,
   sides: readonly number[],
-  of: GridSampling,
+  of: Sampling,
 ): [places: number[], weights: number[]] {
   const strides = stridesOf(sides);
   let [places, weights] = [[0], [1]];
@@ -105,13 +44,13 @@ export const gridSample: Operator = {
   name: "GridSample",
   infer: (node, inputs) => {
     sidesOf(node, inputs);
-    gridSampleOf(node);
+    samplingOf(node);
     const { dtype, shape } = inputs[0]!;
     return [{ dtype, shape: [...shape.slice(0, 2), ...inputs[1]!.shape.slice(1, -1)] }];
   },
   run: (node, inputs, [y]) => {
     const sides = sidesOf(node, inputs);
-    const of = gridSampleOf(node);
+    const of = samplingOf(node);
     const [data, grid] = [numbersOf(inputs[0]!), numbersOf(inputs[1]!)];
     const [batch, channels] = inputs[0]!.shape as [number, number];
     const [plane, points] = [sizeOf(sides), sizeOf(y!.shape.slice(2))];
