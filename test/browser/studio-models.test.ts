@@ -67,7 +67,11 @@ describe("the model view", () => {
       await alert.filter({ hasText: `${name} could not be opened` }).waitFor();
     }
     // What nobody computes is shown all the same.
-    const unknown = model({ nodes: [node("Evil", ["x"], ["y"])], inputs: [value("x", [1])], outputs: [value("y", [1])] });
+    const unknown = model({
+      nodes: [node("Evil", ["x"], ["y"])],
+      inputs: [value("x", [1])],
+      outputs: [value("y", [1])],
+    });
     await open(page, "unknown.onnx", unknown);
     await page.getByText("It cannot run: nobody here computes Evil.").waitFor();
     await open(page, "small.onnx", small);
