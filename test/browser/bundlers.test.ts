@@ -134,7 +134,7 @@ describe("esbuild", () => {
 
   browserTest("splits a module, so that rare operators load when a model names one", async ({ open }) => {
     const files = await bundle({ format: "esm", splitting: true, entryPoints: { main: "main.js", worker } });
-    expect(Object.keys(files)).toContainEqual(expect.stringMatching(/^\/ops-.*\.js$/));
+    expect(Object.keys(files)).toContainEqual(expect.stringMatching(/^\/rarest-.*\.js$/));
     await expectThreads(await open(await serve(files, isolation)));
   });
 
