@@ -33,7 +33,7 @@ interface Part {
 const { values: options } = parseArgs({
   options: { only: { type: "string", default: "" }, below: { type: "string", default: "25" } },
 });
-const [below, budget] = [Number(options.below) / 100, 1500];
+const [below, budget] = [Number(options.below) / 100, 700];
 /** Of the second-level cache; what is larger comes from memory. */
 const cachedBytes = 1 << 20;
 
