@@ -6,7 +6,7 @@ import type { Spec, Value } from "./types.ts";
 import { heldAs, isBig, newValue, sizeOf } from "./values.ts";
 
 /** Bytes that a value takes. */
-export const valueBytes = ({ dtype, shape }: Spec): number => sizeOf(shape) * bytesOf[heldAs(dtype)];
+const valueBytes = ({ dtype, shape }: Spec): number => sizeOf(shape) * bytesOf[heldAs(dtype)];
 
 /** Buffers smaller than this serve any value that fits. */
 const leastBuffer = 4096;

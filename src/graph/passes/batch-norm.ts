@@ -24,12 +24,12 @@ export function isPlainConvolution({ op, inputs, attributes }: GraphNode): boole
 }
 
 /** A BatchNormalization that is a factor and an offset a channel: out of training. */
-export function isFixed(norm: GraphNode): boolean {
+function isFixed(norm: GraphNode): boolean {
   return numberOf(norm, "training_mode", 0) === 0 && numberOf(norm, "spatial", 1) !== 0;
 }
 
 /** Factors and offsets of a norm by its constants: scale, shift, mean and variance. */
-export function normOf(norm: GraphNode, constants: readonly Tensor[]): Scaling {
+function normOf(norm: GraphNode, constants: readonly Tensor[]): Scaling {
   const [scale, shift, mean, variance] = constants.map(numbersOf) as Float64Array[];
   const epsilon = numberOf(norm, "epsilon", 1e-5);
   const factors = Float64Array.from(scale!, (value, c) => value / Math.sqrt(variance![c]! + epsilon));

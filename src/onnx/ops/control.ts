@@ -213,7 +213,7 @@ function scanOf(node: GraphNode): ScanParts {
 }
 
 /** What is at one place along an axis. */
-export function partAt(value: Value, axis: number, index: number): Value {
+function partAt(value: Value, axis: number, index: number): Value {
   const part = newValue(value.dtype, value.shape.toSpliced(axis, 1));
   const { length, inner } = linesOf(value, axis);
   const [data, out] = [elementsOf(value), elementsOf(part)];

@@ -18,7 +18,7 @@ export function wordsOf({ buffer, byteOffset, byteLength, BYTES_PER_ELEMENT: byt
 }
 
 /** From so many words on a call for a run of them takes less time than a loop. */
-export const longRun = 64;
+const longRun = 64;
 
 /** Columns that are read across at once: their cache lines stay until all neighbours are read. */
 const acrossColumns = 128;
