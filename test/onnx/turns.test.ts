@@ -98,7 +98,10 @@ test("what a loop collects, and what is computed of constants, counts as memory"
     }),
     { engine },
   );
-  await expect(endless.run({ x: f32s(100_000) })).rejects.toMatchObject({ code: "LIMIT_EXCEEDED", parameter: "maxMemory" });
+  await expect(endless.run({ x: f32s(100_000) })).rejects.toMatchObject({
+    code: "LIMIT_EXCEEDED",
+    parameter: "maxMemory",
+  });
   const filled = await loadModel(
     model({ nodes: [node("ConstantOfShape", ["s"], ["y"])], inputs: [value("s", [1], 7)], outputs: [{ name: "y" }] }),
     { engine },
