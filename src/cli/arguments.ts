@@ -1,7 +1,7 @@
 // Parses the command line's arguments: filters, numbers, sizes. Holds the errors of wrong usage, and those that name the
 // new spelling of an old option.
 import { type Command, InvalidArgumentError as CommanderError, Option } from "commander";
-import { type Filter, gradientNames, type ImageDType, LimitError, Rank1Error } from "../index.ts";
+import { type Filter, gradientNames, type ImageDType, LimitError, type NanPolicy, Rank1Error } from "../index.ts";
 import { readBytes, readStdin } from "../node/files.ts";
 import { rare } from "./help.ts";
 
@@ -120,6 +120,9 @@ export interface FilterFlags {
   tolerance?: number;
   alpha?: string;
   strategy?: string;
+  mask?: string;
+  nan?: NanPolicy;
+  fill?: number;
   maxFilterSide?: number;
 }
 
@@ -147,6 +150,14 @@ export function addFilterOptions(command: Command): Command {
         "what becomes of an alpha channel (default: keep for derivatives, else premultiply)",
       ).choices(["premultiply", "keep", "none"]),
     )
+    .option("--mask <picture>", "how well each pixel is known, black to white: results are means of what is known")
+    .addOption(
+      rare("--nan <policy>", "of float pictures: NaN spread (default), or count as unknown").choices([
+        "propagate",
+        "ignore",
+      ] satisfies NanPolicy[]),
+    )
+    .addOption(rare("--fill <number>", "the result where nothing is known (default: 0)").argParser(parseNumber))
     .addOption(rare("--strategy <solver>", "take this solver's plan instead of the cheapest (see --explain)"))
     .addOption(rare("--max-filter-side <pixels>", "largest side of a filter (default: 2049)").argParser(parseCount));
 }

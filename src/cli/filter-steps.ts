@@ -1,6 +1,6 @@
 // The filters of one command, in order: how each is planned and applied, and what the last one gives. Several, and those in
 // linear light, work on 32-bit floats, so that nothing between them is rounded or cut off.
-import { nearest } from "../errors.ts";
+import { InvalidArgumentError, nearest } from "../errors.ts";
 import {
   type Engine,
   type Filter,
@@ -12,7 +12,9 @@ import {
   type PictureSpec,
   type Plan,
 } from "../index.ts";
-import { type FilterFlags, parseFilter, UsageError, usage } from "./arguments.ts";
+import { toGrey } from "../node/convert.ts";
+import { readPicture } from "../node/pictures.ts";
+import { type FilterFlags, parseFilter, readSource, sourceName, UsageError, usage } from "./arguments.ts";
 
 export interface FilterStep {
   /** As the command line has it. */
@@ -27,6 +29,8 @@ export interface Steps {
   flags: FilterFlags;
   /** Everything is computed on 32-bit floats. */
   floats: boolean;
+  /** Weights of the pixels: of every picture. */
+  mask?: Image;
   /** The last result has values below zero, unless `--type` or an offset says otherwise. */
   signed: boolean;
 }
@@ -49,7 +53,9 @@ export async function readSteps(
   texts: readonly string[],
   flags: FilterFlags & { linear?: boolean },
 ): Promise<Steps> {
-  const stray = (["anchor", "strategy"] as const).find((name) => flags[name] !== undefined && texts.length > 1);
+  const stray = (["anchor", "strategy", "mask", "nan", "fill"] as const).find(
+    (name) => flags[name] !== undefined && texts.length > 1,
+  );
   if (stray) throw new UsageError(`--${stray}: expected one filter, of which it is an option, got ${texts.length}`);
   const list = await Promise.all(
     texts.map(async (text): Promise<FilterStep> => {
@@ -69,20 +75,32 @@ export async function readSteps(
   // Which border values and alpha modes are right depends on the picture
   const own = { ...flags, borderValue: undefined, alpha: undefined };
   const floats = flags.linear === true || list.length > 1;
-  await planSteps(engine, { list, flags: own, signed, floats }, pixel);
-  return { list, flags, signed, floats };
+  const mask = flags.mask === undefined ? undefined : await readMask(flags.mask);
+  await planSteps(engine, { list, flags: own, signed, floats, mask }, pixel);
+  return { list, flags, signed, floats, mask };
+}
+
+/** A picture's grey as weights. */
+async function readMask(path: string): Promise<Image> {
+  const name = sourceName(path);
+  const { width, height, data, channels } = toGrey(await readPicture(await readSource(path), { name }));
+  if (channels === 1) return { width, height, channels, data };
+  const expected = "a picture without alpha as mask";
+  throw new InvalidArgumentError({ parameter: name, expected, received: "one with it", hint: "black is unknown" });
 }
 
 const pixel: PictureSpec = { width: 1, height: 1, channels: 1, dtype: "u8" };
 
 /** The options of one filter among the others. */
 function optionsOf({ list, flags, floats }: Steps, step: FilterStep, knownAlpha = false): FilterOptions {
-  const { border, borderValue, anchor, gain, offset, flip, tolerance, type, alpha } = flags;
+  const { border, borderValue, anchor, gain, offset, flip, tolerance, type, alpha, mask, nan } = flags;
   const last = step === list.at(-1) && { gain, offset };
   // An --alpha for a whole folder means the pictures that have alpha
   const known = knownAlpha && { alpha };
   const output = floats ? "f32" : type;
-  const all = { border, borderValue, anchor, flip, tolerance, output, ...known, ...last } as FilterOptions;
+  // What becomes a picture has no NaN
+  const fill = flags.fill ?? (mask !== undefined || nan === "ignore" ? 0 : undefined);
+  const all = { border, borderValue, anchor, flip, tolerance, output, nan, fill, ...known, ...last } as FilterOptions;
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }
 
@@ -99,8 +117,8 @@ function plansOf(
 
 /** The plans of every filter in turn; whatever does not fit the picture is the command line's fault. */
 export function planSteps(engine: Engine, steps: Steps, picture: PictureSpec): Promise<Plan[][]> {
-  const { list, flags, floats } = steps;
-  const spec: PictureSpec = floats ? { ...picture, dtype: "f32" } : picture;
+  const { list, flags, floats, mask } = steps;
+  const spec: PictureSpec = { ...picture, masked: mask !== undefined, ...(floats && { dtype: "f32" }) };
   return usage(
     () => list.map((step) => plansOf(engine, step, spec, optionsOf(steps, step, spec.knownAlpha), flags.strategy)),
     "--max-filter-side",
@@ -116,11 +134,11 @@ export async function applySteps(
   knownAlpha: boolean,
   { signal, onProgress }: Pick<FilterCallOptions, "signal" | "onProgress">,
 ): Promise<Image> {
-  const { list, flags } = steps;
+  const { list, flags, mask } = steps;
   let image = picture;
   for (const [i, step] of list.entries()) {
     const { alpha } = plans[i]![0]!.problem as Plan["problem"] & { kind: "filter" };
-    const options = { ...optionsOf(steps, step, knownAlpha), alpha, strategy: flags.strategy };
+    const options = { ...optionsOf(steps, step, knownAlpha), alpha, strategy: flags.strategy, mask };
     const progress = (done: number): void => onProgress?.((i + done) / list.length);
     image = await engine.filter(image, step.filter, { ...options, signal, onProgress: progress });
   }

@@ -48,10 +48,14 @@ values fit. For a scale of your own use --gain, --offset and --type u8 instead.
 With --linear, values are from 0 to 1 (so is --offset), and --type chooses u8 or u16 for the file.
 Colour profiles are kept, EXIF orientation is applied; JPEG has no alpha: pictures that have are laid on white.
 
+With --mask, each result is the mean of the pixels that are known, weighted by the filter and by the mask (white is known, black
+is not): holes are filled in, and nothing bleeds from under them.
+
 Examples:
   rank1 filter photo.jpg -o edges.png -f sobel
   rank1 filter photo.jpg -o soft.jpg -f gaussian:sigma=4 --border edge
   rank1 filter photo.png -o relief.png -f sobel-x --show signed
+  rank1 filter scan.png -o whole.png -f gaussian:sigma=3 --mask known.png
   rank1 filter *.tif -o sharp/ -f gaussian:sigma=1 -f unsharp:amount=0.8,sigma=4
   rank1 filter - -o - -f '[[0,-1,0],[-1,5,-1],[0,-1,0]]' < in.png > out.png
   rank1 filter photo.jpg -f gaussian:sigma=8 --explain
@@ -101,14 +105,14 @@ async function filterPictures(files: string[], flags: Flags, signal: AbortSignal
     const steps = await readSteps(engine, flags.filter, flags);
     checkTypes(steps, flags);
     if (explain) return explainFilters(engine, steps, files, flags, signal);
-    const inputs = jobs.map(({ input }) => input);
+    const inputs = [...jobs.map(({ input }) => input), ...(flags.mask === undefined ? [] : [flags.mask])];
     await checkOutputs(jobs.map((job) => job.output), { inputs, force }); // biome-ignore format: a line
     await runJobs(engine, steps, jobs, flags, signal);
   });
 }
 
 /** Checks the options before any file is read. */
-function checkArguments(files: readonly string[], { filter, explain, size, depth, output, json }: Flags): void {
+function checkArguments(files: readonly string[], { filter, explain, size, depth, output, json, mask }: Flags): void {
   const wrong = (name: string, expected: string, received: string): never => {
     throw new UsageError(`${name}: expected ${expected}, got ${received}`);
   };
@@ -116,6 +120,7 @@ function checkArguments(files: readonly string[], { filter, explain, size, depth
   checkStdin([
     ...files.map((file) => ["an input", file] as const),
     ...filter.map((text) => ["--filter", text] as const),
+    ["--mask", mask],
   ]);
   if (!explain && (size || depth)) wrong(size ? "--size" : "--depth", "--explain, of which it is an option", "none");
   if (size && files.length > 0) wrong("--size", "either pictures or their size", "both");
