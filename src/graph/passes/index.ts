@@ -12,6 +12,7 @@ import { fuseActivation, fuseGate, fuseHardSwish, fuseResidual } from "./fuse.ts
 import { splitGemm } from "./gemm.ts";
 import { bindConstants, inlineBranches } from "./inner.ts";
 import { foldPads } from "./pads.ts";
+import { flattenPools } from "./pools.ts";
 import { projectInputs } from "./recurrent.ts";
 import { foldScalings } from "./scalings.ts";
 import { fuseSeparable } from "./separable.ts";
@@ -133,7 +134,7 @@ export function* specializing(
   yield;
   const folded = projectInputs(bindConstants(dropIdentities(foldConstants(graph, specs))), specs);
   yield;
-  const plain = splitGemm(withoutScalings(folded, specs), specs);
+  const plain = flattenPools(splitGemm(withoutScalings(folded, specs), specs), specs);
   yield;
   const fused = fuseActivation(fuseResidual(fuseGate(plain), specs));
   yield;
