@@ -110,7 +110,7 @@ export function filterProblem(
       border,
       borderValue: checkBorderValue(options.borderValue, dtype),
     },
-    factors: factorsOf(checked, tolerance),
+    factors: factorsOf(checked, tolerance, dtype !== "f32"),
     gain,
     offset,
     tolerance,
@@ -179,11 +179,11 @@ function defaultOutput(
   return filter.integer && Number.isInteger(gain) && largest * Math.abs(gain) <= rangeOf.i16[1] ? "i16" : "f32";
 }
 
-function factorsOf(filter: CheckedFilter, tolerance: number): Factors {
-  const { terms, denominator, rank } = factorChecked(filter, checkTruncateOptions({}));
+function factorsOf(filter: CheckedFilter, tolerance: number, ofIntegers: boolean): Factors {
+  const { terms, denominator, rank } = factorChecked(filter, checkTruncateOptions({}), ofIntegers);
   const approximations = [];
   if (tolerance > 0 && rank > 1) {
-    const fewer = factorChecked(filter, checkTruncateOptions({ tolerance }));
+    const fewer = factorChecked(filter, checkTruncateOptions({ tolerance }), ofIntegers);
     if (fewer.rank < rank) approximations.push({ terms: fewer.terms, error: fewer.error });
   }
   const { values, integer } = filter;
