@@ -161,7 +161,12 @@ function passes(
     name: `a column and a row of ${length}, ${from} to ${to} in ${columns} and ${arithmetic}`,
     grid: { images: 1, extent: height },
     steps: [
-      { name: "column pass", kernel: { family: "taps", taps: column, arithmetic: columns }, reads: ["x"], writes: "column" },
+      {
+        name: "column pass",
+        kernel: { family: "taps", taps: column, arithmetic: columns },
+        reads: ["x"],
+        writes: "column",
+      },
       {
         ...{ name: "row pass", reads: ["column"], writes: "y" },
         kernel: { family: "taps", taps: row, arithmetic, finish: finishes[2]![1] },

@@ -49,7 +49,11 @@ export function finisher(
   const order = mode.wide ? partners : neighbours;
   if (arithmetic === "i32" && output === "f64") {
     const store = (sums: readonly Local[], address: Code): Code[] =>
-      save(f, sums.flatMap((sum) => [doubles(sum, 0), doubles(sum, 1)]), address);
+      save(
+        f,
+        sums.flatMap((sum) => [doubles(sum, 0), doubles(sum, 1)]),
+        address,
+      );
     return { prelude: [], initial: zero, store, group: 0 };
   }
   if (kind === "raw" || (kind === "saturate" && output === arithmetic)) {
