@@ -1,9 +1,10 @@
 // How far a filter's results may be from the exact ones, by what its arithmetic rounds. The bounds hold for all pictures.
-import type { Arithmetic, FilterProblem, Finish, Term } from "../plan/types.ts";
+import type { FilterProblem, Term } from "../plan/types.ts";
 import { rangeOf } from "../tensor.ts";
+import { isWeighted } from "./filter.ts";
 
-/** Half of what neighbouring numbers differ by, relative. */
-const unit: Readonly<Record<"f32" | "f64", number>> = { f32: 2 ** -24, f64: 2 ** -53 };
+/** Half of what neighbouring numbers in f32 differ by, relative. */
+const unit = 2 ** -24;
 
 const size = (taps: readonly number[]): number => taps.reduce((total, tap) => total + Math.abs(tap), 0);
 
@@ -22,19 +23,16 @@ export const roundingsOf = (taps: number, together = taps): number =>
   Math.min(taps, together) + Math.ceil(taps / together) + 2;
 
 /**
- * The largest error of one result that comes from rounding: of `roundings` one after the other in sums of at most `largest`
- * in magnitude, and of the finish. Before a result of an integer type is rounded.
+ * The largest error of one result that f32 makes: of `roundings` one after the other in sums of at most `largest` in
+ * magnitude, without the filter's gain, and of the finish. Before a result of an integer type is rounded.
  */
 export function roundingError(
-  { y, alpha }: FilterProblem,
-  arithmetic: Extract<Arithmetic, "f32" | "f64">,
-  { denominator, gain, offset }: Finish,
+  problem: FilterProblem,
   { largest, roundings }: { largest: number; roundings: number },
 ): number {
-  const u = unit[arithmetic];
-  const result = (largest / denominator) * Math.abs(gain);
-  const stored = y.dtype === "f32" ? unit.f32 * (result + Math.abs(offset)) : 0;
-  // Under weights of alpha a result is the quotient of two such sums, and pixels are rounded when they are weighted.
-  const sums = alpha === "premultiply" ? 2 * (roundings + 4) : roundings;
-  return (sums + 4) * u * 1.01 * result + 3 * u * (Math.abs(offset) + 1) + stored;
+  const result = largest * Math.abs(problem.gain);
+  const offset = Math.abs(problem.offset);
+  // Where pixels have weights a result is the quotient of two such sums, and pixels are rounded when they are weighted.
+  const sums = isWeighted(problem) ? 2 * (roundings + 4) : roundings;
+  return unit * 1.01 * ((sums + 5) * result + 4 * (offset + 1));
 }

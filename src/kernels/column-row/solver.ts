@@ -1,5 +1,6 @@
 // Proposes one column pass and one row pass per term, summed: exactly at the filter's rank, and with fewer terms where
 // the tolerance allows it. Columns first: then a strip needs no more intermediate rows than it has output rows.
+import { isOfOneSign } from "../../plan/known.ts";
 import type {
   Arithmetic,
   Draft,
@@ -33,6 +34,8 @@ export const columnRow: Solver<FilterProblem> = {
     const { factors, tolerance, window } = problem;
     const { terms, denominator, approximations } = factors;
     if (terms.length === 0) return { why: "the filter is zero" };
+    if (problem.known && !terms.every(isOfOneSign))
+      return { why: "what several terms leave of unknown pixels is not quite zero" };
     const whole = wholeSums(problem, terms);
     const real = realSums(problem, terms, denominator, { relative: 0, maxAbs: 0 });
     // Integers of 32 bits are hardly slower than f32.
@@ -84,11 +87,10 @@ function realSums(problem: FilterProblem, terms: Term[], denominator: number, er
   const fixed = fixedTerms(problem, terms, denominator);
   const finish = fixed?.finish ?? finishOf(problem, denominator);
   const arithmetic = fixed ? "fixed" : "f32";
-  const largest = largestSum(problem, terms);
+  const largest = largestSum(problem, terms) / denominator;
   const roundings = Math.max(...terms.map(({ column, row }) => roundingsOf(column.length) + roundingsOf(row.length)));
-  const rounded =
-    fixed?.maxAbs ?? roundingError(problem, "f32", finish, { largest, roundings: roundings + terms.length });
-  const most = (largest / denominator) * Math.abs(problem.gain);
+  const rounded = fixed?.maxAbs ?? roundingError(problem, { largest, roundings: roundings + terms.length });
+  const most = largest * Math.abs(problem.gain);
   return {
     ...{ terms: fixed?.terms ?? terms, columns: arithmetic, arithmetic, finish },
     error: { ...error, maxAbs: error.maxAbs + rounded },

@@ -31,10 +31,10 @@ export const direct: Solver<FilterProblem> = {
     const [arithmetic, finish] = [arithmeticFor(problem, denominator), finishOf(problem, denominator)];
     const kernel: TapsSpec = { family: "taps", taps, arithmetic, finish };
     const sums = {
-      largest: largestSum(problem, [{ column: values, row: [1] }]),
+      largest: largestSum(problem, [{ column: values, row: [1] }]) / denominator,
       roundings: roundingsOf(taps.length, longestSum),
     };
-    const maxAbs = arithmetic === "f32" ? roundingError(problem, "f32", finish, sums) : 0;
+    const maxAbs = arithmetic === "f32" ? roundingError(problem, sums) : 0;
     const step = { name: "direct", kernel, reads: ["x"], writes: "y" };
     const steps = splitSums(step, "sum");
     const sum = stripBuffer("sum", "f32", output.width, output.channels);

@@ -26,11 +26,12 @@ export const products: Solver<FilterProblem> = {
   name: "fft",
   kind: "filter",
   propose(problem, profile) {
-    const { x, window, alpha, factors, tolerance } = problem;
+    const { x, window, alpha, factors, tolerance, known } = problem;
     const { terms, denominator } = factors;
     const [height, width, channels] = x.shape as [number, number, number];
     if (x.dtype === "f32") return { why: "a NaN would touch its neighbours' outputs" };
     if (alpha === "premultiply") return { why: "rounding would colour what is transparent" };
+    if (known) return { why: "rounding would know of what is unknown" };
     if (terms.length === 0) return { why: "the filter is zero" };
     const tile = bestTile(problem);
     if (typeof tile === "string") return { why: tile };
@@ -41,7 +42,7 @@ export const products: Solver<FilterProblem> = {
     if (integers && tolerance < rounding) return { why: "sums of integers are exact, and no tolerance is given" };
     const taps = valuesOf(terms, ...window.size).map((tap) => tap / denominator);
     const finish = finishOf(problem, denominator);
-    const finishing = roundingError(problem, "f32", finish, { largest: largestSum(problem, terms), roundings: 0 });
+    const finishing = roundingError(problem, { largest: largestSum(problem, terms) / denominator, roundings: 0 });
     const maxAbs = rounding * worstError(problem, taps) + finishing;
     const error = { relative: integers ? rounding : 0, maxAbs };
 
