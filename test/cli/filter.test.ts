@@ -1,10 +1,10 @@
 // rank1 filter on real files: right pixels, type, alpha and profile; streams; several pictures; Ctrl-C.
-import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import sharp from "sharp";
 import { describe, expect, test } from "vitest";
 import { encodePicture, writePicture } from "../../src/node/encode.ts";
-import { readNpy } from "../../src/node/npy.ts";
+import { readNpy, writeNpy } from "../../src/node/npy.ts";
 import { type Picture, readPicture, readPictures } from "../../src/node/pictures.ts";
 import { dataPath, withoutData } from "../data.ts";
 import { temporaryFolder } from "../node/folder.ts";
@@ -106,6 +106,28 @@ describe("values", () => {
     await writePicture(path("mask.png"), { ...mask, height: 1, data: known.slice(0, 31) });
     const small = await refused(["-f", "box:3", "--mask", path("mask.png")]);
     expect([small.code, small.stderr]).toEqual([1, expect.stringContaining("mask: expected sides [17, 31, 1]")]);
+  });
+
+  test("of numbers, NaN are filled in by their neighbours, or by --fill", async () => {
+    const values = Float32Array.of(1, Number.NaN, 3, Number.NaN, Number.NaN, Number.NaN);
+    writeFileSync(path("gaps.npy"), writeNpy({ shape: [1, 6], data: values }));
+    const run = async (...flags: string[]) => {
+      const common = ["--border", "edge", "--nan", "ignore", "--force", "--quiet"];
+      const done = await rank1(
+        "filter",
+        path("gaps.npy"),
+        "-o",
+        path("filled.npy"),
+        "-f",
+        "box:size=1x3",
+        ...common,
+        ...flags,
+      );
+      expect(done).toEqual({ code: 0, stdout: "", stderr: "" });
+      return [...(readNpy(readFileSync(path("filled.npy")), "filled.npy").data as Float32Array)];
+    };
+    expect(await run()).toEqual([1, 2, 3, 3, Number.NaN, Number.NaN]);
+    expect(await run("--fill", "-1")).toEqual([1, 2, 3, 3, -1, -1]);
   });
 
   test("sobel is the magnitude of both derivatives", async () => {
