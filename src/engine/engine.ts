@@ -4,8 +4,9 @@ import type { BackendPlan, Bindings, CompileOptions, Program, ProgramRunOptions,
 import type { Choice } from "../backend/choose.ts";
 import type { Abortable } from "../backend/slices.ts";
 import { checkOneOf, checkOptions, describe, InvalidArgumentError, Rank1Error } from "../errors.ts";
+import { composedFilter } from "../factor/composed.ts";
 import type { Filter } from "../factor/filter.ts";
-import { gradientNames, gradientPair, isGradientName } from "../factor/filter-functions.ts";
+import { gradientNames, gradientPair } from "../factor/filter-functions.ts";
 import { solvers, workOf } from "../kernels/table.ts";
 import { type FilterOptions, filterOptionKeys, filterProblem, type PictureSpec } from "../plan/filter-problem.ts";
 import { type LayerKind, type LayerOptions, type LayerShapes, layerProblem } from "../plan/layer-problem.ts";
@@ -19,9 +20,10 @@ import {
   type ImageLike,
   type TensorLike,
 } from "../tensor.ts";
-import { keyOf, ProgramCache } from "./cache.ts";
+import { keyOf, ProgramCache, textOf } from "./cache.ts";
 import { type CallOptions, callKeys, checkOut, checkRunOptions } from "./calls.ts";
-import { gradientOf, magnitudeOf } from "./gradient.ts";
+import { type FilterParts, filterComposed, sourceOf } from "./composed.ts";
+import { gradientOf } from "./gradient.ts";
 import {
   checkLayerCall,
   checkLayerOut,
@@ -86,6 +88,8 @@ export class Engine {
   private queue: Promise<unknown> = Promise.resolve();
   /** Aborted when the engine is disposed of: every call listens. */
   private readonly end = new AbortController();
+  /** For filters of several linear ones. */
+  private readonly parts: FilterParts;
 
   /** @internal Use {@link createEngine}. */
   constructor({ choice, limits, planning, maxMemory }: CheckedOptions) {
@@ -94,7 +98,17 @@ export class Engine {
     this.planning = planning;
     this.maxMemory = maxMemory;
     this.programs = new ProgramCache(maxMemory / 4);
-    this.planner = { solvers, profile: choice.backend.profile, workOf };
+    const { profile } = choice.backend;
+    this.planner = { solvers, profile, workOf };
+    this.parts = {
+      profile,
+      filter: (image, filter, options) => this.filter(image, filter, options),
+      run: (plan, given, work) =>
+        this.enqueue(given, async (signal) => {
+          const make = () => this.choice.backend.compile(plan, new Map());
+          return work(await this.programs.of(JSON.stringify(plan), make), signal);
+        }),
+    };
   }
 
   /** The backend that the engine runs on, and why this one. */
@@ -165,13 +179,10 @@ export class Engine {
     const x = pictureOf(image, this.limits);
     const { out, signal, onProgress, strategy, ...filterOptions } = given;
     checkRunOptions(given);
-    const gradient = isGradientName(filter);
-    // A gradient's options are those of its first derivative: planned for the checks alone.
-    const planned = this.planFilter(x, gradient ? gradientPair(filter)[0] : filter, filterOptions, strategy);
-    if (gradient) {
-      const source = x.data instanceof EngineValue ? x.data : (x as CheckedImage);
-      return magnitudeOf((filter, options) => this.filter(source, filter, options), x, gradientPair(filter), given);
-    }
+    const composed = composedFilter(filter);
+    // The options of several filters are those of the first: planned for the checks alone.
+    const planned = this.planFilter(x, composed?.parts[0] ?? filter, filterOptions, strategy);
+    if (composed) return filterComposed(this.parts, x, composed, given);
     const target = checkOut(out, x, planned.plan.problem.y.dtype);
     return this.enqueue(signal, async (signal) => {
       const { alpha } = planned.plan.problem as FilterProblem;
@@ -212,10 +223,9 @@ export class Engine {
     const keys = [...filterOptionKeys, "signal", "onProgress", "filter", "out"] as const;
     const { filter = "sobel", out, ...rest } = checkOptions<GradientOptions>("options", options, keys);
     const x = pictureOf(image, this.limits);
-    const source = x.data instanceof EngineValue ? x.data : (x as CheckedImage);
     checkRunOptions(rest);
     const pair = gradientPair(checkOneOf("filter", filter, gradientNames));
-    return gradientOf((filter, options) => this.filter(source, filter, options), x, pair, rest, out);
+    return gradientOf((filter, options) => this.filter(sourceOf(x), filter, options), x, pair, rest, out);
   }
 
   /**
@@ -386,13 +396,4 @@ function checkProblem(problem: Problem, makers: string, excluded?: Problem["kind
   if (known && given.x && given.y && given.window && (given.kind !== "filter" || given.factors)) return;
   const [expected, received] = [`a problem made by ${makers}`, describe(problem)];
   throw new InvalidArgumentError({ parameter: "problem", expected, received });
-}
-
-/** As JSON; what has none (a BigInt, a circle) is refused by the checks of the call, as it should be. */
-function textOf(value: unknown): string {
-  try {
-    return JSON.stringify(value);
-  } catch {
-    return "";
-  }
 }

@@ -1,6 +1,6 @@
 // Conversions between the numbers of a picture file and the numbers that filters take and give: grey, linear light, and
 // signed results that are to be seen.
-import { type Image, newArray } from "../tensor.ts";
+import { greyOf, type Image, newArray } from "../tensor.ts";
 import { fullScale, type Picture } from "./pictures.ts";
 
 type PictureDType = "u8" | "u16";
@@ -33,7 +33,7 @@ export function toGrey(picture: Picture): Picture {
   if (channels < 3) return picture;
   const out = newArray(data instanceof Uint16Array ? "u16" : "u8", width * height * (alpha ? 2 : 1));
   for (let from = 0, to = 0; from < data.length; from += channels) {
-    out[to++] = Math.round(0.299 * data[from]! + 0.587 * data[from + 1]! + 0.114 * data[from + 2]!);
+    out[to++] = Math.round(greyOf(data, from));
     if (alpha) out[to++] = data[from + 3]!;
   }
   return { width, height, channels: alpha ? 2 : 1, data: out, alpha };

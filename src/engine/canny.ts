@@ -1,0 +1,113 @@
+// Canny's edges: grey, a blur, the thinned gradient by generated code, and then, of the weak edges, those that strong ones
+// lead to.
+import type { BackendPlan, SourceBinding, TargetBinding } from "../backend/backend.ts";
+import { InvalidArgumentError } from "../errors.ts";
+import type { CannyValues } from "../factor/composed.ts";
+import { pictureKernels } from "../kernels/pictures.ts";
+import { addKernels, workOf } from "../kernels/table.ts";
+import { costOf, grainFor } from "../plan/cost.ts";
+import type { BufferSpec, Profile } from "../plan/types.ts";
+import { type Image, type ImageDType, type ImageLike, rangeOf } from "../tensor.ts";
+import { checkOut, plainView } from "./calls.ts";
+import { type FilterParts, sourceOf } from "./composed.ts";
+import { follow } from "./follow.ts";
+import { flatten } from "./grey.ts";
+import type { Picture } from "./pictures.ts";
+import type { FilterCallOptions } from "./types.ts";
+import { EngineValue } from "./values.ts";
+
+/** A blurred picture of bytes keeps five bits after the point: four times as many, and Sobel's sums still fit 16. */
+const parts = 32;
+
+/** Options of filters that mean nothing here. */
+const strays = ["gain", "offset", "flip", "anchor", "strategy"] as const;
+
+/** @throws InvalidArgumentError for options that edges do not have. */
+export async function canny(
+  engine: FilterParts,
+  x: Picture,
+  values: CannyValues,
+  options: FilterCallOptions,
+): Promise<Image | EngineValue> {
+  checkStrays(options);
+  const { border, borderValue, tolerance, out, signal, onProgress } = options;
+  const alpha = options.alpha === undefined ? x.knownAlpha === true : options.alpha !== "none";
+  const colours = alpha || (x.channels % 2 === 0 && values.colour === "grey") ? x.channels - 1 : x.channels;
+  const channels = values.colour === "each" ? colours : 1;
+  const { width, height } = x;
+  const target = checkOut(out, { ...x, channels }, "u8");
+  addKernels(pictureKernels);
+
+  const plain = channels === x.channels ? sourceOf(x) : await withoutAlpha(x, channels, alpha, signal);
+  const fine = x.dtype === "u8" ? parts : 1;
+  const blurred = values.sigma > 0;
+  const image = blurred
+    ? await engine.filter(plain, `gaussian:sigma=${values.sigma}`, {
+        ...{ border, borderValue, tolerance, signal, alpha: "none" },
+        ...{ gain: fine, output: x.dtype === "u8" ? "i16" : "f32" },
+        onProgress: onProgress && ((done) => onProgress(done * 0.5)),
+      })
+    : plain;
+  const scale = blurred ? fine : 1;
+  const data = image instanceof EngineValue ? image.inner : plainView((image as Image).data);
+  const dtype: ImageDType = !blurred ? x.dtype : x.dtype === "u8" ? "i16" : "f32";
+  const source: SourceBinding = {
+    ...{ kind: "source", width, height, channels, dtype, alpha: "none", data },
+    ...{ border: border ?? "edge", borderValue: (borderValue ?? 0) * scale },
+  };
+  const found = target instanceof EngineValue ? new Uint8Array(width * height * channels) : (plainView(target) as Uint8Array); // biome-ignore format: a line
+  const y: TargetBinding = { kind: "target", data: found, dtype: "u8", gain: 1, offset: 0, alpha: "none", source };
+  const start = blurred ? 0.5 : 0;
+  await engine.run(planOf(source, values, thresholdsOf(values, x.dtype, scale), engine.profile), signal, (program, signal) =>
+    program.run([["x", source]], [["y", y]], { signal, onProgress: onProgress && ((done) => onProgress(start + done * (0.9 - start))) }),
+  ); // biome-ignore format: a call
+  await follow(found, width * channels, channels, signal);
+  onProgress?.(1);
+  if (!(target instanceof EngineValue)) return { width, height, channels, data: target };
+  await target.write(found);
+  return target;
+}
+
+function checkStrays(options: FilterCallOptions): void {
+  const wrong = (parameter: string, expected: string, received: unknown): InvalidArgumentError =>
+    new InvalidArgumentError({ parameter, expected, received: String(received) });
+  for (const name of strays)
+    if (options[name] !== undefined) throw wrong(name, "a linear filter, of which it is an option", "canny");
+  if (options.output !== undefined && options.output !== "u8") throw wrong("output", "u8, of edges", options.output);
+}
+
+/** Both thresholds as norms of a picture whose values are `scale` times the caller's. */
+function thresholdsOf({ low, high, norm }: CannyValues, dtype: ImageDType, scale: number): [number, number] {
+  const full = dtype === "f32" ? 1 : rangeOf[dtype][1];
+  const most = high ?? (low === undefined ? (100 / 255) * full : 2 * low);
+  const bounds = [low ?? most / 2, most].map((bound) => bound * scale);
+  return (norm === "l1" ? bounds : bounds.map((bound) => bound ** 2)) as [number, number];
+}
+
+function planOf(
+  { width, height, channels, dtype }: SourceBinding,
+  { norm }: CannyValues,
+  thresholds: [number, number],
+  profile: Profile,
+): BackendPlan {
+  const rows = { channels, stride: 1 };
+  const buffers: BufferSpec[] = [
+    { id: "x", scope: "input", dtype, width: width + 2, left: 1, right: 1, above: 2, below: 2, ...rows },
+    { id: "y", scope: "output", dtype: "u8", width, above: 0, below: 0, ...rows },
+  ];
+  const step = { name: "thin edges", kernel: { family: "edges" as const, norm, thresholds, height } };
+  const grid = { images: 1, extent: height, grain: grainFor(buffers, height, profile, 16) };
+  const stages = [{ grid, steps: [{ ...step, reads: ["x"], writes: "y" }] }];
+  return { stages, buffers, cost: costOf({ stages, buffers }, profile, workOf) };
+}
+
+/** The picture on white where it has alpha, in grey where one channel is wanted of several. */
+async function withoutAlpha(
+  x: Picture,
+  channels: number,
+  alpha: boolean,
+  signal: FilterCallOptions["signal"],
+): Promise<ImageLike> {
+  const data = x.data instanceof EngineValue ? ((await x.data.read()) as Image["data"]) : x.data;
+  return flatten({ width: x.width, height: x.height, channels: x.channels, data }, channels, alpha, signal);
+}

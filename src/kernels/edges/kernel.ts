@@ -1,0 +1,92 @@
+// The edges family: Canny's thinning in one go. Each pixel becomes 0, a weak or a strong edge; which of the weak ones stay,
+// those that strong ones lead to, is found on whole pictures.
+import type { EdgesSpec } from "../../plan/types.ts";
+import { type Kernel, type Rows, rowElements, type StepBuffers } from "../kernel.ts";
+import { withNumbers } from "../words.ts";
+import { boundsOf, isWhole, ringBytes, strongEdge, tangents, weakEdge, words } from "./layout.ts";
+import { emit } from "./wasm.ts";
+
+/** What is known of one row. */
+interface Gradient {
+  x: Float64Array;
+  y: Float64Array;
+  norm: Float64Array;
+}
+
+const f = Math.fround;
+
+/** The gradient of the row between two others. In f32 each operation rounds, as in the generated code. */
+function gradientOf({ norm }: EdgesSpec, [a, b, c]: ArrayLike<number>[], count: number, channels: number): Gradient {
+  const found: Gradient = { x: new Float64Array(count), y: new Float64Array(count), norm: new Float64Array(count) };
+  for (let i = 0; i < count; i++) {
+    const [m, r] = [i + channels, i + 2 * channels];
+    const across = (row: ArrayLike<number>): number => f(row[r]! - row[i]!);
+    const down = (at: number): number => f(c![at]! - a![at]!);
+    const [gx, gy] = [f(f(across(a!) + across(c!)) + 2 * across(b!)), f(f(down(i) + down(r)) + 2 * down(m))];
+    found.x[i] = gx;
+    found.y[i] = gy;
+    // Squares of integers are exact as they stand.
+    found.norm[i] = norm === "l1" ? f(Math.abs(gx) + Math.abs(gy)) : gx * gx + gy * gy;
+  }
+  return found;
+}
+
+/** Whether a gradient is at its greatest along itself. */
+function isCrest(rows: readonly (Gradient | undefined)[], i: number, channels: number, whole: boolean): boolean {
+  const { x, y, norm } = rows[1]!;
+  const count = norm.length;
+  const at = (row: number, j: number): number => (j < 0 || j >= count ? 0 : (rows[row]?.norm[j] ?? 0));
+  const [gx, gy] = [Math.abs(x[i]!), Math.abs(y[i]!)];
+  const { whole: tangent, shift, least, most } = tangents;
+  const [own, rise] = [norm[i]!, whole ? gy * 2 ** shift : gy];
+  if (rise < (whole ? gx * tangent : f(gx * least))) return own > at(1, i - channels) && own >= at(1, i + channels);
+  if (rise > (whole ? gx * (tangent + 2 ** (shift + 1)) : f(gx * most))) return own > at(0, i) && own >= at(2, i);
+  const side = x[i]! < 0 !== y[i]! < 0 ? -channels : channels;
+  return own > at(0, i - side) && own > at(2, i + side);
+}
+
+function reference(spec: EdgesSpec, [input]: Rows[], write: Rows, rows: number, first: number): void {
+  const [count, { channels }] = [rowElements(write.spec), write.spec];
+  const whole = isWhole(input!.spec);
+  const rounded = (g: Gradient): Gradient => (whole || spec.norm === "l1" ? g : { ...g, norm: squares(g) });
+  const made = Array.from({ length: rows + 2 }, (_, k) => {
+    const y = first - 1 + k;
+    if (y < 0 || y >= spec.height) return undefined;
+    return rounded(gradientOf(spec, [0, 1, 2].map((d) => input!.row(k + d)), count, channels)); // biome-ignore format: a line
+  });
+  const [low, high] = boundsOf(spec, whole) as [number, number];
+  for (let k = 0; k < rows; k++) {
+    const out = write.row(k);
+    const three = made.slice(k, k + 3);
+    for (let i = 0; i < count; i++) {
+      const own = three[1]!.norm[i]!;
+      out[i] = !(own > low) || !isCrest(three, i, channels, whole) ? 0 : own > high ? strongEdge : weakEdge;
+    }
+  }
+}
+
+const squares = ({ x, y }: Gradient): Float64Array => x.map((gx, i) => f(f(gx * gx) + f(y[i]! * y[i]!)));
+
+function params(spec: EdgesSpec, { reads: [x], write }: StepBuffers): Uint8Array {
+  const block = words.pack({ elements: rowElements(write), ring: ringBytes(write), last: spec.height - 1 });
+  const whole = isWhole(x!);
+  const bounds = boundsOf(spec, whole);
+  const { buffer } = whole ? Int32Array.from(bounds) : Float32Array.from(bounds);
+  return withNumbers(block, [...new Int32Array(buffer)]);
+}
+
+export const edges: Kernel<EdgesSpec> = {
+  family: "edges",
+  describe: ({ norm }) => `thin edges, ${norm === "l1" ? "|gx| + |gy|" : "gx² + gy²"}`,
+  reference,
+  entry: ({ norm }, { reads: [x], write }, { wide }) =>
+    `edges ${norm} ${x!.dtype} x${write.channels}${wide ? " wide" : ""}`,
+  emit,
+  work: (_spec, { reads: [x], write }) => ({
+    ...{ arithmetic: isWhole(x!) ? "i16" : "f32", multiplications: 8 * rowElements(write) },
+    ...{ additions: rowElements(write), serialAdditions: 0 },
+  }),
+  params,
+  scratch: (_spec, write) => 3 * 3 * ringBytes(write),
+  overrun: { elements: 16, rows: 0 },
+};
