@@ -3,6 +3,7 @@
 import type { BackendPlan, SourceBinding, TargetBinding } from "../backend/backend.ts";
 import { InvalidArgumentError } from "../errors.ts";
 import type { CannyValues } from "../factor/composed.ts";
+import { wordsFor } from "../kernels/edges/layout.ts";
 import { pictureKernels } from "../kernels/pictures.ts";
 import { addKernels, workOf } from "../kernels/table.ts";
 import { costOf, grainFor } from "../plan/cost.ts";
@@ -10,7 +11,7 @@ import type { BufferSpec, Profile } from "../plan/types.ts";
 import { type Image, type ImageDType, type ImageLike, rangeOf } from "../tensor.ts";
 import { checkOut, plainView } from "./calls.ts";
 import { type FilterParts, sourceOf } from "./composed.ts";
-import { follow } from "./follow.ts";
+import { draw, follow } from "./follow.ts";
 import { flatten } from "./grey.ts";
 import type { Picture } from "./pictures.ts";
 import type { FilterCallOptions } from "./types.ts";
@@ -49,22 +50,36 @@ export async function canny(
       })
     : plain;
   const scale = blurred ? fine : 1;
-  const data = image instanceof EngineValue ? image.inner : plainView((image as Image).data);
+  const given = image instanceof EngineValue ? image.inner : plainView((image as Image).data);
   const dtype: ImageDType = !blurred ? x.dtype : x.dtype === "u8" ? "i16" : "f32";
   const source: SourceBinding = {
-    ...{ kind: "source", width, height, channels, dtype, alpha: "none", data },
+    ...{ kind: "source", width, height, channels, dtype, alpha: "none", data: given },
     ...{ border: border ?? "edge", borderValue: (borderValue ?? 0) * scale },
   };
-  const found = target instanceof EngineValue ? new Uint8Array(width * height * channels) : (plainView(target) as Uint8Array); // biome-ignore format: a line
-  const y: TargetBinding = { kind: "target", data: found, dtype: "u8", gain: 1, offset: 0, alpha: "none", source };
+  const words = wordsFor(width * channels);
+  const bits = new Int32Array(2 * words * height);
+  const y: TargetBinding = {
+    kind: "target",
+    data: new Uint8Array(bits.buffer),
+    dtype: "u8",
+    gain: 1,
+    offset: 0,
+    alpha: "none",
+    source: { ...source, width: 8 * words, channels: 1 },
+  };
   const start = blurred ? 0.5 : 0;
   await engine.run(planOf(source, values, thresholdsOf(values, x.dtype, scale), engine.profile), signal, (program, signal) =>
     program.run([["x", source]], [["y", y]], { signal, onProgress: onProgress && ((done) => onProgress(start + done * (0.9 - start))) }),
   ); // biome-ignore format: a call
-  await follow(found, width * channels, channels, signal);
+  const edges = { bits, words, elements: width * channels, step: channels };
+  await follow(edges, signal);
+  const data =
+    target instanceof EngineValue ? new Uint8Array(target.inner.shape.reduce((n, side) => n * side, 1)) : target;
+  if (out !== undefined) (data as Uint8Array).fill(0);
+  await draw(edges, data as Uint8Array, signal);
   onProgress?.(1);
-  if (!(target instanceof EngineValue)) return { width, height, channels, data: target };
-  await target.write(found);
+  if (!(target instanceof EngineValue)) return { width, height, channels, data };
+  await target.write(data);
   return target;
 }
 
@@ -93,7 +108,16 @@ function planOf(
   const rows = { channels, stride: 1 };
   const buffers: BufferSpec[] = [
     { id: "x", scope: "input", dtype, width: width + 2, left: 1, right: 1, above: 2, below: 2, ...rows },
-    { id: "y", scope: "output", dtype: "u8", width, above: 0, below: 0, ...rows },
+    {
+      id: "y",
+      scope: "output",
+      dtype: "u8",
+      width: 8 * wordsFor(width * channels),
+      channels: 1,
+      stride: 1,
+      above: 0,
+      below: 0,
+    },
   ];
   const step = { name: "thin edges", kernel: { family: "edges" as const, norm, thresholds, height } };
   const grid = { images: 1, extent: height, grain: grainFor(buffers, height, profile, 16) };

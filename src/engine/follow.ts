@@ -1,91 +1,114 @@
-// Which of the weak edges of a picture are edges: those that strong ones lead to, from neighbour to neighbour.
+// Which of the weak edges of a picture are edges: those that strong ones lead to, from neighbour to neighbour. By bits, 32 at
+// a time.
 import { Slices } from "../backend/slices.ts";
-import { strongEdge, weakEdge } from "../kernels/edges/layout.ts";
 import type { FilterCallOptions } from "./types.ts";
 
-/** Bytes, or edges, that are gone through before events get their turn. */
-const share = 1 << 18;
+/** Rows of words: bits of strong edges, then bits of all edges, strong and weak. */
+export interface EdgeBits {
+  bits: Int32Array;
+  /** Of each half of a row. */
+  words: number;
+  /** Of a row, and from one pixel to the next: neighbours have the same channel. */
+  elements: number;
+  step: number;
+}
 
-/** A bit that strong edges have alone, in each byte of a word. */
-const strongBits = 0x01010101;
+type Signal = FilterCallOptions["signal"];
 
-/**
- * Makes strong each weak edge that touches a strong one along a side or a corner, and so on; then zero what is still weak. `map`
- * has rows of `row` bytes with `channels` pictures side by side, each of which is followed by itself.
- */
-export async function follow(
-  map: Uint8Array,
-  row: number,
-  channels: number,
-  signal: FilterCallOptions["signal"],
-): Promise<void> {
+/** Words that are gone through before events get their turn. */
+const share = 1 << 15;
+
+/** Makes strong each edge that touches a strong one along a side or a corner, and so on. */
+export async function follow(edges: EdgeBits, signal: Signal): Promise<void> {
+  const trail = new Trail(edges);
   const slices = new Slices(signal);
-  const trail = new Trail(map, row, channels);
-  // Bytes go four by four, but for those before and after whole words.
-  const before = Math.min(map.length, -map.byteOffset & 3);
-  const words = new Int32Array(map.buffer, map.byteOffset + before, (map.length - before) >> 2);
-  const after = before + 4 * words.length;
-  const bytes = [...Array(before).keys(), ...Array.from({ length: map.length - after }, (_, i) => after + i)];
-  for (const at of bytes) if (map[at] === strongEdge) trail.start(at);
-  for (let first = 0; first <= words.length; first += share / 4) {
-    trail.startAll(words, first, Math.min(words.length, first + share / 4), before);
+  const rows = edges.bits.length / (2 * edges.words);
+  const each = Math.ceil(share / edges.words);
+  for (let first = 0; first < rows; first += each) {
+    trail.start(first, Math.min(rows, first + each));
     while (trail.goOn(share)) if (slices.due()) await slices.next();
-    if (slices.due()) await slices.next();
-  }
-  for (const at of bytes) if (map[at] === weakEdge) map[at] = 0;
-  for (let first = 0; first < words.length; first += share) {
-    const end = Math.min(words.length, first + share);
-    for (let i = first; i < end; i++) if (words[i] !== 0) words[i] = Math.imul(words[i]! & strongBits, strongEdge);
     if (slices.due()) await slices.next();
   }
 }
 
-/** Edges that were made strong, and whose neighbours are still to be looked at. */
+/** Puts 255 where edges are strong. */
+export async function draw({ bits, words, elements }: EdgeBits, out: Uint8Array, signal: Signal): Promise<void> {
+  const slices = new Slices(signal);
+  const rows = bits.length / (2 * words);
+  for (let y = 0; y < rows; y++) {
+    const row = 2 * words * y;
+    for (let w = 0; w < words; w++) {
+      const at = elements * y + 32 * w;
+      for (let left = bits[row + w]!; left !== 0; left &= left - 1) out[at + 31 - Math.clz32(left & -left)] = 255;
+    }
+    if (slices.due()) await slices.next();
+  }
+}
+
+/** Words beside those that changed, to be looked at. */
 class Trail {
-  private readonly map: Uint8Array;
-  private readonly row: number;
-  private readonly channels: number;
+  private readonly bits: Int32Array;
+  private readonly words: number;
+  private readonly step: number;
   private waiting = new Int32Array(1024);
   private count = 0;
 
-  constructor(map: Uint8Array, row: number, channels: number) {
-    this.map = map;
-    this.row = row;
-    this.channels = channels;
+  constructor({ bits, words, step }: EdgeBits) {
+    this.bits = bits;
+    this.words = words;
+    this.step = step;
   }
 
-  /** Starts at each strong edge of some words, the first of which stands at a byte. */
-  startAll(words: Int32Array, first: number, end: number, byte: number): void {
-    const { map } = this;
-    for (let word = first; word < end; word++) {
-      if ((words[word]! & strongBits) === 0) continue;
-      const at = byte + 4 * word;
-      for (let i = at; i < at + 4; i++) if (map[i] === strongEdge) this.start(i);
+  /** Goes through some rows once. */
+  start(first: number, end: number): void {
+    const { bits, words } = this;
+    for (let y = first; y < end; y++) {
+      const row = 2 * words * y;
+      for (let at = row; at < row + words; at++) if ((bits[at + words]! & ~bits[at]!) !== 0) this.look(at);
     }
   }
 
-  /** Makes strong the weak edges around one. */
-  start(at: number): void {
-    const { map, row, channels } = this;
-    if (this.count + 8 > this.waiting.length) this.grow();
-    const x = at % row;
-    const left = x < channels ? 0 : channels;
-    const right = x >= row - channels ? 0 : channels;
-    const top = at < row ? at : at - row;
-    const bottom = at >= map.length - row ? at : at + row;
-    for (let line = top; line <= bottom; line += row) {
-      for (let i = line - left; i <= line + right; i += channels) {
-        if (map[i] !== weakEdge) continue;
-        map[i] = strongEdge;
-        this.waiting[this.count++] = i;
-      }
-    }
-  }
-
-  /** Looks around at most so many edges; whether more are waiting. */
+  /** Looks at the words that wait, at most so many; whether there are more. */
   goOn(most: number): boolean {
-    for (let left = most; left > 0 && this.count > 0; left--) this.start(this.waiting[--this.count]!);
+    for (let left = most; left > 0 && this.count > 0; left--) this.look(this.waiting[--this.count]!);
     return this.count > 0;
+  }
+
+  /** Makes strong the edges of a word that touch strong ones. */
+  private look(at: number): void {
+    const { bits, words, step } = this;
+    const x = at % (2 * words);
+    const [isFirst, isLast] = [x === 0, x === words - 1];
+    const others = 32 - step;
+    let near = 0;
+    for (let row = at - 2 * words; row <= at + 2 * words; row += 2 * words) {
+      if (row < 0 || row >= bits.length) continue;
+      const word = bits[row]!;
+      near |= word | (word << step) | (word >>> step);
+      if (!isFirst) near |= bits[row - 1]! >>> others;
+      if (!isLast) near |= bits[row + 1]! << others;
+    }
+    const before = bits[at]!;
+    const all = bits[at + words]!;
+    let own = before | (near & all);
+    if (own === before) return;
+    for (let last = before; own !== last; ) {
+      last = own;
+      own |= ((own << step) | (own >>> step)) & all;
+    }
+    bits[at] = own;
+    this.visit(at, isFirst ? 0 : 1, isLast ? 0 : 1);
+  }
+
+  /** Lets the words around one wait, where they have weak edges. */
+  private visit(at: number, left: number, right: number): void {
+    const { bits, words } = this;
+    if (this.count + 8 > this.waiting.length) this.grow();
+    for (let row = at - 2 * words; row <= at + 2 * words; row += 2 * words) {
+      if (row < 0 || row >= bits.length) continue;
+      for (let i = row - left; i <= row + right; i++)
+        if (i !== at && (bits[i + words]! & ~bits[i]!) !== 0) this.waiting[this.count++] = i;
+    }
   }
 
   private grow(): void {

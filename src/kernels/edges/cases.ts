@@ -2,6 +2,7 @@
 import type { EdgesSpec } from "../../plan/types.ts";
 import type { ViewDType } from "../../tensor.ts";
 import { count, type KernelCase, pictureOf, rowsOf } from "../case.ts";
+import { wordsFor } from "./layout.ts";
 
 interface Shape {
   dtype: ViewDType;
@@ -23,7 +24,7 @@ function edges(shape: Shape, more: Partial<KernelCase> = {}): KernelCase {
     name: `${norm} of ${dtype}, ${width} x ${height} x ${channels}`,
     grid: { images: 1, extent: height },
     steps: [{ name: "edges", kernel, reads: ["x"], writes: "y" }],
-    buffers: [input, rowsOf("y", "output", "u8", width, channels)],
+    buffers: [input, rowsOf("y", "output", "u8", 8 * wordsFor(width * channels), 1)],
     picture,
     rows: height,
     ...more,

@@ -1,9 +1,9 @@
-// The edges family: Canny's thinning in one go. Each pixel becomes 0, a weak or a strong edge; which of the weak ones stay,
-// those that strong ones lead to, is found on whole pictures.
+// The edges family: Canny's thinning in one go. Which edges above the low threshold stay, those that others above the high one
+// lead to, is found on whole pictures.
 import type { EdgesSpec } from "../../plan/types.ts";
-import { type Kernel, type Rows, rowElements, type StepBuffers } from "../kernel.ts";
+import type { Kernel, Rows, StepBuffers } from "../kernel.ts";
 import { withNumbers } from "../words.ts";
-import { boundsOf, isWhole, ringBytes, strongEdge, tangents, weakEdge, words } from "./layout.ts";
+import { boundsOf, elementsOf, isWhole, ringBytes, tangents, words, wordsFor } from "./layout.ts";
 import { emit } from "./wasm.ts";
 
 /** What is known of one row. */
@@ -46,7 +46,7 @@ function isCrest(rows: readonly (Gradient | undefined)[], i: number, channels: n
 }
 
 function reference(spec: EdgesSpec, [input]: Rows[], write: Rows, rows: number, first: number): void {
-  const [count, { channels }] = [rowElements(write.spec), write.spec];
+  const [count, { channels }] = [elementsOf(input!.spec), input!.spec];
   const whole = isWhole(input!.spec);
   const rounded = (g: Gradient): Gradient => (whole || spec.norm === "l1" ? g : { ...g, norm: squares(g) });
   const made = Array.from({ length: rows + 2 }, (_, k) => {
@@ -54,13 +54,16 @@ function reference(spec: EdgesSpec, [input]: Rows[], write: Rows, rows: number, 
     if (y < 0 || y >= spec.height) return undefined;
     return rounded(gradientOf(spec, [0, 1, 2].map((d) => input!.row(k + d)), count, channels)); // biome-ignore format: a line
   });
-  const [low, high] = boundsOf(spec, whole) as [number, number];
+  const bounds = boundsOf(spec, whole);
+  const half = 4 * wordsFor(count);
   for (let k = 0; k < rows; k++) {
-    const out = write.row(k);
+    const out = write.row(k).fill(0);
     const three = made.slice(k, k + 3);
     for (let i = 0; i < count; i++) {
-      const own = three[1]!.norm[i]!;
-      out[i] = !(own > low) || !isCrest(three, i, channels, whole) ? 0 : own > high ? strongEdge : weakEdge;
+      if (!isCrest(three, i, channels, whole)) continue;
+      bounds.forEach((bound, b) => {
+        if (three[1]!.norm[i]! > bound) out[(1 - b) * half + (i >> 3)]! |= 1 << (i & 7);
+      });
     }
   }
 }
@@ -68,7 +71,9 @@ function reference(spec: EdgesSpec, [input]: Rows[], write: Rows, rows: number, 
 const squares = ({ x, y }: Gradient): Float64Array => x.map((gx, i) => f(f(gx * gx) + f(y[i]! * y[i]!)));
 
 function params(spec: EdgesSpec, { reads: [x], write }: StepBuffers): Uint8Array {
-  const block = words.pack({ elements: rowElements(write), ring: ringBytes(write), last: spec.height - 1 });
+  const elements = elementsOf(x!);
+  const all = 32 * wordsFor(elements);
+  const block = words.pack({ elements, all, bytes: all / 8, ring: ringBytes(write), last: spec.height - 1 });
   const whole = isWhole(x!);
   const bounds = boundsOf(spec, whole);
   const { buffer } = whole ? Int32Array.from(bounds) : Float32Array.from(bounds);
@@ -79,12 +84,11 @@ export const edges: Kernel<EdgesSpec> = {
   family: "edges",
   describe: ({ norm }) => `thin edges, ${norm === "l1" ? "|gx| + |gy|" : "gx² + gy²"}`,
   reference,
-  entry: ({ norm }, { reads: [x], write }, { wide }) =>
-    `edges ${norm} ${x!.dtype} x${write.channels}${wide ? " wide" : ""}`,
+  entry: ({ norm }, { reads: [x] }, { wide }) => `edges ${norm} ${x!.dtype} x${x!.channels}${wide ? " wide" : ""}`,
   emit,
-  work: (_spec, { reads: [x], write }) => ({
-    ...{ arithmetic: isWhole(x!) ? "i16" : "f32", multiplications: 8 * rowElements(write) },
-    ...{ additions: rowElements(write), serialAdditions: 0 },
+  work: (_spec, { reads: [x] }) => ({
+    ...{ arithmetic: isWhole(x!) ? "i16" : "f32", multiplications: 8 * elementsOf(x!) },
+    ...{ additions: elementsOf(x!), serialAdditions: 0 },
   }),
   params,
   scratch: (_spec, write) => 3 * 3 * ringBytes(write),

@@ -7,10 +7,8 @@ import {
   type FunctionBuilder,
   get,
   i32,
-  i64,
   ifElse,
   type Local,
-  lane,
   load,
   type ModuleBuilder,
   op,
@@ -25,7 +23,7 @@ import type { BufferSpec, EdgesSpec } from "../../plan/types.ts";
 import { bytesOf } from "../../tensor.ts";
 import { defineKernel, type StepBuffers } from "../kernel.ts";
 import { loadVectors, scaled } from "../lanes.ts";
-import { highAt, isWhole, lowAt, margin, strongEdge, tangents, weakEdge, words } from "./layout.ts";
+import { highAt, isWhole, lowAt, margin, tangents, words, zeros } from "./layout.ts";
 
 /** What both parts of the code use. */
 interface Parts {
@@ -39,12 +37,7 @@ interface Parts {
   norm: EdgesSpec["norm"];
 }
 
-export function emit(
-  module: ModuleBuilder,
-  name: string,
-  { norm }: EdgesSpec,
-  { reads: [input], write }: StepBuffers,
-): void {
+export function emit(module: ModuleBuilder, name: string, { norm }: EdgesSpec, { reads: [input] }: StepBuffers): void {
   const whole = isWhole(input!);
   defineKernel(module, name, (f, { rows, params, first, scratch, sources: [source], target }) => {
     const { i, y, above, own, below } = f.locals("i32", "i", "y", "above", "own", "below");
@@ -66,7 +59,7 @@ export function emit(
         ),
         when(
           op("i32.gt_s", get(y), get(first)),
-          thin(parts, [above, own, below], target, write.channels),
+          thin(parts, [above, own, below], target, input!.channels),
           bump(target, 4),
         ),
         set(i, get(above)),
@@ -138,8 +131,9 @@ function differentiate({ f, p, i, whole, norm }: Parts, source: Local, row: Loca
       gy!.map((y, k) => store("v128.store", get(side), get(y), 16 * k)),
       bump(i, 8),
     ),
-    // And beside the last.
-    store("v128.store", sum(get(row), scaled(p("elements"), 4)), splat("i32x4", 0), margin),
+    // And from the last on, as many as there are bits.
+    set(to, sum(get(row), scaled(p("elements"), 4))),
+    Array.from({ length: zeros }, (_, k) => store("v128.store", get(to), splat("i32x4", 0), margin + 16 * k)),
   ];
 }
 
@@ -158,7 +152,7 @@ function norms(whole: boolean, norm: EdgesSpec["norm"], gx: Local[], gy: Local[]
   });
 }
 
-/** A row of results from the norms of three rows and the derivatives of the middle one. */
+/** A row of results from the norms of three rows and the derivatives of the middle one: eight bits of each half. */
 function thin(
   { f, params, p, i, whole }: Parts,
   rows: readonly [Local, Local, Local],
@@ -184,24 +178,15 @@ function thin(
         set(gy, sum(get(gx), p("ring"))),
         ...found.map((any, half) => [
           crest({ whole, compare }, test[half]!, [gx, gy], half, normAt),
-          set(
-            any,
-            op(
-              "v128.and",
-              op("v128.and", get(any), get(test[half]![0]!)),
-              op(
-                "v128.or",
-                splat("i32x4", weakEdge),
-                op("v128.and", compare("gt", normAt(1, 0, half), get(high)), splat("i32x4", strongEdge)),
-              ),
-            ),
-          ),
+          set(any, op("v128.and", get(any), get(test[half]![0]!))),
+          set(test[half]![0]!, op("v128.and", get(any), compare("gt", normAt(1, 0, half), get(high)))),
         ]),
-        store("i64.store", get(out), firstHalf(op("i16x8.narrow_i32x4_s", get(found[0]!), get(found[1]!)))),
+        store("i32.store8", get(out), bits(test.map(([strong]) => strong!))),
+        store("i32.store8", sum(get(out), p("bytes")), bits(found)),
       ],
-      store("i64.store", get(out), i64(0)),
+      [store("i32.store8", get(out), i32(0)), store("i32.store8", sum(get(out), p("bytes")), i32(0))],
     ),
-    bump(out, 8),
+    bump(out, 1),
     bump(i, 8),
   ];
   return [
@@ -209,13 +194,13 @@ function thin(
     set(high, load("v128.load32_splat", get(params), highAt)),
     set(out, load("i32.load", get(target))),
     set(i, i32(0)),
-    doWhile(op("i32.lt_u", get(i), p("elements")), ...block),
+    doWhile(op("i32.lt_u", get(i), p("all")), ...block),
   ];
 }
 
-/** Eight words of 16 bits as bytes, saturated, in one word of 64 bits. */
-const firstHalf = (value: Code): Code =>
-  lane("i64x2.extract_lane", 0, op("i8x16.narrow_i16x8_u", value, splat("i32x4", 0)));
+/** A byte of the signs of eight lanes. */
+const bits = ([low, high]: Local[]): Code =>
+  op("i32.or", op("i32x4.bitmask", get(low!)), op("i32.shl", op("i32x4.bitmask", get(high!)), i32(4)));
 
 /** Sets the first local to where four norms are greater than their two neighbours along the gradient. */
 function crest(
