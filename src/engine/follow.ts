@@ -97,18 +97,25 @@ class Trail {
       own |= ((own << step) | (own >>> step)) & all;
     }
     bits[at] = own;
-    this.visit(at, isFirst ? 0 : 1, isLast ? 0 : 1);
+    this.pass(at, own & ~before, isFirst, isLast);
   }
 
-  /** Lets the words around one wait, where they have weak edges. */
-  private visit(at: number, left: number, right: number): void {
-    const { bits, words } = this;
+  /** Lets words around one wait that have weak edges beside its new strong ones. */
+  private pass(at: number, fresh: number, isFirst: boolean, isLast: boolean): void {
+    const { bits, words, step } = this;
     if (this.count + 8 > this.waiting.length) this.grow();
+    const others = 32 - step;
+    const [before, here, after] = [fresh << others, fresh | (fresh << step) | (fresh >>> step), fresh >>> others];
     for (let row = at - 2 * words; row <= at + 2 * words; row += 2 * words) {
       if (row < 0 || row >= bits.length) continue;
-      for (let i = row - left; i <= row + right; i++)
-        if (i !== at && (bits[i + words]! & ~bits[i]!) !== 0) this.waiting[this.count++] = i;
+      if (before !== 0 && !isFirst) this.wait(row - 1, before);
+      if (row !== at) this.wait(row, here);
+      if (after !== 0 && !isLast) this.wait(row + 1, after);
     }
+  }
+
+  private wait(at: number, beside: number): void {
+    if ((this.bits[at + this.words]! & ~this.bits[at]! & beside) !== 0) this.waiting[this.count++] = at;
   }
 
   private grow(): void {
