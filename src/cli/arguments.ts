@@ -1,7 +1,7 @@
 // Parses the command line's arguments: filters, numbers, sizes. Holds the errors of wrong usage, and those that name the
 // new spelling of an old option.
 import { type Command, InvalidArgumentError as CommanderError, Option } from "commander";
-import { type Filter, gradientNames, type ImageDType, LimitError, Rank1Error } from "../index.ts";
+import { composedFilter, type Filter, type ImageDType, LimitError, Rank1Error } from "../index.ts";
 import { readBytes, readStdin } from "../node/files.ts";
 import { rare } from "./help.ts";
 
@@ -51,11 +51,8 @@ export async function parseFilter(text: string): Promise<Filter> {
   return parseJson(new TextDecoder().decode(await readSource(text)), sourceName(text));
 }
 
-/** The filters that a name stands for: two derivatives for "sobel" and its like, else the filter itself. */
-export function filtersOf(filter: Filter): Filter[] {
-  const isPair = (gradientNames as readonly unknown[]).includes(filter);
-  return isPair ? [`${filter}-x`, `${filter}-y`] : [filter];
-}
+/** The linear filters that a name stands for: two derivatives for "sobel" and its like, else mostly the filter itself. */
+export const filtersOf = (filter: Filter): readonly Filter[] => composedFilter(filter)?.parts ?? [filter];
 
 function parseJson(json: string, source: string): Filter {
   const fail = (why: string): never => {

@@ -115,14 +115,15 @@ async function apply(
   const { alpha, icc } = picture;
   const plans = await planSteps(engine, steps, specOf(picture));
   const source = flags.linear ? toLinear(picture) : steps.floats ? toFloats(picture) : picture;
-  const image = await applySteps(engine, steps, plans, source, alpha, control);
+  const scale = { knownAlpha: alpha, full: flags.linear ? 1 : fullScale(picture) };
+  const image = await applySteps(engine, steps, plans, source, scale, control);
   return { result: { ...shownAs(image, picture, steps, flags), icc }, plans: plans.flat() };
 }
 
 /** A result as a picture. */
 function shownAs(image: Image, picture: Picture, steps: Steps, { linear, show = "abs", type }: PictureFlags): Picture {
-  const { alpha } = picture;
   const { data } = image;
+  const alpha = picture.alpha && image.channels % 2 === 0;
   if (data instanceof Uint8Array || data instanceof Uint16Array) return { ...image, data, alpha };
   const target = type === "u8" || type === "u16" ? type : dtypeOf(picture);
   const signed = type === undefined ? steps.signed : type !== target;

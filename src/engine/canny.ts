@@ -7,12 +7,12 @@ import { wordsFor } from "../kernels/edges/layout.ts";
 import { pictureKernels } from "../kernels/pictures.ts";
 import { addKernels, workOf } from "../kernels/table.ts";
 import { costOf, grainFor } from "../plan/cost.ts";
-import type { BufferSpec, Profile } from "../plan/types.ts";
+import type { BufferSpec, EdgesSpec, Profile } from "../plan/types.ts";
 import { type Image, type ImageDType, type ImageLike, rangeOf } from "../tensor.ts";
 import { checkOut, plainView } from "./calls.ts";
-import { type FilterParts, sourceOf } from "./composed.ts";
 import { draw, follow } from "./follow.ts";
 import { flatten } from "./grey.ts";
+import { type FilterParts, sourceOf } from "./parts.ts";
 import type { Picture } from "./pictures.ts";
 import type { FilterCallOptions } from "./types.ts";
 import { EngineValue } from "./values.ts";
@@ -67,8 +67,12 @@ export async function canny(
     alpha: "none",
     source: { ...source, width: 8 * words, channels: 1 },
   };
+  const kernel: EdgesSpec = {
+    ...{ family: "edges", norm: values.norm, height, thresholds: thresholdsOf(values, x.dtype, scale) },
+    arithmetic: x.dtype === "u8" ? "i16" : "f32",
+  };
   const start = blurred ? 0.5 : 0;
-  await engine.run(planOf(source, values, thresholdsOf(values, x.dtype, scale), engine.profile), signal, (program, signal) =>
+  await engine.run(planOf(source, kernel, engine.profile), signal, (program, signal) =>
     program.run([["x", source]], [["y", y]], { signal, onProgress: onProgress && ((done) => onProgress(start + done * (0.9 - start))) }),
   ); // biome-ignore format: a call
   const edges = { bits, words, elements: width * channels, step: channels };
@@ -99,12 +103,7 @@ function thresholdsOf({ low, high, norm }: CannyValues, dtype: ImageDType, scale
   return (norm === "l1" ? bounds : bounds.map((bound) => bound ** 2)) as [number, number];
 }
 
-function planOf(
-  { width, height, channels, dtype }: SourceBinding,
-  { norm }: CannyValues,
-  thresholds: [number, number],
-  profile: Profile,
-): BackendPlan {
+function planOf({ width, height, channels, dtype }: SourceBinding, kernel: EdgesSpec, profile: Profile): BackendPlan {
   const rows = { channels, stride: 1 };
   const buffers: BufferSpec[] = [
     { id: "x", scope: "input", dtype, width: width + 2, left: 1, right: 1, above: 2, below: 2, ...rows },
@@ -119,9 +118,9 @@ function planOf(
       below: 0,
     },
   ];
-  const step = { name: "thin edges", kernel: { family: "edges" as const, norm, thresholds, height } };
+  const step = { name: "thin edges", kernel, reads: ["x"], writes: "y" };
   const grid = { images: 1, extent: height, grain: grainFor(buffers, height, profile, 16) };
-  const stages = [{ grid, steps: [{ ...step, reads: ["x"], writes: "y" }] }];
+  const stages = [{ grid, steps: [step] }];
   return { stages, buffers, cost: costOf({ stages, buffers }, profile, workOf) };
 }
 

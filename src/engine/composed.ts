@@ -1,27 +1,12 @@
-// Filters of several linear ones: what they need of an engine, and which of them loads what.
-import type { BackendPlan, Program } from "../backend/backend.ts";
-import type { Abortable } from "../backend/slices.ts";
+// Filters of several linear ones: which of them loads what.
 import type { ComposedFilter } from "../factor/composed.ts";
 import type { Filter } from "../factor/filter.ts";
-import type { Profile } from "../plan/types.ts";
-import type { CheckedImage, Image, ImageLike } from "../tensor.ts";
+import type { Image } from "../tensor.ts";
 import { magnitudeOf } from "./gradient.ts";
+import { type FilterParts, sourceOf } from "./parts.ts";
 import type { Picture } from "./pictures.ts";
 import type { FilterCallOptions } from "./types.ts";
-import { EngineValue } from "./values.ts";
-
-/** What composed filters need of an engine. */
-export interface FilterParts {
-  readonly profile: Profile;
-  /** A linear filter. */
-  filter(image: ImageLike | EngineValue, filter: Filter, options: FilterCallOptions): Promise<Image>;
-  /** The program of a plan, in turn with other calls. */
-  run(
-    plan: BackendPlan,
-    given: FilterCallOptions["signal"],
-    work: (program: Program, signal: Abortable) => Promise<void>,
-  ): Promise<void>;
-}
+import type { EngineValue } from "./values.ts";
 
 export async function filterComposed(
   engine: FilterParts,
@@ -37,7 +22,3 @@ export async function filterComposed(
   if (filter.kind === "edges") return canny(engine, x, filter.values, options);
   return unsharp(engine, x, filter, options);
 }
-
-/** The picture as linear filters take it again. */
-export const sourceOf = (x: Picture): ImageLike | EngineValue =>
-  x.data instanceof EngineValue ? x.data : (x as CheckedImage);

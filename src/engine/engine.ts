@@ -22,7 +22,7 @@ import {
 } from "../tensor.ts";
 import { keyOf, ProgramCache, textOf } from "./cache.ts";
 import { type CallOptions, callKeys, checkOut, checkRunOptions } from "./calls.ts";
-import { type FilterParts, filterComposed, sourceOf } from "./composed.ts";
+import { filterComposed } from "./composed.ts";
 import { gradientOf } from "./gradient.ts";
 import {
   checkLayerCall,
@@ -38,6 +38,7 @@ import {
 } from "./layers.ts";
 import { fastestPlan } from "./measured.ts";
 import { type CheckedOptions, checkEngineOptions, type EngineOptions, type Limits, type Planning } from "./options.ts";
+import { type FilterParts, sourceOf } from "./parts.ts";
 import { isOpaque, type Picture, pictureOf, runFilter } from "./pictures.ts";
 import type {
   EngineInfo,

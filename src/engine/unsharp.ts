@@ -5,7 +5,7 @@ import type { ComposedFilter } from "../factor/composed.ts";
 import { finishValue } from "../kernels/taps/reference.ts";
 import { type Image, imageDTypes, newArray } from "../tensor.ts";
 import { checkOut } from "./calls.ts";
-import { type FilterParts, sourceOf } from "./composed.ts";
+import { type FilterParts, sourceOf } from "./parts.ts";
 import type { Picture } from "./pictures.ts";
 import type { FilterCallOptions } from "./types.ts";
 import { EngineValue } from "./values.ts";

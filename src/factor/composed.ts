@@ -12,7 +12,6 @@ import {
   sigma,
   splitName,
   truncate,
-  type Values,
 } from "./parameters.ts";
 
 export const unsharpParameters = {
@@ -32,17 +31,55 @@ const cannyParameters = {
   colour: choice("grey: edges of the grey picture, each: of each channel", ["grey", "each"], "grey"),
 };
 
-export type CannyValues = Values<typeof cannyParameters>;
-export type UnsharpValues = Values<typeof unsharpParameters>;
+/** How Canny's edges are found. */
+export interface CannyValues {
+  /** Of the blur before, in pixels; 0: none. */
+  sigma: number;
+  /** Of the gradient as Sobel's filters give it, in the units of the pixels: above it, what touches an edge is one. */
+  low: number | undefined;
+  /** Above it there is an edge. */
+  high: number | undefined;
+  /** The size of the gradient: |gx| + |gy|, or √(gx² + gy²). */
+  norm: "l1" | "l2";
+  /** Edges of the grey picture, or of each channel. */
+  colour: "grey" | "each";
+}
+
+/** How a picture is sharpened. */
+export interface UnsharpValues {
+  /** How much of the difference is added. */
+  amount: number;
+  /** Standard deviation of the blur, in pixels. */
+  sigma: number;
+  /** The blur ends this many standard deviations from its centre. */
+  truncate: number;
+  /** A difference below it is not added, in the units of the pixels. */
+  threshold: number;
+}
 
 /** A filter that an engine makes of linear ones. */
 export type ComposedFilter = {
   /** The linear filters, by name, in their order. */
   parts: readonly string[];
 } & (
-  | { kind: "magnitude"; values?: undefined }
-  | { kind: "edges"; values: CannyValues }
-  | { kind: "unsharp"; values: UnsharpValues }
+  | {
+      /** The magnitude of two derivatives. */
+      kind: "magnitude";
+      /** None. */
+      values?: undefined;
+    }
+  | {
+      /** Canny's edges. */
+      kind: "edges";
+      /** The parameters, where one is given or has a default. */
+      values: CannyValues;
+    }
+  | {
+      /** Sharpening above a threshold. */
+      kind: "unsharp";
+      /** The parameters. */
+      values: UnsharpValues;
+    }
 );
 
 /** A filter of several linear ones as lists and tables show it. */
@@ -95,7 +132,7 @@ export function composedFilter(filter: unknown): ComposedFilter | undefined {
   return { kind: "unsharp", values, parts: [`gaussian:sigma=${values.sigma},truncate=${values.truncate}`] };
 }
 
-function read<P extends ParameterSet>(name: string, parameters: P, rest: string | undefined): Values<P> {
+function read<P extends ParameterSet>(name: string, parameters: P, rest: string | undefined) {
   const given = rest === undefined ? undefined : parseArguments(name, listed(parameters), rest);
   return checkArguments(name, parameters, given);
 }

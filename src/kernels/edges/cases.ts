@@ -17,9 +17,10 @@ function edges(shape: Shape, more: Partial<KernelCase> = {}): KernelCase {
   const { dtype, norm = "l1", width = 23, height = 9, channels = 1, range } = shape;
   const { input, picture } = pictureOf({ width, height, channels, dtype, pads: [2, 1, 2, 1], ...(range && { range }) });
   // About half of the crests are weak, so that both thresholds show.
-  const size = range?.[1] ?? { u8: 255, u16: 65535, f32: 1 }[dtype as string]!;
+  const size = range?.[1] ?? { u8: 255, u16: 65535, i16: 65535, f32: 1 }[dtype as string]!;
   const bounds = [1.1, 2.3].map((part) => (norm === "l1" ? part * size : (part * size) ** 2 / 1.5));
-  const kernel: EdgesSpec = { family: "edges", norm, thresholds: bounds as [number, number], height };
+  const arithmetic = dtype === "u8" || (dtype === "i16" && range) ? "i16" : "f32";
+  const kernel: EdgesSpec = { family: "edges", arithmetic, norm, thresholds: bounds as [number, number], height };
   return {
     name: `${norm} of ${dtype}, ${width} x ${height} x ${channels}`,
     grid: { images: 1, extent: height },
@@ -36,7 +37,7 @@ const few = [0, 3] as const;
 
 export const cases: readonly KernelCase[] = [
   ...(["l1", "l2"] as const).flatMap((norm) => [
-    ...(["u8", "u16", "f32"] as const).flatMap((dtype) =>
+    ...(["u8", "u16", "i16", "f32"] as const).flatMap((dtype) =>
       count(1, 4).map((channels) => edges({ dtype, norm, channels })),
     ),
     edges({ dtype: "i16", norm, range: [0, 8160] }),

@@ -3,7 +3,7 @@
 import type { EdgesSpec } from "../../plan/types.ts";
 import type { Kernel, Rows, StepBuffers } from "../kernel.ts";
 import { withNumbers } from "../words.ts";
-import { boundsOf, elementsOf, isWhole, ringBytes, tangents, words, wordsFor } from "./layout.ts";
+import { boundsOf, elementsOf, ringBytes, tangents, words, wordsFor } from "./layout.ts";
 import { emit } from "./wasm.ts";
 
 /** What is known of one row. */
@@ -47,14 +47,14 @@ function isCrest(rows: readonly (Gradient | undefined)[], i: number, channels: n
 
 function reference(spec: EdgesSpec, [input]: Rows[], write: Rows, rows: number, first: number): void {
   const [count, { channels }] = [elementsOf(input!.spec), input!.spec];
-  const whole = isWhole(input!.spec);
+  const whole = spec.arithmetic === "i16";
   const rounded = (g: Gradient): Gradient => (whole || spec.norm === "l1" ? g : { ...g, norm: squares(g) });
   const made = Array.from({ length: rows + 2 }, (_, k) => {
     const y = first - 1 + k;
     if (y < 0 || y >= spec.height) return undefined;
     return rounded(gradientOf(spec, [0, 1, 2].map((d) => input!.row(k + d)), count, channels)); // biome-ignore format: a line
   });
-  const bounds = boundsOf(spec, whole);
+  const bounds = boundsOf(spec);
   const half = 4 * wordsFor(count);
   for (let k = 0; k < rows; k++) {
     const out = write.row(k).fill(0);
@@ -74,8 +74,8 @@ function params(spec: EdgesSpec, { reads: [x], write }: StepBuffers): Uint8Array
   const elements = elementsOf(x!);
   const all = 32 * wordsFor(elements);
   const block = words.pack({ elements, all, bytes: all / 8, ring: ringBytes(write), last: spec.height - 1 });
-  const whole = isWhole(x!);
-  const bounds = boundsOf(spec, whole);
+  const whole = spec.arithmetic === "i16";
+  const bounds = boundsOf(spec);
   const { buffer } = whole ? Int32Array.from(bounds) : Float32Array.from(bounds);
   return withNumbers(block, [...new Int32Array(buffer)]);
 }
@@ -84,10 +84,11 @@ export const edges: Kernel<EdgesSpec> = {
   family: "edges",
   describe: ({ norm }) => `thin edges, ${norm === "l1" ? "|gx| + |gy|" : "gx² + gy²"}`,
   reference,
-  entry: ({ norm }, { reads: [x] }, { wide }) => `edges ${norm} ${x!.dtype} x${x!.channels}${wide ? " wide" : ""}`,
+  entry: ({ norm, arithmetic }, { reads: [x] }, { wide }) =>
+    `edges ${norm} ${arithmetic} ${x!.dtype} x${x!.channels}${wide ? " wide" : ""}`,
   emit,
-  work: (_spec, { reads: [x] }) => ({
-    ...{ arithmetic: isWhole(x!) ? "i16" : "f32", multiplications: 8 * elementsOf(x!) },
+  work: ({ arithmetic }, { reads: [x] }) => ({
+    ...{ arithmetic, multiplications: 8 * elementsOf(x!) },
     ...{ additions: elementsOf(x!), serialAdditions: 0 },
   }),
   params,

@@ -6,12 +6,9 @@ import { wordsOf } from "../words.ts";
 /** tan 22.5° in 15 bits after the point, as OpenCV has it, and in f32; tan 67.5° is 2 more. */
 export const tangents = { shift: 15, whole: 13573, least: Math.fround(0.41421357), most: Math.fround(2.4142137) };
 
-/** Bytes and 16-bit integers are computed in integers. */
-export const isWhole = ({ dtype }: BufferSpec): boolean => dtype === "u8" || dtype === "i16";
-
 /** The thresholds as norms are compared with them. Integers are above one where they are above its whole part. */
-export const boundsOf = ({ thresholds }: EdgesSpec, whole: boolean): number[] =>
-  thresholds.map((bound) => (whole ? Math.min(2 ** 31 - 1, Math.floor(bound)) : Math.fround(bound)));
+export const boundsOf = ({ thresholds, arithmetic }: EdgesSpec): number[] =>
+  thresholds.map((bound) => (arithmetic === "i16" ? Math.min(2 ** 31 - 1, Math.floor(bound)) : Math.fround(bound)));
 
 /** `elements` of a row, in whole words of results `all`, and the bytes that these take. */
 export const words = wordsOf("elements", "all", "bytes", "ring", "last");

@@ -23,7 +23,7 @@ import type { BufferSpec, EdgesSpec } from "../../plan/types.ts";
 import { bytesOf } from "../../tensor.ts";
 import { defineKernel, type StepBuffers } from "../kernel.ts";
 import { loadVectors, scaled } from "../lanes.ts";
-import { highAt, isWhole, lowAt, margin, tangents, words, zeros } from "./layout.ts";
+import { highAt, lowAt, margin, tangents, words, zeros } from "./layout.ts";
 
 /** What both parts of the code use. */
 interface Parts {
@@ -37,8 +37,13 @@ interface Parts {
   norm: EdgesSpec["norm"];
 }
 
-export function emit(module: ModuleBuilder, name: string, { norm }: EdgesSpec, { reads: [input] }: StepBuffers): void {
-  const whole = isWhole(input!);
+export function emit(
+  module: ModuleBuilder,
+  name: string,
+  { norm, arithmetic }: EdgesSpec,
+  { reads: [input] }: StepBuffers,
+): void {
+  const whole = arithmetic === "i16";
   defineKernel(module, name, (f, { rows, params, first, scratch, sources: [source], target }) => {
     const { i, y, above, own, below } = f.locals("i32", "i", "y", "above", "own", "below");
     const parts: Parts = { f, params, p: words.reader(params), i, whole, norm };
