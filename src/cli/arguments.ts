@@ -1,8 +1,11 @@
 // Parses the command line's arguments: filters, numbers, sizes. Holds the errors of wrong usage, and those that name the
 // new spelling of an old option.
 import { type Command, InvalidArgumentError as CommanderError, Option } from "commander";
-import { composedFilter, type Filter, type ImageDType, LimitError, Rank1Error } from "../index.ts";
+import { type Filter, LimitError, type NanPolicy, Rank1Error } from "../index.ts";
+import type { RawSpec } from "../node/arrays.ts";
 import { readBytes, readStdin } from "../node/files.ts";
+import type { StepOptions } from "../node/filter-steps.ts";
+import { pictureTypes } from "../node/formats.ts";
 import { rare } from "./help.ts";
 
 /** The command line is wrong: exit code 2. Everything else that fails gives 1. */
@@ -50,9 +53,6 @@ export async function parseFilter(text: string): Promise<Filter> {
   if (text !== "-" && !/\.json$/i.test(text)) return text;
   return parseJson(new TextDecoder().decode(await readSource(text)), sourceName(text));
 }
-
-/** The linear filters that a name stands for: two derivatives for "sobel" and its like, else mostly the filter itself. */
-export const filtersOf = (filter: Filter): readonly Filter[] => composedFilter(filter)?.parts ?? [filter];
 
 function parseJson(json: string, source: string): Filter {
   const fail = (why: string): never => {
@@ -105,20 +105,30 @@ export function parseSize(text: string): { width: number; height: number; channe
   throw new CommanderError("Expected WIDTHxHEIGHT or WIDTHxHEIGHTxCHANNELS with 1 to 4 channels.");
 }
 
+/** "640x480x3:u8": raw pixels; of one channel and of bytes, where nothing else is said. */
+export function parseRaw(text: string): RawSpec {
+  const [sides = "", dtype = "u8", ...more] = text.split(":");
+  const [width, height, channels = 1, ...others] = sides.split("x").map(parseCount);
+  const type = pictureTypes.find((one) => one === dtype);
+  if (width && height && type && others.length + more.length === 0) return { width, height, channels, dtype: type };
+  throw new CommanderError(`Expected WIDTHxHEIGHTxCHANNELS:TYPE, the type one of ${pictureTypes.join(", ")}.`);
+}
+
+/** An integer from 1 to 100. */
+export function parseQuality(text: string): number {
+  const value = parseNumber(text);
+  if (Number.isInteger(value) && value >= 1 && value <= 100) return value;
+  throw new CommanderError("Expected an integer from 1 to 100.");
+}
+
 /** The options that say how a filter is applied. */
-export interface FilterFlags {
-  border?: string;
-  borderValue?: number;
-  anchor?: [number, number];
-  gain?: number;
-  offset?: number;
-  flip?: boolean;
-  type?: ImageDType;
-  tolerance?: number;
-  alpha?: string;
-  strategy?: string;
+export interface FilterFlags extends Omit<StepOptions, "mask"> {
+  /** A picture's name. */
+  mask?: string;
   maxFilterSide?: number;
 }
+
+const nanPolicies: readonly NanPolicy[] = ["propagate", "ignore"];
 
 /** Adds those options to a command. */
 export function addFilterOptions(command: Command): Command {
@@ -126,7 +136,7 @@ export function addFilterOptions(command: Command): Command {
     .option("--border <name>", "beyond the edges: reflect (default), symmetric, edge, wrap or constant")
     .addOption(
       new Option("--type <type>", "element type of the result (default: the picture's; of derivatives a signed one)")
-        .choices(["u8", "u16", "i16", "f32"] satisfies ImageDType[]), // biome-ignore format: a line
+        .choices(pictureTypes), // biome-ignore format: a line
     )
     .option("--tolerance <number>", "largest relative error of the taps, for cheaper plans (default: 0)", parseNumber)
     .addOption(rare("--border-value <number>", "the value of a constant border (default: 0)").argParser(parseNumber))
@@ -143,6 +153,15 @@ export function addFilterOptions(command: Command): Command {
         "--alpha <mode>",
         "what becomes of an alpha channel (default: keep for derivatives, else premultiply)",
       ).choices(["premultiply", "keep", "none"]),
+    )
+    .option("--mask <picture>", "how well each pixel is known, black to white: results are means of what is known")
+    .addOption(
+      rare("--nan <policy>", "of float pictures: NaN spread (default), or count as unknown").choices(nanPolicies),
+    )
+    .addOption(
+      rare("--fill <number>", "the result where nothing is known (default: 0, of float pictures NaN)").argParser(
+        parseNumber,
+      ),
     )
     .addOption(rare("--strategy <solver>", "take this solver's plan instead of the cheapest (see --explain)"))
     .addOption(rare("--max-filter-side <pixels>", "largest side of a filter (default: 2049)").argParser(parseCount));
@@ -181,10 +200,8 @@ function withoutExplain(args: readonly string[]): string {
   return `rank1 filter -f ${first ?? "FILTER"} --explain`;
 }
 
-const elementTypes = ["u8", "u16", "i16", "f32"];
-
 /** `--output` once was the result's element type. */
 export function checkOutputName(output: string | undefined): void {
-  if (output === undefined || !elementTypes.includes(output)) return;
+  if (output === undefined || !(pictureTypes as readonly string[]).includes(output)) return;
   throw new UsageError(`--output: expected where the result goes, got ${output}; an element type is --type ${output}`);
 }

@@ -8,15 +8,6 @@ export function keyOf({ stages, buffers, problem }: Plan): string {
   return JSON.stringify([stages, buffers, problem.y.shape, problem.window, alpha]);
 }
 
-/** As JSON; what has none (a BigInt, a circle) is refused by the checks of the call, as it should be. */
-export function textOf(value: unknown): string {
-  try {
-    return JSON.stringify(value);
-  } catch {
-    return "";
-  }
-}
-
 interface Kept {
   readonly bytes: number;
   dispose(): void;
@@ -71,5 +62,14 @@ export class ProgramCache {
       program.dispose();
       this.kept.delete(key);
     }
+  }
+}
+
+/** As JSON; what has none (a BigInt, a circle) is refused by the checks of the call, as it should be. */
+export function textOf(value: unknown): string {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return "";
   }
 }

@@ -1,5 +1,7 @@
 // What the engine's calls share: checks of their options and of `out`.
 import { checkFunction, describe, InvalidArgumentError } from "../errors.ts";
+import { solvers } from "../kernels/table.ts";
+import type { Problem } from "../plan/types.ts";
 import {
   arrayIn,
   type CheckedImage,
@@ -31,7 +33,8 @@ export interface CallOptions extends CallHooks {
   out?: ImageArray | Image | Tensor | EngineValue;
 }
 
-export const callKeys = ["out", "signal", "onProgress"] as const;
+/** Of calls that run a filter. */
+export const runKeys = ["out", "signal", "onProgress", "mask"] as const;
 
 export function checkRunOptions({ signal, onProgress }: CallHooks): void {
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
@@ -43,7 +46,9 @@ export function checkRunOptions({ signal, onProgress }: CallHooks): void {
 /** Checks `out`, or makes the array that is returned. */
 export function checkOut(
   out: unknown,
-  x: Pick<CheckedImage, "width" | "height" | "channels" | "data"> | PictureValue,
+  x: (Pick<CheckedImage, "width" | "height" | "channels" | "data"> | PictureValue) & {
+    mask?: ArrayBufferView | EngineValue;
+  },
   dtype: ImageDType,
 ): ImageArray | EngineValue {
   const length = x.width * x.height * x.channels;
@@ -58,16 +63,17 @@ export function checkOut(
   if (out instanceof EngineValue) {
     const sides = [x.height, x.width, x.channels].join();
     if (out.dtype !== dtype || out.shape.join() !== sides) throw refuse();
-    if (out !== x.data) return out;
+    if (out !== x.data && out !== x.mask) return out;
     throw new InvalidArgumentError({
       parameter: "out",
-      expected: "another value than the image",
+      expected: `another value than the ${out === x.data ? "image" : "mask"}`,
       received: "the same",
     });
   }
   checkSidesIn("out", out, [x.height, x.width, x.channels]);
   const array = arrayIn(out) as ImageArray;
   if (imageDTypeOf(array) !== dtype || array.length !== length) throw refuse();
+  if (x.mask && !(x.mask instanceof EngineValue)) checkApart(array, x.mask, "the mask");
   return x.data instanceof EngineValue ? array : checkApart(array, x.data, "the image");
 }
 
@@ -103,4 +109,13 @@ export function plainView(data: ImageArray): Uint8Array | Uint16Array | Int16Arr
   const view = new Uint8Array(data.buffer, data.byteOffset, data.length);
   plainViews.set(data, view);
   return view;
+}
+
+/** Checks that a problem is one that an engine made; of no kind that is `excluded`. */
+export function checkProblem(problem: Problem, makers: string, excluded?: Problem["kind"]): void {
+  const given = (typeof problem === "object" && problem) || ({} as Problem);
+  const known = given.kind !== excluded && solvers.some(({ kind }) => kind === given.kind);
+  if (known && given.x && given.y && given.window && (given.kind !== "filter" || given.factors)) return;
+  const [expected, received] = [`a problem made by ${makers}`, describe(problem)];
+  throw new InvalidArgumentError({ parameter: "problem", expected, received });
 }

@@ -21,7 +21,7 @@ import { EngineValue } from "./values.ts";
 const parts = 32;
 
 /** Options of filters that mean nothing here. */
-const strays = ["gain", "offset", "flip", "anchor", "strategy"] as const;
+const strays = ["gain", "offset", "flip", "anchor", "strategy", "mask", "nan", "fill"] as const;
 
 /** @throws InvalidArgumentError for options that edges do not have. */
 export async function canny(

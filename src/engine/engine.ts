@@ -3,7 +3,7 @@
 import type { BackendPlan, Bindings, CompileOptions, Program, ProgramRunOptions, Weights } from "../backend/backend.ts";
 import type { Choice } from "../backend/choose.ts";
 import type { Abortable } from "../backend/slices.ts";
-import { checkOneOf, checkOptions, describe, InvalidArgumentError, Rank1Error } from "../errors.ts";
+import { checkOneOf, checkOptions, Rank1Error } from "../errors.ts";
 import { composedFilter } from "../factor/composed.ts";
 import type { Filter } from "../factor/filter.ts";
 import { gradientNames, gradientPair } from "../factor/filter-functions.ts";
@@ -21,7 +21,7 @@ import {
   type TensorLike,
 } from "../tensor.ts";
 import { keyOf, ProgramCache, textOf } from "./cache.ts";
-import { type CallOptions, callKeys, checkOut, checkRunOptions } from "./calls.ts";
+import { checkOut, checkProblem, checkRunOptions, runKeys } from "./calls.ts";
 import { filterComposed } from "./composed.ts";
 import { gradientOf } from "./gradient.ts";
 import {
@@ -39,7 +39,7 @@ import {
 import { fastestPlan } from "./measured.ts";
 import { type CheckedOptions, checkEngineOptions, type EngineOptions, type Limits, type Planning } from "./options.ts";
 import { type FilterParts, sourceOf } from "./parts.ts";
-import { isOpaque, type Picture, pictureOf, runFilter } from "./pictures.ts";
+import { checkFits, isOpaque, type Picture, pictureOf, runFilter } from "./pictures.ts";
 import type {
   EngineInfo,
   FilterCallOptions,
@@ -48,6 +48,7 @@ import type {
   IntoValue,
   LayerResult,
   PlanOptions,
+  RunOptions,
   ValueSpec,
 } from "./types.ts";
 import { checkValueSpec, EngineValue } from "./values.ts";
@@ -176,9 +177,9 @@ export class Engine {
     filter: Filter,
     options?: FilterCallOptions,
   ): Promise<Image | EngineValue> {
-    const given = checkOptions<FilterCallOptions>("options", options, [...filterOptionKeys, ...callKeys, "strategy"]);
-    const x = pictureOf(image, this.limits);
-    const { out, signal, onProgress, strategy, ...filterOptions } = given;
+    const given = checkOptions<FilterCallOptions>("options", options, [...filterOptionKeys, ...runKeys, "strategy"]);
+    const { out, signal, onProgress, strategy, mask, ...filterOptions } = given;
+    const x = pictureOf(image, this.limits, mask);
     checkRunOptions(given);
     const composed = composedFilter(filter);
     // The options of several filters are those of the first: planned for the checks alone.
@@ -186,10 +187,13 @@ export class Engine {
     if (composed) return filterComposed(this.parts, x, composed, given);
     const target = checkOut(out, x, planned.plan.problem.y.dtype);
     return this.enqueue(signal, async (signal) => {
-      const { alpha } = planned.plan.problem as FilterProblem;
+      const { alpha, known } = planned.plan.problem as FilterProblem;
       const options: FilterOptions = { ...filterOptions, alpha: "keep" };
       const chosen =
-        alpha === "premultiply" && !(x.data instanceof EngineValue) && (await isOpaque(x as CheckedImage, signal))
+        alpha === "premultiply" &&
+        !known &&
+        !(x.data instanceof EngineValue) &&
+        (await isOpaque(x as CheckedImage, signal))
           ? this.planFilter(x, filter, options, strategy)
           : planned;
       if (!chosen.settled) {
@@ -203,8 +207,19 @@ export class Engine {
 
   /** The plan for such a picture, cached for calls with the same options. */
   private planFilter(x: Picture, filter: Filter, options: FilterOptions, strategy?: string): PlannedFilter {
-    const { width, height, channels, dtype, knownAlpha = false } = x;
-    const request = textOf([width, height, channels, dtype, knownAlpha, filter, options, strategy]);
+    const { width, height, channels, dtype, knownAlpha = false, masked } = x;
+    const request = textOf([
+      width,
+      height,
+      channels,
+      dtype,
+      knownAlpha,
+      masked,
+      filter,
+      options,
+      strategy,
+      String([options.fill, options.borderValue]),
+    ]);
     const known = this.planned.get(request);
     if (known) return known;
     const plan = this.plan(this.filterProblem(x, filter, options), { strategy });
@@ -234,22 +249,14 @@ export class Engine {
    *
    * @throws InvalidArgumentError for another picture; Rank1Error with code "UNKNOWN_VERSION" for another version's plan.
    */
-  run(plan: Plan, image: ImageLike | EngineValue, options: CallOptions & IntoValue): Promise<EngineValue>;
-  run(plan: Plan, image: ImageLike | EngineValue, options?: CallOptions): Promise<Image>;
-  async run(plan: Plan, image: ImageLike | EngineValue, options?: CallOptions): Promise<Image | EngineValue> {
-    const { out, signal, onProgress } = checkOptions<CallOptions>("options", options, callKeys);
+  run(plan: Plan, image: ImageLike | EngineValue, options: RunOptions & IntoValue): Promise<EngineValue>;
+  run(plan: Plan, image: ImageLike | EngineValue, options?: RunOptions): Promise<Image>;
+  async run(plan: Plan, image: ImageLike | EngineValue, options?: RunOptions): Promise<Image | EngineValue> {
+    const { out, signal, onProgress, mask } = checkOptions<RunOptions>("options", options, runKeys);
     checkRunOptions({ signal, onProgress });
     const { problem } = checkPlan(plan);
-    const x = pictureOf(image, this.limits);
-    const [received, expected] = [[x.height, x.width, x.channels].join(" x "), problem.x.shape.join(" x ")];
-    if (received !== expected || x.dtype !== problem.x.dtype) {
-      const describeOne = (shape: string, dtype: string): string => `${shape} (height x width x channels) of ${dtype}`;
-      throw new InvalidArgumentError({
-        parameter: "image",
-        expected: `the plan's ${describeOne(expected, problem.x.dtype)}`,
-        received: describeOne(received, x.dtype),
-      });
-    }
+    const x = pictureOf(image, this.limits, mask);
+    checkFits(problem, x);
     const target = checkOut(out, x, problem.y.dtype);
     return this.enqueue(signal, (signal) => this.execute(plan, x, target, { signal, onProgress }));
   }
@@ -389,12 +396,4 @@ export class Engine {
     this.queue = next.catch(() => {});
     return next;
   }
-}
-
-function checkProblem(problem: Problem, makers: string, excluded?: Problem["kind"]): void {
-  const given = (typeof problem === "object" && problem) || ({} as Problem);
-  const known = given.kind !== excluded && solvers.some(({ kind }) => kind === given.kind);
-  if (known && given.x && given.y && given.window && (given.kind !== "filter" || given.factors)) return;
-  const [expected, received] = [`a problem made by ${makers}`, describe(problem)];
-  throw new InvalidArgumentError({ parameter: "problem", expected, received });
 }

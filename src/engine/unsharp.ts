@@ -20,7 +20,7 @@ export async function unsharp(
   options: FilterCallOptions,
 ): Promise<Image | EngineValue> {
   const { out, output, gain = 1, offset = 0, ...rest } = options;
-  for (const name of ["anchor", "strategy"] as const) {
+  for (const name of ["anchor", "strategy", "mask", "nan", "fill"] as const) {
     if (rest[name] === undefined) continue;
     const expected = "a linear filter, of which it is an option";
     throw new InvalidArgumentError({ parameter: name, expected, received: "unsharp with a threshold" });

@@ -91,6 +91,7 @@ test("singular values of each split, whose squares add up to what a rank loses",
   }); // biome-ignore format: one model
   const loaded = await loadModel(bytes);
   expect(inspectModel(loaded).layers[0]!.splits[0]).not.toHaveProperty("singularValues");
+  expect(inspectModel(loaded, { splits: false }).layers[0]!.splits).toEqual([]);
   const { splits } = inspectModel(loaded, { spectra: true }).layers[0]!;
   expect(splits.map(({ split }) => split).sort()).toEqual(["bottleneck", "depthwise", "spatial"]);
   const squares = (values: readonly number[]): number => values.reduce((sum, value) => sum + value ** 2, 0);
@@ -146,7 +147,7 @@ describe("sides that the model leaves open", () => {
 
   test.each<[object, RegExp]>([
     [{ shapes: { z: [1] } }, /shapes key: expected one of x, got "z"/],
-    [{}, /shape of input "x": expected a shape like \[N, 3, height, width\], got undefined/],
+    [{}, /shape of input "x": expected a shape like \[N, 3, height, width\], got none/],
     [{ shapes: { x: [1, 4, 10, 12] } }, /got \[1, 4, 10, 12\]/],
     [{ shapes: { x: [1, 3, 2, 2] } }, /node "Conv of x,w"/],
     [{ size: 3 }, /options key: expected one of shapes, share/],

@@ -4,6 +4,7 @@ import type { BufferSpec } from "../../plan/types.ts";
 import { bytesOf, type Elements } from "../../tensor.ts";
 import { keepAlpha, opaque, premultiply, unpremultiply } from "../alpha.ts";
 import type { SourceBinding, TargetBinding, TensorBinding } from "../backend.ts";
+import { borderPixel, unweigh, weigh } from "../known.ts";
 import type { Place } from "./layout.ts";
 import type { MemoryViews } from "./memory.ts";
 import { type Staging, stagingBytes } from "./staging.ts";
@@ -43,7 +44,9 @@ abstract class TensorMover implements Mover {
   }
 
   move(from: number, to: number): void {
-    const { height } = this.binding;
+    // Rows of pixels follow one another through all images where no other rows lie between.
+    const isOne = this.binding.format === "NHWC" && this.place.rows === this.binding.height;
+    const height = isOne ? this.rows : this.binding.height;
     for (let at = from; at < to; ) {
       const y = at % height;
       const count = Math.min(to - at, height - y);
@@ -188,12 +191,15 @@ export class PictureIn implements Mover {
   private readonly place: Place;
   private readonly binding: SourceBinding;
   private readonly border: Border;
+  /** A pixel beyond the edges under the constant border, where pixels have weights. */
+  private readonly beyond: Float32Array | undefined;
 
   constructor(site: MoverSite, place: Place, binding: SourceBinding, border: Border, rows: number) {
     this.site = site;
     this.place = place;
     this.binding = binding;
     this.border = border;
+    this.beyond = binding.known && borderPixel(binding);
     this.rows = rows;
     this.chunk = chunkOf(binding.width * binding.channels * bytesOf[place.spec.dtype]);
   }
@@ -214,12 +220,12 @@ export class PictureIn implements Mover {
   private moveRows(slot: number, y: number, count: number): void {
     const { views, base } = this.site;
     const { spec, data, pitch } = this.place;
-    const { border, borderValue, alpha, dtype } = this.binding;
+    const { border, alpha, dtype, known } = this.binding;
     const start = base + data + slot * pitch;
     const first = start / bytesOf[spec.dtype];
     const memory = views.of(spec.dtype);
     const elements = spec.width * spec.channels;
-    if (y < 0) memory.fill(borderValue, first, first + elements);
+    if (y < 0) this.fillPixels(memory, first, spec.width);
     else {
       this.copyRows(start, y, count);
       if (border === "constant") this.fillMargins(memory, first, count);
@@ -228,7 +234,7 @@ export class PictureIn implements Mover {
         this.site.staging.transfers[`extend${unit}`](start, pitch, address, pairs, count);
       }
     }
-    if (alpha !== "premultiply") return;
+    if (alpha !== "premultiply" || known) return;
     for (let row = 0; row < count; row++)
       premultiply(memory, first + (row * pitch) / bytesOf[spec.dtype], elements, spec.channels, opaque(dtype));
   }
@@ -236,22 +242,34 @@ export class PictureIn implements Mover {
   private copyRows(start: number, y: number, count: number): void {
     const { staging } = this.site;
     const { spec, pitch } = this.place;
-    const { width, channels } = this.binding;
+    const { width, channels, known } = this.binding;
     const row = width * channels;
     const margin = (spec.left ?? 0) * spec.channels * bytesOf[spec.dtype];
+    if (known) {
+      const memory = this.site.views.of("f32");
+      for (let i = 0; i < count; i++)
+        weigh(memory, (start + margin + i * pitch) / 4, this.binding, (y + i) * width, width);
+      return;
+    }
     // A premultiplied picture is converted on the way.
     staging.rowsIn(this.binding.data as Elements, spec.dtype, y * row, row, count, start + margin, pitch);
   }
 
   private fillMargins(memory: Elements, first: number, count: number): void {
     const { spec, pitch } = this.place;
-    const { borderValue } = this.binding;
-    const [left, right] = [(spec.left ?? 0) * spec.channels, (spec.right ?? 0) * spec.channels];
-    const [step, end] = [pitch / bytesOf[spec.dtype], spec.width * spec.channels];
+    const { left = 0, right = 0 } = spec;
+    const step = pitch / bytesOf[spec.dtype];
     for (let row = 0, at = first; row < count; row++, at += step) {
-      memory.fill(borderValue, at, at + left);
-      memory.fill(borderValue, at + end - right, at + end);
+      this.fillPixels(memory, at, left);
+      this.fillPixels(memory, at + (spec.width - right) * spec.channels, right);
     }
+  }
+
+  /** The constant beyond the edges. */
+  private fillPixels(memory: Elements, first: number, count: number): void {
+    const { channels } = this.place.spec;
+    if (!this.beyond) memory.fill(this.binding.borderValue, first, first + count * channels);
+    else for (let i = 0; i < count; i++) memory.set(this.beyond, first + i * channels);
   }
 }
 
@@ -276,12 +294,16 @@ export class PictureOut implements Mover {
     const { spec, data, pitch, rows } = this.place;
     const { alpha, dtype, source } = this.binding;
     const target = this.binding.data as Elements;
-    const row = spec.width * spec.channels;
+    const row = source.width * source.channels;
     const size = bytesOf[spec.dtype];
     for (let y = from; y < to; ) {
       const count = Math.min(to - y, rows - (y % rows));
       const first = base + data + (y % rows) * pitch;
-      if (alpha !== "premultiply") staging.rowsOut(target, spec.dtype, y * row, row, count, first, pitch);
+      if (source.known) {
+        const memory = views.of("f32");
+        for (let i = 0; i < count; i++)
+          unweigh(memory, (first + i * pitch) / size, this.binding, target, (y + i) * row, source.width);
+      } else if (alpha !== "premultiply") staging.rowsOut(target, spec.dtype, y * row, row, count, first, pitch);
       else {
         const memory = views.of(spec.dtype);
         for (let i = 0; i < count; i++)
