@@ -60,7 +60,8 @@ Several filters are applied in their order; what is between them is neither roun
 Edges are grey (--colour keeps colours). sobel, scharr, prewitt and roberts alone mean the magnitude of the gradient;
 other derivatives (sobel-x, laplacian-4, ...: taps that sum to zero) and --type i16 or f32 give negative values: --show
 abs draws |v|, saturated; clip draws negative values as 0; signed draws zero as mid-grey and scales so that nearly all
-values fit. For a scale of your own use --gain, --offset and --type u8 instead.
+values fit. Without --show, |v| is drawn, scaled up (and said to be) where it would fill less than half of the range.
+For a scale of your own use --gain, --offset and --type u8 instead.
 
 With --linear, values are from 0 to 1 (so is --offset), and --type chooses u8 or u16 for the file.
 Colour profiles, EXIF, XMP and the resolution are kept (--strip leaves them out), as are frames of GIF and WebP with their
@@ -105,8 +106,8 @@ export function addFilter(program: Command, signal: AbortSignal): void {
   addEngineOptions(addFilterOptions(command))
     .option("--grey", "filter one grey channel (default of edges)")
     .option("--no-grey", "filter each colour (default of all else)")
-    .addOption(new Option("--colour", "as --no-grey"))
-    .addOption(new Option("--color").hideHelp())
+    .option("--colour", "the same as --no-grey")
+    .addOption(rare("--color", "the same as --no-grey"))
     .addOption(new Option("--show <mode>", "how signed results become pictures (default: abs)").choices(showModes))
     .option("--page <number>", "of several frames or pages this one, from 1 (default: all)", parseCount)
     .option("--strip", "leave out EXIF, XMP, the resolution and the colour profile")
