@@ -34,6 +34,7 @@ export type { Term } from "./factor/integers.ts";
 export type { TruncateOptions } from "./factor/svd.ts";
 export type { WeightFactors, WeightOptions } from "./factor/weights.ts";
 export { explain } from "./kernels/explain.ts";
+export type { Extent, Region } from "./plan/extent.ts";
 export type { FilterOptions, PictureSpec } from "./plan/filter-problem.ts";
 export { type LayerCost, type LayerSpec, layerCost, type StageCost } from "./plan/layer-cost.ts";
 export type { DataFormat, LayerKind, LayerOptions, LayerShapes, Pads } from "./plan/layer-problem.ts";

@@ -65,7 +65,7 @@ function f32Finishes(finish: Finish, [low, high]: readonly [number, number], dty
 /** The caller's rows at both ends; a premultiplied picture is staged in f32. */
 export function filterBuffers({ x, y, window, alpha }: FilterProblem): { input: BufferSpec; output: BufferSpec } {
   const [top, left, bottom, right] = window.pads;
-  const [, width, channels] = x.shape as [number, number, number];
+  const [, width, channels] = y.shape as [number, number, number];
   const staged = (dtype: ViewDType): ViewDType => (alpha === "premultiply" ? "f32" : dtype);
   return {
     input: {
@@ -106,16 +106,16 @@ export function finishOf(problem: FilterProblem, denominator = 1): Finish {
   return { denominator, gain: problem.gain, offset: problem.offset };
 }
 
-/** One stage over all rows of the picture. */
+/** One stage over all rows of the result. */
 export function filterDraft(
-  { x }: FilterProblem,
+  { y }: FilterProblem,
   profile: Profile,
   summary: string,
   steps: Step[],
   buffers: BufferSpec[],
   { error = { relative: 0, maxAbs: 0 }, leastGrain = 4 }: { error?: Draft["error"]; leastGrain?: number } = {},
 ): Draft {
-  const extent = x.shape[0]!;
+  const extent = y.shape[0]!;
   const grid = { images: 1, extent, grain: grainFor(buffers, extent, profile, leastGrain) };
   return { summary, stages: [{ grid, steps }], buffers, error };
 }

@@ -8,6 +8,7 @@ import type { BufferSpec, Stage, Step } from "../../plan/types.ts";
 import { type Elements, newArray } from "../../tensor.ts";
 import { keepAlpha, opaque, premultiply, unpremultiply } from "../alpha.ts";
 import type { Binding, SourceBinding, TargetBinding } from "../backend.ts";
+import { targetAt } from "../bindings.ts";
 import { find } from "../margins.ts";
 import type { Slices } from "../slices.ts";
 import { arrayOf, type WholeValue } from "./values.ts";
@@ -133,16 +134,15 @@ class SourceRows {
   }
 
   private make(spec: BufferSpec, y: number): Elements {
-    const { width, height, channels, border, borderValue, alpha, dtype, data } = this.ends.inputs.get(
-      spec.id,
-    ) as SourceBinding;
+    const binding = this.ends.inputs.get(spec.id) as SourceBinding;
+    const { width, height, channels, border, borderValue, alpha, dtype, data, origin = { x: 0, y: 0 } } = binding;
     const row = newArray(spec.dtype, spec.width * channels);
-    const from = borderIndex(y, height, border);
+    const from = borderIndex(origin.y + y, height, border);
     if (from < 0) row.fill(borderValue);
     else {
       const source = arrayOf(data);
       for (let x = 0; x < spec.width; x++) {
-        const at = borderIndex(x - (spec.left ?? 0), width, border);
+        const at = borderIndex(origin.x + x - (spec.left ?? 0), width, border);
         for (let c = 0; c < channels; c++)
           row[x * channels + c] = at < 0 ? borderValue : source[(from * width + at) * channels + c]!;
       }
@@ -154,13 +154,13 @@ class SourceRows {
 
 /** Finished rows of the picture to the caller's array. */
 function emit(binding: TargetBinding, rows: ReadonlyMap<number, Elements>): void {
-  const { alpha, dtype, source } = binding;
+  const { alpha, source, height } = binding;
   const target = arrayOf(binding.data);
   for (const [y, row] of rows) {
-    if (y >= source.height) continue;
-    const at = y * row.length;
+    if (y >= height) continue;
+    const at = targetAt(binding, y) * source.channels;
     if (alpha === "premultiply") unpremultiply(row, 0, binding, target, at, row.length);
     else target.set(row, at);
-    if (alpha === "keep") keepAlpha(target, dtype, arrayOf(source.data), source.channels, at, row.length);
+    if (alpha === "keep") keepAlpha(binding, target, arrayOf(source.data), y);
   }
 }

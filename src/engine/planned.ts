@@ -1,0 +1,75 @@
+// Plans of filters for pictures, kept for later calls with the same options.
+import { describe, InvalidArgumentError } from "../errors.ts";
+import type { Filter } from "../factor/filter.ts";
+import { solvers } from "../kernels/table.ts";
+import { movedTo } from "../plan/extent.ts";
+import type { FilterOptions } from "../plan/filter-problem.ts";
+import type { FilterProblem, Plan, Problem } from "../plan/types.ts";
+import { keyOf } from "./cache.ts";
+import type { Picture } from "./pictures.ts";
+
+/** A plan and its key among the programs. */
+export interface PlannedFilter {
+  plan: Plan;
+  key: string;
+  /** Whether it is final: a plan chosen by prediction is at once, a measured one after its trials. */
+  settled: boolean;
+}
+
+/** A call's plan, and its problem: the plan's own, but for where a region lies. */
+export interface PlannedCall {
+  planned: PlannedFilter;
+  problem: FilterProblem;
+}
+
+/** Plans of recent calls that an engine keeps. */
+const mostPlans = 32;
+
+export class PlannedFilters {
+  private readonly kept = new Map<string, PlannedFilter>();
+  private readonly make: (picture: Picture, filter: Filter, options: FilterOptions, strategy?: string) => Plan;
+  private readonly settles: boolean;
+
+  /** `settles`: plans are final as they are made. */
+  constructor(make: PlannedFilters["make"], settles: boolean) {
+    this.make = make;
+    this.settles = settles;
+  }
+
+  /** The plan for such a picture, cached for calls with the same options; regions of equal sides have one. */
+  of(x: Picture, filter: Filter, options: FilterOptions, strategy?: string): PlannedCall {
+    const { width, height, channels, dtype, knownAlpha = false } = x;
+    const request = textOf([width, height, channels, dtype, knownAlpha, filter, anywhere(options), strategy]);
+    const known = this.kept.get(request);
+    if (known) return { planned: known, problem: movedTo(known.plan.problem as FilterProblem, options) };
+    const plan = this.make(x, filter, options, strategy);
+    const planned = { plan, key: keyOf(plan), settled: this.settles || strategy !== undefined };
+    if (this.kept.size >= mostPlans) this.kept.delete(this.kept.keys().next().value!);
+    this.kept.set(request, planned);
+    return { planned, problem: plan.problem as FilterProblem };
+  }
+}
+
+/** Options without where their region lies. */
+function anywhere(options: FilterOptions): unknown {
+  const { region } = options;
+  return typeof region === "object" && region !== null ? { ...options, region: { ...region, x: 0, y: 0 } } : options;
+}
+
+/** Refuses what no maker of problems made. */
+export function checkProblem(problem: Problem, makers: string, excluded?: Problem["kind"]): void {
+  const given = (typeof problem === "object" && problem) || ({} as Problem);
+  const known = given.kind !== excluded && solvers.some(({ kind }) => kind === given.kind);
+  if (known && given.x && given.y && given.window && (given.kind !== "filter" || given.factors)) return;
+  const [expected, received] = [`a problem made by ${makers}`, describe(problem)];
+  throw new InvalidArgumentError({ parameter: "problem", expected, received });
+}
+
+/** As JSON; what has none (a BigInt, a circle) is refused by the checks of the call, as it should be. */
+function textOf(value: unknown): string {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return "";
+  }
+}
