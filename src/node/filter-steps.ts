@@ -1,6 +1,6 @@
 // Filters that follow one another on pictures of files: how each is planned and applied, and what the last one gives. Several,
 // and those in linear light, work on 32-bit floats, so that nothing between them is rounded or cut off.
-import { InvalidArgumentError, nearest } from "../errors.ts";
+import { checkOneOf, InvalidArgumentError, nearest } from "../errors.ts";
 import {
   type Engine,
   type Filter,
@@ -13,6 +13,7 @@ import {
   type PictureSpec,
   type Plan,
 } from "../index.ts";
+import { extents } from "../plan/extent.ts";
 
 /** How filters are laid over the pictures of files: the options of an engine's `filter`, but for its `output`, here `type`. */
 export interface StepOptions extends Omit<FilterOptions, "output"> {
@@ -61,7 +62,10 @@ export function readSteps(
   const wrong = (parameter: string, expected: string, received: string): never => {
     throw new InvalidArgumentError({ parameter, expected, received });
   };
-  const stray = (["anchor", "strategy"] as const).find((name) => flags[name] !== undefined && given.length > 1);
+  if (flags.extent !== undefined) checkOneOf("extent", flags.extent, extents);
+  const stray = (["anchor", "extent", "strategy"] as const).find(
+    (name) => flags[name] !== undefined && given.length > 1,
+  );
   if (stray) wrong(stray, "one filter, of which it is an option", `${given.length}`);
   if (flags.borderValue !== undefined && flags.border !== "constant")
     wrong("borderValue", 'border "constant", of which it is the value', `border "${flags.border ?? "reflect"}"`);
@@ -74,8 +78,8 @@ export function readSteps(
   const kinds = list.map(({ kind }) => kind);
   // An offset is for results that are to fit the picture's own type.
   const signed = kinds.lastIndexOf("signed") > kinds.lastIndexOf("magnitude") && !flags.offset;
-  // Which border values and alpha modes are right depends on the picture
-  const own = { ...flags, borderValue: undefined, alpha: undefined };
+  // Which border values, alpha modes and parts are right depends on the picture
+  const own = { ...flags, borderValue: undefined, alpha: undefined, extent: undefined, region: undefined };
   const floats = flags.linear === true || list.length > 1;
   planSteps(engine, { list, flags: own, signed, floats }, pixel);
   return { list, flags, signed, floats };
@@ -85,8 +89,9 @@ const pixel: PictureSpec = { width: 1, height: 1, channels: 1, dtype: "u8" };
 
 /** The options of one filter among the others. */
 function optionsOf({ list, flags, floats }: Steps, step: FilterStep, knownAlpha = false): FilterOptions {
-  const { border, borderValue, anchor, gain, offset, flip, tolerance, type, alpha } = flags;
-  const last = step === list.at(-1) && { gain, offset };
+  const { border, borderValue, anchor, gain, offset, flip, tolerance, type, alpha, extent, region } = flags;
+  // A region is filtered as if the whole were: by all filters but the last it is.
+  const last = step === list.at(-1) && { gain, offset, extent, region };
   // An --alpha for a whole folder means the pictures that have alpha
   const known = knownAlpha && { alpha };
   const output = floats ? "f32" : type;

@@ -1,8 +1,10 @@
 // Regions and extents: every plan gives there what filtering the whole would give, and SciPy's modes; also in place.
+import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   type Border,
+  createEngine,
   type Engine,
   type Extent,
   explain,
@@ -273,6 +275,21 @@ describe.each(testEngines())("on %s,", (_name, promise) => {
     await engine.run(plan, { ...image, data }, { out: data });
     expect(bits({ data })).toBe(bits(pasted(image, cropped(whole, region), region)));
   });
+});
+
+it("extents are SciPy's modes", async () => {
+  const engine = await createEngine({ backend: "wasm", threads: 1 });
+  type Golden = { picture: number[][]; filter: number[][]; extent: Extent; border: Border; result: number[][] };
+  const file = new URL("../golden/extents.json", import.meta.url);
+  const cases = JSON.parse(readFileSync(file, "utf8")) as Golden[];
+  for (const { picture, filter, extent, border, result } of cases) {
+    const sides = { width: picture[0]!.length, height: picture.length, channels: 1 };
+    const image = { ...sides, data: new Float32Array(picture.flat()) };
+    const got = await engine.filter(image, filter, { flip: true, extent, border, borderValue: 7 });
+    expect([got.height, got.width]).toEqual([result.length, result[0]!.length]);
+    expect(Array.from(got.data), JSON.stringify({ filter, extent, border })).toEqual(result.flat());
+  }
+  engine.dispose();
 });
 
 /** The same region into every kind of `out`, from arrays and from values. */
