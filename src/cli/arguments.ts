@@ -1,12 +1,11 @@
 // Parses the command line's arguments: filters, numbers, sizes. Holds the errors of wrong usage, and those that name the
 // new spelling of an old option.
 import { type Command, InvalidArgumentError as CommanderError, Option } from "commander";
-import { type Filter, gradientNames, LimitError, Rank1Error, type Region } from "../index.ts";
+import { type Extent, type Filter, gradientNames, LimitError, Rank1Error, type Region } from "../index.ts";
 import type { RawSpec } from "../node/arrays.ts";
 import { readBytes, readStdin } from "../node/files.ts";
 import type { StepOptions } from "../node/filter-steps.ts";
 import { pictureTypes } from "../node/formats.ts";
-import { extents } from "../plan/extent.ts";
 import { rare } from "./help.ts";
 
 /** The command line is wrong: exit code 2. Everything else that fails gives 1. */

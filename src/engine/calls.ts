@@ -1,6 +1,6 @@
 // What the engine's calls share: their options and the checks of these.
 import { checkFunction, describe, InvalidArgumentError } from "../errors.ts";
-import type { Image, ImageArray, ImageDType, Tensor } from "../tensor.ts";
+import type { CheckedImage, Image, ImageArray, ImageDType, Tensor } from "../tensor.ts";
 import type { Signal } from "./platform.ts";
 import type { EngineValue } from "./values.ts";
 
@@ -40,6 +40,9 @@ export interface PictureValue {
   data: EngineValue;
   knownAlpha?: boolean;
 }
+
+/** A picture as filters take it: the caller's, or a value of three sides in the engine. */
+export type Picture = CheckedImage | PictureValue;
 
 /** Whether two views have bytes in common. */
 export const overlap = (a: ArrayBufferView, b: ArrayBufferView): boolean =>

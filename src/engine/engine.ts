@@ -13,7 +13,7 @@ import { checkPlan, everyPlan, plan as makePlan, type Planner } from "../plan/pl
 import type { FilterProblem, LayerProblem, Plan, Problem } from "../plan/types.ts";
 import { type CheckedImage, checkPicture, type Image, type ImageLike, type TensorLike } from "../tensor.ts";
 import { keyOf, ProgramCache } from "./cache.ts";
-import { type CallOptions, callKeys, checkRunOptions } from "./calls.ts";
+import { type CallOptions, callKeys, checkRunOptions, type Picture } from "./calls.ts";
 import { gradientOf, magnitudeOf } from "./gradient.ts";
 import {
   checkLayerCall,
@@ -29,7 +29,7 @@ import {
 } from "./layers.ts";
 import { fastestPlan } from "./measured.ts";
 import { type CheckedOptions, checkEngineOptions, type EngineOptions, type Limits } from "./options.ts";
-import { isOpaque, type Picture, pictureOf, runFilter } from "./pictures.ts";
+import { isOpaque, pictureOf, runFilter } from "./pictures.ts";
 import { checkProblem, PlannedFilters } from "./planned.ts";
 import { checkOut, type Target } from "./targets.ts";
 import type {

@@ -18,12 +18,9 @@ import {
   isImageDType,
   newArray,
 } from "../tensor.ts";
-import { type PictureValue, plainView } from "./calls.ts";
+import { type Picture, plainView } from "./calls.ts";
 import { putApart, resultOf, type Target } from "./targets.ts";
 import { EngineValue } from "./values.ts";
-
-/** A picture as filters take it: the caller's, or a value of three sides in the engine. */
-export type Picture = CheckedImage | PictureValue;
 
 /** Checks the caller's picture, or a value that is one. */
 export function pictureOf(image: ImageLike | EngineValue, limits: ImageLimits): Picture {

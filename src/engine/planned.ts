@@ -6,7 +6,7 @@ import { movedTo } from "../plan/extent.ts";
 import type { FilterOptions } from "../plan/filter-problem.ts";
 import type { FilterProblem, Plan, Problem } from "../plan/types.ts";
 import { keyOf } from "./cache.ts";
-import type { Picture } from "./pictures.ts";
+import type { Picture } from "./calls.ts";
 
 /** A plan and its key among the programs. */
 export interface PlannedFilter {

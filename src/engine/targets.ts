@@ -11,8 +11,7 @@ import {
   imageDTypeOf,
   newArray,
 } from "../tensor.ts";
-import { checkApart } from "./calls.ts";
-import type { Picture } from "./pictures.ts";
+import { checkApart, type Picture } from "./calls.ts";
 import { describeValue, EngineValue } from "./values.ts";
 
 /** What takes a result. */

@@ -1,6 +1,6 @@
 // Filters that follow one another on pictures of files: how each is planned and applied, and what the last one gives. Several,
 // and those in linear light, work on 32-bit floats, so that nothing between them is rounded or cut off.
-import { checkOneOf, InvalidArgumentError, nearest } from "../errors.ts";
+import { InvalidArgumentError, nearest } from "../errors.ts";
 import {
   type Engine,
   type Filter,
@@ -13,7 +13,6 @@ import {
   type PictureSpec,
   type Plan,
 } from "../index.ts";
-import { extents } from "../plan/extent.ts";
 
 /** How filters are laid over the pictures of files: the options of an engine's `filter`, but for its `output`, here `type`. */
 export interface StepOptions extends Omit<FilterOptions, "output"> {
@@ -62,7 +61,6 @@ export function readSteps(
   const wrong = (parameter: string, expected: string, received: string): never => {
     throw new InvalidArgumentError({ parameter, expected, received });
   };
-  if (flags.extent !== undefined) checkOneOf("extent", flags.extent, extents);
   const stray = (["anchor", "extent", "strategy"] as const).find(
     (name) => flags[name] !== undefined && given.length > 1,
   );

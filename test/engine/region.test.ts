@@ -13,13 +13,13 @@ import {
   type FilterOptions,
   type Image,
   type ImageDType,
-  InvalidArgumentError,
   type Plan,
   type Region,
 } from "../../src/index.ts";
 import { imageDTypeOf } from "../../src/tensor.ts";
 import { correlate, outside, random, randomImage } from "../oracle.ts";
-import { bits, engineMaker, everyPlan, floatBound, largestOf, rowsOf, testEngines, worst } from "./engines.ts";
+import { cropped, pasted } from "./crops.ts";
+import { bits, everyPlan, floatBound, largestOf, rowsOf, testEngines, worst } from "./engines.ts";
 
 const borders: Border[] = ["constant", "edge", "reflect", "symmetric", "wrap"];
 const extents: Extent[] = ["same", "valid", "full"];
@@ -142,9 +142,9 @@ describe.each(testEngines())("on %s,", (_name, promise) => {
           count++;
         }
       }),
-      { numRuns: 20 },
+      { numRuns: 60 },
     );
-    expect(count).toBeGreaterThan(10);
+    expect(count).toBeGreaterThan(5);
   });
 
   it("weighs and keeps alpha in a region as in the whole, and under full what the border says", async () => {
@@ -229,7 +229,7 @@ describe.each(testEngines())("on %s,", (_name, promise) => {
     const region = { x: 40, y: 3, width: 50, height: 66 };
     const solvers = new Set<string>();
     const cases = [
-      ["gaussian:8", 0.02],
+      ["gaussian:8", 0.05],
       ["box:17", 0],
       ["disk:9", 1e-4],
     ] as const;
@@ -340,79 +340,9 @@ const filled = ({ data }: Image, dtype: ImageDType): Image["data"] => new arrays
 
 const blankLike = (image: Image, { data }: Image): Float32Array => filled(image, imageDTypeOf(data)!) as Float32Array;
 
-function cropped({ width, channels, data }: Image, { x, y, width: w, height: h }: Region): Image {
-  const part = data.slice(0, w * h * channels);
-  for (let row = 0; row < h; row++) {
-    const from = ((y + row) * width + x) * channels;
-    part.set(data.subarray(from, from + w * channels), row * w * channels);
-  }
-  return { width: w, height: h, channels, data: part };
-}
-
-/** A picture with another at its place. */
-function pasted(image: Image, part: Image, { x, y }: Region): Image {
-  const data = image.data.slice();
-  const row = part.width * part.channels;
-  for (let i = 0; i < part.height; i++)
-    data.set(part.data.subarray(i * row, (i + 1) * row), ((y + i) * image.width + x) * image.channels);
-  return { ...image, data };
-}
-
 /** The alpha of the pixel that stands for a full result's first. */
 function alphaAt(image: Image, full: Image, border: Border): number {
   const x = outside(image.width + 1 - full.width + 0, image.width, border)!;
   const y = outside(image.height + 1 - full.height + 0, image.height, border)!;
   return image.data[(y * image.width + x) * 4 + 3]!;
 }
-
-describe("bad input", () => {
-  const make = engineMaker({ backend: "wasm", threads: 1 });
-  const image = randomImage(20, 10, 2, "u8", 1);
-  const region = { x: 2, y: 3, width: 5, height: 4 };
-
-  it.each<[string, Filter, Record<string, unknown>, RegExp]>([
-    ["an unknown extent", "box:3", { extent: "inner" }, /^extent: expected one of "?same/],
-    ["valid of a larger filter", "box:11", { extent: "valid" }, /^extent: expected a filter of at most .* got one of 11 x 11/],
-    ["no rectangle", "box:3", { region: [1, 2, 3, 4] }, /^region: expected/],
-    ["null", "box:3", { region: null }, /^region: expected/],
-    ["an unknown key", "box:3", { region: { ...region, w: 3 } }, /^region/],
-    ["a missing side", "box:3", { region: { x: 0, y: 0, width: 3 } }, /^region.height: expected an integer/],
-    ["no pixels", "box:3", { region: { ...region, width: 0 } }, /^region.width: expected an integer/],
-    ["a fraction", "box:3", { region: { ...region, x: 0.5 } }, /^region.x: expected an integer/],
-    ["NaN", "box:3", { region: { ...region, height: Number.NaN } }, /^region.height: expected an integer/],
-    ["before the picture", "box:3", { region: { ...region, x: -1 } }, /^region.x: expected an integer/],
-    ["beyond the picture", "box:3", { region: { ...region, width: 19 } }, /^region: expected one inside the picture, 20 x 10 at x 0, y 0, got 19 x 4 at x 2, y 3/],
-    ["outside of valid", "box:3", { extent: "valid", region: { ...region, x: 0 } }, /^region.x: expected an integer .*1/],
-    ["outside of full", "box:3", { extent: "full", region: { ...region, y: -2 } }, /^region.y: expected an integer .*-1/],
-    ["an out of other sides", "box:3", { region, out: new Uint8Array(41) }, /^out: expected u8 elements, 40 of them, or 400 of the whole picture/],
-    ["an out of another type", "box:3", { region, out: new Uint16Array(400) }, /^out: expected u8/],
-    ["a whole out that cannot hold it", "box:3", { extent: "full", out: new Uint8Array(400) }, /^out: expected u8 elements, 528 of them, got/],
-    ["an Image of other sides", "box:3", { region, out: { width: 10, height: 20, channels: 2, data: new Uint8Array(400) } }, /^out: expected sides \[10, 20, 2\]/],
-    ["a part of the picture's memory", "box:3", { region, out: image.data.subarray(40, 80) }, /^out: expected memory apart from the image's/],
-    ["the picture without a region", "box:3", { out: image.data }, /^out: expected memory apart from the image's/],
-  ])("%s is refused", async (_name, filter, options, message) => {
-    const engine = await make();
-    const before = image.data.slice();
-    await expect(engine.filter(image, filter, options as FilterOptions)).rejects.toThrow(InvalidArgumentError);
-    await expect(engine.filter(image, filter, options as FilterOptions)).rejects.toThrow(message);
-    expect(image.data).toEqual(before);
-  }); // biome-ignore format: a table
-
-  it("is refused of a region at another place, too, once such a one was planned", async () => {
-    const engine = await make();
-    await engine.filter(image, "box:3", { region });
-    for (const x of [-1, 16, 0.5, "2", Number.NaN]) {
-      const other = { ...region, x: x as number };
-      await expect(engine.filter(image, "box:3", { region: other })).rejects.toThrow(InvalidArgumentError);
-    }
-  });
-
-  it("measured plans try none in place", async () => {
-    const engine = await make({ planning: "measured" });
-    const data = image.data.slice();
-    const expected = pasted(image, await engine.filter(image, "gaussian:1", { region }), region);
-    const other = await make({ planning: "measured" });
-    await other.filter({ ...image, data }, "gaussian:1", { region, out: data });
-    expect(worst(data, expected.data)).toBeLessThanOrEqual(1);
-  });
-});
