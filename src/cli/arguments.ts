@@ -152,9 +152,11 @@ export function addFilterOptions(command: Command): Command {
       rare("--region <x,y,w,h>", "give this part, filtered as if the whole were (default: all)").argParser(parseRegion),
     )
     .addOption(
-      rare("--extent <name>", "pixels that get a result: same (default), valid (windows inside), full").choices(
-        extents,
-      ),
+      rare("--extent <name>", "pixels that get a result: same (default), valid (windows inside), full").choices([
+        "same",
+        "valid",
+        "full",
+      ] satisfies Extent[]),
     )
     .addOption(rare("--border-value <number>", "the value of a constant border (default: 0)").argParser(parseNumber))
     .addOption(
