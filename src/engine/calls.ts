@@ -1,6 +1,6 @@
 // What the engine's calls share: their options and the checks of these.
 import { checkFunction, describe, InvalidArgumentError } from "../errors.ts";
-import type { CheckedImage, Image, ImageArray, ImageDType, Tensor } from "../tensor.ts";
+import type { Image, ImageArray, ImageDType, Tensor } from "../tensor.ts";
 import type { Signal } from "./platform.ts";
 import type { EngineValue } from "./values.ts";
 
@@ -22,7 +22,8 @@ export interface CallOptions extends CallHooks {
   out?: ImageArray | Image | Tensor | EngineValue;
 }
 
-export const callKeys = ["out", "signal", "onProgress"] as const;
+/** Of calls that run a filter. */
+export const runKeys = ["out", "signal", "onProgress", "mask"] as const;
 
 export function checkRunOptions({ signal, onProgress }: CallHooks): void {
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
@@ -40,9 +41,6 @@ export interface PictureValue {
   data: EngineValue;
   knownAlpha?: boolean;
 }
-
-/** A picture as filters take it: the caller's, or a value of three sides in the engine. */
-export type Picture = CheckedImage | PictureValue;
 
 /** Whether two views have bytes in common. */
 export const overlap = (a: ArrayBufferView, b: ArrayBufferView): boolean =>

@@ -3,7 +3,7 @@
 import type { BackendPlan, Bindings, CompileOptions, Program, ProgramRunOptions, Weights } from "../backend/backend.ts";
 import type { Choice } from "../backend/choose.ts";
 import type { Abortable } from "../backend/slices.ts";
-import { checkOneOf, checkOptions, InvalidArgumentError, Rank1Error } from "../errors.ts";
+import { checkOneOf, checkOptions, Rank1Error } from "../errors.ts";
 import type { Filter } from "../factor/filter.ts";
 import { gradientNames, gradientPair, isGradientName } from "../factor/filter-functions.ts";
 import { solvers, workOf } from "../kernels/table.ts";
@@ -13,7 +13,7 @@ import { checkPlan, everyPlan, plan as makePlan, type Planner } from "../plan/pl
 import type { FilterProblem, LayerProblem, Plan, Problem } from "../plan/types.ts";
 import { type CheckedImage, checkPicture, type Image, type ImageLike, type TensorLike } from "../tensor.ts";
 import { keyOf, ProgramCache } from "./cache.ts";
-import { type CallOptions, callKeys, checkRunOptions, type Picture } from "./calls.ts";
+import { checkRunOptions, runKeys } from "./calls.ts";
 import { gradientOf, magnitudeOf } from "./gradient.ts";
 import {
   checkLayerCall,
@@ -27,9 +27,10 @@ import {
   runLayer,
   weightsOf,
 } from "./layers.ts";
+import type { Picture } from "./masks.ts";
 import { fastestPlan } from "./measured.ts";
 import { type CheckedOptions, checkEngineOptions, type EngineOptions, type Limits } from "./options.ts";
-import { isOpaque, pictureOf, runFilter } from "./pictures.ts";
+import { checkFits, isOpaque, pictureOf, runFilter } from "./pictures.ts";
 import { checkProblem, PlannedFilters } from "./planned.ts";
 import { checkOut, type Target } from "./targets.ts";
 import type {
@@ -40,6 +41,7 @@ import type {
   IntoValue,
   LayerResult,
   PlanOptions,
+  RunOptions,
   ValueSpec,
 } from "./types.ts";
 import { checkValueSpec, EngineValue } from "./values.ts";
@@ -149,9 +151,9 @@ export class Engine {
     filter: Filter,
     options?: FilterCallOptions,
   ): Promise<Image | EngineValue> {
-    const given = checkOptions<FilterCallOptions>("options", options, [...filterOptionKeys, ...callKeys, "strategy"]);
-    const x = pictureOf(image, this.limits);
-    const { out, signal, onProgress, strategy, ...filterOptions } = given;
+    const given = checkOptions<FilterCallOptions>("options", options, [...filterOptionKeys, ...runKeys, "strategy"]);
+    const { out, signal, onProgress, strategy, mask, ...filterOptions } = given;
+    const x = pictureOf(image, this.limits, mask);
     checkRunOptions(given);
     const gradient = isGradientName(filter);
     // A gradient's options are those of its first derivative: planned for the checks and the result's sides.
@@ -167,6 +169,7 @@ export class Engine {
       const options: FilterOptions = { ...filterOptions, alpha: "keep" };
       const isPlain =
         problem.alpha === "premultiply" &&
+        !problem.known &&
         !(x.data instanceof EngineValue) &&
         (await isOpaque(x as CheckedImage, problem, signal));
       const chosen = isPlain ? this.planned.of(x, filter, options, strategy) : call;
@@ -203,22 +206,14 @@ export class Engine {
    *
    * @throws InvalidArgumentError for another picture; Rank1Error with code "UNKNOWN_VERSION" for another version's plan.
    */
-  run(plan: Plan, image: ImageLike | EngineValue, options: CallOptions & IntoValue): Promise<EngineValue>;
-  run(plan: Plan, image: ImageLike | EngineValue, options?: CallOptions): Promise<Image>;
-  async run(plan: Plan, image: ImageLike | EngineValue, options?: CallOptions): Promise<Image | EngineValue> {
-    const { out, signal, onProgress } = checkOptions<CallOptions>("options", options, callKeys);
+  run(plan: Plan, image: ImageLike | EngineValue, options: RunOptions & IntoValue): Promise<EngineValue>;
+  run(plan: Plan, image: ImageLike | EngineValue, options?: RunOptions): Promise<Image>;
+  async run(plan: Plan, image: ImageLike | EngineValue, options?: RunOptions): Promise<Image | EngineValue> {
+    const { out, signal, onProgress, mask } = checkOptions<RunOptions>("options", options, runKeys);
     checkRunOptions({ signal, onProgress });
     const { problem } = checkPlan(plan);
-    const x = pictureOf(image, this.limits);
-    const [received, expected] = [[x.height, x.width, x.channels].join(" x "), problem.x.shape.join(" x ")];
-    if (received !== expected || x.dtype !== problem.x.dtype) {
-      const describeOne = (shape: string, dtype: string): string => `${shape} (height x width x channels) of ${dtype}`;
-      throw new InvalidArgumentError({
-        parameter: "image",
-        expected: `the plan's ${describeOne(expected, problem.x.dtype)}`,
-        received: describeOne(received, x.dtype),
-      });
-    }
+    const x = pictureOf(image, this.limits, mask);
+    checkFits(problem, x);
     const filter = problem as FilterProblem;
     const target = checkOut(out, x, filter, problem.y.dtype);
     return this.enqueue(signal, (signal) => this.execute(plan, filter, x, target, { signal, onProgress }));

@@ -5,7 +5,7 @@ import type { Filter } from "../factor/filter.ts";
 import { finishValue } from "../kernels/taps/reference.ts";
 import type { FilterProblem, Finish } from "../plan/types.ts";
 import { type Image, type ImageArray, type ImageDType, imageDTypeOf, imageDTypes, newArray } from "../tensor.ts";
-import type { Picture } from "./calls.ts";
+import type { Picture } from "./masks.ts";
 import { checkOut, putApart, resultOf, type Target } from "./targets.ts";
 import type { FilterCallOptions, Gradient, GradientOptions } from "./types.ts";
 import { describeValue, EngineValue } from "./values.ts";

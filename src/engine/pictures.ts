@@ -6,7 +6,7 @@ import { type Abortable, inSlices } from "../backend/slices.ts";
 import { InvalidArgumentError } from "../errors.ts";
 import { tapSum } from "../kernels/filter.ts";
 import { isInside, placeOf, type Region } from "../plan/extent.ts";
-import type { FilterProblem } from "../plan/types.ts";
+import type { FilterProblem, Problem } from "../plan/types.ts";
 import {
   type CheckedImage,
   checkImage,
@@ -18,12 +18,18 @@ import {
   isImageDType,
   newArray,
 } from "../tensor.ts";
-import { type Picture, plainView } from "./calls.ts";
+import { type PictureValue, plainView } from "./calls.ts";
+import { checkMask, type MaskLike, type Picture, weightsOf } from "./masks.ts";
 import { putApart, resultOf, type Target } from "./targets.ts";
 import { EngineValue } from "./values.ts";
 
-/** Checks the caller's picture, or a value that is one. */
-export function pictureOf(image: ImageLike | EngineValue, limits: ImageLimits): Picture {
+/** Checks the caller's picture, or a value that is one, and its mask. */
+export function pictureOf(image: ImageLike | EngineValue, limits: ImageLimits, mask?: MaskLike | EngineValue): Picture {
+  const picture = unmasked(image, limits);
+  return mask === undefined ? picture : { ...picture, masked: true, mask: checkMask(mask, picture) };
+}
+
+function unmasked(image: ImageLike | EngineValue, limits: ImageLimits): CheckedImage | PictureValue {
   if (!(image instanceof EngineValue)) return checkImage("image", image, limits);
   const { shape, dtype } = image;
   const [height, width, channels] = shape as [number, number, number];
@@ -65,6 +71,27 @@ function partRead(problem: FilterProblem): Region {
 
 const viewOrValue = (data: ImageArray | EngineValue) => (data instanceof EngineValue ? data.inner : plainView(data));
 
+/** Checks that a plan is for such a picture. */
+export function checkFits({ x, ...problem }: Problem, picture: Picture): void {
+  const { height, width, channels, dtype, masked = false } = picture;
+  const [received, expected] = [[height, width, channels].join(" x "), x.shape.join(" x ")];
+  if (received !== expected || dtype !== x.dtype) {
+    const describeOne = (shape: string, dtype: string): string => `${shape} (height x width x channels) of ${dtype}`;
+    throw new InvalidArgumentError({
+      parameter: "image",
+      expected: `the plan's ${describeOne(expected, x.dtype)}`,
+      received: describeOne(received, dtype),
+    });
+  }
+  const wanted = problem.kind === "filter" && problem.known?.mask === true;
+  if (wanted === masked) return;
+  const which = (is: boolean): string => (is ? "a mask" : "none");
+  const hint = "a plan with one is made of a picture { masked: true }";
+  throw new InvalidArgumentError({
+    ...{ parameter: "mask", expected: `${which(wanted)}, as the plan says`, received: which(masked), hint },
+  });
+}
+
 /** Runs a filter's program on a picture. */
 export async function runFilter(
   program: Program,
@@ -73,12 +100,15 @@ export async function runFilter(
   to: Target,
   options: ProgramRunOptions,
 ): Promise<Image | EngineValue> {
-  const { window, alpha, y, gain, offset, origin } = problem;
+  const { window, alpha, y, gain, offset, origin, known } = problem;
   const { width, height, channels, dtype } = x;
   const source: SourceBinding = {
     ...{ kind: "source", width, height, channels, dtype, alpha },
     ...{ border: window.border, borderValue: window.borderValue, data: viewOrValue(x.data) },
     ...(origin && { origin: { x: origin[1], y: origin[0] } }),
+    ...(known && {
+      known: { ...known, fill: known.fill.map((v) => v ?? Number.NaN), mask: await weightsOf(x, options.signal) },
+    }),
   };
   const { part, apart } = to;
   const data = apart ? newArray(y.dtype, part.width * part.height * channels) : to.data;

@@ -5,8 +5,8 @@ import { solvers } from "../kernels/table.ts";
 import { movedTo } from "../plan/extent.ts";
 import type { FilterOptions } from "../plan/filter-problem.ts";
 import type { FilterProblem, Plan, Problem } from "../plan/types.ts";
-import { keyOf } from "./cache.ts";
-import type { Picture } from "./calls.ts";
+import { keyOf, textOf } from "./cache.ts";
+import type { Picture } from "./masks.ts";
 
 /** A plan and its key among the programs. */
 export interface PlannedFilter {
@@ -38,8 +38,10 @@ export class PlannedFilters {
 
   /** The plan for such a picture, cached for calls with the same options; regions of equal sides have one. */
   of(x: Picture, filter: Filter, options: FilterOptions, strategy?: string): PlannedCall {
-    const { width, height, channels, dtype, knownAlpha = false } = x;
-    const request = textOf([width, height, channels, dtype, knownAlpha, filter, anywhere(options), strategy]);
+    const { width, height, channels, dtype, knownAlpha = false, masked } = x;
+    const picture = [width, height, channels, dtype, knownAlpha, masked];
+    const numbers = String([options.fill, options.borderValue]);
+    const request = textOf([picture, filter, anywhere(options), strategy, numbers]);
     const known = this.kept.get(request);
     if (known) return { planned: known, problem: movedTo(known.plan.problem as FilterProblem, options) };
     const plan = this.make(x, filter, options, strategy);
@@ -63,13 +65,4 @@ export function checkProblem(problem: Problem, makers: string, excluded?: Proble
   if (known && given.x && given.y && given.window && (given.kind !== "filter" || given.factors)) return;
   const [expected, received] = [`a problem made by ${makers}`, describe(problem)];
   throw new InvalidArgumentError({ parameter: "problem", expected, received });
-}
-
-/** As JSON; what has none (a BigInt, a circle) is refused by the checks of the call, as it should be. */
-function textOf(value: unknown): string {
-  try {
-    return JSON.stringify(value);
-  } catch {
-    return "";
-  }
 }

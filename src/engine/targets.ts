@@ -11,7 +11,8 @@ import {
   imageDTypeOf,
   newArray,
 } from "../tensor.ts";
-import { checkApart, type Picture } from "./calls.ts";
+import { checkApart } from "./calls.ts";
+import type { Picture } from "./masks.ts";
 import { describeValue, EngineValue } from "./values.ts";
 
 /** What takes a result. */
@@ -51,6 +52,7 @@ export function checkOut(
     throw refused(out, dtype, alone, whole);
   }
   checkSidesIn("out", out, sidesOf(found));
+  if (x.mask && !(x.mask instanceof EngineValue)) checkApart(array, x.mask, "the mask");
   if (x.data instanceof EngineValue) return { ...found, data: array };
   if (whole && lengthOf(found) === lengthOf(whole) && isPlace(array, x.data))
     return { ...whole, data: array, apart: true };
@@ -64,9 +66,10 @@ function valueTarget(out: EngineValue, x: Picture, dtype: ImageDType, alone: Sid
     sides !== undefined && out.dtype === dtype && out.shape.join() === sidesOf(sides).join();
   const found = isSame(alone) ? alone : isSame(whole) ? whole : undefined;
   if (!found) throw refused(out, dtype, alone, whole);
-  if (isSame(whole) && (found === whole || out === x.data)) return { ...whole, data: out, apart: true };
-  if (out !== x.data) return { ...found, data: out };
-  const [expected, received] = ["another value than the image", "the same"];
+  if (out !== x.mask && isSame(whole) && (found === whole || out === x.data))
+    return { ...whole, data: out, apart: true };
+  if (out !== x.data && out !== x.mask) return { ...found, data: out };
+  const [expected, received] = [`another value than the ${out === x.data ? "image" : "mask"}`, "the same"];
   throw new InvalidArgumentError({ parameter: "out", expected, received });
 }
 

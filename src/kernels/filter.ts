@@ -35,9 +35,8 @@ function wholeTaps({ factors }: FilterProblem, denominator: number): number[] {
  * fits (sums in between may wrap around and come back), else floating point. `denominator`: of the terms used.
  */
 export function arithmeticFor(problem: FilterProblem, denominator: number): Arithmetic {
-  const { factors, x, y, window, alpha } = problem;
-  const integers =
-    factors.integer && x.dtype !== "f32" && Number.isInteger(window.borderValue) && alpha !== "premultiply";
+  const { factors, x, y, window } = problem;
+  const integers = factors.integer && x.dtype !== "f32" && Number.isInteger(window.borderValue) && !isWeighted(problem);
   if (!integers) return "f32";
   const range = sumRange(problem, wholeTaps(problem, denominator));
   const finish = finishOf(problem, denominator);
@@ -62,11 +61,20 @@ function f32Finishes(finish: Finish, [low, high]: readonly [number, number], dty
   return true;
 }
 
-/** The caller's rows at both ends; a premultiplied picture is staged in f32. */
-export function filterBuffers({ x, y, window, alpha }: FilterProblem): { input: BufferSpec; output: BufferSpec } {
+/** Pixels count by weights: results are weighted means, staged in f32 with the weights. */
+export const isWeighted = ({ alpha, known }: Pick<FilterProblem, "alpha" | "known">): boolean =>
+  alpha === "premultiply" || known !== undefined;
+
+/** Channels as they are staged: where some pixels may be unknown, a last one says how well each is known; alpha that is kept is left out. */
+const stagedChannels = ({ x, alpha, known }: FilterProblem): number =>
+  x.shape[2]! + Number(known !== undefined && alpha !== "keep");
+
+/** The caller's rows at both ends; a picture whose pixels have weights is staged in f32. */
+export function filterBuffers(problem: FilterProblem): { input: BufferSpec; output: BufferSpec } {
+  const { x, y, window } = problem;
   const [top, left, bottom, right] = window.pads;
-  const [, width, channels] = y.shape as [number, number, number];
-  const staged = (dtype: ViewDType): ViewDType => (alpha === "premultiply" ? "f32" : dtype);
+  const [width, channels] = [y.shape[1]!, stagedChannels(problem)];
+  const staged = (dtype: ViewDType): ViewDType => (isWeighted(problem) ? "f32" : dtype);
   return {
     input: {
       ...{ id: "x", scope: "input", dtype: staged(x.dtype), width: left + width + right, channels },
@@ -97,11 +105,15 @@ export function tapSum({ factors }: FilterProblem): number {
   return factors.terms.reduce((total, { column, row }) => total + sum(column) * sum(row), 0) / factors.denominator;
 }
 
+/** Near a number: scaling by it rounds nothing. */
+const powerOfTwo = (value: number): number => Math.sign(value) * 2 ** Math.round(Math.log2(Math.abs(value)));
+
 /**
- * What finishes a filter's sums. Under premultiplied alpha they become weighted means, of alpha too; gain and offset
- * then come after the division by alpha, to colours alone.
+ * What finishes a filter's sums. Under premultiplied alpha they become means, of alpha too; where pixels may be unknown they stay
+ * near that, since only their ratios matter. Gain and offset come after the division.
  */
 export function finishOf(problem: FilterProblem, denominator = 1): Finish {
+  if (problem.known) return { denominator: 1, gain: powerOfTwo(1 / (tapSum(problem) * denominator)), offset: 0 };
   if (problem.alpha === "premultiply") return { denominator, gain: 1 / tapSum(problem), offset: 0 };
   return { denominator, gain: problem.gain, offset: problem.offset };
 }

@@ -179,6 +179,25 @@ describe.each(testEngines())("on %s,", (_name, promise) => {
         }
   });
 
+  it("of pictures with a mask and NaN, too", async () => {
+    const engine = await promise;
+    const next = random(3);
+    const image = randomImage(31, 22, 2, "f32", 9);
+    for (let i = 0; i < 99; i++) image.data[Math.floor(next() * image.data.length)] = Number.NaN;
+    const mask = Float32Array.from({ length: 31 * 22 }, () => Math.max(0, next() * 2 - 1));
+    for (const border of borders)
+      for (const filter of ["gaussian:1.5", "box:size=3x4", "disk:2"]) {
+        const options = { mask, nan: "ignore", border, strategy: "direct", fill: 5 } as const;
+        const { region } = placeIn(next, image, rowsOf(filter), [1, 1], "same");
+        const expected = cropped(await engine.filter(image, filter, options), region);
+        const what = JSON.stringify({ border, filter, region });
+        expect(bits(await engine.filter(image, filter, { ...options, region })), what).toBe(bits(expected));
+        const data = image.data.slice();
+        await engine.filter({ ...image, data }, filter, { ...options, region, out: data });
+        expect(bits({ data }), what).toBe(bits(pasted(image, expected, region)));
+      }
+  });
+
   it("of an ImageData, too, where what is opaque is asked of the pixels read alone", async () => {
     const engine = await promise;
     const { data } = randomImage(40, 30, 4, "u8", 8);

@@ -5,10 +5,11 @@ import { borderIndex } from "../../plan/border.ts";
 import { stripRows } from "../../plan/cost.ts";
 import { type StepRows, stepRows, windowOf } from "../../plan/strips.ts";
 import type { BufferSpec, Stage, Step } from "../../plan/types.ts";
-import { type Elements, newArray } from "../../tensor.ts";
+import { type Elements, type ImageArray, newArray } from "../../tensor.ts";
 import { keepAlpha, opaque, premultiply, unpremultiply } from "../alpha.ts";
 import type { Binding, SourceBinding, TargetBinding } from "../backend.ts";
 import { targetAt } from "../bindings.ts";
+import { borderPixel, unweigh, weigh } from "../known.ts";
 import { find } from "../margins.ts";
 import type { Slices } from "../slices.ts";
 import { arrayOf, type WholeValue } from "./values.ts";
@@ -135,6 +136,7 @@ class SourceRows {
 
   private make(spec: BufferSpec, y: number): Elements {
     const binding = this.ends.inputs.get(spec.id) as SourceBinding;
+    if (binding.known) return weighedRow(spec, y, { ...binding, data: arrayOf(binding.data) as ImageArray });
     const { width, height, channels, border, borderValue, alpha, dtype, data, origin = { x: 0, y: 0 } } = binding;
     const row = newArray(spec.dtype, spec.width * channels);
     const from = borderIndex(origin.y + y, height, border);
@@ -152,14 +154,30 @@ class SourceRows {
   }
 }
 
+/** A row of a picture of which some pixels are unknown, in f32, as it is staged. */
+function weighedRow(spec: BufferSpec, y: number, source: SourceBinding): Elements {
+  const { width, height, border, origin = { x: 0, y: 0 } } = source;
+  const row = newArray("f32", spec.width * spec.channels);
+  const from = borderIndex(origin.y + y, height, border);
+  const beyond = borderPixel(source);
+  for (let x = 0; x < spec.width; x++) {
+    const at = from < 0 ? -1 : borderIndex(origin.x + x - (spec.left ?? 0), width, border);
+    if (at < 0) row.set(beyond, x * spec.channels);
+    else weigh(row, x * spec.channels, source, from * width + at, 1);
+  }
+  return row;
+}
+
 /** Finished rows of the picture to the caller's array. */
 function emit(binding: TargetBinding, rows: ReadonlyMap<number, Elements>): void {
-  const { alpha, source, height } = binding;
+  const { alpha, source, width, height } = binding;
   const target = arrayOf(binding.data);
   for (const [y, row] of rows) {
     if (y >= height) continue;
     const at = targetAt(binding, y) * source.channels;
-    if (alpha === "premultiply") unpremultiply(row, 0, binding, target, at, row.length);
+    const elements = width * source.channels;
+    if (source.known) unweigh(row, 0, binding, target, at, width);
+    else if (alpha === "premultiply") unpremultiply(row, 0, binding, target, at, elements);
     else target.set(row, at);
     if (alpha === "keep") keepAlpha(binding, target, arrayOf(source.data), y);
   }

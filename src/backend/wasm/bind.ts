@@ -3,7 +3,14 @@
 import { borderIndex } from "../../plan/border.ts";
 import { stripRows } from "../../plan/cost.ts";
 import { bytesOf, newArray, type TypedArray } from "../../tensor.ts";
-import { type Binding, type Bindings, isValue, type SourceBinding, type TensorBinding } from "../backend.ts";
+import {
+  type Binding,
+  type Bindings,
+  isValue,
+  type SourceBinding,
+  type TargetBinding,
+  type TensorBinding,
+} from "../backend.ts";
 import { checkBindings } from "../bindings.ts";
 import { writeTable } from "./image.ts";
 import type { Layout, Place } from "./layout.ts";
@@ -56,6 +63,10 @@ export function bindAll(
   return ends;
 }
 
+/** Pixels go in and out as they are. */
+const isPlain = (binding: SourceBinding | TargetBinding): boolean =>
+  binding.alpha === "none" && !(binding.kind === "source" ? binding : binding.source).known;
+
 class Binder {
   private readonly site: MoverSite;
   private readonly layout: Layout;
@@ -91,8 +102,8 @@ class Binder {
     value.home();
     if (value.dtype !== spec.dtype || value.stored !== spec.channels) return false;
     const inside = spec.width - (spec.left ?? 0) - (spec.right ?? 0);
-    if (binding.kind === "source") return binding.alpha === "none" && value.images === 1;
-    if (binding.kind === "target") return binding.alpha === "none" && value.width === inside && value.images === 1;
+    if (binding.kind === "source") return isPlain(binding) && value.images === 1;
+    if (binding.kind === "target") return isPlain(binding) && value.width === inside && value.images === 1;
     const { format, images, members = 1 } = binding;
     const sides = value.width === inside && value.height === rows && value.images === images;
     return sides && format === "NHWC" && members === 1 && value.shape.length === 4;

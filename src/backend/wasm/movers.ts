@@ -5,6 +5,7 @@ import { bytesOf, type Elements } from "../../tensor.ts";
 import { keepAlpha, opaque, premultiply, unpremultiply } from "../alpha.ts";
 import type { SourceBinding, TargetBinding, TensorBinding } from "../backend.ts";
 import { targetAt } from "../bindings.ts";
+import { borderPixel, unweigh, weigh } from "../known.ts";
 import type { Place } from "./layout.ts";
 import type { MemoryViews } from "./memory.ts";
 import { type Staging, stagingBytes } from "./staging.ts";
@@ -44,7 +45,9 @@ abstract class TensorMover implements Mover {
   }
 
   move(from: number, to: number): void {
-    const { height } = this.binding;
+    // Rows of pixels follow one another through all images where no other rows lie between.
+    const isOne = this.binding.format === "NHWC" && this.place.rows === this.binding.height;
+    const height = isOne ? this.rows : this.binding.height;
     for (let at = from; at < to; ) {
       const y = at % height;
       const count = Math.min(to - at, height - y);
@@ -211,12 +214,15 @@ export class PictureIn implements Mover {
   private readonly place: Place;
   private readonly binding: SourceBinding;
   private readonly border: Border;
+  /** A pixel beyond the edges under the constant border, where pixels have weights. */
+  private readonly beyond: Float32Array | undefined;
 
   constructor(site: MoverSite, place: Place, binding: SourceBinding, border: Border, rows: number) {
     this.site = site;
     this.place = place;
     this.binding = binding;
     this.border = border;
+    this.beyond = binding.known && borderPixel(binding);
     this.rows = rows;
     this.chunk = chunkOf(border.columns.inside * binding.channels * bytesOf[place.spec.dtype]);
   }
@@ -237,12 +243,12 @@ export class PictureIn implements Mover {
   private moveRows(slot: number, y: number, count: number): void {
     const { views, base } = this.site;
     const { spec, data, pitch } = this.place;
-    const { border, borderValue, alpha, dtype } = this.binding;
+    const { border, alpha, dtype, known } = this.binding;
     const start = base + data + slot * pitch;
     const first = start / bytesOf[spec.dtype];
     const memory = views.of(spec.dtype);
     const elements = spec.width * spec.channels;
-    if (y < 0) memory.fill(borderValue, first, first + elements);
+    if (y < 0) this.fillPixels(memory, first, spec.width);
     else {
       this.copyRows(start, y, count);
       if (border === "constant") this.fillMargins(memory, first, count);
@@ -252,7 +258,7 @@ export class PictureIn implements Mover {
       }
       if (this.border.others.length > 0) this.fetchOthers(memory, first, y, count);
     }
-    if (alpha !== "premultiply") return;
+    if (alpha !== "premultiply" || known) return;
     for (let row = 0; row < count; row++)
       premultiply(memory, first + (row * pitch) / bytesOf[spec.dtype], elements, spec.channels, opaque(dtype));
   }
@@ -260,9 +266,15 @@ export class PictureIn implements Mover {
   private copyRows(start: number, y: number, count: number): void {
     const { staging } = this.site;
     const { spec, pitch } = this.place;
-    const { width, channels, data } = this.binding;
+    const { width, channels, data, known } = this.binding;
     const { before, first, inside } = this.border.columns;
     const to = start + before * spec.channels * bytesOf[spec.dtype];
+    if (known) {
+      const memory = this.site.views.of("f32");
+      for (let i = 0; i < count; i++)
+        weigh(memory, (to + i * pitch) / 4, this.binding, (y + i) * width + first, inside);
+      return;
+    }
     const [at, row, step] = [(y * width + first) * channels, inside * channels, width * channels];
     // A premultiplied picture is converted on the way.
     staging.rowsIn(data as Elements, spec.dtype, at, row, count, to, pitch, step);
@@ -271,26 +283,32 @@ export class PictureIn implements Mover {
   /** Pixels beyond the edge of a picture of which the row holds a part: those that stand for them are in no row here. */
   private fetchOthers(memory: Elements, first: number, y: number, count: number): void {
     const { spec, pitch } = this.place;
-    const { width, channels } = this.binding;
+    const { width, channels, known } = this.binding;
     const data = this.binding.data as Elements;
     for (let row = 0, start = first; row < count; row++, start += pitch / bytesOf[spec.dtype]) {
       for (const [to, column] of this.border.others) {
-        const from = ((y + row) * width + column) * channels;
-        for (let c = 0; c < channels; c++) memory[start + to * channels + c] = data[from + c]!;
+        const [pixel, at] = [(y + row) * width + column, start + to * spec.channels];
+        if (known) weigh(memory, at, this.binding, pixel, 1);
+        else for (let c = 0; c < channels; c++) memory[at + c] = data[pixel * channels + c]!;
       }
     }
   }
 
   private fillMargins(memory: Elements, first: number, count: number): void {
     const { spec, pitch } = this.place;
-    const { borderValue } = this.binding;
     const { before, after } = this.border.columns;
-    const [left, right] = [before * spec.channels, after * spec.channels];
-    const [step, end] = [pitch / bytesOf[spec.dtype], spec.width * spec.channels];
+    const step = pitch / bytesOf[spec.dtype];
     for (let row = 0, at = first; row < count; row++, at += step) {
-      memory.fill(borderValue, at, at + left);
-      memory.fill(borderValue, at + end - right, at + end);
+      this.fillPixels(memory, at, before);
+      this.fillPixels(memory, at + (spec.width - after) * spec.channels, after);
     }
+  }
+
+  /** The constant beyond the edges. */
+  private fillPixels(memory: Elements, first: number, count: number): void {
+    const { channels } = this.place.spec;
+    if (!this.beyond) memory.fill(this.binding.borderValue, first, first + count * channels);
+    else for (let i = 0; i < count; i++) memory.set(this.beyond, first + i * channels);
   }
 }
 
@@ -315,14 +333,18 @@ export class PictureOut implements Mover {
     const { spec, data, pitch, rows } = this.place;
     const { alpha, source, width, at } = this.binding;
     const target = this.binding.data as Elements;
-    const row = spec.width * spec.channels;
-    const step = (at?.pitch ?? width) * spec.channels;
+    const row = width * source.channels;
+    const step = (at?.pitch ?? width) * source.channels;
     const size = bytesOf[spec.dtype];
     for (let y = from; y < to; ) {
       const count = Math.min(to - y, rows - (y % rows));
       const first = base + data + (y % rows) * pitch;
-      const start = targetAt(this.binding, y) * spec.channels;
-      if (alpha !== "premultiply") staging.rowsOut(target, spec.dtype, start, row, count, first, pitch, step);
+      const start = targetAt(this.binding, y) * source.channels;
+      if (source.known) {
+        const memory = views.of("f32");
+        for (let i = 0; i < count; i++)
+          unweigh(memory, (first + i * pitch) / size, this.binding, target, start + i * step, width);
+      } else if (alpha !== "premultiply") staging.rowsOut(target, spec.dtype, start, row, count, first, pitch, step);
       else {
         const memory = views.of(spec.dtype);
         for (let i = 0; i < count; i++)
