@@ -115,7 +115,8 @@ export function filterProblem(
       ? defaultOutput(dtype, checked, ownGain * checked.gain, offset, zeroSum)
       : checkOneOf("output", options.output, imageDTypes);
   const { means, known } = checkKnown(options, { masked, channels, dtype, output, filter: checked });
-  const factors = factorsOf(checked, tolerance);
+  const alpha = checkAlpha(options.alpha, picture, zeroSum);
+  const factors = factorsOf(checked, tolerance, dtype !== "f32" && !known && alpha !== "premultiply");
   const window: FilterProblem["window"] = {
     size: [checked.kh, checked.kw],
     strides: [1, 1],
@@ -137,7 +138,7 @@ export function filterProblem(
     gain: means ? ownGain / tapSumOf(checked) : ownGain * checked.gain,
     offset,
     tolerance,
-    alpha: checkAlpha(options.alpha, picture, zeroSum),
+    alpha,
     ...(known && { known }),
   };
 }
@@ -205,11 +206,11 @@ function defaultOutput(
   return filter.integer && Number.isInteger(gain) && largest * Math.abs(gain) <= rangeOf.i16[1] ? "i16" : "f32";
 }
 
-function factorsOf(filter: CheckedFilter, tolerance: number): Factors {
-  const { terms, denominator, rank } = factorChecked(filter, checkTruncateOptions({}));
+function factorsOf(filter: CheckedFilter, tolerance: number, ofIntegers: boolean): Factors {
+  const { terms, denominator, rank } = factorChecked(filter, checkTruncateOptions({}), ofIntegers);
   const approximations = [];
   if (tolerance > 0 && rank > 1) {
-    const fewer = factorChecked(filter, checkTruncateOptions({ tolerance }));
+    const fewer = factorChecked(filter, checkTruncateOptions({ tolerance }), ofIntegers);
     if (fewer.rank < rank) approximations.push({ terms: fewer.terms, error: fewer.error });
   }
   const { values, integer } = filter;
