@@ -4,8 +4,9 @@ import type { BackendPlan, Bindings, CompileOptions, Program, ProgramRunOptions,
 import type { Choice } from "../backend/choose.ts";
 import type { Abortable } from "../backend/slices.ts";
 import { checkOneOf, checkOptions, Rank1Error } from "../errors.ts";
+import { composedFilter } from "../factor/composed.ts";
 import type { Filter } from "../factor/filter.ts";
-import { gradientNames, gradientPair, isGradientName } from "../factor/filter-functions.ts";
+import { gradientNames, gradientPair } from "../factor/filter-functions.ts";
 import { solvers, workOf } from "../kernels/table.ts";
 import { type FilterOptions, filterOptionKeys, filterProblem, type PictureSpec } from "../plan/filter-problem.ts";
 import { type LayerKind, type LayerOptions, type LayerShapes, layerProblem } from "../plan/layer-problem.ts";
@@ -13,8 +14,9 @@ import { checkPlan, everyPlan, plan as makePlan, type Planner } from "../plan/pl
 import type { FilterProblem, LayerProblem, Plan, Problem } from "../plan/types.ts";
 import { type CheckedImage, checkPicture, type Image, type ImageLike, type TensorLike } from "../tensor.ts";
 import { keyOf, ProgramCache } from "./cache.ts";
-import { checkRunOptions, runKeys } from "./calls.ts";
-import { gradientOf, magnitudeOf } from "./gradient.ts";
+import { checkProblem, checkRunOptions, runKeys } from "./calls.ts";
+import { filterComposed } from "./composed.ts";
+import { gradientOf } from "./gradient.ts";
 import {
   checkLayerCall,
   checkLayerOut,
@@ -30,8 +32,9 @@ import {
 import type { Picture } from "./masks.ts";
 import { fastestPlan } from "./measured.ts";
 import { type CheckedOptions, checkEngineOptions, type EngineOptions, type Limits } from "./options.ts";
+import { type FilterParts, sourceOf } from "./parts.ts";
 import { checkFits, isOpaque, pictureOf, runFilter } from "./pictures.ts";
-import { checkProblem, PlannedFilters } from "./planned.ts";
+import { PlannedFilters } from "./planned.ts";
 import { checkOut, type Target } from "./targets.ts";
 import type {
   EngineInfo,
@@ -71,6 +74,8 @@ export class Engine {
   private queue: Promise<unknown> = Promise.resolve();
   /** Aborted when the engine is disposed of: every call listens. */
   private readonly end = new AbortController();
+  /** For filters of several linear ones. */
+  private readonly parts: FilterParts;
 
   /** @internal Use {@link createEngine}. */
   constructor({ choice, limits, planning, maxMemory }: CheckedOptions) {
@@ -78,11 +83,21 @@ export class Engine {
     this.limits = limits;
     this.maxMemory = maxMemory;
     this.programs = new ProgramCache(maxMemory / 4);
-    this.planner = { solvers, profile: choice.backend.profile, workOf };
+    const { profile } = choice.backend;
+    this.planner = { solvers, profile, workOf };
     this.planned = new PlannedFilters(
       (x, filter, options, strategy) => this.plan(this.filterProblem(x, filter, options), { strategy }),
       planning === "predicted",
     );
+    this.parts = {
+      profile,
+      filter: (image, filter, options) => this.filter(image, filter, options),
+      run: (plan, given, work) =>
+        this.enqueue(given, async (signal) => {
+          const make = () => this.choice.backend.compile(plan, new Map());
+          return work(await this.programs.of(JSON.stringify(plan), make), signal);
+        }),
+    };
   }
 
   /** The backend that the engine runs on, and why this one. */
@@ -155,15 +170,11 @@ export class Engine {
     const { out, signal, onProgress, strategy, mask, ...filterOptions } = given;
     const x = pictureOf(image, this.limits, mask);
     checkRunOptions(given);
-    const gradient = isGradientName(filter);
-    // A gradient's options are those of its first derivative: planned for the checks and the result's sides.
-    const call = this.planned.of(x, gradient ? gradientPair(filter)[0] : filter, filterOptions, strategy);
+    const composed = composedFilter(filter);
+    // The options of several filters are those of the first: planned for the checks and the result's place.
+    const call = this.planned.of(x, composed?.parts[0] ?? filter, filterOptions, strategy);
     const { problem } = call;
-    if (gradient) {
-      const source = x.data instanceof EngineValue ? x.data : (x as CheckedImage);
-      const pair = gradientPair(filter);
-      return magnitudeOf((filter, options) => this.filter(source, filter, options), x, problem, pair, given);
-    }
+    if (composed) return filterComposed(this.parts, x, problem, composed, given);
     const target = checkOut(out, x, problem, problem.y.dtype);
     return this.enqueue(signal, async (signal) => {
       const options: FilterOptions = { ...filterOptions, alpha: "keep" };
@@ -193,12 +204,11 @@ export class Engine {
     const keys = [...filterOptionKeys, "signal", "onProgress", "filter", "out"] as const;
     const { filter = "sobel", out, ...rest } = checkOptions<GradientOptions>("options", options, keys);
     const x = pictureOf(image, this.limits);
-    const source = x.data instanceof EngineValue ? x.data : (x as CheckedImage);
     checkRunOptions(rest);
     const pair = gradientPair(checkOneOf("filter", filter, gradientNames));
     const { signal, onProgress, ...filterOptions } = rest;
     const { problem } = this.planned.of(x, pair[0], filterOptions);
-    return gradientOf((filter, options) => this.filter(source, filter, options), x, problem, pair, rest, out);
+    return gradientOf((filter, options) => this.filter(sourceOf(x), filter, options), x, problem, pair, rest, out);
   }
 
   /**

@@ -4,14 +4,14 @@ import { checkOneOf, checkOptions, InvalidArgumentError } from "../errors.ts";
 import type { Filter } from "../factor/filter.ts";
 import { finishValue } from "../kernels/taps/reference.ts";
 import type { FilterProblem, Finish } from "../plan/types.ts";
-import { type Image, type ImageArray, type ImageDType, imageDTypeOf, imageDTypes, newArray } from "../tensor.ts";
+import { type Image, imageDTypes } from "../tensor.ts";
 import type { Picture } from "./masks.ts";
-import { checkOut, putApart, resultOf, type Target } from "./targets.ts";
+import { aloneIn, checkOut, putWhole, resultOf } from "./targets.ts";
 import type { FilterCallOptions, Gradient, GradientOptions } from "./types.ts";
 import { describeValue, EngineValue } from "./values.ts";
 
 /** The engine's filter on the picture in question. */
-type FilterCall = (filter: Filter, options: FilterCallOptions) => Promise<Image>;
+export type FilterCall = (filter: Filter, options: FilterCallOptions) => Promise<Image>;
 type Pair = readonly [Filter, Filter];
 
 const plain: Finish = { denominator: 1, gain: 1, offset: 0 };
@@ -44,19 +44,6 @@ export async function gradientOf(
   for (const [i, target] of targets.entries()) await putWhole(target, results[i]!);
   const [imageX, imageY, ...others] = targets.map((target) => resultOf(target) as Image);
   return { gx: imageX!, gy: imageY!, magnitude: others[0]!, angle: others[1]! };
-}
-
-/** The array that takes a result alone: the target's where it holds nothing else. */
-function aloneIn({ data, part, width, height, channels, apart }: Target): ImageArray {
-  const { width: w, height: h } = part;
-  if (!apart && !(data instanceof EngineValue) && w === width && h === height) return data;
-  const dtype = data instanceof EngineValue ? (data.dtype as ImageDType) : imageDTypeOf(data)!;
-  return newArray(dtype, w * h * channels);
-}
-
-/** Puts a result to its place, unless it stands there. */
-async function putWhole(target: Target, result: ImageArray): Promise<void> {
-  if (result !== target.data) await putApart(target, result, (value, data, part) => value.writePart(data, part));
 }
 
 /** gain · √(gx² + gy²) + offset, rounded and saturated; an alpha channel (the last) is taken from gx as it is. */

@@ -1,10 +1,8 @@
 // Plans of filters for pictures, kept for later calls with the same options.
-import { describe, InvalidArgumentError } from "../errors.ts";
 import type { Filter } from "../factor/filter.ts";
-import { solvers } from "../kernels/table.ts";
 import { movedTo } from "../plan/extent.ts";
 import type { FilterOptions } from "../plan/filter-problem.ts";
-import type { FilterProblem, Plan, Problem } from "../plan/types.ts";
+import type { FilterProblem, Plan } from "../plan/types.ts";
 import { keyOf, textOf } from "./cache.ts";
 import type { Picture } from "./masks.ts";
 
@@ -56,13 +54,4 @@ export class PlannedFilters {
 function anywhere(options: FilterOptions): unknown {
   const { region } = options;
   return typeof region === "object" && region !== null ? { ...options, region: { ...region, x: 0, y: 0 } } : options;
-}
-
-/** Refuses what no maker of problems made. */
-export function checkProblem(problem: Problem, makers: string, excluded?: Problem["kind"]): void {
-  const given = (typeof problem === "object" && problem) || ({} as Problem);
-  const known = given.kind !== excluded && solvers.some(({ kind }) => kind === given.kind);
-  if (known && given.x && given.y && given.window && (given.kind !== "filter" || given.factors)) return;
-  const [expected, received] = [`a problem made by ${makers}`, describe(problem)];
-  throw new InvalidArgumentError({ parameter: "problem", expected, received });
 }

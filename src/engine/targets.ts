@@ -104,3 +104,16 @@ export async function putApart(
   for (let y = 0; y < part.height; y++)
     data.set(result.subarray(y * row, (y + 1) * row), ((part.y + y) * width + part.x) * channels);
 }
+
+/** The array that takes a result alone: the target's where it holds nothing else. */
+export function aloneIn({ data, part, width, height, channels, apart }: Target): ImageArray {
+  const { width: w, height: h } = part;
+  if (!apart && !(data instanceof EngineValue) && w === width && h === height) return data;
+  const dtype = data instanceof EngineValue ? (data.dtype as ImageDType) : imageDTypeOf(data)!;
+  return newArray(dtype, w * h * channels);
+}
+
+/** Puts a result to its place, unless it stands there. */
+export async function putWhole(target: Target, result: ImageArray): Promise<void> {
+  if (result !== target.data) await putApart(target, result, (value, data, part) => value.writePart(data, part));
+}

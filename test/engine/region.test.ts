@@ -179,6 +179,27 @@ describe.each(testEngines())("on %s,", (_name, promise) => {
         }
   });
 
+  it("edges and what is sharpened above a threshold are those of the whole there", async () => {
+    const engine = await promise;
+    const image = randomImage(37, 26, 3, "u8", 12);
+    const region = { x: 20, y: 0, width: 17, height: 11 };
+    const named: [string, number, ImageDType][] = [["canny:sigma=1", 1, "u8"], ["unsharp:threshold=9", 3, "u8"]]; // biome-ignore format: a line
+    for (const [name, channels, dtype] of named) {
+      const expected = cropped(await engine.filter(image, name), region);
+      const part = await engine.filter(image, name, { region });
+      expect([part.width, part.height, part.channels], name).toEqual([17, 11, channels]);
+      expect(bits(part), name).toBe(bits(expected));
+      if (channels === 3) await everyOut(engine, image, name, { region }, region, dtype, bits(expected), name);
+    }
+    const full = await engine.filter(image, "unsharp:threshold=9", { extent: "full", border: "edge" });
+    const inside = { x: (full.width - 37) / 2, y: (full.height - 26) / 2, width: 37, height: 26 };
+    const same = await engine.filter(image, "unsharp:threshold=9", { border: "edge" });
+    expect(bits(cropped(full, inside))).toBe(bits(same));
+    await expect(engine.filter(image, "canny", { extent: "valid" })).rejects.toThrow(
+      /^extent: expected "same", of edges/,
+    );
+  });
+
   it("of pictures with a mask and NaN, too", async () => {
     const engine = await promise;
     const next = random(3);
