@@ -31,7 +31,7 @@ async function run(picture: Picture, ...flags: string[]): Promise<{ picture: Pic
   return { picture: await readPicture(path("out.png")), notes: JSON.parse(stdout).pictures[0].notes };
 }
 
-const peak = ({ data }: Picture): number => data.reduce((most, v) => Math.max(most, v), 0);
+const peak = ({ data }: Picture): number => Math.max(...data);
 
 describe("faint derivatives", () => {
   test.each(["laplacian-of-gaussian:sigma=3", "difference-of-gaussians", "sobel-x", "laplacian-4"])("of %s fill the range, and a note says it", async (filter) => {
