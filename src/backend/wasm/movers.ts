@@ -4,10 +4,11 @@ import type { BufferSpec } from "../../plan/types.ts";
 import { bytesOf, type Elements } from "../../tensor.ts";
 import { keepAlpha, opaque, premultiply, unpremultiply } from "../alpha.ts";
 import type { SourceBinding, TargetBinding, TensorBinding } from "../backend.ts";
-import { borderPixel, unweigh, weigh } from "../known.ts";
+import { borderPixel } from "../known.ts";
 import type { Place } from "./layout.ts";
 import type { MemoryViews } from "./memory.ts";
 import { type Staging, stagingBytes } from "./staging.ts";
+import { unweighRows, weighRows } from "./weights.ts";
 
 /** Rows of one binding, in order, moved `chunk` at a time at most. */
 export interface Mover {
@@ -246,9 +247,8 @@ export class PictureIn implements Mover {
     const row = width * channels;
     const margin = (spec.left ?? 0) * spec.channels * bytesOf[spec.dtype];
     if (known) {
-      const memory = this.site.views.of("f32");
-      for (let i = 0; i < count; i++)
-        weigh(memory, (start + margin + i * pitch) / 4, this.binding, (y + i) * width, width);
+      const pixels = { first: y * width, step: width, width, count };
+      weighRows(staging, this.binding, pixels, spec.dtype, start + margin, pitch);
       return;
     }
     // A premultiplied picture is converted on the way.
@@ -300,9 +300,8 @@ export class PictureOut implements Mover {
       const count = Math.min(to - y, rows - (y % rows));
       const first = base + data + (y % rows) * pitch;
       if (source.known) {
-        const memory = views.of("f32");
-        for (let i = 0; i < count; i++)
-          unweigh(memory, (first + i * pitch) / size, this.binding, target, (y + i) * row, source.width);
+        const { width } = source;
+        unweighRows(staging, this.binding, { first: y * width, step: width, width, count }, spec.dtype, first, pitch);
       } else if (alpha !== "premultiply") staging.rowsOut(target, spec.dtype, y * row, row, count, first, pitch);
       else {
         const memory = views.of(spec.dtype);
