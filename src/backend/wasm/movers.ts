@@ -8,7 +8,7 @@ import { borderPixel } from "../known.ts";
 import type { Place } from "./layout.ts";
 import type { MemoryViews } from "./memory.ts";
 import { type Staging, stagingBytes } from "./staging.ts";
-import { unweighRows, weighRows } from "./weights.ts";
+import { type MovePixels, unweigherOf, weigherOf } from "./weights.ts";
 
 /** Rows of one binding, in order, moved `chunk` at a time at most. */
 export interface Mover {
@@ -194,6 +194,7 @@ export class PictureIn implements Mover {
   private readonly border: Border;
   /** A pixel beyond the edges under the constant border, where pixels have weights. */
   private readonly beyond: Float32Array | undefined;
+  private readonly weigh: MovePixels | undefined;
 
   constructor(site: MoverSite, place: Place, binding: SourceBinding, border: Border, rows: number) {
     this.site = site;
@@ -201,8 +202,9 @@ export class PictureIn implements Mover {
     this.binding = binding;
     this.border = border;
     this.beyond = binding.known && borderPixel(binding);
+    this.weigh = binding.known && weigherOf(site.staging, binding, place.spec.dtype);
     this.rows = rows;
-    this.chunk = chunkOf(binding.width * binding.channels * bytesOf[place.spec.dtype]);
+    this.chunk = chunkOf(binding.width * place.spec.channels * bytesOf[place.spec.dtype]);
   }
 
   move(from: number, to: number): void {
@@ -247,8 +249,7 @@ export class PictureIn implements Mover {
     const row = width * channels;
     const margin = (spec.left ?? 0) * spec.channels * bytesOf[spec.dtype];
     if (known) {
-      const pixels = { first: y * width, step: width, width, count };
-      weighRows(staging, this.binding, pixels, spec.dtype, start + margin, pitch);
+      this.weigh!({ first: y * width, step: width, width, count }, start + margin, pitch);
       return;
     }
     // A premultiplied picture is converted on the way.
@@ -280,11 +281,13 @@ export class PictureOut implements Mover {
   private readonly site: MoverSite;
   private readonly place: Place;
   private readonly binding: TargetBinding;
+  private readonly unweigh: MovePixels | undefined;
 
   constructor(site: MoverSite, place: Place, binding: TargetBinding, rows: number) {
     this.site = site;
     this.place = place;
     this.binding = binding;
+    this.unweigh = binding.source.known && unweigherOf(site.staging, binding, place.spec.dtype);
     this.rows = rows;
     this.chunk = chunkOf(place.spec.width * place.spec.channels * bytesOf[place.spec.dtype]);
   }
@@ -301,7 +304,7 @@ export class PictureOut implements Mover {
       const first = base + data + (y % rows) * pitch;
       if (source.known) {
         const { width } = source;
-        unweighRows(staging, this.binding, { first: y * width, step: width, width, count }, spec.dtype, first, pitch);
+        this.unweigh!({ first: y * width, step: width, width, count }, first, pitch);
       } else if (alpha !== "premultiply") staging.rowsOut(target, spec.dtype, y * row, row, count, first, pitch);
       else {
         const memory = views.of(spec.dtype);

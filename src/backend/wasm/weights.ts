@@ -51,62 +51,58 @@ const isWritten = (dtype: ImageDType, { channels }: SourceBinding, rows: ViewDTy
 
 const written: readonly ImageDType[] = ["u8", "u16", "i16", "f32"];
 
-/** Pixels of a picture into rows of a type, `pitch` bytes apart from address `to` on, with their weights. */
-export function weighRows(
-  staging: Staging,
-  source: SourceBinding,
-  { first, step, width, count }: PixelRows,
-  rows: ViewDType,
-  to: number,
-  pitch: number,
-): void {
+/** Moves rows of pixels between an array and rows of the program, `pitch` bytes apart from an address on. */
+export type MovePixels = (pixels: PixelRows, address: number, pitch: number) => void;
+
+/** Moves pixels of a picture into rows of a type, with their weights. */
+export function weigherOf(staging: Staging, source: SourceBinding, rows: ViewDType): MovePixels {
   const { dtype, channels, known } = source;
   const data = source.data as Elements;
   const { mask, nan } = known!;
-  if (!isWritten(dtype, source, rows)) {
-    const memory = staging.main.of(rows);
-    for (let i = 0; i < count; i++) weigh(memory, (to + i * pitch) / bytesOf[rows], source, first + i * step, width);
-    return;
-  }
+  if (!isWritten(dtype, source, rows))
+    return ({ first, step, width, count }, to, pitch) => {
+      const memory = staging.main.of(rows);
+      for (let i = 0; i < count; i++) weigh(memory, (to + i * pitch) / bytesOf[rows], source, first + i * step, width);
+    };
   const kind: InKind = { ...stagedAs(source), dtype, given: channels, mask: mask && imageDTypeOf(mask), nan };
   const move = staging.compiled(`in ${Object.values(kind)}`, 6, (f, memory) => emitIn(f, kind, memory));
   const pixel = bytesOf[dtype] * channels;
-  // A vector is read beyond the last pixel.
-  const picture = align(count * width * pixel + 16);
-  const from = staging.reserve(picture + (kind.mask ? count * width * bytesOf[kind.mask] + 16 : 0));
-  staging.putRows(data, dtype, first * channels, step * channels, width * channels, count, from);
-  if (mask) staging.putRows(mask, kind.mask!, first, step, width, count, from + picture);
-  move(to, pitch, from, from + picture, width, count);
+  const weight = kind.mask ? bytesOf[kind.mask] : 0;
+  return ({ first, step, width, count }, to, pitch) => {
+    // A vector is read beyond the last pixel.
+    const picture = align(count * width * pixel + 16);
+    const from = staging.reserve(picture + count * width * weight + 16);
+    staging.putRows(data, dtype, first * channels, step * channels, width * channels, count, from);
+    if (mask) staging.putRows(mask, kind.mask!, first, step, width, count, from + picture);
+    move(to, pitch, from, from + picture, width, count);
+  };
 }
 
-/** Means of rows of a type, `pitch` bytes apart from address `from` on, as pixels of a picture. */
-export function unweighRows(
-  staging: Staging,
-  target: TargetBinding,
-  { first, step, width, count }: PixelRows,
-  rows: ViewDType,
-  from: number,
-  pitch: number,
-): void {
+/** Moves means in rows of a type out, as pixels of a picture. */
+export function unweigherOf(staging: Staging, target: TargetBinding, rows: ViewDType): MovePixels {
   const { dtype, source } = target;
   const { channels } = source;
   const data = target.data as Elements;
-  if (!isWritten(dtype, source, rows)) {
-    const memory = staging.main.of(rows);
-    for (let i = 0; i < count; i++)
-      unweigh(memory, (from + i * pitch) / bytesOf[rows], target, data, (first + i * step) * channels, width);
-    return;
-  }
+  if (!isWritten(dtype, source, rows))
+    return ({ first, step, width, count }, from, pitch) => {
+      const memory = staging.main.of(rows);
+      for (let i = 0; i < count; i++)
+        unweigh(memory, (from + i * pitch) / bytesOf[rows], target, data, (first + i * step) * channels, width);
+    };
   const kind: Kind = { ...stagedAs(source), dtype, given: channels };
   const move = staging.compiled(`out ${Object.values(kind)}`, 6, (f, memory) => emitOut(f, kind, memory));
   const vectors = meansOf(target);
-  // A vector is written beyond the last pixel.
-  const to = align(vectors.byteLength);
-  const at = staging.reserve(to + count * width * channels * bytesOf[dtype] + 16);
-  staging.put(vectors, "f32", 0, vectors.length, at);
-  move(at + to, from, pitch, at, width, count);
-  staging.takeRows(data, dtype, first * channels, step * channels, width * channels, count, at + to);
+  return ({ first, step, width, count }, from, pitch) => {
+    // A vector is written beyond the last pixel.
+    const at = staging.reserve(vectorsRoom + count * width * channels * bytesOf[dtype] + 16);
+    const to = at + vectorsRoom;
+    staging.put(vectors, "f32", 0, vectors.length, at);
+    move(to, from, pitch, at, width, count);
+    staging.takeRows(data, dtype, first * channels, step * channels, width * channels, count, to);
+  };
 }
+
+const vectorsRoom = 128;
 
 /** What means become, in vectors of a lane for each channel: gain, offset, fill, least and greatest value, least weight. */
 function meansOf({ gain, offset, source }: TargetBinding): Float32Array {
