@@ -72,7 +72,8 @@ export async function weightsOf(
   if (!(mask instanceof Float32Array)) return mask;
   let wrong = -1;
   await inSlices(mask.length, signal, (from, to) => {
-    if (!areWeights(mask, from, to)) wrong = mask.findIndex((weight, i) => i >= from && !(weight >= 0 && weight <= 1));
+    if (areWeights(mask, from, to)) return true;
+    for (let i = from; i < to && wrong < 0; i++) if (!(mask[i]! >= 0 && mask[i]! <= 1)) wrong = i;
     return wrong < 0;
   });
   if (wrong < 0) return mask;
@@ -84,13 +85,11 @@ export async function weightsOf(
 function areWeights(mask: Float32Array, from: number, to: number): boolean {
   const bits = new Int32Array(mask.buffer, mask.byteOffset, mask.length);
   const one = 0x3f800000;
-  // The sign of these differences and bits says whether one is outside. Four at a time: turns of the loop take as long.
+  // The sign of these differences and bits says whether one is outside.
   let signs = 0;
-  let i = from;
-  for (; i + 4 <= to; i += 4) {
-    const [a, b, c, d] = [bits[i]!, bits[i + 1]!, bits[i + 2]!, bits[i + 3]!];
-    signs |= a | (one - a) | b | (one - b) | c | (one - c) | d | (one - d);
+  for (let i = from; i < to; i++) {
+    const weight = bits[i]!;
+    signs |= weight | (one - weight);
   }
-  for (; i < to; i++) signs |= bits[i]! | (one - bits[i]!);
   return signs >= 0;
 }

@@ -228,6 +228,13 @@ describe.each(testEngines())("on %s", (name, promise) => {
     expect([...data]).toEqual([1, 2, 3, 4, 5]);
   });
 
+  it("weights of -0 are weights of 0", async () => {
+    const engine = await promise;
+    const of = (zero: number): Float32Array => Float32Array.from({ length: 37 * 21 }, (_, i) => (i % 3 ? 1 : zero));
+    const run = (zero: number): Promise<Image> => engine.filter(plainImage("u8"), "box:3", { mask: of(zero) });
+    expect(bits(await run(-0))).toBe(bits(await run(0)));
+  });
+
   it("far from what is known only the relative weight counts", async () => {
     const engine = await promise;
     const mask = new Float32Array(61 * 61);
