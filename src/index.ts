@@ -38,13 +38,13 @@ export type { FilterOptions, PictureSpec } from "./plan/filter-problem.ts";
 export { type LayerCost, type LayerSpec, layerCost, type StageCost } from "./plan/layer-cost.ts";
 export type { DataFormat, LayerKind, LayerOptions, LayerShapes, Pads } from "./plan/layer-problem.ts";
 export type { Activation, Alpha, Border, Cost, FilterProblem, LayerProblem, Plan, Problem } from "./plan/types.ts";
+export type { ImageLike } from "./tensor/image.ts";
 export type {
   DType,
   F32Tensor,
   Image,
   ImageArray,
   ImageDType,
-  ImageLike,
   Tensor,
   TensorLike,
   TypedArray,

@@ -100,8 +100,8 @@ const dtypeOf = ({ data }: Picture): "u8" | "u16" => (data instanceof Uint16Arra
 
 /** The picture, as plans know it. */
 export function specOf(picture: Picture): PictureSpec {
-  const { width, height, channels, alpha: knownAlpha } = picture;
-  return { width, height, channels, dtype: dtypeOf(picture), knownAlpha };
+  const { width, height, channels, alpha: hasAlpha } = picture;
+  return { width, height, channels, dtype: dtypeOf(picture), hasAlpha };
 }
 
 /** The picture filtered, as a picture of its own type (or of the one that `--type` names). */

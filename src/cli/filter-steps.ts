@@ -102,7 +102,7 @@ export function planSteps(engine: Engine, steps: Steps, picture: PictureSpec): P
   const { list, flags, floats } = steps;
   const spec: PictureSpec = floats ? { ...picture, dtype: "f32" } : picture;
   return usage(
-    () => list.map((step) => plansOf(engine, step, spec, optionsOf(steps, step, spec.knownAlpha), flags.strategy)),
+    () => list.map((step) => plansOf(engine, step, spec, optionsOf(steps, step, spec.hasAlpha), flags.strategy)),
     "--max-filter-side",
   );
 }

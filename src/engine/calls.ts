@@ -1,9 +1,10 @@
 // What the engine's calls share: checks of their options and of `out`.
 import { checkFunction, describe, InvalidArgumentError } from "../errors.ts";
+import type { CheckedImage, KnownAlpha } from "../tensor/image.ts";
 import {
   arrayIn,
-  type CheckedImage,
   checkSidesIn,
+  type Elements,
   type Image,
   type ImageArray,
   type ImageDType,
@@ -47,7 +48,9 @@ export function checkOut(
   dtype: ImageDType,
 ): ImageArray | EngineValue {
   const length = x.width * x.height * x.channels;
-  if (out === undefined) return newArray(dtype, length);
+  // An ImageData's bytes become those of an ImageData.
+  const isClamped = dtype === "u8" && x.data instanceof Uint8ClampedArray;
+  if (out === undefined) return isClamped ? new Uint8ClampedArray(length) : newArray(dtype, length);
   const expected = `${dtype} elements, ${length} of them`;
   const refuse = (): InvalidArgumentError =>
     new InvalidArgumentError({
@@ -72,13 +75,12 @@ export function checkOut(
 }
 
 /** A picture inside the engine. */
-export interface PictureValue {
+export interface PictureValue extends Partial<KnownAlpha> {
   width: number;
   height: number;
   channels: number;
   dtype: ImageDType;
   data: EngineValue;
-  knownAlpha?: boolean;
 }
 
 /** Whether two views have bytes in common. */
@@ -95,9 +97,11 @@ export function checkApart<T extends ArrayBufferView>(out: T, input: ArrayBuffer
 const plainViews = new WeakMap<ImageArray, Uint8Array>();
 
 /** Clamped arrays and Node's Buffers as the plain class, whose copies are the fast ones: one view for each. */
-export function plainView(data: ImageArray): Uint8Array | Uint16Array | Int16Array | Float32Array {
+export function plainView(data: ImageArray): Elements {
   if (data.constructor === Uint8Array || !(data instanceof Uint8Array || data instanceof Uint8ClampedArray))
     return data;
+  // No view of a detached buffer can be made: the run's checks refuse what is empty.
+  if (data.length === 0) return data as Uint8Array;
   const known = plainViews.get(data);
   if (known?.length === data.length) return known;
   const view = new Uint8Array(data.buffer, data.byteOffset, data.length);

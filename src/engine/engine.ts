@@ -11,14 +11,8 @@ import { type FilterOptions, filterOptionKeys, filterProblem, type PictureSpec }
 import { type LayerKind, type LayerOptions, type LayerShapes, layerProblem } from "../plan/layer-problem.ts";
 import { checkPlan, everyPlan, plan as makePlan, type Planner } from "../plan/planner.ts";
 import type { FilterProblem, LayerProblem, Plan, Problem } from "../plan/types.ts";
-import {
-  type CheckedImage,
-  checkPicture,
-  type Image,
-  type ImageArray,
-  type ImageLike,
-  type TensorLike,
-} from "../tensor.ts";
+import { type CheckedImage, checkPicture, type ImageLike } from "../tensor/image.ts";
+import type { Image, ImageArray, TensorLike } from "../tensor.ts";
 import { keyOf, ProgramCache } from "./cache.ts";
 import { type CallOptions, callKeys, checkOut, checkRunOptions } from "./calls.ts";
 import { gradientOf, magnitudeOf } from "./gradient.ts";
@@ -191,8 +185,8 @@ export class Engine {
 
   /** The plan for such a picture, cached for calls with the same options. */
   private planFilter(x: Picture, filter: Filter, options: FilterOptions, strategy?: string): PlannedFilter {
-    const { width, height, channels, dtype, knownAlpha = false } = x;
-    const request = textOf([width, height, channels, dtype, knownAlpha, filter, options, strategy]);
+    const { width, height, channels, dtype, hasAlpha = false } = x;
+    const request = textOf([width, height, channels, dtype, hasAlpha, filter, options, strategy]);
     const known = this.planned.get(request);
     if (known) return known;
     const plan = this.plan(this.filterProblem(x, filter, options), { strategy });

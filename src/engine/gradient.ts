@@ -2,9 +2,7 @@
 import { inSlices } from "../backend/slices.ts";
 import { checkOneOf, checkOptions, InvalidArgumentError } from "../errors.ts";
 import type { Filter } from "../factor/filter.ts";
-import { finishValue } from "../kernels/taps/reference.ts";
-import type { Finish } from "../plan/types.ts";
-import { type Image, type ImageArray, imageDTypes, newArray } from "../tensor.ts";
+import { checkThere, type Image, type ImageArray, imageDTypes, isWide, newArray, rounding } from "../tensor.ts";
 import { checkOut } from "./calls.ts";
 import type { Picture } from "./pictures.ts";
 import type { FilterCallOptions, Gradient, GradientOptions } from "./types.ts";
@@ -14,9 +12,7 @@ import { describeValue, EngineValue } from "./values.ts";
 type FilterCall = (filter: Filter, options: FilterCallOptions) => Promise<Image>;
 type Pair = readonly [Filter, Filter];
 
-const plain: Finish = { denominator: 1, gain: 1, offset: 0 };
-
-/** Both derivatives, their magnitude and their angle: atan2(gy, gx), 0 where the picture grows brighter to the right. */
+/** Both derivatives, their magnitude and their angle: atan2(gy, gx), 0 where the picture grows brighter to the right; an alpha channel is carried over. */
 export async function gradientOf(
   filter: FilterCall,
   x: Picture,
@@ -29,15 +25,17 @@ export async function gradientOf(
     if (!(one instanceof EngineValue)) continue;
     throw new InvalidArgumentError({ parameter: `out.${name}`, expected: "an array", received: describeValue(one) });
   }
-  const [magnitude, angle] = [given.magnitude, given.angle].map((one) => checkOut(one, x, "f32") as Float32Array);
+  const dtype = isWide(options.output ?? x.dtype) ? "f64" : "f32";
+  const [magnitude, angle] = [given.magnitude, given.angle].map((one) => checkOut(one, x, dtype) as Float32Array);
   const [gx, gy] = await derivatives(filter, pair, options, [given.gx, given.gy]);
-  const like = (data: ImageArray): Image => ({ width: x.width, height: x.height, channels: x.channels, data });
-  const { signal } = options;
-  await eachElement(gx.data.length, signal, (i) => {
-    magnitude![i] = Math.sqrt(gx.data[i]! * gx.data[i]! + gy.data[i]! * gy.data[i]!);
-    angle![i] = Math.atan2(gy.data[i]!, gx.data[i]!);
+  const alpha = isAlphaKept(x, options);
+  const { channels } = x;
+  await eachElement([gx.data, gy.data, magnitude!, angle!], options.signal, (i) => {
+    const isAlpha = alpha && i % channels === channels - 1;
+    magnitude![i] = isAlpha ? gx.data[i]! : Math.sqrt(gx.data[i]! * gx.data[i]! + gy.data[i]! * gy.data[i]!);
+    angle![i] = isAlpha ? gx.data[i]! : Math.atan2(gy.data[i]!, gx.data[i]!);
   });
-  return { gx, gy, magnitude: like(magnitude!), angle: like(angle!) };
+  return { gx, gy, magnitude: { ...gx, data: magnitude! }, angle: { ...gx, data: angle! } };
 }
 
 /** gain · √(gx² + gy²) + offset, rounded and saturated; an alpha channel (the last) is taken from gx as it is. */
@@ -52,15 +50,15 @@ export async function magnitudeOf(
   const dtype = output === undefined ? x.dtype : checkOneOf("output", output, imageDTypes);
   const target = checkOut(out, x, dtype);
   const data = target instanceof EngineValue ? newArray(dtype, width * height * channels) : target;
-  const alpha = rest.alpha !== undefined ? rest.alpha !== "none" : (x.knownAlpha ?? false);
-  const [gx, gy] = (await derivatives(filter, pair, { ...rest, alpha: alpha ? "keep" : "none" })).map((d) => d.data);
-  const finish = { denominator: 1, gain, offset };
-  await eachElement(data.length, rest.signal, (i) => {
+  const alpha = isAlphaKept(x, rest);
+  const halves = await derivatives(filter, pair, { ...rest, alpha: alpha ? "keep" : "none" });
+  const [gx, gy] = halves.map((half) => half.data) as [ImageArray, ImageArray];
+  const put = rounding(dtype);
+  await eachElement([data, gx, gy], rest.signal, (i) => {
     const isAlpha = alpha && i % channels === channels - 1;
-    const value = isAlpha ? gx![i]! : Math.sqrt(gx![i]! * gx![i]! + gy![i]! * gy![i]!);
-    data[i] = finishValue(value, isAlpha ? plain : finish, dtype);
+    data[i] = put(isAlpha ? gx[i]! : gain * Math.sqrt(gx[i]! * gx[i]! + gy[i]! * gy[i]!) + offset);
   });
-  if (!(target instanceof EngineValue)) return { width, height, channels, data };
+  if (!(target instanceof EngineValue)) return { ...halves[0], data };
   await target.write(data);
   return target;
 }
@@ -80,8 +78,19 @@ async function derivatives(
   return [await half(0), await half(1)];
 }
 
-function eachElement(count: number, signal: FilterCallOptions["signal"], put: (i: number) => void): Promise<boolean> {
+/** Whether the last channel is carried over. */
+const isAlphaKept = (x: Picture, { alpha }: FilterCallOptions): boolean =>
+  alpha !== undefined ? alpha !== "none" : (x.hasAlpha ?? false);
+
+/** Goes through arrays of equal lengths, which the caller may take away meanwhile. */
+function eachElement(
+  arrays: readonly ImageArray[],
+  signal: FilterCallOptions["signal"],
+  put: (i: number) => void,
+): Promise<boolean> {
+  const count = Math.max(...arrays.map(({ length }) => length));
   return inSlices(count, signal, (from, to) => {
+    for (const array of arrays) checkThere("out", array, to);
     for (let i = from; i < to; i++) put(i);
     return true;
   });

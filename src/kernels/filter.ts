@@ -2,14 +2,14 @@
 // error of a truncated filter.
 import { grainFor } from "../plan/cost.ts";
 import type { Arithmetic, BufferSpec, Draft, FilterProblem, Finish, Profile, Step, Term } from "../plan/types.ts";
-import { type ImageDType, rangeOf, type ViewDType } from "../tensor.ts";
+import { type ImageDType, isFloat, isWide, rangeOf, type ViewDType } from "../tensor.ts";
 import { finishKind, shiftOf } from "./taps/layout.ts";
 import { finishValue } from "./taps/reference.ts";
 
 /** The least and the greatest value of Σ tap · input, over all inputs of the type. */
 function sumRange(problem: FilterProblem, taps: readonly number[]): [number, number] {
   const { x, window } = problem;
-  const [low, high] = x.dtype === "f32" ? [-Infinity, Infinity] : rangeOf[x.dtype];
+  const [low, high] = rangeOf[x.dtype];
   const [least, most] = [Math.min(low, window.borderValue), Math.max(high, window.borderValue)];
   let [from, to] = [0, 0];
   for (const tap of taps) {
@@ -36,8 +36,9 @@ function wholeTaps({ factors }: FilterProblem, denominator: number): number[] {
  */
 export function arithmeticFor(problem: FilterProblem, denominator: number): Arithmetic {
   const { factors, x, y, window, alpha } = problem;
+  if (isInDoubles(problem)) return "f64";
   const integers =
-    factors.integer && x.dtype !== "f32" && Number.isInteger(window.borderValue) && alpha !== "premultiply";
+    factors.integer && !isFloat(x.dtype) && Number.isInteger(window.borderValue) && alpha !== "premultiply";
   if (!integers) return "f32";
   const range = sumRange(problem, wholeTaps(problem, denominator));
   const finish = finishOf(problem, denominator);
@@ -45,16 +46,20 @@ export function arithmeticFor(problem: FilterProblem, denominator: number): Arit
   const rounding = shift === undefined ? 0 : finish.offset * 2 ** shift + 2 ** (shift - 1);
   const [low, high] = [Math.min(range[0], range[0] + rounding), Math.max(range[1], range[1] + rounding)];
   const fitting = low >= -32768 && high <= 32767 ? "i16" : low >= 0 && high <= 65535 ? "u16" : undefined;
-  if (fitting && (shift ?? 0) < 16 && (finishKind(finish, fitting) !== "affine" || f32Finishes(finish, range, y.dtype)))
+  if (
+    fitting &&
+    (shift ?? 0) < 16 &&
+    (finishKind(finish, fitting) !== "affine" || f32Finishes(finish, range, stagedIn(problem, y.dtype)))
+  )
     return fitting;
   return low >= -(2 ** 31) && high < 2 ** 31 ? "i32" : "f32";
 }
 
 /** Whether scaling in f32, as the generated code does it for 16-bit sums, gives the specified result for every sum. */
-function f32Finishes(finish: Finish, [low, high]: readonly [number, number], dtype: ImageDType): boolean {
+function f32Finishes(finish: Finish, [low, high]: readonly [number, number], dtype: ViewDType): boolean {
   if (dtype === "f32") return true;
   const [gain, offset] = [Math.fround(finish.gain / finish.denominator), Math.fround(finish.offset + 0.5)];
-  const [least, most] = rangeOf[dtype];
+  const [least, most] = rangeOf[dtype as ImageDType];
   for (let sum = low; sum <= high; sum++) {
     const result = Math.floor(Math.fround(Math.fround(sum * gain) + offset));
     if (Math.min(most, Math.max(least, result)) !== finishValue(sum, finish, dtype)) return false;
@@ -62,17 +67,42 @@ function f32Finishes(finish: Finish, [low, high]: readonly [number, number], dty
   return true;
 }
 
-/** The caller's rows at both ends; a premultiplied picture is staged in f32. */
-export function filterBuffers({ x, y, window, alpha }: FilterProblem): { input: BufferSpec; output: BufferSpec } {
+/** Whether a filter is computed in f64, since f32 does not hold what goes in or comes out. */
+export const isInDoubles = ({ x, y }: FilterProblem): boolean => isWide(x.dtype) || isWide(y.dtype);
+
+/** Why solvers refuse a filter that is computed in f64. */
+export const onlyTapsInDoubles = "f32 does not hold the numbers: they are summed in f64, tap by tap";
+
+/**
+ * What elements of a type are within a program: f64 where either end is wide, f32 of a premultiplied picture, and i16 of i8.
+ * The rows of the caller's arrays are converted where they are moved.
+ */
+function stagedIn(problem: FilterProblem, dtype: ImageDType): ViewDType {
+  if (isInDoubles(problem)) return "f64";
+  if (problem.alpha === "premultiply") return "f32";
+  return dtype === "i8" ? "i16" : dtype;
+}
+
+/** The caller's rows at both ends, in the types that the program computes with. */
+export function filterBuffers(problem: FilterProblem): { input: BufferSpec; output: BufferSpec } {
+  const { x, y, window } = problem;
   const [top, left, bottom, right] = window.pads;
   const [, width, channels] = x.shape as [number, number, number];
-  const staged = (dtype: ViewDType): ViewDType => (alpha === "premultiply" ? "f32" : dtype);
   return {
     input: {
-      ...{ id: "x", scope: "input", dtype: staged(x.dtype), width: left + width + right, channels },
+      ...{ id: "x", scope: "input", dtype: stagedIn(problem, x.dtype), width: left + width + right, channels },
       ...{ stride: 1, above: top, below: bottom, left, right },
     },
-    output: { id: "y", scope: "output", dtype: staged(y.dtype), width, channels, stride: 1, above: 0, below: 0 },
+    output: {
+      id: "y",
+      scope: "output",
+      dtype: stagedIn(problem, y.dtype),
+      width,
+      channels,
+      stride: 1,
+      above: 0,
+      below: 0,
+    },
   };
 }
 
@@ -143,13 +173,13 @@ export function splitSums(step: Step, partial: string): Step[] {
 /** The largest error of one output, where the taps differ from the filter's by `difference`. */
 export function worstError(problem: FilterProblem, difference: readonly number[]): number {
   const { x, gain } = problem;
-  if (x.dtype === "f32") return Infinity;
+  if (isFloat(x.dtype)) return Infinity;
   return Math.abs(gain) * Math.max(...sumRange(problem, difference).map(Math.abs));
 }
 
 /** The largest magnitude of an input element. */
 export function largestMagnitude({ x }: FilterProblem): number {
-  return x.dtype === "f32" ? Infinity : Math.max(...rangeOf[x.dtype].map(Math.abs));
+  return Math.max(...rangeOf[x.dtype].map(Math.abs));
 }
 
 /** Row-major values of a sum of terms. */

@@ -5,8 +5,8 @@ import { borderIndex } from "../../plan/border.ts";
 import { stripRows } from "../../plan/cost.ts";
 import { type StepRows, stepRows, windowOf } from "../../plan/strips.ts";
 import type { BufferSpec, Stage, Step } from "../../plan/types.ts";
-import { type Elements, newArray } from "../../tensor.ts";
-import { keepAlpha, opaque, premultiply, unpremultiply } from "../alpha.ts";
+import { checkThere, type Elements, newArray } from "../../tensor.ts";
+import { convert, keepAlpha, premultiply, unpremultiply } from "../alpha.ts";
 import type { Binding, SourceBinding, TargetBinding } from "../backend.ts";
 import { find } from "../margins.ts";
 import type { Slices } from "../slices.ts";
@@ -133,21 +133,21 @@ class SourceRows {
   }
 
   private make(spec: BufferSpec, y: number): Elements {
-    const { width, height, channels, border, borderValue, alpha, dtype, data } = this.ends.inputs.get(
-      spec.id,
-    ) as SourceBinding;
+    const binding = this.ends.inputs.get(spec.id) as SourceBinding;
+    const { width, height, channels, border, borderValue, alpha, data } = binding;
     const row = newArray(spec.dtype, spec.width * channels);
     const from = borderIndex(y, height, border);
     if (from < 0) row.fill(borderValue);
     else {
       const source = arrayOf(data);
+      checkThere("data", source, (from + 1) * width * channels);
       for (let x = 0; x < spec.width; x++) {
         const at = borderIndex(x - (spec.left ?? 0), width, border);
         for (let c = 0; c < channels; c++)
           row[x * channels + c] = at < 0 ? borderValue : source[(from * width + at) * channels + c]!;
       }
     }
-    if (alpha === "premultiply") premultiply(row, 0, row.length, channels, opaque(dtype));
+    if (alpha === "premultiply") premultiply(row, 0, row.length, binding);
     return row;
   }
 }
@@ -159,8 +159,11 @@ function emit(binding: TargetBinding, rows: ReadonlyMap<number, Elements>): void
   for (const [y, row] of rows) {
     if (y >= source.height) continue;
     const at = y * row.length;
+    checkThere("out", target, at + row.length);
     if (alpha === "premultiply") unpremultiply(row, 0, binding, target, at, row.length);
-    else target.set(row, at);
-    if (alpha === "keep") keepAlpha(target, dtype, arrayOf(source.data), source.channels, at, row.length);
+    else convert(row, 0, dtype, target, at, row.length);
+    if (alpha !== "keep") continue;
+    checkThere("data", arrayOf(source.data), at + row.length);
+    keepAlpha(target, dtype, arrayOf(source.data), source.channels, at, row.length);
   }
 }

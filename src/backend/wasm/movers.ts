@@ -1,8 +1,8 @@
 // Moves the caller's arrays into a program's rows and results out, a range of rows at a time, on the caller's thread.
 import { borderIndex } from "../../plan/border.ts";
 import type { BufferSpec } from "../../plan/types.ts";
-import { bytesOf, type Elements } from "../../tensor.ts";
-import { keepAlpha, opaque, premultiply, unpremultiply } from "../alpha.ts";
+import { bytesOf, checkThere, type Elements } from "../../tensor.ts";
+import { convert, keepAlpha, premultiply, unpremultiply } from "../alpha.ts";
 import type { SourceBinding, TargetBinding, TensorBinding } from "../backend.ts";
 import type { Place } from "./layout.ts";
 import type { MemoryViews } from "./memory.ts";
@@ -214,7 +214,7 @@ export class PictureIn implements Mover {
   private moveRows(slot: number, y: number, count: number): void {
     const { views, base } = this.site;
     const { spec, data, pitch } = this.place;
-    const { border, borderValue, alpha, dtype } = this.binding;
+    const { border, borderValue, alpha } = this.binding;
     const start = base + data + slot * pitch;
     const first = start / bytesOf[spec.dtype];
     const memory = views.of(spec.dtype);
@@ -230,7 +230,7 @@ export class PictureIn implements Mover {
     }
     if (alpha !== "premultiply") return;
     for (let row = 0; row < count; row++)
-      premultiply(memory, first + (row * pitch) / bytesOf[spec.dtype], elements, spec.channels, opaque(dtype));
+      premultiply(memory, first + (row * pitch) / bytesOf[spec.dtype], elements, this.binding);
   }
 
   private copyRows(start: number, y: number, count: number): void {
@@ -239,7 +239,7 @@ export class PictureIn implements Mover {
     const { width, channels } = this.binding;
     const row = width * channels;
     const margin = (spec.left ?? 0) * spec.channels * bytesOf[spec.dtype];
-    // A premultiplied picture is converted on the way.
+    // Elements of another type than the program's are converted on the way.
     staging.rowsIn(this.binding.data as Elements, spec.dtype, y * row, row, count, start + margin, pitch);
   }
 
@@ -281,13 +281,21 @@ export class PictureOut implements Mover {
     for (let y = from; y < to; ) {
       const count = Math.min(to - y, rows - (y % rows));
       const first = base + data + (y % rows) * pitch;
-      if (alpha !== "premultiply") staging.rowsOut(target, spec.dtype, y * row, row, count, first, pitch);
+      if (alpha !== "premultiply" && dtype === spec.dtype)
+        staging.rowsOut(target, dtype, y * row, row, count, first, pitch);
       else {
+        checkThere("out", target, (y + count) * row);
         const memory = views.of(spec.dtype);
-        for (let i = 0; i < count; i++)
-          unpremultiply(memory, (first + i * pitch) / size, this.binding, target, (y + i) * row, row);
+        for (let i = 0; i < count; i++) {
+          const [from, at] = [(first + i * pitch) / size, (y + i) * row];
+          if (alpha === "premultiply") unpremultiply(memory, from, this.binding, target, at, row);
+          else convert(memory, from, dtype, target, at, row);
+        }
       }
-      if (alpha === "keep") keepAlpha(target, dtype, source.data as Elements, source.channels, y * row, count * row);
+      if (alpha === "keep") {
+        checkThere("data", source.data as Elements, (y + count) * row);
+        keepAlpha(target, dtype, source.data as Elements, source.channels, y * row, count * row);
+      }
       y += count;
     }
   }

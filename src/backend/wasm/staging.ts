@@ -1,7 +1,6 @@
 // Between the caller's arrays and a program's rows. Into memory that is shared they go through staging memory: copies from
 // JavaScript are several times slower there than into private memory and from that, in generated code, into the shared one.
-import { bytesOf, type Elements, type ViewDType } from "../../tensor.ts";
-import { checkThere } from "../bindings.ts";
+import { bytesOf, checkThere, type Elements, type ViewDType } from "../../tensor.ts";
 import { type Allocator, type Block, MemoryViews, pageBytes } from "./memory.ts";
 import { type Transfers, transferCode } from "./transfer.ts";
 

@@ -2,7 +2,7 @@
 // The cost hardly depends on the filter's size.
 import { grainFor } from "../../plan/cost.ts";
 import type { BufferSpec, Draft, FilterProblem, Profile, Solver, Stage, Step, Term } from "../../plan/types.ts";
-import { filterBuffers, finishOf, largestMagnitude, stripBuffer } from "../filter.ts";
+import { filterBuffers, finishOf, isInDoubles, largestMagnitude, onlyTapsInDoubles, stripBuffer } from "../filter.ts";
 import { type CoarseFit, coarseError, fitCoarse, triangle } from "./fit.ts";
 
 /** Grids that are tried, coarsest first. */
@@ -16,6 +16,7 @@ export const coarse: Solver<FilterProblem> = {
     const [term, ...others] = found.terms;
     if (tolerance === 0) return { why: "it approximates, and no tolerance is given" };
     if (!term || others.length > 0) return { why: "it needs a filter of rank 1" };
+    if (isInDoubles(problem)) return { why: onlyTapsInDoubles };
     if (x.dtype === "f32") return { why: "a NaN would touch its neighbours' outputs" };
     const exact = { column: term.column.map((tap) => tap / found.denominator), row: term.row };
     if (![exact.column, exact.row].every((taps) => taps.length % 2 === 1 && taps.length >= 4 * factors.at(-1)!)) {

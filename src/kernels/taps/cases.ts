@@ -9,7 +9,7 @@ import { tapsBlock } from "./layout.ts";
 type Taps = TapsSpec["taps"];
 /** Small integers, of both signs unless the arithmetic has but one. */
 const tapOf = (k: number, arithmetic: Arithmetic): number => {
-  if (arithmetic === "f32") return ((k % 5) - 1.7) / 3;
+  if (arithmetic === "f32" || arithmetic === "f64") return ((k % 5) - 1.7) / 3;
   return arithmetic === "u16" ? 1 + (k % 3) : (k % 5) - 1;
 };
 const listOf = (places: readonly [dy: number, dx: number][], arithmetic: Arithmetic): Taps =>
@@ -50,17 +50,20 @@ const finishes: readonly [name: string, finish: Finish][] = [
   ["shifted", { denominator: 16, gain: 1, offset: 2 }],
   ["scaled", { denominator: 9, gain: 1, offset: 0 }],
 ];
-const results = ["u8", "u16", "i16", "f32"] as const;
+/** What sums in f64 give stays in it within a program. */
+const resultsOf = (arithmetic: Arithmetic): readonly ViewDType[] =>
+  arithmetic === "f64" ? ["f64"] : ["u8", "u16", "i16", "f32"];
 const sources: readonly [Numbers["arithmetic"], ViewDType][] = [
   ...(["u8", "i16"] as const).map((from): [Numbers["arithmetic"], ViewDType] => ["i16", from]),
   ...(["u8", "u16"] as const).map((from): [Numbers["arithmetic"], ViewDType] => ["u16", from]),
   ...(["u8", "u16", "i16", "i32"] as const).map((from): [Numbers["arithmetic"], ViewDType] => ["i32", from]),
   ...(["u8", "u16", "i16", "f32"] as const).map((from): [Numbers["arithmetic"], ViewDType] => ["f32", from]),
+  ["f64", "f64"],
 ];
 /** Every end of a sum: as it is, in the type of the arithmetic, and finished in each type of pictures. */
 const endsOf = ([arithmetic, from]: (typeof sources)[number]): [name: string, Numbers][] => [
   ["raw", { arithmetic, from, to: arithmetic as ViewDType }],
-  ...results.flatMap((to) =>
+  ...resultsOf(arithmetic).flatMap((to) =>
     finishes.map(([name, finish]): [string, Numbers] => [name, { arithmetic, from, to, finish }]),
   ),
 ];
@@ -190,7 +193,7 @@ export const cases: readonly KernelCase[] = [
     [1, 2, 5, 9, 12].flatMap((length) => (["u8", "u16", "i16"] as const).map((to) => fixed(terms, length, 30, to))),
   ),
   ...(["12 taps", "a row of 12", "6 taps"] as const).flatMap((shape) =>
-    sources.flatMap((source) => results.map((to) => parts(shape, source, to))),
+    sources.flatMap((source) => resultsOf(source[0]).map((to) => parts(shape, source, to))),
   ),
   ...[2, 3, 5].flatMap((step) => [
     taps("a column of 5", ["raw", { arithmetic: "f32", from: "u8", to: "f32" }], { strides: [step, 1], channels: 2 }),

@@ -50,6 +50,7 @@ export function finisher(
   if (kind === "raw" || (kind === "saturate" && output === arithmetic)) {
     return { prelude: [], initial: zero, store: storeVectors, group: 0 };
   }
+  if (arithmetic === "f64") return finishDouble(f, params);
   if (arithmetic === "f32") return finishFloat(f, params, kind, output, mode, (sums) => sums.map(get));
   const shift = Number(/^shift (\d+)/.exec(kind)?.[1] ?? 0);
   const initial = shift ? loadTap(arithmetic, get(params), tapsLayout.rounding) : zero;
@@ -169,6 +170,16 @@ function floatsOf(sums: readonly Local[], arithmetic: Arithmetic): Code[] {
   return sums.flatMap((sum) =>
     ["low", "high"].map((half) => op("f32x4.convert_i32x4_s", op(`i32x4.extend_${half}_i16x8_${sign}`, get(sum)))),
   );
+}
+
+/** Sums in f64 stay in it: they are scaled as in the specification. */
+function finishDouble(f: FunctionBuilder, params: Local): Finisher {
+  const constant = (at: number): Code => load("v128.load64_splat", get(params), at);
+  const scaled = (sum: Local): Code => {
+    const quotient = op("f64x2.div", get(sum), constant(tapsLayout.denominator));
+    return op("f64x2.add", op("f64x2.mul", quotient, constant(tapsLayout.gain)), constant(tapsLayout.offset));
+  };
+  return { prelude: [], initial: zero, store: (sums, address) => save(f, sums.map(scaled), address), group: 0 };
 }
 
 /** Integer sums are scaled in f64, as in the specification: ties fall alike, so integer filters stay exact. */
