@@ -7,8 +7,8 @@ type Numbers = { [index: number]: number; readonly length: number };
 /** The alpha that means opaque. */
 export const opaque = (dtype: ImageDType): number => (isFloat(dtype) ? 1 : rangeOf[dtype][1]);
 
-/** As `opaque`, of a picture of floats that may have any: 1, or where its alpha is larger, that of 8 or 16 bits. */
-export const opaqueFor = (largest: number): number => [1, 255, 65535].find((full) => largest <= full) ?? largest;
+/** As `opaque`, of a picture of floats that may have any: 1, or where its alpha is far larger, that of 8 or 16 bits. */
+export const opaqueFor = (largest: number): number => [1, 255, 65535].find((full) => largest < 2 * full) ?? largest;
 
 /** Colours of `count` elements, from `at` on, times their alpha, unless they are already. */
 export function premultiply(

@@ -59,7 +59,9 @@ export interface ImageLimits {
 
 /** What is known of a picture's alpha. */
 export interface KnownAlpha {
+  /** The last channel is alpha. */
   readonly hasAlpha: boolean;
+  /** Colours are multiplied by it already. */
   readonly premultiplied: boolean;
 }
 

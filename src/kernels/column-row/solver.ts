@@ -6,6 +6,7 @@ import {
   filterBuffers,
   filterDraft,
   finishOf,
+  isInDoubles,
   splitSums,
   stripBuffer,
   valuesOf,
@@ -42,7 +43,7 @@ function passes(
 ): Draft {
   const { input, output } = filterBuffers(problem);
   const integer = terms.every(({ column, row }) => [...column, ...row].every(Number.isInteger));
-  const whole = integer ? arithmeticFor(problem, denominator) : "f32";
+  const whole = integer || isInDoubles(problem) ? arithmeticFor(problem, denominator) : "f32";
   const fixed = whole === "f32" ? fixedTerms(problem, terms, denominator) : undefined;
   const arithmetic = fixed ? "fixed" : whole;
   const finish = fixed?.finish ?? finishOf(problem, denominator);
