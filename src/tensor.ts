@@ -1,5 +1,5 @@
 // Data that goes in and out: element types, tensors and images. Views of the caller's memory, never copies.
-import { describe, InvalidArgumentError } from "./errors.ts";
+import { checkOneOf, describe, InvalidArgumentError } from "./errors.ts";
 
 /** Element types, by bits: unsigned and signed integers, floats, and booleans as bytes of 0 and 1. */
 export type DType =
@@ -126,6 +126,7 @@ const classes = {
 } as const;
 
 export type ViewDType = keyof typeof classes;
+export const viewDTypes = Object.keys(classes) as readonly ViewDType[];
 /** Numbers of one of these types. */
 export type Elements =
   | Uint8Array
@@ -190,9 +191,11 @@ export type TensorLike =
       readonly dims: readonly number[];
     };
 
-/** The sides of a tensor in either spelling, as they are given. Where both stand there, they are the same. */
+/** The sides of a tensor in either spelling, as they are given. Where both stand there, they are the same; a dtype is known. */
 export function sidesIn(parameter: string, tensor: unknown): unknown {
-  const { shape, dims } = (typeof tensor === "object" && tensor !== null ? tensor : {}) as Record<string, unknown>;
+  const given = (typeof tensor === "object" && tensor !== null ? tensor : {}) as Record<string, unknown>;
+  const { shape, dims, dtype } = given;
+  if (dtype !== undefined) checkOneOf(`${parameter}.dtype`, dtype, Object.keys(bytesOf));
   if (shape === undefined || dims === undefined || String(shape) === String(dims)) return shape ?? dims;
   const received = `shape ${describe(shape)} and dims ${describe(dims)}`;
   throw new InvalidArgumentError({ parameter, expected: "shape or dims, or both the same", received });

@@ -9,7 +9,7 @@ import { gradientNames, gradientPair, isGradientName } from "../factor/filter-fu
 import { solvers, workOf } from "../kernels/table.ts";
 import { type FilterOptions, filterOptionKeys, filterProblem, type PictureSpec } from "../plan/filter-problem.ts";
 import { type LayerKind, type LayerOptions, type LayerShapes, layerProblem } from "../plan/layer-problem.ts";
-import { checkPlan, everyPlan, plan as makePlan, type Planner } from "../plan/planner.ts";
+import { checkPlan, checkTypes, everyPlan, plan as makePlan, type Planner } from "../plan/planner.ts";
 import type { FilterProblem, LayerProblem, Plan, Problem } from "../plan/types.ts";
 import { type CheckedImage, checkPicture, type ImageLike } from "../tensor/image.ts";
 import type { Image, ImageArray, TensorLike } from "../tensor.ts";
@@ -377,7 +377,10 @@ export class Engine {
 function checkProblem(problem: Problem, makers: string, excluded?: Problem["kind"]): void {
   const given = (typeof problem === "object" && problem) || ({} as Problem);
   const known = given.kind !== excluded && solvers.some(({ kind }) => kind === given.kind);
-  if (known && given.x && given.y && given.window && (given.kind !== "filter" || given.factors)) return;
+  if (known && given.x && given.y && given.window && (given.kind !== "filter" || given.factors)) {
+    checkTypes("problem", given);
+    return;
+  }
   const [expected, received] = [`a problem made by ${makers}`, describe(problem)];
   throw new InvalidArgumentError({ parameter: "problem", expected, received });
 }

@@ -189,6 +189,28 @@ describe("a picture that is given", async () => {
     await expect(engine.filter(image as never, "box:3")).rejects.toMatchObject({ code: "INVALID_ARGUMENT", parameter });
   });
 
+  it("of an unknown type is refused, in problems and plans too", async () => {
+    const image = randomImage(7, 5, 1, "u8", 2);
+    const plan = engine.plan(engine.filterProblem({ ...image, dtype: "u8" }, "box:3"));
+    const odd = <T>(object: T): T => ({ ...object, dtype: "u9" });
+    const { problem, buffers } = plan;
+    const plans = [
+      { ...plan, problem: { ...problem, x: odd(problem.x) } },
+      { ...plan, problem: { ...problem, y: odd(problem.y) } },
+      { ...plan, buffers: buffers.map(odd) },
+    ] as (typeof plan)[];
+    const refused = { code: "INVALID_ARGUMENT", received: '"u9"' };
+    for (const one of plans) await expect(engine.run(one, image)).rejects.toMatchObject(refused);
+    for (const one of plans.slice(0, 2))
+      expect(() => engine.plan(one.problem)).toThrow(expect.objectContaining(refused));
+    const value = engine.alloc({ shape: [4] });
+    const tensor = odd({ shape: [4], data: new Float32Array(4) });
+    await expect(value.write(tensor)).rejects.toMatchObject(refused);
+    await expect(engine.conv2d(odd({ shape: [1, 1, 1, 1], data: new Float32Array(1) }), tensor)).rejects.toMatchObject(
+      refused,
+    );
+  });
+
   it("has alpha in the last of 2 or 4 channels, or of any number where it says so", async () => {
     const image = randomImage(7, 5, 6, "u8", 2);
     await expect(engine.filter(image, "box:3", { alpha: "keep" })).rejects.toMatchObject({ parameter: "alpha" });
