@@ -5,8 +5,8 @@ import sharp from "sharp";
 import { renderScene } from "../demo/drawing/scene.ts";
 import { drawFactors } from "../src/cli/draw.ts";
 import { createEngine, factorize, type Image } from "../src/index.ts";
+import { encodePicture } from "../src/node/encode.ts";
 import { writeAtomic } from "../src/node/files.ts";
-import { encodePicture } from "../src/node/pictures.ts";
 
 const [width, height] = [1200, 332];
 const [margin, photoWidth, photoHeight] = [20, 384, 256];

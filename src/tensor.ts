@@ -259,10 +259,17 @@ export function checkSidesIn(parameter: string, given: unknown, wanted: readonly
   throw new InvalidArgumentError({ parameter, expected: `sides [${wanted.join(", ")}]`, received: describe(sides) });
 }
 
-/** The value of an IEEE half: sign, 5 bits of exponent, 10 of fraction. */
-export function halfToNumber(bits: number): number {
-  const [exponent, fraction] = [(bits >> 10) & 31, bits & 1023];
-  const sign = bits & 0x8000 ? -1 : 1;
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  return sign * (exponent ? (1024 + fraction) * 2 ** (exponent - 25) : fraction * 2 ** -24);
+/** The values of IEEE halves: sign, 5 bits of exponent, 10 of fraction. */
+export function halvesToFloats(bits: ArrayLike<number>): Float32Array {
+  const floats = new Float32Array(bits.length);
+  const words = new Int32Array(floats.buffer);
+  for (let i = 0; i < words.length; i++) {
+    const half = bits[i]!;
+    const [sign, rest] = [(half & 0x8000) << 16, (half & 0x7fff) << 13];
+    words[i] = sign | rest;
+    // The exponent counts from 15 there and from 127 here; subnormal halves become normal numbers by the product.
+    if (rest < 0x0f800000) floats[i] = floats[i]! * 2 ** 112;
+    else words[i] = sign | rest | 0x70000000;
+  }
+  return floats;
 }

@@ -1,6 +1,6 @@
 // The programs of the README and of docs/models.md run as they stand, each as a file of its own beside the package, a photograph and a model.
 import { spawnSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import sharp from "sharp";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -18,7 +18,7 @@ beforeAll(async () => {
   mkdirSync(installed, { recursive: true });
   symlinkSync(join(root, "src"), join(installed, "src"));
   symlinkSync(join(root, "node_modules", "sharp"), join(folder, "node_modules", "sharp"));
-  const exports = { ".": "./src/index.ts", "./onnx": "./src/onnx/index.ts" };
+  const exports = { ".": "./src/index.ts", "./onnx": "./src/onnx/index.ts", "./node": "./src/node/index.ts" };
   writeFileSync(join(installed, "package.json"), JSON.stringify({ name: "rank1", type: "module", exports }));
   const pixels = Buffer.from(Uint8Array.from({ length: 90 * 60 * 3 }, (_, i) => (7 * i) % 251));
   await sharp(pixels, { raw: { width: 90, height: 60, channels: 3 } }).toFile(join(folder, "photo.jpg"));
@@ -49,8 +49,9 @@ describe("README.md", () => {
     for (const line of promised(program)) expect(stdout.split("\n")).toContain(line);
   });
 
-  it("the first program has written its file", async () => {
-    expect(existsSync(join(folder, "blurred.png"))).toBe(true);
-    expect(await sharp(join(folder, "blurred.png")).metadata()).toMatchObject({ width: 90, height: 60, channels: 3 });
+  it("the first programs have written their files", async () => {
+    for (const name of ["blurred.png", "soft.png"])
+      expect(await sharp(join(folder, name)).metadata()).toMatchObject({ width: 90, height: 60, channels: 3 });
+    expect(await sharp(join(folder, "out/edges.webp")).metadata()).toMatchObject({ width: 90, height: 60 });
   });
 });

@@ -1,8 +1,11 @@
 // Parses the command line's arguments: filters, numbers, sizes. Holds the errors of wrong usage, and those that name the
 // new spelling of an old option.
 import { type Command, InvalidArgumentError as CommanderError, Option } from "commander";
-import { type Filter, gradientNames, type ImageDType, LimitError, Rank1Error } from "../index.ts";
+import { type Filter, gradientNames, LimitError, Rank1Error } from "../index.ts";
+import type { RawSpec } from "../node/arrays.ts";
 import { readBytes, readStdin } from "../node/files.ts";
+import type { StepOptions } from "../node/filter-steps.ts";
+import { pictureTypes } from "../node/formats.ts";
 import { rare } from "./help.ts";
 
 /** The command line is wrong: exit code 2. Everything else that fails gives 1. */
@@ -108,18 +111,24 @@ export function parseSize(text: string): { width: number; height: number; channe
   throw new CommanderError("Expected WIDTHxHEIGHT or WIDTHxHEIGHTxCHANNELS with 1 to 4 channels.");
 }
 
+/** "640x480x3:u8": raw pixels; of one channel and of bytes, where nothing else is said. */
+export function parseRaw(text: string): RawSpec {
+  const [sides = "", dtype = "u8", ...more] = text.split(":");
+  const [width, height, channels = 1, ...others] = sides.split("x").map(parseCount);
+  const type = pictureTypes.find((one) => one === dtype);
+  if (width && height && type && others.length + more.length === 0) return { width, height, channels, dtype: type };
+  throw new CommanderError(`Expected WIDTHxHEIGHTxCHANNELS:TYPE, the type one of ${pictureTypes.join(", ")}.`);
+}
+
+/** An integer from 1 to 100. */
+export function parseQuality(text: string): number {
+  const value = parseNumber(text);
+  if (Number.isInteger(value) && value >= 1 && value <= 100) return value;
+  throw new CommanderError("Expected an integer from 1 to 100.");
+}
+
 /** The options that say how a filter is applied. */
-export interface FilterFlags {
-  border?: string;
-  borderValue?: number;
-  anchor?: [number, number];
-  gain?: number;
-  offset?: number;
-  flip?: boolean;
-  type?: ImageDType;
-  tolerance?: number;
-  alpha?: string;
-  strategy?: string;
+export interface FilterFlags extends StepOptions {
   maxFilterSide?: number;
 }
 
@@ -129,7 +138,7 @@ export function addFilterOptions(command: Command): Command {
     .option("--border <name>", "beyond the edges: reflect (default), symmetric, edge, wrap or constant")
     .addOption(
       new Option("--type <type>", "element type of the result (default: the picture's; of derivatives a signed one)")
-        .choices(["u8", "u16", "i16", "f32"] satisfies ImageDType[]), // biome-ignore format: a line
+        .choices(pictureTypes), // biome-ignore format: a line
     )
     .option("--tolerance <number>", "largest relative error of the taps, for cheaper plans (default: 0)", parseNumber)
     .addOption(rare("--border-value <number>", "the value of a constant border (default: 0)").argParser(parseNumber))
@@ -184,10 +193,8 @@ function withoutExplain(args: readonly string[]): string {
   return `rank1 filter -f ${first ?? "FILTER"} --explain`;
 }
 
-const elementTypes = ["u8", "u16", "i16", "f32"];
-
 /** `--output` once was the result's element type. */
 export function checkOutputName(output: string | undefined): void {
-  if (output === undefined || !elementTypes.includes(output)) return;
+  if (output === undefined || !(pictureTypes as readonly string[]).includes(output)) return;
   throw new UsageError(`--output: expected where the result goes, got ${output}; an element type is --type ${output}`);
 }

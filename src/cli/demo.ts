@@ -9,8 +9,8 @@ import { type ModelExample, modelFiles, modelLines, separateExample } from "../.
 import { type Chapter, demoPage, type EmbeddedShot } from "../../demo/page.ts";
 import { type Trial, tryOut } from "../../demo/tour.ts";
 import type { Engine, EngineInfo } from "../index.ts";
+import { encodePicture } from "../node/encode.ts";
 import { writeStdout } from "../node/files.ts";
-import { encodePicture } from "../node/pictures.ts";
 import { readSource, sourceName, UsageError } from "./arguments.ts";
 import { addEngineOptions, type EngineFlags, withEngine } from "./open.ts";
 import { addForce, checkOutputs, writeOutput } from "./output.ts";

@@ -1,8 +1,10 @@
 // rank1 filter --explain: the plans for pictures, or for a picture of a given size, with the rejected candidates.
 import { type Engine, explain, type PictureSpec, type Plan } from "../index.ts";
 import { writeStdout } from "../node/files.ts";
-import { isGrey, type PictureFlags, pictureFor, specOf } from "./filter-picture.ts";
-import { type FilterStep, planSteps, type Steps } from "./filter-steps.ts";
+import { isGrey, specOf } from "../node/filter-file.ts";
+import { type FilterStep, planSteps, type Steps } from "../node/filter-steps.ts";
+import { usage } from "./arguments.ts";
+import { openInput, type PictureFlags, planInput } from "./filter-picture.ts";
 import { styled } from "./text.ts";
 
 interface Flags extends PictureFlags {
@@ -27,14 +29,19 @@ export async function explainFilters(
   flags: Flags,
   signal: AbortSignal,
 ): Promise<void> {
-  const sources: Omit<Explained, "plans">[] = files.length === 0 ? [{ spec: specOfNone(steps, flags) }] : [];
-  for (const input of files) {
-    const spec = specOf(await pictureFor(input, steps, flags, signal));
-    if (!sources.some((other) => JSON.stringify(other.spec) === JSON.stringify(spec))) sources.push({ input, spec });
+  const explained: Explained[] = [];
+  if (files.length === 0) {
+    const spec = specOfNone(steps, flags);
+    explained.push({ spec, plans: await usage(() => planSteps(engine, steps, spec), "--max-filter-side") });
   }
-  const explained = await Promise.all(
-    sources.map(async (source) => ({ ...source, plans: await planSteps(engine, steps, source.spec) })),
-  );
+  for (const input of files) {
+    const { pages } = await openInput(input, flags, signal);
+    for (const { picture, plans } of await planInput(engine, steps, pages, flags)) {
+      const spec = specOf(picture);
+      if (explained.some((other) => JSON.stringify(other.spec) === JSON.stringify(spec))) continue;
+      explained.push({ input, spec, plans });
+    }
+  }
   await writeStdout(`${flags.json ? asJson(steps, explained) : asText(steps, explained)}\n`);
 }
 

@@ -1,35 +1,41 @@
-// rank1 filter: pictures in, filtered pictures out. The files are checked before any work; what becomes of one picture
-// is in filter-picture.ts, how several filters follow one another in filter-steps.ts.
+// rank1 filter: pictures in, filtered pictures out. The files are checked before any work; what becomes of one file is in
+// filter-picture.ts and node/filter-file.ts, how several filters follow one another in node/filter-steps.ts.
 import { basename, extname, join } from "node:path";
 import { type Command, Option } from "commander";
 import type { Engine } from "../index.ts";
 import { showModes } from "../node/convert.ts";
 import { writeStdout } from "../node/files.ts";
-import { formatOf, type PictureFormat, pictureFormats } from "../node/pictures.ts";
+import type { FileReport, Job } from "../node/filter-file.ts";
+import { readSteps, type Steps } from "../node/filter-steps.ts";
+import { type FileFormat, fileFormatOf, fileFormats, formatNamed } from "../node/formats.ts";
 import {
   addFilterOptions,
   checkFailures,
   checkOutputName,
+  type FilterFlags,
   parseCount,
+  parseFilter,
+  parseQuality,
+  parseRaw,
   parseSize,
+  sourceName,
   threadsOption,
   UsageError,
   usage,
 } from "./arguments.ts";
 import { explainFilters } from "./filter-explain.ts";
-import { filterPicture, type Job, type PictureFlags, type Report } from "./filter-picture.ts";
-import { readSteps, type Steps } from "./filter-steps.ts";
+import { filterPicture, type PictureFlags } from "./filter-picture.ts";
 import { rare } from "./help.ts";
 import { addEngineOptions, type EngineFlags, withEngine } from "./open.ts";
 import { addOutput, checkOutputs, checkStdin, checkTerminal, meansFolder, type OutputFlags } from "./output.ts";
 import { milliseconds, progressBar, say } from "./text.ts";
 
-interface Flags extends PictureFlags, EngineFlags, OutputFlags {
+interface Flags extends PictureFlags, Pick<FilterFlags, "maxFilterSide">, EngineFlags, OutputFlags {
   filter: string[];
   explain?: boolean;
   size?: { width: number; height: number; channels: number };
   depth?: "8" | "16";
-  format?: PictureFormat;
+  format?: FileFormat;
   threads?: number;
   backend: "auto" | "wasm" | "reference";
   quiet?: boolean;
@@ -46,13 +52,21 @@ abs draws |v|, saturated; clip draws negative values as 0; signed draws zero as 
 values fit. For a scale of your own use --gain, --offset and --type u8 instead.
 
 With --linear, values are from 0 to 1 (so is --offset), and --type chooses u8 or u16 for the file.
-Colour profiles are kept, EXIF orientation is applied; JPEG has no alpha: pictures that have are laid on white.
+Colour profiles, EXIF, XMP and the resolution are kept (--strip leaves them out), as are frames of GIF and WebP with their
+times, and pages of TIFF; EXIF orientation is applied, thumbnails go. What a format does not hold is said on a line. JPEG
+has no alpha: pictures that have are laid on white.
+
+Numbers instead of levels: .npy (arrays of [height, width] or [height, width, channels]), .tiff and .raw (pixels alone)
+hold every type; derivatives go into .npy and .raw as they are, into .tiff with --type f32 or i16.
 
 Examples:
   rank1 filter photo.jpg -o edges.png -f sobel
   rank1 filter photo.jpg -o soft.jpg -f gaussian:sigma=4 --border edge
   rank1 filter photo.png -o relief.png -f sobel-x --show signed
   rank1 filter *.tif -o sharp/ -f gaussian:sigma=1 -f unsharp:amount=0.8,sigma=4
+  rank1 filter moving.gif -o soft.webp -f gaussian:sigma=2
+  rank1 filter scan.tiff -o page3.png -f sharpen --page 3
+  rank1 filter field.npy -o gradient.npy -f sobel-x
   rank1 filter - -o - -f '[[0,-1,0],[-1,5,-1],[0,-1,0]]' < in.png > out.png
   rank1 filter photo.jpg -f gaussian:sigma=8 --explain
   rank1 filter -f disk:9 --tolerance 0.05 --size 4000x3000x3 --explain`;
@@ -60,25 +74,32 @@ Examples:
 export function addFilter(program: Command, signal: AbortSignal): void {
   const command = program
     .command("filter")
-    .description("filter pictures (PNG, JPEG, WebP, TIFF, AVIF; 8 and 16 bits; grey, RGB, alpha)")
+    .description("filter pictures (PNG, JPEG, WebP, TIFF, AVIF, GIF; grey, RGB, alpha) and arrays (.npy, raw)")
     .argument("[files...]", "pictures; - is the standard input")
     .option(
       "-f, --filter <filter>",
       "a name (see rank1 filters), [[...]], or a JSON file; repeatable, in order",
       addOne,
     );
-  addOutput(command, "file or folder/", "where results go; - is the standard output (PNG unless --format says)");
+  addOutput(
+    command,
+    "file or folder/",
+    "where results go; - is the standard output (PNG, of raw pixels such, unless --format says)",
+  );
   addEngineOptions(addFilterOptions(command))
     .option("--grey", "filter one grey channel (default of edges)")
     .option("--no-grey", "filter each colour (default of all else)")
     .addOption(new Option("--show <mode>", "how signed results become pictures (default: abs)").choices(showModes))
+    .option("--page <number>", "of several frames or pages this one, from 1 (default: all)", parseCount)
+    .option("--strip", "leave out EXIF, XMP, the resolution and the colour profile")
+    .option("--raw <WxHxC:type>", "inputs are raw pixels, such as 640x480x3:u8 (little-endian)", parseRaw)
     .option("--explain", "do not run: show how it would be computed, what it costs, and what was rejected")
     .option("--size <WxHxC>", "with --explain: of a picture that is not there (default: 1920x1080x3)", parseSize)
     .addOption(rare("--depth <bits>", "with --size: of a channel (default: 8)").choices(["8", "16"]))
     .addOption(rare("--linear", "filter in linear light (by the sRGB curve)"))
-    .addOption(rare("--format <format>", "format of results").choices(Object.keys(pictureFormats)))
+    .addOption(rare("--format <format>", "format of results").choices(Object.keys(fileFormats)))
     .addOption(
-      rare("--quality <1-100>", "of JPEG, WebP and AVIF; 100 is lossless for WebP and AVIF").argParser(parseCount),
+      rare("--quality <1-100>", "of JPEG, WebP and AVIF; 100 is lossless for WebP and AVIF").argParser(parseQuality),
     )
     .addOption(threadsOption())
     .addOption(rare("--backend <name>", "what computes").choices(["auto", "wasm", "reference"]).default("auto"))
@@ -98,8 +119,8 @@ async function filterPictures(files: string[], flags: Flags, signal: AbortSignal
   const jobs = explain ? [] : await usage(() => jobsOf(files, flags));
   const limits = { ...(maxPixels && { pixels: maxPixels }), ...(maxFilterSide && { filterSide: maxFilterSide }) };
   await withEngine({ backend, threads, wide, limits }, async (engine) => {
-    const steps = await readSteps(engine, flags.filter, flags);
-    checkTypes(steps, flags);
+    const steps = await stepsOf(engine, flags);
+    checkTypes(steps, jobs, flags);
     if (explain) return explainFilters(engine, steps, files, flags, signal);
     const inputs = jobs.map(({ input }) => input);
     await checkOutputs(jobs.map((job) => job.output), { inputs, force }); // biome-ignore format: a line
@@ -107,8 +128,15 @@ async function filterPictures(files: string[], flags: Flags, signal: AbortSignal
   });
 }
 
+/** Reads the filters, and checks them before any picture is read. */
+async function stepsOf(engine: Engine, flags: Flags): Promise<Steps> {
+  const list = await Promise.all(flags.filter.map(async (text) => ({ text, filter: await parseFilter(text) })));
+  return usage(() => readSteps(engine, list, flags), "--max-filter-side");
+}
+
 /** Checks the options before any file is read. */
-function checkArguments(files: readonly string[], { filter, explain, size, depth, output, json }: Flags): void {
+function checkArguments(files: readonly string[], flags: Flags): void {
+  const { filter, explain, size, depth, output, json, border, borderValue } = flags;
   const wrong = (name: string, expected: string, received: string): never => {
     throw new UsageError(`${name}: expected ${expected}, got ${received}`);
   };
@@ -117,6 +145,10 @@ function checkArguments(files: readonly string[], { filter, explain, size, depth
     ...files.map((file) => ["an input", file] as const),
     ...filter.map((text) => ["--filter", text] as const),
   ]);
+  const stray = (["anchor", "strategy"] as const).find((name) => flags[name] !== undefined && filter.length > 1);
+  if (stray) wrong(`--${stray}`, "one filter, of which it is an option", `${filter.length}`);
+  if (borderValue !== undefined && border !== "constant")
+    wrong("--border-value", "--border constant, of which it is an option", border ? `--border ${border}` : "none");
   if (!explain && (size || depth)) wrong(size ? "--size" : "--depth", "--explain, of which it is an option", "none");
   if (size && files.length > 0) wrong("--size", "either pictures or their size", "both");
   if (depth && !size) wrong("--depth", "--size, of which it is an option", "none");
@@ -130,35 +162,37 @@ function checkArguments(files: readonly string[], { filter, explain, size, depth
   checkTerminal(output);
 }
 
-async function jobsOf(files: readonly string[], { output, format }: Flags): Promise<Job[]> {
+async function jobsOf(files: readonly string[], { output, format, raw }: Flags): Promise<Job[]> {
   if (await meansFolder(output!)) return files.map((input) => jobIn(output!, input, format));
   const [input, ...others] = files;
   if (others.length > 0) {
     throw new UsageError(`-o: expected a folder for ${files.length} pictures, such as ${output}/, got ${output}`);
   }
-  return [{ input: input!, output: output!, format: format ?? (output === "-" ? "png" : formatFor(output!)) }];
+  const piped = raw ? "raw" : "png";
+  return [{ input: input!, output: output!, format: format ?? (output === "-" ? piped : formatFor(output!)) }];
 }
 
 /** The format that a result's name asks for. */
-function formatFor(name: string): PictureFormat {
+function formatFor(name: string): FileFormat {
   try {
-    return formatOf(name);
+    return fileFormatOf(name);
   } catch (error) {
     throw new UsageError(`${(error as Error).message}; --format png says it otherwise`, { cause: error });
   }
 }
 
-function jobIn(folder: string, input: string, format: PictureFormat | undefined): Job {
+function jobIn(folder: string, input: string, format: FileFormat | undefined): Job {
   if (input === "-") throw new UsageError("-o: expected a file for what the standard input holds, got a folder");
   const name = basename(input);
-  const renamed = format === undefined ? name : basename(name, extname(name)) + pictureFormats[format].extensions[0];
+  const renamed = format === undefined ? name : basename(name, extname(name)) + fileFormats[format].extensions[0];
   return { input, output: join(folder, renamed), format: format ?? formatFor(name) };
 }
 
 /** Options that need results of some kind. */
-function checkTypes({ signed }: Steps, { linear, type, show, filter }: Flags): void {
-  const wide = type === "i16" || type === "f32";
-  if (linear && wide) throw new UsageError(`--type: expected u8 or u16 with --linear, got ${type}`);
+function checkTypes({ signed }: Steps, jobs: readonly Job[], { linear, type, show, filter }: Flags): void {
+  const wide = type !== undefined && type !== "u8" && type !== "u16";
+  const floats = type === "f32" && jobs.every(({ format }) => formatNamed(format).types.includes("f32"));
+  if (linear && wide && !floats) throw new UsageError(`--type: expected u8 or u16 with --linear, got ${type}`);
   if (show === undefined || wide || (type === undefined && signed)) return;
   const expected = "filters with a signed result, such as sobel-x, or --type f32";
   throw new UsageError(
@@ -168,7 +202,7 @@ function checkTypes({ signed }: Steps, { linear, type, show, filter }: Flags): v
 
 /** All jobs, one after another; where there are several, one that fails does not stop the others. */
 async function runJobs(engine: Engine, steps: Steps, jobs: Job[], flags: Flags, signal: AbortSignal): Promise<void> {
-  const pictures: Report[] = [];
+  const pictures: FileReport[] = [];
   const failures: { input: string; message: string }[] = [];
   for (const [i, job] of jobs.entries()) {
     const label = jobs.length > 1 ? `${job.input} (${i + 1} of ${jobs.length})` : job.input;
@@ -177,7 +211,10 @@ async function runJobs(engine: Engine, steps: Steps, jobs: Job[], flags: Flags, 
       const report = await filterPicture(engine, steps, job, flags, { signal, onProgress: progress.update });
       pictures.push(report);
       progress.clear();
-      if (!flags.quiet && !flags.json) process.stderr.write(`${summaryOf(report)}\n`);
+      if (!flags.quiet && !flags.json) {
+        process.stderr.write(`${summaryOf(report)}\n`);
+        for (const note of report.notes) say(`${sourceName(job.input)}: ${note}`);
+      }
     } catch (error) {
       progress.clear();
       signal.throwIfAborted();
@@ -194,8 +231,9 @@ async function runJobs(engine: Engine, steps: Steps, jobs: Job[], flags: Flags, 
   checkFailures(failures.length, jobs.length, "pictures");
 }
 
-function summaryOf({ output, width, height, channels, type, plans, milliseconds: times }: Report): string {
+function summaryOf({ output, width, height, channels, type, pages, plans, milliseconds: times }: FileReport): string {
   const spent = Object.entries(times).map(([what, ms]) => `${what} ${milliseconds(ms)}`);
   const solvers = [...new Set(plans.map(({ solver }) => solver))].join(", ");
-  return `${output}  ${width} × ${height} × ${channels} ${type}  ${solvers}  ${spent.join(", ")}`;
+  const count = pages > 1 ? `${pages} of ` : "";
+  return `${output}  ${count}${width} × ${height} × ${channels} ${type}  ${solvers}  ${spent.join(", ")}`;
 }

@@ -24,7 +24,7 @@ export async function targetOf(path: string, as: Kind | undefined): Promise<Targ
   checkTerminal(path);
   if (path === "-") return { path, folder: false, as };
   const extension = extname(path).toLowerCase();
-  const { pictureFormats } = await import("../node/pictures.ts");
+  const { pictureFormats } = await import("../node/formats.ts");
   const pictures = Object.values(pictureFormats).flatMap(({ extensions }): readonly string[] => extensions);
   const asked = extension === ".npy" ? "values" : pictures.includes(extension) ? "picture" : undefined;
   if (asked === undefined) {
@@ -80,7 +80,8 @@ async function bytesOf({ as, file, range }: Answer, tensor: Tensor): Promise<Uin
     return file!.endsWith(".npy") ? writeNpy({ shape: [height, width], data: classes }) : encodeMask(mask);
   }
   if (as !== "picture") return writeNpy(tensor);
-  const { encodePicture, formatOf } = await import("../node/pictures.ts");
+  const { encodePicture } = await import("../node/encode.ts");
+  const { formatOf } = await import("../node/formats.ts");
   const { tensorToImage } = await import("../onnx/index.ts");
   const picture = tensorToImage(tensor, { range });
   return encodePicture({ ...picture, alpha: picture.channels === 4 }, file === "-" ? "png" : formatOf(file!));

@@ -122,7 +122,7 @@ async function run(file: string, inputs: string[], flags: Flags, signal: AbortSi
           const values = await jobs[0]?.inputs(signal);
           if (!values && !json && openInputs(model.choosing(outputs).inputs).length > 0) {
             const { inspectModel } = await import("../onnx/index.ts");
-            const found = inspectModel(model, { partial: true });
+            const found = inspectModel(model, { partial: true, splits: false });
             return writeStdout(`${inspectionText(nameOf(file), found, { wanted: "what is computed where" })}\n`);
           }
           return writeStdout(`${await explainRun(model, nameOf(file), { inputs: values, outputs }, json)}\n`);

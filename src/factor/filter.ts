@@ -1,5 +1,5 @@
 // The forms in which a filter is given, and the one normal form that the rest works with.
-import { checkInteger, checkLimit, checkNumber, describe, InvalidArgumentError } from "../errors.ts";
+import { checkInteger, checkLimit, checkNumber, checkOneOf, describe, InvalidArgumentError } from "../errors.ts";
 import { defaultMaxSide, parseFilterName } from "./filters.ts";
 
 /**
@@ -119,7 +119,25 @@ function fromRows(rows: unknown[], maxSide: number, parameter: string): CheckedF
   return dense(parameter, kh, kw, values, 1, 0);
 }
 
+/** Keys that mean something: a misspelt one would otherwise do nothing, silently. */
+function checkKeys(given: Record<string, unknown>, known: readonly string[], parameter: string): void {
+  for (const key of Object.keys(given)) {
+    if (key === "integer") continue; // of the normal form
+    if (!known.includes(key) && (key === "scale" || key === "gain")) {
+      const hint = key === "scale" ? "gain multiplies: 1 / scale is what divides by it" : "scale divides: 1 / gain";
+      throw new InvalidArgumentError({
+        parameter: `${parameter} key`,
+        expected: known.join(", "),
+        received: key,
+        hint,
+      });
+    }
+    checkOneOf(`${parameter} key`, key, known, { delta: "offset", bias: "offset" });
+  }
+}
+
 function fromValues(given: Record<string, unknown>, maxSide: number, parameter: string): CheckedFilter {
+  checkKeys(given, ["kh", "kw", "values", "gain", "offset"], parameter);
   const [kh, kw] = checkSides(parameter, given.kh, given.kw, maxSide, ["kh", "kw"]);
   const values = checkNumbers(`${parameter}.values`, given.values, kh * kw);
   return dense(parameter, kh, kw, values, ...gainAndOffset(given, parameter));
@@ -127,6 +145,7 @@ function fromValues(given: Record<string, unknown>, maxSide: number, parameter: 
 
 /** sharp replaces a scale below 1 by 1 and drops fractions of scale and offset silently: here those are errors. */
 function fromSharp(given: Record<string, unknown>, maxSide: number, parameter: string): CheckedFilter {
+  checkKeys(given, ["width", "height", "kernel", "scale", "offset"], parameter);
   const [kh, kw] = checkSides(parameter, given.height, given.width, maxSide, ["height", "width"]);
   const values = checkNumbers(`${parameter}.kernel`, given.kernel, kh * kw);
   const sum = values.reduce((a, b) => a + b, 0);
@@ -136,6 +155,8 @@ function fromSharp(given: Record<string, unknown>, maxSide: number, parameter: s
 }
 
 function fromColumnRow(given: Record<string, unknown>, maxSide: number, parameter: string): CheckedFilter {
+  const sides = [...(given.kh === lengthOf(given.column) ? ["kh"] : []), ...(given.kw === lengthOf(given.row) ? ["kw"] : [])]; // biome-ignore format: a line
+  checkKeys(given, ["column", "row", "gain", "offset", ...sides], parameter);
   const [kh, kw] = checkSides(parameter, lengthOf(given.column), lengthOf(given.row), maxSide, ["column", "row"]);
   const [gain, offset] = gainAndOffset(given, parameter);
   const column = toIntegers(checkNumbers(`${parameter}.column`, given.column, kh));

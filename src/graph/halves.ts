@@ -1,6 +1,6 @@
 // 16-bit floats: f16 (IEEE half: sign, 5 bits of exponent, 10 of fraction) and bf16 (the upper half of an f32). Values are held as
 // f32; these functions read and write their bits, and round to them, halves to even.
-import { type DType, type HalfArray, halfToNumber } from "../tensor.ts";
+import { type DType, type HalfArray, halvesToFloats } from "../tensor.ts";
 
 export type HalfDType = "f16" | "bf16";
 
@@ -41,8 +41,14 @@ export function toBits(data: ArrayLike<number>, dtype: HalfDType): Uint16Array {
 
 /** The values of bits. */
 export function fromBits(bits: ArrayLike<number>, dtype: HalfDType): Float32Array {
-  if (dtype === "bf16") return new Float32Array(Uint32Array.from(bits, (one) => one << 16).buffer);
-  return Float32Array.from(bits, halfToNumber);
+  if (dtype === "bf16") return bfloatsToFloats(bits);
+  return halvesToFloats(bits);
+}
+
+function bfloatsToFloats(bits: ArrayLike<number>): Float32Array {
+  const words = new Int32Array(bits.length);
+  for (let i = 0; i < words.length; i++) words[i] = bits[i]! << 16;
+  return new Float32Array(words.buffer);
 }
 
 /** Numbers of 32 bits as the nearest values of f16 or bf16, in a new array. */

@@ -315,7 +315,7 @@ function stopwatch(tell: (milliseconds: number, index: number) => void): () => v
 
 /** Bools as the backend holds them; floats as they are. */
 const asFloats = (value: Value): Value =>
-  value.dtype === "bool" ? { ...value, data: Float32Array.from(elementsOf(value), (bit) => Number(bit !== 0)) } : value;
+  value.dtype === "bool" ? { ...value, data: new Float32Array(elementsOf(value)) } : value;
 
 function callerValue({ shape, data }: Value, order: Order): TensorBinding {
   const [images, height, width, channels] = sidesIn(shape, order)!;

@@ -1,7 +1,9 @@
 // Conversions between the numbers of a picture file and the numbers that filters take and give: grey, linear light, and
 // signed results that are to be seen.
-import { type Image, newArray } from "../tensor.ts";
-import { fullScale, type Picture } from "./pictures.ts";
+import { InvalidArgumentError } from "../errors.ts";
+import { type Image, type ImageDType, newArray, rangeOf } from "../tensor.ts";
+import { fullScale, typeOf } from "./encode.ts";
+import type { Picture } from "./pictures.ts";
 
 type PictureDType = "u8" | "u16";
 const maxOf: Readonly<Record<PictureDType, number>> = { u8: 255, u16: 65535 };
@@ -12,10 +14,16 @@ const encode = (v: number): number => (v <= 0.0031308 ? 12.92 * v : 1.055 * v **
 
 /**
  * The picture in linear light: f32 values from 0 to 1 by the sRGB curve (which Display P3 shares); alpha, which is
- * linear already, is only scaled. An embedded profile with another curve is not looked at.
+ * linear already, is only scaled. An embedded profile with another curve is not looked at; floats are linear as they are.
  */
 export function toLinear(picture: Picture): Omit<Image, "data"> & { data: Float32Array } {
   const { width, height, channels, data } = picture;
+  const type = typeOf(picture);
+  if (type === "f32") return { width, height, channels, data: data as Float32Array };
+  if (type !== "u8" && type !== "u16") {
+    const expected = "a picture of u8, u16 or f32";
+    throw new InvalidArgumentError({ parameter: "linear", expected, received: type });
+  }
   const max = fullScale(picture);
   const table = Float32Array.from({ length: max + 1 }, (_, v) => decode(v / max));
   const out = new Float32Array(data.length);
@@ -25,18 +33,20 @@ export function toLinear(picture: Picture): Omit<Image, "data"> & { data: Float3
 }
 
 /**
- * The picture in grey: 0.299 red + 0.587 green + 0.114 blue of the numbers in the file, as OpenCV and Pillow do; alpha stays.
+ * The picture in grey: 0.299 red + 0.587 green + 0.114 blue of the numbers in the file, as OpenCV and Pillow do; alpha stays, as do pictures that are not of three colours.
  * A colour profile describes colours, and goes with them.
  */
 export function toGrey(picture: Picture): Picture {
-  const { width, height, channels, data, alpha } = picture;
-  if (channels < 3) return picture;
-  const out = newArray(data instanceof Uint16Array ? "u16" : "u8", width * height * (alpha ? 2 : 1));
+  const { width, height, channels, data, alpha, metadata } = picture;
+  if (channels - Number(alpha) !== 3) return picture;
+  const type = typeOf(picture);
+  const round = type.startsWith("f") ? (v: number) => v : Math.round;
+  const out = newArray(type, width * height * (alpha ? 2 : 1));
   for (let from = 0, to = 0; from < data.length; from += channels) {
-    out[to++] = Math.round(0.299 * data[from]! + 0.587 * data[from + 1]! + 0.114 * data[from + 2]!);
+    out[to++] = round(0.299 * data[from]! + 0.587 * data[from + 1]! + 0.114 * data[from + 2]!);
     if (alpha) out[to++] = data[from + 3]!;
   }
-  return { width, height, channels: alpha ? 2 : 1, data: out, alpha };
+  return { width, height, channels: alpha ? 2 : 1, data: out, alpha, metadata };
 }
 
 /** The numbers of a picture as f32; alpha alone, of which 1 is opaque among floats, is scaled. */
@@ -85,6 +95,18 @@ export function fromLinear(image: Image, dtype: PictureDType, alpha: boolean): P
   return { width, height, channels, data: out, alpha };
 }
 
+/** Floats as values of a type: rounded and saturated where it is one of integers. */
+export function toType(image: Image, type: ImageDType): Image {
+  const out = newArray(type, image.data.length);
+  if (type.startsWith("f")) out.set(image.data);
+  else {
+    const [low, high] = rangeOf[type as keyof typeof rangeOf];
+    for (let i = 0; i < out.length; i++) out[i] = Math.max(low, Math.min(high, Math.round(image.data[i]!) || 0));
+  }
+  return { ...image, data: out };
+}
+
+/** How values below zero become a picture: their magnitude, 0, or zero as mid-grey. */
 export type ShowMode = "abs" | "signed" | "clip";
 export const showModes: readonly ShowMode[] = ["abs", "signed", "clip"];
 

@@ -1,7 +1,7 @@
 // NumPy's .npy files from and to tensors (numpy.org/doc/stable/reference/generated/numpy.lib.format.html): little-endian
 // numbers and booleans in C order.
 import { checkInteger, describe, InvalidArgumentError, UnsupportedError } from "../errors.ts";
-import { bytesOf, type DType, halfToNumber, storedIn, type Tensor } from "../tensor.ts";
+import { bytesOf, type DType, halvesToFloats, storedIn, type Tensor } from "../tensor.ts";
 
 const magic = "\x93NUMPY";
 
@@ -34,7 +34,7 @@ export function readNpy(bytes: Uint8Array, name = "npy file"): Tensor {
   const size = shape.reduce((product, side) => product * side, bytesOf[dtype]);
   if (data.length !== size) broken(name, `${data.length} bytes of data where the shape takes ${size}`);
   const stored = storedIn(dtype, data);
-  if (dtype === "f16") return { shape, data: Float32Array.from(stored as Uint16Array, halfToNumber) };
+  if (dtype === "f16") return { shape, data: halvesToFloats(stored as Uint16Array) };
   return { shape, data: stored, ...(dtype === "bool" && { dtype }) };
 }
 

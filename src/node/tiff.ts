@@ -1,70 +1,137 @@
-// An uncompressed BigTIFF file in memory: raw pixels together with a colour profile, for encoders that take both only
-// from a file. After the BigTIFF design (AWare Systems, 2007) and TIFF 6.0.
-import { endianness } from "node:os";
-import type { Image } from "../tensor.ts";
+// TIFF files of one or more pages, of every element type that pictures have (TIFF 6.0, with its supplements on Deflate and
+// floating point; BigTIFF where offsets of 32 bits do not reach).
+import { promisify } from "node:util";
+import { deflate } from "node:zlib";
+import { type Image, imageDTypeOf, newArray } from "../tensor.ts";
+import { type Directory, tagOf, writeDirectories } from "./directories.ts";
+import { type Metadata, tiffTags } from "./metadata.ts";
 
-const SHORT = 3;
-const LONG = 4;
-const UNDEFINED = 7;
-const LONG8 = 16;
-const bytesOfType: Readonly<Record<number, number>> = { [SHORT]: 2, [LONG]: 4, [UNDEFINED]: 1, [LONG8]: 8 };
+/** A page, and what goes with it. */
+export interface Page extends Image {
+  /** The last channel is alpha, not premultiplied. */
+  readonly alpha: boolean;
+  readonly icc?: Uint8Array;
+  readonly metadata?: Metadata;
+}
 
-/** The file: u8 or u16 samples in the machine's own byte order, 1 to 4 channels (2 and 4: the last is plain alpha). */
-export function tiffEnvelope({ width, height, channels, data }: Image, icc: Uint8Array): Uint8Array {
-  const little = endianness() === "LE";
-  const rowBytes = width * channels * data.BYTES_PER_ELEMENT;
-  const rowsPerStrip = Math.max(1, Math.floor(2 ** 20 / rowBytes));
-  const strips = Math.ceil(height / rowsPerStrip);
-  const alpha = channels % 2 === 0;
-  const stripOffset = (i: number): number => 16 + i * rowsPerStrip * rowBytes;
-  const tags: [tag: number, type: number, values: ArrayLike<number>][] = [
-    [256, LONG, [width]],
-    [257, LONG, [height]],
-    [258, SHORT, Array(channels).fill(8 * data.BYTES_PER_ELEMENT)], // bits per sample
-    [259, SHORT, [1]], // no compression
-    [262, SHORT, [channels > 2 ? 2 : 1]], // RGB, or grey with 0 as black
-    [273, LONG8, Array.from({ length: strips }, (_, i) => stripOffset(i))],
-    [277, SHORT, [channels]],
-    [278, LONG, [rowsPerStrip]],
-    [
-      279,
-      LONG8,
-      Array.from({ length: strips }, (_, i) => Math.min(rowsPerStrip, height - i * rowsPerStrip) * rowBytes),
-    ],
-    ...(alpha ? [[338, SHORT, [2]] as [number, number, number[]]] : []), // alpha that is not premultiplied
-    [34675, UNDEFINED, icc],
-  ];
+const bytesOfStrip = 2 ** 18;
 
-  const directory = Math.ceil((16 + height * rowBytes) / 8) * 8;
-  let extra = directory + 8 + 20 * tags.length + 8; // values of more than 8 bytes stand behind the directory
-  const padded = (bytes: number): number => Math.ceil(bytes / 8) * 8;
-  const sizes = tags.map(([, type, values]) => bytesOfType[type]! * values.length);
-  const file = new Uint8Array(extra + sizes.reduce((sum, size) => sum + (size > 8 ? padded(size) : 0), 0));
-  const view = new DataView(file.buffer);
-  view.setUint16(0, little ? 0x4949 : 0x4d4d);
-  view.setUint16(2, 43, little); // BigTIFF
-  view.setUint16(4, 8, little); // bytes of an offset
-  view.setBigUint64(8, BigInt(directory), little);
-  file.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), 16);
-
-  view.setBigUint64(directory, BigInt(tags.length), little);
-  tags.forEach(([tag, type, values], i) => {
-    const entry = directory + 8 + 20 * i;
-    view.setUint16(entry, tag, little);
-    view.setUint16(entry + 2, type, little);
-    view.setBigUint64(entry + 4, BigInt(values.length), little);
-    let at = entry + 12;
-    if (sizes[i]! > 8) {
-      view.setBigUint64(at, BigInt(extra), little);
-      at = extra;
-      extra += padded(sizes[i]!);
-    }
-    for (let k = 0; k < values.length; k++, at += bytesOfType[type]!) {
-      if (type === UNDEFINED) file[at] = values[k]!;
-      else if (type === SHORT) view.setUint16(at, values[k]!, little);
-      else if (type === LONG) view.setUint32(at, values[k]!, little);
-      else view.setBigUint64(at, BigInt(values[k]!), little);
-    }
+/** The bytes of the file; losslessly compressed. Pages may differ in size and type. */
+export async function writeTiff(pages: readonly Page[], signal?: AbortSignal): Promise<Uint8Array> {
+  const strips: Uint8Array[][] = [];
+  for (const page of pages) {
+    signal?.throwIfAborted();
+    strips.push(await stripsOf(page));
+  }
+  const length = strips.flat().reduce((sum, strip) => sum + strip.length, 0);
+  // Directories take far less than what is left below 2^32.
+  const big = length > 0xf0000000;
+  let at = big ? 16 : 8;
+  const directories = pages.map((page, i): Directory => {
+    const offsets = strips[i]!.map((strip) => (at += strip.length) - strip.length);
+    return directoryOf(page, { strips: strips[i]!, offsets, big });
   });
-  return file;
+  const start = Math.ceil(at / 8) * 8;
+  const gap = new Uint8Array(start - at);
+  return Buffer.concat([header(start, big), ...strips.flat(), gap, writeDirectories(directories, start, big)]);
+}
+
+function header(directory: number, big: boolean): Uint8Array {
+  const view = new DataView(new ArrayBuffer(big ? 16 : 8));
+  view.setUint16(0, 0x4949);
+  view.setUint16(2, big ? 43 : 42, true);
+  if (big) {
+    view.setUint16(4, 8, true); // bytes of an offset
+    view.setBigUint64(8, BigInt(directory), true);
+  } else view.setUint32(4, directory, true);
+  return new Uint8Array(view.buffer);
+}
+
+interface Strips {
+  strips: readonly Uint8Array[];
+  offsets: readonly number[];
+  big: boolean;
+}
+
+function directoryOf(page: Page, { strips, offsets, big }: Strips): Directory {
+  const { width, height, channels, data, alpha, icc, metadata } = page;
+  const { tags, inner } = tiffTags(metadata?.exif);
+  const colours = channels - Number(alpha);
+  const others = channels - (colours >= 3 ? 3 : 1);
+  const offset = big ? "long8" : "long";
+  // 1000 parts: fractions of dots per inch are as good as lost elsewhere
+  const density = metadata?.density ? [Math.round(metadata.density * 1000), 1000] : undefined;
+  const own = [
+    tagOf(256, "long", [width]),
+    tagOf(257, "long", [height]),
+    tagOf(258, "short", Array(channels).fill(8 * data.BYTES_PER_ELEMENT)), // bits per sample
+    tagOf(259, "short", [8]), // Deflate
+    tagOf(262, "short", [colours >= 3 ? 2 : 1]), // RGB, or grey with 0 as black
+    tagOf(273, offset, offsets),
+    tagOf(277, "short", [channels]),
+    tagOf(278, "long", [rowsOfStrip(page)]),
+    tagOf(279, offset, strips.map(({ length }) => length)), // biome-ignore format: a line
+    tagOf(317, "short", [predictorOf(page)]),
+    tagOf(339, "short", Array(channels).fill(kindOf(page))),
+    // Channels that are no colours; the last one may be alpha that is not premultiplied
+    ...(others > 0 ? [tagOf(338, "short", Array.from({ length: others }, (_, i) => (alpha && i === others - 1 ? 2 : 0)))] : []), // biome-ignore format: a line
+    ...(density ? [tagOf(282, "rational", density), tagOf(283, "rational", density), tagOf(296, "short", [2])] : []),
+    ...(metadata?.xmp ? [tagOf(700, "byte", metadata.xmp)] : []),
+    ...(icc ? [tagOf(34675, "undefined", icc)] : []),
+  ];
+  return { tags: [...own, ...tags], inner };
+}
+
+const isFloat = ({ data }: Image): boolean => data.constructor.name.startsWith("Float");
+/** Unsigned, signed, floating point. */
+const kindOf = (page: Image): number => (isFloat(page) ? 3 : /^(Big)?Int/.test(page.data.constructor.name) ? 2 : 1);
+/** What is stored in place of values: differences of neighbours, or of the bytes of floats. Eight bytes stay as they are: few read more. */
+const predictorOf = (page: Image): number => (page.data.BYTES_PER_ELEMENT > 4 ? 1 : isFloat(page) ? 3 : 2);
+
+const rowsOfStrip = ({ width, height, channels, data }: Image): number =>
+  Math.max(1, Math.min(height, Math.floor(bytesOfStrip / (width * channels * data.BYTES_PER_ELEMENT))));
+
+const compress = promisify(deflate);
+/** Strips that are compressed at a time. */
+const together = 16;
+
+async function stripsOf(page: Page): Promise<Uint8Array[]> {
+  const rows = rowsOfStrip(page);
+  const strips: Uint8Array[] = [];
+  for (let y = 0; y < page.height; y += rows * together) {
+    const starts = Array.from({ length: together }, (_, i) => y + i * rows).filter((start) => start < page.height);
+    const some = starts.map((start) => compress(predicted(page, start, Math.min(page.height, start + rows))));
+    strips.push(...(await Promise.all(some)));
+  }
+  return strips;
+}
+
+/** The rows from one to before another, by the page's predictor. */
+function predicted(page: Page, from: number, to: number): Uint8Array {
+  const { width, channels, data } = page;
+  const row = width * channels;
+  const values = newArray(imageDTypeOf(data)!, (to - from) * row);
+  values.set(data.subarray(from * row, to * row));
+  const predictor = predictorOf(page);
+  if (predictor === 3) return floatBytes(values, row, channels);
+  for (let start = 0; predictor === 2 && start < values.length; start += row)
+    for (let i = start + row - 1; i >= start + channels; i--) values[i]! -= values[i - channels]!;
+  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+}
+
+/** Floats a row at a time: all first bytes, from the sign on, then all second ones; each less the one before it. */
+function floatBytes(
+  values: ArrayBufferView & { BYTES_PER_ELEMENT: number },
+  row: number,
+  channels: number,
+): Uint8Array {
+  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  const width = values.BYTES_PER_ELEMENT;
+  const out = new Uint8Array(bytes.length);
+  for (let start = 0; start < bytes.length; start += row * width) {
+    for (let k = 0; k < width; k++)
+      for (let i = 0; i < row; i++) out[start + k * row + i] = bytes[start + i * width + width - 1 - k]!;
+    for (let i = start + row * width - 1; i >= start + channels; i--) out[i]! -= out[i - channels]!;
+  }
+  return out;
 }

@@ -18,6 +18,8 @@ export interface InspectOptions {
   share?: number;
   /** Whether splits come with their singular values. */
   spectra?: boolean;
+  /** Whether splits are estimated at all, which takes nearly all of the time. Default true. */
+  splits?: boolean;
   /**
    * Whether a model is listed, too, of which inputs have no known shape: `open` names them, and layers of unknown sizes have
    * no outputs and count no multiplications.
@@ -58,18 +60,16 @@ export interface Inspection {
  */
 export function inspectModel(model: Model, options: InspectOptions = {}): Inspection {
   const { graph, operators, proto } = model;
-  const known = ["shapes", "share", "spectra", "partial"] as const;
-  const { shapes, share = 0.5, spectra = false, partial = false } = checkOptions<InspectOptions>("options", options, known); // biome-ignore format: a line
+  const known = ["shapes", "share", "spectra", "splits", "partial"] as const;
+  const given = checkOptions<InspectOptions>("options", options, known);
+  const { shapes, share = 0.5, spectra = false, splits = true, partial = false } = given;
   checkShapes(model, shapes);
   const open = checkBoolean("partial", partial) ? openInputs(graph, shapes) : [];
   const inputs = inputSpecs({ inputs: graph.inputs.filter((info) => !open.includes(info)) }, shapes);
   const specs = inferAround(graph, operators, inputs, declaredSpecs(model, inputs));
-  const layers = layersOf(
-    graph,
-    specs,
-    checkNumber("share", share, { min: 0, max: 1 }),
-    checkBoolean("spectra", spectra),
-  );
+  const ofLayer = checkNumber("share", share, { min: 0, max: 1 });
+  const isSplit = checkBoolean("splits", splits);
+  const layers = layersOf(graph, specs, isSplit ? ofLayer : undefined, checkBoolean("spectra", spectra));
   const withShape = (info: ValueInfo): ValueInfo => ({ ...info, shape: specs.get(info.name)?.shape ?? info.shape });
   const sum = (of: (layer: Layer) => number): number => layers.reduce((total, layer) => total + of(layer), 0);
   return {

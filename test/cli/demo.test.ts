@@ -6,7 +6,8 @@ import { beforeAll, expect, test } from "vitest";
 import { renderChart } from "../../demo/drawing/chart.ts";
 import { examples } from "../../demo/examples.ts";
 import { createEngine, explain, factorize } from "../../src/index.ts";
-import { readPicture, writePicture } from "../../src/node/pictures.ts";
+import { writePicture } from "../../src/node/encode.ts";
+import { readPicture } from "../../src/node/pictures.ts";
 import { temporaryFolder } from "../node/folder.ts";
 import { type Result, rank1, rank1With } from "./run.ts";
 

@@ -61,10 +61,10 @@ const wrong: [args: string[], message: RegExp][] = [
     /^-o: .* \(all files are inputs: rank1 filter in\.png -o out\.png\), got none$/,
   ],
   [
-    filter("box:3", "--output", "out.gif"),
-    /^out\.gif: expected a name that ends in \.png, .*, got \.gif; --format png says it otherwise$/,
+    filter("box:3", "--output", "out.bmp"),
+    /^out\.bmp: expected a name that ends in \.png, .*, got \.bmp; --format png says it otherwise$/,
   ],
-  [["filter", "in.gif", "-o", "new/", "-f", "box:3"], /^in\.gif: .*, got \.gif; --format png says it otherwise$/],
+  [["filter", "in.bmp", "-o", "new/", "-f", "box:3"], /^in\.bmp: .*, got \.bmp; --format png says it otherwise$/],
   [
     ["filter", "in.png", "text.png", "-o", "new", "-f", "box:3"],
     /^-o: expected a folder for 2 pictures, such as new\/, got new$/,

@@ -50,6 +50,17 @@ describe("checkFilter: forms", () => {
   });
 });
 
+test.each([
+  [{ kh: 1, kw: 1, values: [1], gian: 2 }, /filter key: .*got "gian"; did you mean "gain"/],
+  [{ column: [1], row: [1], scale: 2 }, /filter key: expected column, row, gain, offset, got scale; gain multiplies/],
+  [{ width: 1, height: 1, kernel: [1], gain: 2 }, /filter key: .* got gain; scale divides/],
+  [{ kh: 1, kw: 1, values: [1], delta: 2 }, /filter key: .*here its name is "offset"/],
+  [{ column: [1], row: [1], values: [1] }, /filter key: .*got "values"/],
+])("a key that means nothing is refused: %o", (filter, message) => {
+  expect(() => checkFilter(filter)).toThrow(InvalidArgumentError);
+  expect(() => checkFilter(filter)).toThrow(message);
+});
+
 describe("checkFilter: integers times a unit", () => {
   test.each([
     [[[2, 4], [6, -8]], [1, 2, 3, -4], 2], // biome-ignore format: a matrix

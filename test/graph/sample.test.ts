@@ -1,10 +1,10 @@
-// GridSample and LpPool among layers, compiled for each kind of engine, against the host's loops.
+// GridSample, pools of one to three axes and residual convolutions among layers, compiled for each kind of engine, against the host's loops.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { checkInputs, runGraph } from "../../src/graph/evaluate.ts";
 import { inputSpecs } from "../../src/graph/infer.ts";
 import { GraphProgram } from "../../src/graph/program.ts";
-import type { Graph } from "../../src/graph/types.ts";
+import type { Attribute, Graph } from "../../src/graph/types.ts";
 import type { Engine } from "../../src/index.ts";
 import { operators } from "../../src/onnx/ops/index.ts";
 import type { Tensor } from "../../src/tensor.ts";
@@ -98,12 +98,46 @@ function lpPools(seed: number): Use {
   return { graph, inputs: { x: r.tensor(x, "f32", -1, 1) } };
 }
 
+/** Convolutions of one or three axes, one of which another value is added to, around a pool of any kind. */
+function linesAndVolumes(seed: number): Use {
+  const r = new Random(seed);
+  const rank = r.pick([1, 3]);
+  const [inputs, channels] = [r.int(1, 5), r.int(1, 9)];
+  const list = (low: number, high: number): number[] => r.ints(rank, low, high);
+  const [size, dilations] = [list(1, 4), list(1, 2)];
+  const pads = [0, 1].flatMap(() => size.map((side) => r.int(0, Math.min(2, side - 1))));
+  const sides = size.map((side, i) => (side - 1) * dilations[i]! + 1 + r.int(0, rank === 1 ? 40 : 5));
+  const x = [r.int(1, 3), inputs, ...sides];
+  const op = r.pick(["MaxPool", "AveragePool"]);
+  const counts = op === "AveragePool" ? r.flag() : 0;
+  const average: Record<string, Attribute> = op === "AveragePool" ? { count_include_pad: counts } : {};
+  const auto = r.pick<Record<string, Attribute>>([{ pads }, { pads }, { auto_pad: "SAME_UPPER" }, { auto_pad: "SAME_LOWER" }, { auto_pad: "VALID" }]); // biome-ignore format: a line
+  const known = { kernel_shape: size, strides: list(1, 3), ...auto, ...average };
+  const ceil_mode = counts ? 0 : r.flag();
+  const attributes = { ...known, ...(r.flag() && { dilations }), ...("pads" in auto && { ceil_mode }) };
+  const same = { kernel_shape: size.map(() => 3), pads: [...size, ...size].map(() => 1) };
+  const nodes = [
+    node("Conv", ["x", "w"], ["a"]),
+    ...[node("Conv", ["a", "u"], ["b"], same), node("Add", r.shuffle(["a", "b"]), ["c"]), node("Relu", ["c"], ["d"])],
+    node(op, ["d"], ["e"], attributes, 19),
+    node("Conv", ["e", "v"], ["y"]),
+  ];
+  const weight = (...shape: number[]): Tensor => r.tensor(shape, "f32", -0.5, 0.5);
+  const ones = size.map(() => 1);
+  const constants = {
+    ...{ w: weight(channels, inputs, ...ones), u: weight(channels, channels, ...size.map(() => 3)) },
+    v: weight(2, channels, ...ones),
+  };
+  return { graph: graphOf({ x }, nodes, ["y"], constants), inputs: { x: r.tensor(x, "f32", -1, 1) } };
+}
+
 const engines = testEngines();
 
 describe.each(engines)("random networks on %s", (title, engine) => {
   test.each([
     ["GridSample", gridSamples],
     ["LpPool", lpPools],
+    ["lines and volumes", linesAndVolumes],
   ])("with %s compute what the host's loops compute", async (_op, make) => {
     const property = fc.asyncProperty(fc.nat(), async (seed) => expectLikeTheHost(await engine, make(seed)));
     await fc.assert(property, { numRuns: title === "reference" ? 60 : 150, seed: 5 });

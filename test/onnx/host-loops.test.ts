@@ -23,6 +23,8 @@ function randomValue(dtype: DType, shape: readonly number[]): Value {
   return value;
 }
 
+type Values = [Value, Value, Value];
+
 /** Positions of all elements of a tensor. */
 function* indicesOf(shape: readonly number[]): Generator<number[]> {
   for (let i = 0; i < sizeOf(shape); i++)
@@ -147,6 +149,33 @@ describe.each(types)("of %s", (dtype) => {
     const [a, b] = inputs.map((input) => broadcastStrides(input.shape, shape)) as [number[], number[]];
     const expected = [...indicesOf(shape)].map((index) =>
       f(elementsOf(inputs[0]!)[at(index, a)]!, elementsOf(inputs[1]!)[at(index, b)]!),
+    );
+    expect([...elementsOf(y)]).toEqual(expected);
+  });
+
+  test.each([
+    [[40, 50, 1], [40, 50, 4], [4]], // a colour where a mask holds
+    [[40, 50, 1], [4], [40, 50, 4]],
+    [
+      [6, 1, 8],
+      [6, 7, 8],
+      [7, 1],
+    ],
+    [[3], [5, 3], [5, 1]],
+    [
+      [2, 1, 2, 1],
+      [3, 1, 8],
+      [2, 1, 1, 8],
+    ],
+    [[1], [9, 3], [9, 3]],
+    [[], [], []],
+    [[0, 3], [3], [1, 3]],
+  ])("where %j holds, %j, else %j", (...shapes) => {
+    const [condition, a, b] = shapes.map((shape, i) => randomValue(i === 0 ? "bool" : dtype, shape)) as Values;
+    const y = runOne(nodeOf("Where", {}, 3), [condition, a, b]);
+    const [c, p, q] = shapes.map((shape) => broadcastStrides(shape, y.shape)) as [number[], number[], number[]];
+    const expected = [...indicesOf(y.shape)].map((index) =>
+      condition.data[at(index, c)] ? a.data[at(index, p)] : b.data[at(index, q)],
     );
     expect([...elementsOf(y)]).toEqual(expected);
   });

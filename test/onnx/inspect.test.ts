@@ -91,6 +91,7 @@ test("singular values of each split, whose squares add up to what a rank loses",
   }); // biome-ignore format: one model
   const loaded = await loadModel(bytes);
   expect(inspectModel(loaded).layers[0]!.splits[0]).not.toHaveProperty("singularValues");
+  expect(inspectModel(loaded, { splits: false }).layers[0]!.splits).toEqual([]);
   const { splits } = inspectModel(loaded, { spectra: true }).layers[0]!;
   expect(splits.map(({ split }) => split).sort()).toEqual(["bottleneck", "depthwise", "spatial"]);
   const squares = (values: readonly number[]): number => values.reduce((sum, value) => sum + value ** 2, 0);

@@ -14,6 +14,7 @@ import { control } from "./script.ts";
 import { PackedWeights, SharedRoom } from "./shared.ts";
 import { Staging } from "./staging.ts";
 import { WasmValue } from "./value.ts";
+import { emptyUpperHalves } from "./wide.ts";
 
 export interface WasmOptions {
   threads: number;
@@ -71,7 +72,8 @@ export class WasmBackend implements Backend, ProgramHost {
       announce: (code) => this.pool?.announce(code),
     });
     const env = { memory: this.memory, table: this.kernels.table, due: () => Number(isDue()) };
-    this.driver = new WebAssembly.Instance(driver, { env }).exports as unknown as Driver;
+    const made = new WebAssembly.Instance(driver, { env }).exports as unknown as Driver;
+    this.driver = mode.wide ? { ...made, run: emptyingAfter(made.run) } : made;
   }
 
   get threads(): number {
@@ -138,3 +140,12 @@ export class WasmBackend implements Backend, ProgramHost {
     return this.probes.index;
   }
 }
+
+/** Gives registers back as other code on the caller's thread wants them. */
+const emptyingAfter =
+  (run: Driver["run"]): Driver["run"] =>
+  (...args) => {
+    const state = run(...args);
+    emptyUpperHalves();
+    return state;
+  };

@@ -43,7 +43,9 @@ abstract class TensorMover implements Mover {
   }
 
   move(from: number, to: number): void {
-    const { height } = this.binding;
+    // Rows of pixels follow one another through all images where no other rows lie between.
+    const isOne = this.binding.format === "NHWC" && this.place.rows === this.binding.height;
+    const height = isOne ? this.rows : this.binding.height;
     for (let at = from; at < to; ) {
       const y = at % height;
       const count = Math.min(to - at, height - y);

@@ -39,3 +39,15 @@ export function compileOptimised<T>(wide: boolean, compile: () => T): T {
     for (const name of flags) set(name, name === "liftoff");
   }
 }
+
+const decoder = new TextDecoder();
+const text = new Uint8Array(256).fill(0x41);
+
+/**
+ * Empties the upper halves of the vector registers. Wide code leaves them as they are, and as long as they hold something, code that
+ * was compiled for 128 bits takes up to twenty times as long: Math.exp, Math.tanh and Math.pow, the collector of garbage and much
+ * else. Engines decode text by wide code of compilers, which ends by emptying them.
+ */
+export function emptyUpperHalves(): void {
+  decoder.decode(text);
+}

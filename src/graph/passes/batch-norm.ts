@@ -72,9 +72,10 @@ function scale(conv: GraphNode, weight: Tensor, factors: Float64Array, to: Value
   const taps = sizeOf(size);
   const [from, out] = [numbersOf(weight), elementsOf(to)];
   const perGroup = first / numberOf(conv, "group", 1);
-  for (let row = 0, at = 0; row < first * second; row++) {
-    const a = Math.floor(row / second);
-    const factor = factors[conv.op === "Conv" ? a : Math.floor(a / perGroup) * second + (row % second)]!;
-    for (const end = at + taps; at < end; at++) out[at] = from[at]! * factor;
+  const channel = (row: number): number => Math.floor(row / second / perGroup) * second + (row % second);
+  const [rows, length] = conv.op === "Conv" ? [first, second * taps] : [first * second, taps];
+  for (let row = 0, at = 0; row < rows; row++) {
+    const factor = factors[conv.op === "Conv" ? row : channel(row)]!;
+    for (const end = at + length; at < end; at++) out[at] = from[at]! * factor;
   }
 }

@@ -6,14 +6,22 @@ import { numberOf } from "../nodes.ts";
 import type { Graph, GraphNode, Spec } from "../types.ts";
 import { numbersOf, toValue } from "../values.ts";
 
-/** Conv and Add, where both terms are computed and of shapes that are known to be equal. Groups stay as they are. */
+/**
+ * Conv and Add, where both terms are computed and of shapes that are known to be equal. Groups stay as they are, and so do
+ * convolutions of one or three axes, whose results kernels do not leave where the other term lies.
+ */
 export function fuseResidual(graph: Graph, specs: ReadonlyMap<string, Spec>): Graph {
   return mergePairs(graph, (first, second, index) => {
     const isWhole = first.op === "Conv" && numberOf(first, "group", 1) === 1;
     const isPlain = isWhole && !first.inputs[3] && first.attributes.activation === undefined;
     const other = second.inputs[1 - index]!;
     const [own, added] = [specs.get(first.outputs[0]!), specs.get(other)];
-    const same = own && added && !added.data && own.dtype === added.dtype && `${own.shape}` === `${added.shape}`;
+    const same =
+      own?.shape.length === 4 &&
+      added &&
+      !added.data &&
+      own.dtype === added.dtype &&
+      `${own.shape}` === `${added.shape}`;
     if (second.op !== "Add" || !isPlain || !same) return undefined;
     const [x = "", weight = "", bias = ""] = first.inputs;
     return { node: { ...first, inputs: [x, weight, bias, other], outputs: second.outputs } };

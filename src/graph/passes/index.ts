@@ -11,6 +11,7 @@ import { fuseActivation, fuseGate, fuseHardSwish, fuseResidual } from "./fuse.ts
 import { splitGemm } from "./gemm.ts";
 import { bindConstants, inlineBranches } from "./inner.ts";
 import { foldPads } from "./pads.ts";
+import { flattenPools } from "./pools.ts";
 import { projectInputs } from "./recurrent.ts";
 import { foldScalings } from "./scalings.ts";
 import { fuseSeparable } from "./separable.ts";
@@ -122,7 +123,7 @@ export function specialize(
   if (branched !== graph) return specialize(branched, operators, inputs);
   checkBatch(graph, operators, inputs, specs);
   const folded = projectInputs(bindConstants(dropIdentities(foldConstants(graph, specs))), specs);
-  const plain = splitGemm(withoutScalings(folded, specs), specs);
+  const plain = flattenPools(splitGemm(withoutScalings(folded, specs), specs), specs);
   const fused = fuseActivation(fuseResidual(fuseGate(plain), specs));
   const optimised = removeUnused(fuseCopies(fuseSeparable(fused), operators, specs));
   const isTold = optimised.nodes.every(({ outputs }) => outputs.every((name) => name === "" || specs.has(name)));

@@ -5,8 +5,8 @@ import type { Graph } from "../types.ts";
 
 const layers: ReadonlySet<string> = new Set(["Conv", "ConvTranspose", "Gemm", "MatMul", "SeparableConv"]);
 
-/** The bits of a float's exponent, and of all but its sign: subnormal numbers have the second and not the first. */
-const [exponent, magnitude] = [0x7f800000, 0x7fffffff];
+/** The bits of a float's exponent: subnormal numbers have none of them, and others than that of the sign. */
+const exponent = 0x7f800000;
 
 /** The network with normal numbers or zeros as constants of its layers. */
 export function flushWeights(graph: Graph): Graph {
@@ -20,10 +20,10 @@ export function flushWeights(graph: Graph): Graph {
 function flushed(tensor: Tensor): Tensor {
   const { data } = tensor;
   if (!(data instanceof Float32Array)) return tensor;
-  const bits = new Uint32Array(data.buffer, data.byteOffset, data.length);
+  const bits = new Int32Array(data.buffer, data.byteOffset, data.length);
   let found: Float32Array | undefined;
   for (let i = 0; i < bits.length; i++) {
-    if ((bits[i]! & exponent) !== 0 || (bits[i]! & magnitude) === 0) continue;
+    if ((bits[i]! & exponent) !== 0 || bits[i]! << 1 === 0) continue;
     found ??= data.slice();
     found[i] = 0;
   }

@@ -1,6 +1,6 @@
-// The filters of one command, in order: how each is planned and applied, and what the last one gives. Several, and those in
-// linear light, work on 32-bit floats, so that nothing between them is rounded or cut off.
-import { nearest } from "../errors.ts";
+// Filters that follow one another on pictures of files: how each is planned and applied, and what the last one gives. Several,
+// and those in linear light, work on 32-bit floats, so that nothing between them is rounded or cut off.
+import { InvalidArgumentError, nearest } from "../errors.ts";
 import {
   type Engine,
   type Filter,
@@ -9,13 +9,21 @@ import {
   filters,
   gradientNames,
   type Image,
+  type ImageDType,
   type PictureSpec,
   type Plan,
 } from "../index.ts";
-import { type FilterFlags, parseFilter, UsageError, usage } from "./arguments.ts";
+
+/** How filters are laid over the pictures of files: the options of an engine's `filter`, but for its `output`, here `type`. */
+export interface StepOptions extends Omit<FilterOptions, "output"> {
+  /** Element type of the result. Default: the picture's, of derivatives a signed one. */
+  type?: ImageDType;
+  /** Takes one solver's plan instead of the cheapest, by its name in `explain`. */
+  strategy?: string;
+}
 
 export interface FilterStep {
-  /** As the command line has it. */
+  /** What messages and reports call it. */
   text: string;
   filter: Filter;
   /** Of derivatives: values below zero, where the taps sum to zero, or the magnitude of two such results. */
@@ -24,10 +32,10 @@ export interface FilterStep {
 
 export interface Steps {
   list: readonly FilterStep[];
-  flags: FilterFlags;
+  flags: StepOptions;
   /** Everything is computed on 32-bit floats. */
   floats: boolean;
-  /** The last result has values below zero, unless `--type` or an offset says otherwise. */
+  /** The last result has values below zero, unless `type` or an offset says otherwise. */
   signed: boolean;
 }
 
@@ -40,36 +48,36 @@ const partsOf = (filter: Filter): Filter[] => (isPair(filter) ? [`${filter}-x`, 
 function checkGradientName(filter: Filter): void {
   if (typeof filter !== "string" || /[-:]/.test(filter) || isPair(filter) || filters.names.includes(filter)) return;
   const near = nearest(filter, gradientNames);
-  if (near) throw new UsageError(`filter: expected a known name, got "${filter}"; did you mean "${near}"?`);
+  const [expected, received, hint] = ["a known name", `"${filter}"`, `did you mean "${near}"?`];
+  if (near) throw new InvalidArgumentError({ parameter: "filter", expected, received, hint });
 }
 
-/** Reads the filters, and checks them on a picture of one pixel before any picture is read. */
-export async function readSteps(
+/** Checks the filters on a picture of one pixel, before any picture is read. */
+export function readSteps(
   engine: Engine,
-  texts: readonly string[],
-  flags: FilterFlags & { linear?: boolean },
-): Promise<Steps> {
-  const stray = (["anchor", "strategy"] as const).find((name) => flags[name] !== undefined && texts.length > 1);
-  if (stray) throw new UsageError(`--${stray}: expected one filter, of which it is an option, got ${texts.length}`);
-  const list = await Promise.all(
-    texts.map(async (text): Promise<FilterStep> => {
-      const filter = await parseFilter(text);
-      checkGradientName(filter);
-      const [plan] = await usage(
-        () => plansOf(engine, { text, filter, kind: "plain" }, pixel, {}),
-        "--max-filter-side",
-      );
-      const signed = plan!.problem.y.dtype !== pixel.dtype;
-      return { text, filter, kind: isPair(filter) ? "magnitude" : signed ? "signed" : "plain" };
-    }),
-  );
+  given: readonly Pick<FilterStep, "text" | "filter">[],
+  flags: StepOptions & { linear?: boolean },
+): Steps {
+  const wrong = (parameter: string, expected: string, received: string): never => {
+    throw new InvalidArgumentError({ parameter, expected, received });
+  };
+  const stray = (["anchor", "strategy"] as const).find((name) => flags[name] !== undefined && given.length > 1);
+  if (stray) wrong(stray, "one filter, of which it is an option", `${given.length}`);
+  if (flags.borderValue !== undefined && flags.border !== "constant")
+    wrong("borderValue", 'border "constant", of which it is the value', `border "${flags.border ?? "reflect"}"`);
+  const list = given.map(({ text, filter }): FilterStep => {
+    checkGradientName(filter);
+    const [plan] = plansOf(engine, { text, filter, kind: "plain" }, pixel, {});
+    const signed = plan!.problem.y.dtype !== pixel.dtype;
+    return { text, filter, kind: isPair(filter) ? "magnitude" : signed ? "signed" : "plain" };
+  });
   const kinds = list.map(({ kind }) => kind);
   // An offset is for results that are to fit the picture's own type.
   const signed = kinds.lastIndexOf("signed") > kinds.lastIndexOf("magnitude") && !flags.offset;
   // Which border values and alpha modes are right depends on the picture
   const own = { ...flags, borderValue: undefined, alpha: undefined };
   const floats = flags.linear === true || list.length > 1;
-  await planSteps(engine, { list, flags: own, signed, floats }, pixel);
+  planSteps(engine, { list, flags: own, signed, floats }, pixel);
   return { list, flags, signed, floats };
 }
 
@@ -97,14 +105,11 @@ function plansOf(
   return partsOf(filter).map((part) => engine.plan(engine.filterProblem(picture, part, options), { strategy }));
 }
 
-/** The plans of every filter in turn; whatever does not fit the picture is the command line's fault. */
-export function planSteps(engine: Engine, steps: Steps, picture: PictureSpec): Promise<Plan[][]> {
+/** The plans of every filter in turn. Throws what does not fit the picture. */
+export function planSteps(engine: Engine, steps: Steps, picture: PictureSpec): Plan[][] {
   const { list, flags, floats } = steps;
   const spec: PictureSpec = floats ? { ...picture, dtype: "f32" } : picture;
-  return usage(
-    () => list.map((step) => plansOf(engine, step, spec, optionsOf(steps, step, spec.hasAlpha), flags.strategy)),
-    "--max-filter-side",
-  );
+  return list.map((step) => plansOf(engine, step, spec, optionsOf(steps, step, spec.hasAlpha), flags.strategy));
 }
 
 /** Applies every filter in turn. `plans` are those of {@link planSteps} for such a picture. */

@@ -1,0 +1,56 @@
+// Pictures from arrays of numbers: NumPy's .npy files, and raw pixels whose form is told.
+import { checkLimit, describe, InvalidArgumentError } from "../errors.ts";
+import type { PictureSpec } from "../index.ts";
+import { bytesOf, type DType, type ImageArray, type ImageDType, imageDTypeOf, imageDTypes, newArray, storedIn, type TypedArray } from "../tensor.ts"; // biome-ignore format: a line
+import { readNpy } from "./npy.ts";
+import type { PictureFile } from "./pictures.ts";
+
+/** The form of raw pixels: row by row, channels interleaved, little-endian. */
+export type RawSpec = Omit<PictureSpec, "hasAlpha" | "premultiplied">;
+
+/** The picture in a .npy file: an array of [height, width] or [height, width, channels]. No channel is alpha. */
+export function readArray(bytes: Uint8Array, name: string, maxPixels: number): PictureFile {
+  const { shape, data, dtype } = readNpy(bytes, name);
+  const [height, width, channels = 1] = shape as [number, number, number?];
+  if ((shape.length !== 2 && shape.length !== 3) || shape.includes(0)) {
+    const expected = "an array of [height, width] or [height, width, channels]";
+    throw new InvalidArgumentError({ parameter: name, expected, received: describe(shape) });
+  }
+  checkLimit(name, width * height, maxPixels, "pixels", "maxPixels");
+  const { values, notes } = asImageArray(data, dtype);
+  return { pages: [{ width, height, channels, data: values, alpha: false }], notes };
+}
+
+/** The picture in raw pixels. No channel is alpha. */
+export function readRaw(bytes: Uint8Array, spec: RawSpec, name: string, maxPixels: number): PictureFile {
+  const { width, height, channels, dtype } = spec;
+  checkLimit(name, width * height, maxPixels, "pixels", "maxPixels");
+  const size = width * height * channels * bytesOf[dtype];
+  if (bytes.length !== size) {
+    const expected = `${width} x ${height} x ${channels} values of ${dtype}: ${size} bytes`;
+    throw new InvalidArgumentError({ parameter: name, expected, received: `${bytes.length} bytes` });
+  }
+  const data = storedIn(dtype, bytes) as ImageArray;
+  return { pages: [{ width, height, channels, data, alpha: false }], notes: [] };
+}
+
+/** Numbers as pictures have them: of other types, the next one that holds them, or 32-bit floats. */
+function asImageArray(data: TypedArray, dtype: DType | undefined): { values: ImageArray; notes: string[] } {
+  const own = imageDTypeOf(data);
+  if (own && dtype !== "bool") return { values: data as ImageArray, notes: [] };
+  const known = dtype ?? data.constructor.name.replace(/Array$/, "").toLowerCase();
+  const target: ImageDType = dtype === "bool" ? "u8" : data instanceof Int8Array ? "i16" : "f32";
+  if (dtype === "bool") return { values: data as Uint8Array, notes: [`bool is converted to ${target}`] };
+  const values = newArray(target, data.length);
+  for (let i = 0; i < data.length; i++) values[i] = Number(data[i]);
+  return { values, notes: [`${known} is converted to ${target}`] };
+}
+
+/** Checks the form of raw pixels. */
+export function checkRaw(spec: RawSpec): RawSpec {
+  const { width, height, channels, dtype } = spec;
+  const sides = [width, height, channels].every((side) => Number.isSafeInteger(side) && side >= 1);
+  if (sides && imageDTypes.includes(dtype)) return spec;
+  const expected = `width, height and channels of at least 1, and one of ${imageDTypes.join(", ")}`;
+  throw new InvalidArgumentError({ parameter: "raw", expected, received: describe(spec) });
+}

@@ -1,0 +1,321 @@
+// A file's pictures, filtered into another file: read, filtered (in grey or linear light if asked), made pictures again,
+// written; timed. The command line goes the same way, with one engine and one list of filters for all of its files.
+import { checkBoolean, checkFunction, checkInteger, checkOneOf, checkOptions, describe, InvalidArgumentError } from "../errors.ts"; // biome-ignore format: a line
+import { createEngine, type Engine, type Filter, type Image, type ImageDType, type PictureSpec, type Plan } from "../index.ts"; // biome-ignore format: a line
+import { checkRaw, type RawSpec, readArray, readRaw } from "./arrays.ts";
+import { fromFloats, fromLinear, type ShowMode, showModes, showSigned, toFloats, toGrey, toLinear, toType } from "./convert.ts"; // biome-ignore format: a line
+import { checkCount, checkQuality, checkType, encodePictures, fullScale, typeOf, type WriteOptions } from "./encode.ts";
+import { checkNewFile, makeFoldersFor, readBytes, writeAtomic } from "./files.ts";
+import { applySteps, planSteps, readSteps, type StepOptions, type Steps } from "./filter-steps.ts";
+import { type FileFormat, fileFormatOf, fileFormats, formatNamed, isPictureFormat } from "./formats.ts";
+import { isNpy } from "./npy.ts";
+import { type Picture, type PictureFile, type ReadOptions, readPictures } from "./pictures.ts";
+
+/** What the pictures of a file are made of and become, besides how filters are laid over them. */
+export interface PictureOptions extends StepOptions, WriteOptions, Pick<ReadOptions, "page" | "maxPixels"> {
+  /** Filters one grey channel. Default: of edges true, of all else false. */
+  grey?: boolean;
+  /** Filters in linear light, by the sRGB curve; values are from 0 to 1 then. Default false. */
+  linear?: boolean;
+  /** How values below zero become a picture: their magnitude ("abs", default), 0 ("clip"), or zero as mid-grey ("signed"). */
+  show?: ShowMode;
+  /** The input is raw pixels of this form: row by row, channels interleaved, little-endian. */
+  raw?: RawSpec;
+}
+
+/** Options of {@link filterFile}. */
+export interface FilterFileOptions extends PictureOptions {
+  /** The output's format. Default: as its name ends. */
+  format?: FileFormat;
+  /** Replaces an output that exists. Default false. */
+  force?: boolean;
+  /** Computes. Default: an engine of its own, disposed of in the end; for many files give one. */
+  engine?: Engine;
+  /** Stops the call; nothing is written then. */
+  signal?: AbortSignal;
+  /** Called with the share that is done, from 0 to 1. */
+  onProgress?: (done: number) => void;
+}
+
+/** What became of a file. */
+export interface FileReport {
+  /** As the call named it. */
+  input: string;
+  /** As the call named it. */
+  output: string;
+  /** Of the result (of several the first), in pixels. */
+  width: number;
+  /** Of the result, in pixels. */
+  height: number;
+  /** Of the result, alpha among them. */
+  channels: number;
+  /** The result's element type. */
+  type: ImageDType;
+  /** The result's last channel is alpha. */
+  alpha: boolean;
+  /** How many frames or pages there are. */
+  pages: number;
+  /** What was converted or left out, a sentence each. */
+  notes: string[];
+  /** How the first result was computed, filter by filter; two plans for the magnitude of two derivatives. */
+  plans: {
+    /** Its solver's name. */
+    solver: string;
+    /** What it does, in words. */
+    summary: string;
+    /** Per value of the result. */
+    multiplications: number;
+    /** Relative error of the taps. */
+    error: number;
+    /** What it was thought to take. */
+    predictedMilliseconds: number;
+  }[];
+  /** What it took. */
+  milliseconds: {
+    /** To read and decode. */
+    read: number;
+    /** To filter. */
+    filter: number;
+    /** To encode and write. */
+    write: number;
+  };
+}
+
+/** What is done with one file. */
+export interface Job {
+  input: string;
+  output: string;
+  format: FileFormat;
+}
+
+/** What the filtering of a file can be told. */
+interface Control {
+  signal?: AbortSignal;
+  onProgress?: (done: number) => void;
+}
+
+const optionKeys = [
+  ...(["border", "borderValue", "anchor", "gain", "offset", "flip", "tolerance", "alpha", "type", "strategy"] as const),
+  ...(["grey", "linear", "show", "raw", "page", "maxPixels", "quality", "strip"] as const),
+  ...(["format", "force", "engine", "signal", "onProgress"] as const),
+] satisfies (keyof FilterFileOptions)[];
+
+/**
+ * Filters a file's pictures into another file: `await filterFile("photo.jpg", "edges.png", "sobel")`. Reads PNG, JPEG, WebP,
+ * AVIF, TIFF, GIF, .npy and raw pixels, writes the format that the output's name asks for. Alpha, depth, colour profiles, EXIF,
+ * XMP, the resolution, frames (with their times) and pages are kept as far as the output's format holds them; the report's
+ * notes say what was not. `filter` may be a list of filters, applied in order; folders of the output are made.
+ *
+ * @throws InvalidArgumentError for anything malformed, an output that exists without `force` or is the input, and what the
+ * output cannot hold; LimitError for more than `maxPixels` pixels. Nothing is written then.
+ */
+export async function filterFile(
+  input: string,
+  output: string,
+  filter: Filter | readonly Filter[],
+  options: FilterFileOptions = {},
+): Promise<FileReport> {
+  const given = checkOptions<FilterFileOptions>("options", options, optionKeys);
+  for (const [parameter, path] of Object.entries({ input, output }))
+    if (typeof path !== "string" || path === "")
+      throw new InvalidArgumentError({ parameter, expected: "the name of a file", received: describe(path) });
+  const { signal, onProgress, force, engine: shared } = given;
+  if (force !== undefined) checkBoolean("force", force);
+  if (onProgress !== undefined) checkFunction("onProgress", onProgress);
+  checkPictureOptions(given);
+  const names = Object.keys(fileFormats) as FileFormat[];
+  const format = given.format === undefined ? fileFormatOf(output) : checkOneOf("format", given.format, names);
+  const own = shared ? undefined : await createEngine(given.maxPixels ? { limits: { pixels: given.maxPixels } } : {}); // biome-ignore format: a line
+  try {
+    const engine = shared ?? own!;
+    const steps = readSteps(engine, listOf(filter), given);
+    await checkNewFile(output, { inputs: [input], force, hint: "force replaces it" });
+    const job = { input, output, format };
+    const source = await openPictures(input, () => readBytes(input, signal), given, signal);
+    const work = { job, steps, options: given, source, pages: planPictures(engine, steps, source.pages, given) };
+    return await runWork(engine, work, { signal, onProgress }, async (bytes) => {
+      await makeFoldersFor(output);
+      await writeAtomic(output, bytes, signal);
+    });
+  } finally {
+    own?.dispose();
+  }
+}
+
+/** One filter, or several in order: rows of numbers are one. */
+function listOf(filter: Filter | readonly Filter[]): { text: string; filter: Filter }[] {
+  const isRows = (value: unknown): boolean => Array.isArray(value) && !value.some((row) => typeof row !== "number");
+  const several = Array.isArray(filter) && filter.length > 0 && !filter.every(isRows);
+  const list = (several ? filter : [filter]) as Filter[];
+  return list.map((one) => ({ text: typeof one === "string" ? one : JSON.stringify(one), filter: one }));
+}
+
+/** Checks options of pictures that no one else checks before work begins. */
+export function checkPictureOptions({ page, quality, grey, linear, strip, show, raw }: PictureOptions): void {
+  if (page !== undefined) checkInteger("page", page, { min: 1 });
+  if (quality !== undefined) checkQuality(quality);
+  for (const [name, value] of Object.entries({ grey, linear, strip }))
+    if (value !== undefined) checkBoolean(name, value);
+  if (show !== undefined) checkOneOf("show", show, showModes);
+  if (raw !== undefined) checkRaw(raw);
+}
+
+/** A file that has been read. */
+export interface Opened extends PictureFile {
+  /** What that took. */
+  milliseconds: number;
+}
+
+/** The pictures of a file. `name` is what messages call it, and `bytes` gives what it holds. */
+export async function openPictures(
+  name: string,
+  bytes: () => Promise<Uint8Array>,
+  { page, maxPixels = 2 ** 30, raw }: PictureOptions,
+  signal: AbortSignal | undefined,
+): Promise<Opened> {
+  const start = performance.now();
+  const file = await bytes();
+  const opened = (found: PictureFile): Opened => ({ ...found, milliseconds: performance.now() - start });
+  if (raw === undefined && !isNpy(file, name))
+    return opened(await readPictures(file, { page, maxPixels, signal, name }));
+  if (page !== undefined && page > 1)
+    throw new InvalidArgumentError({ parameter: name, expected: "page 1, the only one", received: `page ${page}` });
+  return opened(raw ? readRaw(file, raw, name, maxPixels) : readArray(file, name, maxPixels));
+}
+
+/** Edges are grey unless `grey` says otherwise, all else with it. */
+export const isGrey = ({ list }: Steps, { grey }: PictureOptions): boolean =>
+  grey ?? list.some(({ kind }) => kind !== "plain");
+
+/** The picture that the filters get, as plans know it. */
+export function specOf(picture: Picture): PictureSpec {
+  const { width, height, channels, alpha: hasAlpha } = picture;
+  return { width, height, channels, dtype: typeOf(picture), hasAlpha };
+}
+
+/** A picture as the filters get it, in grey where that is asked for, with its plans. */
+export interface Planned {
+  picture: Picture;
+  plans: Plan[][];
+}
+
+/** Plans the pictures of a file. Throws what does not fit them. */
+export function planPictures(
+  engine: Engine,
+  steps: Steps,
+  pages: readonly Picture[],
+  options: PictureOptions,
+): Planned[] {
+  return pages.map((given) => {
+    const picture = isGrey(steps, options) ? toGrey(given) : given;
+    return { picture, plans: planSteps(engine, steps, specOf(picture)) };
+  });
+}
+
+/** A file that has been read and planned. */
+export interface Work {
+  job: Job;
+  steps: Steps;
+  options: PictureOptions;
+  source: Opened;
+  pages: readonly Planned[];
+}
+
+/** What is written of a result. */
+interface Target {
+  type: ImageDType;
+  /** How values below zero are shown; absent where they are written as they are. */
+  show?: ShowMode;
+}
+
+const isLevels = (type: ImageDType): type is "u8" | "u16" => type === "u8" || type === "u16";
+
+/** What a result becomes: numbers where they are asked for or have been read, and the format holds them; else levels of a picture. */
+function targetOf({ steps, job, options }: Work, { picture, plans }: Planned): Target {
+  const { type, show } = options;
+  const { format, output } = job;
+  const own = typeOf(picture);
+  const last = plans.at(-1)!;
+  const planned = last.length > 1 ? own : (last[0]!.problem.y.dtype as ImageDType);
+  const computed = type ?? (steps.floats ? (steps.signed ? "f32" : own) : planned);
+  if (isLevels(computed)) return { type: computed };
+  const wanted = type !== undefined || !isLevels(own) || !isPictureFormat(format);
+  if (show === undefined && wanted && formatNamed(format).types.includes(computed)) return { type: computed };
+  if (isLevels(own)) return { type: own, show: show ?? "abs" };
+  checkType(computed, format, output);
+  throw new InvalidArgumentError({ parameter: "show", expected: "a picture of u8 or u16", received: own });
+}
+
+/** Filters the pictures of a file one after another and writes them, once it is clear that the output can hold them. */
+export async function runWork(
+  engine: Engine,
+  work: Work,
+  { signal, onProgress }: Control,
+  write: (bytes: Uint8Array) => Promise<void>,
+): Promise<FileReport> {
+  const { job, options, source, pages } = work;
+  const times = [performance.now()];
+  const targets = pages.map((page) => targetOf(work, page));
+  checkCount(pages.length, job.format, job.output);
+  const results: Picture[] = [];
+  for (const [i, page] of pages.entries()) {
+    const progress = (done: number): void => onProgress?.((i + done) / pages.length);
+    results.push(await filtered(engine, page, targets[i]!, work, { signal, onProgress: progress }));
+  }
+  times.push(performance.now());
+  const { animation } = source;
+  const { bytes, notes } = await encodePictures(results, job.format, {
+    ...options,
+    animation,
+    signal,
+    name: job.output,
+  });
+  signal?.throwIfAborted();
+  await write(bytes);
+  times.push(performance.now());
+  const [filter, written] = times.slice(1).map((time, i) => time - times[i]!) as [number, number];
+  const [result] = results as [Picture];
+  const { width, height, channels, alpha } = result;
+  return {
+    ...{ input: job.input, output: job.output, width, height, channels, type: typeOf(result), alpha },
+    ...{ pages: results.length, notes: [...source.notes, ...notes] },
+    plans: pages[0]!.plans.flat().map(({ solver, summary, cost, error }) => ({
+      ...{ solver, summary, error: error.relative, predictedMilliseconds: cost.time / 1e6 },
+      multiplications: cost.multiplications / (width * height * channels),
+    })),
+    milliseconds: { read: source.milliseconds, filter, write: written },
+  };
+}
+
+/** The picture filtered, as a picture again. */
+async function filtered(
+  engine: Engine,
+  { picture, plans }: Planned,
+  target: Target,
+  { steps, options: { linear } }: Work,
+  control: Control,
+): Promise<Picture> {
+  const { alpha, icc, metadata } = picture;
+  const source = linear ? toLinear(picture) : steps.floats ? toFloats(picture) : picture;
+  const image = await applySteps(engine, steps, plans, source, alpha, control);
+  return { ...finished(image, picture, { ...target, linear, floats: steps.floats }), alpha, icc, metadata };
+}
+
+interface Finish extends Target {
+  linear?: boolean;
+  floats: boolean;
+}
+
+/** A result as a picture of the type that is written. */
+function finished(image: Image, picture: Picture, { type, show, linear, floats }: Finish): Image {
+  const { alpha } = picture;
+  if (show === undefined && typeOf(image) === type) return image;
+  if (show === undefined && linear && isLevels(type)) return fromLinear(image, type, alpha);
+  const full = fullScale(picture);
+  const levels = linear ? scaled(image, full) : floats && alpha ? fromFloats(image, full) : image;
+  return isLevels(type) ? showSigned(levels, show ?? "clip", type, alpha) : toType(levels, type);
+}
+
+function scaled(image: Image, factor: number): Image {
+  return { ...image, data: (image.data as Float32Array).map((v) => v * factor) };
+}

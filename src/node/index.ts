@@ -1,0 +1,10 @@
+// The public face of files: exports only.
+
+export type { RawSpec } from "./arrays.ts";
+export type { ShowMode } from "./convert.ts";
+export { type WriteOptions, writePicture } from "./encode.ts";
+export { type FileReport, type FilterFileOptions, filterFile, type PictureOptions } from "./filter-file.ts";
+export type { StepOptions } from "./filter-steps.ts";
+export type { FileFormat } from "./formats.ts";
+export type { Metadata } from "./metadata.ts";
+export { type Animation, type Picture, type PictureFile, type ReadOptions, readPicture, readPictures } from "./pictures.ts"; // biome-ignore format: a line
