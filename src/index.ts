@@ -4,6 +4,7 @@ export type { Verdict } from "./backend/backend.ts";
 export type { CallOptions } from "./engine/calls.ts";
 export { createEngine, type Engine } from "./engine/engine.ts";
 export type { LayerCallOptions, LayerOut, LayerRunOptions, LayerTensors, PreparedLayer } from "./engine/layers.ts";
+export type { MaskLike } from "./engine/masks.ts";
 export type { EngineOptions, Limits, Planning } from "./engine/options.ts";
 export type {
   EngineInfo,
@@ -13,6 +14,7 @@ export type {
   IntoValue,
   LayerResult,
   PlanOptions,
+  RunOptions,
   ValueSpec,
 } from "./engine/types.ts";
 export { EngineValue } from "./engine/values.ts";
@@ -35,9 +37,20 @@ export type { TruncateOptions } from "./factor/svd.ts";
 export type { WeightFactors, WeightOptions } from "./factor/weights.ts";
 export { explain } from "./kernels/explain.ts";
 export type { FilterOptions, PictureSpec } from "./plan/filter-problem.ts";
+export type { KnownOptions, NanPolicy } from "./plan/known.ts";
 export { type LayerCost, type LayerSpec, layerCost, type StageCost } from "./plan/layer-cost.ts";
 export type { DataFormat, LayerKind, LayerOptions, LayerShapes, Pads } from "./plan/layer-problem.ts";
-export type { Activation, Alpha, Border, Cost, FilterProblem, LayerProblem, Plan, Problem } from "./plan/types.ts";
+export type {
+  Activation,
+  Alpha,
+  Border,
+  Cost,
+  FilterProblem,
+  Known,
+  LayerProblem,
+  Plan,
+  Problem,
+} from "./plan/types.ts";
 export type { ImageLike } from "./tensor/image.ts";
 export type {
   DType,

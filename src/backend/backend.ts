@@ -58,6 +58,19 @@ export interface SourceBinding {
   /** Where alpha weights colours: what of it means opaque (1 where absent), and whether they are multiplied by it already. */
   full?: number;
   premultiplied?: boolean;
+  known?: KnownPixels;
+}
+
+/** How well each pixel of a picture is known: rows are staged with a weight as their last channel. */
+export interface KnownPixels {
+  /** A weight for each pixel, the greatest of its type means known; absent where all are, but for those with a NaN. */
+  mask?: Uint8Array | Uint16Array | Float32Array;
+  /** Pixels with a NaN are unknown. */
+  nan: boolean;
+  /** What stands beyond the edges under the constant border is known. */
+  border: boolean;
+  /** By channel, the result where nothing is known. */
+  fill: readonly number[];
 }
 
 /** Where a filtered picture goes, and what becomes of its alpha. */

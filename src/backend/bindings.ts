@@ -14,6 +14,8 @@ function elementsIn(binding: Binding): number {
 export function checkBindings(bindings: Bindings, isOwn: (data: unknown) => boolean): void {
   for (const [id, binding] of bindings) {
     const { data } = binding;
+    if (binding.kind === "source" && binding.known?.mask)
+      checkThere("mask", binding.known.mask, binding.width * binding.height);
     if (!isValue(data)) checkThere(id, data as unknown as ArrayLike<number>, elementsIn(binding));
     else if (!isOwn(data)) {
       const [expected, received] = ["one of this engine", "another's"];

@@ -1,7 +1,7 @@
 // Parses the command line's arguments: filters, numbers, sizes. Holds the errors of wrong usage, and those that name the
 // new spelling of an old option.
 import { type Command, InvalidArgumentError as CommanderError, Option } from "commander";
-import { type Filter, gradientNames, LimitError, Rank1Error } from "../index.ts";
+import { type Filter, gradientNames, LimitError, type NanPolicy, Rank1Error } from "../index.ts";
 import type { RawSpec } from "../node/arrays.ts";
 import { readBytes, readStdin } from "../node/files.ts";
 import type { StepOptions } from "../node/filter-steps.ts";
@@ -128,9 +128,13 @@ export function parseQuality(text: string): number {
 }
 
 /** The options that say how a filter is applied. */
-export interface FilterFlags extends StepOptions {
+export interface FilterFlags extends Omit<StepOptions, "mask"> {
+  /** A picture's name. */
+  mask?: string;
   maxFilterSide?: number;
 }
+
+const nanPolicies: readonly NanPolicy[] = ["propagate", "ignore"];
 
 /** Adds those options to a command. */
 export function addFilterOptions(command: Command): Command {
@@ -155,6 +159,15 @@ export function addFilterOptions(command: Command): Command {
         "--alpha <mode>",
         "what becomes of an alpha channel (default: keep for derivatives, else premultiply)",
       ).choices(["premultiply", "keep", "none"]),
+    )
+    .option("--mask <picture>", "how well each pixel is known, black to white: results are means of what is known")
+    .addOption(
+      rare("--nan <policy>", "of float pictures: NaN spread (default), or count as unknown").choices(nanPolicies),
+    )
+    .addOption(
+      rare("--fill <number>", "the result where nothing is known (default: 0, of float pictures NaN)").argParser(
+        parseNumber,
+      ),
     )
     .addOption(rare("--strategy <solver>", "take this solver's plan instead of the cheapest (see --explain)"))
     .addOption(rare("--max-filter-side <pixels>", "largest side of a filter (default: 2049)").argParser(parseCount));

@@ -2,12 +2,13 @@
 // filter-picture.ts and node/filter-file.ts, how several filters follow one another in node/filter-steps.ts.
 import { basename, extname, join } from "node:path";
 import { type Command, Option } from "commander";
-import type { Engine } from "../index.ts";
-import { showModes } from "../node/convert.ts";
+import type { Engine, Image } from "../index.ts";
+import { showModes, toGrey } from "../node/convert.ts";
 import { writeStdout } from "../node/files.ts";
 import type { FileReport, Job } from "../node/filter-file.ts";
 import { readSteps, type Steps } from "../node/filter-steps.ts";
 import { type FileFormat, fileFormatOf, fileFormats, formatNamed } from "../node/formats.ts";
+import { readPicture } from "../node/pictures.ts";
 import {
   addFilterOptions,
   checkFailures,
@@ -18,6 +19,7 @@ import {
   parseQuality,
   parseRaw,
   parseSize,
+  readSource,
   sourceName,
   threadsOption,
   UsageError,
@@ -30,7 +32,11 @@ import { addEngineOptions, type EngineFlags, withEngine } from "./open.ts";
 import { addOutput, checkOutputs, checkStdin, checkTerminal, meansFolder, type OutputFlags } from "./output.ts";
 import { milliseconds, progressBar, say } from "./text.ts";
 
-interface Flags extends PictureFlags, Pick<FilterFlags, "maxFilterSide">, EngineFlags, OutputFlags {
+interface Flags
+  extends Omit<PictureFlags, "mask">,
+    Pick<FilterFlags, "maxFilterSide" | "mask">,
+    EngineFlags,
+    OutputFlags {
   filter: string[];
   explain?: boolean;
   size?: { width: number; height: number; channels: number };
@@ -41,6 +47,9 @@ interface Flags extends PictureFlags, Pick<FilterFlags, "maxFilterSide">, Engine
   quiet?: boolean;
   json?: boolean;
 }
+
+/** With the mask's weights in place of its name. */
+type Read = Omit<Flags, "mask"> & { mask?: Image };
 
 const examples = `
 All files are inputs; results go where -o says: to one file, or under the inputs' names into a folder.
@@ -59,10 +68,14 @@ has no alpha: pictures that have are laid on white.
 Numbers instead of levels: .npy (arrays of [height, width] or [height, width, channels]), .tiff and .raw (pixels alone)
 hold every type; derivatives go into .npy and .raw as they are, into .tiff with --type f32 or i16.
 
+With --mask, each result is the mean of the pixels that are known, weighted by the filter and by the mask (white is known,
+black is not): holes are filled in, and nothing bleeds from under them.
+
 Examples:
   rank1 filter photo.jpg -o edges.png -f sobel
   rank1 filter photo.jpg -o soft.jpg -f gaussian:sigma=4 --border edge
   rank1 filter photo.png -o relief.png -f sobel-x --show signed
+  rank1 filter scan.png -o whole.png -f gaussian:sigma=3 --mask known.png
   rank1 filter *.tif -o sharp/ -f gaussian:sigma=1 -f unsharp:amount=0.8,sigma=4
   rank1 filter moving.gif -o soft.webp -f gaussian:sigma=2
   rank1 filter scan.tiff -o page3.png -f sharpen --page 3
@@ -112,24 +125,33 @@ export function addFilter(program: Command, signal: AbortSignal): void {
 
 const addOne = (text: string, list: readonly string[] = []): string[] => [...list, text];
 
-async function filterPictures(files: string[], flags: Flags, signal: AbortSignal): Promise<void> {
-  const { backend, threads, wide, maxPixels, maxFilterSide, output, force, explain } = flags;
+async function filterPictures(files: string[], given: Flags, signal: AbortSignal): Promise<void> {
+  const { backend, threads, wide, maxPixels, maxFilterSide, output, force, explain } = given;
   checkOutputName(output);
-  checkArguments(files, flags);
-  const jobs = explain ? [] : await usage(() => jobsOf(files, flags));
+  checkArguments(files, given);
+  const jobs = explain ? [] : await usage(() => jobsOf(files, given));
+  const flags: Read = { ...given, mask: given.mask === undefined ? undefined : await readMask(given.mask, signal) };
   const limits = { ...(maxPixels && { pixels: maxPixels }), ...(maxFilterSide && { filterSide: maxFilterSide }) };
   await withEngine({ backend, threads, wide, limits }, async (engine) => {
     const steps = await stepsOf(engine, flags);
-    checkTypes(steps, jobs, flags);
+    checkTypes(steps, jobs, given);
     if (explain) return explainFilters(engine, steps, files, flags, signal);
-    const inputs = jobs.map(({ input }) => input);
+    const inputs = [...jobs.map(({ input }) => input), ...(given.mask === undefined ? [] : [given.mask])];
     await checkOutputs(jobs.map((job) => job.output), { inputs, force }); // biome-ignore format: a line
     await runJobs(engine, steps, jobs, flags, signal);
   });
 }
 
+/** The grey of a picture as weights. */
+async function readMask(file: string, signal: AbortSignal): Promise<Image> {
+  const name = sourceName(file);
+  const { width, height, data, channels } = toGrey(await readPicture(await readSource(file, signal), { name, signal }));
+  if (channels === 1) return { width, height, channels, data };
+  throw new UsageError(`--mask: expected a picture without alpha, black where nothing is known, got ${name}`);
+}
+
 /** Reads the filters, and checks them before any picture is read. */
-async function stepsOf(engine: Engine, flags: Flags): Promise<Steps> {
+async function stepsOf(engine: Engine, flags: Read): Promise<Steps> {
   const list = await Promise.all(flags.filter.map(async (text) => ({ text, filter: await parseFilter(text) })));
   return usage(() => readSteps(engine, list, flags), "--max-filter-side");
 }
@@ -144,8 +166,11 @@ function checkArguments(files: readonly string[], flags: Flags): void {
   checkStdin([
     ...files.map((file) => ["an input", file] as const),
     ...filter.map((text) => ["--filter", text] as const),
+    ["--mask", flags.mask],
   ]);
-  const stray = (["anchor", "strategy"] as const).find((name) => flags[name] !== undefined && filter.length > 1);
+  const stray = (["anchor", "strategy", "mask", "nan", "fill"] as const).find(
+    (name) => flags[name] !== undefined && filter.length > 1,
+  );
   if (stray) wrong(`--${stray}`, "one filter, of which it is an option", `${filter.length}`);
   if (borderValue !== undefined && border !== "constant")
     wrong("--border-value", "--border constant, of which it is an option", border ? `--border ${border}` : "none");
@@ -201,7 +226,7 @@ function checkTypes({ signed }: Steps, jobs: readonly Job[], { linear, type, sho
 }
 
 /** All jobs, one after another; where there are several, one that fails does not stop the others. */
-async function runJobs(engine: Engine, steps: Steps, jobs: Job[], flags: Flags, signal: AbortSignal): Promise<void> {
+async function runJobs(engine: Engine, steps: Steps, jobs: Job[], flags: Read, signal: AbortSignal): Promise<void> {
   const pictures: FileReport[] = [];
   const failures: { input: string; message: string }[] = [];
   for (const [i, job] of jobs.entries()) {

@@ -70,7 +70,10 @@ function withShapes(error: unknown, { inputs }: Model): unknown {
   const first = error instanceof UsageError ? error.cause : error;
   if (!(first instanceof Rank1Error) || !first.parameter.startsWith("shape of input")) return error;
   const options = openInputs(inputs).map(shapeOption).join(" ") || "--shape NAME=1x3x224x224";
-  return new UsageError(`${first.message}; give it with ${options}`, { cause: error });
+  return new UsageError(
+    `${first.message}; give it with ${options}${options.includes("?") ? " (a number for each ?)" : ""}`,
+    { cause: error },
+  );
 }
 
 /** Errors say which file they are about, and which option helps. */

@@ -64,3 +64,12 @@ export class ProgramCache {
     }
   }
 }
+
+/** As JSON; what has none (a BigInt, a circle) is refused by the checks of the call, as it should be. */
+export function textOf(value: unknown): string {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return "";
+  }
+}

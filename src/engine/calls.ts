@@ -32,7 +32,8 @@ export interface CallOptions extends CallHooks {
   out?: ImageArray | Image | Tensor | EngineValue;
 }
 
-export const callKeys = ["out", "signal", "onProgress"] as const;
+/** Of calls that run a filter. */
+export const runKeys = ["out", "signal", "onProgress", "mask"] as const;
 
 export function checkRunOptions({ signal, onProgress }: CallHooks): void {
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
@@ -44,7 +45,9 @@ export function checkRunOptions({ signal, onProgress }: CallHooks): void {
 /** Checks `out`, or makes the array that is returned. */
 export function checkOut(
   out: unknown,
-  x: Pick<CheckedImage, "width" | "height" | "channels" | "data"> | PictureValue,
+  x: (Pick<CheckedImage, "width" | "height" | "channels" | "data"> | PictureValue) & {
+    mask?: ArrayBufferView | EngineValue;
+  },
   dtype: ImageDType,
 ): ImageArray | EngineValue {
   const length = x.width * x.height * x.channels;
@@ -61,16 +64,17 @@ export function checkOut(
   if (out instanceof EngineValue) {
     const sides = [x.height, x.width, x.channels].join();
     if (out.dtype !== dtype || out.shape.join() !== sides) throw refuse();
-    if (out !== x.data) return out;
+    if (out !== x.data && out !== x.mask) return out;
     throw new InvalidArgumentError({
       parameter: "out",
-      expected: "another value than the image",
+      expected: `another value than the ${out === x.data ? "image" : "mask"}`,
       received: "the same",
     });
   }
   checkSidesIn("out", out, [x.height, x.width, x.channels]);
   const array = arrayIn(out) as ImageArray;
   if (imageDTypeOf(array) !== dtype || array.length !== length) throw refuse();
+  if (x.mask && !(x.mask instanceof EngineValue)) checkApart(array, x.mask, "the mask");
   return x.data instanceof EngineValue ? array : checkApart(array, x.data, "the image");
 }
 

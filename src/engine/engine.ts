@@ -13,8 +13,8 @@ import { checkPlan, checkTypes, everyPlan, plan as makePlan, type Planner } from
 import type { FilterProblem, LayerProblem, Plan, Problem } from "../plan/types.ts";
 import { type CheckedImage, checkPicture, type ImageLike } from "../tensor/image.ts";
 import type { Image, ImageArray, TensorLike } from "../tensor.ts";
-import { keyOf, ProgramCache } from "./cache.ts";
-import { type CallOptions, callKeys, checkOut, checkRunOptions } from "./calls.ts";
+import { keyOf, ProgramCache, textOf } from "./cache.ts";
+import { checkOut, checkRunOptions, runKeys } from "./calls.ts";
 import { gradientOf, magnitudeOf } from "./gradient.ts";
 import {
   checkLayerCall,
@@ -30,7 +30,7 @@ import {
 } from "./layers.ts";
 import { fastestPlan } from "./measured.ts";
 import { type CheckedOptions, checkEngineOptions, type EngineOptions, type Limits, type Planning } from "./options.ts";
-import { isOpaque, type Picture, pictureOf, runFilter } from "./pictures.ts";
+import { checkFits, isOpaque, type Picture, pictureOf, runFilter } from "./pictures.ts";
 import type {
   EngineInfo,
   FilterCallOptions,
@@ -39,6 +39,7 @@ import type {
   IntoValue,
   LayerResult,
   PlanOptions,
+  RunOptions,
   ValueSpec,
 } from "./types.ts";
 import { checkValueSpec, EngineValue } from "./values.ts";
@@ -155,9 +156,9 @@ export class Engine {
     filter: Filter,
     options?: FilterCallOptions,
   ): Promise<Image | EngineValue> {
-    const given = checkOptions<FilterCallOptions>("options", options, [...filterOptionKeys, ...callKeys, "strategy"]);
-    const x = pictureOf(image, this.limits);
-    const { out, signal, onProgress, strategy, ...filterOptions } = given;
+    const given = checkOptions<FilterCallOptions>("options", options, [...filterOptionKeys, ...runKeys, "strategy"]);
+    const { out, signal, onProgress, strategy, mask, ...filterOptions } = given;
+    const x = pictureOf(image, this.limits, mask);
     checkRunOptions(given);
     const gradient = isGradientName(filter);
     // A gradient's options are those of its first derivative: planned for the checks alone.
@@ -168,10 +169,13 @@ export class Engine {
     }
     const target = checkOut(out, x, planned.plan.problem.y.dtype);
     return this.enqueue(signal, async (signal) => {
-      const { alpha } = planned.plan.problem as FilterProblem;
+      const { alpha, known } = planned.plan.problem as FilterProblem;
       const options: FilterOptions = { ...filterOptions, alpha: "keep" };
       const chosen =
-        alpha === "premultiply" && !(x.data instanceof EngineValue) && (await isOpaque(x as CheckedImage, signal))
+        alpha === "premultiply" &&
+        !known &&
+        !(x.data instanceof EngineValue) &&
+        (await isOpaque(x as CheckedImage, signal))
           ? this.planFilter(x, filter, options, strategy)
           : planned;
       if (!chosen.settled) {
@@ -185,8 +189,11 @@ export class Engine {
 
   /** The plan for such a picture, cached for calls with the same options. */
   private planFilter(x: Picture, filter: Filter, options: FilterOptions, strategy?: string): PlannedFilter {
-    const { width, height, channels, dtype, hasAlpha = false } = x;
-    const request = textOf([width, height, channels, dtype, hasAlpha, filter, options, strategy]);
+    const { width, height, channels, dtype, hasAlpha = false, masked } = x;
+    const request = textOf([
+      ...[width, height, channels, dtype, hasAlpha, masked, filter, options, strategy],
+      String([options.fill, options.borderValue]),
+    ]);
     const known = this.planned.get(request);
     if (known) return known;
     const plan = this.plan(this.filterProblem(x, filter, options), { strategy });
@@ -217,22 +224,14 @@ export class Engine {
    *
    * @throws InvalidArgumentError for another picture; Rank1Error with code "UNKNOWN_VERSION" for another version's plan.
    */
-  run(plan: Plan, image: ImageLike | EngineValue, options: CallOptions & IntoValue): Promise<EngineValue>;
-  run(plan: Plan, image: ImageLike | EngineValue, options?: CallOptions): Promise<Image>;
-  async run(plan: Plan, image: ImageLike | EngineValue, options?: CallOptions): Promise<Image | EngineValue> {
-    const { out, signal, onProgress } = checkOptions<CallOptions>("options", options, callKeys);
+  run(plan: Plan, image: ImageLike | EngineValue, options: RunOptions & IntoValue): Promise<EngineValue>;
+  run(plan: Plan, image: ImageLike | EngineValue, options?: RunOptions): Promise<Image>;
+  async run(plan: Plan, image: ImageLike | EngineValue, options?: RunOptions): Promise<Image | EngineValue> {
+    const { out, signal, onProgress, mask } = checkOptions<RunOptions>("options", options, runKeys);
     checkRunOptions({ signal, onProgress });
     const { problem } = checkPlan(plan);
-    const x = pictureOf(image, this.limits);
-    const [received, expected] = [[x.height, x.width, x.channels].join(" x "), problem.x.shape.join(" x ")];
-    if (received !== expected || x.dtype !== problem.x.dtype) {
-      const describeOne = (shape: string, dtype: string): string => `${shape} (height x width x channels) of ${dtype}`;
-      throw new InvalidArgumentError({
-        parameter: "image",
-        expected: `the plan's ${describeOne(expected, problem.x.dtype)}`,
-        received: describeOne(received, x.dtype),
-      });
-    }
+    const x = pictureOf(image, this.limits, mask);
+    checkFits(problem, x);
     const target = checkOut(out, x, problem.y.dtype);
     return this.enqueue(signal, (signal) => this.execute(plan, x, target, { signal, onProgress }));
   }
@@ -383,13 +382,4 @@ function checkProblem(problem: Problem, makers: string, excluded?: Problem["kind
   }
   const [expected, received] = [`a problem made by ${makers}`, describe(problem)];
   throw new InvalidArgumentError({ parameter: "problem", expected, received });
-}
-
-/** As JSON; what has none (a BigInt, a circle) is refused by the checks of the call, as it should be. */
-function textOf(value: unknown): string {
-  try {
-    return JSON.stringify(value);
-  } catch {
-    return "";
-  }
 }

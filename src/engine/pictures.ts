@@ -5,17 +5,26 @@ import type { Program, ProgramRunOptions, SourceBinding, TargetBinding } from ".
 import { type Abortable, inSlices } from "../backend/slices.ts";
 import { InvalidArgumentError } from "../errors.ts";
 import { tapSum } from "../kernels/filter.ts";
-import type { FilterProblem } from "../plan/types.ts";
+import type { FilterProblem, Problem } from "../plan/types.ts";
 import { type CheckedImage, checkImage, type ImageLike, type ImageLimits, mostChannels } from "../tensor/image.ts";
 import { type Image, type ImageArray, imageDTypes, isFloat, isImageDType } from "../tensor.ts";
 import { type PictureValue, plainView } from "./calls.ts";
+import { checkMask, type MaskArray, type MaskLike, weightsOf } from "./masks.ts";
 import { EngineValue } from "./values.ts";
 
-/** A picture as filters take it: the caller's, or a value of three sides in the engine. */
-export type Picture = CheckedImage | PictureValue;
+/** A picture as filters take it: the caller's, or a value of three sides in the engine; and its mask. */
+export type Picture = (CheckedImage | PictureValue) & {
+  readonly masked?: boolean;
+  readonly mask?: MaskArray | EngineValue;
+};
 
-/** Checks the caller's picture, or a value that is one. */
-export function pictureOf(image: ImageLike | EngineValue, limits: ImageLimits): Picture {
+/** Checks the caller's picture, or a value that is one, and its mask. */
+export function pictureOf(image: ImageLike | EngineValue, limits: ImageLimits, mask?: MaskLike | EngineValue): Picture {
+  const picture = unmasked(image, limits);
+  return mask === undefined ? picture : { ...picture, masked: true, mask: checkMask(mask, picture) };
+}
+
+function unmasked(image: ImageLike | EngineValue, limits: ImageLimits): CheckedImage | PictureValue {
   if (!(image instanceof EngineValue)) return checkImage("image", image, limits);
   const { shape, dtype } = image;
   const [height, width, channels] = shape as [number, number, number];
@@ -57,6 +66,27 @@ async function fullOf(x: Picture, signal: Abortable | undefined): Promise<number
 
 const viewOrValue = (data: ImageArray | EngineValue) => (data instanceof EngineValue ? data.inner : plainView(data));
 
+/** Checks that a plan is for such a picture. */
+export function checkFits({ x, ...problem }: Problem, picture: Picture): void {
+  const { height, width, channels, dtype, masked = false } = picture;
+  const [received, expected] = [[height, width, channels].join(" x "), x.shape.join(" x ")];
+  if (received !== expected || dtype !== x.dtype) {
+    const describeOne = (shape: string, dtype: string): string => `${shape} (height x width x channels) of ${dtype}`;
+    throw new InvalidArgumentError({
+      parameter: "image",
+      expected: `the plan's ${describeOne(expected, x.dtype)}`,
+      received: describeOne(received, dtype),
+    });
+  }
+  const wanted = problem.kind === "filter" && problem.known?.mask === true;
+  if (wanted === masked) return;
+  const which = (is: boolean): string => (is ? "a mask" : "none");
+  const hint = "a plan with one is made of a picture { masked: true }";
+  throw new InvalidArgumentError({
+    ...{ parameter: "mask", expected: `${which(wanted)}, as the plan says`, received: which(masked), hint },
+  });
+}
+
 /** Runs a filter's program on a picture. */
 export async function runFilter(
   program: Program,
@@ -65,12 +95,15 @@ export async function runFilter(
   out: ImageArray | EngineValue,
   options: ProgramRunOptions,
 ): Promise<Image | EngineValue> {
-  const { window, alpha, y, gain, offset } = problem;
+  const { window, alpha, y, gain, offset, known } = problem;
   const { width, height, channels, dtype, hasAlpha = false, premultiplied = false } = x;
   const full = alpha === "premultiply" ? await fullOf(x, options.signal) : opaque(dtype);
   const source: SourceBinding = {
     ...{ kind: "source", width, height, channels, dtype, alpha, full, premultiplied },
     ...{ border: window.border, borderValue: window.borderValue, data: viewOrValue(x.data) },
+    ...(known && {
+      known: { ...known, fill: known.fill.map((v) => v ?? Number.NaN), mask: await weightsOf(x, options.signal) },
+    }),
   };
   const target: TargetBinding = {
     ...{ kind: "target", data: viewOrValue(out), dtype: y.dtype, alpha, source, offset },

@@ -4,10 +4,22 @@ import type { GradientName } from "../factor/filter-functions.ts";
 import type { FilterOptions } from "../plan/filter-problem.ts";
 import type { F32Tensor, Image, ImageArray, ValueDType } from "../tensor.ts";
 import type { CallHooks, CallOptions } from "./calls.ts";
+import type { MaskLike } from "./masks.ts";
 import type { EngineValue } from "./values.ts";
 
+/** What `engine.run` takes. */
+export interface RunOptions extends CallOptions {
+  /**
+   * How well each pixel is known, as weights from 0 (not at all: its value is not even read) to 1: each result is the mean of the
+   * pixels, weighted by the taps and by the mask. Floats from 0 to 1; of integers the greatest of the type is 1, and since only
+   * ratios count, bytes of 0 and 1 mean the same. One for each pixel: an array, an Image of one channel, a Tensor
+   * [height, width], or a value of `engine.alloc`.
+   */
+  mask?: MaskLike | EngineValue;
+}
+
 /** What `engine.filter` takes. */
-export interface FilterCallOptions extends FilterOptions, CallOptions {
+export interface FilterCallOptions extends FilterOptions, RunOptions {
   /** Takes one solver's plan instead of the cheapest, by its name in `explain`. */
   strategy?: string;
 }

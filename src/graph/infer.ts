@@ -35,7 +35,7 @@ export function inputSpecs(
   const open = openInputs({ inputs }, shapes);
   if (open.length > 0) {
     const parameter = `shape of ${open.map(({ name }) => `input ${describe(name)}`).join(" and ")}`;
-    throw new InvalidArgumentError({ parameter, expected: open.map(likeText).join(" and "), received: "undefined" });
+    throw new InvalidArgumentError({ parameter, expected: open.map(likeText).join(" and "), received: "none" });
   }
   return new Map(
     inputs.map((info) => {

@@ -35,10 +35,9 @@ function wholeTaps({ factors }: FilterProblem, denominator: number): number[] {
  * fits (sums in between may wrap around and come back), else floating point. `denominator`: of the terms used.
  */
 export function arithmeticFor(problem: FilterProblem, denominator: number): Arithmetic {
-  const { factors, x, y, window, alpha } = problem;
+  const { factors, x, y, window } = problem;
   if (isInDoubles(problem)) return "f64";
-  const integers =
-    factors.integer && !isFloat(x.dtype) && Number.isInteger(window.borderValue) && alpha !== "premultiply";
+  const integers = factors.integer && !isFloat(x.dtype) && Number.isInteger(window.borderValue) && !isWeighted(problem);
   if (!integers) return "f32";
   const range = sumRange(problem, wholeTaps(problem, denominator));
   const finish = finishOf(problem, denominator);
@@ -73,13 +72,21 @@ export const isInDoubles = ({ x, y }: FilterProblem): boolean => isWide(x.dtype)
 /** Why solvers refuse a filter that is computed in f64. */
 export const onlyTapsInDoubles = "f32 does not hold the numbers: they are summed in f64, tap by tap";
 
+/** Pixels count by weights: results are weighted means, staged in f32 or f64 with the weights. */
+export const isWeighted = ({ alpha, known }: Pick<FilterProblem, "alpha" | "known">): boolean =>
+  alpha === "premultiply" || known !== undefined;
+
+/** Channels as they are staged: where some pixels may be unknown, a last one says how well each is known; alpha that is kept is left out. */
+const stagedChannels = ({ x, alpha, known }: FilterProblem): number =>
+  x.shape[2]! + Number(known !== undefined && alpha !== "keep");
+
 /**
- * What elements of a type are within a program: f64 where either end is wide, f32 of a premultiplied picture, and i16 of i8.
+ * What elements of a type are within a program: f64 where either end is wide, f32 of pixels that have weights, and i16 of i8.
  * The rows of the caller's arrays are converted where they are moved.
  */
 function stagedIn(problem: FilterProblem, dtype: ImageDType): ViewDType {
   if (isInDoubles(problem)) return "f64";
-  if (problem.alpha === "premultiply") return "f32";
+  if (isWeighted(problem)) return "f32";
   return dtype === "i8" ? "i16" : dtype;
 }
 
@@ -87,7 +94,7 @@ function stagedIn(problem: FilterProblem, dtype: ImageDType): ViewDType {
 export function filterBuffers(problem: FilterProblem): { input: BufferSpec; output: BufferSpec } {
   const { x, y, window } = problem;
   const [top, left, bottom, right] = window.pads;
-  const [, width, channels] = x.shape as [number, number, number];
+  const [width, channels] = [x.shape[1]!, stagedChannels(problem)];
   return {
     input: {
       ...{ id: "x", scope: "input", dtype: stagedIn(problem, x.dtype), width: left + width + right, channels },
@@ -127,11 +134,15 @@ export function tapSum({ factors }: FilterProblem): number {
   return factors.terms.reduce((total, { column, row }) => total + sum(column) * sum(row), 0) / factors.denominator;
 }
 
+/** Near a number: scaling by it rounds nothing. */
+const powerOfTwo = (value: number): number => Math.sign(value) * 2 ** Math.round(Math.log2(Math.abs(value)));
+
 /**
- * What finishes a filter's sums. Under premultiplied alpha they become weighted means, of alpha too; gain and offset
- * then come after the division by alpha, to colours alone.
+ * What finishes a filter's sums. Under premultiplied alpha they become means, of alpha too; where pixels may be unknown they stay
+ * near that, since only their ratios matter. Gain and offset come after the division.
  */
 export function finishOf(problem: FilterProblem, denominator = 1): Finish {
+  if (problem.known) return { denominator: 1, gain: powerOfTwo(1 / (tapSum(problem) * denominator)), offset: 0 };
   if (problem.alpha === "premultiply") return { denominator, gain: 1 / tapSum(problem), offset: 0 };
   return { denominator, gain: problem.gain, offset: problem.offset };
 }

@@ -10,12 +10,15 @@ import {
   gradientNames,
   type Image,
   type ImageDType,
+  type MaskLike,
   type PictureSpec,
   type Plan,
 } from "../index.ts";
 
 /** How filters are laid over the pictures of files: the options of an engine's `filter`, but for its `output`, here `type`. */
 export interface StepOptions extends Omit<FilterOptions, "output"> {
+  /** How well each pixel of every picture is known, as of an engine's `filter`: of one filter, not of several. */
+  mask?: MaskLike;
   /** Element type of the result. Default: the picture's, of derivatives a signed one. */
   type?: ImageDType;
   /** Takes one solver's plan instead of the cheapest, by its name in `explain`. */
@@ -61,7 +64,9 @@ export function readSteps(
   const wrong = (parameter: string, expected: string, received: string): never => {
     throw new InvalidArgumentError({ parameter, expected, received });
   };
-  const stray = (["anchor", "strategy"] as const).find((name) => flags[name] !== undefined && given.length > 1);
+  const stray = (["anchor", "strategy", "mask", "nan", "fill"] as const).find(
+    (name) => flags[name] !== undefined && given.length > 1,
+  );
   if (stray) wrong(stray, "one filter, of which it is an option", `${given.length}`);
   if (flags.borderValue !== undefined && flags.border !== "constant")
     wrong("borderValue", 'border "constant", of which it is the value', `border "${flags.border ?? "reflect"}"`);
@@ -85,12 +90,12 @@ const pixel: PictureSpec = { width: 1, height: 1, channels: 1, dtype: "u8" };
 
 /** The options of one filter among the others. */
 function optionsOf({ list, flags, floats }: Steps, step: FilterStep, knownAlpha = false): FilterOptions {
-  const { border, borderValue, anchor, gain, offset, flip, tolerance, type, alpha } = flags;
+  const { border, borderValue, anchor, gain, offset, flip, tolerance, type, alpha, nan, fill } = flags;
   const last = step === list.at(-1) && { gain, offset };
   // An --alpha for a whole folder means the pictures that have alpha
   const known = knownAlpha && { alpha };
   const output = floats ? "f32" : type;
-  const all = { border, borderValue, anchor, flip, tolerance, output, ...known, ...last } as FilterOptions;
+  const all = { border, borderValue, anchor, flip, tolerance, output, nan, fill, ...known, ...last } as FilterOptions;
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }
 
@@ -108,8 +113,12 @@ function plansOf(
 /** The plans of every filter in turn. Throws what does not fit the picture. */
 export function planSteps(engine: Engine, steps: Steps, picture: PictureSpec): Plan[][] {
   const { list, flags, floats } = steps;
-  const spec: PictureSpec = floats ? { ...picture, dtype: "f32" } : picture;
-  return list.map((step) => plansOf(engine, step, spec, optionsOf(steps, step, spec.hasAlpha), flags.strategy));
+  const masked = flags.mask !== undefined;
+  const spec: PictureSpec = { ...picture, masked, ...(floats && { dtype: "f32" }) };
+  // Levels have no NaN.
+  const filled = (masked || flags.nan === "ignore") && picture.dtype !== "f32" && { fill: flags.fill ?? 0 };
+  const options = (step: FilterStep): FilterOptions => ({ ...optionsOf(steps, step, spec.hasAlpha), ...filled });
+  return list.map((step) => plansOf(engine, step, spec, options(step), flags.strategy));
 }
 
 /** Applies every filter in turn. `plans` are those of {@link planSteps} for such a picture. */
@@ -124,8 +133,9 @@ export async function applySteps(
   const { list, flags } = steps;
   let image = picture;
   for (const [i, step] of list.entries()) {
-    const { alpha } = plans[i]![0]!.problem as Plan["problem"] & { kind: "filter" };
-    const options = { ...optionsOf(steps, step, knownAlpha), alpha, strategy: flags.strategy };
+    const { alpha, known } = plans[i]![0]!.problem as Plan["problem"] & { kind: "filter" };
+    const filled = known && { mask: flags.mask, fill: known.fill.map((value) => value ?? Number.NaN) };
+    const options = { ...optionsOf(steps, step, knownAlpha), ...filled, alpha, strategy: flags.strategy };
     const progress = (done: number): void => onProgress?.((i + done) / list.length);
     image = await engine.filter(image, step.filter, { ...options, signal, onProgress: progress });
   }

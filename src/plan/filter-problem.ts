@@ -13,10 +13,11 @@ import { type CheckedFilter, checkFilter, type Filter, flipFilter } from "../fac
 import { checkTruncateOptions } from "../factor/svd.ts";
 import type { KnownAlpha } from "../tensor/image.ts";
 import { type ImageDType, imageDTypes, isFloat, isWide, rangeOf } from "../tensor.ts";
+import { checkKnown, type KnownOptions, withCleanTerms } from "./known.ts";
 import type { Alpha, Border, Factors, FilterProblem } from "./types.ts";
 
 /** How a filter is laid over a picture. */
-export interface FilterOptions {
+export interface FilterOptions extends KnownOptions {
   /** What stands beyond the edges. Default "reflect", which does not repeat the edge pixel. */
   border?: Border;
   /** The value of a "constant" border. Default 0. */
@@ -39,6 +40,7 @@ export interface FilterOptions {
 
 export const filterOptionKeys = [
   ...(["border", "borderValue", "anchor", "gain", "offset", "flip", "output", "tolerance", "alpha"] as const),
+  ...(["nan", "fill"] as const),
 ] satisfies (keyof FilterOptions)[];
 
 /** A picture without its pixels: what planning needs of it. */
@@ -51,6 +53,8 @@ export interface PictureSpec extends Partial<KnownAlpha> {
   channels: number;
   /** Element type. */
   dtype: ImageDType;
+  /** It comes with a mask: the weights of its pixels. */
+  masked?: boolean;
 }
 
 const borders: readonly Border[] = ["constant", "edge", "reflect", "symmetric", "wrap"];
@@ -88,15 +92,17 @@ export function filterProblem(
     options.border === undefined ? "reflect" : checkOneOf("border", options.border, borders, borderAliases);
   const ownGain = options.gain === undefined ? 1 : checkNumber("gain", options.gain);
   const ownOffset = options.offset === undefined ? 0 : checkNumber("offset", options.offset);
-  const gain = ownGain * checked.gain;
   const offset = ownGain * checked.offset + ownOffset;
   const [ax, ay] = checkAnchor(options.anchor, checked);
-  const { width, height, channels, dtype } = picture;
+  const { width, height, channels, dtype, masked = false } = picture;
   const zeroSum = sumsToZero(checked);
   const output =
     options.output === undefined
-      ? defaultOutput(dtype, checked, gain, offset, zeroSum)
+      ? defaultOutput(dtype, checked, ownGain * checked.gain, offset, zeroSum)
       : checkOneOf("output", options.output, imageDTypes);
+  const { means, known } = checkKnown(options, { masked, channels, dtype, output, filter: checked });
+  const factors = factorsOf(checked, tolerance);
+  const borderValue = known?.border === false ? 0 : checkBorderValue(options.borderValue, dtype);
   return {
     kind: "filter",
     x: { shape: [height, width, channels], dtype },
@@ -107,13 +113,15 @@ export function filterProblem(
       dilations: [1, 1],
       pads: [ay, ax, checked.kh - 1 - ay, checked.kw - 1 - ax],
       border,
-      borderValue: checkBorderValue(options.borderValue, dtype),
+      borderValue,
     },
-    factors: factorsOf(checked, tolerance),
-    gain,
+    factors: known ? withCleanTerms(factors, [checked.kh, checked.kw]) : factors,
+    // A mean is divided by the sum of its taps, whatever the filter's own gain is.
+    gain: means ? ownGain / tapSumOf(checked) : ownGain * checked.gain,
     offset,
     tolerance,
     alpha: checkAlpha(options.alpha, picture, zeroSum),
+    ...(known && { known }),
   };
 }
 
@@ -155,6 +163,8 @@ function checkAlpha(alpha: unknown, { channels, hasAlpha = false }: PictureSpec,
 const vectorsOf = ({ values, column, row }: CheckedFilter): number[][] => (values ? [values] : [column!, row!]);
 const sum = (taps: readonly number[]): number => taps.reduce((total, tap) => total + tap, 0);
 const magnitude = (taps: readonly number[]): number => taps.reduce((total, tap) => total + Math.abs(tap), 0);
+
+const tapSumOf = (filter: CheckedFilter): number => vectorsOf(filter).reduce((total, taps) => total * sum(taps), 1);
 
 /** A derivative: the taps cancel, up to rounding, and are not all zero. */
 function sumsToZero(filter: CheckedFilter): boolean {

@@ -95,6 +95,20 @@ export interface FilterProblem {
   tolerance: number;
   /** What becomes of the last channel. */
   alpha: Alpha;
+  /** Where some pixels may be unknown: results are means of the others, times gain · (sum of the taps), plus offset. */
+  known?: Known;
+}
+
+/** Which pixels of a picture are known, and what a filter gives where none is. */
+export interface Known {
+  /** Runs come with a mask: the weight of each pixel. */
+  mask: boolean;
+  /** Pixels with a NaN are unknown. */
+  nan: boolean;
+  /** What stands beyond the edges under `constant` is known. */
+  border: boolean;
+  /** By channel, the result where nothing is known; null is NaN (JSON has none). */
+  fill: (number | null)[];
 }
 
 /** What happens to a last channel that is alpha: filtered like the others, carried over, or weighting the others. */

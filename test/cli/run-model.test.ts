@@ -341,7 +341,7 @@ test("--explain of open sizes lists what there is, and names the option with the
   const { code, stdout } = await rank1("run", path("open.onnx"), "--explain");
   expect([code, stdout]).toEqual([0, expect.stringMatching(/input {3}x {2}f32 1 × 3 × h × w\n[\s\S]*\nfor what is computed where: --shape x=1x3x\?x\?\n$/)]);
   const json = await rank1("run", path("open.onnx"), "--explain", "--json");
-  expect([json.code, json.stderr]).toEqual([2, expect.stringMatching(/give it with --shape x=1x3x\?x\?\n$/)]);
+  expect([json.code, json.stderr]).toEqual([2, expect.stringMatching(/give it with --shape x=1x3x\?x\? \(a number for each \?\)\n$/)]);
 }); // biome-ignore format: lines
 
 test("a terminal gets no arrays", async () => {

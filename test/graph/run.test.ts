@@ -164,10 +164,10 @@ describe("inference", () => {
 
   test("takes 1 for an open batch, and asks for other open sides", () => {
     const graph = graphOf({ x: ["N", 3, undefined, 4] }, [], []);
-    expect(() => inputSpecs(graph)).toThrow('shape of input "x": expected a shape like [N, 3, ?, 4], got undefined');
+    expect(() => inputSpecs(graph)).toThrow('shape of input "x": expected a shape like [N, 3, ?, 4], got none');
     const two = { inputs: [...graph.inputs, { name: "z" }] };
     expect(() => inputSpecs(two)).toThrow(
-      'shape of input "x" and input "z": expected a shape like [N, 3, ?, 4] and a shape, got undefined',
+      'shape of input "x" and input "z": expected a shape like [N, 3, ?, 4] and a shape, got none',
     );
     expect(() => inputSpecs(graph, { x: [1, 2, 5, 4] })).toThrow("got [1, 2, 5, 4]");
     expect(() => inputSpecs(graph, { x: [1, 3, 5] })).toThrow("got [1, 3, 5]");

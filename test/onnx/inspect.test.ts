@@ -147,7 +147,7 @@ describe("sides that the model leaves open", () => {
 
   test.each<[object, RegExp]>([
     [{ shapes: { z: [1] } }, /shapes key: expected one of x, got "z"/],
-    [{}, /shape of input "x": expected a shape like \[N, 3, height, width\], got undefined/],
+    [{}, /shape of input "x": expected a shape like \[N, 3, height, width\], got none/],
     [{ shapes: { x: [1, 4, 10, 12] } }, /got \[1, 4, 10, 12\]/],
     [{ shapes: { x: [1, 3, 2, 2] } }, /node "Conv of x,w"/],
     [{ size: 3 }, /options key: expected one of shapes, share/],

@@ -5,9 +5,10 @@ import { borderIndex } from "../../plan/border.ts";
 import { stripRows } from "../../plan/cost.ts";
 import { type StepRows, stepRows, windowOf } from "../../plan/strips.ts";
 import type { BufferSpec, Stage, Step } from "../../plan/types.ts";
-import { checkThere, type Elements, newArray } from "../../tensor.ts";
+import { checkThere, type Elements, type ImageArray, newArray } from "../../tensor.ts";
 import { convert, keepAlpha, premultiply, unpremultiply } from "../alpha.ts";
 import type { Binding, SourceBinding, TargetBinding } from "../backend.ts";
+import { borderPixel, unweigh, weigh } from "../known.ts";
 import { find } from "../margins.ts";
 import type { Slices } from "../slices.ts";
 import { arrayOf, type WholeValue } from "./values.ts";
@@ -134,6 +135,7 @@ class SourceRows {
 
   private make(spec: BufferSpec, y: number): Elements {
     const binding = this.ends.inputs.get(spec.id) as SourceBinding;
+    if (binding.known) return weighedRow(spec, y, { ...binding, data: arrayOf(binding.data) as ImageArray });
     const { width, height, channels, border, borderValue, alpha, data } = binding;
     const row = newArray(spec.dtype, spec.width * channels);
     const from = borderIndex(y, height, border);
@@ -152,18 +154,34 @@ class SourceRows {
   }
 }
 
+/** A row of a picture of which some pixels are unknown, as it is staged. */
+function weighedRow(spec: BufferSpec, y: number, source: SourceBinding): Elements {
+  const { width, height, border } = source;
+  const row = newArray(spec.dtype, spec.width * spec.channels);
+  const from = borderIndex(y, height, border);
+  const beyond = borderPixel(source);
+  for (let x = 0; x < spec.width; x++) {
+    const at = from < 0 ? -1 : borderIndex(x - (spec.left ?? 0), width, border);
+    if (at < 0) row.set(beyond, x * spec.channels);
+    else weigh(row, x * spec.channels, source, from * width + at, 1);
+  }
+  return row;
+}
+
 /** Finished rows of the picture to the caller's array. */
 function emit(binding: TargetBinding, rows: ReadonlyMap<number, Elements>): void {
   const { alpha, dtype, source } = binding;
   const target = arrayOf(binding.data);
   for (const [y, row] of rows) {
     if (y >= source.height) continue;
-    const at = y * row.length;
-    checkThere("out", target, at + row.length);
-    if (alpha === "premultiply") unpremultiply(row, 0, binding, target, at, row.length);
-    else convert(row, 0, dtype, target, at, row.length);
+    const elements = source.width * source.channels;
+    const at = y * elements;
+    checkThere("out", target, at + elements);
+    if (source.known) unweigh(row, 0, binding, target, at, source.width);
+    else if (alpha === "premultiply") unpremultiply(row, 0, binding, target, at, elements);
+    else convert(row, 0, dtype, target, at, elements);
     if (alpha !== "keep") continue;
-    checkThere("data", arrayOf(source.data), at + row.length);
-    keepAlpha(target, dtype, arrayOf(source.data), source.channels, at, row.length);
+    checkThere("data", arrayOf(source.data), at + elements);
+    keepAlpha(target, dtype, arrayOf(source.data), source.channels, at, elements);
   }
 }

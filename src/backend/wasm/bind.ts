@@ -58,6 +58,10 @@ export function bindAll(
   return ends;
 }
 
+/** Pixels go in and out as they are. */
+const isPlain = (binding: SourceBinding | TargetBinding): boolean =>
+  binding.alpha === "none" && !(binding.kind === "source" ? binding : binding.source).known;
+
 class Binder {
   private readonly site: MoverSite;
   private readonly layout: Layout;
@@ -93,7 +97,7 @@ class Binder {
     value.home();
     if (value.dtype !== spec.dtype || value.stored !== spec.channels) return false;
     const inside = spec.width - (spec.left ?? 0) - (spec.right ?? 0);
-    if (binding.kind !== "tensor") return binding.alpha === "none" && value.width === inside && value.images === 1;
+    if (binding.kind !== "tensor") return isPlain(binding) && value.width === inside && value.images === 1;
     const { format, images, members = 1 } = binding;
     const sides = value.width === inside && value.height === rows && value.images === images;
     return sides && format === "NHWC" && members === 1 && value.shape.length === 4;

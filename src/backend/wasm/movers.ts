@@ -4,6 +4,7 @@ import type { BufferSpec } from "../../plan/types.ts";
 import { bytesOf, checkThere, type Elements } from "../../tensor.ts";
 import { convert, keepAlpha, premultiply, unpremultiply } from "../alpha.ts";
 import type { SourceBinding, TargetBinding, TensorBinding } from "../backend.ts";
+import { borderPixel, unweigh, weigh } from "../known.ts";
 import type { Place } from "./layout.ts";
 import type { MemoryViews } from "./memory.ts";
 import { type Staging, stagingBytes } from "./staging.ts";
@@ -190,12 +191,15 @@ export class PictureIn implements Mover {
   private readonly place: Place;
   private readonly binding: SourceBinding;
   private readonly border: Border;
+  /** A pixel beyond the edges under the constant border, where pixels have weights. */
+  private readonly beyond: number[] | undefined;
 
   constructor(site: MoverSite, place: Place, binding: SourceBinding, border: Border, rows: number) {
     this.site = site;
     this.place = place;
     this.binding = binding;
     this.border = border;
+    this.beyond = binding.known && borderPixel(binding);
     this.rows = rows;
     this.chunk = chunkOf(binding.width * binding.channels * bytesOf[place.spec.dtype]);
   }
@@ -216,12 +220,12 @@ export class PictureIn implements Mover {
   private moveRows(slot: number, y: number, count: number): void {
     const { views, base } = this.site;
     const { spec, data, pitch } = this.place;
-    const { border, borderValue, alpha } = this.binding;
+    const { border, alpha, known } = this.binding;
     const start = base + data + slot * pitch;
     const first = start / bytesOf[spec.dtype];
     const memory = views.of(spec.dtype);
     const elements = spec.width * spec.channels;
-    if (y < 0) memory.fill(borderValue, first, first + elements);
+    if (y < 0) this.fillPixels(memory, first, spec.width);
     else {
       this.copyRows(start, y, count);
       if (border === "constant") this.fillMargins(memory, first, count);
@@ -230,7 +234,7 @@ export class PictureIn implements Mover {
         this.site.staging.transfers[`extend${unit}`](start, pitch, address, pairs, count);
       }
     }
-    if (alpha !== "premultiply") return;
+    if (alpha !== "premultiply" || known) return;
     for (let row = 0; row < count; row++)
       premultiply(memory, first + (row * pitch) / bytesOf[spec.dtype], elements, this.binding);
   }
@@ -238,22 +242,36 @@ export class PictureIn implements Mover {
   private copyRows(start: number, y: number, count: number): void {
     const { staging } = this.site;
     const { spec, pitch } = this.place;
-    const { width, channels } = this.binding;
+    const { width, channels, known } = this.binding;
     const row = width * channels;
     const margin = (spec.left ?? 0) * spec.channels * bytesOf[spec.dtype];
+    if (known) {
+      const memory = this.site.views.of(spec.dtype);
+      const size = bytesOf[spec.dtype];
+      checkThere("data", this.binding.data as Elements, (y + count) * row);
+      for (let i = 0; i < count; i++)
+        weigh(memory, (start + margin + i * pitch) / size, this.binding, (y + i) * width, width);
+      return;
+    }
     // Elements of another type than the program's are converted on the way.
     staging.rowsIn(this.binding.data as Elements, spec.dtype, y * row, row, count, start + margin, pitch);
   }
 
   private fillMargins(memory: Elements, first: number, count: number): void {
     const { spec, pitch } = this.place;
-    const { borderValue } = this.binding;
-    const [left, right] = [(spec.left ?? 0) * spec.channels, (spec.right ?? 0) * spec.channels];
-    const [step, end] = [pitch / bytesOf[spec.dtype], spec.width * spec.channels];
+    const { left = 0, right = 0 } = spec;
+    const step = pitch / bytesOf[spec.dtype];
     for (let row = 0, at = first; row < count; row++, at += step) {
-      memory.fill(borderValue, at, at + left);
-      memory.fill(borderValue, at + end - right, at + end);
+      this.fillPixels(memory, at, left);
+      this.fillPixels(memory, at + (spec.width - right) * spec.channels, right);
     }
+  }
+
+  /** The constant beyond the edges. */
+  private fillPixels(memory: Elements, first: number, count: number): void {
+    const { channels } = this.place.spec;
+    if (!this.beyond) memory.fill(this.binding.borderValue, first, first + count * channels);
+    else for (let i = 0; i < count; i++) memory.set(this.beyond, first + i * channels);
   }
 }
 
@@ -278,19 +296,20 @@ export class PictureOut implements Mover {
     const { spec, data, pitch, rows } = this.place;
     const { alpha, dtype, source } = this.binding;
     const target = this.binding.data as Elements;
-    const row = spec.width * spec.channels;
+    const row = source.width * source.channels;
     const size = bytesOf[spec.dtype];
     for (let y = from; y < to; ) {
       const count = Math.min(to - y, rows - (y % rows));
       const first = base + data + (y % rows) * pitch;
-      if (alpha !== "premultiply" && dtype === spec.dtype)
+      if (!source.known && alpha !== "premultiply" && dtype === spec.dtype)
         staging.rowsOut(target, dtype, y * row, row, count, first, pitch);
       else {
         checkThere("out", target, (y + count) * row);
         const memory = views.of(spec.dtype);
         for (let i = 0; i < count; i++) {
           const [from, at] = [(first + i * pitch) / size, (y + i) * row];
-          if (alpha === "premultiply") unpremultiply(memory, from, this.binding, target, at, row);
+          if (source.known) unweigh(memory, from, this.binding, target, at, source.width);
+          else if (alpha === "premultiply") unpremultiply(memory, from, this.binding, target, at, row);
           else convert(memory, from, dtype, target, at, row);
         }
       }

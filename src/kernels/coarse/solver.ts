@@ -12,11 +12,12 @@ export const coarse: Solver<FilterProblem> = {
   name: "coarse",
   kind: "filter",
   propose(problem, profile) {
-    const { factors: found, tolerance, x } = problem;
+    const { factors: found, tolerance, x, known } = problem;
     const [term, ...others] = found.terms;
     if (tolerance === 0) return { why: "it approximates, and no tolerance is given" };
     if (!term || others.length > 0) return { why: "it needs a filter of rank 1" };
     if (isInDoubles(problem)) return { why: onlyTapsInDoubles };
+    if (known) return { why: "what it leaves of unknown pixels is not quite zero" };
     if (x.dtype === "f32") return { why: "a NaN would touch its neighbours' outputs" };
     const exact = { column: term.column.map((tap) => tap / found.denominator), row: term.row };
     if (![exact.column, exact.row].every((taps) => taps.length % 2 === 1 && taps.length >= 4 * factors.at(-1)!)) {

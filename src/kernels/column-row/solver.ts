@@ -1,5 +1,6 @@
 // Proposes one column pass and one row pass per term, summed: exactly at the filter's rank, and with fewer terms where
 // the tolerance allows it. Columns first: then a strip needs no more intermediate rows than it has output rows.
+import { isOfOneSign } from "../../plan/known.ts";
 import type { Draft, FilterProblem, Finish, Profile, Solver, Step, TapsSpec, Term } from "../../plan/types.ts";
 import {
   arithmeticFor,
@@ -20,6 +21,8 @@ export const columnRow: Solver<FilterProblem> = {
   propose(problem, profile) {
     const { terms, denominator, approximations } = problem.factors;
     if (terms.length === 0) return { why: "the filter is zero" };
+    if (problem.known && !terms.every(isOfOneSign))
+      return { why: "what several terms leave of unknown pixels is not quite zero" };
     const exact = passes(problem, profile, terms, denominator);
     return [exact, ...approximations.map((a) => approximate(problem, profile, a.terms, a.error))];
   },

@@ -33,12 +33,13 @@ export const products: Solver<FilterProblem> = {
   name: "fft",
   kind: "filter",
   propose(problem, profile) {
-    const { x, window, alpha, factors, tolerance } = problem;
+    const { x, window, alpha, factors, tolerance, known } = problem;
     const { terms, denominator } = factors;
     const [height, width, channels] = x.shape as [number, number, number];
     if (isInDoubles(problem)) return { why: onlyTapsInDoubles };
     if (x.dtype === "f32") return { why: "a NaN would touch its neighbours' outputs" };
     if (alpha === "premultiply") return { why: "rounding would colour what is transparent" };
+    if (known) return { why: "rounding would know of what is unknown" };
     if (terms.length === 0) return { why: "the filter is zero" };
     const tile = bestTile(problem);
     if (!tile) return { why: "no tile holds the filter and fits the picture" };
