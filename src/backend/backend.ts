@@ -93,6 +93,8 @@ export type Bindings = readonly (readonly [id: string, binding: Binding])[];
 export interface CompileOptions {
   /** It shares weights that are packed alike, and the room for its values, with all others that share. */
   shares?: boolean;
+  /** Ends it early. */
+  signal?: Abortable;
 }
 
 /** A plan that is ready to run: kernels compiled, memory reserved, weights packed. */

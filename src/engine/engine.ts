@@ -310,9 +310,9 @@ export class Engine {
    *
    * @internal
    */
-  async prepareNetwork(plan: BackendPlan, weights: Weights): Promise<Program> {
-    return this.enqueue(undefined, async () => {
-      const program = await this.compile(plan, weights, { shares: true });
+  async prepareNetwork(plan: BackendPlan, weights: Weights, given?: Abortable): Promise<Program> {
+    return this.enqueue(given, async (signal) => {
+      const program = await this.compile(plan, weights, { shares: true, signal });
       return {
         ...{ bytes: program.bytes, shared: program.shared, phases: program.phases },
         run: (inputs: Bindings, outputs: Bindings, options: ProgramRunOptions = {}) =>

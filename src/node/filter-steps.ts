@@ -79,8 +79,9 @@ export function readSteps(
   const kinds = list.map(({ kind }) => kind);
   // An offset is for results that are to fit the picture's own type.
   const signed = kinds.lastIndexOf("signed") > kinds.lastIndexOf("magnitude") && !flags.offset;
-  // Which border values and alpha modes are right depends on the picture
-  const own = { ...flags, borderValue: undefined, alpha: undefined };
+  // Which border values, fills and alpha modes are right depends on the picture
+  const fill = flags.fill === undefined ? undefined : 0;
+  const own = { ...flags, borderValue: undefined, alpha: undefined, fill };
   const floats = flags.linear === true || list.length > 1;
   planSteps(engine, { list, flags: own, signed, floats }, pixel);
   return { list, flags, signed, floats };

@@ -5,7 +5,7 @@ import { kernelOf } from "../../kernels/table.ts";
 import { type Elements, viewOf } from "../../tensor.ts";
 import type { BackendPlan, Bindings, CompileOptions, Program, ProgramRunOptions, Rooms, Weights } from "../backend.ts";
 import { buffersOf } from "../margins.ts";
-import { Slices } from "../slices.ts";
+import { Slices, type Steps } from "../slices.ts";
 import { type Bound, bindAll } from "./bind.ts";
 import { writeImage, writeRoom } from "./image.ts";
 import type { LoadedKernel } from "./kernels.ts";
@@ -55,26 +55,29 @@ export class WasmProgram implements Program {
     this.trial = new Trial(host, layout, this.base);
   }
 
-  static compile(
+  /** Makes a program, in parts; between them nothing else may be compiled or run. */
+  static *compiling(
     host: ProgramHost,
     plan: BackendPlan,
     weights: Weights,
     { shares = false }: CompileOptions = {},
-  ): WasmProgram {
+  ): Steps<WasmProgram> {
     const watch = stopwatch();
     const layout = layoutOf(plan, host.threadsFor(plan.cost.time), { rows: host.stripRows, apart: shares });
+    yield;
     const laidOut = watch();
     const uses = layout.stages.map(({ steps }) =>
       steps.map(({ step }) => ({ spec: step.kernel, buffers: buffersOf(step, layout.specs) })),
     );
     const all = host.kernels.load(uses.flat());
+    yield;
     const code = watch();
     const kernels = uses.map((stage) => all.splice(0, stage.length));
     const program = new WasmProgram(host, layout, host.allocator.allocate(layout.bytes), kernels);
     try {
       if (!shares) program.write();
       const written = watch();
-      program.pack(weights);
+      yield* program.pack(weights);
       const packed = watch();
       if (layout.room) host.room.join(program, layout.room.bytes);
       program.enter();
@@ -264,7 +267,7 @@ export class WasmProgram implements Program {
   }
 
   /** Into the engine's memory at once: fresh memory between would take longer than the packing. */
-  private pack(weights: Weights): void {
+  private *pack(weights: Weights): Steps {
     const { layout, base, host } = this;
     const done = new Set<string>();
     for (const { step } of layout.stages.flatMap(({ steps }) => steps)) {
@@ -272,6 +275,7 @@ export class WasmProgram implements Program {
       for (const { id, scope } of reads) {
         if (scope !== "constant" || done.has(id)) continue;
         done.add(id);
+        yield;
         const given = weights.get(id);
         if (!given) throw new Error(`program: no weights for ${id}`);
         const place = layout.places.get(id)!;
