@@ -9,7 +9,7 @@ import { build } from "esbuild";
  * Gzipped bytes: of filters and layers (the goal is 60,000), of these and models at first (95,000), and of all that there
  * is. A budget of a size that is above its goal is that size, rounded up.
  */
-export const budgets = { core: 84_500, models: 175_000, all: 242_500 };
+export const budgets = { core: 85_700, models: 177_500, all: 245_500 };
 
 export interface Part {
   name: string;

@@ -1,6 +1,7 @@
 // A plan as text: what it does, what it costs, and which candidates were rejected. The same text wherever it is shown.
 import { checkPlan } from "../plan/planner.ts";
 import type { Cost, Plan, Problem } from "../plan/types.ts";
+import { isFloat } from "../tensor.ts";
 import { describeKernel } from "./table.ts";
 
 /** How many output values a problem has. */
@@ -19,12 +20,15 @@ function describeProblem(problem: Problem): string {
 }
 
 function exactness({ error, problem }: Plan): string {
-  if (error.relative === 0 && error.maxAbs > 0)
-    return `exact within rounding: at most ${error.maxAbs.toPrecision(2)} grey levels before the result is rounded`;
-  if (error.relative === 0)
-    return problem.kind === "filter" && problem.tolerance > 0 ? "exact (no approximation is cheaper)" : "exact";
-  const worst = Number.isFinite(error.maxAbs) ? `, at most ${error.maxAbs.toPrecision(3)} per value` : "";
-  return `approximate: relative error of the taps ${error.relative.toPrecision(3)}${worst}`;
+  if (problem.kind !== "filter" && error.relative === 0) return "exact but for the rounding of 32-bit floats";
+  const none = problem.kind === "filter" && problem.tolerance > 0 ? " (no approximation is cheaper)" : "";
+  if (error.relative === 0 && error.maxAbs === 0) return `exact${none}`;
+  const of = isFloat(problem.x.dtype) ? "for pixels of magnitude up to 1" : "grey levels";
+  const before = isFloat(problem.y.dtype) ? "" : " before the result is rounded";
+  const most = `at most ${error.maxAbs.toPrecision(2)} ${of}${before}`;
+  return error.relative === 0
+    ? `exact within rounding: ${most}${none}`
+    : `approximate: relative error of the taps ${error.relative.toPrecision(3)}, ${most}`;
 }
 
 /**

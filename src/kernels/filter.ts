@@ -6,10 +6,10 @@ import { type ImageDType, isFloat, isWide, rangeOf, type ViewDType } from "../te
 import { finishKind, shiftOf } from "./taps/layout.ts";
 import { finishValue } from "./taps/reference.ts";
 
-/** The least and the greatest value of Σ tap · input, over all inputs of the type. */
+/** The least and the greatest value of Σ tap · input, over all inputs of the type; of floats over those from -1 to 1. */
 function sumRange(problem: FilterProblem, taps: readonly number[]): [number, number] {
   const { x, window } = problem;
-  const [low, high] = rangeOf[x.dtype];
+  const [low, high] = isFloat(x.dtype) ? [-1, 1] : rangeOf[x.dtype];
   const [least, most] = [Math.min(low, window.borderValue), Math.max(high, window.borderValue)];
   let [from, to] = [0, 0];
   for (const tap of taps) {
@@ -30,15 +30,30 @@ function wholeTaps({ factors }: FilterProblem, denominator: number): number[] {
   return [positive, -negative];
 }
 
+/** Above this many taps a direct plan is hopeless beside any other, and its list of taps a burden. */
+export const mostTaps = 1 << 16;
+export const isDirect = ([kh, kw]: FilterProblem["window"]["size"]): boolean => kh * kw <= mostTaps;
+
+/** Whether sums are integers: those of integer taps and integer pixels. */
+export const isOfIntegers = (problem: FilterProblem): boolean =>
+  problem.factors.integer &&
+  !isFloat(problem.x.dtype) &&
+  Number.isInteger(problem.window.borderValue) &&
+  !isWeighted(problem);
+
+/** Whether sums are exact in some arithmetic: integers that f64 holds. `denominator`: of the terms used. */
+export const isExact = (problem: FilterProblem, denominator: number): boolean =>
+  isOfIntegers(problem) && Math.max(...sumRange(problem, wholeTaps(problem, denominator)).map(Math.abs)) <= 2 ** 53;
+
 /**
  * The narrowest arithmetic that is exact: integers of 16 or 32 bits where input and taps are integers and the final sum
- * fits (sums in between may wrap around and come back), else floating point. `denominator`: of the terms used.
+ * fits (sums in between may wrap around and come back), f64 where its integers suffice, else f32; and f64 where
+ * f32 does not hold what goes in or comes out. `denominator`: of the terms used.
  */
-export function arithmeticFor(problem: FilterProblem, denominator: number): Arithmetic {
-  const { factors, x, y, window } = problem;
+export function arithmeticFor(problem: FilterProblem, denominator: number): Exclude<Arithmetic, "fixed"> {
+  const { y } = problem;
   if (isInDoubles(problem)) return "f64";
-  const integers = factors.integer && !isFloat(x.dtype) && Number.isInteger(window.borderValue) && !isWeighted(problem);
-  if (!integers) return "f32";
+  if (!isOfIntegers(problem)) return "f32";
   const range = sumRange(problem, wholeTaps(problem, denominator));
   const finish = finishOf(problem, denominator);
   const shift = shiftOf(finish);
@@ -51,13 +66,21 @@ export function arithmeticFor(problem: FilterProblem, denominator: number): Arit
     (finishKind(finish, fitting) !== "affine" || f32Finishes(finish, range, stagedIn(problem, y.dtype)))
   )
     return fitting;
-  return low >= -(2 ** 31) && high < 2 ** 31 ? "i32" : "f32";
+  if (low >= -(2 ** 31) && high < 2 ** 31) return "i32";
+  return Math.max(...range.map(Math.abs)) <= 2 ** 53 ? "f64" : "f32";
 }
 
 /** Whether scaling in f32, as the generated code does it for 16-bit sums, gives the specified result for every sum. */
 function f32Finishes(finish: Finish, [low, high]: readonly [number, number], dtype: ViewDType): boolean {
-  if (dtype === "f32") return true;
-  const [gain, offset] = [Math.fround(finish.gain / finish.denominator), Math.fround(finish.offset + 0.5)];
+  const scale = Math.fround(finish.gain / finish.denominator);
+  if (dtype === "f32") {
+    for (let sum = low; sum <= high; sum++) {
+      const result = Math.fround(Math.fround(sum * scale) + Math.fround(finish.offset));
+      if (result !== Math.fround(finishValue(sum, finish, dtype))) return false;
+    }
+    return true;
+  }
+  const [gain, offset] = [scale, Math.fround(finish.offset + 0.5)];
   const [least, most] = rangeOf[dtype as ImageDType];
   for (let sum = low; sum <= high; sum++) {
     const result = Math.floor(Math.fround(Math.fround(sum * gain) + offset));
@@ -162,7 +185,7 @@ export function filterDraft(
 }
 
 /** More taps than this in one f32 sum would gather more rounding than 16-bit results can bear. */
-const longestSum = 96;
+export const longestSum = 96;
 
 /** A step of many taps in floating point as several, each of which adds its own sum to those before in `partial`. */
 export function splitSums(step: Step, partial: string): Step[] {
@@ -182,16 +205,8 @@ export function splitSums(step: Step, partial: string): Step[] {
 }
 
 /** The largest error of one output, where the taps differ from the filter's by `difference`. */
-export function worstError(problem: FilterProblem, difference: readonly number[]): number {
-  const { x, gain } = problem;
-  if (isFloat(x.dtype)) return Infinity;
-  return Math.abs(gain) * Math.max(...sumRange(problem, difference).map(Math.abs));
-}
-
-/** The largest magnitude of an input element. */
-export function largestMagnitude({ x }: FilterProblem): number {
-  return Math.max(...rangeOf[x.dtype].map(Math.abs));
-}
+export const worstError = (problem: FilterProblem, difference: readonly number[]): number =>
+  Math.abs(problem.gain) * Math.max(...sumRange(problem, difference).map(Math.abs));
 
 /** Row-major values of a sum of terms. */
 export function valuesOf(terms: readonly Term[], kh: number, kw: number): number[] {

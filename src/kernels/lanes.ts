@@ -35,6 +35,13 @@ export function loadVectors(
       ? vectors.map((x, v) => set(x, load("v128.load8x8_u", address, offset + v * 8)))
       : vectors.map((x, v) => set(x, load("v128.load", address, offset + v * 16)));
   }
+  if (arithmetic === "f64" && dtype !== "f64") {
+    return vectors.flatMap((x, v) => {
+      if (v % 2 > 0) return [];
+      const four = integerLanes(dtype, address, offset / (4 * bytesOf[dtype]) + v / 2);
+      return [set(spare, four), set(x, doubles(spare, 0)), set(vectors[v + 1]!, doubles(spare, 1))];
+    });
+  }
   if (dtype === "f32" || dtype === "i32" || dtype === "f64")
     return vectors.map((x, v) => set(x, load("v128.load", address, offset + v * 16)));
   const convert = (integers: Code): Code => (arithmetic === "i32" ? integers : op("f32x4.convert_i32x4_s", integers));
@@ -49,6 +56,11 @@ export function loadVectors(
     set(vectors[2 * pair + 1]!, convert(op("i32x4.extend_high_i16x8_u", get(spare)))),
   ]);
 }
+
+const highHalf = Array.from({ length: 16 }, (_, b) => (b + 8) % 16);
+/** The two lower or the two higher of four i32 lanes as f64. */
+export const doubles = (four: Local, half: number): Code =>
+  op("f64x2.convert_low_i32x4_s", half === 0 ? get(four) : shuffle(highHalf, get(four), get(four)));
 
 /** Four neighbouring elements as i32 lanes: the `vector`-th from an address. */
 export function integerLanes(dtype: ViewDType, address: Code, vector: number): Code {
@@ -69,7 +81,7 @@ export function multiplyAdd(arithmetic: Arithmetic, { relaxed }: CodeMode, a: Co
   if (lanesOf[arithmetic] === 8) return op("i16x8.add", op("i16x8.mul", a, b), sum);
   if (arithmetic === "i32") return op("i32x4.add", op("i32x4.mul", a, b), sum);
   if (arithmetic === "fixed") return op("i32x4.add", op("i32x4.dot_i16x8_s", a, b), sum);
-  const shape = shapeOf[arithmetic];
+  const shape = arithmetic === "f64" ? "f64x2" : "f32x4";
   return relaxed ? op(`${shape}.relaxed_madd`, a, b, sum) : op(`${shape}.add`, op(`${shape}.mul`, a, b), sum);
 }
 

@@ -101,7 +101,8 @@ export function filterProblem(
       ? defaultOutput(dtype, checked, ownGain * checked.gain, offset, zeroSum)
       : checkOneOf("output", options.output, imageDTypes);
   const { means, known } = checkKnown(options, { masked, channels, dtype, output, filter: checked });
-  const factors = factorsOf(checked, tolerance);
+  const alpha = checkAlpha(options.alpha, picture, zeroSum);
+  const factors = factorsOf(checked, tolerance, !isFloat(dtype) && !known && alpha !== "premultiply");
   const borderValue = known?.border === false ? 0 : checkBorderValue(options.borderValue, dtype);
   return {
     kind: "filter",
@@ -120,7 +121,7 @@ export function filterProblem(
     gain: means ? ownGain / tapSumOf(checked) : ownGain * checked.gain,
     offset,
     tolerance,
-    alpha: checkAlpha(options.alpha, picture, zeroSum),
+    alpha,
     ...(known && { known }),
   };
 }
@@ -189,11 +190,11 @@ function defaultOutput(
   return filter.integer && Number.isInteger(gain) && largest * Math.abs(gain) <= rangeOf.i16[1] ? "i16" : "f32";
 }
 
-function factorsOf(filter: CheckedFilter, tolerance: number): Factors {
-  const { terms, denominator, rank } = factorChecked(filter, checkTruncateOptions({}));
+function factorsOf(filter: CheckedFilter, tolerance: number, ofIntegers: boolean): Factors {
+  const { terms, denominator, rank } = factorChecked(filter, checkTruncateOptions({}), ofIntegers);
   const approximations = [];
   if (tolerance > 0 && rank > 1) {
-    const fewer = factorChecked(filter, checkTruncateOptions({ tolerance }));
+    const fewer = factorChecked(filter, checkTruncateOptions({ tolerance }), ofIntegers);
     if (fewer.rank < rank) approximations.push({ terms: fewer.terms, error: fewer.error });
   }
   const { values, integer } = filter;

@@ -3,7 +3,8 @@ import type { Activation, Term } from "./problem.ts";
 
 /**
  * How sums are formed: in integers modulo 2^16 or 2^32, exact where the results fit whatever intermediate sums do; in
- * floating point, of 64 bits for numbers that 32 do not hold; or in fixed point, where 16-bit taps and values are multiplied in pairs and summed in 32 bits.
+ * floating point, where 64 bits are for integers up to 2^53, exact as well; or in fixed point, where 16-bit taps and values
+ * are multiplied in pairs and summed in 32 bits.
  */
 export type Arithmetic = "i16" | "u16" | "i32" | "f32" | "f64" | "fixed";
 

@@ -140,7 +140,7 @@ export const isExact = (one: KernelCase): boolean =>
   one.steps.every(
     ({ kernel }) =>
       kernel.family === "running-sum" ||
-      (kernel.family === "taps" && !["f32", "f64"].includes(kernel.arithmetic) && resultOf(one).dtype !== "f32"),
+      (kernel.family === "taps" && kernel.arithmetic !== "f32" && resultOf(one).dtype !== "f32"),
   );
 
 /** The same case with a result that is not rounded. */

@@ -192,7 +192,7 @@ export class PictureIn implements Mover {
   private readonly binding: SourceBinding;
   private readonly border: Border;
   /** A pixel beyond the edges under the constant border, where pixels have weights. */
-  private readonly beyond: Float32Array | undefined;
+  private readonly beyond: Float64Array | undefined;
 
   constructor(site: MoverSite, place: Place, binding: SourceBinding, border: Border, rows: number) {
     this.site = site;

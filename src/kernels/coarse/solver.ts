@@ -2,7 +2,8 @@
 // The cost hardly depends on the filter's size.
 import { grainFor } from "../../plan/cost.ts";
 import type { BufferSpec, Draft, FilterProblem, Profile, Solver, Stage, Step, Term } from "../../plan/types.ts";
-import { filterBuffers, finishOf, isInDoubles, largestMagnitude, onlyTapsInDoubles, stripBuffer } from "../filter.ts";
+import { filterBuffers, finishOf, isInDoubles, onlyTapsInDoubles, stripBuffer } from "../filter.ts";
+import { largestPixel, largestSum, roundingError, roundingsOf } from "../rounding.ts";
 import { type CoarseFit, coarseError, fitCoarse, triangle } from "./fit.ts";
 
 /** Grids that are tried, coarsest first. */
@@ -28,7 +29,11 @@ export const coarse: Solver<FilterProblem> = {
       const [column, row] = [fitCoarse(exact.column, factor), fitCoarse(exact.row, factor)];
       const { relative, difference } = coarseError(column, row, exact);
       if (relative > tolerance) continue;
-      const error = { relative, maxAbs: Math.abs(problem.gain) * difference * largestMagnitude(problem) };
+      const largest = largestSum(problem, [exact]);
+      const roundings =
+        2 * roundingsOf(2 * factor) + roundingsOf(column.taps.length) + roundingsOf(row.taps.length) + 4;
+      const rounding = roundingError(problem, { largest, roundings });
+      const error = { relative, maxAbs: Math.abs(problem.gain) * difference * largestPixel(problem) + rounding };
       return [draft(problem, profile, column, row, exact, error)];
     }
     return { why: "no coarse grid meets the tolerance" };

@@ -26,7 +26,9 @@ export const runningSums: Solver<FilterProblem> = {
     const [alongColumn, alongRow] = [constant(term.column), constant(term.row)];
     if (alongColumn === undefined && alongRow === undefined) return { why: "neither column nor row is constant" };
     if (isInDoubles(problem)) return { why: onlyTapsInDoubles };
-    if (arithmeticFor(problem, denominator) === "f32") return { why: "floating-point sums would drift" };
+    const arithmetic = arithmeticFor(problem, denominator);
+    if (arithmetic === "f32") return { why: "floating-point sums would drift" };
+    if (arithmetic === "f64") return { why: "sums of 32 bits are kept, which the filter's exceed" };
 
     const { input, output } = filterBuffers(problem);
     const column = stripBuffer("column", "i32", input.width, input.channels);

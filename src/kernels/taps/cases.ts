@@ -9,7 +9,8 @@ import { tapsBlock } from "./layout.ts";
 type Taps = TapsSpec["taps"];
 /** Small integers, of both signs unless the arithmetic has but one. */
 const tapOf = (k: number, arithmetic: Arithmetic): number => {
-  if (arithmetic === "f32" || arithmetic === "f64") return ((k % 5) - 1.7) / 3;
+  if (arithmetic === "f32") return ((k % 5) - 1.7) / 3;
+  if (arithmetic === "f64") return ((k % 5) - 1) * (2 ** 20 + 1);
   return arithmetic === "u16" ? 1 + (k % 3) : (k % 5) - 1;
 };
 const listOf = (places: readonly [dy: number, dx: number][], arithmetic: Arithmetic): Taps =>
@@ -42,6 +43,7 @@ const rangeOf: Partial<Record<string, readonly [number, number]>> = {
   "i16 i16": [-2100, 2100],
   "u16 u16": [0, 2700],
   "i32 i32": [-1_000_000, 1_000_000],
+  "f64 i32": [-(2 ** 27), 2 ** 27],
 };
 
 const plain: Finish = { denominator: 1, gain: 1, offset: 0 };
@@ -50,15 +52,15 @@ const finishes: readonly [name: string, finish: Finish][] = [
   ["shifted", { denominator: 16, gain: 1, offset: 2 }],
   ["scaled", { denominator: 9, gain: 1, offset: 0 }],
 ];
-/** What sums in f64 give stays in it within a program. */
+const results = ["u8", "u16", "i16", "f32"] as const;
 const resultsOf = (arithmetic: Arithmetic): readonly ViewDType[] =>
-  arithmetic === "f64" ? ["f64"] : ["u8", "u16", "i16", "f32"];
+  arithmetic === "f64" ? [...results, "f64"] : results;
 const sources: readonly [Numbers["arithmetic"], ViewDType][] = [
   ...(["u8", "i16"] as const).map((from): [Numbers["arithmetic"], ViewDType] => ["i16", from]),
   ...(["u8", "u16"] as const).map((from): [Numbers["arithmetic"], ViewDType] => ["u16", from]),
   ...(["u8", "u16", "i16", "i32"] as const).map((from): [Numbers["arithmetic"], ViewDType] => ["i32", from]),
   ...(["u8", "u16", "i16", "f32"] as const).map((from): [Numbers["arithmetic"], ViewDType] => ["f32", from]),
-  ["f64", "f64"],
+  ...(["u8", "u16", "i16", "i32", "f64"] as const).map((from): [Numbers["arithmetic"], ViewDType] => ["f64", from]),
 ];
 /** Every end of a sum: as it is, in the type of the arithmetic, and finished in each type of pictures. */
 const endsOf = ([arithmetic, from]: (typeof sources)[number]): [name: string, Numbers][] => [
@@ -97,6 +99,7 @@ function taps(shape: string, [end, { arithmetic, from, to, finish }]: [string, N
     buffers: [{ ...input, stride: strides?.[0] ?? 1 }, rowsOf("y", "output", to, width, channels)],
     picture,
     rows: height,
+    ...(from === "f64" && { integers: 2 ** 20 }),
   };
 }
 
@@ -137,6 +140,42 @@ function fixed(terms: 1 | 2, taps: number, width: number, to: ViewDType, more: P
     picture,
     rows: height,
     ...more,
+  };
+}
+
+/** A column pass and a row pass, between which lie the sums of the first. */
+function passes(
+  length: number,
+  [arithmetic, from]: (typeof sources)[number],
+  to: ViewDType,
+  columns = arithmetic,
+): KernelCase {
+  const column = listOf(places[`a column of ${length}`]!, columns);
+  const row = listOf(places[`a row of ${length}`]!, arithmetic);
+  const [width, height, before] = [23, 9, length >> 1];
+  const after = length - 1 - before;
+  const { input, picture } = pictureOf({
+    ...{ width, height, channels: 2, dtype: from, pads: [before, before, after, after] },
+    range: from === "i32" ? [-4000, 4000] : undefined,
+  });
+  return {
+    name: `a column and a row of ${length}, ${from} to ${to} in ${columns} and ${arithmetic}`,
+    grid: { images: 1, extent: height },
+    steps: [
+      {
+        name: "column pass",
+        kernel: { family: "taps", taps: column, arithmetic: columns },
+        reads: ["x"],
+        writes: "column",
+      },
+      {
+        ...{ name: "row pass", reads: ["column"], writes: "y" },
+        kernel: { family: "taps", taps: row, arithmetic, finish: finishes[2]![1] },
+      },
+    ],
+    buffers: [input, stripBuffer("column", arithmetic, input.width, 2), rowsOf("y", "output", to, width, 2)],
+    picture,
+    rows: height,
   };
 }
 
@@ -194,6 +233,11 @@ export const cases: readonly KernelCase[] = [
   ),
   ...(["12 taps", "a row of 12", "6 taps"] as const).flatMap((shape) =>
     sources.flatMap((source) => resultsOf(source[0]).map((to) => parts(shape, source, to))),
+  ),
+  ...[2, 3, 4, 8, 12].flatMap((length, k) =>
+    (["u8", "u16", "i16", "i32"] as const).flatMap((from) =>
+      (["f64", "i32"] as const).map((columns) => passes(length, ["f64", from], results[k % 4]!, columns)),
+    ),
   ),
   ...[2, 3, 5].flatMap((step) => [
     taps("a column of 5", ["raw", { arithmetic: "f32", from: "u8", to: "f32" }], { strides: [step, 1], channels: 2 }),

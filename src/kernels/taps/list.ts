@@ -26,7 +26,7 @@ export const isRow = ({ taps }: TapsSpec): boolean => stepOf(taps) !== undefined
 
 /** Vectors of sums at a time: eight registers, or eight pairs that become registers of 256 bits. */
 const vectorsFor = (arithmetic: TapsSpec["arithmetic"], { wide }: CodeMode): number =>
-  wide && lanesOf[arithmetic] < 8 ? 16 : 8;
+  wide && lanesOf[arithmetic] === 4 ? 16 : 8;
 
 export function emitList(
   module: ModuleBuilder,
