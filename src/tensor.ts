@@ -175,6 +175,10 @@ export function imageDTypeOf(data: unknown): ImageDType | undefined {
   return imageDTypes.find((dtype) => data instanceof classes[dtype]);
 }
 
+/** The grey of a pixel whose colours begin at an element, by the weights that OpenCV and Pillow have: not rounded. */
+export const greyOf = (data: ArrayLike<number>, at: number): number =>
+  0.299 * data[at]! + 0.587 * data[at + 1]! + 0.114 * data[at + 2]!;
+
 /** A tensor of 32-bit floats, as layers take it. */
 export interface F32Tensor extends Tensor {
   /** As many elements as the product of the sides, the last axis innermost. */

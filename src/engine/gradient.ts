@@ -9,7 +9,7 @@ import type { FilterCallOptions, Gradient, GradientOptions } from "./types.ts";
 import { describeValue, EngineValue } from "./values.ts";
 
 /** The engine's filter on the picture in question. */
-type FilterCall = (filter: Filter, options: FilterCallOptions) => Promise<Image>;
+export type FilterCall = (filter: Filter, options: FilterCallOptions) => Promise<Image>;
 type Pair = readonly [Filter, Filter];
 
 /** Both derivatives, their magnitude and their angle: atan2(gy, gx), 0 where the picture grows brighter to the right; an alpha channel is carried over. */

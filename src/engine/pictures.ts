@@ -49,7 +49,7 @@ export async function isOpaque(x: CheckedImage, signal: Abortable): Promise<bool
 const found = new WeakMap<Picture, number>();
 
 /** The alpha that means opaque: of floats by the largest that there is. */
-async function fullOf(x: Picture, signal: Abortable | undefined): Promise<number> {
+export async function fullOf(x: Picture, signal: Abortable | undefined): Promise<number> {
   const { data, dtype, channels, width, height } = x;
   if (!isFloat(dtype) || data instanceof EngineValue) return opaque(dtype);
   const known = found.get(x);

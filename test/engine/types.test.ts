@@ -95,6 +95,25 @@ describe.each(engines)("types and channels, on %s", (_name, promise) => {
     }
   });
 
+  it("edges and sharpening above a threshold are the same in every type", async () => {
+    const engine = await promise;
+    const { data, ...sides } = randomImage(31, 17, 3, "u8", 21);
+    const of = (dtype: ImageDType): Image => ({ ...sides, data: arrays[dtype].from(Array.from(data, (v) => v >> 2)) });
+    for (const filter of ["canny:sigma=0,low=20,high=60", "canny:sigma=0,low=20,high=60,colour=each"]) {
+      const wanted = await engine.filter(of("u8"), filter);
+      for (const dtype of ["i8", "u16", "i16", "i32", "u32", "f64"] as const)
+        if (!filter.endsWith("each") && isFloat(dtype)) continue;
+        else expect((await engine.filter(of(dtype), filter)).data).toEqual(wanted.data);
+    }
+    const wanted = await engine.filter(of("u8"), "unsharp:threshold=3", { output: "f32" });
+    for (const dtype of ["i8", "i32", "f64"] as const) {
+      const { data } = await engine.filter(of(dtype), "unsharp:threshold=3", { output: "f32" });
+      expect(worst(data, wanted.data)).toBeLessThan(0.01);
+    }
+    const six = randomImage(9, 9, 6, "u8", 3);
+    await expect(engine.filter(six, "canny")).rejects.toMatchObject({ parameter: "image.channels" });
+  });
+
   it("a translucent picture of any type is weighted by alpha", async () => {
     const engine = await promise;
     for (const dtype of imageDTypes) {
