@@ -1,6 +1,8 @@
 // What becomes of elements on their way between the caller's types and a program's, and of a last channel that is alpha.
-import { type ImageDType, isFloat, rangeOf, rounding } from "../tensor.ts";
+import { borderIndex } from "../plan/border.ts";
+import { checkThere, type ImageDType, isFloat, rangeOf, rounding } from "../tensor.ts";
 import type { SourceBinding, TargetBinding } from "./backend.ts";
+import { targetAt } from "./bindings.ts";
 
 type Numbers = { [index: number]: number; readonly length: number };
 
@@ -38,17 +40,19 @@ export function convert(
   for (let i = 0; i < count; i++) target[at + i] = put(row[from + i]!);
 }
 
-/** Alpha of `count` elements of the target, from `at` on, is the source's, rounded and saturated. */
-export function keepAlpha(
-  target: Numbers,
-  dtype: ImageDType,
-  source: Numbers,
-  channels: number,
-  at: number,
-  count: number,
-): void {
+/** Alpha of a result's row is that of the pixels that it lies on, rounded and saturated; beyond the picture the border's. */
+export function keepAlpha(binding: TargetBinding, target: Numbers, data: Numbers, row: number): void {
+  const { dtype, source, width } = binding;
+  const { channels, border, borderValue, origin = { x: 0, y: 0 } } = source;
   const put = rounding(dtype);
-  for (let i = at + channels - 1; i < at + count; i += channels) target[i] = put(source[i]!);
+  const y = borderIndex(origin.y + row, source.height, border);
+  checkThere("data", data, (y + 1) * source.width * channels);
+  let to = targetAt(binding, row) * channels + channels - 1;
+  for (let i = 0; i < width; i++, to += channels) {
+    const at = origin.x + i;
+    const x = at >= 0 && at < source.width ? at : borderIndex(at, source.width, border);
+    target[to] = put(x < 0 || y < 0 ? borderValue : data[(y * source.width + x + 1) * channels - 1]!);
+  }
 }
 
 /** Weighted sums `row` as colours again: divided by their alpha, with gain and offset, rounded and saturated. */

@@ -2,9 +2,10 @@
 import { inSlices } from "../backend/slices.ts";
 import { checkOneOf, checkOptions, InvalidArgumentError } from "../errors.ts";
 import type { Filter } from "../factor/filter.ts";
-import { checkThere, type Image, type ImageArray, imageDTypes, isWide, newArray, rounding } from "../tensor.ts";
-import { checkOut } from "./calls.ts";
-import type { Picture } from "./pictures.ts";
+import type { FilterProblem } from "../plan/types.ts";
+import { checkThere, type Image, type ImageArray, imageDTypes, isWide, rounding } from "../tensor.ts";
+import type { Picture } from "./masks.ts";
+import { aloneIn, checkOut, putWhole, resultOf } from "./targets.ts";
 import type { FilterCallOptions, Gradient, GradientOptions } from "./types.ts";
 import { describeValue, EngineValue } from "./values.ts";
 
@@ -16,6 +17,7 @@ type Pair = readonly [Filter, Filter];
 export async function gradientOf(
   filter: FilterCall,
   x: Picture,
+  problem: FilterProblem,
   pair: Pair,
   options: FilterCallOptions,
   out: GradientOptions["out"],
@@ -25,42 +27,48 @@ export async function gradientOf(
     if (!(one instanceof EngineValue)) continue;
     throw new InvalidArgumentError({ parameter: `out.${name}`, expected: "an array", received: describeValue(one) });
   }
-  const dtype = isWide(options.output ?? x.dtype) ? "f64" : "f32";
-  const [magnitude, angle] = [given.magnitude, given.angle].map((one) => checkOut(one, x, dtype) as Float32Array);
-  const [gx, gy] = await derivatives(filter, pair, options, [given.gx, given.gy]);
+  const { dtype } = problem.y;
+  const real = isWide(dtype) ? "f64" : "f32";
+  const names = ["gx", "gy", "magnitude", "angle"] as const;
+  const targets = names.map((name, i) => checkOut(given[name], x, problem, i < 2 ? dtype : real));
+  // What goes to its place in a larger picture is computed apart: here elements stand at equal places.
+  const [toX, toY, magnitude, angle] = targets.map(aloneIn);
+  const [gx, gy] = (await derivatives(filter, pair, options, [toX, toY])).map(({ data }) => data);
   const alpha = isAlphaKept(x, options);
   const { channels } = x;
-  await eachElement([gx.data, gy.data, magnitude!, angle!], options.signal, (i) => {
+  await eachElement([gx!, gy!, magnitude!, angle!], options.signal, (i) => {
     const isAlpha = alpha && i % channels === channels - 1;
-    magnitude![i] = isAlpha ? gx.data[i]! : Math.sqrt(gx.data[i]! * gx.data[i]! + gy.data[i]! * gy.data[i]!);
-    angle![i] = isAlpha ? gx.data[i]! : Math.atan2(gy.data[i]!, gx.data[i]!);
+    magnitude![i] = isAlpha ? gx![i]! : Math.sqrt(gx![i]! * gx![i]! + gy![i]! * gy![i]!);
+    angle![i] = isAlpha ? gx![i]! : Math.atan2(gy![i]!, gx![i]!);
   });
-  return { gx, gy, magnitude: { ...gx, data: magnitude! }, angle: { ...gx, data: angle! } };
+  const results = [toX!, toY!, magnitude!, angle!];
+  for (const [i, target] of targets.entries()) await putWhole(target, results[i]!);
+  const [imageX, imageY, ...others] = targets.map((target) => resultOf(target) as Image);
+  return { gx: imageX!, gy: imageY!, magnitude: others[0]!, angle: others[1]! };
 }
 
 /** gain · √(gx² + gy²) + offset, rounded and saturated; an alpha channel (the last) is taken from gx as it is. */
 export async function magnitudeOf(
   filter: FilterCall,
   x: Picture,
+  problem: FilterProblem,
   pair: Pair,
   options: FilterCallOptions,
 ): Promise<Image | EngineValue> {
   const { out, output, gain = 1, offset = 0, ...rest } = options;
-  const { width, height, channels } = x;
+  const { channels } = x;
   const dtype = output === undefined ? x.dtype : checkOneOf("output", output, imageDTypes);
-  const target = checkOut(out, x, dtype);
-  const data = target instanceof EngineValue ? newArray(dtype, width * height * channels) : target;
+  const target = checkOut(out, x, problem, dtype);
+  const data = aloneIn(target);
   const alpha = isAlphaKept(x, rest);
-  const halves = await derivatives(filter, pair, { ...rest, alpha: alpha ? "keep" : "none" });
-  const [gx, gy] = halves.map((half) => half.data) as [ImageArray, ImageArray];
+  const [gx, gy] = (await derivatives(filter, pair, { ...rest, alpha: alpha ? "keep" : "none" })).map((d) => d.data);
   const put = rounding(dtype);
-  await eachElement([data, gx, gy], rest.signal, (i) => {
+  await eachElement([data, gx!, gy!], rest.signal, (i) => {
     const isAlpha = alpha && i % channels === channels - 1;
-    data[i] = put(isAlpha ? gx[i]! : gain * Math.sqrt(gx[i]! * gx[i]! + gy[i]! * gy[i]!) + offset);
+    data[i] = put(isAlpha ? gx![i]! : gain * Math.sqrt(gx![i]! * gx![i]! + gy![i]! * gy![i]!) + offset);
   });
-  if (!(target instanceof EngineValue)) return { ...halves[0], data };
-  await target.write(data);
-  return target;
+  await putWhole(target, data);
+  return resultOf(target);
 }
 
 async function derivatives(

@@ -5,7 +5,7 @@ import type { Filter } from "../factor/filter.ts";
 import type { Profile } from "../plan/types.ts";
 import type { CheckedImage, ImageLike } from "../tensor/image.ts";
 import type { Image } from "../tensor.ts";
-import type { Picture } from "./pictures.ts";
+import type { Picture } from "./masks.ts";
 import type { FilterCallOptions } from "./types.ts";
 import { EngineValue } from "./values.ts";
 

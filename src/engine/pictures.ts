@@ -5,18 +5,14 @@ import type { Program, ProgramRunOptions, SourceBinding, TargetBinding } from ".
 import { type Abortable, inSlices } from "../backend/slices.ts";
 import { InvalidArgumentError } from "../errors.ts";
 import { tapSum } from "../kernels/filter.ts";
+import { isInside, placeOf, type Region } from "../plan/extent.ts";
 import type { FilterProblem, Problem } from "../plan/types.ts";
 import { type CheckedImage, checkImage, type ImageLike, type ImageLimits, mostChannels } from "../tensor/image.ts";
-import { type Image, type ImageArray, imageDTypes, isFloat, isImageDType } from "../tensor.ts";
+import { type Image, type ImageArray, imageDTypes, isFloat, isImageDType, newArray } from "../tensor.ts";
 import { type PictureValue, plainView } from "./calls.ts";
-import { checkMask, type MaskArray, type MaskLike, weightsOf } from "./masks.ts";
+import { checkMask, type MaskLike, type Picture, weightsOf } from "./masks.ts";
+import { putApart, resultOf, type Target } from "./targets.ts";
 import { EngineValue } from "./values.ts";
-
-/** A picture as filters take it: the caller's, or a value of three sides in the engine; and its mask. */
-export type Picture = (CheckedImage | PictureValue) & {
-  readonly masked?: boolean;
-  readonly mask?: MaskArray | EngineValue;
-};
 
 /** Checks the caller's picture, or a value that is one, and its mask. */
 export function pictureOf(image: ImageLike | EngineValue, limits: ImageLimits, mask?: MaskLike | EngineValue): Picture {
@@ -35,12 +31,18 @@ function unmasked(image: ImageLike | EngineValue, limits: ImageLimits): CheckedI
   throw new InvalidArgumentError({ parameter: "image", expected, received });
 }
 
-/** True where no pixel is translucent, so that alpha can be ignored and kept. */
-export async function isOpaque(x: CheckedImage, signal: Abortable): Promise<boolean> {
-  const { data, channels, width, height } = x;
-  const full = await fullOf(x, signal);
-  return inSlices(width * height, signal, (from, to) => {
-    for (let pixel = from; pixel < to; pixel++) if (data[(pixel + 1) * channels - 1] !== full) return false;
+/** True where no pixel that a result reads is translucent, so that alpha can be ignored and kept. */
+export async function isOpaque(picture: CheckedImage, problem: FilterProblem, signal: Abortable): Promise<boolean> {
+  const { data, channels, width, height } = picture;
+  const full = await fullOf(picture, signal);
+  const { x, y, width: w, height: h } = problem.origin ? partRead(problem) : { x: 0, y: 0, width, height };
+  return inSlices(w * h, signal, (from, to) => {
+    for (let at = from; at < to; ) {
+      const [row, column] = [Math.floor(at / w), at % w];
+      const end = Math.min(to, (row + 1) * w);
+      let alpha = ((y + row) * width + x + column + 1) * channels - 1;
+      for (; at < end; at++, alpha += channels) if (data[alpha] !== full) return false;
+    }
     return true;
   });
 }
@@ -62,6 +64,16 @@ export async function fullOf(x: Picture, signal: Abortable | undefined): Promise
   const full = opaqueFor(largest);
   found.set(x, full);
   return full;
+}
+
+/** The pixels that a part's windows read; all where some reach beyond the picture. */
+function partRead(problem: FilterProblem): Region {
+  const { x, y, width, height } = placeOf(problem);
+  const [top, left, bottom, right] = problem.window.pads;
+  const read = { x: x - left, y: y - top, width: left + width + right, height: top + height + bottom };
+  const [rows, columns] = problem.x.shape as [number, number];
+  const picture = { x: 0, y: 0, width: columns, height: rows };
+  return isInside(read, picture) ? read : picture;
 }
 
 const viewOrValue = (data: ImageArray | EngineValue) => (data instanceof EngineValue ? data.inner : plainView(data));
@@ -92,25 +104,28 @@ export async function runFilter(
   program: Program,
   problem: FilterProblem,
   x: Picture,
-  out: ImageArray | EngineValue,
+  to: Target,
   options: ProgramRunOptions,
 ): Promise<Image | EngineValue> {
-  const { window, alpha, y, gain, offset, known } = problem;
-  const { width, height, channels, dtype, hasAlpha = false, premultiplied = false } = x;
+  const { window, alpha, y, gain, offset, origin, known } = problem;
+  const { width, height, channels, dtype, premultiplied } = x;
   const full = alpha === "premultiply" ? await fullOf(x, options.signal) : opaque(dtype);
   const source: SourceBinding = {
     ...{ kind: "source", width, height, channels, dtype, alpha, full, premultiplied },
     ...{ border: window.border, borderValue: window.borderValue, data: viewOrValue(x.data) },
+    ...(origin && { origin: { x: origin[1], y: origin[0] } }),
     ...(known && {
       known: { ...known, fill: known.fill.map((v) => v ?? Number.NaN), mask: await weightsOf(x, options.signal) },
     }),
   };
+  const { part, apart } = to;
+  const data = apart ? newArray(y.dtype, part.width * part.height * channels) : to.data;
   const target: TargetBinding = {
-    ...{ kind: "target", data: viewOrValue(out), dtype: y.dtype, alpha, source, offset },
-    gain: gain * tapSum(problem),
+    ...{ kind: "target", data: viewOrValue(data), dtype: y.dtype, alpha, source, offset },
+    ...{ width: part.width, height: part.height, gain: gain * tapSum(problem) },
+    ...(!apart && origin && { at: { x: part.x, y: part.y, pitch: to.width } }),
   };
   await program.run([["x", source]], [["y", target]], options);
-  return out instanceof EngineValue
-    ? out
-    : { width, height, channels, data: out, ...(hasAlpha && { hasAlpha }), ...(premultiplied && { premultiplied }) };
+  if (apart) await putApart(to, data as ImageArray, (value, data, part) => value.inner.write(data, part));
+  return resultOf(to);
 }

@@ -8,6 +8,7 @@ import type { BufferSpec, Stage, Step } from "../../plan/types.ts";
 import { checkThere, type Elements, type ImageArray, newArray } from "../../tensor.ts";
 import { convert, keepAlpha, premultiply, unpremultiply } from "../alpha.ts";
 import type { Binding, SourceBinding, TargetBinding } from "../backend.ts";
+import { targetAt } from "../bindings.ts";
 import { borderPixel, unweigh, weigh } from "../known.ts";
 import { find } from "../margins.ts";
 import type { Slices } from "../slices.ts";
@@ -136,15 +137,15 @@ class SourceRows {
   private make(spec: BufferSpec, y: number): Elements {
     const binding = this.ends.inputs.get(spec.id) as SourceBinding;
     if (binding.known) return weighedRow(spec, y, { ...binding, data: arrayOf(binding.data) as ImageArray });
-    const { width, height, channels, border, borderValue, alpha, data } = binding;
+    const { width, height, channels, border, borderValue, alpha, data, origin = { x: 0, y: 0 } } = binding;
     const row = newArray(spec.dtype, spec.width * channels);
-    const from = borderIndex(y, height, border);
+    const from = borderIndex(origin.y + y, height, border);
     if (from < 0) row.fill(borderValue);
     else {
       const source = arrayOf(data);
       checkThere("data", source, (from + 1) * width * channels);
       for (let x = 0; x < spec.width; x++) {
-        const at = borderIndex(x - (spec.left ?? 0), width, border);
+        const at = borderIndex(origin.x + x - (spec.left ?? 0), width, border);
         for (let c = 0; c < channels; c++)
           row[x * channels + c] = at < 0 ? borderValue : source[(from * width + at) * channels + c]!;
       }
@@ -156,12 +157,12 @@ class SourceRows {
 
 /** A row of a picture of which some pixels are unknown, as it is staged. */
 function weighedRow(spec: BufferSpec, y: number, source: SourceBinding): Elements {
-  const { width, height, border } = source;
+  const { width, height, border, origin = { x: 0, y: 0 } } = source;
   const row = newArray(spec.dtype, spec.width * spec.channels);
-  const from = borderIndex(y, height, border);
+  const from = borderIndex(origin.y + y, height, border);
   const beyond = borderPixel(source);
   for (let x = 0; x < spec.width; x++) {
-    const at = from < 0 ? -1 : borderIndex(x - (spec.left ?? 0), width, border);
+    const at = from < 0 ? -1 : borderIndex(origin.x + x - (spec.left ?? 0), width, border);
     if (at < 0) row.set(beyond, x * spec.channels);
     else weigh(row, x * spec.channels, source, from * width + at, 1);
   }
@@ -170,18 +171,16 @@ function weighedRow(spec: BufferSpec, y: number, source: SourceBinding): Element
 
 /** Finished rows of the picture to the caller's array. */
 function emit(binding: TargetBinding, rows: ReadonlyMap<number, Elements>): void {
-  const { alpha, dtype, source } = binding;
+  const { alpha, dtype, source, width, height } = binding;
   const target = arrayOf(binding.data);
   for (const [y, row] of rows) {
-    if (y >= source.height) continue;
-    const elements = source.width * source.channels;
-    const at = y * elements;
+    if (y >= height) continue;
+    const at = targetAt(binding, y) * source.channels;
+    const elements = width * source.channels;
     checkThere("out", target, at + elements);
-    if (source.known) unweigh(row, 0, binding, target, at, source.width);
+    if (source.known) unweigh(row, 0, binding, target, at, width);
     else if (alpha === "premultiply") unpremultiply(row, 0, binding, target, at, elements);
     else convert(row, 0, dtype, target, at, elements);
-    if (alpha !== "keep") continue;
-    checkThere("data", arrayOf(source.data), at + elements);
-    keepAlpha(target, dtype, arrayOf(source.data), source.channels, at, elements);
+    if (alpha === "keep") keepAlpha(binding, target, arrayOf(source.data), y);
   }
 }
