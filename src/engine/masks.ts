@@ -1,15 +1,8 @@
 // Masks: how well each pixel of a picture is known, as a filter's weights. The forms in which they may be given, and their checks.
 import { type Abortable, inSlices } from "../backend/slices.ts";
 import { describe, InvalidArgumentError } from "../errors.ts";
-import {
-  arrayHint,
-  arrayIn,
-  type CheckedImage,
-  checkSidesIn,
-  type Image,
-  type ImageArray,
-  type Tensor,
-} from "../tensor.ts";
+import type { CheckedImage } from "../tensor/image.ts";
+import { arrayHint, arrayIn, checkSidesIn, type Image, type ImageArray, type Tensor } from "../tensor.ts";
 import { type PictureValue, plainView } from "./calls.ts";
 import { describeValue, EngineValue } from "./values.ts";
 
