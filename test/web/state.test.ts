@@ -115,7 +115,7 @@ describe("copies", () => {
       factorize,
       image,
     );
-    expect(made.data).toEqual((await engine.filter(image, choice, options)).data);
+    expect(made.data).toEqual((await engine.filter(image, weightsOf(choice), options)).data);
   });
 
   it("say a filter of lower rank", () => {
