@@ -3,7 +3,7 @@
 import type { BackendPlan, Bindings, CompileOptions, Program, ProgramRunOptions, Weights } from "../backend/backend.ts";
 import type { Choice } from "../backend/choose.ts";
 import type { Abortable } from "../backend/slices.ts";
-import { checkOneOf, checkOptions, describe, InvalidArgumentError, Rank1Error } from "../errors.ts";
+import { checkOneOf, checkOptions, describe, InvalidArgumentError } from "../errors.ts";
 import type { Filter } from "../factor/filter.ts";
 import { gradientNames, gradientPair, isGradientName } from "../factor/filter-functions.ts";
 import { solvers, workOf } from "../kernels/table.ts";
@@ -19,10 +19,11 @@ import {
   type ImageLike,
   type TensorLike,
 } from "../tensor.ts";
-import { keyOf, ProgramCache, textOf } from "./cache.ts";
+import { budgetOf, keyOf, ProgramCache } from "./cache.ts";
 import { checkOut, checkRunOptions, runKeys } from "./calls.ts";
 import { gradientOf, magnitudeOf } from "./gradient.ts";
 import {
+  arraysOf,
   checkLayerCall,
   checkLayerOut,
   findStructure,
@@ -37,6 +38,8 @@ import {
 import { fastestPlan } from "./measured.ts";
 import { type CheckedOptions, checkEngineOptions, type EngineOptions, type Limits, type Planning } from "./options.ts";
 import { checkFits, isOpaque, type Picture, pictureOf, runFilter } from "./pictures.ts";
+import { CallQueue } from "./queue.ts";
+import { Requests } from "./requests.ts";
 import type {
   EngineInfo,
   FilterCallOptions,
@@ -58,8 +61,7 @@ interface PlannedFilter {
   settled: boolean;
 }
 
-/** Plans of recent calls that an engine keeps. */
-const mostPlans = 32;
+const filterCallKeys = [...filterOptionKeys, ...runKeys, "strategy"] as const;
 
 /**
  * Makes an engine. It starts threads at its first large call, and never keeps a process alive while idle.
@@ -73,7 +75,7 @@ export async function createEngine(options?: EngineOptions): Promise<Engine> {
 
 /**
  * Plans, compiles and runs filters and layers; made by {@link createEngine}. Calls run one after the other, in order. Programs
- * and packed weights are kept within a quarter of `maxMemory`, so that later calls of the same kind start at once.
+ * are kept within a 64th of `maxMemory`, with packed weights within a quarter, so that later calls of the same kind start at once.
  */
 export class Engine {
   private readonly choice: Choice;
@@ -82,11 +84,9 @@ export class Engine {
   private readonly planner: Planner;
   private readonly programs: ProgramCache;
   private readonly maxMemory: number;
-  private readonly planned = new Map<string, PlannedFilter>();
+  private readonly planned = new Requests<PlannedFilter>();
   private readonly identities = new Identities();
-  private queue: Promise<unknown> = Promise.resolve();
-  /** Aborted when the engine is disposed of: every call listens. */
-  private readonly end = new AbortController();
+  private readonly queue = new CallQueue();
 
   /** @internal Use {@link createEngine}. */
   constructor({ choice, limits, planning, maxMemory }: CheckedOptions) {
@@ -94,7 +94,7 @@ export class Engine {
     this.limits = limits;
     this.planning = planning;
     this.maxMemory = maxMemory;
-    this.programs = new ProgramCache(maxMemory / 4);
+    this.programs = new ProgramCache(budgetOf(maxMemory));
     this.planner = { solvers, profile: choice.backend.profile, workOf };
   }
 
@@ -122,9 +122,9 @@ export class Engine {
    * @throws InvalidArgumentError for sides and types that values do not have; LimitError beyond `maxMemory`.
    */
   alloc(spec: ValueSpec): EngineValue {
-    this.end.signal.throwIfAborted();
+    this.queue.check();
     const { shape, dtype } = checkValueSpec(spec);
-    return new EngineValue(this.choice.backend.alloc({ shape, dtype }), (work) => this.enqueue(undefined, work));
+    return new EngineValue(this.choice.backend.alloc({ shape, dtype }), (work) => this.queue.add(undefined, work));
   }
 
   /**
@@ -162,7 +162,7 @@ export class Engine {
     filter: Filter,
     options?: FilterCallOptions,
   ): Promise<Image | EngineValue> {
-    const given = checkOptions<FilterCallOptions>("options", options, [...filterOptionKeys, ...runKeys, "strategy"]);
+    const given = checkOptions<FilterCallOptions>("options", options, filterCallKeys);
     const { out, signal, onProgress, strategy, mask, ...filterOptions } = given;
     const x = pictureOf(image, this.limits, mask);
     checkRunOptions(given);
@@ -174,47 +174,42 @@ export class Engine {
       return magnitudeOf((filter, options) => this.filter(source, filter, options), x, gradientPair(filter), given);
     }
     const target = checkOut(out, x, planned.plan.problem.y.dtype);
-    return this.enqueue(signal, async (signal) => {
+    return this.queue.add(signal, (signal) => {
       const { alpha, known } = planned.plan.problem as FilterProblem;
-      const options: FilterOptions = { ...filterOptions, alpha: "keep" };
-      const chosen =
-        alpha === "premultiply" &&
-        !known &&
-        !(x.data instanceof EngineValue) &&
-        (await isOpaque(x as CheckedImage, signal))
-          ? this.planFilter(x, filter, options, strategy)
-          : planned;
-      if (!chosen.settled) {
-        const plans = everyPlan(chosen.plan.problem, this.planner);
-        const plan = await fastestPlan(plans, (plan) => this.execute(plan, x, target, { signal }));
-        Object.assign(chosen, { plan, key: keyOf(plan), settled: true });
-      }
-      return this.execute(chosen.plan, x, target, { signal, onProgress }, chosen.key);
+      const isPlain = alpha !== "premultiply" || known !== undefined || x.data instanceof EngineValue;
+      if (isPlain && planned.settled) return this.execute(planned.plan, x, target, { signal, onProgress }, planned.key);
+      const opaquely = () => this.planFilter(x, filter, { ...filterOptions, alpha: "keep" }, strategy);
+      return this.choose(planned, x, target, { signal, onProgress }, isPlain ? undefined : opaquely);
     });
+  }
+
+  /** Runs a plan, or the one for a picture whose alpha does not matter where it is such; measures first what is not settled. */
+  private async choose(
+    planned: PlannedFilter,
+    x: Picture,
+    target: ImageArray | EngineValue,
+    options: ProgramRunOptions & { signal: Abortable },
+    opaquely?: () => PlannedFilter,
+  ): Promise<Image | EngineValue> {
+    const chosen = opaquely && (await isOpaque(x as CheckedImage, options.signal)) ? opaquely() : planned;
+    if (!chosen.settled) {
+      const plans = everyPlan(chosen.plan.problem, this.planner);
+      const plan = await fastestPlan(plans, (plan) => this.execute(plan, x, target, { signal: options.signal }));
+      Object.assign(chosen, { plan, key: keyOf(plan), settled: true });
+    }
+    return this.execute(chosen.plan, x, target, options, chosen.key);
   }
 
   /** The plan for such a picture, cached for calls with the same options. */
   private planFilter(x: Picture, filter: Filter, options: FilterOptions, strategy?: string): PlannedFilter {
     const { width, height, channels, dtype, knownAlpha = false, masked } = x;
-    const request = textOf([
-      width,
-      height,
-      channels,
-      dtype,
-      knownAlpha,
-      masked,
-      filter,
-      options,
-      strategy,
-      String([options.fill, options.borderValue]),
-    ]);
-    const known = this.planned.get(request);
+    const request = [width, height, channels, dtype, knownAlpha, masked, filter, options, strategy];
+    const known = this.planned.find(request);
     if (known) return known;
     const plan = this.plan(this.filterProblem(x, filter, options), { strategy });
     const settled = this.planning === "predicted" || strategy !== undefined;
     const planned = { plan, key: keyOf(plan), settled };
-    if (this.planned.size >= mostPlans) this.planned.delete(this.planned.keys().next().value!);
-    this.planned.set(request, planned);
+    this.planned.keep(request, planned);
     return planned;
   }
 
@@ -247,7 +242,7 @@ export class Engine {
     const x = pictureOf(image, this.limits, mask);
     checkFits(problem, x);
     const target = checkOut(out, x, problem.y.dtype);
-    return this.enqueue(signal, (signal) => this.execute(plan, x, target, { signal, onProgress }));
+    return this.queue.add(signal, (signal) => this.execute(plan, x, target, { signal, onProgress }));
   }
 
   /**
@@ -313,9 +308,9 @@ export class Engine {
     checkProblem(problem, "engine.layerProblem", "filter");
     const packed = weightsOf(problem, weights);
     const plan = this.plan(findStructure(problem, packed), options);
-    return this.enqueue(undefined, async () => {
+    return this.queue.add(undefined, async () => {
       const program = await this.compile(plan, packed);
-      return new PreparedLayer(plan, program, (signal, work) => this.enqueue(signal, work));
+      return new PreparedLayer(plan, program, (signal, work) => this.queue.add(signal, work));
     });
   }
 
@@ -325,13 +320,13 @@ export class Engine {
    * @internal
    */
   async prepareNetwork(plan: BackendPlan, weights: Weights): Promise<Program> {
-    return this.enqueue(undefined, async () => {
+    return this.queue.add(undefined, async () => {
       const program = await this.compile(plan, weights, { shares: true });
       return {
         ...{ bytes: program.bytes, shared: program.shared, phases: program.phases },
         run: (inputs: Bindings, outputs: Bindings, options: ProgramRunOptions = {}) =>
-          this.enqueue(options.signal, (signal) => program.run(inputs, outputs, { ...options, signal })),
-        dispose: () => void this.queue.then(() => program.dispose()),
+          this.queue.add(options.signal, (signal) => program.run(inputs, outputs, { ...options, signal })),
+        dispose: () => this.queue.after(() => program.dispose()),
       };
     });
   }
@@ -343,47 +338,40 @@ export class Engine {
   private layer<O>({ problem, x, tensors, run }: LayerCall): Promise<LayerResult<O>> {
     const weights = weightsOf(problem, tensors);
     const out = checkLayerOut(problem, x, run.out);
-    return this.enqueue(run.signal, async (signal) => {
+    return this.queue.add(run.signal, async (signal) => {
       const key = `${JSON.stringify(problem)} ${this.identities.of(tensors)}`;
-      const program = await this.programs.of(key, () => this.choice.backend.compile(this.plan(problem), weights));
+      // They run one after the other, as stages of networks do: one room holds the values of them all.
+      const compile = () => this.choice.backend.compile(this.plan(problem), weights, { shares: true });
+      const program = this.programs.find<Program>(key) ?? (await this.programs.add(key, compile, arraysOf(tensors)));
       const result = await runLayer(problem, program, x, out, { onProgress: run.onProgress, signal });
       return result as LayerResult<O>;
     });
   }
 
-  /** Ends threads and frees memory; calls that run, wait or come later are rejected. */
+  /**
+   * Ends threads and gives all memory back, also that of values and prepared layers; calls that run, wait or come later are
+   * rejected. What WebAssembly held goes with the next garbage collection, even where the engine is still referred to.
+   */
   dispose(): void {
-    const [expected, received] = ["an engine in use", "a disposed one"];
-    this.end.abort(new Rank1Error("DISPOSED", { parameter: "engine", expected, received }));
-    this.queue.then(() => this.choice.backend.dispose());
+    this.queue.end();
+    this.queue.after(() => {
+      this.programs.clear();
+      this.planned.clear();
+      this.choice.backend.dispose();
+    });
   }
 
-  private async execute(
+  private execute(
     plan: Plan,
     x: Picture,
     out: ImageArray | EngineValue,
     options: ProgramRunOptions,
-    key?: string,
+    key = keyOf(plan),
   ): Promise<Image | EngineValue> {
-    const program = await this.programs.of(key ?? keyOf(plan), () => this.choice.backend.compile(plan, new Map()));
-    return runFilter(program, plan.problem as FilterProblem, x, out, options);
-  }
-
-  /** One call at a time, in order. */
-  private enqueue<T>(given: Abortable | undefined, work: (signal: Abortable) => Promise<T>): Promise<T> {
-    // Not AbortSignal.any: it would let go of a timeout that nobody else holds.
-    const signal = {
-      throwIfAborted: () => {
-        given?.throwIfAborted();
-        this.end.signal.throwIfAborted();
-      },
-    };
-    const next = this.queue.then(() => {
-      signal.throwIfAborted();
-      return work(signal);
-    });
-    this.queue = next.catch(() => {});
-    return next;
+    const run = (program: Program) => runFilter(program, plan.problem as FilterProblem, x, out, options);
+    const program = this.programs.find<Program>(key);
+    if (program) return run(program);
+    return this.programs.add(key, () => this.choice.backend.compile(plan, new Map())).then(run);
   }
 }
 

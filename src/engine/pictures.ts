@@ -85,15 +85,29 @@ export async function runFilter(
 ): Promise<Image | EngineValue> {
   const { window, alpha, y, gain, offset, known } = problem;
   const { width, height, channels, dtype } = x;
+  // Without spreads: objects that are made of others are several times as large.
   const source: SourceBinding = {
-    ...{ kind: "source", width, height, channels, dtype, alpha },
-    ...{ border: window.border, borderValue: window.borderValue, data: viewOrValue(x.data) },
-    ...(known && {
-      known: { ...known, fill: known.fill.map((v) => v ?? Number.NaN), mask: await weightsOf(x, options.signal) },
-    }),
+    kind: "source",
+    width,
+    height,
+    channels,
+    dtype,
+    alpha,
+    border: window.border,
+    borderValue: window.borderValue,
+    data: viewOrValue(x.data),
   };
+  if (known) {
+    const mask = await weightsOf(x, options.signal);
+    source.known = { ...known, fill: known.fill.map((v) => v ?? Number.NaN), mask };
+  }
   const target: TargetBinding = {
-    ...{ kind: "target", data: viewOrValue(out), dtype: y.dtype, alpha, source, offset },
+    kind: "target",
+    data: viewOrValue(out),
+    dtype: y.dtype,
+    alpha,
+    source,
+    offset,
     gain: gain * tapSum(problem),
   };
   await program.run([["x", source]], [["y", target]], options);
