@@ -33,38 +33,33 @@ export function stagedAs({ channels, alpha }: Pick<SourceBinding, "channels" | "
 
 /** Puts `count` pixels of the source, from one on, into a row from element `at` on, with their weights. */
 export function weigh(row: Numbers, at: number, source: SourceBinding, from: number, count: number): void {
-  const { data, channels, known } = source;
-  const mask = known!.mask as Numbers | undefined;
-  for (let i = 0; i < count; i++)
-    weighPixel(row, at, data as Numbers, (from + i) * channels, mask ? mask[from + i]! : 1, source, i);
-}
-
-function weighPixel(
-  row: Numbers,
-  start: number,
-  data: Numbers,
-  from: number,
-  given: number,
-  { channels, alpha, known }: SourceBinding,
-  i: number,
-): void {
-  const staged = stagedAs({ channels, alpha });
-  const at = start + i * staged.channels;
-  let weight = given;
-  if (known!.nan) for (let c = 0; c < channels; c++) if (Number.isNaN(data[from + c]!)) weight = 0;
-  // What is unknown is not read: it may be infinite.
-  const scale = weight === 0 ? 0 : staged.premultiplied ? weight * data[from + channels - 1]! : weight;
-  for (let c = 0; c < staged.colours; c++) row[at + c] = weight === 0 ? 0 : data[from + c]! * scale;
-  if (staged.premultiplied) row[at + staged.colours] = scale;
-  row[at + staged.channels - 1] = weight;
+  const { channels, known } = source;
+  const { colours, premultiplied, channels: stored } = stagedAs(source);
+  const { nan, mask } = known!;
+  const data = source.data as Numbers;
+  for (let pixel = from, first = from * channels, to = at; pixel < from + count; pixel++) {
+    let weight = mask ? mask[pixel]! : 1;
+    if (nan) for (let c = 0; c < channels; c++) if (Number.isNaN(data[first + c]!)) weight = 0;
+    const scale = premultiplied ? weight * data[first + channels - 1]! : weight;
+    // What is unknown is not read: it may be infinite.
+    if (weight === 0) for (let c = 0; c < stored; c++) row[to + c] = 0;
+    else {
+      for (let c = 0; c < colours; c++) row[to + c] = data[first + c]! * scale;
+      if (premultiplied) row[to + colours] = scale;
+      row[to + stored - 1] = weight;
+    }
+    first += channels;
+    to += stored;
+  }
 }
 
 /** A pixel beyond the edges under the constant border, as it is staged. */
-export function borderPixel(source: SourceBinding): number[] {
-  const { channels, alpha, borderValue, known } = source;
-  const row = new Array<number>(stagedAs({ channels, alpha }).channels).fill(0);
-  const weight = fullWeight(known!.mask);
-  if (known!.border) weighPixel(row, 0, Array(channels).fill(borderValue), 0, weight, source, 0);
+export function borderPixel(source: SourceBinding): Float32Array {
+  const { channels, borderValue, known } = source;
+  const row = new Float32Array(stagedAs(source).channels);
+  const data = new Float32Array(channels).fill(borderValue);
+  const mask = new Float32Array([fullWeight(known!.mask)]);
+  if (known!.border) weigh(row, 0, { ...source, data, known: { ...known!, mask } }, 0, 1);
   return row;
 }
 
@@ -82,23 +77,24 @@ export function unweigh(
 ): void {
   const { channels, known } = source;
   const { fill, mask } = known!;
-  const staged = stagedAs(source);
+  const { colours, premultiplied, channels: stored } = stagedAs(source);
   const least = leastWeight * fullWeight(mask);
   const [low, high] = rangeFor(dtype);
   const full = opaque(source.dtype);
-  const finish = (value: number): number =>
-    Math.min(high, Math.max(low, dtype === "f32" ? value : Math.floor(value + 0.5)));
-  for (let i = 0; i < count; i++) {
-    const [first, to] = [from + i * staged.channels, at + i * channels];
-    const weight = row[first + staged.channels - 1]!;
-    const isKnown = weight > least;
-    const by = staged.premultiplied ? row[first + staged.colours]! : weight;
-    for (let c = 0; c < staged.colours; c++) {
-      const mean = by === 0 ? 0 : finish((row[first + c]! / by) * gain + offset);
-      target[to + c] = isKnown ? mean : fill[c]!;
+  const rounds = dtype !== "f32";
+  for (let i = 0, first = from, to = at; i < count; i++, first += stored, to += channels) {
+    const weight = row[first + stored - 1]!;
+    if (!(weight > least)) {
+      for (let c = 0; c < colours + Number(premultiplied); c++) target[to + c] = fill[c]!;
+      continue;
     }
-    if (!staged.premultiplied) continue;
-    const alpha = Math.min(full, Math.max(0, finish(by / weight)));
-    target[to + staged.colours] = isKnown ? alpha : fill[staged.colours]!;
+    const by = premultiplied ? row[first + colours]! : weight;
+    for (let c = 0; c < colours; c++) {
+      const value = by === 0 ? 0 : (row[first + c]! / by) * gain + offset;
+      target[to + c] = rounds ? Math.min(high, Math.max(low, Math.floor(value + 0.5))) : value;
+    }
+    if (!premultiplied) continue;
+    const alpha = Math.min(full, Math.max(0, by / weight));
+    target[to + colours] = rounds ? Math.min(high, Math.floor(alpha + 0.5)) : alpha;
   }
 }

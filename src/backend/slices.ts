@@ -48,6 +48,27 @@ export class Slices {
   }
 }
 
+/** Work in parts: at each yield others may have a turn, or the work may end. */
+export type Steps<T = void> = Generator<void, T, void>;
+
+/** All of the work at once. */
+export function finished<T>(steps: Steps<T>): T {
+  for (;;) {
+    const next = steps.next();
+    if (next.done) return next.value;
+  }
+}
+
+/** All of the work, with turns for events in between; an abort is thrown into it. */
+export async function inTurns<T>(steps: Steps<T>, signal?: Abortable): Promise<T> {
+  const slices = new Slices(signal);
+  for (;;) {
+    const next = steps.next();
+    if (next.done) return next.value;
+    if (slices.due()) await slices.next().catch((reason: unknown) => steps.throw(reason));
+  }
+}
+
 const sliceElements = 1 << 16;
 
 /** Works through `count` elements, a range at a time, with turns for events in between; ends early at a false. */

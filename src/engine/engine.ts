@@ -3,25 +3,20 @@
 import type { BackendPlan, Bindings, CompileOptions, Program, ProgramRunOptions, Weights } from "../backend/backend.ts";
 import type { Choice } from "../backend/choose.ts";
 import type { Abortable } from "../backend/slices.ts";
-import { checkOneOf, checkOptions, describe, InvalidArgumentError } from "../errors.ts";
+import { checkOneOf, checkOptions } from "../errors.ts";
+import { composedFilter } from "../factor/composed.ts";
 import type { Filter } from "../factor/filter.ts";
-import { gradientNames, gradientPair, isGradientName } from "../factor/filter-functions.ts";
+import { gradientNames, gradientPair } from "../factor/filter-functions.ts";
 import { solvers, workOf } from "../kernels/table.ts";
 import { type FilterOptions, filterOptionKeys, filterProblem, type PictureSpec } from "../plan/filter-problem.ts";
 import { type LayerKind, type LayerOptions, type LayerShapes, layerProblem } from "../plan/layer-problem.ts";
 import { checkPlan, everyPlan, plan as makePlan, type Planner } from "../plan/planner.ts";
 import type { FilterProblem, LayerProblem, Plan, Problem } from "../plan/types.ts";
-import {
-  type CheckedImage,
-  checkPicture,
-  type Image,
-  type ImageArray,
-  type ImageLike,
-  type TensorLike,
-} from "../tensor.ts";
+import { type CheckedImage, checkPicture, type Image, type ImageLike, type TensorLike } from "../tensor.ts";
 import { budgetOf, keyOf, ProgramCache } from "./cache.ts";
-import { checkOut, checkRunOptions, runKeys } from "./calls.ts";
-import { gradientOf, magnitudeOf } from "./gradient.ts";
+import { checkProblem, checkRunOptions, runKeys } from "./calls.ts";
+import { filterComposed } from "./composed.ts";
+import { gradientOf } from "./gradient.ts";
 import {
   arraysOf,
   checkLayerCall,
@@ -35,11 +30,14 @@ import {
   runLayer,
   weightsOf,
 } from "./layers.ts";
+import type { Picture } from "./masks.ts";
 import { fastestPlan } from "./measured.ts";
-import { type CheckedOptions, checkEngineOptions, type EngineOptions, type Limits, type Planning } from "./options.ts";
-import { checkFits, isOpaque, type Picture, pictureOf, runFilter } from "./pictures.ts";
+import { type CheckedOptions, checkEngineOptions, type EngineOptions, type Limits } from "./options.ts";
+import { type FilterParts, sourceOf } from "./parts.ts";
+import { checkFits, isOpaque, pictureOf, runFilter } from "./pictures.ts";
+import { type PlannedCall, PlannedFilters } from "./planned.ts";
 import { CallQueue } from "./queue.ts";
-import { Requests } from "./requests.ts";
+import { checkOut, type Target } from "./targets.ts";
 import type {
   EngineInfo,
   FilterCallOptions,
@@ -52,14 +50,6 @@ import type {
   ValueSpec,
 } from "./types.ts";
 import { checkValueSpec, EngineValue } from "./values.ts";
-
-/** A plan and its key among the programs. */
-interface PlannedFilter {
-  plan: Plan;
-  key: string;
-  /** Whether it is final: a plan chosen by prediction is at once, a measured one after its trials. */
-  settled: boolean;
-}
 
 const filterCallKeys = [...filterOptionKeys, ...runKeys, "strategy"] as const;
 
@@ -80,22 +70,36 @@ export async function createEngine(options?: EngineOptions): Promise<Engine> {
 export class Engine {
   private readonly choice: Choice;
   private readonly limits: Limits;
-  private readonly planning: Planning;
   private readonly planner: Planner;
   private readonly programs: ProgramCache;
   private readonly maxMemory: number;
-  private readonly planned = new Requests<PlannedFilter>();
+  private readonly planned: PlannedFilters;
   private readonly identities = new Identities();
   private readonly queue = new CallQueue();
+  /** For filters of several linear ones. */
+  private readonly parts: FilterParts;
 
   /** @internal Use {@link createEngine}. */
   constructor({ choice, limits, planning, maxMemory }: CheckedOptions) {
     this.choice = choice;
     this.limits = limits;
-    this.planning = planning;
     this.maxMemory = maxMemory;
     this.programs = new ProgramCache(budgetOf(maxMemory));
-    this.planner = { solvers, profile: choice.backend.profile, workOf };
+    const { profile } = choice.backend;
+    this.planner = { solvers, profile, workOf };
+    this.planned = new PlannedFilters(
+      (x, filter, options, strategy) => this.plan(this.filterProblem(x, filter, options), { strategy }),
+      planning === "predicted",
+    );
+    this.parts = {
+      profile,
+      filter: (image, filter, options) => this.filter(image, filter, options),
+      run: (plan, given, work) =>
+        this.queue.add(given, async (signal) => {
+          const make = () => this.choice.backend.compile(plan, new Map());
+          return work(await this.programOf(JSON.stringify(plan), make), signal);
+        }),
+    };
   }
 
   /** The backend that the engine runs on, and why this one. */
@@ -151,7 +155,9 @@ export class Engine {
   /**
    * Filters a picture: correlation, as image libraries do (`flip` for mathematical convolution). The name of a pair
    * ("sobel", "scharr", "prewitt", "roberts") means the gradient's magnitude. The result has the picture's sides and
-   * channels, and its type, saturated, unless `output` is given or the taps sum to zero: then it is signed.
+   * channels, and its type, saturated, unless `output` is given or the taps sum to zero: then it is signed. `region` gives a
+   * part of it, of the region's sides; `out` is then an array of these, or of the picture's, even the picture's own: there the
+   * region alone is written, and the whole picture returned.
    *
    * @throws InvalidArgumentError, LimitError: before anything runs. The signal's reason where it fires.
    */
@@ -166,51 +172,39 @@ export class Engine {
     const { out, signal, onProgress, strategy, mask, ...filterOptions } = given;
     const x = pictureOf(image, this.limits, mask);
     checkRunOptions(given);
-    const gradient = isGradientName(filter);
-    // A gradient's options are those of its first derivative: planned for the checks alone.
-    const planned = this.planFilter(x, gradient ? gradientPair(filter)[0] : filter, filterOptions, strategy);
-    if (gradient) {
-      const source = x.data instanceof EngineValue ? x.data : (x as CheckedImage);
-      return magnitudeOf((filter, options) => this.filter(source, filter, options), x, gradientPair(filter), given);
-    }
-    const target = checkOut(out, x, planned.plan.problem.y.dtype);
+    const composed = composedFilter(filter);
+    // The options of several filters are those of the first: planned for the checks and the result's place.
+    const call = this.planned.of(x, composed?.parts[0] ?? filter, filterOptions, strategy);
+    const { problem } = call;
+    if (composed) return filterComposed(this.parts, x, problem, composed, given);
+    const target = checkOut(out, x, problem, problem.y.dtype);
     return this.queue.add(signal, (signal) => {
-      const { alpha, known } = planned.plan.problem as FilterProblem;
-      const isPlain = alpha !== "premultiply" || known !== undefined || x.data instanceof EngineValue;
-      if (isPlain && planned.settled) return this.execute(planned.plan, x, target, { signal, onProgress }, planned.key);
-      const opaquely = () => this.planFilter(x, filter, { ...filterOptions, alpha: "keep" }, strategy);
-      return this.choose(planned, x, target, { signal, onProgress }, isPlain ? undefined : opaquely);
+      const isPlain = problem.alpha !== "premultiply" || problem.known !== undefined || x.data instanceof EngineValue;
+      if (isPlain && call.planned.settled) return this.execute(call, x, target, { signal, onProgress });
+      const opaquely = () => this.planned.of(x, filter, { ...filterOptions, alpha: "keep" }, strategy);
+      return this.choose(call, x, target, { signal, onProgress }, isPlain ? undefined : opaquely);
     });
   }
 
   /** Runs a plan, or the one for a picture whose alpha does not matter where it is such; measures first what is not settled. */
   private async choose(
-    planned: PlannedFilter,
+    call: PlannedCall,
     x: Picture,
-    target: ImageArray | EngineValue,
+    target: Target,
     options: ProgramRunOptions & { signal: Abortable },
-    opaquely?: () => PlannedFilter,
+    opaquely?: () => PlannedCall,
   ): Promise<Image | EngineValue> {
-    const chosen = opaquely && (await isOpaque(x as CheckedImage, options.signal)) ? opaquely() : planned;
-    if (!chosen.settled) {
-      const plans = everyPlan(chosen.plan.problem, this.planner);
-      const plan = await fastestPlan(plans, (plan) => this.execute(plan, x, target, { signal: options.signal }));
-      Object.assign(chosen, { plan, key: keyOf(plan), settled: true });
+    const { signal } = options;
+    const chosen = opaquely && (await isOpaque(x as CheckedImage, call.problem, signal)) ? opaquely() : call;
+    const { planned, problem } = chosen;
+    if (!planned.settled) {
+      const trial = target.apart ? checkOut(undefined, x, call.problem, call.problem.y.dtype) : target;
+      const plans = everyPlan(problem, this.planner);
+      const run = (plan: Plan) => this.execute({ planned: { plan, key: keyOf(plan) }, problem }, x, trial, { signal });
+      const plan = await fastestPlan(plans, run);
+      Object.assign(planned, { plan, key: keyOf(plan), settled: true });
     }
-    return this.execute(chosen.plan, x, target, options, chosen.key);
-  }
-
-  /** The plan for such a picture, cached for calls with the same options. */
-  private planFilter(x: Picture, filter: Filter, options: FilterOptions, strategy?: string): PlannedFilter {
-    const { width, height, channels, dtype, knownAlpha = false, masked } = x;
-    const request = [width, height, channels, dtype, knownAlpha, masked, filter, options, strategy];
-    const known = this.planned.find(request);
-    if (known) return known;
-    const plan = this.plan(this.filterProblem(x, filter, options), { strategy });
-    const settled = this.planning === "predicted" || strategy !== undefined;
-    const planned = { plan, key: keyOf(plan), settled };
-    this.planned.keep(request, planned);
-    return planned;
+    return this.execute(chosen, x, target, options);
   }
 
   /**
@@ -222,10 +216,11 @@ export class Engine {
     const keys = [...filterOptionKeys, "signal", "onProgress", "filter", "out"] as const;
     const { filter = "sobel", out, ...rest } = checkOptions<GradientOptions>("options", options, keys);
     const x = pictureOf(image, this.limits);
-    const source = x.data instanceof EngineValue ? x.data : (x as CheckedImage);
     checkRunOptions(rest);
     const pair = gradientPair(checkOneOf("filter", filter, gradientNames));
-    return gradientOf((filter, options) => this.filter(source, filter, options), x, pair, rest, out);
+    const { signal, onProgress, ...filterOptions } = rest;
+    const { problem } = this.planned.of(x, pair[0], filterOptions);
+    return gradientOf((filter, options) => this.filter(sourceOf(x), filter, options), x, problem, pair, rest, out);
   }
 
   /**
@@ -241,8 +236,10 @@ export class Engine {
     const { problem } = checkPlan(plan);
     const x = pictureOf(image, this.limits, mask);
     checkFits(problem, x);
-    const target = checkOut(out, x, problem.y.dtype);
-    return this.queue.add(signal, (signal) => this.execute(plan, x, target, { signal, onProgress }));
+    const filter = problem as FilterProblem;
+    const target = checkOut(out, x, filter, problem.y.dtype);
+    const call = { planned: { plan, key: keyOf(plan) }, problem: filter };
+    return this.queue.add(signal, (signal) => this.execute(call, x, target, { signal, onProgress }));
   }
 
   /**
@@ -319,9 +316,9 @@ export class Engine {
    *
    * @internal
    */
-  async prepareNetwork(plan: BackendPlan, weights: Weights): Promise<Program> {
-    return this.queue.add(undefined, async () => {
-      const program = await this.compile(plan, weights, { shares: true });
+  async prepareNetwork(plan: BackendPlan, weights: Weights, given?: Abortable): Promise<Program> {
+    return this.queue.add(given, async (signal) => {
+      const program = await this.compile(plan, weights, { shares: true, signal });
       return {
         ...{ bytes: program.bytes, shared: program.shared, phases: program.phases },
         run: (inputs: Bindings, outputs: Bindings, options: ProgramRunOptions = {}) =>
@@ -342,7 +339,7 @@ export class Engine {
       const key = `${JSON.stringify(problem)} ${this.identities.of(tensors)}`;
       // They run one after the other, as stages of networks do: one room holds the values of them all.
       const compile = () => this.choice.backend.compile(this.plan(problem), weights, { shares: true });
-      const program = this.programs.find<Program>(key) ?? (await this.programs.add(key, compile, arraysOf(tensors)));
+      const program = await this.programOf(key, compile, arraysOf(tensors));
       const result = await runLayer(problem, program, x, out, { onProgress: run.onProgress, signal });
       return result as LayerResult<O>;
     });
@@ -362,23 +359,21 @@ export class Engine {
   }
 
   private execute(
-    plan: Plan,
+    {
+      planned: { plan, key },
+      problem,
+    }: { planned: Pick<PlannedCall["planned"], "plan" | "key">; problem: FilterProblem },
     x: Picture,
-    out: ImageArray | EngineValue,
+    target: Target,
     options: ProgramRunOptions,
-    key = keyOf(plan),
   ): Promise<Image | EngineValue> {
-    const run = (program: Program) => runFilter(program, plan.problem as FilterProblem, x, out, options);
     const program = this.programs.find<Program>(key);
-    if (program) return run(program);
-    return this.programs.add(key, () => this.choice.backend.compile(plan, new Map())).then(run);
+    if (program) return runFilter(program, problem, x, target, options);
+    const made = this.programs.add(key, () => this.choice.backend.compile(plan, new Map()));
+    return made.then((program) => runFilter(program, problem, x, target, options));
   }
-}
 
-function checkProblem(problem: Problem, makers: string, excluded?: Problem["kind"]): void {
-  const given = (typeof problem === "object" && problem) || ({} as Problem);
-  const known = given.kind !== excluded && solvers.some(({ kind }) => kind === given.kind);
-  if (known && given.x && given.y && given.window && (given.kind !== "filter" || given.factors)) return;
-  const [expected, received] = [`a problem made by ${makers}`, describe(problem)];
-  throw new InvalidArgumentError({ parameter: "problem", expected, received });
+  private async programOf(key: string, make: () => Promise<Program>, weights?: readonly object[]): Promise<Program> {
+    return this.programs.find<Program>(key) ?? this.programs.add(key, make, weights);
+  }
 }

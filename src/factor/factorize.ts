@@ -3,7 +3,8 @@
 import { LimitError } from "../errors.ts";
 import type { Tensor, TensorLike } from "../tensor.ts";
 import { type CheckedFilter, checkFilter, type Filter } from "./filter.ts";
-import { eliminate, integerRank, smallTerms, type Term, type WholeTerms } from "./integers.ts";
+import { eliminate, integerRank, isSmall, smallTerms, type Term, type WholeTerms } from "./integers.ts";
+import { latticeTerms } from "./lattice.ts";
 import { checkTruncateOptions, norm, type Svd, svd, type TruncateOptions, truncate } from "./svd.ts";
 import { factorizeWeight, type WeightFactors, type WeightOptions } from "./weights.ts";
 
@@ -41,7 +42,7 @@ export interface FilterFactors {
   };
 }
 
-/** Integer terms: filter = gain · Σ terms / denominator. Every tap is an integer of at most 2^15 in magnitude. */
+/** Integer terms: filter = gain · Σ terms / denominator. Every tap is an integer. */
 export interface ExactTerms {
   /** As many as the rank. */
   terms: Term[];
@@ -94,7 +95,7 @@ export function factorize(
   const limits = checkTruncateOptions(options);
   const filter = checkFilter(given);
   const { kh, kw, gain, offset } = filter;
-  const found = factorChecked(gain === 0 ? zeros(filter) : filter, limits);
+  const found = factorChecked(gain === 0 ? zeros(filter) : filter, limits, false);
   const { terms, denominator, rank, exactRank, error, singularValues } = found;
   return {
     kh,
@@ -137,10 +138,17 @@ export interface CheckedFactors {
   singularValues: number[];
 }
 
-/** {@link factorize} of the normal form: what plans are made of, since integers stay integers and the gain stays outside. */
-export function factorChecked(filter: CheckedFilter, limits: Required<TruncateOptions>): CheckedFactors {
+/**
+ * {@link factorize} of the normal form: what plans are made of, since integers stay integers and the gain stays outside.
+ * `ofIntegers`: sums over pixels will be exact whatever cancels in them, so that integers may be of any magnitude.
+ */
+export function factorChecked(
+  filter: CheckedFilter,
+  limits: Required<TruncateOptions>,
+  ofIntegers: boolean,
+): CheckedFactors {
   const { singularValues, exact, decomposition } = filter.values
-    ? analyse(filter, filter.values)
+    ? analyse(filter, filter.values, ofIntegers)
     : analyseColumnRow(filter);
   const exactRank = singularValues.length;
   const { rank, error } = truncate([singularValues], exactRank, limits);
@@ -161,16 +169,19 @@ function analyseColumnRow({ column, row, integer }: CheckedFilter): Analysis {
   return { singularValues: [sigma], exact: { terms: [{ column: column!, row: row! }], denominator: integer ? 1 : 0 } };
 }
 
-function analyse({ kh, kw, integer }: CheckedFilter, values: number[]): Analysis {
+function analyse({ kh, kw, integer }: CheckedFilter, values: number[], ofIntegers: boolean): Analysis {
   const maxRank = Math.min(kh, kw) > largeSide ? largeRank : Math.min(kh, kw);
-  return integer ? analyseIntegers(values, kh, kw, maxRank) : analyseReals(values, kh, kw, maxRank);
+  return integer ? analyseIntegers(values, kh, kw, maxRank, ofIntegers) : analyseReals(values, kh, kw, maxRank);
 }
 
-function analyseIntegers(values: number[], kh: number, kw: number, maxRank: number): Analysis {
+function analyseIntegers(values: number[], kh: number, kw: number, maxRank: number, ofIntegers: boolean): Analysis {
   const crosses = eliminate(values, kh, kw, maxRank);
   const rank = crosses ? crosses.length : integerRank(values, kh, kw, maxRank);
   checkRank(rank, maxRank);
-  const exact = crosses && smallTerms(values, kh, kw, crosses);
+  const found = crosses && smallTerms(values, kh, kw, crosses);
+  // Terms over a denominator are the smaller ones, sums over pixels without one.
+  const whole = found && (found.denominator === 1 || !ofIntegers) ? undefined : latticeTerms(values, kh, kw, rank);
+  const exact = whole && (ofIntegers || isSmall(whole, values)) ? { terms: whole, denominator: 1 } : found;
   if (exact && rank <= 1) return { singularValues: rank === 0 ? [] : [norm(values)], exact };
   const decomposition = svd(values, kh, kw, { maxRank: rank });
   return { singularValues: decomposition.s, exact, decomposition };

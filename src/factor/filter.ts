@@ -1,6 +1,7 @@
 // The forms in which a filter is given, and the one normal form that the rest works with.
 import { checkInteger, checkLimit, checkNumber, checkOneOf, describe, InvalidArgumentError } from "../errors.ts";
 import { defaultMaxSide, parseFilterName } from "./filters.ts";
+import { divisorOf } from "./integers.ts";
 
 /**
  * A filter (kernel): its result is gain · Σ values · pixels + offset, the filter not being flipped (correlation).
@@ -64,7 +65,7 @@ export interface CheckedFilter {
   readonly row?: number[];
   /** Row-major [kh · kw]; absent where column and row are given. */
   readonly values?: number[];
-  /** All values, or all taps of column and row, are integers of at most 2^15 in magnitude, without a common divisor. */
+  /** All values, or all taps of column and row, are integers of at most 2^53 in magnitude, without a common divisor. */
   readonly integer: boolean;
 }
 
@@ -228,15 +229,21 @@ function checkNumbers(parameter: string, value: unknown, length: number): number
 const largestInteger = 2 ** 15;
 const relativeSlack = 1e-12;
 
-/** Writes numbers as unit · integers without a common divisor, if all integers are at most 2^15; else unit is 1. */
+/**
+ * Writes numbers as unit · integers without a common divisor, if they are integers, or if all those are at most 2^15; else
+ * unit is 1.
+ */
 function toIntegers(numbers: number[]): { numbers: number[]; unit: number; integer: boolean } {
+  if (numbers.every(Number.isSafeInteger)) {
+    const unit = divisorOf(numbers) || 1;
+    return { numbers: numbers.map((x) => x / unit), unit, integer: true };
+  }
   let [smallest, largest] = [Infinity, 0];
   for (const x of numbers) {
     const magnitude = Math.abs(x);
     if (magnitude > 0) smallest = Math.min(smallest, magnitude);
     largest = Math.max(largest, magnitude);
   }
-  if (largest === 0) return { numbers, unit: 1, integer: true };
   // The smallest number is `parts` units, where parts is the least common denominator of all numbers over it.
   let parts = 1;
   for (const x of numbers) {

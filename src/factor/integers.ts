@@ -93,18 +93,22 @@ export function smallTerms(
     column: term.column.map((x) => x * (denominator / term.denominator)),
     row: term.row,
   }));
-  const most = largestGrowth * denominator * magnitude(values);
-  const small = ({ column, row }: Term) => {
-    const [c, r] = [magnitude(column), magnitude(row)];
-    return c <= largestTap && r <= largestTap && c * r <= most;
-  };
-  if (denominator > largestTap || !scaled.every(small)) return;
+  if (denominator > largestTap || !isSmall(scaled, values, denominator)) return;
   const rest = values.map((x) => x * denominator);
   for (const { column, row } of scaled) {
     for (let i = 0; i < kh; i++) for (let j = 0; j < kw; j++) rest[i * kw + j]! -= column[i]! * row[j]!;
   }
   if (rest.some((x) => x !== 0)) return;
   return { terms: scaled, denominator };
+}
+
+/** Whether integer terms are of use in floating point, too: small, and so near the matrix that little cancels. */
+export function isSmall(terms: readonly Term[], values: readonly number[], denominator = 1): boolean {
+  const most = largestGrowth * denominator * magnitude(values);
+  return terms.every(({ column, row }) => {
+    const [c, r] = [magnitude(column), magnitude(row)];
+    return c <= largestTap && r <= largestTap && c * r <= most;
+  });
 }
 
 function magnitude(numbers: readonly number[]): number {
@@ -116,7 +120,8 @@ function gcd(a: number, b: number): number {
   return a;
 }
 
-function divisorOf(numbers: readonly number[]): number {
+/** The greatest common divisor; 0 of zeros. */
+export function divisorOf(numbers: readonly number[]): number {
   return numbers.reduce((divisor, x) => gcd(divisor, Math.abs(x)), 0);
 }
 

@@ -1,7 +1,9 @@
 // Splits a network into partitions: host partitions of single nodes, and backend partitions, each one plan of many
 // stages. A backend partition holds all layers that need nothing of the host beyond what earlier partitions have
 // computed.
+
 import type { Engine } from "../engine/engine.ts";
+import { finished, type Steps } from "../engine/turns.ts";
 import type { LayerWeights } from "../kernels/kernel.ts";
 import { arena, sidesOf } from "../kernels/layer.ts";
 import { networkKernels } from "../kernels/networks.ts";
@@ -59,14 +61,17 @@ interface Turn {
  * Splits an optimised network, of which `specs` know all types and shapes. `more` are rules of layers of integers and of other nodes
  * that most networks do without, where the network has some.
  */
-export function compile(
+export const compile = (...given: Parameters<typeof compiling>): Partition[] => finished(compiling(...given));
+
+/** {@link compile} in parts. */
+export function* compiling(
   graph: Graph,
   operators: Operators,
   specs: ReadonlyMap<string, Spec>,
   engine: Pick<Engine, "plan">,
   fuse = fuseStages,
   more: { integers?: Rules; joining?: Rules } = {},
-): Partition[] {
+): Steps<Partition[]> {
   const rules = { layers: { ...layerRules, ...more.integers }, joining: { ...elementwiseRules, ...more.joining } };
   addKernels(networkKernels);
   const lowered = new Map<GraphNode, Lowered>();
@@ -87,6 +92,7 @@ export function compile(
   const turns: Turn[] = [];
   const turnOf = new Map<string, number>();
   for (const node of graph.nodes) {
+    yield;
     const begins = leads.has(node.outputs[0]!) || (isLarge(node, specs) && !node.inputs.some(isOnHost));
     const found = lower(node, context, begins, rules);
     const ready = node.inputs.map((name) => (turnOf.get(name) ?? 0) + (found && isOnHost(name) ? 1 : 0));
@@ -112,10 +118,13 @@ export function compile(
     ...turns.flatMap(({ onHost }) => onHost.flatMap(({ inputs }) => inputs)),
     ...parts.flatMap(({ reads }) => reads.map(({ name }) => name)),
   ]);
-  return turns.flatMap(({ onBackend, onHost }, i): Partition[] => [
-    ...(onBackend.length > 0 ? [parts[i]!.finish(wanted, fuse)] : []),
-    ...(onHost.length > 0 ? [{ kind: "host" as const, nodes: onHost }] : []),
-  ]);
+  const partitions: Partition[] = [];
+  for (const [i, { onBackend, onHost }] of turns.entries()) {
+    yield;
+    if (onBackend.length > 0) partitions.push(parts[i]!.finish(wanted, fuse));
+    if (onHost.length > 0) partitions.push({ kind: "host", nodes: onHost });
+  }
+  return partitions;
 }
 
 /** Elements that are worth a copy to the backend, where a network has no layers or begins with other nodes. */

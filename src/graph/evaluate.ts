@@ -1,5 +1,6 @@
 // Evaluates nodes and whole networks on the host, by plain loops: the reference that compiled networks are tested
 // against. Also checks the inputs of a run.
+import { finished, type Steps } from "../engine/turns.ts";
 import {
   checkOptions,
   describe,
@@ -20,7 +21,7 @@ import {
 import { fromBits, isHalf, isHalfArray, roundedArray } from "./halves.ts";
 import { nameOf, refuse } from "./nodes.ts";
 import type { Call, Dimension, Graph, GraphNode, Operators, Spec, Value, ValueInfo } from "./types.ts";
-import { heldAs, newValue, sizeOf, toValue } from "./values.ts";
+import { heldAs, newValue, sizeOf, toValue, valueBytes } from "./values.ts";
 
 /** Elements of any one value: 1 GiB of f32. */
 const mostElements = 2 ** 28;
@@ -54,11 +55,19 @@ export function checkSize(node: GraphNode, { shape }: Spec): void {
 
 /** Types and shapes of the outputs that the node names, by their position; nothing is allocated. */
 export function outputsOf(node: GraphNode, operators: Operators, inputs: readonly (Spec | undefined)[]): Spec[] {
-  const specs = operators.get(node.op)!.infer(node, inputs).slice(0, node.outputs.length);
+  return named(node, operators.get(node.op)!.infer(node, inputs));
+}
+
+/** What an operator tells of its outputs, as far as the node names them. */
+function named(node: GraphNode, all: readonly Spec[]): Spec[] {
+  const specs = all.slice(0, node.outputs.length);
   if (specs.length < node.outputs.length) refuse(node, `at most ${specs.length} outputs`, node.outputs);
   for (const spec of specs) checkSize(node, spec);
   return specs;
 }
+
+/** Zeros for an output of a node, by its position. */
+type Room = (spec: Spec, index: number) => Value;
 
 /** The outputs with their elements, in zeroed values that `make` gives for the specs of those that need one. */
 export function compute(
@@ -66,11 +75,34 @@ export function compute(
   operators: Operators,
   inputs: readonly (Value | undefined)[],
   specs: readonly Spec[],
-  make: (spec: Spec, index: number) => Value = ({ dtype, shape }) => newValue(dtype, shape),
+  make?: Room,
 ): Value[] {
+  return finished(filling(node, operators, inputs, specs, make));
+}
+
+function* filling(
+  node: GraphNode,
+  operators: Operators,
+  inputs: readonly (Value | undefined)[],
+  specs: readonly Spec[],
+  make: Room = ({ dtype, shape }) => newValue(dtype, shape),
+): Steps<Value[]> {
   const values = specs.map((spec, i): Value => (spec.data ? (spec as Value) : make(spec, i)));
-  if (specs.some(({ data }) => !data)) operators.get(node.op)!.run!(node, inputs, values);
+  if (specs.some(({ data }) => !data)) yield* operators.get(node.op)!.run!(node, inputs, values) ?? [];
   return values;
+}
+
+/** The outputs of a node on values that are known, in parts. */
+export function* computing(
+  node: GraphNode,
+  operators: Operators,
+  inputs: readonly (Value | undefined)[],
+  make?: Room,
+): Steps<Value[]> {
+  yield;
+  const { find } = operators.get(node.op)!;
+  const specs = find ? named(node, yield* find(node, inputs)) : outputsOf(node, operators, inputs);
+  return yield* filling(node, operators, inputs, specs, make);
 }
 
 /** A tensor as it may be given to a network: of any array of numbers, a Float16Array too. */
@@ -111,7 +143,7 @@ export function runGraph(graph: Graph, operators: Operators, inputs: GivenTensor
   checkOperators(graph, operators);
   const values = checkInputs(graph, inputs);
   const borrowed = new Set([...values.values(), ...graph.constants.values()].map(({ data }) => data));
-  evaluate(graph, operators, values);
+  finished(evaluating(graph, operators, values));
   return Object.fromEntries(
     graph.outputs.map((info) => {
       const value = values.get(info.name)!;
@@ -122,37 +154,86 @@ export function runGraph(graph: Graph, operators: Operators, inputs: GivenTensor
   );
 }
 
+/** What counts the memory of values, and throws where there is no room for more. */
+export interface Counter {
+  count(name: string, bytes: number): void;
+  discount(bytes: number): void;
+}
+
+const uncounted: Counter = { count: () => {}, discount: () => {} };
+
 /** Computes the outputs of a network into `values`, which hold its inputs; what is not needed any more is left out. */
-function evaluate(graph: Graph, operators: Operators, values: Map<string, Value>, signal?: AbortSignal): void {
+function* evaluating(graph: Graph, operators: Operators, values: Map<string, Value>, counter = uncounted): Steps {
   for (const [name, tensor] of graph.constants) values.set(name, toValue(tensor)!);
   const last = lastUses(graph);
-  for (const [at, node] of graph.nodes.entries()) {
-    signal?.throwIfAborted();
-    const read = node.inputs.map((name) => values.get(name));
-    const outputs = evaluateNode(node, operators, read, signal);
-    for (const [i, name] of node.outputs.entries()) if (name !== "") values.set(name, outputs[i]!);
-    for (const name of [...node.inputs, ...node.outputs]) if (last.get(name) === at) values.delete(name);
+  const held = new Map<string, number>();
+  const drop = (name: string): void => {
+    values.delete(name);
+    counter.discount(held.get(name) ?? 0);
+    held.delete(name);
+  };
+  try {
+    for (const [at, node] of graph.nodes.entries()) {
+      const read = node.inputs.map((name) => values.get(name));
+      const make = (spec: Spec, i: number): Value => {
+        const [name, bytes] = [node.outputs[i]!, valueBytes(spec)];
+        counter.count(name, bytes);
+        held.set(name, (held.get(name) ?? 0) + bytes);
+        return newValue(spec.dtype, spec.shape);
+      };
+      const outputs = yield* evaluatingNode(node, operators, read, make, counter);
+      for (const [i, name] of node.outputs.entries()) if (name !== "") values.set(name, outputs[i]!);
+      for (const name of [...node.inputs, ...node.outputs]) if (last.get(name) === at) drop(name);
+    }
+  } finally {
+    for (const bytes of held.values()) counter.discount(bytes);
   }
 }
 
-function evaluateNode(
+function* evaluatingNode(
   node: GraphNode,
   operators: Operators,
   inputs: readonly (Value | undefined)[],
-  signal?: AbortSignal,
-): Value[] {
+  make: Room,
+  counter: Counter,
+): Steps<Value[]> {
   const { control } = operators.get(node.op)!;
-  if (!control) return compute(node, operators, inputs, outputsOf(node, operators, inputs));
-  const steps = control.run(node, inputs);
-  let next = steps.next();
-  while (!next.done) next = steps.next(evaluateCall(next.value, operators, signal));
-  return next.value;
+  if (!control) return yield* computing(node, operators, inputs, make);
+  const holding = new Holding(nameOf(node), counter);
+  try {
+    const steps = control.run(node, inputs, holding.hold);
+    let next = steps.next();
+    while (!next.done) next = steps.next(yield* evaluatingCall(next.value, operators, counter));
+    return next.value;
+  } finally {
+    holding.end();
+  }
+}
+
+/** What a node that holds networks keeps while it runs. */
+export class Holding {
+  readonly hold: (spec: Spec) => void;
+  private readonly counter: Counter;
+  private bytes = 0;
+
+  constructor(name: string, counter: Counter) {
+    this.counter = counter;
+    this.hold = (spec) => {
+      const bytes = valueBytes(spec);
+      counter.count(name, bytes);
+      this.bytes += bytes;
+    };
+  }
+
+  end(): void {
+    this.counter.discount(this.bytes);
+  }
 }
 
 /** The outputs of a network inside a node, in their order. */
-export function evaluateCall({ graph, inputs }: Call, operators: Operators, signal?: AbortSignal): Value[] {
+export function* evaluatingCall({ graph, inputs }: Call, operators: Operators, counter?: Counter): Steps<Value[]> {
   const values = new Map(graph.inputs.map(({ name }, i) => [name, inputs[i]!]));
-  evaluate(graph, operators, values, signal);
+  yield* evaluating(graph, operators, values, counter);
   return graph.outputs.map(({ name }) => {
     const value = values.get(name)!;
     return graph.constants.has(name) ? { ...value, data: value.data.slice() } : value;

@@ -1,12 +1,9 @@
 // Values of a run that lie on the host: each in memory that it gives back after its last reader, all of them counted against
 // one limit before any memory is taken.
 import { LimitError } from "../errors.ts";
-import { bytesOf, type DType, newStored } from "../tensor.ts";
+import { type DType, newStored } from "../tensor.ts";
 import type { Spec, Value } from "./types.ts";
-import { heldAs, isBig, newValue, sizeOf } from "./values.ts";
-
-/** Bytes that a value takes. */
-const valueBytes = ({ dtype, shape }: Spec): number => sizeOf(shape) * bytesOf[heldAs(dtype)];
+import { heldAs, isBig, newValue, sizeOf, valueBytes } from "./values.ts";
 
 /** Buffers smaller than this serve any value that fits. */
 const leastBuffer = 4096;

@@ -1,14 +1,15 @@
 // Shape inference: types and shapes of a network's values before it runs, and the elements of those that depend on
 // constants and shapes alone.
+import { finished, type Steps } from "../engine/turns.ts";
 import { describe, InvalidArgumentError, UnsupportedError } from "../errors.ts";
 import { checkOperators, compute, isMissing, outputsOf } from "./evaluate.ts";
 import { withOrigin } from "./given-shapes.ts";
 import { OpenSizeError } from "./nodes.ts";
 import type { Control, Graph, GraphNode, Operators, Spec, Value, ValueInfo } from "./types.ts";
-import { heldAs, sizeOf, toValue } from "./values.ts";
+import { heldAs, toValue, valueBytes } from "./values.ts";
 
-/** Elements of all values together that are computed here and are more than what they are computed from. */
-const mostFolded = 2 ** 28;
+/** Bytes of all values together that are computed here and are more than what they are computed from. */
+const mostFolded = 2 ** 30;
 
 /** Inputs whose shapes neither the network says nor `shapes`. An open batch is 1. */
 export function openInputs(
@@ -78,17 +79,26 @@ export interface Known {
 }
 
 /** As {@link infer}, but values whose shapes only a run knows are missing. */
-export function inferKnown(
+export const inferKnown = (
   graph: Graph,
   operators: Operators,
   inputs: ReadonlyMap<string, Spec>,
   most = mostFolded,
-): Known {
+): Known => finished(inferring(graph, operators, inputs, most));
+
+/** {@link inferKnown} in parts. */
+export function* inferring(
+  graph: Graph,
+  operators: Operators,
+  inputs: ReadonlyMap<string, Spec>,
+  most = mostFolded,
+): Steps<Known> {
   checkOperators(graph, operators);
   const known = knownAtFirst(graph, inputs);
   const room = { left: most };
   const open: Known["open"] = new Map();
   for (const node of graph.nodes) {
+    yield;
     try {
       const error = inferNode(node, operators, known, room);
       if (error) open.set(node, error);
@@ -190,9 +200,9 @@ function outputsWithin(
   }
 }
 
-/** Elements that outputs have more than inputs. */
+/** Bytes that outputs have more than inputs. */
 function addedBy(inputs: readonly (Spec | undefined)[], outputs: readonly Spec[]): number {
   const count = (specs: readonly (Spec | undefined)[]): number =>
-    specs.reduce((sum, spec) => sum + (spec ? sizeOf(spec.shape) : 0), 0);
+    specs.reduce((sum, spec) => sum + (spec ? valueBytes(spec) : 0), 0);
   return Math.max(0, count(outputs) - count(inputs));
 }

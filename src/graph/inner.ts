@@ -1,7 +1,9 @@
 // Runs the networks inside of nodes: as programs of their own where they hold layers, else in plain loops on the host.
+import { type Abortable, inTurns, Slices } from "../engine/turns.ts";
 import { UnsupportedError } from "../errors.ts";
-import { evaluateCall, withInner } from "./evaluate.ts";
+import { type Counter, evaluatingCall, Holding, withInner } from "./evaluate.ts";
 import { layerRules } from "./lower-layers.ts";
+import { nameOf } from "./nodes.ts";
 import type { Call, Graph, GraphNode, Operators, Spec, Value } from "./types.ts";
 import { numbersOf, toValue } from "./values.ts";
 
@@ -13,20 +15,21 @@ interface Runnable {
   dispose(): void;
 }
 
+type Compile = (graph: Graph, inputs: ReadonlyMap<string, Spec>, signal?: Abortable) => Promise<Runnable>;
+
 /** Programs of one network, for different shapes: others run on the host. */
 const mostPrograms = 4;
-/** Milliseconds after which others get a turn: whoever wants to stop the run can only do so then. */
-const longest = 50;
 
 export class InnerPrograms {
   private readonly operators: Operators;
-  private readonly compile: (graph: Graph, inputs: ReadonlyMap<string, Spec>) => Promise<Runnable>;
+  private readonly compile: Compile;
   private readonly programs = new Map<Graph, Map<string, Runnable | undefined>>();
-  private since = performance.now();
+  private readonly memory: Counter;
 
-  constructor(operators: Operators, compile: (graph: Graph, inputs: ReadonlyMap<string, Spec>) => Promise<Runnable>) {
+  constructor(operators: Operators, compile: Compile, memory: Counter) {
     this.operators = operators;
     this.compile = compile;
+    this.memory = memory;
   }
 
   /** Of the engine's memory. */
@@ -46,23 +49,25 @@ export class InnerPrograms {
 
   /** The outputs of a node that holds networks. */
   async runNode(node: GraphNode, inputs: readonly (Value | undefined)[], signal?: AbortSignal): Promise<Value[]> {
-    const steps = this.operators.get(node.op)!.control!.run(node, inputs);
-    let next = steps.next();
-    while (!next.done) next = steps.next(await this.run(next.value, signal));
-    return next.value;
+    const holding = new Holding(nameOf(node), this.memory);
+    try {
+      const steps = this.operators.get(node.op)!.control!.run(node, inputs, holding.hold);
+      let next = steps.next();
+      while (!next.done) next = steps.next(await this.run(next.value, signal));
+      return next.value;
+    } finally {
+      holding.end();
+    }
   }
 
   /** The outputs of a network, in their order. */
   private async run(call: Call, signal?: AbortSignal): Promise<Value[]> {
-    if (performance.now() - this.since > longest) {
-      await new Promise((resolve) => setTimeout(resolve));
-      this.since = performance.now();
-    }
-    signal?.throwIfAborted();
+    const slices = new Slices(signal);
+    if (slices.due()) await slices.next();
     const { graph, inputs } = call;
     const values = new Map(graph.inputs.map(({ name }, i) => [name, inputs[i]!]));
-    const program = holdsLayers(graph) ? await this.programFor(graph, values) : undefined;
-    if (!program) return evaluateCall(call, this.operators, signal);
+    const program = holdsLayers(graph) ? await this.programFor(graph, values, signal) : undefined;
+    if (!program) return inTurns(evaluatingCall(call, this.operators, this.memory), signal);
     const found = await program.run(values, { signal });
     return graph.outputs.map(({ name }) => toValue(found[name] as Value)!);
   }
@@ -72,7 +77,11 @@ export class InnerPrograms {
   }
 
   /** Undefined where a network cannot be compiled: it needs to know elements that only a run tells, or has had many shapes. */
-  private async programFor(graph: Graph, values: ReadonlyMap<string, Value>): Promise<Runnable | undefined> {
+  private async programFor(
+    graph: Graph,
+    values: ReadonlyMap<string, Value>,
+    signal: Abortable | undefined,
+  ): Promise<Runnable | undefined> {
     const known = this.programs.get(graph) ?? new Map<string, Runnable | undefined>();
     this.programs.set(graph, known);
     for (const withSizes of [false, true]) {
@@ -83,7 +92,7 @@ export class InnerPrograms {
       if (known.size >= mostPrograms) return undefined;
       if (known.has(key)) continue;
       try {
-        const made = await this.compile(graph, specs);
+        const made = await this.compile(graph, specs, signal);
         known.set(key, made);
         return made;
       } catch (error) {

@@ -2,14 +2,15 @@
 import type { Program, TensorBinding } from "../backend/backend.ts";
 import type { CallHooks } from "../engine/calls.ts";
 import type { Engine } from "../engine/engine.ts";
+import { type Abortable, inTurns } from "../engine/turns.ts";
 import type { Tensor, TypedArray } from "../tensor.ts";
-import { type BackendPartition, compile, type Partition } from "./compile.ts";
-import { asOutput, compute, outputsOf } from "./evaluate.ts";
+import { type BackendPartition, compiling, type Partition } from "./compile.ts";
+import { asOutput, computing } from "./evaluate.ts";
 import { checkPeak, HostMemory, type HostStep, RunValues, usesOf } from "./host-values.ts";
 import { InnerPrograms } from "./inner.ts";
 import type { Held } from "./lowering.ts";
 import { checkOuts, type Outs, writeOutput } from "./outputs.ts";
-import { specialize } from "./passes/index.ts";
+import { specializing } from "./passes/index.ts";
 import { type Order, sidesIn } from "./places.ts";
 import type { Quantized } from "./quantized/expansion.ts";
 import { isQuantized } from "./quantized/names.ts";
@@ -85,17 +86,26 @@ export class GraphProgram {
     engine: Engine,
     quantized: Quantized = "integer",
     memory: HostMemory = new HostMemory(() => engine.room),
+    signal?: Abortable,
   ): Promise<GraphProgram> {
     const start = performance.now();
     const more = graph.nodes.some(isQuantized) ? await import("./quantized/index.ts") : undefined;
-    const expanded = more?.expandQuantized(graph, operators, inputs, quantized) ?? graph;
-    const { graph: optimised, specs, open } = specialize(expanded, operators, inputs);
+    const most = mostFolded(engine.room);
+    const expanding = more?.expandingQuantized(graph, operators, inputs, quantized, most);
+    const expanded = expanding ? await inTurns(expanding, signal) : graph;
+    const { graph: optimised, specs, open } = await inTurns(specializing(expanded, operators, inputs, most), signal);
     const passed = performance.now();
     const halves = restOf(optimised, specs, open);
     const rules = { integers: more?.integerRules, joining: await rareRules(optimised.nodes) };
-    const partitions = compile(halves?.before ?? optimised, operators, specs, engine, undefined, rules);
-    const again = (graph: Graph, inputs: ReadonlyMap<string, Spec>): Promise<GraphProgram> =>
-      GraphProgram.create(graph, operators, inputs, engine, quantized, memory);
+    const partitions = await inTurns(
+      compiling(halves?.before ?? optimised, operators, specs, engine, undefined, rules),
+      signal,
+    );
+    const again = (
+      graph: Graph,
+      inputs: ReadonlyMap<string, Spec>,
+      signal: Abortable | undefined,
+    ): Promise<GraphProgram> => GraphProgram.create(graph, operators, inputs, engine, quantized, memory, signal);
     const rest = halves && new Rest(halves, again);
     const steps = stepsOf(partitions, operators, rest);
     checkPeak(steps, usesOf(steps, graph.outputs), specs, engine.room);
@@ -104,7 +114,7 @@ export class GraphProgram {
     try {
       for (const partition of partitions) {
         if (partition.kind !== "backend") continue;
-        const network = await engine.prepareNetwork(partition.plan, partition.weights);
+        const network = await engine.prepareNetwork(partition.plan, partition.weights, signal);
         for (const [phase, time] of Object.entries(network.phases)) phases[phase] = (phases[phase] ?? 0) + time;
         networks.set(partition, network);
         // They are packed now, and would only be held twice.
@@ -114,7 +124,7 @@ export class GraphProgram {
       for (const network of networks.values()) network.dispose();
       throw error;
     }
-    const inner = new InnerPrograms(operators, again);
+    const inner = new InnerPrograms(operators, again, memory);
     return new GraphProgram(optimised, specs, operators, partitions, networks, phases, rest, inner, memory);
   }
 
@@ -262,13 +272,12 @@ export class GraphProgram {
     onNode?: () => void,
   ): Promise<void> {
     for (const node of nodes) {
-      signal?.throwIfAborted();
       const read = node.inputs.map((name) => values.get(name));
       const room = (spec: Spec, i: number): Value => this.room(values, node.outputs[i]!, spec);
       const { control } = this.operators.get(node.op)!;
       const results = control
         ? await this.inner.runNode(node, read, signal)
-        : compute(node, this.operators, read, outputsOf(node, this.operators, read), room);
+        : await inTurns(computing(node, this.operators, read, room), signal);
       for (const [i, name] of node.outputs.entries()) if (name !== "") values.set(name, results[i]!);
       values.done(node.inputs);
       onNode?.();
@@ -297,6 +306,9 @@ function stepsOf(partitions: readonly Partition[], operators: Operators, rest: R
   });
   return rest ? [...steps, ...rest.onHost.map(stepOf), { reads: rest.reads, made: [] }] : steps;
 }
+
+/** Bytes of constants that a network may be compiled with beside those of its file: as much is left for values. */
+export const mostFolded = (room: number): number => room / 2;
 
 const halfOf = (tell: RunOptions["onProgress"]): RunOptions["onProgress"] => tell && ((done) => tell(done / 2));
 

@@ -89,7 +89,11 @@ type Values = Pick<ReadonlyMap<string, Value>, "get">;
 /** Runs what is compiled of the second half. Calls must not overlap. */
 export class Rest {
   private readonly halves: Halves;
-  private readonly create: (graph: Graph, inputs: ReadonlyMap<string, Spec>) => Promise<RestProgram>;
+  private readonly create: (
+    graph: Graph,
+    inputs: ReadonlyMap<string, Spec>,
+    signal: CallHooks["signal"],
+  ) => Promise<RestProgram>;
   private readonly programs = new Map<string, RestProgram>();
 
   constructor(halves: Halves, create: Rest["create"]) {
@@ -138,13 +142,13 @@ export class Rest {
     const { after } = this.halves;
     if (after.nodes.length === 0) return [];
     const inputs = new Map(after.inputs.map(({ name }) => [name, values.get(name)!]));
-    const program = await this.programFor(inputs);
+    const program = await this.programFor(inputs, signal);
     const results = await program.run(inputs, { signal, onProgress: onProgress && ((d) => onProgress((1 + d) / 2)) });
     return Object.entries(results).map(([name, one]): [string, Value] => [name, toValue(one)!]);
   }
 
   /** The program for inputs of these shapes and, of those that say sizes, of these elements. */
-  private async programFor(inputs: ReadonlyMap<string, Value>): Promise<RestProgram> {
+  private async programFor(inputs: ReadonlyMap<string, Value>, signal: CallHooks["signal"]): Promise<RestProgram> {
     const specs = new Map(
       [...inputs].map(([name, { dtype, shape, data }]): [string, Spec] => {
         return [name, { dtype, shape, data: this.halves.sizes.has(name) ? data.slice() : undefined }];
@@ -163,7 +167,7 @@ export class Rest {
     }
     // What was used last is the last to go.
     this.programs.delete(key);
-    const program = known ?? (await this.create(this.halves.after, specs));
+    const program = known ?? (await this.create(this.halves.after, specs, signal));
     this.programs.set(key, program);
     return program;
   }

@@ -1,4 +1,5 @@
 // A network as plain data, independent of file formats: nodes, named values, and the interface of operators.
+import type { Steps } from "../engine/turns.ts";
 import type { DType, Tensor, TypedArray } from "../tensor.ts";
 
 /** A side that is known, one that has a name, or one of which nothing is said. */
@@ -105,8 +106,15 @@ export interface Control {
     inputs: readonly (Spec | undefined)[],
     within: (graph: Graph, inputs: readonly (Spec | undefined)[]) => (Spec | undefined)[],
   ): (Spec | undefined)[];
-  /** Gives one network after the other, takes what it computes, and ends with the node's outputs. */
-  run(node: GraphNode, inputs: readonly (Value | undefined)[]): Generator<Call, Value[], Value[]>;
+  /**
+   * Gives one network after the other, takes what it computes, and ends with the node's outputs. `hold` is told of values that it
+   * keeps beside them, and throws where there is no room.
+   */
+  run(
+    node: GraphNode,
+    inputs: readonly (Value | undefined)[],
+    hold: (value: Spec) => void,
+  ): Generator<Call, Value[], Value[]>;
 }
 
 /** An operator on the host: plain loops, in f64 where it sums; what generated kernels are tested against. */
@@ -118,8 +126,14 @@ export interface Operator {
    * the elements of an input in another shape, or that shapes alone determine, comes with its elements.
    */
   infer(node: GraphNode, inputs: readonly (Spec | undefined)[]): Spec[];
-  /** Computes all elements of `outputs`, which have the inferred types and shapes. Absent where `infer` gives all. */
-  run?(node: GraphNode, inputs: readonly (Value | undefined)[], outputs: readonly Value[]): void;
+  /**
+   * Computes all elements of `outputs`, which have the inferred types and shapes; in parts of at most a few milliseconds where it may
+   * take long. Absent where `infer` gives all.
+   */
+  // biome-ignore lint/suspicious/noConfusingVoidType: short loops return nothing
+  run?(node: GraphNode, inputs: readonly (Value | undefined)[], outputs: readonly Value[]): Steps | void;
+  /** What `infer` does with the elements of all inputs, in parts, where that may take long. */
+  find?(node: GraphNode, inputs: readonly (Value | undefined)[]): Steps<Spec[]>;
   /** Where it only copies: what. Kernels then do the same. */
   copies?(node: GraphNode, inputs: readonly (Spec | undefined)[]): Copies | undefined;
   /** Where each output is a weighted sum of elements that axes give one by one: those of each axis that does not stay. */

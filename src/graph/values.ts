@@ -1,7 +1,7 @@
 // Values of a network on the host: types, sizes and strides, and access to their elements.
 import { bytesOf, type DType, newStored, type Tensor, type TypedArray } from "../tensor.ts";
 import { isHalf } from "./halves.ts";
-import type { Value } from "./types.ts";
+import type { Spec, Value } from "./types.ts";
 
 /** The type that says how elements are held and computed: half floats are f32. */
 export function heldAs(dtype: DType): DType {
@@ -15,7 +15,7 @@ const classes = new Map<string, unknown>(
 /** A tensor with its type said; undefined where array and type contradict each other. */
 export function toValue({ shape, data, dtype }: Tensor): Value | undefined {
   const clamped = data instanceof Uint8ClampedArray;
-  const isOf = (one: DType): boolean => data instanceof (classes.get(one) as new () => TypedArray);
+  const isOf = (one: DType): boolean => classes.has(one) && data instanceof (classes.get(one) as new () => TypedArray);
   const said = dtype ?? (clamped ? "u8" : (Object.keys(bytesOf) as DType[]).find(isOf));
   const fits = said !== undefined && (isOf(said) || (clamped && said === "u8"));
   return fits ? { shape, data, dtype: heldAs(said) } : undefined;
@@ -28,6 +28,9 @@ export function newValue(dtype: DType, shape: readonly number[]): Value {
 export function sizeOf(shape: readonly number[]): number {
   return shape.reduce((size, side) => size * side, 1);
 }
+
+/** Bytes that a value takes. */
+export const valueBytes = ({ dtype, shape }: Spec): number => sizeOf(shape) * bytesOf[heldAs(dtype)];
 
 /** Row-major strides in elements. */
 export function stridesOf(shape: readonly number[]): number[] {

@@ -15,16 +15,20 @@ function describeProblem(problem: Problem): string {
   const { x, y, window } = problem;
   const border = window.border === "constant" ? `constant ${window.borderValue}` : window.border;
   const [kh, kw] = window.size;
-  return `${problem.kind} ${kh} x ${kw} on ${x.shape.join(" x ")} ${x.dtype} -> ${y.shape.join(" x ")} ${y.dtype}, border ${border}`;
+  const at = problem.kind === "filter" && problem.origin ? ` at (${problem.origin.join(", ")})` : "";
+  return `${problem.kind} ${kh} x ${kw} on ${x.shape.join(" x ")} ${x.dtype} -> ${y.shape.join(" x ")} ${y.dtype}${at}, border ${border}`;
 }
 
 function exactness({ error, problem }: Plan): string {
-  if (error.relative === 0 && error.maxAbs > 0)
-    return `exact within rounding: at most ${error.maxAbs.toPrecision(2)} grey levels before the result is rounded`;
-  if (error.relative === 0)
-    return problem.kind === "filter" && problem.tolerance > 0 ? "exact (no approximation is cheaper)" : "exact";
-  const worst = Number.isFinite(error.maxAbs) ? `, at most ${error.maxAbs.toPrecision(3)} per value` : "";
-  return `approximate: relative error of the taps ${error.relative.toPrecision(3)}${worst}`;
+  if (problem.kind !== "filter" && error.relative === 0) return "exact but for the rounding of 32-bit floats";
+  const none = problem.kind === "filter" && problem.tolerance > 0 ? " (no approximation is cheaper)" : "";
+  if (error.relative === 0 && error.maxAbs === 0) return `exact${none}`;
+  const of = problem.x.dtype === "f32" ? "for pixels of magnitude up to 1" : "grey levels";
+  const before = problem.y.dtype === "f32" ? "" : " before the result is rounded";
+  const most = `at most ${error.maxAbs.toPrecision(2)} ${of}${before}`;
+  return error.relative === 0
+    ? `exact within rounding: ${most}${none}`
+    : `approximate: relative error of the taps ${error.relative.toPrecision(3)}, ${most}`;
 }
 
 /**

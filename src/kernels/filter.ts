@@ -1,15 +1,16 @@
 // What the solvers of image filters share: the buffers at both ends, the bounds that allow integer arithmetic, and the
 // error of a truncated filter.
 import { grainFor } from "../plan/cost.ts";
+import { tapSum } from "../plan/taps.ts";
 import type { Arithmetic, BufferSpec, Draft, FilterProblem, Finish, Profile, Step, Term } from "../plan/types.ts";
 import { type ImageDType, rangeOf, type ViewDType } from "../tensor.ts";
 import { finishKind, shiftOf } from "./taps/layout.ts";
 import { finishValue } from "./taps/reference.ts";
 
-/** The least and the greatest value of Σ tap · input, over all inputs of the type. */
+/** The least and the greatest value of Σ tap · input, over all inputs of the type; of f32 over those from -1 to 1. */
 function sumRange(problem: FilterProblem, taps: readonly number[]): [number, number] {
   const { x, window } = problem;
-  const [low, high] = x.dtype === "f32" ? [-Infinity, Infinity] : rangeOf[x.dtype];
+  const [low, high] = x.dtype === "f32" ? [-1, 1] : rangeOf[x.dtype];
   const [least, most] = [Math.min(low, window.borderValue), Math.max(high, window.borderValue)];
   let [from, to] = [0, 0];
   for (const tap of taps) {
@@ -30,14 +31,25 @@ function wholeTaps({ factors }: FilterProblem, denominator: number): number[] {
   return [positive, -negative];
 }
 
+/** Above this many taps a direct plan is hopeless beside any other, and its list of taps a burden. */
+export const mostTaps = 1 << 16;
+export const isDirect = ([kh, kw]: FilterProblem["window"]["size"]): boolean => kh * kw <= mostTaps;
+
+/** Whether sums are integers: those of integer taps and integer pixels. */
+export const isOfIntegers = (problem: FilterProblem): boolean =>
+  problem.factors.integer &&
+  problem.x.dtype !== "f32" &&
+  Number.isInteger(problem.window.borderValue) &&
+  !isWeighted(problem);
+
 /**
  * The narrowest arithmetic that is exact: integers of 16 or 32 bits where input and taps are integers and the final sum
- * fits (sums in between may wrap around and come back), else floating point. `denominator`: of the terms used.
+ * fits (sums in between may wrap around and come back), f64 where its integers suffice, else f32. `denominator`: of the
+ * terms used.
  */
-export function arithmeticFor(problem: FilterProblem, denominator: number): Arithmetic {
-  const { factors, x, y, window } = problem;
-  const integers = factors.integer && x.dtype !== "f32" && Number.isInteger(window.borderValue) && !isWeighted(problem);
-  if (!integers) return "f32";
+export function arithmeticFor(problem: FilterProblem, denominator: number): Exclude<Arithmetic, "fixed"> {
+  const { y } = problem;
+  if (!isOfIntegers(problem)) return "f32";
   const range = sumRange(problem, wholeTaps(problem, denominator));
   const finish = finishOf(problem, denominator);
   const shift = shiftOf(finish);
@@ -46,13 +58,21 @@ export function arithmeticFor(problem: FilterProblem, denominator: number): Arit
   const fitting = low >= -32768 && high <= 32767 ? "i16" : low >= 0 && high <= 65535 ? "u16" : undefined;
   if (fitting && (shift ?? 0) < 16 && (finishKind(finish, fitting) !== "affine" || f32Finishes(finish, range, y.dtype)))
     return fitting;
-  return low >= -(2 ** 31) && high < 2 ** 31 ? "i32" : "f32";
+  if (low >= -(2 ** 31) && high < 2 ** 31) return "i32";
+  return Math.max(...range.map(Math.abs)) <= 2 ** 53 ? "f64" : "f32";
 }
 
 /** Whether scaling in f32, as the generated code does it for 16-bit sums, gives the specified result for every sum. */
 function f32Finishes(finish: Finish, [low, high]: readonly [number, number], dtype: ImageDType): boolean {
-  if (dtype === "f32") return true;
-  const [gain, offset] = [Math.fround(finish.gain / finish.denominator), Math.fround(finish.offset + 0.5)];
+  const scale = Math.fround(finish.gain / finish.denominator);
+  if (dtype === "f32") {
+    for (let sum = low; sum <= high; sum++) {
+      const result = Math.fround(Math.fround(sum * scale) + Math.fround(finish.offset));
+      if (result !== Math.fround(finishValue(sum, finish, dtype))) return false;
+    }
+    return true;
+  }
+  const [gain, offset] = [scale, Math.fround(finish.offset + 0.5)];
   const [least, most] = rangeOf[dtype];
   for (let sum = low; sum <= high; sum++) {
     const result = Math.floor(Math.fround(Math.fround(sum * gain) + offset));
@@ -73,7 +93,7 @@ const stagedChannels = ({ x, alpha, known }: FilterProblem): number =>
 export function filterBuffers(problem: FilterProblem): { input: BufferSpec; output: BufferSpec } {
   const { x, y, window } = problem;
   const [top, left, bottom, right] = window.pads;
-  const [width, channels] = [x.shape[1]!, stagedChannels(problem)];
+  const [width, channels] = [y.shape[1]!, stagedChannels(problem)];
   const staged = (dtype: ViewDType): ViewDType => (isWeighted(problem) ? "f32" : dtype);
   return {
     input: {
@@ -98,23 +118,6 @@ export function stripBuffer(id: string, arithmetic: Arithmetic, width: number, c
   };
 }
 
-const tapSums = new WeakMap<FilterProblem["factors"], number>();
-
-/** Σ taps, before gain. */
-export function tapSum({ factors }: FilterProblem): number {
-  const known = tapSums.get(factors);
-  if (known !== undefined) return known;
-  const sum = sumOf(factors);
-  tapSums.set(factors, sum);
-  return sum;
-}
-
-function sumOf(factors: FilterProblem["factors"]): number {
-  const sum = (taps: readonly number[]): number => taps.reduce((total, tap) => total + tap, 0);
-  if (factors.values) return sum(factors.values);
-  return factors.terms.reduce((total, { column, row }) => total + sum(column) * sum(row), 0) / factors.denominator;
-}
-
 /** Near a number: scaling by it rounds nothing. */
 const powerOfTwo = (value: number): number => Math.sign(value) * 2 ** Math.round(Math.log2(Math.abs(value)));
 
@@ -128,22 +131,22 @@ export function finishOf(problem: FilterProblem, denominator = 1): Finish {
   return { denominator, gain: problem.gain, offset: problem.offset };
 }
 
-/** One stage over all rows of the picture. */
+/** One stage over all rows of the result. */
 export function filterDraft(
-  { x }: FilterProblem,
+  { y }: FilterProblem,
   profile: Profile,
   summary: string,
   steps: Step[],
   buffers: BufferSpec[],
   { error = { relative: 0, maxAbs: 0 }, leastGrain = 4 }: { error?: Draft["error"]; leastGrain?: number } = {},
 ): Draft {
-  const extent = x.shape[0]!;
+  const extent = y.shape[0]!;
   const grid = { images: 1, extent, grain: grainFor(buffers, extent, profile, leastGrain) };
   return { summary, stages: [{ grid, steps }], buffers, error };
 }
 
 /** More taps than this in one f32 sum would gather more rounding than 16-bit results can bear. */
-const longestSum = 96;
+export const longestSum = 96;
 
 /** A step of many taps in floating point as several, each of which adds its own sum to those before in `partial`. */
 export function splitSums(step: Step, partial: string): Step[] {
@@ -163,16 +166,8 @@ export function splitSums(step: Step, partial: string): Step[] {
 }
 
 /** The largest error of one output, where the taps differ from the filter's by `difference`. */
-export function worstError(problem: FilterProblem, difference: readonly number[]): number {
-  const { x, gain } = problem;
-  if (x.dtype === "f32") return Infinity;
-  return Math.abs(gain) * Math.max(...sumRange(problem, difference).map(Math.abs));
-}
-
-/** The largest magnitude of an input element. */
-export function largestMagnitude({ x }: FilterProblem): number {
-  return x.dtype === "f32" ? Infinity : Math.max(...rangeOf[x.dtype].map(Math.abs));
-}
+export const worstError = (problem: FilterProblem, difference: readonly number[]): number =>
+  Math.abs(problem.gain) * Math.max(...sumRange(problem, difference).map(Math.abs));
 
 /** Row-major values of a sum of terms. */
 export function valuesOf(terms: readonly Term[], kh: number, kw: number): number[] {

@@ -6,10 +6,12 @@ import { bytesOf, type ViewDType } from "../tensor.ts";
 import type { CodeMode } from "./kernel.ts";
 
 /** Lanes of one 128-bit vector. */
-export const lanesOf: Readonly<Record<Arithmetic, number>> = { i16: 8, u16: 8, i32: 4, f32: 4, fixed: 4 };
+export const lanesOf: Readonly<Record<Arithmetic, number>> = { i16: 8, u16: 8, i32: 4, f32: 4, f64: 2, fixed: 4 };
 
 /** How instructions on these lanes are called. */
-export const shapeOf = { i16: "i16x8", u16: "i16x8", i32: "i32x4", f32: "f32x4", fixed: "i32x4" } as const;
+export const shapeOf = {
+  ...{ i16: "i16x8", u16: "i16x8", i32: "i32x4", f32: "f32x4", f64: "f64x2", fixed: "i32x4" },
+} as const;
 
 /** An element index as a byte offset. */
 export function scaled(index: Code, bytes: number): Code {
@@ -33,7 +35,14 @@ export function loadVectors(
       ? vectors.map((x, v) => set(x, load("v128.load8x8_u", address, offset + v * 8)))
       : vectors.map((x, v) => set(x, load("v128.load", address, offset + v * 16)));
   }
-  if (dtype === "f32" || dtype === "i32")
+  if (arithmetic === "f64" && dtype !== "f64") {
+    return vectors.flatMap((x, v) => {
+      if (v % 2 > 0) return [];
+      const four = integerLanes(dtype, address, offset / (4 * bytesOf[dtype]) + v / 2);
+      return [set(spare, four), set(x, doubles(spare, 0)), set(vectors[v + 1]!, doubles(spare, 1))];
+    });
+  }
+  if (dtype === "f32" || dtype === "i32" || dtype === "f64")
     return vectors.map((x, v) => set(x, load("v128.load", address, offset + v * 16)));
   const convert = (integers: Code): Code => (arithmetic === "i32" ? integers : op("f32x4.convert_i32x4_s", integers));
   if (dtype !== "u8") {
@@ -48,6 +57,11 @@ export function loadVectors(
   ]);
 }
 
+const highHalf = Array.from({ length: 16 }, (_, b) => (b + 8) % 16);
+/** The two lower or the two higher of four i32 lanes as f64. */
+export const doubles = (four: Local, half: number): Code =>
+  op("f64x2.convert_low_i32x4_s", half === 0 ? get(four) : shuffle(highHalf, get(four), get(four)));
+
 /** Four neighbouring elements as i32 lanes: the `vector`-th from an address. */
 export function integerLanes(dtype: ViewDType, address: Code, vector: number): Code {
   const at = vector * 4 * bytesOf[dtype];
@@ -59,7 +73,7 @@ export function integerLanes(dtype: ViewDType, address: Code, vector: number): C
 
 /** One tap in every lane, from an address. */
 export function loadTap(arithmetic: Arithmetic, address: Code, offset = 0): Code {
-  return load(lanesOf[arithmetic] === 8 ? "v128.load16_splat" : "v128.load32_splat", address, offset);
+  return load(`v128.load${128 / lanesOf[arithmetic]}_splat`, address, offset);
 }
 
 /** a · b + sum, fused where the mode allows it; in fixed point both products of a pair are added. */
@@ -67,7 +81,8 @@ export function multiplyAdd(arithmetic: Arithmetic, { relaxed }: CodeMode, a: Co
   if (lanesOf[arithmetic] === 8) return op("i16x8.add", op("i16x8.mul", a, b), sum);
   if (arithmetic === "i32") return op("i32x4.add", op("i32x4.mul", a, b), sum);
   if (arithmetic === "fixed") return op("i32x4.add", op("i32x4.dot_i16x8_s", a, b), sum);
-  return relaxed ? op("f32x4.relaxed_madd", a, b, sum) : op("f32x4.add", op("f32x4.mul", a, b), sum);
+  const shape = arithmetic === "f64" ? "f64x2" : "f32x4";
+  return relaxed ? op(`${shape}.relaxed_madd`, a, b, sum) : op(`${shape}.add`, op(`${shape}.mul`, a, b), sum);
 }
 
 /** Adds weighted vectors to sums, or begins these. */

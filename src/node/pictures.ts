@@ -5,6 +5,7 @@ import { checkInteger, checkLimit, InvalidArgumentError } from "../errors.ts";
 import { type Image, type ImageArray, type ImageDType, imageDTypes, newArray, storedIn } from "../tensor.ts";
 import { type Directory, readDirectories } from "./directories.ts";
 import { readBytes } from "./files.ts";
+import type { FileFormat } from "./formats.ts";
 import { type Metadata, metadataOf } from "./metadata.ts";
 import { framesOfPng } from "./png.ts";
 
@@ -28,6 +29,8 @@ export interface PictureFile {
   readonly animation?: Animation;
   /** What was converted or left out in reading, a sentence each. */
   readonly notes: readonly string[];
+  /** The format of the file. */
+  readonly format: FileFormat;
 }
 
 /** The times of an animation. */
@@ -111,7 +114,8 @@ export async function readPictures(source: string | Uint8Array, options: ReadOpt
   if (colours) notes.push(`${colours} is converted to RGB of 8 bits a channel`);
   const depth = depths[found.depth]!;
   if (!colours && typeRead(found) !== depth) notes.push(`${depth} is converted to ${typeRead(found)}`);
-  return { pages, ...(animation && { animation }), notes };
+  const format = found.format === "heif" ? "avif" : (found.format as FileFormat);
+  return { pages, ...(animation && { animation }), notes, format };
 }
 
 const pixelsIn = ({ width, height, pageHeight }: Found): number => width * (pageHeight ?? height);
@@ -161,12 +165,16 @@ async function readPage(
   const converted = space in convertible;
   const type = typeRead(found);
   const grey = space === "b-w" || space === "grey16";
-  // 8-bit grey with alpha goes through RGB, because sharp's raw 8-bit grey output would drop the alpha channel
+  // Grey of 8 bits or floats with alpha goes through RGB, because sharp's raw grey output would drop the alpha channel
+  const throughRgb = alpha && (space === "b-w" || (grey && type === "u8"));
   const spaces = { u8: grey && !alpha ? "b-w" : "srgb", u16: grey ? "grey16" : "rgb16" };
-  const raw = Object.keys(depths).find((one) => depths[one] === type)! as "uchar";
+  // sharp would cut values below zero off: their bits are read as those of unsigned ones
+  const signed = space === "grey16" && type === "i16";
+  const target = type === "u8" || type === "u16" ? spaces[type] : throughRgb ? "srgb" : space;
+  const raw = Object.keys(depths).find((one) => depths[one] === (signed ? "u16" : type))! as "uchar";
   const pixels = await decode({ name, bytes }, found.format, () =>
-    sharp(bytes, { ...lenience, ...which, ignoreIcc: !converted })
-      .toColourspace(type === "u8" || type === "u16" ? spaces[type] : space)
+    sharp(signed ? asUnsigned(bytes, directory) : bytes, { ...lenience, ...which, ignoreIcc: !converted })
+      .toColourspace(target)
       .raw({ depth: raw })
       .toBuffer({ resolveWithObject: true }),
   );
@@ -175,7 +183,7 @@ async function readPage(
   const data = storedIn(type, pixels.data) as ImageArray;
   const icc = converted ? undefined : found.icc;
   const rest = { alpha, icc, metadata: metadataOf(found, directory) };
-  if (grey && alpha && type === "u8") return { width, height, channels: 2, data: greyAlphaOf(data), ...rest };
+  if (throughRgb) return { width, height, channels: 2, data: greyAlphaOf(type, data), ...rest };
   return { width, height, channels: converted ? (alpha ? 4 : 3) : channels, data, ...rest };
 }
 
@@ -227,8 +235,17 @@ function isHevc(bytes: Uint8Array): boolean {
 
 export const lastLine = (text: string): string => text.trim().split("\n").at(-1)!.replace(/:$/, "");
 
-function greyAlphaOf(rgba: ImageArray): Uint8Array {
-  const out = newArray("u8", rgba.length / 2);
+/** A TIFF whose page says that its numbers have no sign. */
+function asUnsigned(bytes: Uint8Array, directory: Directory | undefined): Uint8Array {
+  const out = new Uint8Array(bytes);
+  const format = directory?.tags.find(({ tag }) => tag === 339);
+  const view = new DataView(out.buffer);
+  for (let i = 0; format && i < format.data.length; i += 2) view.setUint16(format.at! + i, 1, out[0] === 0x49);
+  return out;
+}
+
+function greyAlphaOf(type: ImageDType, rgba: ImageArray): ImageArray {
+  const out = newArray(type, rgba.length / 2);
   for (let i = 0; i < out.length; i += 2) {
     out[i] = rgba[2 * i]!;
     out[i + 1] = rgba[2 * i + 3]!;

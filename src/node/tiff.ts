@@ -47,6 +47,12 @@ function header(directory: number, big: boolean): Uint8Array {
   return new Uint8Array(view.buffer);
 }
 
+/** Numbers in an array of any class. */
+interface Numbers {
+  readonly length: number;
+  [index: number]: number;
+}
+
 interface Strips {
   strips: readonly Uint8Array[];
   offsets: readonly number[];
@@ -114,9 +120,14 @@ function predicted(page: Page, from: number, to: number): Uint8Array {
   values.set(data.subarray(from * row, to * row));
   const predictor = predictorOf(page);
   if (predictor === 3) return floatBytes(values, row, channels);
-  for (let start = 0; predictor === 2 && start < values.length; start += row)
-    for (let i = start + row - 1; i >= start + channels; i--) values[i]! -= values[i - channels]!;
+  if (predictor === 2) subtract(values, row, channels);
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+}
+
+/** Values, each less the one of the same channel before it in its row. Signs do not matter to differences that wrap around. */
+function subtract(values: Numbers, row: number, channels: number): void {
+  for (let start = 0; start < values.length; start += row)
+    for (let i = start + row - 1; i >= start + channels; i--) values[i]! -= values[i - channels]!;
 }
 
 /** Floats a row at a time: all first bytes, from the sign on, then all second ones; each less the one before it. */

@@ -14,7 +14,7 @@ import { missingIn, withInputShapes } from "../graph/evaluate.ts";
 import { HostMemory } from "../graph/host-values.ts";
 import type { Outs } from "../graph/outputs.ts";
 import { prepare } from "../graph/passes/index.ts";
-import { GraphProgram } from "../graph/program.ts";
+import { GraphProgram, mostFolded } from "../graph/program.ts";
 import type { Quantized } from "../graph/quantized/expansion.ts";
 import type { Dimension, Graph, Operators, Spec, ValueInfo } from "../graph/types.ts";
 import { numbersOf, toValue } from "../graph/values.ts";
@@ -23,6 +23,7 @@ import { inputValues, isValue, type ModelInput, type ModelRunOptions, saysSizes,
 import { importGraph } from "./import.ts";
 import { loadOperators } from "./ops/load.ts";
 import { ModelProto, TensorProto } from "./schema.ts";
+import { SharedWork } from "./shared-work.ts";
 import { type ModelSource, readModelBytes } from "./source.ts";
 import { type ExternalFiles, externalLocation } from "./tensors.ts";
 import { decode, encode } from "./wire.ts";
@@ -92,7 +93,7 @@ const mostPrograms = 32;
 const mostBytes = 2 ** 26;
 
 interface Kept {
-  program: Promise<GraphProgram>;
+  program: SharedWork<GraphProgram>;
   /** Of the engine's memory, once it is made; what it shares with others does not count. */
   bytes: number;
 }
@@ -196,7 +197,7 @@ export class Model {
     const outs = Object.entries(given).filter(isValue);
     const read = inputValues(this.graph, inputs, graph.inputs);
     const values = read instanceof Promise ? await read : read;
-    const run = this.programFor(values, graph).then(async (program) => {
+    const run = this.programFor(values, graph, signal).then(async (program) => {
       for (const [name, value] of outs) checkValueOut(name, value, program.specOf(name));
       const results = await program.run(values, { signal, onProgress, onTask, out: arrays });
       for (const [name, value] of outs) {
@@ -211,7 +212,7 @@ export class Model {
 
   /** What loading took, and what was compiled for which shapes of inputs. */
   async info(): Promise<ModelInfo> {
-    const made = await Promise.allSettled([...this.programs.values()].map(({ program }) => program));
+    const made = await Promise.allSettled([...this.programs.values()].map(({ program }) => program.result));
     const programs = made.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
     return {
       milliseconds: { read: this.readTime },
@@ -241,21 +242,25 @@ export class Model {
    *
    * @internal
    */
-  async programFor(inputs: ReadonlyMap<string, Spec>, graph: Graph = this.graph): Promise<GraphProgram> {
+  async programFor(
+    inputs: ReadonlyMap<string, Spec>,
+    graph: Graph = this.graph,
+    signal?: AbortSignal,
+  ): Promise<GraphProgram> {
     const shapes = new Map([...inputs].map(([name, { dtype, shape }]): [string, Spec] => [name, { dtype, shape }]));
     const lists = new Map([...inputs].map(([name, spec]) => [name, spec.shape.length < 2 ? spec : shapes.get(name)!]));
     const known = this.takesSizes.get(graph) ?? saysSizes(graph, this.operators, shapes, lists);
     this.takesSizes.set(graph, known);
-    return this.compiled(graph, known ? lists : shapes);
+    return this.compiled(graph, known ? lists : shapes).wait(signal);
   }
 
-  private compiled(graph: Graph, specs: ReadonlyMap<string, Spec>): Promise<GraphProgram> {
+  private compiled(graph: Graph, specs: ReadonlyMap<string, Spec>): SharedWork<GraphProgram> {
     const key = JSON.stringify([
       graph.outputs.map(({ name }) => name),
       [...specs].map(([name, { dtype, shape, data }]) => [name, dtype, shape, data && Array.from(numbersOf({ data }))]),
     ]);
     const known = this.programs.get(key);
-    if (known) {
+    if (known && !known.program.isOver) {
       // What was used last is the last to go.
       this.programs.delete(key);
       this.programs.set(key, known);
@@ -263,19 +268,20 @@ export class Model {
     }
     this.dropOldest();
     const ready = this.freed.then(() => this.engine());
-    const program = ready.then((engine) => {
+    const program = new SharedWork(async (signal) => {
+      const engine = await ready;
       this.memory ??= new HostMemory(() => engine.room);
-      const network = this.network(graph);
-      return GraphProgram.create(network, this.operators, specs, engine, this.quantized, this.memory);
+      const network = this.network(graph, mostFolded(engine.room));
+      return GraphProgram.create(network, this.operators, specs, engine, this.quantized, this.memory, signal);
     });
-    const kept = { program, bytes: 0 };
+    const kept: Kept = { program, bytes: 0 };
     this.programs.set(key, kept);
-    program.then(
+    program.result.then(
       ({ own }) => {
         kept.bytes = own;
       },
       // What failed is tried again at the next run.
-      () => this.programs.delete(key),
+      () => this.programs.get(key) === kept && this.programs.delete(key),
     );
     return program;
   }
@@ -287,15 +293,15 @@ export class Model {
     for (const [key, kept] of this.programs) {
       if (this.programs.size < mostPrograms && bytes <= mostBytes) break;
       this.programs.delete(key);
-      dropped.push(kept.program);
+      dropped.push(kept.program.result);
       bytes -= kept.bytes;
     }
     if (dropped.length > 0) this.freed = this.free(dropped);
   }
 
   /** The network as programs of all shapes begin with it. */
-  private network(graph: Graph): Graph {
-    const known = this.prepared.get(graph) ?? prepare(graph, this.operators);
+  private network(graph: Graph, most: number): Graph {
+    const known = this.prepared.get(graph) ?? prepare(graph, this.operators, most);
     this.prepared.set(graph, known);
     return known;
   }
@@ -304,7 +310,7 @@ export class Model {
   dispose(): void {
     const own = this.ownEngine;
     const dispose = () => own?.then((engine) => engine.dispose()).catch(() => {});
-    const programs = [...this.programs.values()].map(({ program }) => program);
+    const programs = [...this.programs.values()].map(({ program }) => program.result);
     this.freed = this.free(programs, dispose);
     this.programs.clear();
     this.prepared = new WeakMap();

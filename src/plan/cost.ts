@@ -79,6 +79,7 @@ export const builtInProfile: Profile = {
     u16: 0.04,
     i32: 0.085,
     f32: 0.08,
+    f64: 0.17,
     fixed: 0.03,
     matrix: 0.021,
     depthwise: 0.033,

@@ -3,9 +3,10 @@ import type { Activation, Term } from "./problem.ts";
 
 /**
  * How sums are formed: in integers modulo 2^16 or 2^32, exact where the results fit whatever intermediate sums do; in
- * floating point; or in fixed point, where 16-bit taps and values are multiplied in pairs and summed in 32 bits.
+ * floating point, where 64 bits are for integers up to 2^53, exact as well; or in fixed point, where 16-bit taps and values
+ * are multiplied in pairs and summed in 32 bits.
  */
-export type Arithmetic = "i16" | "u16" | "i32" | "f32" | "fixed";
+export type Arithmetic = "i16" | "u16" | "i32" | "f32" | "f64" | "fixed";
 
 /** What turns a sum into a result: gain · (sum / denominator) + offset, rounded half up and saturated. */
 export interface Finish {
@@ -251,7 +252,25 @@ export interface GemmSpec extends LayerWindow {
   triangle: boolean;
 }
 
+/**
+ * The thinning of Canny's edges: the gradient by Sobel's filters, and pixels of which it is greater than of both neighbours along
+ * it. A row of results is two of bits, in
+ * words of 32: elements above the high threshold, then those above the low one.
+ */
+export interface EdgesSpec {
+  family: "edges";
+  /** Integers of 16 bits where the derivatives fit those. */
+  arithmetic: "i16" | "f32";
+  /** |gx| + |gy|, or gx² + gy². */
+  norm: "l1" | "l2";
+  /** Bounds of the norm as it stands. */
+  thresholds: [low: number, high: number];
+  /** Rows of the picture, beyond which the gradient is zero. */
+  height: number;
+}
+
 export type KernelSpec =
+  | EdgesSpec
   | TapsSpec
   | RunningSumSpec
   | InterpolateSpec

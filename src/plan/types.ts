@@ -72,14 +72,15 @@ export interface Draft {
   stages: Stage[];
   /** What the stages read and write. */
   buffers: BufferSpec[];
-  /**
-   * Of the effective taps: relative Frobenius error, and the largest error of one output for inputs of the type. Where the
-   * first is zero, rounding alone makes the second.
-   */
+  /** How far results of a filter may be from the exact ones; layers are summed in f32, and do not state what that rounds. */
   error: {
-    /** 0: exact, but for rounding. */
+    /** Of the effective taps, in the Frobenius norm. 0: as the filter has them, but for rounding. */
     relative: number;
-    /** In the units of the result. */
+    /**
+     * The largest error of one result, whatever the picture, before a result of an integer type is rounded; in the units of the
+     * result, of f32 pictures for pixels of magnitude up to 1. 0: every result is exactly what the filter, computed without
+     * error, gives in the type of the result.
+     */
     maxAbs: number;
   };
 }

@@ -59,7 +59,7 @@ it("in fixed point two taps share a load, and a column pass makes two rows at on
 
 it("the floor of a kernel is what its work takes at the machine's peaks", async () => {
   const [, row] = await timeKernels(planFor("gaussian:2", {}, 1, "f32"), { wide: false, verdicts: {} });
-  const multiplications = { i16: 1, u16: 1, i32: 1, f32: 4, fixed: 1 };
+  const multiplications = { i16: 1, u16: 1, i32: 1, f32: 4, f64: 1, fixed: 1 };
   const floor = floorOf({ ...row!, additions: 30 }, { multiplications, additions: 3, cache: 8, memory: 1 });
   expect(floor).toEqual({ arithmetic: (17 * width * height) / 4 + 10, cache: row!.bytes / 8 });
 });

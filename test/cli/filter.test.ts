@@ -4,7 +4,8 @@ import { join } from "node:path";
 import sharp from "sharp";
 import { describe, expect, test } from "vitest";
 import { encodePicture, writePicture } from "../../src/node/encode.ts";
-import { type Picture, readPicture } from "../../src/node/pictures.ts";
+import { readNpy } from "../../src/node/npy.ts";
+import { type Picture, readPicture, readPictures } from "../../src/node/pictures.ts";
 import { dataPath, withoutData } from "../data.ts";
 import { temporaryFolder } from "../node/folder.ts";
 import { rank1, rank1With, spawnRank1 } from "./run.ts";
@@ -76,35 +77,6 @@ describe("values", () => {
       "u8",
     );
     expect([...own.data]).toEqual(exact.map((v) => Math.min(255, Math.max(0, Math.floor(v / 16 + 128.5)))));
-  });
-
-  test("a mask fills in what is unknown, and nothing bleeds from there", async () => {
-    const picture = noise(31, 17, 3, 8);
-    const known = new Uint8Array(31 * 17).map((_, i) => (i % 5 === 0 || i % 31 > 20 ? 0 : 255));
-    const mask = { width: 31, height: 17, channels: 1, alpha: false };
-    await writePicture(path("mask.png"), { ...mask, data: known });
-    const of = (data: number[]): Picture => ({ ...mask, data: Uint8Array.from(data) });
-    const ones = Array(9).fill(1);
-    const result = await filtered(picture, "-f", "box:3", "--mask", path("mask.png"), "--fill", "7");
-    const weights = correlate({ ...of([...known.map((v) => v / 255)]) }, ones);
-    const colours = { ...picture, data: picture.data.map((v, i) => (known[Math.floor(i / 3)] ? v : 0)) as Uint8Array };
-    const expected = correlate(colours, ones).map((sum, i) => {
-      const weight = weights[Math.floor(i / 3)]!;
-      return weight === 0 ? 7 : Math.floor(sum / weight + 0.5);
-    });
-    expect([...result.data]).toEqual(expected);
-    const linear = await filtered(picture, "-f", "box:3", "--mask", path("mask.png"), "--linear");
-    expect([...linear.data.slice(-3)]).toEqual([0, 0, 0]);
-    const refused = (flags: string[]) => rank1("filter", path("in.png"), "-o", path("out2.png"), ...flags);
-    const sobel = await refused(["-f", "sobel", "--mask", path("mask.png")]);
-    expect([sobel.code, sobel.stderr]).toEqual([2, expect.stringContaining("taps of one sign")]);
-    const alone = await refused(["-f", "box:3", "--fill", "3"]);
-    expect([alone.code, alone.stderr]).toEqual([2, expect.stringContaining("fill: expected a mask")]);
-    const several = await refused(["-f", "box:3", "-f", "box:5", "--mask", path("mask.png")]);
-    expect([several.code, several.stderr]).toEqual([2, expect.stringContaining("--mask: expected one filter")]);
-    await writePicture(path("mask.png"), { ...mask, height: 1, data: known.slice(0, 31) });
-    const small = await refused(["-f", "box:3", "--mask", path("mask.png")]);
-    expect([small.code, small.stderr]).toEqual([1, expect.stringContaining("mask: expected sides [17, 31, 1]")]);
   });
 
   test("sobel is the magnitude of both derivatives", async () => {
@@ -305,6 +277,54 @@ test("several pictures: one that fails does not stop the others, and the exit co
   expect(readdirSync(out).sort()).toEqual(["one.avif", "two.avif"]);
   const none = await rank1("filter", path("missing.png"), path("gone.png"), "-o", path("none/"), "-f", "box:3");
   expect([none.code, existsSync(path("none"))]).toEqual([1, false]);
+});
+
+test("a list of files alone writes nothing: results go where -o says, and replace files only with --force", async () => {
+  const [a, b] = [path("glob-a.png"), path("glob-b.png")];
+  for (const [i, file] of [a, b].entries()) await writePicture(file, noise(10 + i, 10, 3, 8));
+  const before = [readFileSync(a), readFileSync(b)];
+  const attempts = [[], ["-o", b], ["-o", b, "--force"], ["-o", `${folder}/`], ["-o", `${folder}/`, "--force"]];
+  for (const more of attempts) {
+    const { code, stderr } = await rank1("filter", a, b, "-f", "sobel", ...more);
+    expect([code !== 0, stderr]).toEqual([true, expect.stringMatching(/^rank1: .*-o|^rank1: .*glob-[ab]\.png: /)]);
+  }
+  expect((await rank1("filter", a, "-o", b, "-f", "sobel")).stderr).toMatch(/free, got a file; --force replaces it/);
+  expect([readFileSync(a), readFileSync(b)]).toEqual(before);
+});
+
+test("--page, --strip, --raw and .npy; what is not kept is a line, and in --json a note", async () => {
+  const pages = [noise(10, 8, 3, 8), noise(12, 9, 1, 16)];
+  await writePicture(path("pages.tiff"), { pages });
+  const run = (input: string, output: string, ...more: string[]) =>
+    rank1("filter", path(input), "-o", path(output), "-f", "identity", "--force", ...more);
+  expect((await run("pages.tiff", "both.tiff")).stderr).toMatch(/ {2}2 of 10 × 8 × 3 u8 {2}/);
+  expect((await readPictures(path("both.tiff"))).pages.map(({ data }) => data)).toEqual(pages.map(({ data }) => data));
+  const second = await run("pages.tiff", "second.avif", "--page", "2");
+  expect(second.stderr).toMatch(/\nrank1: .*pages\.tiff: 16 bits a channel become 8: AVIF holds no more\n$/);
+  const told = JSON.parse((await run("pages.tiff", "second.jpg", "--page", "2", "--json")).stdout);
+  expect(told.pictures[0]).toMatchObject({ pages: 1, notes: ["16 bits a channel become 8: JPEG holds no more"] });
+  const one = await run("pages.tiff", "one.png");
+  expect([one.code, one.stderr]).toEqual([
+    1,
+    expect.stringMatching(/one\.png: expected one picture for PNG, got 2; .*--page 1/),
+  ]);
+  await run("pages.tiff", "first.raw", "--page", "1");
+  expect(readFileSync(path("first.raw"))).toEqual(Buffer.from(pages[0]!.data));
+  await run("first.raw", "first.npy", "--raw", "10x8x3:u8");
+  expect(readNpy(readFileSync(path("first.npy")))).toEqual({ shape: [8, 10, 3], data: pages[0]!.data });
+  const piped = await spawnRank1(["filter", "-", "-o", "-", "-f", "identity", "--raw", "10x8x3", "--quiet"], {
+    input: pages[0]!.data as Uint8Array,
+  });
+  expect(piped.bytes).toEqual(Buffer.from(pages[0]!.data));
+  await sharp(pages[0]!.data, { raw: { width: 10, height: 8, channels: 3 } })
+    .withExif({ IFD0: { Copyright: "A. Body" } })
+    .jpeg()
+    .toFile(path("mine.jpg"));
+  await run("mine.jpg", "kept.jpg");
+  await run("mine.jpg", "bare.jpg", "--strip");
+  const exifOf = async (name: string) => (await readPicture(path(name))).metadata?.exif;
+  expect(Buffer.from((await exifOf("kept.jpg"))!).toString("latin1")).toContain("A. Body");
+  expect(await exifOf("bare.jpg")).toBeUndefined();
 });
 
 test("Ctrl-C ends with 130 and leaves nothing", async () => {

@@ -200,7 +200,11 @@ describe("the planner", () => {
     ["weights that may be zero", [{ ...large, channels: 4 }, "disk:4", { alpha: "premultiply" }], /transparent/],
     ["a filter of zeros", [large, [[0, 0]]], /zero/],
     ["a filter larger than any tile", [large, "gaussian:sigma=200x1"], /no tile/],
-    ["a picture narrower than a tile", [{ width: 20, height: 99 }, randomFilter(3, 3, 1)], /no tile/],
+    [
+      "a picture narrower than a tile",
+      [{ width: 20, height: 99 }, randomFilter(3, 3, 1)],
+      /48 pixels wide, the picture only 20/,
+    ],
     ["integers", [large, ones], /tolerance/],
   ])("says why not: %s", async (_what, [picture, filter, options], why) => {
     const { rejected } = await planFor(picture, filter, options);

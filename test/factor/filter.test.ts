@@ -72,6 +72,8 @@ describe("checkFilter: integers times a unit", () => {
     [[[0, -0]], [0, 0], 1],
     [[[1e-300, -3e-300]], [1, -3], 1e-300],
     [[[32768, 3]], [32768, 3], 1],
+    [[[40001, -39999, -2]], [40001, -39999, -2], 1],
+    [[[2 ** 53 - 2, 4]], [2 ** 52 - 1, 2], 2],
   ])("%j", (rows, values, unit) => {
     const filter = checkFilter(rows);
     expect(filter.values).toEqual(values);
@@ -79,7 +81,7 @@ describe("checkFilter: integers times a unit", () => {
     expect(filter.integer).toBe(true);
   });
 
-  test.each([[[[1, Math.SQRT2]]], [[[32769, 1]]], [[[1, 1e-17]]], [[[1 / 32771, 1]]], [[[1e308, 1e-308]]]])(
+  test.each([[[[1, Math.SQRT2]]], [[[32769.5, 1]]], [[[1, 1e-17]]], [[[1 / 32771, 1]]], [[[1e308, 1e-308]]]])(
     "%j stays real",
     (rows) => {
       const filter = checkFilter(rows);

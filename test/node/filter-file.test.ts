@@ -95,6 +95,15 @@ describe("frames and pages", () => {
     await expect(writePicture(path("no.webp"), two)).rejects.toThrow(/frames of one size for WebP, got 20 x 10 and 9 x 14/); // biome-ignore format: a line
   });
 
+  test.each([1, 2, 3, 4])("pages of every type come back: %i channels", async (channels) => {
+    for (const Class of [Uint8Array, Uint16Array, Int16Array, Float32Array]) {
+      const from = Class === Int16Array || Class === Float32Array ? -100 : 0;
+      const page = picture(noise(new Class(6 * 50 * channels), 1, from), 6, channels);
+      const read = await readPicture(await written("typed.tif", page));
+      expect([read.data, read.channels, read.alpha]).toEqual([page.data, channels, channels % 2 === 0]);
+    }
+  });
+
   test("of an animated PNG only the first can be read, and that is said", async () => {
     const png = readFileSync(await written("still.png", frames[0]!));
     const control = Buffer.from([0, 0, 0, 8, ...Buffer.from("acTL"), 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 0]);

@@ -5,7 +5,7 @@ import { type CodeMode, kernelArity } from "../../kernels/kernel.ts";
 import { builtInProfile } from "../../plan/cost.ts";
 import type { ValueDType } from "../../tensor.ts";
 import type { Backend, BackendPlan, CompileOptions, Verdict, Weights } from "../backend.ts";
-import { isDue } from "../slices.ts";
+import { finished, inTurns, isDue } from "../slices.ts";
 import { type Driver, driverCode } from "./driver.ts";
 import { type Entry, KernelStore } from "./kernels.ts";
 import { Allocator, MemoryViews, pageBytes } from "./memory.ts";
@@ -157,12 +157,12 @@ export class WasmBackend implements Backend, ProgramHost {
   }
 
   async compile(plan: BackendPlan, weights: Weights, options?: CompileOptions): Promise<WasmProgram> {
-    return WasmProgram.compile(this, plan, weights, options);
+    return inTurns(WasmProgram.compiling(this, plan, weights, options), options?.signal);
   }
 
   /** {@link compile} at once. */
   compileSync(plan: BackendPlan, weights: Weights): WasmProgram {
-    return WasmProgram.compile(this, plan, weights);
+    return finished(WasmProgram.compiling(this, plan, weights));
   }
 
   alloc({ shape, dtype }: { shape: readonly number[]; dtype: ValueDType }): WasmValue {

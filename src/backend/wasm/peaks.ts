@@ -56,7 +56,7 @@ export async function measurePeaks({ mode, signal, onProgress }: PeakOptions): P
   let done = 0;
   const rate = async (amount: number, work: () => void): Promise<number> => {
     const nanoseconds = await leastTime(work, { signal });
-    onProgress?.(++done / 7);
+    onProgress?.(++done / 8);
     return amount / nanoseconds;
   };
   const arithmetic = (name: string, lanes: number): Promise<number> =>
@@ -64,7 +64,7 @@ export async function measurePeaks({ mode, signal, onProgress }: PeakOptions): P
   const [from, to] = [new Uint8Array(copiedBytes).fill(1), new Uint8Array(copiedBytes).fill(2)];
   const [i16, i32, f32] = [await arithmetic("i16", 8), await arithmetic("i32", 4), await arithmetic("f32", 4)];
   return {
-    multiplications: { i16, u16: i16, i32, f32, fixed: await arithmetic("fixed", 8) },
+    multiplications: { i16, u16: i16, i32, f32, f64: await arithmetic("f64", 2), fixed: await arithmetic("fixed", 8) },
     additions: await arithmetic("addition", 4),
     cache: await rate(passes * cachedBytes, () => loops.cache!(passes)),
     memory: await rate(2 * copiedBytes, () => to.set(from)),
@@ -79,7 +79,7 @@ export const unrolled = 4;
 /** The loops, by name, and the memory that they begin with and leave their sums in. */
 export function peakLoops(mode: CodeMode): { loops: Record<string, Loop>; memory: WebAssembly.Memory } {
   const module = new ModuleBuilder();
-  for (const arithmetic of ["i16", "i32", "f32", "fixed"] as const) {
+  for (const arithmetic of ["i16", "i32", "f32", "f64", "fixed"] as const) {
     emitChains(module, arithmetic, mode, (sum, factor, x) => multiplyAdd(arithmetic, mode, sum, factor, x));
   }
   emitChains(module, "addition", mode, (sum, _factor, x) => op("i32x4.add", sum, x));

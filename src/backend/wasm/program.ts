@@ -5,7 +5,7 @@ import { kernelOf } from "../../kernels/table.ts";
 import { type Elements, viewOf } from "../../tensor.ts";
 import type { BackendPlan, Bindings, CompileOptions, Program, ProgramRunOptions, Rooms, Weights } from "../backend.ts";
 import { buffersOf } from "../margins.ts";
-import { Slices, turn } from "../slices.ts";
+import { Slices, type Steps, turn } from "../slices.ts";
 import { type Bound, bindAll, type Ends, rebind, unbind } from "./bind.ts";
 import { writeImage, writeRoom } from "./image.ts";
 import type { LoadedKernel } from "./kernels.ts";
@@ -77,14 +77,16 @@ export class WasmProgram implements Program {
     this.trial = new Trial(host, layout, this.base);
   }
 
-  static compile(
+  /** Makes a program, in parts; between them nothing else may be compiled or run. */
+  static *compiling(
     host: ProgramHost,
     plan: BackendPlan,
     weights: Weights,
     { shares = false }: CompileOptions = {},
-  ): WasmProgram {
+  ): Steps<WasmProgram> {
     const watch = stopwatch();
     const layout = layoutOf(plan, host.threadsFor(plan.cost.time), { rows: host.stripRows, apart: shares });
+    yield;
     const laidOut = watch();
     const uses = layout.stages.map(({ steps }) =>
       steps.map(({ step }) => ({ spec: step.kernel, buffers: buffersOf(step, layout.specs) })),
@@ -94,9 +96,10 @@ export class WasmProgram implements Program {
     const kernels = uses.map((stage) => all.splice(0, stage.length));
     const program = new WasmProgram(host, layout, roomFor(host, layout, kernels.flat()), kernels);
     try {
+      yield;
       if (!shares) program.write();
       const written = watch();
-      program.pack(weights);
+      yield* program.pack(weights);
       const packed = watch();
       if (layout.room) host.room.join(program, layout.room.bytes);
       program.enter();
@@ -318,7 +321,7 @@ export class WasmProgram implements Program {
   }
 
   /** Into the engine's memory at once: fresh memory between would take longer than the packing. */
-  private pack(weights: Weights): void {
+  private *pack(weights: Weights): Steps {
     const { layout, base, host } = this;
     const done = new Set<string>();
     for (const { step } of layout.stages.flatMap(({ steps }) => steps)) {
@@ -326,6 +329,7 @@ export class WasmProgram implements Program {
       for (const { id, scope } of reads) {
         if (scope !== "constant" || done.has(id)) continue;
         done.add(id);
+        yield;
         const given = weights.get(id);
         if (!given) throw new Error(`program: no weights for ${id}`);
         const place = layout.places.get(id)!;

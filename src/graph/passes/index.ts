@@ -1,8 +1,9 @@
 // Passes over networks: pure functions from a network to one that computes the same with less work.
+import { finished, type Steps } from "../../engine/turns.ts";
 import type { Tensor } from "../../tensor.ts";
 import { checkBatch } from "../batch.ts";
 import { isMissing } from "../evaluate.ts";
-import { inferKnown, type Known } from "../infer.ts";
+import { inferKnown, inferring, type Known } from "../infer.ts";
 import { isQuantized } from "../quantized/names.ts";
 import type { Graph, GraphNode, Operators, Spec } from "../types.ts";
 import { numbersOf, toValue } from "../values.ts";
@@ -72,12 +73,12 @@ export function removeUnused(graph: Graph): Graph {
 }
 
 /** The part of {@link optimize} that holds for all types and shapes of the inputs: done once, however many there are. */
-export function prepare(graph: Graph, operators: Operators): Graph {
+export function prepare(graph: Graph, operators: Operators, most?: number): Graph {
   // Quantised operators are written anew for types and shapes, of the constants that the file has.
   if (graph.nodes.some(isQuantized)) return graph;
-  const { specs } = inferKnown(graph, operators, new Map());
+  const { specs } = inferKnown(graph, operators, new Map(), most);
   const branched = inlineBranches(graph, specs);
-  if (branched !== graph) return prepare(branched, operators);
+  if (branched !== graph) return prepare(branched, operators, most);
   return flushWeights(removeUnused(withoutScalings(dropIdentities(foldConstants(graph, specs)), specs)));
 }
 
@@ -113,21 +114,36 @@ export function computablePart(graph: Graph, operators: Operators): Graph {
  * and shapes of the inputs the result is good for these alone: what depends on shapes is folded, residuals are fused, and copies
  * of copies are one.
  */
-export function specialize(
+export const specialize = (
   graph: Graph,
   operators: Operators,
   inputs: ReadonlyMap<string, Spec>,
-): Known & { graph: Graph } {
-  const { specs, open } = inferKnown(graph, operators, inputs);
+): Known & { graph: Graph } => finished(specializing(graph, operators, inputs));
+
+/** {@link specialize} in parts; `most` bytes of constants may be computed. */
+export function* specializing(
+  graph: Graph,
+  operators: Operators,
+  inputs: ReadonlyMap<string, Spec>,
+  most?: number,
+): Steps<Known & { graph: Graph }> {
+  const { specs, open } = yield* inferring(graph, operators, inputs, most);
   const branched = inlineBranches(graph, specs);
-  if (branched !== graph) return specialize(branched, operators, inputs);
+  if (branched !== graph) return yield* specializing(branched, operators, inputs, most);
   checkBatch(graph, operators, inputs, specs);
+  yield;
   const folded = projectInputs(bindConstants(dropIdentities(foldConstants(graph, specs))), specs);
+  yield;
   const plain = flattenPools(splitGemm(withoutScalings(folded, specs), specs), specs);
+  yield;
   const fused = fuseActivation(fuseResidual(fuseGate(plain), specs));
+  yield;
   const optimised = removeUnused(fuseCopies(fuseSeparable(fused), operators, specs));
+  yield;
   const isTold = optimised.nodes.every(({ outputs }) => outputs.every((name) => name === "" || specs.has(name)));
-  if (open.size > 0 || !isTold) return { graph: optimised, ...inferKnown(optimised, operators, inputs) };
+  if (open.size > 0 || !isTold) {
+    return { graph: optimised, ...(yield* inferring(optimised, operators, inputs, most)) };
+  }
   // Passes may give another constant an old name.
   for (const [name, tensor] of optimised.constants) specs.set(name, toValue(tensor)!);
   return { graph: optimised, specs, open };

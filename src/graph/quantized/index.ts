@@ -1,8 +1,9 @@
 // Writes a network of quantised operators as one of operators on 32-bit floats that compute the same: integers less their zero
 // points are held in floats, in which sums of their products are exact. Loaded with networks that name such operators.
+import type { Steps } from "../../engine/turns.ts";
 import { integerKernels } from "../../kernels/integers.ts";
 import { addKernels } from "../../kernels/table.ts";
-import { inferKnown } from "../infer.ts";
+import { inferring } from "../infer.ts";
 import { foldConstants, removeUnused } from "../passes/index.ts";
 import type { Graph, GraphNode, Operators, Spec } from "../types.ts";
 import { elementRules } from "./elements.ts";
@@ -14,19 +15,21 @@ export { integerRules } from "./lower.ts";
 
 const rules = { ...productRules, ...elementRules };
 
-/** For inputs of these types and shapes; constants are folded, but for those that are dequantised. */
-export function expandQuantized(
+/** For inputs of these types and shapes; constants are folded (`most` bytes of them), but for those that are dequantised. */
+export function* expandingQuantized(
   whole: Graph,
   operators: Operators,
   inputs: ReadonlyMap<string, Spec>,
   quantized: Quantized,
-): Graph {
+  most?: number,
+): Steps<Graph> {
   addKernels(integerKernels);
-  const { specs } = inferKnown(whole, operators, inputs);
+  const { specs } = yield* inferring(whole, operators, inputs, most);
   const dequantizes = ({ op }: GraphNode): boolean => op.endsWith("DequantizeLinear");
   const graph = foldConstants(whole, specs, dequantizes);
   const e = new Expansion(graph, specs, quantized);
   for (const node of graph.nodes) {
+    yield;
     e.begin(node);
     // What only a run can type stays as it is.
     const isKnown = [...node.inputs, ...node.outputs].every((name) => name === "" || e.specs.has(name));

@@ -2,7 +2,8 @@
 // The cost hardly depends on the filter's size.
 import { grainFor } from "../../plan/cost.ts";
 import type { BufferSpec, Draft, FilterProblem, Profile, Solver, Stage, Step, Term } from "../../plan/types.ts";
-import { filterBuffers, finishOf, largestMagnitude, stripBuffer } from "../filter.ts";
+import { filterBuffers, finishOf, stripBuffer } from "../filter.ts";
+import { largestPixel, largestSum, roundingError, roundingsOf } from "../rounding.ts";
 import { type CoarseFit, coarseError, fitCoarse, triangle } from "./fit.ts";
 
 /** Grids that are tried, coarsest first. */
@@ -27,7 +28,11 @@ export const coarse: Solver<FilterProblem> = {
       const [column, row] = [fitCoarse(exact.column, factor), fitCoarse(exact.row, factor)];
       const { relative, difference } = coarseError(column, row, exact);
       if (relative > tolerance) continue;
-      const error = { relative, maxAbs: Math.abs(problem.gain) * difference * largestMagnitude(problem) };
+      const largest = largestSum(problem, [exact]);
+      const roundings =
+        2 * roundingsOf(2 * factor) + roundingsOf(column.taps.length) + roundingsOf(row.taps.length) + 4;
+      const rounding = roundingError(problem, { largest, roundings });
+      const error = { relative, maxAbs: Math.abs(problem.gain) * difference * largestPixel(problem) + rounding };
       return [draft(problem, profile, column, row, exact, error)];
     }
     return { why: "no coarse grid meets the tolerance" };
@@ -43,7 +48,7 @@ function draft(
   error: Draft["error"],
 ): Draft {
   const { factor } = column;
-  const [height, width, channels] = problem.x.shape as [number, number, number];
+  const [height, width, channels] = problem.y.shape as [number, number, number];
   const [top, left] = problem.window.pads;
   // Where a filter's centre lies, from the pixel computed.
   const shift = { y: (exact.column.length - 1) / 2 - top, x: (exact.row.length - 1) / 2 - left };

@@ -1,58 +1,120 @@
 // Proposes one column pass and one row pass per term, summed: exactly at the filter's rank, and with fewer terms where
 // the tolerance allows it. Columns first: then a strip needs no more intermediate rows than it has output rows.
 import { isOfOneSign } from "../../plan/known.ts";
-import type { Draft, FilterProblem, Finish, Profile, Solver, Step, TapsSpec, Term } from "../../plan/types.ts";
+import type {
+  Arithmetic,
+  Draft,
+  FilterProblem,
+  Finish,
+  Profile,
+  Solver,
+  Step,
+  TapsSpec,
+  Term,
+} from "../../plan/types.ts";
 import {
   arithmeticFor,
   filterBuffers,
   filterDraft,
   finishOf,
+  isDirect,
+  isOfIntegers,
   splitSums,
   stripBuffer,
   valuesOf,
   worstError,
 } from "../filter.ts";
+import { largestSum, roundingError, roundingsOf } from "../rounding.ts";
 import { fixedTerms } from "./fixed.ts";
 
 export const columnRow: Solver<FilterProblem> = {
   name: "column-row",
   kind: "filter",
   propose(problem, profile) {
-    const { terms, denominator, approximations } = problem.factors;
+    const { factors, tolerance, window } = problem;
+    const { terms, denominator, approximations } = factors;
     if (terms.length === 0) return { why: "the filter is zero" };
     if (problem.known && !terms.every(isOfOneSign))
       return { why: "what several terms leave of unknown pixels is not quite zero" };
-    const exact = passes(problem, profile, terms, denominator);
-    return [exact, ...approximations.map((a) => approximate(problem, profile, a.terms, a.error))];
+    const whole = wholeSums(problem, terms);
+    const real = realSums(problem, terms, denominator, { relative: 0, maxAbs: 0 });
+    // Integers of 32 bits are hardly slower than f32.
+    const found = whole[0] && whole[0].arithmetic !== "f64" ? whole : [...whole, real];
+    const approximate = approximations.map(({ terms, error: relative }) =>
+      realSums(problem, terms, 1, { relative, maxAbs: worstDifference(problem, terms) }),
+    );
+    // Integers are summed exactly, by this plan or another, unless a tolerance allows what real sums round.
+    const exactly = isOfIntegers(problem) && isDirect(window.size) && arithmeticFor(problem, 1) !== "f32";
+    const allowed = found.filter(
+      ({ arithmetic, error, rounding }) =>
+        error.maxAbs === 0 || arithmetic === "fixed" || !exactly || rounding <= tolerance,
+    );
+    if (allowed.length + approximate.length === 0) {
+      return { why: "sums of integers are exact, no such terms of integers are known, and no tolerance is given" };
+    }
+    return [...allowed, ...approximate].map((sums) => passes(problem, profile, sums));
   },
 };
 
-function approximate(problem: FilterProblem, profile: Profile, terms: Term[], relative: number): Draft {
+/** Terms, and how they are summed. */
+interface Sums {
+  terms: (Term & { between?: Finish })[];
+  /** Of column passes, whose sums may be narrower than what they are kept in, and of row passes. */
+  columns: Arithmetic;
+  arithmetic: Arithmetic;
+  finish: Finish;
+  error: Draft["error"];
+  /** What rounding makes of that error, relative to the largest sum. */
+  rounding: number;
+}
+
+/** Integer terms of a filter of integers, if they are summed exactly. */
+function wholeSums(problem: FilterProblem, terms: Term[]): Sums[] {
+  const { denominator } = problem.factors;
+  const arithmetic = arithmeticFor(problem, denominator);
+  const integers = terms.every(({ column, row }) => [...column, ...row].every(Number.isInteger));
+  if (!integers || arithmetic === "f32") return [];
+  // Integers wrap around and come back; in f64 no sum in between may need more than 53 bits.
+  if (arithmetic === "f64" && largestSum(problem, terms) > 2 ** 53) return [];
+  const highest = Math.max(...terms.map((term) => largestSum(problem, [{ ...term, row: [1] }])));
+  const columns = arithmetic === "f64" && highest < 2 ** 31 ? "i32" : arithmetic;
+  const finish = finishOf(problem, denominator);
+  return [{ terms, columns, arithmetic, finish, error: { relative: 0, maxAbs: 0 }, rounding: 0 }];
+}
+
+/** Terms in fixed point, or in f32. */
+function realSums(problem: FilterProblem, terms: Term[], denominator: number, error: Draft["error"]): Sums {
+  const fixed = fixedTerms(problem, terms, denominator);
+  const finish = fixed?.finish ?? finishOf(problem, denominator);
+  const arithmetic = fixed ? "fixed" : "f32";
+  const largest = largestSum(problem, terms) / denominator;
+  const roundings = Math.max(...terms.map(({ column, row }) => roundingsOf(column.length) + roundingsOf(row.length)));
+  const rounded = fixed?.maxAbs ?? roundingError(problem, { largest, roundings: roundings + terms.length });
+  const most = largest * Math.abs(problem.gain);
+  return {
+    ...{ terms: fixed?.terms ?? terms, columns: arithmetic, arithmetic, finish },
+    error: { ...error, maxAbs: error.maxAbs + rounded },
+    rounding: rounded / most,
+  };
+}
+
+/** The largest error of one result that fewer terms than the filter has make. */
+function worstDifference(problem: FilterProblem, terms: readonly Term[]): number {
   const [kh, kw] = problem.window.size;
   const { values, terms: exact, denominator } = problem.factors;
   const filter = values ?? valuesOf(exact, kh, kw).map((v) => v / denominator);
-  const difference = valuesOf(terms, kh, kw).map((v, i) => v - filter[i]!);
-  const error = { relative, maxAbs: worstError(problem, difference) };
-  return passes(problem, profile, terms, 1, error);
+  return worstError(
+    problem,
+    valuesOf(terms, kh, kw).map((v, i) => v - filter[i]!),
+  );
 }
 
-function passes(
-  problem: FilterProblem,
-  profile: Profile,
-  terms: Term[],
-  denominator: number,
-  error: Draft["error"] = { relative: 0, maxAbs: 0 },
-): Draft {
+function passes(problem: FilterProblem, profile: Profile, { terms, columns, arithmetic, finish, error }: Sums): Draft {
   const { input, output } = filterBuffers(problem);
-  const integer = terms.every(({ column, row }) => [...column, ...row].every(Number.isInteger));
-  const whole = integer ? arithmeticFor(problem, denominator) : "f32";
-  const fixed = whole === "f32" ? fixedTerms(problem, terms, denominator) : undefined;
-  const arithmetic = fixed ? "fixed" : whole;
-  const finish = fixed?.finish ?? finishOf(problem, denominator);
+  const fixed = arithmetic === "fixed";
   const column = stripBuffer("column", arithmetic, input.width, input.channels);
   const sum = stripBuffer("sum", arithmetic, output.width, output.channels);
-  const given: (Term & { between?: Finish })[] = fixed?.terms ?? terms;
-  const steps = given.flatMap((term, index): Step[] => {
+  const steps = terms.flatMap((term, index): Step[] => {
     const last = index === terms.length - 1;
     const suffix = terms.length > 1 ? ` ${index + 1}` : "";
     const columnTaps = term.column.map((tap, dy) => ({ dy, dx: 0, tap }));
@@ -61,7 +123,7 @@ function passes(
     const both: Step[] = [
       {
         name: `column pass${suffix}`,
-        kernel: { family: "taps", taps: columnTaps, arithmetic, finish: term.between },
+        kernel: { family: "taps", taps: columnTaps, arithmetic: columns, finish: term.between },
         reads: ["x"],
         writes: "column",
       },
@@ -78,8 +140,7 @@ function passes(
   const buffers = [input, column, ...(summing ? [sum] : []), output];
   const count = terms.length === 1 ? "" : `${terms.length} x `;
   const summary = `${count}column pass, row pass${error.relative > 0 ? ` (approximate)` : ""}`;
-  const maxAbs = error.maxAbs + (fixed?.maxAbs ?? 0);
-  return filterDraft(problem, profile, summary, steps, buffers, { error: { ...error, maxAbs } });
+  return filterDraft(problem, profile, summary, steps, buffers, { error });
 }
 
 /** Taps that do something; a vector of zeros keeps one, so that a pass has work. */

@@ -2,6 +2,7 @@
 import { grainFor } from "../../plan/cost.ts";
 import type { BufferSpec, FftSpec, FilterProblem, Solver } from "../../plan/types.ts";
 import { arithmeticFor, filterBuffers, finishOf, valuesOf, worstError } from "../filter.ts";
+import { largestSum, roundingError } from "../rounding.ts";
 import { multiplicationsIn } from "./kernel.ts";
 import { block, tilePitch } from "./layout.ts";
 
@@ -25,22 +26,25 @@ export const products: Solver<FilterProblem> = {
   name: "fft",
   kind: "filter",
   propose(problem, profile) {
-    const { x, window, alpha, factors, tolerance, known } = problem;
+    const { x, y, window, alpha, factors, tolerance, known } = problem;
     const { terms, denominator } = factors;
-    const [height, width, channels] = x.shape as [number, number, number];
+    const [height, width, channels] = y.shape as [number, number, number];
     if (x.dtype === "f32") return { why: "a NaN would touch its neighbours' outputs" };
     if (alpha === "premultiply") return { why: "rounding would colour what is transparent" };
     if (known) return { why: "rounding would know of what is unknown" };
     if (terms.length === 0) return { why: "the filter is zero" };
     const tile = bestTile(problem);
-    if (!tile) return { why: "no tile holds the filter and fits the picture" };
+    if (typeof tile === "string") return { why: tile };
     const { size, rows, results } = tile;
     // What a transform rounds, of the largest that sums can be: many times what was measured.
     const rounding = 2 ** -23 * Math.log2(size[0] * size[1]);
     const integers = arithmeticFor(problem, denominator) !== "f32";
     if (integers && tolerance < rounding) return { why: "sums of integers are exact, and no tolerance is given" };
     const taps = valuesOf(terms, ...window.size).map((tap) => tap / denominator);
-    const error = { relative: integers ? rounding : 0, maxAbs: rounding * worstError(problem, taps) };
+    const finish = finishOf(problem, denominator);
+    const finishing = roundingError(problem, { largest: largestSum(problem, terms) / denominator, roundings: 0 });
+    const maxAbs = rounding * worstError(problem, taps) + finishing;
+    const error = { relative: integers ? rounding : 0, maxAbs };
 
     const { input, output } = filterBuffers(problem);
     // The last tile ends where results end; what it reads beyond the window is staged too, lest rounding depend on it.
@@ -57,7 +61,6 @@ export const products: Solver<FilterProblem> = {
       },
       { ...output, stride: rows, below: rows - 1 },
     ];
-    const finish = finishOf(problem, denominator);
     const kernel: FftSpec = { family: "fft", tile: size, results, terms, arithmetic: "f32", finish };
     const extent = Math.ceil(height / rows);
     const grid = { images: 1, extent, grain: grainFor(buffers, extent, profile, 1) };
@@ -67,23 +70,30 @@ export const products: Solver<FilterProblem> = {
   },
 };
 
-/** The tile that makes least work of the picture; none where the filter is too large or the picture too narrow. */
-function bestTile({ x, window }: FilterProblem): Tile | undefined {
-  const [height, width, channels] = x.shape as [number, number, number];
+/** The tile that makes least work of the result, or why there is none: the filter is too large, or the result too narrow. */
+function bestTile({ y, window }: FilterProblem): Tile | string {
+  const [height, width, channels] = y.shape as [number, number, number];
   const [kh, kw] = window.size;
-  const fitting = sides
+  const holding = sides
     .flatMap((h) => sides.map((w): FftSpec["tile"] => [h, w]))
     .map((size): Tile => {
       const results = Math.floor((size[1] - (kw - 1) * channels) / block) * block;
       return { size, rows: size[0] - kh + 1, results };
     })
-    .filter(({ size: [h, w], rows, results }) => {
-      const [fits, holds] = [results <= width * channels, rows > 0 && results > 0];
-      return fits && holds && h * w <= mostElements && rows * width * channels <= mostResults;
-    });
+    .filter(({ size: [h, w], rows, results }) => rows > 0 && results > 0 && h * w <= mostElements);
+  if (holding.length === 0) return `no tile holds a filter of ${kh} x ${kw}`;
+  const fitting = holding.filter(({ rows, results }) => {
+    return results <= width * channels && rows * width * channels <= mostResults;
+  });
+  if (fitting.length === 0) {
+    const least = Math.ceil(Math.min(...holding.map(({ results }) => results)) / channels);
+    return width < least
+      ? `a tile's results are ${least} pixels wide, the picture only ${width}`
+      : `a row of tiles would be more than ${mostResults} results`;
+  }
   const work = ({ size, rows, results }: Tile): number => {
     const tiles = Math.ceil(height / rows) * Math.ceil((width * channels) / results / 2);
     return tiles * size[0] * size[1] * multiplicationsIn(size);
   };
-  return fitting.sort((a, b) => work(a) - work(b))[0];
+  return fitting.sort((a, b) => work(a) - work(b))[0]!;
 }

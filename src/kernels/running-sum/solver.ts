@@ -17,7 +17,9 @@ export const runningSums: Solver<FilterProblem> = {
     if (!term || others.length > 0) return { why: "it needs a filter of rank 1" };
     const [alongColumn, alongRow] = [constant(term.column), constant(term.row)];
     if (alongColumn === undefined && alongRow === undefined) return { why: "neither column nor row is constant" };
-    if (arithmeticFor(problem, denominator) === "f32") return { why: "floating-point sums would drift" };
+    const arithmetic = arithmeticFor(problem, denominator);
+    if (arithmetic === "f32") return { why: "floating-point sums would drift" };
+    if (arithmetic === "f64") return { why: "sums of 32 bits are kept, which the filter's exceed" };
 
     const { input, output } = filterBuffers(problem);
     const column = stripBuffer("column", "i32", input.width, input.channels);

@@ -10,6 +10,7 @@ type Taps = TapsSpec["taps"];
 /** Small integers, of both signs unless the arithmetic has but one. */
 const tapOf = (k: number, arithmetic: Arithmetic): number => {
   if (arithmetic === "f32") return ((k % 5) - 1.7) / 3;
+  if (arithmetic === "f64") return ((k % 5) - 1) * (2 ** 20 + 1);
   return arithmetic === "u16" ? 1 + (k % 3) : (k % 5) - 1;
 };
 const listOf = (places: readonly [dy: number, dx: number][], arithmetic: Arithmetic): Taps =>
@@ -42,6 +43,7 @@ const rangeOf: Partial<Record<string, readonly [number, number]>> = {
   "i16 i16": [-2100, 2100],
   "u16 u16": [0, 2700],
   "i32 i32": [-1_000_000, 1_000_000],
+  "f64 i32": [-(2 ** 27), 2 ** 27],
 };
 
 const plain: Finish = { denominator: 1, gain: 1, offset: 0 };
@@ -56,10 +58,12 @@ const sources: readonly [Numbers["arithmetic"], ViewDType][] = [
   ...(["u8", "u16"] as const).map((from): [Numbers["arithmetic"], ViewDType] => ["u16", from]),
   ...(["u8", "u16", "i16", "i32"] as const).map((from): [Numbers["arithmetic"], ViewDType] => ["i32", from]),
   ...(["u8", "u16", "i16", "f32"] as const).map((from): [Numbers["arithmetic"], ViewDType] => ["f32", from]),
+  ...(["u8", "u16", "i16", "i32", "f64"] as const).map((from): [Numbers["arithmetic"], ViewDType] => ["f64", from]),
 ];
 /** Every end of a sum: as it is, in the type of the arithmetic, and finished in each type of pictures. */
 const endsOf = ([arithmetic, from]: (typeof sources)[number]): [name: string, Numbers][] => [
-  ["raw", { arithmetic, from, to: arithmetic as ViewDType }],
+  // Doubles are no results: they lie between passes.
+  ...(arithmetic === "f64" ? [] : [["raw", { arithmetic, from, to: arithmetic }] as [string, Numbers]]),
   ...results.flatMap((to) =>
     finishes.map(([name, finish]): [string, Numbers] => [name, { arithmetic, from, to, finish }]),
   ),
@@ -94,6 +98,7 @@ function taps(shape: string, [end, { arithmetic, from, to, finish }]: [string, N
     buffers: [{ ...input, stride: strides?.[0] ?? 1 }, rowsOf("y", "output", to, width, channels)],
     picture,
     rows: height,
+    ...(from === "f64" && { integers: 2 ** 20 }),
   };
 }
 
@@ -134,6 +139,42 @@ function fixed(terms: 1 | 2, taps: number, width: number, to: ViewDType, more: P
     picture,
     rows: height,
     ...more,
+  };
+}
+
+/** A column pass and a row pass, between which lie the sums of the first. */
+function passes(
+  length: number,
+  [arithmetic, from]: (typeof sources)[number],
+  to: ViewDType,
+  columns = arithmetic,
+): KernelCase {
+  const column = listOf(places[`a column of ${length}`]!, columns);
+  const row = listOf(places[`a row of ${length}`]!, arithmetic);
+  const [width, height, before] = [23, 9, length >> 1];
+  const after = length - 1 - before;
+  const { input, picture } = pictureOf({
+    ...{ width, height, channels: 2, dtype: from, pads: [before, before, after, after] },
+    range: from === "i32" ? [-4000, 4000] : undefined,
+  });
+  return {
+    name: `a column and a row of ${length}, ${from} to ${to} in ${columns} and ${arithmetic}`,
+    grid: { images: 1, extent: height },
+    steps: [
+      {
+        name: "column pass",
+        kernel: { family: "taps", taps: column, arithmetic: columns },
+        reads: ["x"],
+        writes: "column",
+      },
+      {
+        ...{ name: "row pass", reads: ["column"], writes: "y" },
+        kernel: { family: "taps", taps: row, arithmetic, finish: finishes[2]![1] },
+      },
+    ],
+    buffers: [input, stripBuffer("column", arithmetic, input.width, 2), rowsOf("y", "output", to, width, 2)],
+    picture,
+    rows: height,
   };
 }
 
@@ -191,6 +232,11 @@ export const cases: readonly KernelCase[] = [
   ),
   ...(["12 taps", "a row of 12", "6 taps"] as const).flatMap((shape) =>
     sources.flatMap((source) => results.map((to) => parts(shape, source, to))),
+  ),
+  ...[2, 3, 4, 8, 12].flatMap((length, k) =>
+    (["u8", "u16", "i16", "i32"] as const).flatMap((from) =>
+      (["f64", "i32"] as const).map((columns) => passes(length, ["f64", from], results[k % 4]!, columns)),
+    ),
   ),
   ...[2, 3, 5].flatMap((step) => [
     taps("a column of 5", ["raw", { arithmetic: "f32", from: "u8", to: "f32" }], { strides: [step, 1], channels: 2 }),

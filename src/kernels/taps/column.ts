@@ -22,10 +22,14 @@ import { finisher } from "./finish.ts";
 import { finishKind, pairsRows, tapsLayout, tapsRows, unrolledTaps } from "./layout.ts";
 import { joinRow, loadPairs } from "./pairs.ts";
 
-/** How many output rows at once; 0 where the taps are not a dense column of at least two, or a sum is continued. */
-export function columnRows(spec: TapsSpec, { reads }: StepBuffers, { wide }: CodeMode): number {
+/**
+ * How many output rows at once; 0 where the taps are not a dense column of at least two, a sum is continued, or sums of 64
+ * bits are so many to a vector of results that they would not fit the registers.
+ */
+export function columnRows(spec: TapsSpec, { reads, write }: StepBuffers, { wide }: CodeMode): number {
   const { taps, strides } = spec;
   if (pairsRows(spec, reads[0]!)) return wide ? 4 : 2;
+  if (spec.arithmetic === "f64" && bytesOf[write.dtype] < 4) return 0;
   const dense = taps.every(({ dy, dx }, k) => dx === 0 && dy === k) && spec.arithmetic !== "fixed";
   return dense && !strides && reads.length === 1 && taps.length > 1 ? Math.min(tapsRows, taps.length >= 4 ? 4 : 2) : 0;
 }

@@ -19,7 +19,7 @@ import {
 import type { Arithmetic } from "../../plan/types.ts";
 import type { ViewDType } from "../../tensor.ts";
 import type { CodeMode } from "../kernel.ts";
-import { lanesOf, loadTap, shapeOf } from "../lanes.ts";
+import { doubles, lanesOf, loadTap, shapeOf } from "../lanes.ts";
 import { type FinishKind, tapsLayout } from "./layout.ts";
 
 /** Generates code that finishes the sums of one row and stores them at an address. */
@@ -47,9 +47,19 @@ export function finisher(
 ): Finisher {
   const arithmetic = given === "fixed" ? "i32" : given;
   const order = mode.wide ? partners : neighbours;
+  if (arithmetic === "i32" && output === "f64") {
+    const store = (sums: readonly Local[], address: Code): Code[] =>
+      save(
+        f,
+        sums.flatMap((sum) => [doubles(sum, 0), doubles(sum, 1)]),
+        address,
+      );
+    return { prelude: [], initial: zero, store, group: 0 };
+  }
   if (kind === "raw" || (kind === "saturate" && output === arithmetic)) {
     return { prelude: [], initial: zero, store: storeVectors, group: 0 };
   }
+  if (arithmetic === "f64") return finishDouble(f, params, arithmetic, output);
   if (arithmetic === "f32") return finishFloat(f, params, kind, output, mode, (sums) => sums.map(get));
   const shift = Number(/^shift (\d+)/.exec(kind)?.[1] ?? 0);
   const initial = shift ? loadTap(arithmetic, get(params), tapsLayout.rounding) : zero;
@@ -69,7 +79,7 @@ export function finisher(
       group: mode.wide ? groupOf(arithmetic, output) : 0,
     };
   }
-  if (arithmetic === "i32") return finishI32(f, params, output);
+  if (arithmetic === "i32") return finishDouble(f, params, arithmetic, output);
   return finishFloat(f, params, kind, output, mode, (sums) => floatsOf(sums, arithmetic));
 }
 
@@ -171,18 +181,17 @@ function floatsOf(sums: readonly Local[], arithmetic: Arithmetic): Code[] {
   );
 }
 
-/** Integer sums are scaled in f64, as in the specification: ties fall alike, so integer filters stay exact. */
-function finishI32(f: FunctionBuilder, params: Local, output: ViewDType): Finisher {
+/** Wide integer sums are scaled in f64, as in the specification: ties fall alike, so integer filters stay exact. */
+function finishDouble(f: FunctionBuilder, params: Local, arithmetic: "i32" | "f64", output: ViewDType): Finisher {
   const { denominator, gain, offset, low, high } = f.locals("v128", "denominator", "gain", "offset", "low", "high");
-  const affine = (integers: Code): Code => {
-    const sum = op("f64x2.div", op("f64x2.convert_low_i32x4_s", integers), get(denominator));
+  const affine = (sums: Code): Code => {
+    const sum = op("f64x2.div", sums, get(denominator));
     return op("f64x2.add", op("f64x2.mul", sum, get(gain)), get(offset));
   };
   const half = (value: Code): Code =>
     output === "f32"
       ? op("f32x4.demote_f64x2_zero", value)
       : op("i32x4.trunc_sat_f64x2_s_zero", op("f64x2.floor", op("f64x2.add", value, splat("f64x2", 0.5))));
-  const highHalf = Array.from({ length: 16 }, (_, b) => (b + 8) % 16);
   const lowHalves = Array.from({ length: 16 }, (_, b) => (b < 8 ? b : b + 8));
   return {
     prelude: [
@@ -191,16 +200,21 @@ function finishI32(f: FunctionBuilder, params: Local, output: ViewDType): Finish
       set(offset, load("v128.load64_splat", get(params), tapsLayout.offset)),
     ],
     initial: zero,
-    store: (sums, address) => [
-      ...sums.flatMap((sum) => [
-        set(low, half(affine(get(sum)))),
-        set(high, half(affine(shuffle(highHalf, get(sum), get(sum))))),
-        set(sum, shuffle(lowHalves, get(low), get(high))),
-      ]),
-      ...(output === "f32"
-        ? storeVectors(sums, address)
-        : save(f, narrow("i32", sums.map(get), output, neighbours), address)),
-    ],
+    store: (sums, address) => {
+      // Four results at a time, of one vector of sums or of two.
+      const results = sums.slice(0, (sums.length * lanesOf[arithmetic]) / 4);
+      const two = (k: number, h: number): Code => (arithmetic === "i32" ? doubles(sums[k]!, h) : get(sums[2 * k + h]!));
+      return [
+        ...results.flatMap((result, k) => [
+          set(low, half(affine(two(k, 0)))),
+          set(high, half(affine(two(k, 1)))),
+          set(result, shuffle(lowHalves, get(low), get(high))),
+        ]),
+        ...(output === "f32"
+          ? storeVectors(results, address)
+          : save(f, narrow("i32", results.map(get), output, neighbours), address)),
+      ];
+    },
     group: 0,
   };
 }

@@ -4,7 +4,7 @@ import { bytesOf } from "../../tensor.ts";
 import { rowElements, type StepBuffers } from "../kernel.ts";
 
 /**
- * Byte offsets; each tap is { row table offset, byte offset, tap, unused }. In fixed point a tap is a pair of them, for
+ * Byte offsets; each tap is { row table offset, byte offset, tap, unused }, in f64 a tap of two words. In fixed point a tap is a pair of them, for
  * neighbouring values, and the last word holds the pair that begins one tap earlier: a column pass computes the next row
  * by it.
  */
@@ -51,7 +51,7 @@ export function finishKind(finish: Finish | undefined, arithmetic: Arithmetic): 
   const { denominator, gain, offset } = finish;
   if (denominator === 1 && gain === 1 && offset === 0) return "saturate";
   const shift = shiftOf(finish);
-  return arithmetic !== "f32" && shift !== undefined ? `shift ${shift}` : "affine";
+  return arithmetic !== "f32" && arithmetic !== "f64" && shift !== undefined ? `shift ${shift}` : "affine";
 }
 
 export function tapsParams(spec: TapsSpec, { reads, write }: StepBuffers): Uint8Array {
@@ -76,9 +76,10 @@ export function tapsParams(spec: TapsSpec, { reads, write }: StepBuffers): Uint8
     const at = tapsLayout.taps + index * tapsLayout.tapBytes;
     block.setInt32(at, dy * 4, true);
     block.setInt32(at + 4, dx * input.channels * bytesOf[input.dtype], true);
-    if (spec.arithmetic === "f32") block.setFloat32(at + tapsLayout.tap, tap, true);
+    if (spec.arithmetic === "f64") block.setFloat64(at + tapsLayout.tap, tap, true);
+    else if (spec.arithmetic === "f32") block.setFloat32(at + tapsLayout.tap, tap, true);
     else block.setInt32(at + tapsLayout.tap, tap, true);
-    block.setInt32(at + tapsLayout.tap + 4, before, true);
+    if (spec.arithmetic === "fixed") block.setInt32(at + tapsLayout.tap + 4, before, true);
   });
   return new Uint8Array(block.buffer);
 }

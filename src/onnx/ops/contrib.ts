@@ -5,7 +5,7 @@ import { floats, numberOf, refuse, required, reshaped } from "../../graph/nodes.
 import type { GraphNode, Operator, Spec, Value } from "../../graph/types.ts";
 import { asFloat64, newValue, numbersOf, write } from "../../graph/values.ts";
 import { broadcastShape, combine } from "./loops.ts";
-import { matMul } from "./mat-mul.ts";
+import { matMul, multiplied } from "./mat-mul.ts";
 import { normalizeBlocks } from "./norms.ts";
 import { permuted } from "./pick.ts";
 import { copyView } from "./words.ts";
@@ -69,10 +69,10 @@ const fusedMatMul: Operator = {
       sides.map(({ dtype, shape }) => ({ dtype, shape })),
     );
   },
-  run: (node, inputs, [y]) => {
+  *run(node, inputs, [y]) {
     const sides = (["A", "B"] as const).map((side, i) => reordered(inputs[i]!, turned(node, inputs[i]!, side).order));
     const product = newValue("f64", y!.shape);
-    matMul.run!(node, sides, [product]);
+    yield* multiplied(node, sides, product);
     const alpha = numberOf(node, "alpha", 1);
     write(
       y!,

@@ -56,8 +56,14 @@ const ifElse = operator("If", {
   },
 });
 
-/** Parts along a new first axis, or joined along an axis that they have. */
-export function joined(node: GraphNode, parts: readonly Value[], axis: number, isNew: boolean): Value {
+/** Parts along a new first axis, or joined along an axis that they have; `hold` is told of the result before it is made. */
+export function joined(
+  node: GraphNode,
+  parts: readonly Value[],
+  axis: number,
+  isNew: boolean,
+  hold: (spec: Spec) => void = () => {},
+): Value {
   const first = parts[0] ?? refuse(node, "at least one part to join", "none");
   const laid = isNew ? parts.map((part) => reshaped(part, part.shape.toSpliced(axis, 0, 1))) : parts;
   const { shape } = laid[0]!;
@@ -67,14 +73,11 @@ export function joined(node: GraphNode, parts: readonly Value[], axis: number, i
       refuse(node, `parts like ${first.dtype} [${shape}]`, `${part.dtype} [${part.shape}]`);
     }
   }
-  const result = newValue(
-    first.dtype,
-    shape.with(
-      axis,
-      laid.reduce((sum, part) => sum + part.shape[axis]!, 0),
-    ),
-  );
-  const { inner, length } = linesOf(result, axis);
+  const length = laid.reduce((sum, part) => sum + part.shape[axis]!, 0);
+  const spec: Spec = { dtype: first.dtype, shape: shape.with(axis, length) };
+  hold(spec);
+  const result = newValue(spec.dtype, spec.shape);
+  const { inner } = linesOf(result, axis);
   const out = elementsOf(result);
   let from = 0;
   for (const part of laid) {
@@ -91,10 +94,12 @@ export function joined(node: GraphNode, parts: readonly Value[], axis: number, i
 class Collected {
   readonly lists: Value[][];
   private readonly node: GraphNode;
+  private readonly hold: (spec: Spec) => void;
   private room = mostCollected;
 
-  constructor(node: GraphNode, count: number) {
+  constructor(node: GraphNode, count: number, hold: (spec: Spec) => void) {
     this.node = node;
+    this.hold = hold;
     this.lists = Array.from({ length: count }, () => []);
   }
 
@@ -105,6 +110,7 @@ class Collected {
         const expected = `at most ${mostCollected} collected elements`;
         throw new LimitError({ parameter: nameOf(this.node), expected, received: "more" });
       }
+      this.hold(value);
       this.lists[i]!.push(value);
     }
   }
@@ -152,12 +158,12 @@ const loop = operator("Loop", {
     });
     return [...kept, ...lists];
   },
-  *run(node, inputs) {
+  *run(node, inputs, hold) {
     const { body, carried, collected } = loopOf(node);
     const most = node.inputs[0] ? scalarOf(node, required(node, inputs, 0, ["i64"]), "trip count") : Infinity;
     let holds = node.inputs[1] ? scalarOf(node, required(node, inputs, 1, ["bool"]), "condition") !== 0 : true;
     let state = inputs.slice(2, 2 + carried) as Value[];
-    const lists = new Collected(node, collected);
+    const lists = new Collected(node, collected, hold);
     for (let turn = 0; turn < most && holds; turn++) {
       const count: Value = { dtype: "i64", shape: [], data: BigInt64Array.of(BigInt(turn)) };
       const given = [count, bool(holds), ...state, ...(captures(node, inputs) as Value[])];
@@ -169,7 +175,7 @@ const loop = operator("Loop", {
     return [
       ...state,
       ...lists.lists.map((list, i) =>
-        list.length > 0 ? joined(node, list, 0, true) : none(node, body, 1 + carried + i),
+        list.length > 0 ? joined(node, list, 0, true, hold) : none(node, body, 1 + carried + i),
       ),
     ];
   },
@@ -243,7 +249,7 @@ const scan = operator("Scan", {
     });
     return [...kept, ...collected];
   },
-  *run(node, inputs) {
+  *run(node, inputs, hold) {
     const { body, states, scanned, collected, axes, reversed, outputAxes, outputReversed } = scanOf(node);
     const lists = inputs.slice(states, states + scanned) as Value[];
     const along = lists.map(({ shape }, i) => axisOf(node, axes[i]!, shape.length));
@@ -251,7 +257,7 @@ const scan = operator("Scan", {
     const [turns = 0] = lengths;
     if (lengths.size > 1) refuse(node, "scanned inputs of one length", [...lengths].join(" and "));
     let state = inputs.slice(0, states) as Value[];
-    const found = new Collected(node, collected);
+    const found = new Collected(node, collected, hold);
     for (let turn = 0; turn < turns; turn++) {
       const parts = lists.map((list, i) => partAt(list, along[i]!, reversed[i] ? turns - 1 - turn : turn));
       const results: Value[] = yield {
@@ -264,7 +270,7 @@ const scan = operator("Scan", {
     const outputs = found.lists.map((list, i) => {
       if (list.length === 0) return none(node, body, states + i);
       const axis = axisOf(node, outputAxes[i]!, list[0]!.shape.length + 1);
-      return joined(node, outputReversed[i] ? list.toReversed() : list, axis, true);
+      return joined(node, outputReversed[i] ? list.toReversed() : list, axis, true, hold);
     });
     return [...state, ...outputs];
   },

@@ -21,10 +21,10 @@ function convolution(name: string, transposed: boolean): Operator {
       checkFinish(node, y, inputs[3]);
       return [y];
     },
-    run: (node, inputs, [y]) => {
+    *run(node, inputs, [y]) {
       const [x, weight, bias, residual] = inputs;
       const offsets = bias && numbersOf(bias);
-      convolve(read(node, inputs), numbersOf(x!), numbersOf(weight!), (sums, channel, at) => {
+      yield* convolve(read(node, inputs), numbersOf(x!), numbersOf(weight!), (sums, channel, at) => {
         const offset = offsets ? offsets[channel]! : 0;
         for (let i = 0; i < sums.length; i++) sums[i]! += offset;
         write(y!, sums, at);
@@ -58,13 +58,13 @@ export const separableConv: Operator = {
     }
     return [found!];
   },
-  run: (node, inputs, outputs) => {
+  *run(node, inputs, outputs) {
     const steps = stepsOf(node, inputs);
     let [found] = inputs;
     for (const [i, { node: part, others }] of steps.entries()) {
       const [{ dtype, shape } = outputs[0]!] = conv.infer(part, [found, ...others]);
       const result = i === steps.length - 1 ? outputs[0]! : newValue(dtype, shape);
-      conv.run!(part, [found, ...others], [result]);
+      yield* conv.run!(part, [found, ...others], [result]) ?? [];
       found = result;
     }
   },

@@ -1,8 +1,10 @@
 // The loops of all convolutions and transposed convolutions: one plane of one output channel after the other, summed in
 // f64.
+import type { Steps } from "../../engine/turns.ts";
 import { countOf, listOf, refuse } from "../../graph/nodes.ts";
 import type { GraphNode, Spec } from "../../graph/types.ts";
 import { elementsIn, runsOf, transposedWindow, type WindowAxes, windowOf } from "../../graph/window.ts";
+import { piecesOf } from "./gemm.ts";
 
 export interface Convolution {
   window: WindowAxes;
@@ -35,18 +37,20 @@ export function convolutionOf(node: GraphNode, x: Spec, weight: Spec, bias?: Spe
 }
 
 /** Hands over the sums of one plane at a time: valid during the call, `at` is the place of the plane in the result. */
-export function convolve(
+export function* convolve(
   { window, batch, groups, inChannels, outChannels, transposed }: Convolution,
   x: Float64Array,
   weight: Float64Array,
   done: (sums: Float64Array, channel: number, at: number) => void,
-): void {
+): Steps {
   const runs = runsOf(window);
   const stride = window[2].stride;
   const [inputs, outputs] = [elementsIn(window, "input"), elementsIn(window, "output")];
   const [plane, outPlane] = transposed ? [outputs, inputs] : [inputs, outputs];
   const [perIn, perOut] = [inChannels / groups, outChannels / groups];
   const sums = new Float64Array(outPlane);
+  const part = piecesOf(Math.min(plane, outPlane));
+  let taps = 0;
   for (let n = 0; n < batch; n++) {
     for (let channel = 0; channel < outChannels; channel++) {
       sums.fill(0);
@@ -58,6 +62,7 @@ export function convolve(
           const factor = weight[row * runs.length + tap]!;
           if (transposed) scatter(sums, x, from, factor, runs[tap]!, stride);
           else gather(sums, x, from, factor, runs[tap]!, stride);
+          if (++taps % part === 0) yield;
         }
       }
       done(sums, channel, (n * outChannels + channel) * outPlane);

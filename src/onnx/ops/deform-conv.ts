@@ -3,6 +3,7 @@ import { countOf, floats, listOf, refuse, required } from "../../graph/nodes.ts"
 import type { GraphNode, Operator, Spec } from "../../graph/types.ts";
 import { numbersOf, write } from "../../graph/values.ts";
 import { elementsIn, type WindowAxes, windowOf } from "../../graph/window.ts";
+import { piecesOf } from "./gemm.ts";
 
 interface Deformed {
   window: WindowAxes;
@@ -50,7 +51,7 @@ function between(plane: Float64Array, height: number, width: number, y: number, 
 export const deformConv: Operator = {
   name: "DeformConv",
   infer: (node, inputs) => [{ dtype: required(node, inputs, 0).dtype, shape: deformedOf(node, inputs).shape }],
-  run: (node, inputs, [y]) => {
+  *run(node, inputs, [y]) {
     const { window, groups, offsetGroups, shape } = deformedOf(node, inputs);
     const [x, weight, offsets, bias, mask] = inputs.map((input) => input && numbersOf(input));
     const [, vertical, horizontal] = window;
@@ -65,8 +66,10 @@ export const deformConv: Operator = {
     /** What each tap reads of a channel at a place. */
     const read = new Float64Array(channels * taps);
     const sums = new Float64Array(outChannels * places);
+    const part = piecesOf(taps * (16 * channels + outChannels * perGroup));
     for (let n = 0; n < batch; n++) {
       for (let p = 0; p < places; p++) {
+        if (p % part === 0) yield;
         const [row, column] = [Math.floor(p / horizontal.output), p % horizontal.output];
         for (let c = 0; c < channels; c++) {
           const own = x!.subarray((n * channels + c) * plane, (n * channels + c + 1) * plane);

@@ -1,4 +1,5 @@
 // What detectors end in and their second stages begin with: NonMaxSuppression, RoiAlign and MaxRoiPool.
+import { finished, type Steps } from "../../engine/turns.ts";
 import { LimitError } from "../../errors.ts";
 import { computed, countOf, floats, listOf, nameOf, numberOf, refuse, required, textOf } from "../../graph/nodes.ts";
 import type { GraphNode, Operator, Spec, Value } from "../../graph/types.ts";
@@ -25,20 +26,54 @@ function cornersOf(node: GraphNode, boxes: Float64Array): Float64Array {
 const areaAt = (corners: Float64Array, at: number): number =>
   (corners[at + 2]! - corners[at]!) * (corners[at + 3]! - corners[at + 1]!);
 
-/** Whether two boxes share more than a part of what both cover. */
-function overlaps(corners: Float64Array, first: number, second: number, threshold: number): boolean {
-  const [a, b] = [4 * first, 4 * second];
-  const height = Math.min(corners[a + 2]!, corners[b + 2]!) - Math.max(corners[a]!, corners[b]!);
-  const width = Math.min(corners[a + 3]!, corners[b + 3]!) - Math.max(corners[a + 1]!, corners[b + 1]!);
-  if (!(height > 0 && width > 0)) return false;
-  const [own, other] = [areaAt(corners, a), areaAt(corners, b)];
-  const shared = height * width;
-  const both = own + other - shared;
-  return own > 0 && other > 0 && both > 0 && shared / both > threshold;
+/** Boxes that stay, as they are compared with others: corners and areas, one after the other. */
+class Kept {
+  readonly boxes: number[] = [];
+  private readonly threshold: number;
+  private corners = new Float64Array(4 * 64);
+  private areas = new Float64Array(64);
+
+  constructor(threshold: number) {
+    this.threshold = threshold;
+  }
+
+  /** Keeps a box, whose corners stand at `at`. */
+  add(box: number, corners: Float64Array, at: number): void {
+    const count = this.boxes.push(box);
+    if (count > this.areas.length) {
+      this.corners = grown(this.corners);
+      this.areas = grown(this.areas);
+    }
+    for (let k = 0; k < 4; k++) this.corners[4 * count - 4 + k] = corners[at + k]!;
+    this.areas[count - 1] = areaAt(corners, at);
+  }
+
+  /** Whether a box shares more with one of them than a part of what both cover. */
+  hide(all: Float64Array, at: number): boolean {
+    const { corners, areas, threshold, boxes } = this;
+    const [top, left, bottom, right] = [all[at]!, all[at + 1]!, all[at + 2]!, all[at + 3]!];
+    const area = areaAt(all, at);
+    if (!(area > 0)) return false;
+    for (let i = 0, k = 0; i < boxes.length; i++, k += 4) {
+      const height = Math.min(corners[k + 2]!, bottom) - Math.max(corners[k]!, top);
+      const width = Math.min(corners[k + 3]!, right) - Math.max(corners[k + 1]!, left);
+      if (!(height > 0 && width > 0)) continue;
+      const shared = height * width;
+      const both = areas[i]! + area - shared;
+      if (areas[i]! > 0 && both > 0 && shared / both > threshold) return true;
+    }
+    return false;
+  }
+}
+
+function grown(list: Float64Array<ArrayBuffer>): Float64Array<ArrayBuffer> {
+  const larger = new Float64Array(2 * list.length);
+  larger.set(list);
+  return larger;
 }
 
 /** Batch, class and box of each box that stays. */
-function selected(node: GraphNode, inputs: readonly (Value | undefined)[]): number[] {
+function* selected(node: GraphNode, inputs: readonly (Value | undefined)[]): Steps<number[]> {
   const [boxes, scores] = [inputs[0]!, inputs[1]!];
   const [batch, classes, count] = scores.shape as [number, number, number];
   const scalar = (index: number, fallback: number): number => {
@@ -55,32 +90,49 @@ function selected(node: GraphNode, inputs: readonly (Value | undefined)[]): numb
       const order: number[] = [];
       for (let i = 0; i < count; i++) if (!inputs[4] || own[i]! > least) order.push(i);
       order.sort((i, j) => own[j]! - own[i]! || i - j);
-      const kept: number[] = [];
+      const kept = new Kept(threshold);
+      // Comparisons since others had a turn.
+      let compared = count;
       for (const i of order) {
-        if (kept.length >= most) break;
-        const hides = (other: number): boolean => overlaps(corners, b * count + other, b * count + i, threshold);
-        if (!kept.some(hides)) kept.push(i);
+        if (kept.boxes.length >= most) break;
+        compared += kept.boxes.length;
+        if (compared > mostCompared) {
+          yield;
+          compared = 0;
+        }
+        const at = 4 * (b * count + i);
+        if (!kept.hide(corners, at)) kept.add(i, corners, at);
       }
-      for (const i of kept) found.push(b, c, i);
+      for (const i of kept.boxes) found.push(b, c, i);
     }
   }
   return found;
 }
 
+/** Comparisons of boxes between two turns of others: about a millisecond. */
+const mostCompared = 2 ** 17;
+
+function checkBoxes(node: GraphNode, inputs: Inputs): void {
+  const { shape } = required(node, inputs, 0, floats);
+  const scores = required(node, inputs, 1, floats).shape;
+  const fits = shape.length === 3 && shape[2] === 4 && scores.length === 3;
+  if (!fits || scores[0] !== shape[0] || scores[2] !== shape[1]) {
+    refuse(node, "boxes [batch, boxes, 4] and scores [batch, classes, boxes]", `[${shape}] and [${scores}]`);
+  }
+}
+
+function* suppressed(node: GraphNode, inputs: Inputs): Steps<Value[]> {
+  checkBoxes(node, inputs);
+  const found = yield* selected(node, computed(node, inputs));
+  const value = newValue("i64", [found.length / 3, 3]);
+  write(value, found);
+  return [value];
+}
+
 export const nonMaxSuppression: Operator = {
   name: "NonMaxSuppression",
-  infer: (node, inputs) => {
-    const { shape } = required(node, inputs, 0, floats);
-    const scores = required(node, inputs, 1, floats).shape;
-    const fits = shape.length === 3 && shape[2] === 4 && scores.length === 3;
-    if (!fits || scores[0] !== shape[0] || scores[2] !== shape[1]) {
-      refuse(node, "boxes [batch, boxes, 4] and scores [batch, classes, boxes]", `[${shape}] and [${scores}]`);
-    }
-    const found = selected(node, computed(node, inputs));
-    const value = newValue("i64", [found.length / 3, 3]);
-    write(value, found);
-    return [value];
-  },
+  infer: (node, inputs) => finished(suppressed(node, inputs)),
+  find: suppressed,
 };
 
 /** Samples of one bin; more than any picture has in a row are no use. */
@@ -193,7 +245,7 @@ export const roiAlign: Operator = {
     if (`${batches}` !== `${rois.shape[0]}`) refuse(node, `the pictures of ${rois.shape[0]} regions`, batches);
     return [{ dtype: x.dtype, shape: [rois.shape[0]!, x.shape[1]!, height, width] }];
   },
-  run: (node, inputs, [y]) => {
+  *run(node, inputs, [y]) {
     const [images, channels, height, width] = inputs[0]!.shape as [number, number, number, number];
     const [data, rois, batches] = inputs.map((input) => numbersOf(input!)) as [
       Float64Array,
@@ -210,6 +262,7 @@ export const roiAlign: Operator = {
       for (let c = 0; c < channels; c++) {
         const start = (image * channels + c) * height * width;
         const plane = data.subarray(start, start + height * width);
+        yield;
         for (let i = 0; i < results.length; i++)
           results[i] = binOf(plane, width, rows[Math.floor(i / of.width)]!, columns[i % of.width]!, of.max);
         write(y!, results, (r * channels + c) * results.length);
@@ -243,7 +296,7 @@ export const maxRoiPool: Operator = {
     const [x, rois] = checkRois(node, inputs, 5);
     return [{ dtype: x.dtype, shape: [rois.shape[0]!, x.shape[1]!, ...pooledOf(node)] }];
   },
-  run: (node, inputs, [y]) => {
+  *run(node, inputs, [y]) {
     const [images, channels, height, width] = inputs[0]!.shape as [number, number, number, number];
     const [data, rois] = [numbersOf(inputs[0]!), numbersOf(inputs[1]!)];
     const [bins, scale] = [pooledOf(node), numberOf(node, "spatial_scale", 1)];
@@ -260,6 +313,7 @@ export const maxRoiPool: Operator = {
       const [rows, columns] = [binsAlong(y1, y2, bins[0], height), binsAlong(x1, x2, bins[1], width)];
       for (let c = 0; c < channels; c++) {
         const start = (image * channels + c) * height * width;
+        yield;
         for (const [top, bottom] of rows) {
           for (const [left, right] of columns) {
             let most = top < bottom && left < right ? Number.NEGATIVE_INFINITY : 0;

@@ -1,4 +1,5 @@
 // Einsum: sums of products over the indices that an equation names.
+import type { Steps } from "../../engine/turns.ts";
 import { LimitError } from "../../errors.ts";
 import { checkSize } from "../../graph/evaluate.ts";
 import { nameOf, refuse, required } from "../../graph/nodes.ts";
@@ -7,6 +8,9 @@ import { elementsOf, isBig, newValue, numbersOf, sizeOf, stridesOf, write } from
 
 /** Products that one run may take: minutes. */
 const mostProducts = 2 ** 36;
+
+/** Products between two turns of others: more only where the last axis is longer. */
+const mostTogether = 2 ** 16;
 
 /** A term: letters, and where the ellipsis stands among them (or -1). */
 interface Term {
@@ -77,13 +81,17 @@ function stepsOf(names: readonly string[], shape: readonly number[], order: read
 }
 
 /** Adds up all products to `to`, along `order` of indices. */
-function sumProducts(
+function* sumProducts(
   to: Float64Array,
   all: readonly Float64Array[],
   counts: readonly number[],
   steps: readonly (readonly number[])[],
   toSteps: readonly number[],
-): void {
+): Steps {
+  // Products along the inner axes are a part; the outer ones are counted.
+  let inner = Math.max(0, counts.length - 1);
+  let size = counts[inner] ?? 1;
+  while (inner > 0 && size * counts[inner - 1]! <= mostTogether) size *= counts[--inner]!;
   const offsets = all.map(() => 0);
   const last = counts.length - 1;
   const walk = (axis: number, out: number): void => {
@@ -99,7 +107,25 @@ function sumProducts(
     }
     for (let k = 0; k < offsets.length; k++) offsets[k]! -= count * (steps[k]![axis] ?? 0);
   };
-  walk(0, 0);
+  const outer = counts.slice(0, inner);
+  const along = (own: readonly number[], index: readonly number[]): number =>
+    index.reduce((sum, i, axis) => sum + i * own[axis]!, 0);
+  for (let part = 0; part < sizeOf(outer); part++) {
+    const index = indexOf(part, outer);
+    for (let k = 0; k < offsets.length; k++) offsets[k] = along(steps[k]!, index);
+    walk(inner, along(toSteps, index));
+    yield;
+  }
+}
+
+/** The place of the i-th element of a shape. */
+function indexOf(i: number, shape: readonly number[]): number[] {
+  const index = shape.map(() => 0);
+  for (let axis = shape.length - 1, left = i; axis >= 0; axis--) {
+    index[axis] = left % shape[axis]!;
+    left = Math.floor(left / shape[axis]!);
+  }
+  return index;
 }
 
 /** The product of two tensors by the indices that are wanted after it; the result has its axes in that order. */
@@ -109,12 +135,12 @@ interface Operand {
   data: Float64Array;
 }
 
-function contract(
+function* contract(
   operands: readonly Operand[],
   wanted: string[],
   sides: ReadonlyMap<string, number>,
   big: boolean,
-): Operand {
+): Steps<Operand> {
   const names = [...wanted, ...new Set(operands.flatMap((one) => one.names).filter((name) => !wanted.includes(name)))];
   const side = (name: string): number => {
     const own = operands.map((one) => one.shape[one.names.indexOf(name)] ?? 1);
@@ -127,7 +153,7 @@ function contract(
   const data = elementsOf(newValue(big ? "i64" : "f64", shape));
   if (counts.includes(0)) return { names: wanted, shape, data };
   const steps = operands.map((one) => stepsOf(one.names, one.shape, names));
-  sumProducts(
+  yield* sumProducts(
     data,
     operands.map((one) => one.data),
     counts,
@@ -143,7 +169,7 @@ export const einsum: Operator = {
     const { sides, output } = equationOf(node, inputs);
     return [{ dtype: inputs[0]!.dtype, shape: output.map((name) => sides.get(name)!) }];
   },
-  run: (node, inputs, [y]) => {
+  *run(node, inputs, [y]) {
     const { sides, inputs: names, output } = equationOf(node, inputs);
     const big = isBig(y!.dtype);
     const operands = inputs.map((input, i): Operand => {
@@ -160,9 +186,9 @@ export const einsum: Operator = {
         node,
         [...new Set([...product.names, ...next.names])].map((name) => sides.get(name)!),
       );
-      product = contract([product, next], operands.length > 0 ? wanted : output, sides, big);
+      product = yield* contract([product, next], operands.length > 0 ? wanted : output, sides, big);
     }
-    if (inputs.length === 1 || product.names !== output) product = contract([product], output, sides, big);
+    if (inputs.length === 1 || product.names !== output) product = yield* contract([product], output, sides, big);
     if (big) elementsOf(y!).set(product.data);
     else write(y!, product.data);
   },

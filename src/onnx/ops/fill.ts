@@ -26,15 +26,20 @@ function rangeOf(node: GraphNode, inputs: Inputs): { start: number; step: number
   return Number.isFinite(count) ? { start, step, count } : refuse(node, "a delta other than 0", step);
 }
 
+/** Elements that are computed at once. */
+const partSize = 4096;
+
 export const range: Operator = {
   name: "Range",
   infer: (node, inputs) => [{ dtype: required(node, inputs, 0).dtype, shape: [rangeOf(node, inputs).count] }],
   run: (node, inputs, [y]) => {
     const { start, step, count } = rangeOf(node, inputs);
-    write(
-      y!,
-      Float64Array.from({ length: count }, (_, i) => start + i * step),
-    );
+    const part = new Float64Array(Math.min(count, partSize));
+    for (let from = 0; from < count; from += partSize) {
+      const length = Math.min(partSize, count - from);
+      for (let i = 0; i < length; i++) part[i] = start + (from + i) * step;
+      write(y!, part.subarray(0, length), from);
+    }
   },
 };
 

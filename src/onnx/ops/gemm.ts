@@ -1,4 +1,5 @@
 // Gemm (alpha A B + beta C, with A and B transposed on demand), and the matrix product in f64 that MatMul shares.
+import type { Steps } from "../../engine/turns.ts";
 import { numberOf, refuse, required } from "../../graph/nodes.ts";
 import type { GraphNode, Operator, Spec } from "../../graph/types.ts";
 import { newValue, numbersOf, write } from "../../graph/values.ts";
@@ -28,13 +29,13 @@ export const gemm: Operator = {
     checkFinish(node, y);
     return [y];
   },
-  run: (node, inputs, [y]) => {
+  *run(node, inputs, [y]) {
     const [a, b, c] = inputs;
     const [rows, inner, columns] = sidesOf(node, inputs);
     const left = matrix(numbersOf(a!), a!.shape[1]!, isTransposed(node, "transA"));
     const right = matrix(numbersOf(b!), b!.shape[1]!, isTransposed(node, "transB"));
     const sums = newValue("f64", [rows, columns]);
-    multiply(left, right, inner, columns, numbersOf(sums));
+    yield* multiply(left, right, inner, columns, numbersOf(sums));
     const [alpha, beta] = [numberOf(node, "alpha", 1), numberOf(node, "beta", 1)];
     combine(
       sums,
@@ -59,14 +60,38 @@ export function matrix(data: Float64Array, columns: number, transposed = false, 
   return transposed ? { data, offset, row: 1, column: columns } : { data, offset, row: columns, column: 1 };
 }
 
+/** Multiplications between two turns of others: about a millisecond. */
+const partSize = 2 ** 19;
+
+/** How many of some equal pieces of work, of `each` multiplications, go into a part; at least one. */
+export const piecesOf = (each: number): number => Math.max(1, Math.floor(partSize / Math.max(1, each)));
+
 /** sums[r, c] = sum over i < inner of a[r, i] b[i, c], row after row. */
-export function multiply(a: MatrixView, b: MatrixView, inner: number, columns: number, sums: Float64Array): void {
+export function* multiply(a: MatrixView, b: MatrixView, inner: number, columns: number, sums: Float64Array): Steps {
   sums.fill(0);
-  for (let at = 0, r = 0; at < sums.length; at += columns, r++) {
+  const rows = columns > 0 ? sums.length / columns : 0;
+  const part = piecesOf(inner * columns);
+  for (let r = 0; r < rows; r += part) {
+    yield;
+    addRows(a, b, inner, columns, sums, r, Math.min(rows, r + part));
+  }
+}
+
+function addRows(
+  a: MatrixView,
+  b: MatrixView,
+  inner: number,
+  columns: number,
+  sums: Float64Array,
+  from: number,
+  to: number,
+): void {
+  for (let r = from; r < to; r++) {
+    const at = r * columns;
     for (let i = 0; i < inner; i++) {
       const factor = a.data[a.offset + r * a.row + i * a.column]!;
-      const from = b.offset + i * b.row;
-      for (let c = 0; c < columns; c++) sums[at + c]! += factor * b.data[from + c * b.column]!;
+      const first = b.offset + i * b.row;
+      for (let c = 0; c < columns; c++) sums[at + c]! += factor * b.data[first + c * b.column]!;
     }
   }
 }

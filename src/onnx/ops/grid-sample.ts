@@ -5,6 +5,7 @@ import type { GraphNode, Operator, Spec } from "../../graph/types.ts";
 import { numbersOf, sizeOf, stridesOf, write } from "../../graph/values.ts";
 import { tapsAt } from "../../kernels/sample/places.ts";
 import type { Sampling } from "../../plan/types.ts";
+import { piecesOf } from "./gemm.ts";
 
 type Inputs = readonly (Spec | undefined)[];
 
@@ -48,15 +49,18 @@ export const gridSample: Operator = {
     const { dtype, shape } = inputs[0]!;
     return [{ dtype, shape: [...shape.slice(0, 2), ...inputs[1]!.shape.slice(1, -1)] }];
   },
-  run: (node, inputs, [y]) => {
+  *run(node, inputs, [y]) {
     const sides = sidesOf(node, inputs);
     const of = samplingOf(node);
     const [data, grid] = [numbersOf(inputs[0]!), numbersOf(inputs[1]!)];
     const [batch, channels] = inputs[0]!.shape as [number, number];
     const [plane, points] = [sizeOf(sides), sizeOf(y!.shape.slice(2))];
     const out = new Float64Array(y!.data.length);
+    // A place takes some 64 multiplications for each of those of a channel.
+    const part = piecesOf(64 * (channels + 16));
     for (let b = 0; b < batch; b++) {
       for (let p = 0; p < points; p++) {
+        if (p % part === 0) yield;
         const [places, weights] = readsAt(grid, (b * points + p) * sides.length, sides, of);
         for (let c = 0; c < channels; c++) {
           const start = (b * channels + c) * plane;

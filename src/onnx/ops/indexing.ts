@@ -247,7 +247,10 @@ function bestIn(list: Float64Array, k: number, sign: 1 | -1): Int32Array {
     else if (list[i] === last) equal.push(i);
   }
   const best = Int32Array.from(better).sort(order);
-  return Int32Array.of(...best, ...equal).subarray(0, k);
+  const found = new Int32Array(k);
+  found.set(best.subarray(0, k));
+  found.set(equal.slice(0, k - Math.min(k, best.length)), Math.min(k, best.length));
+  return found;
 }
 
 export const hardmax: Operator = {

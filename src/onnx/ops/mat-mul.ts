@@ -1,6 +1,7 @@
 // MatMul: matrix products over the last two axes; the axes before broadcast as in elementwise operators.
+import type { Steps } from "../../engine/turns.ts";
 import { refuse, required, reshaped } from "../../graph/nodes.ts";
-import type { GraphNode, Operator, Spec } from "../../graph/types.ts";
+import type { GraphNode, Operator, Spec, Value } from "../../graph/types.ts";
 import { numbersOf, sizeOf, write } from "../../graph/values.ts";
 import { forRows } from "./axes.ts";
 import { matrix, multiply } from "./gemm.ts";
@@ -37,22 +38,31 @@ export const matMul: Operator = {
     const sides = [...(a.shape.length > 1 ? [rows] : []), ...(b.shape.length > 1 ? [columns] : [])];
     return [{ dtype: a.dtype, shape: [...batch, ...sides] }];
   },
-  run: (node, inputs, [y]) => {
-    const { batch, own, rows, inner, columns } = productOf(node, inputs);
-    const [a, b] = [numbersOf(inputs[0]!), numbersOf(inputs[1]!)];
-    const strides = own.map((sides) => broadcastStrides(sides, batch));
-    const sums = new Float64Array(rows * columns);
-    const length = batch.at(-1) ?? 1;
-    forRows(batch, strides, (at, offsets) => {
-      for (let i = 0; i < length; i++) {
-        const [left, right] = offsets.map((offset, k) => offset + i * (strides[k]!.at(-1) ?? 0)) as [number, number];
-        const [first, second] = [
-          matrix(a, inner, false, left * rows * inner),
-          matrix(b, columns, false, right * inner * columns),
-        ];
-        multiply(first, second, inner, columns, sums);
-        write(y!, sums, (at + i) * sizeOf([rows, columns]));
-      }
-    });
-  },
+  run: (node, inputs, [y]) => multiplied(node, inputs as Value[], y!),
 };
+
+/** Computes MatMul's output. */
+export function* multiplied(node: GraphNode, inputs: readonly Value[], y: Value): Steps {
+  const { batch, own, rows, inner, columns } = productOf(node, inputs);
+  const [a, b] = [numbersOf(inputs[0]!), numbersOf(inputs[1]!)];
+  const sums = new Float64Array(rows * columns);
+  // Which matrices are multiplied, of both operands.
+  const places = own.map((sides) => placesOf(sides, batch));
+  for (let i = 0; i < sizeOf(batch); i++) {
+    const left = matrix(a, inner, false, places[0]![i]! * rows * inner);
+    const right = matrix(b, columns, false, places[1]![i]! * inner * columns);
+    yield* multiply(left, right, inner, columns, sums);
+    write(y, sums, i * sums.length);
+  }
+}
+
+/** Of each element of the larger `shape`, the one that it is of a tensor that is repeated to it. */
+function placesOf(sides: readonly number[], shape: readonly number[]): Float64Array {
+  const places = new Float64Array(sizeOf(shape));
+  const strides = broadcastStrides(sides, shape);
+  const [length, step] = [shape.at(-1) ?? 1, strides.at(-1) ?? 0];
+  forRows(shape, [strides], (at, [from]) => {
+    for (let i = 0; i < length; i++) places[at + i] = from! + i * step;
+  });
+  return places;
+}

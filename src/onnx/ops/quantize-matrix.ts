@@ -1,10 +1,11 @@
 // Matrix products of quantised values: MatMulInteger, QLinearMatMul, and ONNX Runtime's QGemm, MatMulIntegerToFloat and
 // DynamicQuantizeMatMul; with DynamicQuantizeLinear.
+import type { Steps } from "../../engine/turns.ts";
 import { numberOf, required } from "../../graph/nodes.ts";
 import type { GraphNode, Operator, Spec, Value } from "../../graph/types.ts";
 import { newValue, numbersOf, write } from "../../graph/values.ts";
 import { roundEven } from "../../kernels/expression/formulas.ts";
-import { matMul } from "./mat-mul.ts";
+import { matMul, multiplied } from "./mat-mul.ts";
 import { bytes, centred, checkPerAxis, factorOf, perAxis, requantize, saturate } from "./quantize.ts";
 
 interface Operand {
@@ -33,13 +34,13 @@ function shapeOf(node: GraphNode, operands: readonly [Operand, Operand], scales:
 }
 
 /** The exact sums. */
-function sumsOf(node: GraphNode, operands: readonly [Operand, Operand]): Float64Array {
+function* sumsOf(node: GraphNode, operands: readonly [Operand, Operand]): Steps<Float64Array> {
   const values = operands.map(({ x, zero, slices, inner }): Value => {
     const data = centred(x as Value, zero as Value | undefined, slices, inner);
     return { dtype: "f64", shape: x.shape, data };
   });
   const y = newValue("f64", matMul.infer(node, values)[0]!.shape);
-  matMul.run!(node, values, [y]);
+  yield* multiplied(node, values, y);
   return numbersOf(y);
 }
 
@@ -59,7 +60,9 @@ const matMulInteger: Operator = {
     const [a, b] = [required(node, inputs, 0, bytes), required(node, inputs, 1, bytes)];
     return [{ dtype: "i32", shape: shapeOf(node, [first(a, inputs[2]), second(b, inputs[3])]) }];
   },
-  run: (node, [a, b, aZero, bZero], [y]) => write(y!, sumsOf(node, [first(a!, aZero), second(b!, bZero)])),
+  *run(node, [a, b, aZero, bZero], [y]) {
+    write(y!, yield* sumsOf(node, [first(a!, aZero), second(b!, bZero)]));
+  },
 };
 
 const qLinearMatMul: Operator = {
@@ -71,9 +74,9 @@ const qLinearMatMul: Operator = {
     const operands = [first(a!, inputs[2]), second(b!, inputs[5])] as const;
     return [{ dtype: required(node, inputs, 7, bytes).dtype, shape: shapeOf(node, operands, [aScale, bScale]) }];
   },
-  run: (node, [a, aScale, aZero, b, bScale, bZero, yScale, yZero], [y]) => {
+  *run(node, [a, aScale, aZero, b, bScale, bZero, yScale, yZero], [y]) {
     const operands = [first(a!, aZero), second(b!, bZero)] as const;
-    const sums = sumsOf(node, operands);
+    const sums = yield* sumsOf(node, operands);
     const [row, column, scale, zero] = [aScale, bScale, yScale, yZero].map(perAxis);
     eachSum(
       operands,
@@ -108,9 +111,9 @@ const qGemm: Operator = {
     if (inputs[6]) checkPerAxis(node, "bias", inputs[6], shape[1]!);
     return [{ dtype: inputs[7] ? required(node, inputs, 8, bytes).dtype : "f32", shape }];
   },
-  run: (node, inputs, [y]) => {
+  *run(node, inputs, [y]) {
     const operands = gemmOperands(node, inputs);
-    const sums = sumsOf(node, operands);
+    const sums = yield* sumsOf(node, operands);
     const [row, column, bias, zero] = [inputs[1], inputs[4], inputs[6], inputs[8]].map(perAxis);
     const [alpha, scale] = [numberOf(node, "alpha", 1), inputs[7] ? perAxis(inputs[7])(0) : 1];
     eachSum(
@@ -127,9 +130,14 @@ const qGemm: Operator = {
 };
 
 /** Sums times both scales, and a bias. */
-function writeReal(node: GraphNode, operands: readonly [Operand, Operand], given: (Value | undefined)[], y: Value) {
+function* writeReal(
+  node: GraphNode,
+  operands: readonly [Operand, Operand],
+  given: (Value | undefined)[],
+  y: Value,
+): Steps {
   const [row, column, bias] = given.map(perAxis);
-  const sums = sumsOf(node, operands);
+  const sums = yield* sumsOf(node, operands);
   eachSum(
     operands,
     (i, r, c) => {
@@ -193,12 +201,12 @@ const dynamicQuantizeMatMul: Operator = {
     if (inputs[4]) checkPerAxis(node, "bias", inputs[4], operands[1].slices);
     return [{ dtype: "f32", shape: shapeOf(node, operands, [undefined, required(node, inputs, 2)]) }];
   },
-  run: (node, [a, b, bScale, bZero, bias], [out]) => {
+  *run(node, [a, b, bScale, bZero, bias], [out]) {
     const { y, scale, zero } = quantizeByRange(a!);
     const own = [newValue("f32", []), newValue("u8", [])] as const;
     write(own[0], [scale]);
     write(own[1], [zero]);
-    writeReal(node, [first(y, own[1]), second(b!, bZero)], [own[0], bScale, bias], out!);
+    yield* writeReal(node, [first(y, own[1]), second(b!, bZero)], [own[0], bScale, bias], out!);
   },
 };
 

@@ -5,7 +5,7 @@ import type { GraphNode, Operator, Value } from "../../graph/types.ts";
 import { newValue, numbersOf, write } from "../../graph/values.ts";
 import { roundEven } from "../../kernels/expression/formulas.ts";
 import { convolutionOf, convolve } from "./convolve.ts";
-import { matMul } from "./mat-mul.ts";
+import { matMul, multiplied } from "./mat-mul.ts";
 import { perAxis } from "./quantize.ts";
 
 /** What becomes of a sum. */
@@ -25,10 +25,10 @@ const quantizedConv: Operator = {
     const [x, weight] = [required(node, inputs, 0, ["f32"]), required(node, inputs, 1, ["f32"])];
     return [{ dtype: "f32", shape: convolutionOf(node, x, weight, inputs[2]).shape }];
   },
-  run: (node, [x, weight, bias, factors], [y]) => {
+  *run(node, [x, weight, bias, factors], [y]) {
     const finish = finishOf(node, bias, factors);
     const [from, weights] = [x!, weight!].map((value) => Float64Array.from(numbersOf(value)));
-    convolve(convolutionOf(node, x!, weight!, bias), from!, weights!, (sums, channel, at) => {
+    yield* convolve(convolutionOf(node, x!, weight!, bias), from!, weights!, (sums, channel, at) => {
       write(
         y!,
         sums.map((sum) => finish(sum, channel)),
@@ -41,9 +41,9 @@ const quantizedConv: Operator = {
 const quantizedMatMul: Operator = {
   name: "QuantizedMatMul",
   infer: (node, inputs) => matMul.infer(node, inputs.slice(0, 2)),
-  run: (node, [x, weight, bias, factors], [y]) => {
+  *run(node, [x, weight, bias, factors], [y]) {
     const sums = newValue("f64", y!.shape);
-    matMul.run!(node, [x!, weight!], [sums]);
+    yield* multiplied(node, [x!, weight!], sums);
     const [finish, columns] = [finishOf(node, bias, factors), weight!.shape.at(-1)!];
     write(
       y!,

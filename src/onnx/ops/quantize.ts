@@ -124,9 +124,9 @@ export const convInteger: Operator = {
     if (inputs[3]) checkPerAxis(node, "zero point of the weight", inputs[3], outChannels);
     return [{ dtype: "i32", shape }];
   },
-  run: (node, [x, weight, xZero, weightZero], [y]) => {
+  *run(node, [x, weight, xZero, weightZero], [y]) {
     const convolution = convolutionOf(node, x!, weight!);
-    convolve(convolution, centred(x!, xZero, 1, 1), centredWeight(weight!, weightZero), (sums, _, at) => {
+    yield* convolve(convolution, centred(x!, xZero, 1, 1), centredWeight(weight!, weightZero), (sums, _, at) => {
       write(y!, sums, at);
     });
   },
@@ -148,10 +148,10 @@ export const qLinearConv: Operator = {
     }
     return [{ dtype: required(node, inputs, 7, bytes).dtype, shape }];
   },
-  run: (node, [x, xScale, xZero, weight, weightScale, weightZero, yScale, yZero, bias], [y]) => {
+  *run(node, [x, xScale, xZero, weight, weightScale, weightZero, yScale, yZero, bias], [y]) {
     const [scaleX, scaleWeight, scaleY, zeroY, offset] = [xScale, weightScale, yScale, yZero, bias].map(perAxis);
     const convolution = convolutionOf(node, x!, weight!, bias);
-    convolve(convolution, centred(x!, xZero, 1, 1), centredWeight(weight!, weightZero), (sums, channel, at) => {
+    yield* convolve(convolution, centred(x!, xZero, 1, 1), centredWeight(weight!, weightZero), (sums, channel, at) => {
       const factor = factorOf(scaleX!(0), scaleWeight!(channel), scaleY!(0));
       write(
         y!,

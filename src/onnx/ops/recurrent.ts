@@ -1,8 +1,10 @@
 // RNN, GRU and LSTM: what goes from step to step stays in arrays of f32 or f64; products with the inputs of all steps are one matrix
 // product, which a pass may have put before the node as a MatMul.
+import type { Steps } from "../../engine/turns.ts";
 import { numberOf, refuse, required, textOf } from "../../graph/nodes.ts";
 import type { GraphNode, Operator, Spec, Value } from "../../graph/types.ts";
 import { elementsOf, numbersOf } from "../../graph/values.ts";
+import { piecesOf } from "./gemm.ts";
 import { type Activate, activationsOf } from "./recurrent-activations.ts";
 
 type Floats = Float32Array | Float64Array;
@@ -131,7 +133,7 @@ interface Direction {
   c: Floats;
 }
 
-function run(node: GraphNode, inputs: readonly (Value | undefined)[], outputs: readonly Value[]): void {
+function* run(node: GraphNode, inputs: readonly (Value | undefined)[], outputs: readonly Value[]): Steps {
   const sizes = sizesOf(node, inputs);
   const { cell, steps, batch, hidden, gates, directions, batchFirst } = sizes;
   const [, , r, b, lengths, h0, c0, p] = inputs;
@@ -164,11 +166,11 @@ function run(node: GraphNode, inputs: readonly (Value | undefined)[], outputs: r
       reverse: d === 1 || node.attributes.direction === "reverse",
       ...{ h: state(h0), c: state(c0) },
     };
-    project(node, inputs, direction, d);
+    yield* project(node, inputs, direction, d);
     if (b) addBias(direction, elementsOf(b).subarray(2 * d * size, 2 * (d + 1) * size));
     const at = (step: number, i: number): number =>
       batchFirst ? ((i * steps + step) * directions + d) * hidden : ((step * directions + d) * batch + i) * hidden;
-    runDirection(direction, (step, i) => {
+    yield* runDirection(direction, (step, i) => {
       if (all) elementsOf(all).set(direction.h.subarray(i * hidden, (i + 1) * hidden), at(step, i));
     });
     for (const [result, own] of [[lastH, direction.h] as const, [lastC, direction.c] as const])
@@ -187,12 +189,12 @@ function forStates(
 }
 
 /** The products of all inputs with the weights, as [steps, batch, gates · hidden]. */
-function project(
+function* project(
   node: GraphNode,
   [x, w]: readonly (Value | undefined)[],
   { sizes, projected }: Direction,
   d: number,
-): void {
+): Steps {
   const { steps, batch, gates, hidden, directions, batchFirst } = sizes;
   const size = gates * hidden;
   const data = elementsOf(x!);
@@ -208,14 +210,16 @@ function project(
   const weights = elementsOf(w!);
   const from = d * size * inner;
   // Rows in the order of steps are one product.
-  if (!batchFirst || batch === 1)
-    addProducts(projected, data, weights, { rows: steps * batch, columns: size, inner, b: from, stride: size });
-  else
-    for (let i = 0; i < batch; i++)
-      addProducts(projected, data, weights, {
-        ...{ rows: steps, columns: size, inner, a: i * steps * inner, b: from },
-        ...{ out: i * size, stride: batch * size },
-      });
+  const apart = batchFirst && batch > 1;
+  const [count, all, stride] = apart ? [batch, steps, batch * size] : [1, steps * batch, size];
+  const part = piecesOf(size * inner);
+  for (let i = 0; i < count; i++)
+    for (let first = 0; first < all; first += part) {
+      const rows = Math.min(part, all - first);
+      const [a, out] = [(i * all + first) * inner, i * size + first * stride];
+      addProducts(projected, data, weights, { rows, columns: size, inner, a, b: from, out, stride });
+      yield;
+    }
 }
 
 /** Biases of inputs and of recurrence are added at once, but for the gate of GRU whose recurrence is multiplied by another. */
@@ -230,17 +234,19 @@ function addBias(direction: Direction, bias: Floats): void {
 }
 
 /** All steps; sequences that have ended keep their state. */
-function runDirection(direction: Direction, done: (step: number, i: number) => void): void {
+function* runDirection(direction: Direction, done: (step: number, i: number) => void): Steps {
   const { sizes, projected, lengths, reverse } = direction;
   const { cell, steps, batch, hidden, gates } = sizes;
   const size = gates * hidden;
   const step = { RNN: rnnStep, GRU: gruStep, LSTM: lstmStep }[cell];
   const sums = projected.subarray(0, 0);
   const scratch = new (sums.constructor as Float64ArrayConstructor)(2 * hidden);
+  const part = piecesOf(size * hidden);
   for (let t = 0; t < steps; t++)
     for (let i = 0; i < batch; i++) {
       if (t >= lengths[i]!) continue;
       const at = reverse ? lengths[i]! - 1 - t : t;
+      if ((t * batch + i) % part === 0) yield;
       step(direction, (at * batch + i) * size, i * hidden, scratch);
       done(at, i);
     }
