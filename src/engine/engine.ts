@@ -10,7 +10,8 @@ import { gradientNames, gradientPair } from "../factor/filter-functions.ts";
 import { solvers, workOf } from "../kernels/table.ts";
 import { type FilterOptions, filterOptionKeys, filterProblem, type PictureSpec } from "../plan/filter-problem.ts";
 import { type LayerKind, type LayerOptions, type LayerShapes, layerProblem } from "../plan/layer-problem.ts";
-import { checkPlan, everyPlan, plan as makePlan, type Planner } from "../plan/planner.ts";
+import { everyPlan, plan as makePlan, type Planner } from "../plan/planner.ts";
+import { checkFilterPlan } from "../plan/stored.ts";
 import type { FilterProblem, LayerProblem, Plan, Problem } from "../plan/types.ts";
 import { type CheckedImage, checkPicture, type Image, type ImageLike, type TensorLike } from "../tensor.ts";
 import { budgetOf, keyOf, ProgramCache } from "./cache.ts";
@@ -37,6 +38,7 @@ import { type FilterParts, sourceOf } from "./parts.ts";
 import { checkFits, isOpaque, pictureOf, runFilter } from "./pictures.ts";
 import { type PlannedCall, PlannedFilters } from "./planned.ts";
 import { CallQueue } from "./queue.ts";
+import { Requests } from "./requests.ts";
 import { checkOut, type Target } from "./targets.ts";
 import type {
   EngineInfo,
@@ -74,6 +76,8 @@ export class Engine {
   private readonly programs: ProgramCache;
   private readonly maxMemory: number;
   private readonly planned: PlannedFilters;
+  /** Keys of plans that were found to be sound. */
+  private readonly stored = new Requests<string>();
   private readonly identities = new Identities();
   private readonly queue = new CallQueue();
   /** For filters of several linear ones. */
@@ -233,12 +237,13 @@ export class Engine {
   async run(plan: Plan, image: ImageLike | EngineValue, options?: RunOptions): Promise<Image | EngineValue> {
     const { out, signal, onProgress, mask } = checkOptions<RunOptions>("options", options, runKeys);
     checkRunOptions({ signal, onProgress });
-    const { problem } = checkPlan(plan);
+    const key = this.keyOfStored(plan);
+    const { problem } = plan;
     const x = pictureOf(image, this.limits, mask);
     checkFits(problem, x);
     const filter = problem as FilterProblem;
     const target = checkOut(out, x, filter, problem.y.dtype);
-    const call = { planned: { plan, key: keyOf(plan) }, problem: filter };
+    const call = { planned: { plan, key }, problem: filter };
     return this.queue.add(signal, (signal) => this.execute(call, x, target, { signal, onProgress }));
   }
 
@@ -354,8 +359,19 @@ export class Engine {
     this.queue.after(() => {
       this.programs.clear();
       this.planned.clear();
+      this.stored.clear();
       this.choice.backend.dispose();
     });
+  }
+
+  /** The key of a plan that comes from elsewhere, once it was checked. */
+  private keyOfStored(plan: Plan): string {
+    const request = [plan?.version, plan?.problem, plan?.stages, plan?.buffers];
+    const known = this.stored.find(request);
+    if (known !== undefined) return known;
+    const key = keyOf(checkFilterPlan(plan, this.planner, this.limits));
+    this.stored.keep(request, key);
+    return key;
   }
 
   private execute(

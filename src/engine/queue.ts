@@ -1,4 +1,4 @@
-// The queue of an engine's calls: one at a time, in order. A call that comes while none runs begins at once.
+// The queue of an engine's calls: one at a time, in order. A call begins when its caller has gone on, never before it returns.
 import type { Abortable } from "../backend/slices.ts";
 import { Rank1Error } from "../errors.ts";
 
@@ -40,6 +40,7 @@ export class CallQueue {
 }
 
 async function start<T>(signal: Abortable, work: (signal: Abortable) => Promise<T>): Promise<T> {
+  await undefined;
   signal.throwIfAborted();
   return work(signal);
 }

@@ -1,6 +1,8 @@
 // What calls have asked for, with what was made of it: found by comparing a request with copies of earlier ones, so that a call
 // that comes again makes neither text nor other garbage.
 
+import { isEqual, isObject } from "../plan/equal.ts";
+
 /** Requests that are kept. */
 const mostRequests = 32;
 /** Numbers and other values in the copies, in all. */
@@ -47,9 +49,6 @@ export class Requests<T> {
 
 type Fields = Record<string, unknown>;
 
-const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
-const isList = (value: object): value is ArrayLike<unknown> => Array.isArray(value) || ArrayBuffer.isView(value);
-
 function sizeOf(value: unknown, depth: number): number {
   if (!isObject(value)) return 1;
   if (depth === 0) return Infinity;
@@ -66,17 +65,4 @@ function copyOf(value: unknown): unknown {
   const copy: Fields = {};
   for (const key in value) copy[key] = copyOf((value as Fields)[key]);
   return copy;
-}
-
-/** Whether two values are alike: NaN is NaN, 0 is not -0, and what is undefined is as if it were not there. */
-function isEqual(a: unknown, b: unknown): boolean {
-  if (!isObject(a) || !isObject(b)) return Object.is(a, b);
-  if (isList(a) || isList(b)) {
-    if (!isList(a) || !isList(b) || a.length !== b.length || Array.isArray(a) !== Array.isArray(b)) return false;
-    for (let i = 0; i < a.length; i++) if (!isEqual(a[i], b[i])) return false;
-    return true;
-  }
-  for (const key in a) if (!isEqual((a as Fields)[key], (b as Fields)[key])) return false;
-  for (const key in b) if (!(key in a) && (b as Fields)[key] !== undefined) return false;
-  return true;
 }

@@ -71,7 +71,7 @@ export interface PictureSpec {
   masked?: boolean;
 }
 
-const borders: readonly Border[] = ["constant", "edge", "reflect", "symmetric", "wrap"];
+export const borders: readonly Border[] = ["constant", "edge", "reflect", "symmetric", "wrap"];
 const borderAliases: Record<string, Border> = {
   mirror: "reflect",
   reflect101: "reflect",
