@@ -21,18 +21,64 @@ export function premultiply(row: Numbers, at: number, count: number, channels: n
 const rangeFor = (dtype: ImageDType): readonly [number, number] =>
   dtype === "f32" ? [-Infinity, Infinity] : rangeOf[dtype];
 
+/** Whether results take alpha, or more, from the pixels that they lie on. */
+export const readsSource = ({ alpha, tapSum }: Pick<TargetBinding, "alpha" | "tapSum">): boolean =>
+  alpha === "keep" || tapSum !== undefined;
+
+/** Where the pixel that pixel `i` of a result's row lies on begins in the source; below zero: the border's constant. */
+function pixelUnder({ source }: TargetBinding, row: number): (i: number) => number {
+  const { channels, width, height, border, origin = { x: 0, y: 0 } } = source;
+  const y = borderIndex(origin.y + row, height, border);
+  return (i) => {
+    const at = origin.x + i;
+    const x = at >= 0 && at < width ? at : borderIndex(at, width, border);
+    return x < 0 || y < 0 ? -channels : (y * width + x) * channels;
+  };
+}
+
 /** Alpha of a result's row is that of the pixels that it lies on, saturated; beyond the picture the border's. */
 export function keepAlpha(binding: TargetBinding, target: Numbers, data: Numbers, row: number): void {
   const { dtype, source, width } = binding;
-  const { channels, border, borderValue, origin = { x: 0, y: 0 } } = source;
+  const { channels, borderValue } = source;
   const [low, high] = rangeFor(dtype);
-  const y = borderIndex(origin.y + row, source.height, border);
+  const under = pixelUnder(binding, row);
   let to = targetAt(binding, row) * channels + channels - 1;
   for (let i = 0; i < width; i++, to += channels) {
-    const at = origin.x + i;
-    const x = at >= 0 && at < source.width ? at : borderIndex(at, source.width, border);
-    const value = x < 0 || y < 0 ? borderValue : data[(y * source.width + x + 1) * channels - 1]!;
-    target[to] = Math.min(high, Math.max(low, value));
+    const at = under(i);
+    target[to] = Math.min(high, Math.max(low, at < 0 ? borderValue : data[at + channels - 1]!));
+  }
+}
+
+/**
+ * Weighted sums of taps above and below 0, from element `from` of `sums` on, as colours of a result's row, with gain and offset,
+ * rounded and saturated. Such sums are no means: instead of a division, each neighbour counts by its difference from the pixel's
+ * own colour, times its alpha: Σ w · α · (c − own) + Σ w · own. Where all is opaque, that is Σ w · c. What is transparent is 0.
+ */
+export function compareWithOwn(
+  sums: Numbers,
+  from: number,
+  binding: TargetBinding,
+  target: Numbers,
+  data: Numbers,
+  row: number,
+): void {
+  const { dtype, gain, offset, source, width, tapSum = 0 } = binding;
+  const { channels, borderValue } = source;
+  const full = opaque(source.dtype);
+  const alpha = channels - 1;
+  const [low, high] = rangeFor(dtype);
+  const rounds = dtype !== "f32";
+  const under = pixelUnder(binding, row);
+  let to = targetAt(binding, row) * channels;
+  for (let i = 0, first = from; i < width; i++, first += channels, to += channels) {
+    const at = under(i);
+    const isSeen = (at < 0 ? borderValue : data[at + alpha]!) > 0;
+    const rest = tapSum - sums[first + alpha]! / full;
+    for (let c = 0; c < alpha; c++) {
+      const own = at < 0 ? borderValue : data[at + c]!;
+      const value = isSeen ? (sums[first + c]! + own * rest) * gain + offset : 0;
+      target[to + c] = Math.min(high, Math.max(low, rounds ? Math.floor(value + 0.5) : value));
+    }
   }
 }
 

@@ -59,8 +59,9 @@ export async function magnitudeOf(
   const dtype = output === undefined ? x.dtype : checkOneOf("output", output, imageDTypes);
   const target = checkOut(out, x, problem, dtype);
   const data = aloneIn(target);
-  const alpha = rest.alpha !== undefined ? rest.alpha !== "none" : (x.knownAlpha ?? false);
-  const [gx, gy] = (await derivatives(filter, pair, { ...rest, alpha: alpha ? "keep" : "none" })).map((d) => d.data);
+  const { alpha: mode = x.knownAlpha ? "premultiply" : "none" } = rest;
+  const alpha = mode !== "none";
+  const [gx, gy] = (await derivatives(filter, pair, { ...rest, alpha: mode })).map((d) => d.data);
   const finish = { denominator: 1, gain, offset };
   await eachElement(data.length, rest.signal, (i) => {
     const isAlpha = alpha && i % channels === channels - 1;

@@ -34,7 +34,11 @@ export interface FilterOptions extends KnownOptions {
   output?: ImageDType;
   /** Largest relative Frobenius error of the effective taps that a cheaper plan may have. Default 0: exact. */
   tolerance?: number;
-  /** What becomes of an alpha channel, the last of 2 or 4. Default: "none", or as fits where alpha is known. */
+  /**
+   * What becomes of an alpha channel, the last of 2 or 4. Default: "none", or "premultiply" where alpha is known. "premultiply": colours
+   * count by their alpha, so that those of transparent pixels bleed nowhere; alpha is filtered, too. Under taps above and below 0,
+   * which make no means, a neighbour counts by its difference from the pixel's own colour, times its alpha, and alpha is kept.
+   */
   alpha?: Alpha;
   /**
    * Which results there are, as SciPy's modes: "same" (default), one for each pixel; "valid", those whose window lies inside
@@ -115,7 +119,7 @@ export function filterProblem(
       ? defaultOutput(dtype, checked, ownGain * checked.gain, offset, zeroSum)
       : checkOneOf("output", options.output, imageDTypes);
   const { means, known } = checkKnown(options, { masked, channels, dtype, output, filter: checked });
-  const alpha = checkAlpha(options.alpha, picture, zeroSum);
+  const alpha = checkAlpha(options.alpha, picture, checked);
   const factors = factorsOf(checked, tolerance, dtype !== "f32" && !known && alpha !== "premultiply");
   const window: FilterProblem["window"] = {
     size: [checked.kh, checked.kw],
@@ -161,8 +165,14 @@ function checkBorderValue(value: unknown, dtype: ImageDType): number {
   return checkInteger("borderValue", value, { min, max });
 }
 
-function checkAlpha(alpha: unknown, { channels, knownAlpha = false }: PictureSpec, zeroSum: boolean): Alpha {
-  if (alpha === undefined) return !knownAlpha ? "none" : zeroSum ? "keep" : "premultiply";
+function checkAlpha(
+  alpha: unknown,
+  { channels, knownAlpha = false }: PictureSpec,
+  { kh, kw }: Pick<CheckedFilter, "kh" | "kw">,
+): Alpha {
+  // One tap mixes no pixels: what is transparent keeps its colours.
+  const weighted = kh * kw === 1 ? "keep" : "premultiply";
+  if (alpha === undefined) return knownAlpha ? weighted : "none";
   const checked = checkOneOf("alpha", alpha, ["none", "keep", "premultiply"] as const);
   if (checked !== "none" && channels % 2 === 1) {
     const [expected, received] = [`"none" for a picture of ${channels} channels`, describe(alpha)];
@@ -173,8 +183,7 @@ function checkAlpha(alpha: unknown, { channels, knownAlpha = false }: PictureSpe
       hint: "alpha is the last of 2 or 4 channels",
     });
   }
-  // A derivative of weighted colours means nothing once it is divided by the derivative of the weights.
-  return zeroSum && checked === "premultiply" ? "keep" : checked;
+  return checked === "premultiply" ? weighted : checked;
 }
 
 /** All taps of a filter, as one list or as two whose products they are. */

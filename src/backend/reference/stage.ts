@@ -6,7 +6,7 @@ import { stripRows } from "../../plan/cost.ts";
 import { type StepRows, stepRows, windowOf } from "../../plan/strips.ts";
 import type { BufferSpec, Stage, Step } from "../../plan/types.ts";
 import { type Elements, type ImageArray, newArray } from "../../tensor.ts";
-import { keepAlpha, opaque, premultiply, unpremultiply } from "../alpha.ts";
+import { compareWithOwn, keepAlpha, opaque, premultiply, readsSource, unpremultiply } from "../alpha.ts";
 import type { Binding, SourceBinding, TargetBinding } from "../backend.ts";
 import { targetAt } from "../bindings.ts";
 import { borderPixel, unweigh, weigh } from "../known.ts";
@@ -170,15 +170,16 @@ function weighedRow(spec: BufferSpec, y: number, source: SourceBinding): Element
 
 /** Finished rows of the picture to the caller's array. */
 function emit(binding: TargetBinding, rows: ReadonlyMap<number, Elements>): void {
-  const { alpha, source, width, height } = binding;
+  const { alpha, source, width, height, tapSum } = binding;
   const target = arrayOf(binding.data);
   for (const [y, row] of rows) {
     if (y >= height) continue;
     const at = targetAt(binding, y) * source.channels;
     const elements = width * source.channels;
     if (source.known) unweigh(row, 0, binding, target, at, width);
+    else if (tapSum !== undefined) compareWithOwn(row, 0, binding, target, arrayOf(source.data), y);
     else if (alpha === "premultiply") unpremultiply(row, 0, binding, target, at, elements);
     else target.set(row, at);
-    if (alpha === "keep") keepAlpha(binding, target, arrayOf(source.data), y);
+    if (readsSource(binding)) keepAlpha(binding, target, arrayOf(source.data), y);
   }
 }

@@ -2,7 +2,7 @@
 import { borderIndex } from "../../plan/border.ts";
 import type { BufferSpec } from "../../plan/types.ts";
 import { bytesOf, type Elements } from "../../tensor.ts";
-import { keepAlpha, opaque, premultiply, unpremultiply } from "../alpha.ts";
+import { compareWithOwn, keepAlpha, opaque, premultiply, readsSource, unpremultiply } from "../alpha.ts";
 import type { SourceBinding, TargetBinding, TensorBinding } from "../backend.ts";
 import { targetAt } from "../bindings.ts";
 import { borderPixel, unweigh, weigh } from "../known.ts";
@@ -331,7 +331,7 @@ export class PictureOut implements Mover {
   move(from: number, to: number): void {
     const { staging, base, views } = this.site;
     const { spec, data, pitch, rows } = this.place;
-    const { alpha, source, width, at } = this.binding;
+    const { alpha, source, width, at, tapSum } = this.binding;
     const target = this.binding.data as Elements;
     const row = width * source.channels;
     const step = (at?.pitch ?? width) * source.channels;
@@ -345,12 +345,17 @@ export class PictureOut implements Mover {
         for (let i = 0; i < count; i++)
           unweigh(memory, (first + i * pitch) / size, this.binding, target, start + i * step, width);
       } else if (alpha !== "premultiply") staging.rowsOut(target, spec.dtype, start, row, count, first, pitch, step);
-      else {
+      else if (tapSum !== undefined) {
+        const memory = views.of(spec.dtype);
+        const own = source.data as Elements;
+        for (let i = 0; i < count; i++)
+          compareWithOwn(memory, (first + i * pitch) / size, this.binding, target, own, y + i);
+      } else {
         const memory = views.of(spec.dtype);
         for (let i = 0; i < count; i++)
           unpremultiply(memory, (first + i * pitch) / size, this.binding, target, start + i * step, row);
       }
-      if (alpha === "keep")
+      if (readsSource(this.binding))
         for (let i = 0; i < count; i++) keepAlpha(this.binding, target, source.data as Elements, y + i);
       y += count;
     }
