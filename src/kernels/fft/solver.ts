@@ -2,7 +2,15 @@
 import { grainFor } from "../../plan/cost.ts";
 import { comparesWithOwn } from "../../plan/taps.ts";
 import type { BufferSpec, FftSpec, FilterProblem, Solver } from "../../plan/types.ts";
-import { arithmeticFor, filterBuffers, finishOf, valuesOf, worstError } from "../filter.ts";
+import {
+  arithmeticFor,
+  filterBuffers,
+  finishOf,
+  isInDoubles,
+  onlyTapsInDoubles,
+  valuesOf,
+  worstError,
+} from "../filter.ts";
 import { largestSum, roundingError } from "../rounding.ts";
 import { multiplicationsIn } from "./kernel.ts";
 import { block, tilePitch } from "./layout.ts";
@@ -30,6 +38,7 @@ export const products: Solver<FilterProblem> = {
     const { x, y, window, factors, tolerance, known } = problem;
     const { terms, denominator } = factors;
     const [height, width, channels] = y.shape as [number, number, number];
+    if (isInDoubles(problem)) return { why: onlyTapsInDoubles };
     if (x.dtype === "f32") return { why: "a NaN would touch its neighbours' outputs" };
     const compares = comparesWithOwn(problem);
     if (problem.alpha === "premultiply" && !compares) return { why: "rounding would colour what is transparent" };
