@@ -5,7 +5,7 @@ import { bytesOf, type DType, type Image, type ImageArray, type ImageDType, imag
 import { readNpy } from "./npy.ts";
 
 /** The form of raw pixels: row by row, channels interleaved, little-endian. */
-export type RawSpec = Omit<PictureSpec, "knownAlpha">;
+export type RawSpec = Omit<PictureSpec, "hasAlpha" | "premultiplied">;
 
 /** The pictures of a file, of which there is one here. */
 interface ArrayFile {
