@@ -11,6 +11,7 @@ export type RawSpec = Omit<PictureSpec, "hasAlpha" | "premultiplied">;
 interface ArrayFile {
   readonly pages: readonly (Image & { readonly data: ImageArray; readonly alpha: boolean })[];
   readonly notes: readonly string[];
+  readonly format: "npy" | "raw";
 }
 
 /** The picture in a .npy file: an array of [height, width] or [height, width, channels]. No channel is alpha. */

@@ -11,7 +11,8 @@ export async function readMask(
   signal: AbortSignal | undefined,
 ): Promise<Image> {
   const { width, height, data, channels } = toGrey(await readPicture(await bytes(), { name, signal }));
-  if (channels === 1) return { width, height, channels, data };
+  const isWeights = data instanceof Uint8Array || data instanceof Uint16Array || data instanceof Float32Array;
+  if (channels === 1) return { width, height, channels, data: isWeights ? data : Float32Array.from(data) };
   const expected = `a picture without alpha or an array of [height, width], zero where nothing is known`;
   throw new InvalidArgumentError({ parameter: "mask", expected, received: `${channels} channels in ${name}` });
 }

@@ -67,8 +67,10 @@ test("a mask may be an array, or a file's name for filterFile: the same weights"
   await writePicture(path("known.png"), { ...picture, data: known.map((v) => v * 255) });
   writeFileSync(path("bool.npy"), writeNpy({ shape: [5, 6], data: known, dtype: "bool" }));
   writeFileSync(path("f64.npy"), writeNpy({ shape: [5, 6], data: Float64Array.from(known) }));
+  writeFileSync(path("i64.npy"), writeNpy({ shape: [5, 6], data: BigInt64Array.from(known, BigInt) }));
+  writeFileSync(path("i32.npy"), writeNpy({ shape: [5, 6], data: Int32Array.from(known) }));
   const results: number[][] = [];
-  for (const name of ["known.png", "bool.npy", "f64.npy"]) {
+  for (const name of ["known.png", "bool.npy", "f64.npy", "i64.npy", "i32.npy"]) {
     const flags = ["-f", "box:3", "--mask", path(name), "--force", "--quiet"];
     const done = await rank1("filter", path("ramp.png"), "-o", path("masked.png"), ...flags);
     expect(done).toEqual({ code: 0, stdout: "", stderr: "" });
