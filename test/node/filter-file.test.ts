@@ -248,6 +248,7 @@ describe("floats and arrays", () => {
     writeFileSync(path("a.npy"), writeNpy({ shape: [5, 4, 3], data }));
     await filterFile(path("a.npy"), path("b.npy"), "identity", force);
     expect(readNpy(readFileSync(path("b.npy")))).toEqual({ shape: [5, 4, 3], data });
+    expect(await readPicture(path("a.npy"))).toEqual({ width: 4, height: 5, channels: 3, data, alpha: false });
     await filterFile(path("a.npy"), path("b.raw"), "identity", force);
     expect(readFileSync(path("b.raw"))).toEqual(Buffer.from(data.buffer));
     const raw = { width: 4, height: 5, channels: 3, dtype };
@@ -278,6 +279,17 @@ describe("floats and arrays", () => {
 });
 
 describe("calls", () => {
+  test("a strategy is asked of the picture that is filtered: one that suits no single pixel is taken", async () => {
+    await writePicture(path("wide.png"), picture(noise(new Uint8Array(200 * 150)), 200));
+    const { plans } = await filterFile(path("wide.png"), path("fft.png"), "disk:6", { ...force, strategy: "fft" });
+    expect(plans.map(({ solver }) => solver)).toEqual(["fft"]);
+    await writePicture(path("tiny.png"), picture(new Uint8Array(6), 3));
+    const tiny = filterFile(path("tiny.png"), path("none.png"), "disk:6", { strategy: "fft" });
+    await expect(tiny).rejects.toThrow(/^strategy: .* got "fft"; fft .*the picture only 3/);
+    const wrong = filterFile(path("nowhere.png"), path("none.png"), "disk:6", { strategy: "fast" });
+    await expect(wrong).rejects.toThrow(/^strategy: expected one of .* got "fast"/); // before any file is read
+  });
+
   test("take one filter or several, and an engine", async () => {
     const data = noise(new Uint8Array(12 * 9));
     const input = await written("in.png", picture(data, 12));
