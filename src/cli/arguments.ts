@@ -175,10 +175,11 @@ export function addFilterOptions(command: Command): Command {
     .addOption(rare("--offset <number>", "(default: 0)").argParser(parseNumber))
     .addOption(rare("--flip", "turn the filter by 180°: mathematical convolution instead of correlation"))
     .addOption(
-      rare(
-        "--alpha <mode>",
-        "what becomes of an alpha channel (default: keep for derivatives, else premultiply)",
-      ).choices(["premultiply", "keep", "none"]),
+      rare("--alpha <mode>", "what becomes of an alpha channel (default: premultiply)").choices([
+        "premultiply",
+        "keep",
+        "none",
+      ]),
     )
     .option("--mask <file>", "how well each pixel is known, a picture (black to white) or .npy array (0 to 1)")
     .addOption(

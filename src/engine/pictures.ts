@@ -5,7 +5,7 @@ import type { Program, ProgramRunOptions, SourceBinding, TargetBinding } from ".
 import { type Abortable, inSlices } from "../backend/slices.ts";
 import { InvalidArgumentError } from "../errors.ts";
 import { isInside, placeOf, type Region } from "../plan/extent.ts";
-import { tapSum } from "../plan/taps.ts";
+import { comparesWithOwn, tapSum } from "../plan/taps.ts";
 import type { FilterProblem, Problem } from "../plan/types.ts";
 import { type CheckedImage, checkImage, type ImageLike, type ImageLimits, mostChannels } from "../tensor/image.ts";
 import { type Image, type ImageArray, imageDTypes, isFloat, isImageDType, newArray } from "../tensor.ts";
@@ -120,9 +120,12 @@ export async function runFilter(
   };
   const { part, apart } = to;
   const data = apart ? newArray(y.dtype, part.width * part.height * channels) : to.data;
+  const sum = tapSum(problem);
+  const compares = comparesWithOwn(problem);
   const target: TargetBinding = {
     ...{ kind: "target", data: viewOrValue(data), dtype: y.dtype, alpha, source, offset },
-    ...{ width: part.width, height: part.height, gain: gain * tapSum(problem) },
+    ...{ width: part.width, height: part.height, gain: compares ? gain : gain * sum },
+    ...(compares && { tapSum: sum }),
     ...(!apart && origin && { at: { x: part.x, y: part.y, pitch: to.width } }),
   };
   await program.run([["x", source]], [["y", target]], options);

@@ -2,7 +2,7 @@
 import { borderIndex } from "../../plan/border.ts";
 import type { BufferSpec } from "../../plan/types.ts";
 import { bytesOf, checkThere, type Elements } from "../../tensor.ts";
-import { convert, keepAlpha, premultiply, unpremultiply } from "../alpha.ts";
+import { compareWithOwn, convert, keepAlpha, premultiply, readsSource, unpremultiply } from "../alpha.ts";
 import type { SourceBinding, TargetBinding, TensorBinding } from "../backend.ts";
 import { targetAt } from "../bindings.ts";
 import { borderPixel, weigh } from "../known.ts";
@@ -334,7 +334,7 @@ export class PictureOut implements Mover {
   move(from: number, to: number): void {
     const { staging, base, views } = this.site;
     const { spec, data, pitch, rows } = this.place;
-    const { alpha, dtype, source, width, at } = this.binding;
+    const { alpha, dtype, source, width, at, tapSum } = this.binding;
     const target = this.binding.data as Elements;
     const row = width * source.channels;
     const apart = at?.pitch ?? width;
@@ -353,11 +353,12 @@ export class PictureOut implements Mover {
         const memory = views.of(spec.dtype);
         for (let i = 0; i < count; i++) {
           const [from, at] = [(first + i * pitch) / size, start + i * step];
-          if (alpha === "premultiply") unpremultiply(memory, from, this.binding, target, at, row);
+          if (tapSum !== undefined) compareWithOwn(memory, from, this.binding, target, source.data as Elements, y + i);
+          else if (alpha === "premultiply") unpremultiply(memory, from, this.binding, target, at, row);
           else convert(memory, from, dtype, target, at, row);
         }
       }
-      if (alpha === "keep")
+      if (readsSource(this.binding))
         for (let i = 0; i < count; i++) keepAlpha(this.binding, target, source.data as Elements, y + i);
       y += count;
     }
