@@ -24,6 +24,10 @@ export function readArray(bytes: Uint8Array, name: string, maxPixels: number): A
   }
   checkLimit(name, width * height, maxPixels, "pixels", "maxPixels");
   const { values, notes } = asImageArray(data, dtype);
+  if (height <= 4 && channels > 4)
+    notes.push(
+      `read as height ${height}, width ${width}, ${channels} channels; x.transpose(1, 2, 0) puts channels last`,
+    );
   return { pages: [{ width, height, channels, data: values, alpha: false }], notes, format: "npy" };
 }
 

@@ -272,6 +272,10 @@ describe("floats and arrays", () => {
       ["bigint64 is converted to f32"],
       { shape: [1, 2], data: Float32Array.of(3, -4) },
     ]);
+    writeFileSync(path("first.npy"), writeNpy({ shape: [3, 5, 6], data: new Uint8Array(90) }));
+    expect((await filterFile(path("first.npy"), path("x.npy"), "identity", force)).notes).toEqual([
+      "read as height 3, width 5, 6 channels; x.transpose(1, 2, 0) puts channels last",
+    ]);
     writeFileSync(path("line.npy"), writeNpy({ shape: [4], data: new Uint8Array(4) }));
     await expect(filterFile(path("line.npy"), path("y.npy"), "box:3")).rejects.toThrow(/an array of \[height, width\]/);
     await expect(filterFile(path("bool.npy"), path("y.npy"), "box:3", { page: 2 })).rejects.toThrow(/the only one/);
