@@ -1,15 +1,8 @@
 // Masks: how well each pixel of a picture is known, as a filter's weights. The forms in which they may be given, and their checks.
 import { type Abortable, inSlices } from "../backend/slices.ts";
 import { describe, InvalidArgumentError } from "../errors.ts";
-import {
-  arrayHint,
-  arrayIn,
-  type CheckedImage,
-  checkSidesIn,
-  type Image,
-  type ImageArray,
-  type Tensor,
-} from "../tensor.ts";
+import type { CheckedImage } from "../tensor/image.ts";
+import { arrayHint, arrayIn, checkSidesIn, type Image, type ImageArray, type Tensor } from "../tensor.ts";
 import { type PictureValue, plainView } from "./calls.ts";
 import { describeValue, EngineValue } from "./values.ts";
 
@@ -70,15 +63,26 @@ export async function weightsOf(
 ): Promise<MaskArray | undefined> {
   const mask = given instanceof EngineValue ? ((await given.inner.read()) as MaskArray) : given;
   if (!(mask instanceof Float32Array)) return mask;
-  // Floats from 0 to 1 are ordered as their bits are.
-  const bits = new Int32Array(mask.buffer, mask.byteOffset, mask.length);
-  const isRight = (i: number): boolean => (bits[i]! >= 0 && bits[i]! <= 0x3f800000) || mask[i] === 0;
   let wrong = -1;
   await inSlices(mask.length, signal, (from, to) => {
-    for (let i = from; i < to && wrong < 0; i++) if (!isRight(i)) wrong = i;
+    if (areWeights(mask, from, to)) return true;
+    for (let i = from; i < to && wrong < 0; i++) if (!(mask[i]! >= 0 && mask[i]! <= 1)) wrong = i;
     return wrong < 0;
   });
   if (wrong < 0) return mask;
   const received = `${mask[wrong]} at ${wrong}`;
   throw new InvalidArgumentError({ parameter: "mask", expected: "weights from 0 to 1", received });
+}
+
+/** Whether elements are floats from 0 to 1, which are ordered as their bits are; -0 counts as none of them. */
+function areWeights(mask: Float32Array, from: number, to: number): boolean {
+  const bits = new Int32Array(mask.buffer, mask.byteOffset, mask.length);
+  const one = 0x3f800000;
+  // The sign of these differences and bits says whether one is outside.
+  let signs = 0;
+  for (let i = from; i < to; i++) {
+    const weight = bits[i]!;
+    signs |= weight | (one - weight);
+  }
+  return signs >= 0;
 }

@@ -34,8 +34,8 @@ export class PlannedFilters {
 
   /** The plan for such a picture, cached for calls with the same options; regions of equal sides have one. */
   of(x: Picture, filter: Filter, options: FilterOptions, strategy?: string): PlannedCall {
-    const { width, height, channels, dtype, knownAlpha = false, masked } = x;
-    const request = [width, height, channels, dtype, knownAlpha, masked, filter, anywhere(options), strategy];
+    const { width, height, channels, dtype, hasAlpha = false, masked } = x;
+    const request = [width, height, channels, dtype, hasAlpha, masked, filter, anywhere(options), strategy];
     const known = this.kept.find(request);
     if (known) return { planned: known, problem: movedTo(known.plan.problem as FilterProblem, options) };
     const plan = this.make(x, filter, options, strategy);

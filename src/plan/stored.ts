@@ -1,5 +1,6 @@
 // Checks plans that come from elsewhere: whoever has changed one gets an error that says where, or a right run.
 import { checkBoolean, checkInteger, checkNumber, checkOneOf, describe, InvalidArgumentError } from "../errors.ts";
+import { mostChannels } from "../tensor/image.ts";
 import { type ImageDType, imageDTypes } from "../tensor.ts";
 import { isEqual, isObject } from "./equal.ts";
 import { borders } from "./filter-problem.ts";
@@ -73,7 +74,7 @@ function checkValue(parameter: string, value: unknown, side: number): { shape: n
   const [height, width, channels] = listOf(`${parameter}.shape`, shape, 3);
   checkInteger(`${parameter}.shape`, height, { min: 1, max: side });
   checkInteger(`${parameter}.shape`, width, { min: 1, max: side });
-  checkInteger(`${parameter}.shape`, channels, { min: 1, max: 4 });
+  checkInteger(`${parameter}.shape`, channels, { min: 1, max: mostChannels });
   return { shape: shape as number[], dtype: checkOneOf(`${parameter}.dtype`, dtype as string, imageDTypes) };
 }
 

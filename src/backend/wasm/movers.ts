@@ -1,15 +1,16 @@
 // Moves the caller's arrays into a program's rows and results out, a range of rows at a time, on the caller's thread.
 import { borderIndex } from "../../plan/border.ts";
 import type { BufferSpec } from "../../plan/types.ts";
-import { bytesOf, type Elements } from "../../tensor.ts";
-import { keepAlpha, opaque, premultiply, unpremultiply } from "../alpha.ts";
+import { bytesOf, checkThere, type Elements } from "../../tensor.ts";
+import { compareWithOwn, convert, keepAlpha, premultiply, readsSource, unpremultiply } from "../alpha.ts";
 import type { Binding, SourceBinding, TargetBinding, TensorBinding } from "../backend.ts";
 import { targetAt } from "../bindings.ts";
-import { borderPixel, unweigh, weigh } from "../known.ts";
+import { borderPixel, weigh } from "../known.ts";
 import type { Place } from "./layout.ts";
 import type { MemoryViews } from "./memory.ts";
 import { type Staging, stagingBytes } from "./staging.ts";
 import type { Transfers } from "./transfer.ts";
+import { type MovePixels, unweigherOf, weigherOf } from "./weights.ts";
 
 /** Rows of one binding, in order, moved `chunk` at a time at most. */
 export interface Mover {
@@ -219,7 +220,8 @@ export class PictureIn implements Mover {
   private readonly border: Border;
   private readonly extend: Transfers[`extend${Border["unit"]}`];
   /** A pixel beyond the edges under the constant border, where pixels have weights. */
-  private readonly beyond: Float32Array | undefined;
+  private readonly beyond: Float64Array | undefined;
+  private readonly weigh: MovePixels | undefined;
 
   constructor(site: MoverSite, place: Place, binding: SourceBinding, border: Border, rows: number) {
     this.site = site;
@@ -228,8 +230,9 @@ export class PictureIn implements Mover {
     this.border = border;
     this.extend = site.staging.transfers[`extend${border.unit}`];
     this.beyond = binding.known && borderPixel(binding);
+    this.weigh = binding.known && weigherOf(site.staging, binding, place.spec.dtype);
     this.rows = rows;
-    this.chunk = chunkOf(border.columns.inside * binding.channels * bytesOf[place.spec.dtype]);
+    this.chunk = chunkOf(border.columns.inside * place.spec.channels * bytesOf[place.spec.dtype]);
   }
 
   move(from: number, to: number): void {
@@ -248,7 +251,7 @@ export class PictureIn implements Mover {
   private moveRows(slot: number, y: number, count: number): void {
     const { views, base } = this.site;
     const { spec, data, pitch } = this.place;
-    const { border, alpha, dtype, known } = this.binding;
+    const { border, alpha, known } = this.binding;
     const start = base + data + slot * pitch;
     const first = start / bytesOf[spec.dtype];
     const memory = views.of(spec.dtype);
@@ -265,23 +268,21 @@ export class PictureIn implements Mover {
     }
     if (alpha !== "premultiply" || known) return;
     for (let row = 0; row < count; row++)
-      premultiply(memory, first + (row * pitch) / bytesOf[spec.dtype], elements, spec.channels, opaque(dtype));
+      premultiply(memory, first + (row * pitch) / bytesOf[spec.dtype], elements, this.binding);
   }
 
   private copyRows(start: number, y: number, count: number): void {
     const { staging } = this.site;
     const { spec, pitch } = this.place;
-    const { width, channels, data, known } = this.binding;
+    const { width, channels, data } = this.binding;
     const { before, first, inside } = this.border.columns;
     const to = start + before * spec.channels * bytesOf[spec.dtype];
-    if (known) {
-      const memory = this.site.views.of("f32");
-      for (let i = 0; i < count; i++)
-        weigh(memory, (to + i * pitch) / 4, this.binding, (y + i) * width + first, inside);
+    if (this.weigh) {
+      this.weigh({ first: y * width + first, step: width, width: inside, count }, to, pitch);
       return;
     }
     const [at, row, step] = [(y * width + first) * channels, inside * channels, width * channels];
-    // A premultiplied picture is converted on the way.
+    // Elements of another type than the program's are converted on the way.
     staging.rowsIn(data as Elements, spec.dtype, at, row, count, to, pitch, step);
   }
 
@@ -324,11 +325,13 @@ export class PictureOut implements Mover {
   private readonly site: MoverSite;
   private readonly place: Place;
   binding: TargetBinding;
+  private readonly unweigh: MovePixels | undefined;
 
   constructor(site: MoverSite, place: Place, binding: TargetBinding) {
     this.site = site;
     this.place = place;
     this.binding = binding;
+    this.unweigh = binding.source.known && unweigherOf(site.staging, binding, place.spec.dtype);
     this.rows = binding.height;
     this.chunk = chunkOf(place.spec.width * place.spec.channels * bytesOf[place.spec.dtype]);
   }
@@ -336,26 +339,31 @@ export class PictureOut implements Mover {
   move(from: number, to: number): void {
     const { staging, base, views } = this.site;
     const { spec, data, pitch, rows } = this.place;
-    const { alpha, source, width, at } = this.binding;
+    const { alpha, dtype, source, width, at, tapSum } = this.binding;
     const target = this.binding.data as Elements;
     const row = width * source.channels;
-    const step = (at?.pitch ?? width) * source.channels;
+    const apart = at?.pitch ?? width;
+    const step = apart * source.channels;
     const size = bytesOf[spec.dtype];
     for (let y = from; y < to; ) {
       const count = Math.min(to - y, rows - (y % rows));
       const first = base + data + (y % rows) * pitch;
-      const start = targetAt(this.binding, y) * source.channels;
-      if (source.known) {
-        const memory = views.of("f32");
-        for (let i = 0; i < count; i++)
-          unweigh(memory, (first + i * pitch) / size, this.binding, target, start + i * step, width);
-      } else if (alpha !== "premultiply") staging.rowsOut(target, spec.dtype, start, row, count, first, pitch, step);
+      const pixel = targetAt(this.binding, y);
+      const start = pixel * source.channels;
+      if (this.unweigh) this.unweigh({ first: pixel, step: apart, width, count }, first, pitch);
+      else if (alpha !== "premultiply" && dtype === spec.dtype)
+        staging.rowsOut(target, dtype, start, row, count, first, pitch, step);
       else {
+        checkThere("out", target, start + (count - 1) * step + row);
         const memory = views.of(spec.dtype);
-        for (let i = 0; i < count; i++)
-          unpremultiply(memory, (first + i * pitch) / size, this.binding, target, start + i * step, row);
+        for (let i = 0; i < count; i++) {
+          const [from, at] = [(first + i * pitch) / size, start + i * step];
+          if (tapSum !== undefined) compareWithOwn(memory, from, this.binding, target, source.data as Elements, y + i);
+          else if (alpha === "premultiply") unpremultiply(memory, from, this.binding, target, at, row);
+          else convert(memory, from, dtype, target, at, row);
+        }
       }
-      if (alpha === "keep")
+      if (readsSource(this.binding))
         for (let i = 0; i < count; i++) keepAlpha(this.binding, target, source.data as Elements, y + i);
       y += count;
     }
