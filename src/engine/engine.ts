@@ -11,7 +11,6 @@ import { solvers, workOf } from "../kernels/table.ts";
 import { type FilterOptions, filterOptionKeys, filterProblem, type PictureSpec } from "../plan/filter-problem.ts";
 import { type LayerKind, type LayerOptions, type LayerShapes, layerProblem } from "../plan/layer-problem.ts";
 import { everyPlan, plan as makePlan, type Planner } from "../plan/planner.ts";
-import { checkFilterPlan } from "../plan/stored.ts";
 import type { FilterProblem, LayerProblem, Plan, Problem } from "../plan/types.ts";
 import { type CheckedImage, checkPicture, type ImageLike } from "../tensor/image.ts";
 import type { Image, TensorLike } from "../tensor.ts";
@@ -238,7 +237,7 @@ export class Engine {
   async run(plan: Plan, image: ImageLike | EngineValue, options?: RunOptions): Promise<Image | EngineValue> {
     const { out, signal, onProgress, mask } = checkOptions<RunOptions>("options", options, runKeys);
     checkRunOptions({ signal, onProgress });
-    const key = this.keyOfStored(plan);
+    const key = await this.keyOfStored(plan);
     const { problem } = plan;
     const x = pictureOf(image, this.limits, mask);
     checkFits(problem, x);
@@ -366,10 +365,11 @@ export class Engine {
   }
 
   /** The key of a plan that comes from elsewhere, once it was checked. */
-  private keyOfStored(plan: Plan): string {
+  private async keyOfStored(plan: Plan): Promise<string> {
     const request = [plan?.version, plan?.problem, plan?.stages, plan?.buffers];
     const known = this.stored.find(request);
     if (known !== undefined) return known;
+    const { checkFilterPlan } = await import("./rare.ts");
     const key = keyOf(checkFilterPlan(plan, this.planner, this.limits));
     this.stored.keep(request, key);
     return key;

@@ -98,7 +98,7 @@ function checkProblem(given: unknown, { side, filterSide }: Limits): FilterProbl
   checkFactors(`${at}.factors`, problem.factors, size);
   for (const name of ["gain", "offset"]) checkNumber(`${at}.${name}`, problem[name]);
   checkNumber(`${at}.tolerance`, problem.tolerance, { min: 0, max: 1 });
-  const alphas = channels % 2 === 0 ? ["none", "keep", "premultiply"] : ["none"];
+  const alphas = channels > 1 ? ["none", "keep", "premultiply"] : ["none"];
   checkOneOf(`${at}.alpha`, problem.alpha as string, alphas);
   if (problem.known !== undefined) checkKnown(`${at}.known`, problem.known, channels);
   return problem as unknown as FilterProblem;
