@@ -1,7 +1,7 @@
 // What the solvers of image filters share: the buffers at both ends, the bounds that allow integer arithmetic, and the
 // error of a truncated filter.
 import { grainFor } from "../plan/cost.ts";
-import { tapSum } from "../plan/taps.ts";
+import { comparesWithOwn, tapSum } from "../plan/taps.ts";
 import type { Arithmetic, BufferSpec, Draft, FilterProblem, Finish, Profile, Step, Term } from "../plan/types.ts";
 import { type ImageDType, isFloat, isWide, rangeOf, type ViewDType } from "../tensor.ts";
 import { finishKind, shiftOf } from "./taps/layout.ts";
@@ -160,6 +160,7 @@ const powerOfTwo = (value: number): number => Math.sign(value) * 2 ** Math.round
  */
 export function finishOf(problem: FilterProblem, denominator = 1): Finish {
   if (problem.known) return { denominator: 1, gain: powerOfTwo(1 / (tapSum(problem) * denominator)), offset: 0 };
+  if (comparesWithOwn(problem)) return { denominator, gain: 1, offset: 0 };
   if (problem.alpha === "premultiply") return { denominator, gain: 1 / tapSum(problem), offset: 0 };
   return { denominator, gain: problem.gain, offset: problem.offset };
 }
