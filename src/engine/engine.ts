@@ -37,6 +37,7 @@ import {
 import { fastestPlan } from "./measured.ts";
 import { type CheckedOptions, checkEngineOptions, type EngineOptions, type Limits, type Planning } from "./options.ts";
 import { checkFits, isOpaque, type Picture, pictureOf, runFilter } from "./pictures.ts";
+import { runTurned } from "./turned.ts";
 import type {
   EngineInfo,
   FilterCallOptions,
@@ -84,6 +85,7 @@ export class Engine {
   private readonly maxMemory: number;
   private readonly planned = new Map<string, PlannedFilter>();
   private readonly identities = new Identities();
+  private readonly values = new WeakSet<EngineValue>();
   private queue: Promise<unknown> = Promise.resolve();
   /** Aborted when the engine is disposed of: every call listens. */
   private readonly end = new AbortController();
@@ -124,7 +126,9 @@ export class Engine {
   alloc(spec: ValueSpec): EngineValue {
     this.end.signal.throwIfAborted();
     const { shape, dtype } = checkValueSpec(spec);
-    return new EngineValue(this.choice.backend.alloc({ shape, dtype }), (work) => this.enqueue(undefined, work));
+    const value = new EngineValue(this.choice.backend.alloc({ shape, dtype }), (work) => this.enqueue(undefined, work));
+    this.values.add(value);
+    return value;
   }
 
   /**
@@ -366,7 +370,8 @@ export class Engine {
     key?: string,
   ): Promise<Image | EngineValue> {
     const program = await this.programs.of(key ?? keyOf(plan), () => this.choice.backend.compile(plan, new Map()));
-    return runFilter(program, plan.problem as FilterProblem, x, out, options);
+    const run = plan.turned ? runTurned : runFilter;
+    return run(program, plan.problem as FilterProblem, x, out, options, (value) => this.values.has(value));
   }
 
   /** One call at a time, in order. */

@@ -21,8 +21,8 @@ import { lanesOf, loadTap, loadVectors, multiplyAdd, scaled } from "../lanes.ts"
 import { finisher } from "./finish.ts";
 import { finishKind, pairsRows, tapsLayout, tapsRows, unrolledTaps } from "./layout.ts";
 import { meanAddress, nearest } from "./mean.ts";
-import { addendOf } from "./reference.ts";
 import { joinRow, loadPairs } from "./pairs.ts";
+import { addendOf } from "./reference.ts";
 
 /**
  * How many output rows at once; 0 where the taps are not a dense column of at least two, a sum is continued, or sums of 64
@@ -33,7 +33,9 @@ export function columnRows(spec: TapsSpec, { reads, write }: StepBuffers, { wide
   if (pairsRows(spec, reads[0]!)) return wide ? 4 : 2;
   if (spec.arithmetic === "f64" && bytesOf[write.dtype] < 4) return 0;
   const dense = taps.every(({ dy, dx }, k) => dx === 0 && dy === k) && spec.arithmetic !== "fixed";
-  return dense && !strides && !addendOf(spec, reads) && taps.length > 1 ? Math.min(tapsRows, taps.length >= 4 ? 4 : 2) : 0;
+  return dense && !strides && !addendOf(spec, reads) && taps.length > 1
+    ? Math.min(tapsRows, taps.length >= 4 ? 4 : 2)
+    : 0;
 }
 
 export function emitColumn(

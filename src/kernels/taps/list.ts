@@ -19,9 +19,9 @@ import { bytesOf, type ViewDType } from "../../tensor.ts";
 import { type CodeMode, defineKernel, type StepBuffers } from "../kernel.ts";
 import { lanesOf, loadTap, loadVectors, multiplyAdd, scaled, shapeOf } from "../lanes.ts";
 import { finisher, settle } from "./finish.ts";
+import { finishKind, stepOf, tapsLayout, unrolledTaps } from "./layout.ts";
 import { meanAddress, nearest } from "./mean.ts";
 import { addendOf } from "./reference.ts";
-import { finishKind, stepOf, tapsLayout, unrolledTaps } from "./layout.ts";
 
 /** Taps of one row at even steps, which no table of rows is asked for. */
 export const isRow = ({ taps }: TapsSpec): boolean => stepOf(taps) !== undefined;
