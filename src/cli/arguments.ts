@@ -1,7 +1,7 @@
 // Parses the command line's arguments: filters, numbers, sizes. Holds the errors of wrong usage, and those that name the
 // new spelling of an old option.
 import { type Command, InvalidArgumentError as CommanderError, Option } from "commander";
-import { type Filter, gradientNames, LimitError, type NanPolicy, Rank1Error } from "../index.ts";
+import { type Extent, type Filter, LimitError, type NanPolicy, Rank1Error, type Region } from "../index.ts";
 import type { RawSpec } from "../node/arrays.ts";
 import { readBytes, readStdin } from "../node/files.ts";
 import type { StepOptions } from "../node/filter-steps.ts";
@@ -54,12 +54,6 @@ export async function parseFilter(text: string): Promise<Filter> {
   return parseJson(new TextDecoder().decode(await readSource(text)), sourceName(text));
 }
 
-/** The filters that a name stands for: two derivatives for "sobel" and its like, else the filter itself. */
-export function filtersOf(filter: Filter): Filter[] {
-  const isPair = (gradientNames as readonly unknown[]).includes(filter);
-  return isPair ? [`${filter}-x`, `${filter}-y`] : [filter];
-}
-
 function parseJson(json: string, source: string): Filter {
   const fail = (why: string): never => {
     const shown = source.length > 60 ? `${source.slice(0, 57)}...` : source;
@@ -95,6 +89,13 @@ function parsePoint(text: string): [number, number] {
   const parts = text.split(",").map(parseNumber);
   if (parts.length === 2) return parts as [number, number];
   throw new CommanderError("Expected x,y such as 1,1.");
+}
+
+/** "10,20,300,200": x, y, width and height. */
+function parseRegion(text: string): Region {
+  const [x, y, width, height, ...more] = text.split(",").map(parseNumber);
+  if (height !== undefined && more.length === 0) return { x: x!, y: y!, width: width!, height };
+  throw new CommanderError("Expected x,y,width,height such as 10,20,300,200.");
 }
 
 /** "1920x1080" */
@@ -145,6 +146,16 @@ export function addFilterOptions(command: Command): Command {
         .choices(pictureTypes), // biome-ignore format: a line
     )
     .option("--tolerance <number>", "largest relative error of the taps, for cheaper plans (default: 0)", parseNumber)
+    .addOption(
+      rare("--region <x,y,w,h>", "give this part, filtered as if the whole were (default: all)").argParser(parseRegion),
+    )
+    .addOption(
+      rare("--extent <name>", "pixels that get a result: same (default), valid (windows inside), full").choices([
+        "same",
+        "valid",
+        "full",
+      ] satisfies Extent[]),
+    )
     .addOption(rare("--border-value <number>", "the value of a constant border (default: 0)").argParser(parseNumber))
     .addOption(
       rare("--anchor <x,y>", "the filter's own point that lies on the pixel (default: its middle)").argParser(

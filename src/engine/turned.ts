@@ -1,14 +1,14 @@
 // Runs plans of thin pictures, which are made for the picture mirrored at the diagonal: it is turned, and the result back. A picture
 // of one column is a row as it stands.
 import type { Program, ProgramRunOptions } from "../backend/backend.ts";
-import { checkThere } from "../backend/bindings.ts";
 import { inSlices } from "../backend/slices.ts";
-import { InvalidArgumentError } from "../errors.ts";
+import { checkThere, InvalidArgumentError } from "../errors.ts";
 import { turnedProblem } from "../plan/turned.ts";
 import type { FilterProblem } from "../plan/types.ts";
 import { type Image, type ImageArray, imageDTypeOf, newArray } from "../tensor.ts";
-import type { MaskArray } from "./masks.ts";
-import { type Picture, runFilter } from "./pictures.ts";
+import type { MaskArray, Picture } from "./masks.ts";
+import { runFilter } from "./pictures.ts";
+import { aloneIn, putWhole, resultOf, type Target } from "./targets.ts";
 import { EngineValue } from "./values.ts";
 
 /** What is turned: sides of the picture as it stands, with so many elements to a pixel. */
@@ -23,12 +23,12 @@ export async function runTurned(
   program: Program,
   problem: FilterProblem,
   x: Picture,
-  out: ImageArray | EngineValue,
+  to: Target,
   options: ProgramRunOptions,
   isOwn: (value: EngineValue) => boolean,
 ): Promise<Image | EngineValue> {
   const { width, height, channels } = x;
-  for (const data of [x.data, out]) if (data instanceof EngineValue && !isOwn(data)) throw foreign();
+  for (const data of [x.data, to.data]) if (data instanceof EngineValue && !isOwn(data)) throw foreign();
   const turn = async <T extends ImageArray>(name: string, data: T | EngineValue, sides: Sides): Promise<T> => {
     const array = data instanceof EngineValue ? ((await data.inner.read()) as T) : data;
     checkThere(name, array, sides.width * sides.height * sides.channels);
@@ -38,17 +38,14 @@ export async function runTurned(
     ...{ ...x, width: height, height: width, data: await turn("x", x.data, x) },
     ...(x.mask && { mask: await turn<MaskArray>("mask", x.mask, { width, height, channels: 1 }) }),
   } as Picture;
-  if (!(out instanceof EngineValue)) checkThere("y", out, width * height * channels);
-  const inPlace = width === 1 && !(out instanceof EngineValue);
-  const result = inPlace ? out : newArray(problem.y.dtype, width * height * channels);
-  await runFilter(program, turnedProblem(problem), picture, result, options);
-  const back = await turned(result, { width: height, height: width, channels }, options);
-  if (out instanceof EngineValue) {
-    await out.inner.write(back);
-    return out;
-  }
-  if (back !== out) out.set(back);
-  return { width, height, channels, data: out };
+  if (!(to.data instanceof EngineValue)) checkThere("y", to.data, to.width * to.height * channels);
+  const part = { x: 0, y: 0, width: to.part.height, height: to.part.width };
+  const alone = aloneIn(to);
+  const result = isLine(part) ? alone : newArray(problem.y.dtype, part.width * part.height * channels);
+  const target = { data: result, width: part.width, height: part.height, channels, part, apart: false };
+  await runFilter(program, turnedProblem(problem), picture, target, options);
+  await putWhole(to, await turned(result, { ...part, channels }, options, alone));
+  return resultOf(to);
 }
 
 function foreign(): InvalidArgumentError {
@@ -56,14 +53,17 @@ function foreign(): InvalidArgumentError {
   return new InvalidArgumentError({ parameter: "value", expected, received });
 }
 
+const isLine = ({ width, height }: Pick<Sides, "width" | "height">): boolean => width === 1 || height === 1;
+
 /** The elements mirrored at the diagonal: of one row or one column, the array itself. */
 async function turned<T extends ImageArray>(
   data: T,
   { width, height, channels }: Sides,
   { signal }: ProgramRunOptions,
+  into?: T,
 ): Promise<T> {
-  if (width === 1 || height === 1) return data;
-  const result = newArray(imageDTypeOf(data)!, width * height * channels) as T;
+  if (isLine({ width, height })) return data;
+  const result = into ?? (newArray(imageDTypeOf(data)!, width * height * channels) as T);
   const words = wordsOf(data, result, channels);
   await inSlices(width * height, signal, (from, to) => {
     mirror(words, { width, height, channels }, Math.ceil(from / width), Math.ceil(to / width));
@@ -94,7 +94,7 @@ interface Pair {
 
 function wordsOf(data: ImageArray, result: ImageArray, channels: number): Pair {
   const bytes = data.BYTES_PER_ELEMENT * channels;
-  const size = [4, 2].find((size) => bytes % size === 0 && data.byteOffset % size === 0) ?? 1;
+  const size = [4, 2].find((size) => bytes % size === 0 && (data.byteOffset | result.byteOffset) % size === 0) ?? 1;
   const Class = size === 4 ? Uint32Array : size === 2 ? Uint16Array : Uint8Array;
   const view = ({ buffer, byteOffset }: ImageArray): Words =>
     new Class(buffer as ArrayBuffer, byteOffset, result.byteLength / size);

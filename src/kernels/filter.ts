@@ -1,6 +1,7 @@
 // What the solvers of image filters share: the buffers at both ends, the bounds that allow integer arithmetic, and the
 // error of a truncated filter.
 import { grainFor } from "../plan/cost.ts";
+import { tapSum } from "../plan/taps.ts";
 import type { Arithmetic, BufferSpec, Draft, FilterProblem, Finish, Profile, Step, Term } from "../plan/types.ts";
 import { type ImageDType, rangeOf, type ViewDType } from "../tensor.ts";
 import { finishKind, shiftOf } from "./taps/layout.ts";
@@ -92,7 +93,7 @@ const stagedChannels = ({ x, alpha, known }: FilterProblem): number =>
 export function filterBuffers(problem: FilterProblem): { input: BufferSpec; output: BufferSpec } {
   const { x, y, window } = problem;
   const [top, left, bottom, right] = window.pads;
-  const [width, channels] = [x.shape[1]!, stagedChannels(problem)];
+  const [width, channels] = [y.shape[1]!, stagedChannels(problem)];
   const staged = (dtype: ViewDType): ViewDType => (isWeighted(problem) ? "f32" : dtype);
   return {
     input: {
@@ -117,13 +118,6 @@ export function stripBuffer(id: string, arithmetic: Arithmetic, width: number, c
   };
 }
 
-/** Σ taps, before gain. */
-export function tapSum({ factors }: FilterProblem): number {
-  const sum = (taps: readonly number[]): number => taps.reduce((total, tap) => total + tap, 0);
-  if (factors.values) return sum(factors.values);
-  return factors.terms.reduce((total, { column, row }) => total + sum(column) * sum(row), 0) / factors.denominator;
-}
-
 /** Near a number: scaling by it rounds nothing. */
 const powerOfTwo = (value: number): number => Math.sign(value) * 2 ** Math.round(Math.log2(Math.abs(value)));
 
@@ -137,16 +131,16 @@ export function finishOf(problem: FilterProblem, denominator = 1): Finish {
   return { denominator, gain: problem.gain, offset: problem.offset };
 }
 
-/** One stage over all rows of the picture. */
+/** One stage over all rows of the result. */
 export function filterDraft(
-  { x }: FilterProblem,
+  { y }: FilterProblem,
   profile: Profile,
   summary: string,
   steps: Step[],
   buffers: BufferSpec[],
   { error = { relative: 0, maxAbs: 0 }, leastGrain = 4 }: { error?: Draft["error"]; leastGrain?: number } = {},
 ): Draft {
-  const extent = x.shape[0]!;
+  const extent = y.shape[0]!;
   const grid = { images: 1, extent, grain: grainFor(buffers, extent, profile, leastGrain) };
   return { summary, stages: [{ grid, steps }], buffers, error };
 }

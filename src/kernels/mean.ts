@@ -2,8 +2,9 @@
 // between the least and the greatest pixel of their window. Each is therefore moved towards one of these pixels by as much as
 // rounding may have moved it, at most: it is back where it left, and a constant stays as it is.
 import { isOfOneSign, withCleanTerms } from "../plan/known.ts";
+import { tapSum } from "../plan/taps.ts";
 import type { FilterProblem, TapsSpec, Term } from "../plan/types.ts";
-import { isDirect, isWeighted, longestSum, tapSum, valuesOf } from "./filter.ts";
+import { isDirect, isWeighted, longestSum, valuesOf } from "./filter.ts";
 
 /** Half of what neighbouring numbers in f32 differ by, relative. */
 const unit = 2 ** -24;

@@ -17,7 +17,7 @@ export function isThin(problem: Problem): problem is FilterProblem {
 }
 
 /** Whether a thin picture is better turned, by the cheapest candidates of both problems. */
-export function isBetterTurned({ x }: FilterProblem, upright: Candidate | undefined, turned: Candidate): boolean {
+export function isBetterTurned({ x, y }: FilterProblem, upright: Candidate | undefined, turned: Candidate): boolean {
   const [height, width, channels] = x.shape as [number, number, number];
   const bytes = turned.buffers.reduce(
     (sum, buffer) => sum + rowBytes(buffer) * stripRows(buffer, turned.stages[0]!.grid.grain),
@@ -26,7 +26,7 @@ export function isBetterTurned({ x }: FilterProblem, upright: Candidate | undefi
   if (bytes > mostBytes || !upright) return false;
   const blocks = Math.ceil((width * channels) / block) * block;
   const moved = width * height * (turning.pixel + channels * turning.channel) + turning.call;
-  const wasted = (blocks / (width * channels)) * upright.cost.time + height * perRow;
+  const wasted = (blocks / (width * channels)) * upright.cost.time + y.shape[0]! * perRow;
   return turned.cost.time + (width > 1 ? moved : 0) < wasted;
 }
 
@@ -34,7 +34,7 @@ const swapped = <T>([a, b]: readonly [T, T]): [T, T] => [b, a];
 
 /** The problem mirrored at the diagonal: x is y and y is x. */
 export function turnedProblem(problem: FilterProblem): FilterProblem {
-  const { x, y, window, factors } = problem;
+  const { x, y, window, factors, origin } = problem;
   const [top, left, bottom, right] = window.pads;
   const sides = ([height, width, channels]: readonly number[]): number[] => [width!, height!, channels!];
   const terms = (all: readonly Term[]): Term[] => all.map(({ column, row }) => ({ column: row, row: column }));
@@ -42,6 +42,7 @@ export function turnedProblem(problem: FilterProblem): FilterProblem {
     ...problem,
     x: { ...x, shape: sides(x.shape) },
     y: { ...y, shape: sides(y.shape) },
+    ...(origin && { origin: swapped(origin) }),
     window: {
       ...window,
       ...{ size: swapped(window.size), strides: swapped(window.strides), dilations: swapped(window.dilations) },

@@ -26,7 +26,7 @@ describe.each(testEngines())("a thin picture, on %s,", (_name, promise) => {
     const next = random(9);
     const pick = <T>(from: readonly T[]): T => from[Math.floor(next() * from.length)]!;
     let turned = 0;
-    for (let k = 0; k < 24; k++) {
+    for (let k = 0; k < 12; k++) {
       const [width, channels] = [1 + Math.floor(next() * 3), 1 + Math.floor(next() * 4)];
       const dtype = pick<ImageDType>(["u8", "u16", "i16", "f32"]);
       const height = pick([40, 300, 900]);
@@ -47,7 +47,7 @@ describe.each(testEngines())("a thin picture, on %s,", (_name, promise) => {
         expect(worst(data, exact), `${k} ${filter} ${strategy}`).toBeLessThanOrEqual(allowed);
       }
     }
-    expect(turned).toBeGreaterThan(4);
+    expect(turned).toBeGreaterThan(2);
   });
 
   it("of integers is filtered exactly, and in place of one column", async () => {
@@ -123,5 +123,30 @@ describe("a plan of a thin picture", () => {
     const call = engine.filter(image, "gaussian:2");
     structuredClone(image.data.buffer, { transfer: [image.data.buffer as ArrayBuffer] });
     await expect(call).rejects.toThrow("an array that keeps its 60000 elements");
+  });
+});
+
+describe("a region or another extent of a thin picture", () => {
+  it("is what the whole gives there, in an array of its own and in place", async () => {
+    const engine = await engineOf();
+    for (const width of [1, 2, 3]) {
+      const image = randomImage(width, 2000, 2, "u8", width);
+      const whole = (await engine.filter(image, "sobel-x", { output: "f32" })).data;
+      const region = { x: width - 1, y: 100, width: 1, height: 1500 };
+      const part = await engine.filter(image, "sobel-x", { output: "f32", region });
+      expect([part.width, part.height]).toEqual([1, 1500]);
+      const out = new Float32Array(whole.length);
+      await engine.filter(image, "sobel-x", { output: "f32", region, out });
+      for (let y = 0; y < 1500; y++)
+        for (let c = 0; c < 2; c++) {
+          const at = ((y + 100) * width + width - 1) * 2 + c;
+          if (part.data[y * 2 + c] !== whole[at] || out[at] !== whole[at]) expect.fail(`${width}: row ${y}`);
+        }
+      const full = await engine.filter(image, "sobel-x", { output: "f32", extent: "full" });
+      expect([full.width, full.height]).toEqual([width + 2, 2002]);
+      expect(full.data.subarray(((width + 2) * 1 + 1) * 2, ((width + 2) * 1 + 1 + width) * 2)).toEqual(
+        whole.subarray(0, width * 2),
+      );
+    }
   });
 });

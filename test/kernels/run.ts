@@ -4,14 +4,16 @@ import type { KernelCase } from "../../src/kernels/case.ts";
 import { integerKernels } from "../../src/kernels/integers.ts";
 import type { LayerWeights } from "../../src/kernels/kernel.ts";
 import { networkKernels, productKernels } from "../../src/kernels/networks.ts";
+import { pictureKernels } from "../../src/kernels/pictures.ts";
 import { rareKernels } from "../../src/kernels/rare.ts";
 import { addKernels, kernels as tableKernels, workOf } from "../../src/kernels/table.ts";
 import type { BufferSpec } from "../../src/plan/types.ts";
 import { type Elements, newArray, rangeOf, type ViewDType } from "../../src/tensor.ts";
 import { random } from "../oracle.ts";
 
-addKernels({ ...networkKernels, ...productKernels, ...integerKernels, ...rareKernels });
-export const kernels = { ...tableKernels, ...networkKernels, ...productKernels, ...integerKernels, ...rareKernels };
+const more = { ...networkKernels, ...productKernels, ...integerKernels, ...pictureKernels, ...rareKernels };
+addKernels(more);
+export const kernels = { ...tableKernels, ...more };
 export type Family = keyof typeof kernels;
 export const families = Object.keys(kernels) as Family[];
 
@@ -106,7 +108,9 @@ function bindingOf(one: KernelCase, spec: BufferSpec, data: Elements): Binding {
     ...{ kind: "source", ...picture, width: widthOf(spec), channels, border, borderValue: dtype === "f32" ? 0.5 : 3 },
     height: scope === "output" ? one.rows! : height,
   };
-  return scope === "input" ? source : { kind: "target", ...picture, gain: 1, offset: 0, source };
+  if (scope === "input") return source;
+  const { width, height: rows } = source;
+  return { kind: "target", ...picture, width, height: rows, gain: 1, offset: 0, source };
 }
 
 /** The result of a case on a backend. */
@@ -136,6 +140,7 @@ export const isExact = (one: KernelCase): boolean =>
   one.steps.every(
     ({ kernel }) =>
       kernel.family === "running-sum" ||
+      kernel.family === "edges" ||
       (kernel.family === "taps" && kernel.arithmetic !== "f32" && resultOf(one).dtype !== "f32"),
   );
 
