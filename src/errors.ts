@@ -241,10 +241,3 @@ function editDistance(a: string, b: string): number {
   }
   return row[b.length]!;
 }
-
-/** @throws InvalidArgumentError where an array no longer has so many elements. */
-export function checkThere(parameter: string, array: ArrayLike<number>, length: number): void {
-  if (array.length >= length) return;
-  const expected = `an array that keeps its ${length} elements until the call is done`;
-  throw new InvalidArgumentError({ parameter, expected, received: `${array.length} of them` });
-}

@@ -55,6 +55,9 @@ export interface SourceBinding {
   border: Border;
   borderValue: number;
   alpha: Alpha;
+  /** Where alpha weights colours: what of it means opaque (1 where absent), and whether they are multiplied by it already. */
+  full?: number;
+  premultiplied?: boolean;
   /** The pixel that the result's first one lies on; below zero beyond the picture. Absent: its first. */
   origin?: { x: number; y: number };
   known?: KnownPixels;
@@ -84,6 +87,8 @@ export interface TargetBinding {
   at?: { x: number; y: number; pitch: number };
   /** Under premultiplied alpha: applied to colours after they were divided by alpha. */
   gain: number;
+  /** Under premultiplied alpha, of taps above and below 0: their sum. Colours are not divided then, and alpha is kept. */
+  tapSum?: number;
   offset: number;
   alpha: Alpha;
   /** The picture that was filtered. */

@@ -1,5 +1,6 @@
 // Checks what a run binds once more, when it begins: meanwhile the caller may have taken arrays away.
-import { checkThere, InvalidArgumentError } from "../errors.ts";
+import { InvalidArgumentError } from "../errors.ts";
+import { checkThere } from "../tensor.ts";
 import { type Binding, type Bindings, isValue, type TargetBinding } from "./backend.ts";
 
 /** Elements that a binding's array must have. */

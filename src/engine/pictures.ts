@@ -1,23 +1,14 @@
 // Pictures as inputs and outputs of filters: the forms in which they may be given, whether their alpha matters, and
 // running a program on one.
-import { opaque } from "../backend/alpha.ts";
+import { opaque, opaqueFor } from "../backend/alpha.ts";
 import type { Program, ProgramRunOptions, SourceBinding, TargetBinding } from "../backend/backend.ts";
 import { type Abortable, inSlices } from "../backend/slices.ts";
 import { InvalidArgumentError } from "../errors.ts";
 import { isInside, placeOf, type Region } from "../plan/extent.ts";
-import { tapSum } from "../plan/taps.ts";
+import { comparesWithOwn, tapSum } from "../plan/taps.ts";
 import type { FilterProblem, Problem } from "../plan/types.ts";
-import {
-  type CheckedImage,
-  checkImage,
-  type Image,
-  type ImageArray,
-  type ImageLike,
-  type ImageLimits,
-  imageDTypes,
-  isImageDType,
-  newArray,
-} from "../tensor.ts";
+import { type CheckedImage, checkImage, type ImageLike, type ImageLimits, mostChannels } from "../tensor/image.ts";
+import { type Image, type ImageArray, imageDTypes, isFloat, isImageDType, newArray } from "../tensor.ts";
 import { type PictureValue, plainView } from "./calls.ts";
 import { checkMask, type MaskLike, type Picture, weightsOf } from "./masks.ts";
 import { putApart, resultOf, type Target } from "./targets.ts";
@@ -33,20 +24,17 @@ function unmasked(image: ImageLike | EngineValue, limits: ImageLimits): CheckedI
   if (!(image instanceof EngineValue)) return checkImage("image", image, limits);
   const { shape, dtype } = image;
   const [height, width, channels] = shape as [number, number, number];
-  if (shape.length === 3 && channels <= 4 && isImageDType(dtype))
-    return { width, height, channels, dtype, data: image, knownAlpha: false };
-  const expected = `a value of [height, width, 1 to 4 channels] in ${imageDTypes.join(", ")}`;
+  if (shape.length === 3 && channels <= mostChannels && isImageDType(dtype))
+    return { width, height, channels, dtype, data: image, hasAlpha: false, premultiplied: false };
+  const expected = `a value of [height, width, 1 to ${mostChannels} channels] in ${imageDTypes.join(", ")}`;
   const received = `[${shape.join(", ")}] in ${dtype}`;
   throw new InvalidArgumentError({ parameter: "image", expected, received });
 }
 
 /** True where no pixel that a result reads is translucent, so that alpha can be ignored and kept. */
-export function isOpaque(
-  { data, dtype, channels, width, height }: CheckedImage,
-  problem: FilterProblem,
-  signal: Abortable,
-): Promise<boolean> {
-  const full = opaque(dtype);
+export async function isOpaque(picture: CheckedImage, problem: FilterProblem, signal: Abortable): Promise<boolean> {
+  const { data, channels, width, height } = picture;
+  const full = await fullOf(picture, signal);
   const { x, y, width: w, height: h } = problem.origin ? partRead(problem) : { x: 0, y: 0, width, height };
   return inSlices(w * h, signal, (from, to) => {
     for (let at = from; at < to; ) {
@@ -57,6 +45,25 @@ export function isOpaque(
     }
     return true;
   });
+}
+
+/** Found once for each picture of a call. */
+const found = new WeakMap<Picture, number>();
+
+/** The alpha that means opaque: of floats by the largest that there is. */
+export async function fullOf(x: Picture, signal: Abortable | undefined): Promise<number> {
+  const { data, dtype, channels, width, height } = x;
+  if (!isFloat(dtype) || data instanceof EngineValue) return opaque(dtype);
+  const known = found.get(x);
+  if (known !== undefined) return known;
+  let largest = 0;
+  await inSlices(width * height, signal, (from, to) => {
+    for (let pixel = from; pixel < to; pixel++) largest = Math.max(largest, data[(pixel + 1) * channels - 1]! || 0);
+    return true;
+  });
+  const full = opaqueFor(largest);
+  found.set(x, full);
+  return full;
 }
 
 /** The pixels that a part's windows read; all where some reach beyond the picture. */
@@ -101,9 +108,10 @@ export async function runFilter(
   options: ProgramRunOptions,
 ): Promise<Image | EngineValue> {
   const { window, alpha, y, gain, offset, origin, known } = problem;
-  const { width, height, channels, dtype } = x;
+  const { width, height, channels, dtype, premultiplied } = x;
+  const full = alpha === "premultiply" ? await fullOf(x, options.signal) : opaque(dtype);
   const source: SourceBinding = {
-    ...{ kind: "source", width, height, channels, dtype, alpha },
+    ...{ kind: "source", width, height, channels, dtype, alpha, full, premultiplied },
     ...{ border: window.border, borderValue: window.borderValue, data: viewOrValue(x.data) },
     ...(origin && { origin: { x: origin[1], y: origin[0] } }),
     ...(known && {
@@ -112,9 +120,12 @@ export async function runFilter(
   };
   const { part, apart } = to;
   const data = apart ? newArray(y.dtype, part.width * part.height * channels) : to.data;
+  const sum = tapSum(problem);
+  const compares = comparesWithOwn(problem);
   const target: TargetBinding = {
     ...{ kind: "target", data: viewOrValue(data), dtype: y.dtype, alpha, source, offset },
-    ...{ width: part.width, height: part.height, gain: gain * tapSum(problem) },
+    ...{ width: part.width, height: part.height, gain: compares ? gain : gain * sum },
+    ...(compares && { tapSum: sum }),
     ...(!apart && origin && { at: { x: part.x, y: part.y, pitch: to.width } }),
   };
   await program.run([["x", source]], [["y", target]], options);

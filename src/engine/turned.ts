@@ -2,10 +2,10 @@
 // of one column is a row as it stands.
 import type { Program, ProgramRunOptions } from "../backend/backend.ts";
 import { inSlices } from "../backend/slices.ts";
-import { checkThere, InvalidArgumentError } from "../errors.ts";
+import { InvalidArgumentError } from "../errors.ts";
 import { turnedProblem } from "../plan/turned.ts";
 import type { FilterProblem } from "../plan/types.ts";
-import { type Image, type ImageArray, imageDTypeOf, newArray } from "../tensor.ts";
+import { checkThere, type Image, type ImageArray, imageDTypeOf, newArray } from "../tensor.ts";
 import type { MaskArray, Picture } from "./masks.ts";
 import { runFilter } from "./pictures.ts";
 import { aloneIn, putWhole, resultOf, type Target } from "./targets.ts";
@@ -42,7 +42,7 @@ export async function runTurned(
   const part = { x: 0, y: 0, width: to.part.height, height: to.part.width };
   const alone = aloneIn(to);
   const result = isLine(part) ? alone : newArray(problem.y.dtype, part.width * part.height * channels);
-  const target = { data: result, width: part.width, height: part.height, channels, part, apart: false };
+  const target = { data: result, width: part.width, height: part.height, channels, part, apart: false, says: to.says };
   await runFilter(program, turnedProblem(problem), picture, target, options);
   await putWhole(to, await turned(result, { ...part, channels }, options, alone));
   return resultOf(to);

@@ -4,7 +4,7 @@
 import { isOfOneSign, withCleanTerms } from "../plan/known.ts";
 import { tapSum } from "../plan/taps.ts";
 import type { FilterProblem, TapsSpec, Term } from "../plan/types.ts";
-import { isDirect, isWeighted, longestSum, valuesOf } from "./filter.ts";
+import { isDirect, isInDoubles, isWeighted, longestSum, valuesOf } from "./filter.ts";
 
 /** Half of what neighbouring numbers in f32 differ by, relative. */
 const unit = 2 ** -24;
@@ -14,7 +14,8 @@ export function meanOf(problem: FilterProblem): { values?: number[]; term?: Term
   const { factors, window, gain, offset, y } = problem;
   // What the taps' sum may differ from one by, as that of taps in f32 does.
   const missed = Math.abs(tapSum(problem) * gain - 1);
-  if (y.dtype !== "f32" || offset !== 0 || isWeighted(problem) || !(missed <= 2 * unit)) return undefined;
+  if (y.dtype !== "f32" || offset !== 0 || isWeighted(problem) || isInDoubles(problem) || !(missed <= 2 * unit))
+    return undefined;
   const [first, ...others] = factors.terms;
   const rankOne = others.length === 0 ? withCleanTerms(factors, window.size).terms[0]! : undefined;
   const values = factors.values ?? (isDirect(window.size) ? valuesOf([first!], ...window.size) : undefined);

@@ -88,8 +88,17 @@ export function readSteps(
   const signed = kinds.lastIndexOf("signed") > before && !flags.offset;
   // Which border values, fills, alpha modes and parts are right depends on the picture
   const fill = flags.fill === undefined ? undefined : 0;
-  const own = { ...flags, borderValue: undefined, alpha: undefined, fill, extent: undefined, region: undefined };
+  const any = { borderValue: undefined, alpha: undefined, extent: undefined, region: undefined };
   const floats = flags.linear === true || list.length > 1;
+  // So does which solvers apply, but not their names
+  const [plan] = planSteps(
+    engine,
+    { list, flags: { ...flags, ...any, fill, strategy: undefined }, signed, floats },
+    pixel,
+  )[0]!;
+  const solvers = [plan!, ...plan!.rejected].map(({ solver }) => solver.split(" ")[0]!);
+  const strategy = solvers.includes(`${flags.strategy}`.split(" ")[0]!) ? undefined : flags.strategy;
+  const own = { ...flags, ...any, fill, strategy };
   planSteps(engine, { list, flags: own, signed, floats }, pixel);
   return { list, flags, signed, floats };
 }
@@ -163,18 +172,18 @@ export function planSteps(engine: Engine, steps: Steps, picture: PictureSpec): P
   // Levels have no NaN.
   const filled = (masked || flags.nan === "ignore") && picture.dtype !== "f32" && { fill: flags.fill ?? 0 };
   return list.map((step) => {
-    const options = { ...optionsOf(steps, step, spec.knownAlpha), ...filled };
+    const options = { ...optionsOf(steps, step, spec.hasAlpha), ...filled };
     const plans = plansOf(engine, step, spec, options, flags.strategy);
-    if (step.kind === "edges") spec = { ...spec, channels: channelsOf(step, spec), dtype: "u8", knownAlpha: false };
+    if (step.kind === "edges") spec = { ...spec, channels: channelsOf(step, spec), dtype: "u8", hasAlpha: false };
     return plans;
   });
 }
 
 /** Channels of edges: those that are no alpha, or one. */
-function channelsOf({ filter }: FilterStep, { channels, knownAlpha }: PictureSpec): number {
+function channelsOf({ filter }: FilterStep, { channels, hasAlpha = false }: PictureSpec): number {
   const composed = composedFilter(filter);
   if (composed?.kind !== "edges" || composed.values.colour === "grey") return 1;
-  return knownAlpha ? channels - 1 : channels;
+  return hasAlpha ? channels - 1 : channels;
 }
 
 /**

@@ -3,10 +3,12 @@
 import sharp, { type Metadata as Found } from "sharp";
 import { checkInteger, checkLimit, InvalidArgumentError } from "../errors.ts";
 import { type Image, type ImageArray, type ImageDType, imageDTypes, newArray, storedIn } from "../tensor.ts";
+import { readArray } from "./arrays.ts";
 import { type Directory, readDirectories } from "./directories.ts";
 import { readBytes } from "./files.ts";
 import type { FileFormat } from "./formats.ts";
 import { type Metadata, metadataOf } from "./metadata.ts";
+import { isNpy } from "./npy.ts";
 import { framesOfPng } from "./png.ts";
 
 /** A picture of a file: 1 (grey) or 3 (RGB) colour channels, and one more when it has an alpha channel. */
@@ -70,8 +72,8 @@ export interface ReadOptions {
 
 /**
  * Reads a PNG, JPEG, WebP, AVIF, TIFF or GIF picture (of several frames or pages the first, or the one that `page` says),
- * upright whatever its EXIF orientation says. 8 bits a channel or less give a Uint8Array of the full range 0..255, 16 bits a
- * Uint16Array, floats a Float32Array.
+ * upright whatever its EXIF orientation says, or a .npy array of [height, width] or [height, width, channels]. 8 bits a channel
+ * or less give a Uint8Array of the full range 0..255, 16 bits a Uint16Array, floats a Float32Array; arrays keep their values.
  *
  * @throws InvalidArgumentError when the source is missing, not such a picture, broken or truncated; LimitError when it has
  * more than `maxPixels` pixels.
@@ -94,12 +96,13 @@ export async function readPictures(source: string | Uint8Array, options: ReadOpt
   const { signal, maxPixels = 2 ** 30, name = typeof source === "string" ? source : "picture" } = options;
   const wanted = options.page === undefined ? undefined : checkInteger("page", options.page, { min: 1 });
   const bytes = typeof source === "string" ? await readBytes(source, signal) : source;
+  if (isNpy(bytes, name)) {
+    checkPage(name, wanted, 1);
+    return readArray(bytes, name, maxPixels);
+  }
   const found = await readMetadata(name, bytes, 0);
   const count = found.pages ?? 1;
-  if (wanted !== undefined && wanted > count) {
-    const expected = count === 1 ? "page 1, the only one" : `a page from 1 to ${count}`;
-    throw new InvalidArgumentError({ parameter: name, expected, received: `page ${wanted}` });
-  }
+  checkPage(name, wanted, count);
   const first = { name, bytes, found, signal };
   const all = wanted === undefined && count > 1;
   const animated = found.format === "gif" || found.format === "webp";
@@ -116,6 +119,13 @@ export async function readPictures(source: string | Uint8Array, options: ReadOpt
   if (!colours && typeRead(found) !== depth) notes.push(`${depth} is converted to ${typeRead(found)}`);
   const format = found.format === "heif" ? "avif" : (found.format as FileFormat);
   return { pages, ...(animation && { animation }), notes, format };
+}
+
+/** Refuses a page behind the last one. */
+export function checkPage(name: string, page: number | undefined, count: number): void {
+  if (page === undefined || page <= count) return;
+  const expected = count === 1 ? "page 1, the only one" : `a page from 1 to ${count}`;
+  throw new InvalidArgumentError({ parameter: name, expected, received: `page ${page}` });
 }
 
 const pixelsIn = ({ width, height, pageHeight }: Found): number => width * (pageHeight ?? height);

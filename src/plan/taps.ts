@@ -15,3 +15,7 @@ export const haveBothSigns = (lists: readonly (readonly number[])[]): boolean =>
 /** Whether a filter has taps above and below 0. */
 export const hasBothSigns = ({ factors: { values, terms } }: Pick<FilterProblem, "factors">): boolean =>
   haveBothSigns(values ? [values] : terms.flatMap(({ column, row }) => [column, row]));
+
+/** Under premultiplied alpha, sums of such taps are no means: neighbours count by their difference from the pixel's own colour. */
+export const comparesWithOwn = (problem: Pick<FilterProblem, "factors" | "alpha" | "known">): boolean =>
+  problem.alpha === "premultiply" && !problem.known && hasBothSigns(problem);

@@ -1,18 +1,17 @@
 // What becomes of an alpha channel: weighted by it, kept, or filtered like the others.
 import { describe, expect, it } from "vitest";
 import type { Filter, FilterOptions, Image, ImageDType } from "../../src/index.ts";
-import { correlate, randomImage } from "../oracle.ts";
+import { arrays, correlate, randomImage, ranges } from "../oracle.ts";
 import { bits, rowsOf, testEngines } from "./engines.ts";
 
-const fullOf: Record<ImageDType, number> = { u8: 255, u16: 65535, i16: 32767, f32: 1 };
-const typeOf = { u8: Uint8Array, u16: Uint16Array, i16: Int16Array, f32: Float32Array };
+const fullOf = (dtype: ImageDType): number => (ranges[dtype][1] === Infinity ? 1 : ranges[dtype][1]);
 
 /** Random colours; alpha from transparent to opaque. */
 function translucent(width: number, height: number, channels: 2 | 4, dtype: "u8" | "u16" | "f32", seed: number): Image {
   const image = randomImage(width, height, channels, dtype, seed);
   const alpha = randomImage(width, height, channels, "u8", seed + 1);
-  const scale = fullOf[dtype] / 255;
-  const data = new typeOf[dtype](image.data.length).map((_: number, i: number) =>
+  const scale = fullOf(dtype) / 255;
+  const data = new arrays[dtype](image.data.length).map((_: number, i: number) =>
     i % channels === channels - 1 ? alpha.data[i]! * scale : Math.abs(image.data[i]!),
   );
   return { ...image, data };
@@ -21,7 +20,7 @@ function translucent(width: number, height: number, channels: 2 | 4, dtype: "u8"
 /** Premultiplied, filtered, divided by the filtered alpha, in f64. */
 function premultiplied(image: Image, dtype: ImageDType, filter: Filter, options: FilterOptions): Float64Array {
   const { channels, data } = image;
-  const [full, last] = [fullOf[dtype], channels - 1];
+  const [full, last] = [fullOf(dtype), channels - 1];
   const weighted = Float64Array.from(data, (v, i) =>
     i % channels === last ? v : (v * data[i - (i % channels) + last]!) / full,
   );
@@ -34,11 +33,47 @@ function premultiplied(image: Image, dtype: ImageDType, filter: Filter, options:
   });
 }
 
+const mixed = [
+  "sobel-x",
+  "sharpen",
+  "emboss",
+  "laplacian-8",
+  "roberts-x",
+  "gabor:size=9x9",
+  "laplacian-of-gaussian:sigma=2",
+];
+
+/** A third of the pixels transparent. */
+const holed = (image: Image): Image => ({
+  ...image,
+  data: image.data.map((v, i) => {
+    const [last, pixel] = [i % image.channels === image.channels - 1, Math.floor(i / image.channels)];
+    return last && pixel % 7 < 3 ? 0 : v;
+  }) as Image["data"],
+});
+
+/** Σ w · α · (c − own) + own · Σ w, in f64; 0 where all is transparent, with alpha as it was. */
+function compared(image: Image, dtype: ImageDType, filter: Filter, options: FilterOptions): Float64Array {
+  const { channels, data } = image;
+  const [full, last] = [fullOf(dtype), channels - 1];
+  const alphaAt = (i: number): number => data[i - (i % channels) + last]!;
+  const weighted = Float64Array.from(data, (v, i) => (i % channels === last ? v : (v * alphaAt(i)) / full));
+  const sums = correlate({ ...image, data: weighted as unknown as Image["data"] }, rowsOf(filter), { ...options, gain: 1 }); // biome-ignore format: a call
+  const total = rowsOf(filter)
+    .flat()
+    .reduce((sum, tap) => sum + tap, 0);
+  return sums.map((sum, i) => {
+    if (i % channels === last) return data[i]!;
+    const alpha = sums[i - (i % channels) + last]! / full;
+    return alphaAt(i) === 0 ? 0 : (sum - data[i]! * alpha + data[i]! * total) * (options.gain ?? 1);
+  });
+}
+
 const alphaOf = ({ data, channels }: Image): number[] =>
   Array.from(data).filter((_, i) => i % channels === channels - 1);
 const opaque = (image: Image, dtype: ImageDType): Image => ({
   ...image,
-  data: image.data.map((v, i) => (i % image.channels === image.channels - 1 ? fullOf[dtype] : v)) as Image["data"],
+  data: image.data.map((v, i) => (i % image.channels === image.channels - 1 ? fullOf(dtype) : v)) as Image["data"],
 });
 
 describe.each(testEngines())("on %s", (_name, promise) => {
@@ -53,7 +88,7 @@ describe.each(testEngines())("on %s", (_name, promise) => {
             const expected = premultiplied(image, dtype, filter, options);
             const { data } = await engine.filter(image, filter, options);
             // All taps are positive, so no cancellation magnifies what f32 misses: 30 roundings suffice.
-            const missed = 30 * 2 ** -23 * fullOf[dtype] + (dtype === "f32" ? 0 : 0.5);
+            const missed = 30 * 2 ** -23 * fullOf(dtype) + (dtype === "f32" ? 0 : 0.5);
             for (let i = 0; i < data.length; i++) {
               const fair = Math.abs(data[i]! - expected[i]!) <= missed;
               if (!fair) expect.fail(`${filter}, ${border}: ${data[i]} where ${expected[i]} is right, at ${i}`);
@@ -93,7 +128,7 @@ describe.each(testEngines())("on %s", (_name, promise) => {
     for (const dtype of ["u8", "u16", "f32"] as const) {
       const image = opaque(translucent(19, 11, 4, dtype, 9), dtype);
       for (const filter of ["gaussian:2", "sharpen", "box:3"]) {
-        for (const more of [{}, { gain: 1.5, offset: fullOf[dtype] / 16 }]) {
+        for (const more of [{}, { gain: 1.5, offset: fullOf(dtype) / 16 }]) {
           const [premultiply, keep] = [
             await engine.filter(image, filter, { ...more, alpha: "premultiply" }),
             await engine.filter(image, filter, { ...more, alpha: "keep" }),
@@ -136,14 +171,92 @@ describe.each(testEngines())("on %s", (_name, promise) => {
     expect(await run({ data, info: { width, height, channels } })).toBe(await run(plain, "none"));
   });
 
-  it("a filter of zero sum keeps alpha, whatever the picture", async () => {
+  for (const dtype of ["u8", "u16", "f32"] as const) {
+    it(`taps above and below 0 compare neighbours with the pixel's own colour, by their alpha, and keep alpha (${dtype})`, async () => {
+      const engine = await promise;
+      for (const channels of [2, 4] as const) {
+        const image = holed(translucent(29, 17, channels, dtype, 5));
+        for (const filter of mixed) {
+          for (const border of ["reflect", "wrap", "constant"] as const) {
+            const options = { border, gain: 0.5, alpha: "premultiply", output: "f32" } as const;
+            const expected = compared(image, dtype, filter, options);
+            const { data } = await engine.filter(image, filter, options);
+            const size = rowsOf(filter)
+              .flat()
+              .reduce((sum, tap) => sum + Math.abs(tap), 0);
+            const missed = size * 60 * 2 ** -23 * fullOf(dtype);
+            for (let i = 0; i < data.length; i++) {
+              const fair = Math.abs(data[i]! - expected[i]!) <= missed;
+              if (!fair) expect.fail(`${filter}, ${border}: ${data[i]} where ${expected[i]} is right, at ${i}`);
+            }
+          }
+        }
+      }
+    });
+  }
+
+  it("hidden colours are nowhere in results, and what is transparent makes no outline", async () => {
     const engine = await promise;
-    const { width, height, channels, data } = translucent(19, 11, 4, "u8", 13);
+    const image = holed(translucent(29, 17, 4, "u8", 6));
+    const hidden = (colour: number): Image => ({
+      ...image,
+      data: image.data.map((v, i) => (image.data[i | 3] === 0 ? (i % 4 === 3 ? 0 : colour) : v)) as Uint8Array,
+    });
+    const flat = { ...image, data: image.data.map((_, i) => (i % 4 === 3 ? image.data[i]! : 90)) as Uint8Array };
+    for (const filter of ["sobel", ...mixed]) {
+      const results = [0, 255].map(async (v) => bits(await engine.filter(hidden(v), filter, { alpha: "premultiply" })));
+      const [black, white] = await Promise.all(results);
+      expect(black, filter).toBe(white);
+      const { data } = await engine.filter(flat, filter, { alpha: "premultiply", output: "f32" });
+      const sum =
+        filter === "sobel"
+          ? 0
+          : rowsOf(filter)
+              .flat()
+              .reduce((total, tap) => total + tap, 0);
+      for (let i = 0; i < data.length; i++)
+        if (i % 4 < 3) expect(data[i], filter).toBeCloseTo(flat.data[i | 3] === 0 ? 0 : 90 * sum, 2);
+    }
+  });
+
+  it("derivatives of a picture with alpha do so by themselves; regions and kept values, too", async () => {
+    const engine = await promise;
+    const { width, height, channels, data } = holed(translucent(29, 17, 4, "u8", 13));
     const plain: Image = { width, height, channels, data };
-    const kept = await engine.filter(plain, "sobel-x", { alpha: "keep" });
-    expect(alphaOf(kept)).toEqual(alphaOf(plain));
     const imageData = { width, height, data: Uint8ClampedArray.from(data) };
-    expect(bits(await engine.filter(imageData, "sobel-x"))).toBe(bits(kept));
-    expect(bits(await engine.filter(plain, "sobel-x", { alpha: "premultiply" }))).toBe(bits(kept));
+    const weighted = await engine.filter(plain, "sobel-x", { alpha: "premultiply" });
+    expect(alphaOf(weighted)).toEqual(alphaOf(plain));
+    expect(bits(await engine.filter(imageData, "sobel-x"))).toBe(bits(weighted));
+    const value = await engine.alloc({ shape: [height, width, channels], dtype: "u8" });
+    await value.write(data);
+    expect(bits(await engine.filter(value, "sobel-x", { alpha: "premultiply" }))).toBe(bits(weighted));
+    const region = { x: 3, y: 2, width: 11, height: 9 };
+    const part = await engine.filter(plain, "sobel-x", { alpha: "premultiply", region });
+    for (let i = 0; i < part.data.length; i++) {
+      const [x, y] = [3 + (Math.floor(i / 4) % 11), 2 + Math.floor(i / 44)];
+      expect(part.data[i]).toBe(weighted.data[(y * width + x) * 4 + (i % 4)]);
+    }
+  });
+
+  it("what was premultiplied is compared as the colours themselves are, and stays premultiplied", async () => {
+    const engine = await promise;
+    const straight = holed(translucent(29, 17, 4, "f32", 15));
+    const times = (data: Image["data"]) => Float32Array.from(data, (v, i) => (i % 4 === 3 ? v : v * data[i | 3]!));
+    const given = { ...straight, data: times(straight.data), hasAlpha: true, premultiplied: true };
+    for (const filter of ["sobel-x", "sharpen", "emboss"]) {
+      const options = { alpha: "premultiply", gain: 0.5, offset: 0.25 } as const;
+      const expected = times((await engine.filter(straight, filter, options)).data);
+      const { data } = await engine.filter(given, filter, options);
+      for (let i = 0; i < data.length; i++) expect(data[i]).toBeCloseTo(expected[i]!, 4);
+    }
+  });
+
+  it("one tap changes no hidden colour", async () => {
+    const engine = await promise;
+    const { width, height, data } = holed(translucent(29, 17, 4, "u8", 14));
+    const imageData = { width, height, data: Uint8ClampedArray.from(data) };
+    expect([...(await engine.filter(imageData, "identity")).data]).toEqual([...data]);
+    const halved = await engine.filter(imageData, [[0.5]]);
+    expect([...halved.data]).toEqual(Array.from(data, (v, i) => (i % 4 === 3 ? v : Math.floor(v / 2 + 0.5))));
   });
 });

@@ -3,6 +3,7 @@
 import { borderIndex } from "../../plan/border.ts";
 import { stripRows } from "../../plan/cost.ts";
 import { bytesOf, newArray, type TypedArray } from "../../tensor.ts";
+import { readsSource } from "../alpha.ts";
 import {
   type Binding,
   type Bindings,
@@ -177,9 +178,9 @@ class Binder {
     this.bound.set(place.spec.id, { ...known, value: undefined });
   }
 
-  /** A result that keeps its picture's alpha reads it from an array. */
+  /** A result that keeps its picture's alpha, or compares with its colours, reads it from an array. */
   private withSource(binding: Binding): Binding {
-    if (binding.kind !== "target" || binding.alpha !== "keep" || !isValue(binding.source.data)) return binding;
+    if (binding.kind !== "target" || !readsSource(binding) || !isValue(binding.source.data)) return binding;
     const data = this.copyOf(binding.source.data as WasmValue, true) as SourceBinding["data"];
     return { ...binding, source: { ...binding.source, data } };
   }

@@ -6,6 +6,7 @@ import {
   filterDraft,
   finishOf,
   isDirect,
+  isExact,
   longestSum,
   mostTaps,
   splitSums,
@@ -42,7 +43,7 @@ export const direct: Solver<FilterProblem> = {
       roundings: roundingsOf(taps.length, longestSum),
     };
     const moved = means ? (means.missed + slack) * largestPixel(problem) : 0;
-    const maxAbs = arithmetic === "f32" ? roundingError(problem, sums) + moved : 0;
+    const maxAbs = isExact(problem, denominator) ? 0 : roundingError(problem, sums) + moved;
     const step = { name: "direct", kernel, reads: mean ? ["x", "x"] : ["x"], writes: "y" };
     const steps = splitSums(step, "sum");
     const sum = stripBuffer("sum", "f32", output.width, output.channels);
