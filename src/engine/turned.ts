@@ -8,7 +8,7 @@ import type { FilterProblem } from "../plan/types.ts";
 import { checkThere, type Image, type ImageArray, imageDTypeOf, newArray } from "../tensor.ts";
 import type { MaskArray, Picture } from "./masks.ts";
 import { runFilter } from "./pictures.ts";
-import { aloneIn, putWhole, resultOf, type Target } from "./targets.ts";
+import { aloneIn, putApart, resultOf, type Target } from "./targets.ts";
 import { EngineValue } from "./values.ts";
 
 /** What is turned: sides of the picture as it stands, with so many elements to a pixel. */
@@ -44,7 +44,9 @@ export async function runTurned(
   const result = isLine(part) ? alone : newArray(problem.y.dtype, part.width * part.height * channels);
   const target = { data: result, width: part.width, height: part.height, channels, part, apart: false, says: to.says };
   await runFilter(program, turnedProblem(problem), picture, target, options);
-  await putWhole(to, await turned(result, { ...part, channels }, options, alone));
+  const back = await turned(result, { ...part, channels }, options, alone);
+  // This call is what the queue of the engine is at: a value is written at once.
+  if (back !== to.data) await putApart(to, back, (value, data, part) => value.inner.write(data, part));
   return resultOf(to);
 }
 
