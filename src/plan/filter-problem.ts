@@ -168,12 +168,9 @@ const magnitude = (taps: readonly number[]): number => taps.reduce((total, tap) 
 
 const tapSumOf = (filter: CheckedFilter): number => vectorsOf(filter).reduce((total, taps) => total * sum(taps), 1);
 
-/** A derivative: the taps cancel, up to rounding, and are not all zero. */
-function sumsToZero(filter: CheckedFilter): boolean {
-  const vectors = vectorsOf(filter);
-  const total = vectors.reduce((product, taps) => product * magnitude(taps), 1);
-  return total > 0 && vectors.some((taps) => Math.abs(sum(taps)) <= 1e-9 * magnitude(taps));
-}
+/** A derivative: the taps cancel, up to rounding, or are all zero. */
+const sumsToZero = (filter: CheckedFilter): boolean =>
+  vectorsOf(filter).some((taps) => Math.abs(sum(taps)) <= 1e-9 * magnitude(taps));
 
 function defaultOutput(
   dtype: ImageDType,
@@ -187,6 +184,7 @@ function defaultOutput(
     (product, taps) => product * magnitude(taps),
     Math.max(...rangeOf[dtype].map(Math.abs)),
   );
+  if (largest === 0) return dtype;
   return filter.integer && Number.isInteger(gain) && largest * Math.abs(gain) <= rangeOf.i16[1] ? "i16" : "f32";
 }
 

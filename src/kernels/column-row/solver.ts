@@ -19,6 +19,7 @@ import {
   finishOf,
   isDirect,
   isOfIntegers,
+  largestScale,
   splitSums,
   stripBuffer,
   valuesOf,
@@ -90,7 +91,7 @@ function realSums(problem: FilterProblem, terms: Term[], denominator: number, er
   const largest = largestSum(problem, terms) / denominator;
   const roundings = Math.max(...terms.map(({ column, row }) => roundingsOf(column.length) + roundingsOf(row.length)));
   const rounded = fixed?.maxAbs ?? roundingError(problem, { largest, roundings: roundings + terms.length });
-  const most = largest * Math.abs(problem.gain);
+  const most = largest * largestScale(problem);
   return {
     ...{ terms: fixed?.terms ?? terms, columns: arithmetic, arithmetic, finish },
     error: { ...error, maxAbs: error.maxAbs + rounded },

@@ -1,0 +1,188 @@
+// Runs a case by every way that applies, and compares with what loops give.
+import { createEngine, type Engine, type EngineOptions, type Image, type ImageDType, type Plan } from "../../src/index.ts";
+import { imageDTypeOf, newArray, rangeOf } from "../../src/tensor.ts";
+import { strategiesOf } from "../strategies.ts";
+import { alphaIn, type Expected, expectedOf } from "./reference.ts";
+import { type Case, type EngineName, isFloatType } from "./cases.ts";
+
+const engineOptions: Record<EngineName, EngineOptions> = {
+  reference: { backend: "reference" },
+  "1 thread": { backend: "wasm", threads: 1 },
+  "2 threads": { backend: "wasm", threads: 2 },
+  "3 threads": { backend: "wasm", threads: 3 },
+  wide: { backend: "wasm", threads: 1, wide: true },
+  "wide, 2 threads": { backend: "wasm", threads: 2, wide: true },
+  deterministic: { backend: "wasm", threads: 1, deterministic: true },
+  "1 MiB": { backend: "wasm", threads: 1, maxMemory: 2 ** 20 },
+};
+
+/** Engines by name, made when they are first asked for. */
+export class Engines {
+  private readonly made = new Map<EngineName, Promise<Engine>>();
+
+  of(name: EngineName): Promise<Engine> {
+    const known = this.made.get(name) ?? createEngine(engineOptions[name]);
+    this.made.set(name, known);
+    return known;
+  }
+
+  async dispose(): Promise<void> {
+    for (const engine of this.made.values()) (await engine).dispose();
+  }
+}
+
+export interface Outcome {
+  /** What is wrong, one line each. */
+  faults: string[];
+  /** What was run: strategies, exact or not. */
+  features: string[];
+}
+
+/** Runs a case by every strategy. */
+export async function checkCase(engines: Engines, one: Case): Promise<Outcome> {
+  const outcome: Outcome = { faults: [], features: [] };
+  const engine = await engines.of(one.engine);
+  const spec = { ...one.image, masked: one.mask !== undefined, ...(one.input === "ImageData" && { knownAlpha: true }) };
+  try {
+    const problem = engine.filterProblem(spec, one.filter, one.options);
+    const chosen = engine.plan(problem);
+    const strategies = one.call === "chosen" ? [undefined] : strategiesOf(chosen);
+    const expected = expectedOf(one);
+    for (const strategy of strategies) {
+      const plan = strategy === undefined ? chosen : engine.plan(problem, { strategy });
+      const exact = plan.error.maxAbs === 0 && plan.error.relative === 0;
+      outcome.features.push(`strategy: ${plan.solver}`, ...(exact ? ["exact"] : ["within a bound"]));
+      const result = await run(engine, one, plan, strategy);
+      const bound = Math.max(plan.error.maxAbs, opaqueBound(engine, one, spec, strategy));
+      const fault = differenceOf(one, result, expected, { exact: exact && bound === 0, bound });
+      if (fault) outcome.faults.push(`${plan.solver}, ${exact ? "exact" : `at most ${bound}`}: ${fault}`);
+    }
+  } catch (error) {
+    if (one.engine === "1 MiB" && (error as { code?: string }).code === "LIMIT") outcome.features.push("too large");
+    else outcome.faults.push(`${error instanceof Error ? error.stack : error}`);
+  }
+  return outcome;
+}
+
+/** Where pixels that may be weighed are opaque, a call takes the plan that weighs nothing. */
+function opaqueBound(engine: Engine, one: Case, spec: Parameters<Engine["filterProblem"]>[0], strategy?: string): number {
+  if (one.call === "run" || one.call === "stored plan" || alphaIn(one) !== "premultiply" || one.mask) return 0;
+  try {
+    const problem = engine.filterProblem(spec, one.filter, { ...one.options, alpha: "keep" });
+    return engine.plan(problem, { strategy }).error.maxAbs;
+  } catch {
+    return 0;
+  }
+}
+
+/** The picture in the form in which the case has it. */
+async function inputOf(engine: Engine, { image, input }: Case) {
+  const { width, height, channels, dtype, data } = image;
+  const plain = { width, height, channels };
+  if (input === "ImageData") return { width, height, data: new Uint8ClampedArray(data) };
+  if (input === "sharp") return { data, info: plain };
+  if (input === "array") return { ...plain, data };
+  if (input === "value") {
+    const value = engine.alloc({ shape: [height, width, channels], dtype });
+    await value.write(data);
+    return value;
+  }
+  const View = data.constructor as Uint8ArrayConstructor;
+  const bytes = View.BYTES_PER_ELEMENT;
+  const Buffer = input === "shared memory" ? SharedArrayBuffer : ArrayBuffer;
+  const view = new View(new Buffer((data.length + 7) * bytes) as ArrayBuffer, 3 * bytes, data.length);
+  view.set(data);
+  return { ...plain, data: view as Image["data"] };
+}
+
+type Call = Record<string, unknown>;
+
+/** Calls the engine as the case says, and reads the result from where it was to go. */
+async function run(engine: Engine, one: Case, plan: Plan, strategy: string | undefined): Promise<Image> {
+  const { filter, options, mask, call, place, out } = one;
+  const dtype = plan.problem.y.dtype as ImageDType;
+  const { channels } = one.image;
+  const sides = { width: place.width, height: place.height, channels };
+  const input = (await inputOf(engine, one)) as Image;
+  const fresh = newArray(dtype, place.width * place.height * channels);
+  const value = out === "value" ? engine.alloc({ shape: [place.height, place.width, channels], dtype }) : undefined;
+  const shared = new (fresh.constructor as Uint8ArrayConstructor)(new SharedArrayBuffer(fresh.byteLength) as never);
+  const takers: Partial<Record<Case["out"], unknown>> = {
+    ...{ array: fresh, image: { ...sides, data: fresh }, value, "shared memory": shared },
+  };
+  const target = takers[out];
+  const extra: Call = { ...(mask && { mask }), ...(target !== undefined && { out: target as never }) };
+  const stored = call === "stored plan" ? (JSON.parse(JSON.stringify(plan)) as Plan) : plan;
+  const result = await (call === "filter" || call === "chosen"
+    ? engine.filter(input, filter, { ...options, ...extra, ...(strategy && { strategy }) })
+    : engine.run(stored, input, extra));
+  const given = input as { dispose?(): void };
+  given.dispose?.();
+  if (!value) {
+    if (out !== "none" && result.data !== (out === "shared memory" ? shared : fresh)) throw new Error("out was not taken");
+    return result;
+  }
+  const data = (await value.read()) as Image["data"];
+  value.dispose();
+  return { ...sides, data };
+}
+
+interface Allowed {
+  exact: boolean;
+  bound: number;
+}
+
+/** The first result that is further from the expected one than allowed. */
+function differenceOf(one: Case, result: Image, { values, unknown, slack }: Expected, { exact, bound }: Allowed): string | undefined {
+  const { image, options, place } = one;
+  const dtype = imageDTypeOf(result.data)!;
+  const { channels, data } = image;
+  const sides = [result.width, result.height, result.channels].join(" x ");
+  if (sides !== [place.width, place.height, channels].join(" x ")) return `a picture of ${sides}`;
+  if (result.data.length !== values.length) return `${result.data.length} elements`;
+  const scale = isFloatType(image.dtype) ? Math.max(1, largest(data)) : 1;
+  const [low, high] = isFloatType(dtype) ? [-Infinity, Infinity] : rangeOf[dtype];
+  const nonFinite = isFloatType(image.dtype) && options.nan !== "ignore" && data.some((v) => !Number.isFinite(v));
+  for (let i = 0; i < values.length; i++) {
+    const [got, c] = [result.data[i]!, i % channels];
+    const filled = unknown[i] === 1;
+    const value = filled ? fillOf(one, dtype, c) : values[i]!;
+    if (!Number.isFinite(value) && !filled && nonFinite) {
+      if (isFloatType(dtype) && Number.isFinite(got)) return text(i, got, value);
+      continue;
+    }
+    if (exact || filled) {
+      const wanted = rounded(value, dtype, low, high);
+      if (got !== wanted && !(Number.isNaN(got) && Number.isNaN(wanted))) return text(i, got, wanted);
+      continue;
+    }
+    if (!isFloatType(dtype) && Number.isNaN(value)) continue;
+    const clipped = Math.min(high, Math.max(low, value));
+    const allowed = bound * scale * slack[i]! * (1 + 1e-6) + (isFloatType(dtype) ? 0 : 0.5 + 1e-9) + 1e-12 * Math.abs(value);
+    if (Math.abs(got - clipped) <= allowed || got === clipped) continue;
+    if (nonFinite && !Number.isFinite(got)) continue;
+    return text(i, got, value);
+  }
+  return undefined;
+
+  function text(i: number, got: number, wanted: number): string {
+    return `${got} where ${wanted} is right, at ${i} of ${values.length}`;
+  }
+}
+
+function fillOf({ options }: Case, dtype: ImageDType, c: number): number {
+  const { fill = isFloatType(dtype) ? Number.NaN : 0 } = options;
+  return typeof fill === "number" ? fill : fill[c]!;
+}
+
+function rounded(value: number, dtype: ImageDType, low: number, high: number): number {
+  if (dtype === "f32") return Math.fround(value);
+  if (isFloatType(dtype)) return value;
+  return Number.isNaN(value) ? 0 : Math.min(high, Math.max(low, Math.floor(value + 0.5))) + 0;
+}
+
+const largest = (data: ArrayLike<number>): number => {
+  let most = 0;
+  for (let i = 0; i < data.length; i++) if (Math.abs(data[i]!) < Infinity) most = Math.max(most, Math.abs(data[i]!));
+  return most;
+};

@@ -1,0 +1,181 @@
+// What a case's results should be, by plain loops over pixels and taps in f64, and in BigInt where f64 does not hold a sum.
+import type { Image, MaskLike } from "../../src/index.ts";
+import { outside } from "../oracle.ts";
+import { type Case, isFloatType } from "./cases.ts";
+import { alphaOf } from "./pictures.ts";
+
+export interface Expected {
+  /** Before they are rounded to the type of the result. */
+  values: Float64Array;
+  /** Where nothing is known: results are what `fill` says. */
+  unknown: Uint8Array;
+  /** How much larger than the one stated an error may be: where a result is divided by weights that cancel. Infinite: anything. */
+  slack: Float64Array;
+}
+
+/** A case as the loops need it. */
+interface Lay {
+  data: Image["data"];
+  channels: number;
+  /** Pixels of the window of each result, row by row: their indices, -1 beyond a constant border. */
+  at(x: number, y: number, i: number, j: number): number;
+  taps: { i: number; j: number; tap: number }[];
+  borderValue: number;
+  gain: number;
+  offset: number;
+}
+
+function layOf({ image, taps, options }: Case): Lay {
+  const { width, height, channels, data } = image;
+  const rows = options.flip ? taps.rows.map((row) => row.toReversed()).toReversed() : taps.rows;
+  const [kh, kw] = [rows.length, rows[0]!.length];
+  const { border = "reflect", borderValue = 0, anchor = [kw >> 1, kh >> 1], gain = 1, offset = 0 } = options;
+  const indices = (size: number): ((k: number) => number) => {
+    const known = new Map<number, number>();
+    return (k) => known.get(k) ?? (known.set(k, outside(k, size, border) ?? -1), known.get(k)!);
+  };
+  const [column, row] = [indices(width), indices(height)];
+  const at = (x: number, y: number, i: number, j: number): number => {
+    const [yy, xx] = [row(y + i - anchor[1]), column(x + j - anchor[0])];
+    return yy < 0 || xx < 0 ? -1 : yy * width + xx;
+  };
+  const list = rows.flatMap((given, i) => given.map((tap, j) => ({ i, j, tap }))).filter(({ tap }) => tap !== 0);
+  return {
+    ...{ data, channels, at, taps: list, borderValue },
+    ...{ gain: gain * taps.gain, offset: gain * taps.offset + offset },
+  };
+}
+
+export function expectedOf(one: Case): Expected {
+  const { mask, options, taps, image } = one;
+  const weighted = mask !== undefined || options.nan === "ignore" || alphaIn(one) === "premultiply";
+  const most = largestIn(image.data) * taps.rows.flat().reduce((sum, tap) => sum + Math.abs(tap), 0);
+  const expected = weighted
+    ? means(one)
+    : taps.integer && !isFloatType(image.dtype) && most > 2 ** 52
+      ? bigSums(one)
+      : sums(one);
+  if (alphaIn(one) === "keep") keepAlpha(one, expected);
+  return expected;
+}
+
+const largestIn = (data: ArrayLike<number>): number => {
+  let most = 1;
+  for (let i = 0; i < data.length; i++) if (Math.abs(data[i]!) < Infinity) most = Math.max(most, Math.abs(data[i]!));
+  return most;
+};
+
+/** What becomes of alpha in the end: derivatives keep what others weigh by, and what is known to have it is weighed. */
+export function alphaIn({ options, taps, input }: Case): "none" | "keep" | "premultiply" {
+  const alpha = options.alpha ?? (input === "ImageData" ? "premultiply" : "none");
+  const [sum, size] = taps.rows.flat().reduce(([s, m], tap) => [s + tap, m + Math.abs(tap)], [0, 0]);
+  return alpha === "premultiply" && Math.abs(sum) <= 1e-9 * size ? "keep" : alpha;
+}
+
+function* pixelsOf({ place }: Case): Generator<[x: number, y: number]> {
+  for (let y = place.y; y < place.y + place.height; y++)
+    for (let x = place.x; x < place.x + place.width; x++) yield [x, y];
+}
+
+function sums(one: Case): Expected {
+  const { data, channels, at, taps, borderValue, gain, offset } = layOf(one);
+  const values = new Float64Array(one.place.width * one.place.height * channels);
+  let to = 0;
+  for (const [x, y] of pixelsOf(one)) {
+    for (const { i, j, tap } of taps) {
+      const from = at(x, y, i, j) * channels;
+      for (let c = 0; c < channels; c++) values[to + c]! += tap * (from < 0 ? borderValue : data[from + c]!);
+    }
+    for (let c = 0; c < channels; c++, to++) values[to] = values[to]! * gain + offset;
+  }
+  return { values, unknown: new Uint8Array(values.length), slack: new Float64Array(values.length).fill(1) };
+}
+
+function bigSums(one: Case): Expected {
+  const { data, channels, at, taps, borderValue, gain, offset } = layOf(one);
+  const values = new Float64Array(one.place.width * one.place.height * channels);
+  const big = taps.map(({ i, j, tap }) => ({ i, j, tap: BigInt(tap) }));
+  let to = 0;
+  for (const [x, y] of pixelsOf(one))
+    for (let c = 0; c < channels; c++, to++) {
+      let sum = 0n;
+      for (const { i, j, tap } of big) {
+        const from = at(x, y, i, j);
+        sum += tap * BigInt(from < 0 ? borderValue : data[from * channels + c]!);
+      }
+      values[to] = Number(sum) * gain + offset;
+    }
+  return { values, unknown: new Uint8Array(values.length), slack: new Float64Array(values.length).fill(1) };
+}
+
+/** Means weighted by the taps, by alpha, and by how well pixels are known. */
+function means(one: Case): Expected {
+  const { image, mask, options } = one;
+  const { data, channels, at, taps, borderValue, gain, offset } = layOf(one);
+  const known = mask !== undefined || options.nan === "ignore";
+  const [alpha, weights] = [alphaIn(one), weightsIn(mask)];
+  const full = alphaOf(image.dtype);
+  const whole = taps.reduce((sum, { tap }) => sum + tap, 0);
+  // A mean is divided by its taps' sum, whatever the filter's own gain is.
+  const [scale, shift] = [known ? (options.gain ?? 1) : gain * whole, offset];
+  const count = one.place.width * one.place.height * channels;
+  const [values, unknown, slack] = [new Float64Array(count), new Uint8Array(count), new Float64Array(count).fill(1)];
+  const [sum, colour] = [new Float64Array(channels), new Float64Array(channels)];
+  let to = 0;
+  for (const [x, y] of pixelsOf(one)) {
+    sum.fill(0);
+    let [weight, covered, size, most] = [0, 0, 0, 0];
+    for (const { i, j, tap } of taps) {
+      const from = at(x, y, i, j);
+      for (let c = 0; c < channels; c++) colour[c] = from < 0 ? borderValue : data[from * channels + c]!;
+      const m = options.nan === "ignore" && colour.some(Number.isNaN) ? 0 : from < 0 || !weights ? 1 : weights[from]!;
+      if (m === 0) continue;
+      const a = alpha === "premultiply" ? colour[channels - 1]! / full : 1;
+      weight += tap * m;
+      covered += tap * m * a;
+      size += Math.abs(tap * m);
+      most = Math.max(most, Math.abs(a));
+      for (let c = 0; c < channels; c++) sum[c]! += tap * m * a * colour[c]!;
+    }
+    for (let c = 0; c < channels; c++, to++) {
+      const isAlpha = alpha === "premultiply" && c === channels - 1;
+      if (known && weight === 0) unknown[to] = 1;
+      else if (isAlpha) values[to] = Math.min(full, Math.max(0, (covered / (known ? weight : whole)) * full));
+      else {
+        values[to] = covered / whole > 0 || alpha !== "premultiply" ? (sum[c]! / covered) * scale + shift : 0;
+        if (alpha === "premultiply") slack[to] = slackOf(covered, size * most, one);
+      }
+    }
+  }
+  return { values, unknown, slack };
+}
+
+/** Of a quotient by a sum whose parts cancel; of taps of one sign nothing does. */
+function slackOf(covered: number, size: number, { taps }: Case): number {
+  const mixed = new Set(taps.rows.flat().map(Math.sign).filter(Boolean)).size > 1;
+  if (covered === 0) return mixed ? Infinity : 1;
+  const ratio = size / Math.abs(covered);
+  return ratio > 1e4 ? Infinity : mixed || ratio > 8 ? 2 * ratio * ratio : 1;
+}
+
+function weightsIn(mask: MaskLike | undefined): number[] | undefined {
+  if (mask === undefined) return undefined;
+  const data = ArrayBuffer.isView(mask) ? mask : (mask.data as Uint8Array);
+  const full = data instanceof Float32Array ? 1 : data instanceof Uint16Array ? 65535 : 255;
+  return Array.from(data as Uint8Array, (weight) => weight / full);
+}
+
+/** The last channel is the picture's own. */
+function keepAlpha(one: Case, { values, unknown }: Expected): void {
+  const { data, channels, borderValue } = layOf(one);
+  const { width, height } = one.image;
+  const { border = "reflect" } = one.options;
+  let to = channels - 1;
+  for (const [x, y] of pixelsOf(one)) {
+    const [xx, yy] = [outside(x, width, border), outside(y, height, border)];
+    const beyond = xx === undefined || yy === undefined;
+    values[to] = beyond ? borderValue : data[(yy * width + xx) * channels + channels - 1]!;
+    unknown[to] = 0;
+    to += channels;
+  }
+}
