@@ -36,19 +36,23 @@ export async function readInputs(
   return { scene: shot, chart: shot };
 }
 
-export function renderInputs(): Inputs {
+export async function renderInputs(signal: AbortSignal): Promise<Inputs> {
+  const [scene, chart] = [
+    await renderScene(undefined, undefined, signal),
+    await renderChart(undefined, undefined, signal),
+  ];
   return {
     scene: {
       file: inputFiles.scene,
       caption: "before",
       alt: "A painted landscape: a tree, a house and spruces in front of fields, woods and mountains with snow",
-      picture: { ...renderScene(), alpha: false },
+      picture: { ...scene, alpha: false },
     },
     chart: {
       file: inputFiles.chart,
       caption: "before",
       alt: "A test chart: rings that get finer outwards, a star of spokes, text, colours, checkers and stripes, a ball",
-      picture: { ...renderChart(), alpha: false },
+      picture: { ...chart, alpha: false },
     },
   };
 }

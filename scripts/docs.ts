@@ -1,6 +1,7 @@
 // Writes the generated parts of the documentation: `node scripts/docs.ts`. A test fails while a page is stale.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { composedFilters } from "../src/factor/composed.ts";
 import { type FilterFactors, factorize } from "../src/factor/factorize.ts";
 import { namedFilters } from "../src/factor/filters.ts";
 import { elementwiseRules } from "../src/graph/lower-elementwise.ts";
@@ -104,7 +105,8 @@ function filterTable(): string {
     ];
   });
   const header = ["name", "what it does", "size", "rank", "multiplications", "terms: column ⊗ row"];
-  return table(header, rows);
+  const others = composedFilters.map(({ name, summary }) => [name, summary, "-", "-", "-", "of several filters"]);
+  return table(header, [...rows, ...others]);
 }
 
 function taps({ exact }: FilterFactors): string {
@@ -117,7 +119,7 @@ function taps({ exact }: FilterFactors): string {
 }
 
 function parameterTable(): string {
-  const rows = namedFilters.flatMap(({ name, parameters }) =>
+  const rows = [...namedFilters, ...composedFilters].flatMap(({ name, parameters }) =>
     parameters.map((parameter) => [name, parameter.name, `${parameter.initial ?? "none"}`, parameter.summary]),
   );
   return table(["name", "parameter", "default", "meaning"], rows);

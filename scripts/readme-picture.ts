@@ -34,7 +34,7 @@ function drawing(): string {
 const caption = (x: number, text: string): string => `<text class="caption" x="${x}" y="${captionLine}">${text}</text>`;
 
 const engine = await createEngine();
-const scene = renderScene(photoWidth, photoHeight);
+const scene = await renderScene(photoWidth, photoHeight);
 const edges = await engine.filter(scene, "sobel");
 engine.dispose();
 const picture = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">

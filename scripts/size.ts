@@ -6,10 +6,10 @@ import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 
 /**
- * Gzipped bytes: of filters and layers (the goal is 60,000), of these and models at first (95,000), and of all that there
+ * Gzipped bytes: of filters and layers at first (the goal is 60,000), of these and models at first (95,000), and of all that there
  * is. A budget of a size that is above its goal is that size, rounded up.
  */
-export const budgets = { core: 85_700, models: 177_500, all: 245_500 };
+export const budgets = { core: 88_700, models: 181_500, all: 255_500 };
 
 export interface Part {
   name: string;
@@ -43,6 +43,7 @@ function partOf(name: string, contents: Uint8Array, later: boolean): Part {
 }
 
 const sum = (parts: readonly Part[]): number => parts.reduce((total, { gzipped }) => total + gzipped, 0);
+const atFirst = (parts: readonly Part[]): readonly Part[] => parts.filter(({ later }) => !later);
 
 export interface Sizes {
   core: Part[];
@@ -69,7 +70,7 @@ export async function measure(): Promise<Sizes> {
 
 /** Gzipped bytes of what {@link budgets} names. */
 export function sums({ core, models }: Sizes): typeof budgets {
-  return { core: sum(core), models: sum(models.filter(({ later }) => !later)), all: sum(models) };
+  return { core: sum(atFirst(core)), models: sum(atFirst(models)), all: sum(models) };
 }
 
 if (import.meta.main) {

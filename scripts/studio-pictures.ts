@@ -5,7 +5,10 @@ import { renderChart } from "../demo/drawing/chart.ts";
 import { renderScene } from "../demo/drawing/scene.ts";
 
 const folder = join(import.meta.dirname, "..", "web", "public");
-for (const [name, { width, height, data }] of Object.entries({ landscape: renderScene(), chart: renderChart() })) {
+for (const [name, { width, height, data }] of Object.entries({
+  landscape: await renderScene(),
+  chart: await renderChart(),
+})) {
   const file = join(folder, `${name}.webp`);
   const { size } = await sharp(data, { raw: { width, height, channels: 3 } })
     .webp({ quality: 88, effort: 6 })

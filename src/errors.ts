@@ -192,12 +192,13 @@ export function checkOneOf<T extends string>(
   });
 }
 
-function suggestion(
+/** What a name was meant to be: an alias's name here, or a name close by. */
+export function suggestion(
   value: string,
   names: readonly string[],
-  aliases: Readonly<Record<string, string>>,
+  aliases: Readonly<Record<string, string>> = {},
 ): string | undefined {
-  const exact = Object.hasOwn(aliases, value) ? value : undefined;
+  const exact = [value, value.toLowerCase()].find((one) => Object.hasOwn(aliases, one));
   const near = exact ?? nearest(value, names) ?? nearest(value, Object.keys(aliases));
   if (near === undefined) return undefined;
   const own = Object.hasOwn(aliases, near) ? `here its name is "${aliases[near]}"` : undefined;

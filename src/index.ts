@@ -27,6 +27,7 @@ export {
   UnsupportedError,
   UnsupportedOpError,
 } from "./errors.ts";
+export { type ComposedFilter, type ComposedInfo, composedFilter, composedFilters } from "./factor/composed.ts";
 export { type ExactTerms, type FilterFactors, factorize } from "./factor/factorize.ts";
 export type { Filter } from "./factor/filter.ts";
 export type { FilterFunctions, FilterLimits, NamedFilter } from "./factor/filter-functions.ts";

@@ -174,6 +174,10 @@ export function imageDTypeOf(data: unknown): ImageDType | undefined {
   return undefined;
 }
 
+/** The grey of a pixel whose colours begin at an element, by the weights that OpenCV and Pillow have: not rounded. */
+export const greyOf = (data: ArrayLike<number>, at: number): number =>
+  0.299 * data[at]! + 0.587 * data[at + 1]! + 0.114 * data[at + 2]!;
+
 export interface ImageLimits {
   /** Largest width or height, in pixels. */
   side: number;

@@ -1,7 +1,6 @@
 // A test chart, drawn from formulas: each part shows what a kind of filter does. Zone plate (all frequencies and
 // directions), Siemens star, text, steps and ramps of grey and colour, checkers, gratings, and a shaded ball.
-import type { Image } from "../../src/index.ts";
-import { type Colour, clamp, gradient, lit, mix, paint, smoothstep } from "./paint.ts";
+import { type Colour, clamp, gradient, lit, mix, type Painted, paint, smoothstep } from "./paint.ts";
 
 /** The content of a panel: the colour at a point, in chart units from its top left corner. */
 type Drawing = (x: number, y: number, width: number, height: number) => Colour;
@@ -118,11 +117,12 @@ const panels: readonly { x: number; y: number; width: number; height: number; dr
 ];
 
 /** The test chart as an RGB picture. It is laid out on 768 × 512 units, scaled to fit and centred. */
-export function renderChart(width = 768, height = 512): Image & { data: Uint8Array } {
+export function renderChart(width = 768, height = 512, signal?: AbortSignal): Promise<Painted> {
   const scale = Math.max(768 / width, 512 / height);
-  return paint(width, height, 3, (px, py) => {
+  const colourAt = (px: number, py: number): Colour => {
     const [x, y] = [384 + (px - width / 2) * scale, 256 + (py - height / 2) * scale];
     const panel = panels.find((p) => x >= p.x && x < p.x + p.width && y >= p.y && y < p.y + p.height);
     return panel?.draw(x - panel.x, y - panel.y, panel.width, panel.height) ?? ground;
-  });
+  };
+  return paint(width, height, 3, colourAt, signal);
 }

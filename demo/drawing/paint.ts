@@ -5,30 +5,50 @@ import type { Image } from "../../src/index.ts";
 /** Red, green and blue, 0 to 1, as they are displayed. */
 export type Colour = readonly [number, number, number];
 
-/** Renders `colourAt` of pixel coordinates (a pixel's middle is at .5), averaged over a grid of samples a pixel. */
-export function paint(
+/** A picture as it is rendered. */
+export type Painted = Image & { data: Uint8Array };
+
+/** What is rendered: the colours at pixel coordinates (a pixel's middle is at .5), averaged over a grid of samples a pixel. */
+type ColourAt = (x: number, y: number) => Colour;
+
+/** Renders a picture. Other events get their turn between rows: a signal among them. */
+export async function paint(
   width: number,
   height: number,
   samples: number,
-  colourAt: (x: number, y: number) => Colour,
-): Image & { data: Uint8Array } {
+  colourAt: ColourAt,
+  signal?: AbortSignal,
+): Promise<Painted> {
   const data = new Uint8Array(width * height * 3);
-  const scale = 255 / samples ** 2;
-  for (let y = 0, at = 0; y < height; y++) {
-    for (let x = 0; x < width; x++, at += 3) {
-      let [red, green, blue] = [0, 0, 0];
-      for (let k = 0; k < samples ** 2; k++) {
-        const colour = colourAt(x + ((k % samples) + 0.5) / samples, y + (Math.floor(k / samples) + 0.5) / samples);
-        red += clamp(colour[0]);
-        green += clamp(colour[1]);
-        blue += clamp(colour[2]);
-      }
-      data[at] = Math.round(red * scale);
-      data[at + 1] = Math.round(green * scale);
-      data[at + 2] = Math.round(blue * scale);
-    }
+  for (let y = 0; y < height; y++) {
+    await new Promise((resolve) => setImmediate(resolve));
+    signal?.throwIfAborted();
+    paintRow(data, y, width, samples, colourAt);
   }
   return { width, height, channels: 3, data };
+}
+
+/** Renders a small picture at once. */
+export function paintAtOnce(width: number, height: number, samples: number, colourAt: ColourAt): Painted {
+  const data = new Uint8Array(width * height * 3);
+  for (let y = 0; y < height; y++) paintRow(data, y, width, samples, colourAt);
+  return { width, height, channels: 3, data };
+}
+
+function paintRow(data: Uint8Array, y: number, width: number, samples: number, colourAt: ColourAt): void {
+  const scale = 255 / samples ** 2;
+  for (let x = 0, at = y * width * 3; x < width; x++, at += 3) {
+    let [red, green, blue] = [0, 0, 0];
+    for (let k = 0; k < samples ** 2; k++) {
+      const colour = colourAt(x + ((k % samples) + 0.5) / samples, y + (Math.floor(k / samples) + 0.5) / samples);
+      red += clamp(colour[0]);
+      green += clamp(colour[1]);
+      blue += clamp(colour[2]);
+    }
+    data[at] = Math.round(red * scale);
+    data[at + 1] = Math.round(green * scale);
+    data[at + 2] = Math.round(blue * scale);
+  }
 }
 
 export const clamp = (v: number): number => Math.min(1, Math.max(0, v));

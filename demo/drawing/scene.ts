@@ -1,7 +1,18 @@
 // A painted landscape that stands in for a photograph: sky with sun and clouds, mountains, woods and fields, a lake
 // that mirrors them, a house and trees. Layers from back to front, all of noise and formulas, the same every time.
-import type { Image } from "../../src/index.ts";
-import { type Colour, clamp, clouds, gradient, hash, lit, mix, noise, paint, smoothstep } from "./paint.ts";
+import {
+  type Colour,
+  clamp,
+  clouds,
+  gradient,
+  hash,
+  lit,
+  mix,
+  noise,
+  type Painted,
+  paint,
+  smoothstep,
+} from "./paint.ts";
 
 // Points are in units of the picture's height, y downwards, x = 0.75 in the middle. Light comes from the right.
 const sun = { x: 1.12, y: 0.2 };
@@ -266,6 +277,6 @@ function scene(x: number, y: number): Colour {
 }
 
 /** The landscape as an RGB picture; its height always shows the same, a wider picture shows more at the sides. */
-export function renderScene(width = 768, height = 512): Image & { data: Uint8Array } {
-  return paint(width, height, 2, (px, py) => scene(0.75 + (px - width / 2) / height, py / height));
+export function renderScene(width = 768, height = 512, signal?: AbortSignal): Promise<Painted> {
+  return paint(width, height, 2, (px, py) => scene(0.75 + (px - width / 2) / height, py / height), signal);
 }

@@ -1,7 +1,7 @@
 // Parses the command line's arguments: filters, numbers, sizes. Holds the errors of wrong usage, and those that name the
 // new spelling of an old option.
 import { type Command, InvalidArgumentError as CommanderError, Option } from "commander";
-import { type Filter, gradientNames, LimitError, type NanPolicy, Rank1Error } from "../index.ts";
+import { type Filter, LimitError, type NanPolicy, Rank1Error } from "../index.ts";
 import type { RawSpec } from "../node/arrays.ts";
 import { readBytes, readStdin } from "../node/files.ts";
 import type { StepOptions } from "../node/filter-steps.ts";
@@ -52,12 +52,6 @@ export async function parseFilter(text: string): Promise<Filter> {
   if (/^\s*[[{]/.test(text)) return parseJson(text, text);
   if (text !== "-" && !/\.json$/i.test(text)) return text;
   return parseJson(new TextDecoder().decode(await readSource(text)), sourceName(text));
-}
-
-/** The filters that a name stands for: two derivatives for "sobel" and its like, else the filter itself. */
-export function filtersOf(filter: Filter): Filter[] {
-  const isPair = (gradientNames as readonly unknown[]).includes(filter);
-  return isPair ? [`${filter}-x`, `${filter}-y`] : [filter];
 }
 
 function parseJson(json: string, source: string): Filter {

@@ -60,7 +60,7 @@ async function tour(engine: Engine, { image, output, model, json, quiet }: Flags
         ? undefined
         : await readInputs({ name: sourceName(image), bytes: await readSource(image, signal) }, signal);
     await print(introduction(engine.info(), image));
-    const inputs = given ?? renderInputs();
+    const inputs = given ?? (await renderInputs(signal));
     const befores = await saveInputs(inputs, output, signal);
     const chapters: Chapter[] = [];
     for (const [i, example] of examples.entries()) {

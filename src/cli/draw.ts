@@ -1,7 +1,7 @@
 // The picture of a factorisation as SVG: the filter's grid = column ⊗ row (+ more terms), blue for negative and orange
 // for positive taps. It stands by itself, on light and on dark pages.
 import type { FilterFactors } from "../index.ts";
-import { fraction, number } from "./text.ts";
+import { fraction, longestOf, number } from "./text.ts";
 
 type Term = FilterFactors["terms"][number];
 
@@ -104,7 +104,7 @@ function cells(
 ): string {
   const largest = Math.max(...values.map(maxOf)) || 1;
   const texts = values.map((line) => line.map(show));
-  const longest = Math.max(...texts.flat().map((text) => text.length));
+  const longest = longestOf(texts.flat());
   const size = Math.min(0.44 * side, (1.55 * side) / longest);
   return values
     .flatMap((line, i) =>

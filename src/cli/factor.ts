@@ -5,7 +5,7 @@ import { writeStdout } from "../node/files.ts";
 import { parseCount, parseFilter, parseNumber, UsageError, usage } from "./arguments.ts";
 import { drawFactors, type Shown, shownTerms, valuesOf } from "./draw.ts";
 import { addForce, checkOutputs, writeOutput } from "./output.ts";
-import { bar, fraction, number, numbersLike, padStart, screenWidth, styled } from "./text.ts";
+import { bar, fraction, longestOf, number, numbersLike, padStart, screenWidth, styled } from "./text.ts";
 
 interface Flags {
   rank?: number;
@@ -117,8 +117,8 @@ interface Taps {
 function grid(values: number[][], denominator: number, taps: Taps = { column: [], row: [] }): string[] {
   const show = writer(values.flat(), denominator);
   const [showColumn, showRow] = [writer(taps.column, denominator), writer(taps.row, denominator)];
-  const width = Math.max(...values.flat().map((v) => show(v).length), ...taps.row.map((v) => showRow(v).length)) + 2;
-  const edge = Math.max(0, ...taps.column.map((v) => showColumn(v).length)) + 2;
+  const width = longestOf([...values.flat().map(show), ...taps.row.map(showRow)]) + 2;
+  const edge = longestOf(taps.column.map(showColumn)) + 2;
   const rows = elide(values.length, 11);
   const columns = elide(values[0]!.length, Math.min(11, Math.max(3, Math.floor((screenWidth() - edge - 6) / width))));
   const line = (cells: readonly string[]): string => cells.map((text) => padStart(text, width)).join("");

@@ -72,5 +72,6 @@ function asText({ list }: Steps, explained: readonly Explained[]): string {
 function titleOf({ text, kind }: FilterStep, index: number, count: number): string[] {
   const name = count > 1 ? `filter ${index + 1}, ${text}` : text;
   if (kind === "magnitude") return [`${name}: the magnitude √(gx² + gy²) of ${text}-x and ${text}-y`];
+  if (kind === "edges") return [`${name}: pixels at which the gradient of these is greatest along itself`];
   return count > 1 ? [name] : [];
 }

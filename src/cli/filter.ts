@@ -73,6 +73,7 @@ black is not): holes are filled in, and nothing bleeds from under them.
 
 Examples:
   rank1 filter photo.jpg -o edges.png -f sobel
+  rank1 filter photo.jpg -o lines.png -f canny:sigma=1.4,low=50,high=100
   rank1 filter photo.jpg -o soft.jpg -f gaussian:sigma=4 --border edge
   rank1 filter photo.png -o relief.png -f sobel-x --show signed
   rank1 filter scan.png -o whole.png -f gaussian:sigma=3 --mask known.png

@@ -1,6 +1,6 @@
 // rank1 filters: the named filters, their parameters and ranks.
 import type { Command } from "commander";
-import { type FilterInfo, gradientNames, namedFilters } from "../index.ts";
+import { type ComposedInfo, composedFilters, type FilterInfo, gradientNames, namedFilters } from "../index.ts";
 import { writeStdout } from "../node/files.ts";
 import { styled, table } from "./text.ts";
 
@@ -14,7 +14,7 @@ export function addFilters(program: Command): void {
 }
 
 function listAsJson(): string {
-  const filters = namedFilters.map(({ name, summary, parameters, rank }) => ({
+  const filters = listed.map(({ name, summary, parameters, rank = null }) => ({
     name,
     summary,
     rank,
@@ -23,12 +23,15 @@ function listAsJson(): string {
   return JSON.stringify({ version: 1, filters, gradients: gradientNames }, undefined, 2);
 }
 
-const parametersOf = ({ parameters }: FilterInfo): string =>
+/** The linear filters, which have a rank, and the others. */
+const listed: readonly (ComposedInfo & Partial<Pick<FilterInfo, "rank">>)[] = [...namedFilters, ...composedFilters];
+
+const parametersOf = ({ parameters }: ComposedInfo): string =>
   parameters.map(({ name, initial }) => (initial === undefined ? `[${name}]` : `${name}=${initial}`)).join(",");
 
 function listAsText(): string {
-  const rows = namedFilters.map((info) => [info.name, parametersOf(info), String(info.rank), info.summary]);
-  const parameters = new Set(namedFilters.flatMap((info) => info.parameters.map((p) => `${p.name}: ${p.summary}`)));
+  const rows = listed.map((info) => [info.name, parametersOf(info), String(info.rank ?? "-"), info.summary]);
+  const parameters = new Set(listed.flatMap((info) => info.parameters.map((p) => `${p.name}: ${p.summary}`)));
   return [
     table(["name", "parameters", "rank", "what it is"], rows, ["rank"]),
     "",

@@ -37,6 +37,10 @@ export function numbersLike(values: readonly number[]): (value: number) => strin
   return (value) => (value === 0 ? "0" : value.toFixed(decimals));
 }
 
+/** Characters of the longest of some texts, however many there are. */
+export const longestOf = (texts: readonly string[]): number =>
+  texts.reduce((most, text) => Math.max(most, text.length), 0);
+
 /** A number as a fraction n/d where it is one with d up to 10,000, else as {@link number}. */
 export function fraction(value: number): string {
   for (let d = 1; d <= 10_000 && value !== 0; d++) {

@@ -1,5 +1,7 @@
 // What the engine's calls share: checks of their options and of `out`.
 import { checkFunction, describe, InvalidArgumentError } from "../errors.ts";
+import { solvers } from "../kernels/table.ts";
+import type { Problem } from "../plan/types.ts";
 import {
   arrayIn,
   type CheckedImage,
@@ -107,4 +109,13 @@ export function plainView(data: ImageArray): Uint8Array | Uint16Array | Int16Arr
   const view = new Uint8Array(data.buffer, data.byteOffset, data.length);
   plainViews.set(data, view);
   return view;
+}
+
+/** Checks that a problem is one that an engine made; of no kind that is `excluded`. */
+export function checkProblem(problem: Problem, makers: string, excluded?: Problem["kind"]): void {
+  const given = (typeof problem === "object" && problem) || ({} as Problem);
+  const known = given.kind !== excluded && solvers.some(({ kind }) => kind === given.kind);
+  if (known && given.x && given.y && given.window && (given.kind !== "filter" || given.factors)) return;
+  const [expected, received] = [`a problem made by ${makers}`, describe(problem)];
+  throw new InvalidArgumentError({ parameter: "problem", expected, received });
 }

@@ -3,9 +3,10 @@
 import type { BackendPlan, Bindings, CompileOptions, Program, ProgramRunOptions, Weights } from "../backend/backend.ts";
 import type { Choice } from "../backend/choose.ts";
 import type { Abortable } from "../backend/slices.ts";
-import { checkOneOf, checkOptions, describe, InvalidArgumentError, Rank1Error } from "../errors.ts";
+import { checkOneOf, checkOptions, Rank1Error } from "../errors.ts";
+import { composedFilter } from "../factor/composed.ts";
 import type { Filter } from "../factor/filter.ts";
-import { gradientNames, gradientPair, isGradientName } from "../factor/filter-functions.ts";
+import { gradientNames, gradientPair } from "../factor/filter-functions.ts";
 import { solvers, workOf } from "../kernels/table.ts";
 import { type FilterOptions, filterOptionKeys, filterProblem, type PictureSpec } from "../plan/filter-problem.ts";
 import { type LayerKind, type LayerOptions, type LayerShapes, layerProblem } from "../plan/layer-problem.ts";
@@ -20,8 +21,9 @@ import {
   type TensorLike,
 } from "../tensor.ts";
 import { keyOf, ProgramCache, textOf } from "./cache.ts";
-import { checkOut, checkRunOptions, runKeys } from "./calls.ts";
-import { gradientOf, magnitudeOf } from "./gradient.ts";
+import { checkOut, checkProblem, checkRunOptions, runKeys } from "./calls.ts";
+import { filterComposed } from "./composed.ts";
+import { gradientOf } from "./gradient.ts";
 import {
   checkLayerCall,
   checkLayerOut,
@@ -36,6 +38,7 @@ import {
 } from "./layers.ts";
 import { fastestPlan } from "./measured.ts";
 import { type CheckedOptions, checkEngineOptions, type EngineOptions, type Limits, type Planning } from "./options.ts";
+import { type FilterParts, sourceOf } from "./parts.ts";
 import { checkFits, isOpaque, type Picture, pictureOf, runFilter } from "./pictures.ts";
 import type {
   EngineInfo,
@@ -87,6 +90,8 @@ export class Engine {
   private queue: Promise<unknown> = Promise.resolve();
   /** Aborted when the engine is disposed of: every call listens. */
   private readonly end = new AbortController();
+  /** For filters of several linear ones. */
+  private readonly parts: FilterParts;
 
   /** @internal Use {@link createEngine}. */
   constructor({ choice, limits, planning, maxMemory }: CheckedOptions) {
@@ -95,7 +100,17 @@ export class Engine {
     this.planning = planning;
     this.maxMemory = maxMemory;
     this.programs = new ProgramCache(maxMemory / 4);
-    this.planner = { solvers, profile: choice.backend.profile, workOf };
+    const { profile } = choice.backend;
+    this.planner = { solvers, profile, workOf };
+    this.parts = {
+      profile,
+      filter: (image, filter, options) => this.filter(image, filter, options),
+      run: (plan, given, work) =>
+        this.enqueue(given, async (signal) => {
+          const make = () => this.choice.backend.compile(plan, new Map());
+          return work(await this.programs.of(JSON.stringify(plan), make), signal);
+        }),
+    };
   }
 
   /** The backend that the engine runs on, and why this one. */
@@ -166,13 +181,10 @@ export class Engine {
     const { out, signal, onProgress, strategy, mask, ...filterOptions } = given;
     const x = pictureOf(image, this.limits, mask);
     checkRunOptions(given);
-    const gradient = isGradientName(filter);
-    // A gradient's options are those of its first derivative: planned for the checks alone.
-    const planned = this.planFilter(x, gradient ? gradientPair(filter)[0] : filter, filterOptions, strategy);
-    if (gradient) {
-      const source = x.data instanceof EngineValue ? x.data : (x as CheckedImage);
-      return magnitudeOf((filter, options) => this.filter(source, filter, options), x, gradientPair(filter), given);
-    }
+    const composed = composedFilter(filter);
+    // The options of several filters are those of the first: planned for the checks alone.
+    const planned = this.planFilter(x, composed?.parts[0] ?? filter, filterOptions, strategy);
+    if (composed) return filterComposed(this.parts, x, composed, given);
     const target = checkOut(out, x, planned.plan.problem.y.dtype);
     return this.enqueue(signal, async (signal) => {
       const { alpha, known } = planned.plan.problem as FilterProblem;
@@ -227,10 +239,9 @@ export class Engine {
     const keys = [...filterOptionKeys, "signal", "onProgress", "filter", "out"] as const;
     const { filter = "sobel", out, ...rest } = checkOptions<GradientOptions>("options", options, keys);
     const x = pictureOf(image, this.limits);
-    const source = x.data instanceof EngineValue ? x.data : (x as CheckedImage);
     checkRunOptions(rest);
     const pair = gradientPair(checkOneOf("filter", filter, gradientNames));
-    return gradientOf((filter, options) => this.filter(source, filter, options), x, pair, rest, out);
+    return gradientOf((filter, options) => this.filter(sourceOf(x), filter, options), x, pair, rest, out);
   }
 
   /**
@@ -385,12 +396,4 @@ export class Engine {
     this.queue = next.catch(() => {});
     return next;
   }
-}
-
-function checkProblem(problem: Problem, makers: string, excluded?: Problem["kind"]): void {
-  const given = (typeof problem === "object" && problem) || ({} as Problem);
-  const known = given.kind !== excluded && solvers.some(({ kind }) => kind === given.kind);
-  if (known && given.x && given.y && given.window && (given.kind !== "filter" || given.factors)) return;
-  const [expected, received] = [`a problem made by ${makers}`, describe(problem)];
-  throw new InvalidArgumentError({ parameter: "problem", expected, received });
 }

@@ -11,7 +11,7 @@ import type { FilterCallOptions, Gradient, GradientOptions } from "./types.ts";
 import { describeValue, EngineValue } from "./values.ts";
 
 /** The engine's filter on the picture in question. */
-type FilterCall = (filter: Filter, options: FilterCallOptions) => Promise<Image>;
+export type FilterCall = (filter: Filter, options: FilterCallOptions) => Promise<Image>;
 type Pair = readonly [Filter, Filter];
 
 const plain: Finish = { denominator: 1, gain: 1, offset: 0 };

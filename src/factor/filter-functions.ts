@@ -145,13 +145,18 @@ export interface FilterFunctions {
   ) => NamedFilter;
   /** The picture minus its Laplacian over 4 neighbours, 3 × 3. Rank 2. */
   readonly sharpen: PlainFilter;
-  /** The picture plus its difference from a Gaussian blur. Rank 2. */
+  /**
+   * The picture plus its difference from a Gaussian blur. Rank 2. A `threshold`, below which a difference is not added, is
+   * for names alone, as in `engine.filter(image, "unsharp:amount=0.8,threshold=3")`: no linear filter has one.
+   */
   readonly unsharp: (
     parameters?:
       | number
       | (SigmaParameters & {
           /** How much of the difference is added. Default 1. */
           amount?: number;
+          /** 0. */
+          threshold?: number;
         }),
     limits?: FilterLimits,
   ) => NamedFilter;

@@ -1,6 +1,7 @@
 // The named filters, as data: one entry of the table gives the function of `filters`, the name on the command line,
 // its place in the lists and its line in docs/filters.md.
-import { checkLimit, checkOneOf, describe, InvalidArgumentError } from "../errors.ts";
+import { checkLimit, checkOneOf, describe, InvalidArgumentError, suggestion } from "../errors.ts";
+import { composedNames, notLinear, unsharpParameters } from "./composed.ts";
 import type { FilterFunctions, FilterLimits, NamedFilter } from "./filter-functions.ts";
 import {
   type Arguments,
@@ -12,6 +13,9 @@ import {
   type ParameterSet,
   pair,
   parseArguments,
+  sigma,
+  splitName,
+  truncate,
   type Values,
 } from "./parameters.ts";
 import { derivative, gaussian, grid, motionGrid, outer, pascalRow, pixelInDisk, secondDerivative } from "./shapes.ts";
@@ -38,8 +42,6 @@ function entry<P extends ParameterSet, const V extends readonly (string | number
 }
 
 const axes = ["x", "y"] as const;
-const sigma = number("standard deviation, in pixels", 1, { min: 0, open: true });
-const truncate = number("the filter ends this many standard deviations from its centre", 4, { min: 0 });
 
 /** Derivative along one axis, smoothing along the other; positive where the picture gets brighter to the right, down. */
 function alongAxis(axis: "x" | "y", smoothing: number[], derivative: number[]): NamedFilter {
@@ -187,9 +189,10 @@ const table = {
   }),
   unsharp: entry({
     summary: "The picture plus its difference from a Gaussian blur",
-    parameters: { amount: number("how much of the difference is added", 1), sigma, truncate },
+    parameters: unsharpParameters,
     rank: 2,
-    build: ({ amount, sigma, truncate }, _, side) => {
+    build: ({ amount, sigma, truncate, threshold }, _, side) => {
+      if (threshold > 0) throw notLinear("unsharp threshold", "0 of a linear filter", threshold);
       const n = side(sideOf(sigma, truncate));
       const g = gaussian(sigma, n);
       const middle = (n - 1) / 2;
@@ -346,13 +349,21 @@ export function parseFilterName(
   text: string,
   { parameter = "filter", ...limits }: FilterLimits & { parameter?: string } = {},
 ) {
-  const colon = text.indexOf(":");
-  const name = (colon < 0 ? text : text.slice(0, colon)).trim();
-  checkOneOf(parameter, name, filters.names, filterAliases);
-  const found = namedFilters.find((info) => info.name === name)!;
-  const rest = colon < 0 ? "" : text.slice(colon + 1).trim();
-  if (colon >= 0 && rest === "") {
+  const { name, rest } = splitName(text);
+  const found = namedFilters.find((info) => info.name === name);
+  if (!found) throw unknown(parameter, name, rest);
+  if (rest === "") {
     throw new InvalidArgumentError({ parameter, expected: `parameters after "${name}:"`, received: describe(text) });
   }
-  return found.build(colon < 0 ? undefined : parseArguments(name, rest), limits);
+  return found.build(rest === undefined ? undefined : parseArguments(name, found.parameters, rest), limits);
 }
+
+function unknown(parameter: string, name: string, rest: string | undefined): InvalidArgumentError {
+  if (name === "canny") return notLinear(parameter, "a linear filter", name);
+  const variant = filters.names.find((one) => one === `${name}-${rest}`.toLowerCase());
+  const hint = variant ? `did you mean "${variant}"?` : suggestion(name, [...filters.names, ...others], filterAliases);
+  return new InvalidArgumentError({ parameter, expected: "a known name", received: describe(name), hint });
+}
+
+/** Names that are no linear filters' and no aliases. */
+const others = composedNames.filter((name) => !Object.hasOwn(filterAliases, name));

@@ -29,6 +29,9 @@ export function integer(summary: string, initial: number | undefined, range: Ran
   return { summary, initial, check: (parameter, value) => checkInteger(parameter, value, range) };
 }
 
+export const sigma = number("standard deviation, in pixels", 1, { min: 0, open: true });
+export const truncate = number("the filter ends this many standard deviations from its centre", 4, { min: 0 });
+
 /** An odd side: it has a middle. */
 export function oddSide(summary: string, initial: number | undefined): Parameter<number> {
   const check = (parameter: string, value: unknown): number => {
@@ -49,33 +52,56 @@ export function pair(one: Parameter<number>): Parameter<readonly [number, number
   return { summary: `${one.summary}; one number or [y, x]`, initial: one.initial, check };
 }
 
+/** One of some words. */
+export function choice<T extends string>(summary: string, words: readonly T[], initial: T): Parameter<T> {
+  return { summary, initial, check: (parameter, value) => checkOneOf(parameter, value, words) };
+}
+
 export function optional<T>(one: Parameter<T>): Parameter<T | undefined> {
   const check = (parameter: string, value: unknown) => (value === undefined ? undefined : one.check(parameter, value));
   return { summary: one.summary, initial: undefined, check };
 }
 
 /** Checks an object of arguments, or a lone value that stands for the first parameter, and fills in the defaults. */
-export function checkArguments(filter: string, parameters: ParameterSet, given: unknown): Record<string, unknown> {
+export function checkArguments<P extends ParameterSet>(filter: string, parameters: P, given: unknown): Values<P> {
   const names = Object.keys(parameters);
   const named = asRecord(filter, names, given);
-  for (const name of Object.keys(named)) checkOneOf(`parameter of ${filter}`, name, names);
+  for (const name of Object.keys(named)) {
+    if (names.length === 0) throw takesNone(filter, name);
+    checkOneOf(`parameter of ${filter}`, name, names);
+  }
   return Object.fromEntries(
     names.map((name) => {
       const { initial, check } = parameters[name]!;
       return [name, check(`${filter} ${name}`, named[name] === undefined ? initial : named[name])];
     }),
-  );
+  ) as Values<P>;
 }
+
+const takesNone = (filter: string, given: unknown): InvalidArgumentError =>
+  new InvalidArgumentError({ parameter: filter, expected: "no parameters", received: describe(given) });
 
 function asRecord(filter: string, names: string[], given: unknown): Record<string, unknown> {
   if (given === undefined) return {};
   if (typeof given === "object" && given !== null && !Array.isArray(given)) return given as Record<string, unknown>;
   if (names.length > 0) return { [names[0]!]: given };
-  throw new InvalidArgumentError({ parameter: filter, expected: "no parameters", received: describe(given) });
+  throw takesNone(filter, given);
+}
+
+/** A name, and what stands behind its colon, if there is one: "box:5" is "box" and "5". */
+export function splitName(text: string): { name: string; rest: string | undefined } {
+  const colon = text.indexOf(":");
+  if (colon < 0) return { name: text.trim(), rest: undefined };
+  return { name: text.slice(0, colon).trim(), rest: text.slice(colon + 1).trim() };
+}
+
+interface Listed {
+  name: string;
+  initial: unknown;
 }
 
 /** Reads "sigma=2,truncate=3", "sigma=2x3" (y, then x) or a lone "5" into what {@link checkArguments} takes. */
-export function parseArguments(filter: string, text: string): unknown {
+export function parseArguments(filter: string, parameters: readonly Listed[], text: string): unknown {
   const parts = text.split(",").map((part) => part.trim());
   if (parts.length === 1 && !text.includes("=")) return parseValue(text.trim());
   const entries = parts.map((part) => {
@@ -83,11 +109,21 @@ export function parseArguments(filter: string, text: string): unknown {
     if (name && value && rest.length === 0) return [name.trim(), parseValue(value.trim())];
     throw new InvalidArgumentError({
       parameter: filter,
-      expected: "parameters such as sigma=2,truncate=3",
-      received: describe(part),
+      expected: formOf(filter, parameters),
+      received: describe(text),
+      hint: parts.length === 2 && parts.every(isNumber) ? `y and x are written ${parts.join("x")}` : undefined,
     });
   });
   return Object.fromEntries(entries);
+}
+
+const isNumber = (text: string): boolean => text !== "" && !Number.isNaN(Number(text));
+
+/** How the filter's own parameters are written. */
+function formOf(filter: string, parameters: readonly Listed[]): string {
+  const given = parameters.map(({ name, initial }) => `${name}=${initial ?? "..."}`);
+  if (given.length === 0) return "no parameters";
+  return `parameters such as ${filter}:${given.slice(0, 2).join(",")}`;
 }
 
 /** A number, "2x3" as a pair; anything else stays text, and the check of its parameter names it. */

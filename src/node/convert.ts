@@ -1,7 +1,7 @@
 // Conversions between the numbers of a picture file and the numbers that filters take and give: grey, linear light, and
 // signed results that are to be seen.
 import { InvalidArgumentError } from "../errors.ts";
-import { type Image, type ImageDType, newArray, rangeOf } from "../tensor.ts";
+import { greyOf, type Image, type ImageDType, newArray, rangeOf } from "../tensor.ts";
 import { fullScale, typeOf } from "./encode.ts";
 import type { Picture } from "./pictures.ts";
 
@@ -43,7 +43,7 @@ export function toGrey(picture: Picture): Picture {
   const round = type.startsWith("f") ? (v: number) => v : Math.round;
   const out = newArray(type, width * height * (alpha ? 2 : 1));
   for (let from = 0, to = 0; from < data.length; from += channels) {
-    out[to++] = round(0.299 * data[from]! + 0.587 * data[from + 1]! + 0.114 * data[from + 2]!);
+    out[to++] = round(greyOf(data, from));
     if (alpha) out[to++] = data[from + 3]!;
   }
   return { width, height, channels: alpha ? 2 : 1, data: out, alpha, metadata };

@@ -238,6 +238,7 @@ function targetOf({ steps, job, options }: Work, { picture, plans }: Planned): T
   const own = typeOf(picture);
   const last = plans.at(-1)!;
   const planned = last.length > 1 ? own : (last[0]!.problem.y.dtype as ImageDType);
+  if (steps.list.at(-1)!.kind === "edges") return { type: "u8" };
   const computed = type ?? (steps.floats ? (steps.signed ? "f32" : own) : planned);
   if (isLevels(computed)) return { type: computed };
   const wanted = type !== undefined || !isLevels(own) || !isPictureFormat(format);
@@ -296,10 +297,17 @@ async function filtered(
   { steps, options: { linear } }: Work,
   control: Control,
 ): Promise<Picture> {
-  const { alpha, icc, metadata } = picture;
+  const { icc, metadata } = picture;
   const source = linear ? toLinear(picture) : steps.floats ? toFloats(picture) : picture;
-  const image = await applySteps(engine, steps, plans, source, alpha, control);
-  return { ...finished(image, picture, { ...target, linear, floats: steps.floats }), alpha, icc, metadata };
+  const scale = { knownAlpha: picture.alpha, full: linear ? 1 : fullScale(picture) };
+  const image = await applySteps(engine, steps, plans, source, scale, control);
+  const alpha = picture.alpha && image.channels % 2 === 0;
+  return {
+    ...finished(image, { ...picture, alpha }, { ...target, linear, floats: steps.floats }),
+    alpha,
+    icc,
+    metadata,
+  };
 }
 
 interface Finish extends Target {

@@ -2,6 +2,8 @@
 // and those in linear light, work on 32-bit floats, so that nothing between them is rounded or cut off.
 import { InvalidArgumentError, nearest } from "../errors.ts";
 import {
+  composedFilter,
+  composedFilters,
   type Engine,
   type Filter,
   type FilterCallOptions,
@@ -29,8 +31,8 @@ export interface FilterStep {
   /** What messages and reports call it. */
   text: string;
   filter: Filter;
-  /** Of derivatives: values below zero, where the taps sum to zero, or the magnitude of two such results. */
-  kind: "plain" | "signed" | "magnitude";
+  /** Of derivatives: values below zero, where the taps sum to zero, or the magnitude of two such results; or 0 and 255 in u8. */
+  kind: "plain" | "signed" | "magnitude" | "edges";
 }
 
 export interface Steps {
@@ -42,15 +44,14 @@ export interface Steps {
   signed: boolean;
 }
 
-const isPair = (filter: Filter): boolean => (gradientNames as readonly unknown[]).includes(filter);
-
-/** The filters that a name stands for: two derivatives for "sobel" and its like, else the filter itself. */
-const partsOf = (filter: Filter): Filter[] => (isPair(filter) ? [`${filter}-x`, `${filter}-y`] : [filter]);
+/** The linear filters that a name stands for: two derivatives for "sobel" and its like, else mostly the filter itself. */
+const partsOf = (filter: Filter): readonly Filter[] => composedFilter(filter)?.parts ?? [filter];
 
 /** A misspelt name of a gradient: the named filters, among which it would be looked for, are its halves. */
 function checkGradientName(filter: Filter): void {
-  if (typeof filter !== "string" || /[-:]/.test(filter) || isPair(filter) || filters.names.includes(filter)) return;
-  const near = nearest(filter, gradientNames);
+  if (typeof filter !== "string" || /[-:]/.test(filter) || filters.names.includes(filter)) return;
+  if (composedFilter(filter)) return;
+  const near = nearest(filter, [...gradientNames, ...composedFilters.map(({ name }) => name)]);
   const [expected, received, hint] = ["a known name", `"${filter}"`, `did you mean "${near}"?`];
   if (near) throw new InvalidArgumentError({ parameter: "filter", expected, received, hint });
 }
@@ -59,7 +60,7 @@ function checkGradientName(filter: Filter): void {
 export function readSteps(
   engine: Engine,
   given: readonly Pick<FilterStep, "text" | "filter">[],
-  flags: StepOptions & { linear?: boolean },
+  flags: StepOptions & { linear?: boolean; grey?: boolean },
 ): Steps {
   const wrong = (parameter: string, expected: string, received: string): never => {
     throw new InvalidArgumentError({ parameter, expected, received });
@@ -70,15 +71,20 @@ export function readSteps(
   if (stray) wrong(stray, "one filter, of which it is an option", `${given.length}`);
   if (flags.borderValue !== undefined && flags.border !== "constant")
     wrong("borderValue", 'border "constant", of which it is the value', `border "${flags.border ?? "reflect"}"`);
-  const list = given.map(({ text, filter }): FilterStep => {
-    checkGradientName(filter);
+  const list = given.map(({ text, filter: named }): FilterStep => {
+    checkGradientName(named);
+    const filter = ofColours(named, flags);
     const [plan] = plansOf(engine, { text, filter, kind: "plain" }, pixel, {});
     const signed = plan!.problem.y.dtype !== pixel.dtype;
-    return { text, filter, kind: isPair(filter) ? "magnitude" : signed ? "signed" : "plain" };
+    const composed = composedFilter(filter)?.kind;
+    const kind = composed === "unsharp" ? "plain" : (composed ?? (signed ? "signed" : "plain"));
+    return { text, filter, kind };
   });
+  checkComposed(list, flags, wrong);
   const kinds = list.map(({ kind }) => kind);
   // An offset is for results that are to fit the picture's own type.
-  const signed = kinds.lastIndexOf("signed") > kinds.lastIndexOf("magnitude") && !flags.offset;
+  const before = kinds.findLastIndex((kind) => kind === "magnitude" || kind === "edges");
+  const signed = kinds.lastIndexOf("signed") > before && !flags.offset;
   // Which border values, fills and alpha modes are right depends on the picture
   const fill = flags.fill === undefined ? undefined : 0;
   const own = { ...flags, borderValue: undefined, alpha: undefined, fill };
@@ -86,6 +92,41 @@ export function readSteps(
   planSteps(engine, { list, flags: own, signed, floats }, pixel);
   return { list, flags, signed, floats };
 }
+
+/** Options that filters of several linear ones do not have. */
+function checkComposed(
+  list: readonly FilterStep[],
+  flags: StepOptions,
+  wrong: (parameter: string, expected: string, received: string) => never,
+): void {
+  for (const [i, { text, filter, kind }] of list.entries()) {
+    if (!composedFilter(filter) || kind === "magnitude") continue;
+    const isLast = i === list.length - 1;
+    const own = ["anchor", "strategy", "mask", "nan", "fill"] as const;
+    const edges = ["flip", ...(isLast ? (["gain", "offset"] as const) : [])] as const;
+    const stray = [...own, ...(kind === "edges" ? edges : [])].find((name) => flags[name] !== undefined);
+    if (stray) wrong(stray, "a linear filter, of which it is an option", text);
+    if (kind === "edges" && isLast && (flags.type ?? "u8") !== "u8") wrong("type", "u8, of edges", `${flags.type}`);
+  }
+}
+
+/** Edges of each colour where the picture keeps them. */
+function ofColours(filter: Filter, { grey }: { grey?: boolean }): Filter {
+  const composed = composedFilter(filter);
+  return composed?.kind === "edges" && grey === false ? nameOf({ ...composed.values, colour: "each" }) : filter;
+}
+
+/** Edges whose default thresholds are in the units of a file. */
+function scaledBy(filter: Filter, full: number): Filter {
+  const composed = composedFilter(filter);
+  if (composed?.kind !== "edges") return filter;
+  const { low, high = low === undefined ? (100 / 255) * full : undefined } = composed.values;
+  return nameOf({ ...composed.values, high });
+}
+
+/** The name of Canny's edges by its parameters. */
+const nameOf = (values: object): string =>
+  `canny:${Object.entries(values).filter(([, value]) => value !== undefined).map(([name, value]) => `${name}=${value}`)}`; // biome-ignore format: a line
 
 const pixel: PictureSpec = { width: 1, height: 1, channels: 1, dtype: "u8" };
 
@@ -95,7 +136,7 @@ function optionsOf({ list, flags, floats }: Steps, step: FilterStep, knownAlpha 
   const last = step === list.at(-1) && { gain, offset };
   // An --alpha for a whole folder means the pictures that have alpha
   const known = knownAlpha && { alpha };
-  const output = floats ? "f32" : type;
+  const output = step.kind === "edges" ? undefined : floats ? "f32" : type;
   const all = { border, borderValue, anchor, flip, tolerance, output, nan, fill, ...known, ...last } as FilterOptions;
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }
@@ -115,20 +156,34 @@ function plansOf(
 export function planSteps(engine: Engine, steps: Steps, picture: PictureSpec): Plan[][] {
   const { list, flags, floats } = steps;
   const masked = flags.mask !== undefined;
-  const spec: PictureSpec = { ...picture, masked, ...(floats && { dtype: "f32" }) };
+  let spec: PictureSpec = { ...picture, masked, ...(floats && { dtype: "f32" }) };
   // Levels have no NaN.
   const filled = (masked || flags.nan === "ignore") && picture.dtype !== "f32" && { fill: flags.fill ?? 0 };
-  const options = (step: FilterStep): FilterOptions => ({ ...optionsOf(steps, step, spec.knownAlpha), ...filled });
-  return list.map((step) => plansOf(engine, step, spec, options(step), flags.strategy));
+  return list.map((step) => {
+    const options = { ...optionsOf(steps, step, spec.knownAlpha), ...filled };
+    const plans = plansOf(engine, step, spec, options, flags.strategy);
+    if (step.kind === "edges") spec = { ...spec, channels: channelsOf(step, spec), dtype: "u8", knownAlpha: false };
+    return plans;
+  });
 }
 
-/** Applies every filter in turn. `plans` are those of {@link planSteps} for such a picture. */
+/** Channels of edges: those that are no alpha, or one. */
+function channelsOf({ filter }: FilterStep, { channels, knownAlpha }: PictureSpec): number {
+  const composed = composedFilter(filter);
+  if (composed?.kind !== "edges" || composed.values.colour === "grey") return 1;
+  return knownAlpha ? channels - 1 : channels;
+}
+
+/**
+ * Applies every filter in turn. `plans` are those of {@link planSteps} for such a picture; `full` is the greatest value that its
+ * file has.
+ */
 export async function applySteps(
   engine: Engine,
   steps: Steps,
   plans: readonly Plan[][],
   picture: Image,
-  knownAlpha: boolean,
+  { knownAlpha, full }: { knownAlpha: boolean; full: number },
   { signal, onProgress }: Pick<FilterCallOptions, "signal" | "onProgress">,
 ): Promise<Image> {
   const { list, flags } = steps;
@@ -136,9 +191,14 @@ export async function applySteps(
   for (const [i, step] of list.entries()) {
     const { alpha, known } = plans[i]![0]!.problem as Plan["problem"] & { kind: "filter" };
     const filled = known && { mask: flags.mask, fill: known.fill.map((value) => value ?? Number.NaN) };
-    const options = { ...optionsOf(steps, step, knownAlpha), ...filled, alpha, strategy: flags.strategy };
+    const options = {
+      ...optionsOf(steps, step, knownAlpha && alpha !== "none"),
+      ...filled,
+      alpha,
+      strategy: flags.strategy,
+    };
     const progress = (done: number): void => onProgress?.((i + done) / list.length);
-    image = await engine.filter(image, step.filter, { ...options, signal, onProgress: progress });
+    image = await engine.filter(image, scaledBy(step.filter, full), { ...options, signal, onProgress: progress });
   }
   return image;
 }

@@ -252,7 +252,25 @@ export interface GemmSpec extends LayerWindow {
   triangle: boolean;
 }
 
+/**
+ * The thinning of Canny's edges: the gradient by Sobel's filters, and pixels of which it is greater than of both neighbours along
+ * it. A row of results is two of bits, in
+ * words of 32: elements above the high threshold, then those above the low one.
+ */
+export interface EdgesSpec {
+  family: "edges";
+  /** Integers of 16 bits where the derivatives fit those. */
+  arithmetic: "i16" | "f32";
+  /** |gx| + |gy|, or gx² + gy². */
+  norm: "l1" | "l2";
+  /** Bounds of the norm as it stands. */
+  thresholds: [low: number, high: number];
+  /** Rows of the picture, beyond which the gradient is zero. */
+  height: number;
+}
+
 export type KernelSpec =
+  | EdgesSpec
   | TapsSpec
   | RunningSumSpec
   | InterpolateSpec

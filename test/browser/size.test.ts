@@ -11,8 +11,11 @@ describe("what rank1 adds to a page", async () => {
     expect(bytes).toBeGreaterThan(0.95 * budget);
   });
 
-  it("is one file and its worker, before models", () => {
-    expect(sizes.core.map(({ name }) => name)).toEqual(["index.js", "worker.js"]);
+  it("leaves filters that few need to when they are asked for", () => {
+    const names = (when: boolean) =>
+      sizes.core.filter(({ later }) => later === when).map(({ name }) => name.split("-")[0]);
+    expect(names(true)).toEqual(["rare"]);
+    expect(names(false).toSorted()).toEqual(["chunk", "index.js", "worker.js"]);
   });
 
   it("leaves separating, and rare operators, to when they are asked for", () => {

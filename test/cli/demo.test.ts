@@ -54,7 +54,7 @@ test("writes every picture, whole", async () => {
 
 test("the pictures are what the filters give", async () => {
   const [scene, chart] = await Promise.all(["scene.png", "chart.png"].map((name) => readPicture(join(out, name))));
-  expect(same(await pixels("chart.png"), renderChart().data)).toBe(true);
+  expect(same(await pixels("chart.png"), (await renderChart()).data)).toBe(true);
   const engine = await createEngine();
   expect(same(await pixels("sobel.png"), (await engine.filter(scene!, "sobel")).data)).toBe(true);
   expect(same(await pixels("gaussian-2.png"), (await engine.filter(chart!, "gaussian:sigma=2")).data)).toBe(true);

@@ -1,10 +1,10 @@
 // rank1 filter on real files: right pixels, type, alpha and profile; streams; several pictures; Ctrl-C.
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import sharp from "sharp";
 import { describe, expect, test } from "vitest";
 import { encodePicture, writePicture } from "../../src/node/encode.ts";
-import { readNpy, writeNpy } from "../../src/node/npy.ts";
+import { readNpy } from "../../src/node/npy.ts";
 import { type Picture, readPicture, readPictures } from "../../src/node/pictures.ts";
 import { dataPath, withoutData } from "../data.ts";
 import { temporaryFolder } from "../node/folder.ts";
@@ -77,57 +77,6 @@ describe("values", () => {
       "u8",
     );
     expect([...own.data]).toEqual(exact.map((v) => Math.min(255, Math.max(0, Math.floor(v / 16 + 128.5)))));
-  });
-
-  test("a mask fills in what is unknown, and nothing bleeds from there", async () => {
-    const picture = noise(31, 17, 3, 8);
-    const known = new Uint8Array(31 * 17).map((_, i) => (i % 5 === 0 || i % 31 > 20 ? 0 : 255));
-    const mask = { width: 31, height: 17, channels: 1, alpha: false };
-    await writePicture(path("mask.png"), { ...mask, data: known });
-    const of = (data: number[]): Picture => ({ ...mask, data: Uint8Array.from(data) });
-    const ones = Array(9).fill(1);
-    const result = await filtered(picture, "-f", "box:3", "--mask", path("mask.png"), "--fill", "7");
-    const weights = correlate({ ...of([...known.map((v) => v / 255)]) }, ones);
-    const colours = { ...picture, data: picture.data.map((v, i) => (known[Math.floor(i / 3)] ? v : 0)) as Uint8Array };
-    const expected = correlate(colours, ones).map((sum, i) => {
-      const weight = weights[Math.floor(i / 3)]!;
-      return weight === 0 ? 7 : Math.floor(sum / weight + 0.5);
-    });
-    expect([...result.data]).toEqual(expected);
-    const linear = await filtered(picture, "-f", "box:3", "--mask", path("mask.png"), "--linear");
-    expect([...linear.data.slice(-3)]).toEqual([0, 0, 0]);
-    const refused = (flags: string[]) => rank1("filter", path("in.png"), "-o", path("out2.png"), ...flags);
-    const sobel = await refused(["-f", "sobel", "--mask", path("mask.png")]);
-    expect([sobel.code, sobel.stderr]).toEqual([2, expect.stringContaining("taps of one sign")]);
-    const alone = await refused(["-f", "box:3", "--fill", "3"]);
-    expect([alone.code, alone.stderr]).toEqual([2, expect.stringContaining("fill: expected a mask")]);
-    const several = await refused(["-f", "box:3", "-f", "box:5", "--mask", path("mask.png")]);
-    expect([several.code, several.stderr]).toEqual([2, expect.stringContaining("--mask: expected one filter")]);
-    await writePicture(path("mask.png"), { ...mask, height: 1, data: known.slice(0, 31) });
-    const small = await refused(["-f", "box:3", "--mask", path("mask.png")]);
-    expect([small.code, small.stderr]).toEqual([1, expect.stringContaining("mask: expected sides [17, 31, 1]")]);
-  });
-
-  test("of numbers, NaN are filled in by their neighbours, or by --fill", async () => {
-    const values = Float32Array.of(1, Number.NaN, 3, Number.NaN, Number.NaN, Number.NaN);
-    writeFileSync(path("gaps.npy"), writeNpy({ shape: [1, 6], data: values }));
-    const run = async (...flags: string[]) => {
-      const common = ["--border", "edge", "--nan", "ignore", "--force", "--quiet"];
-      const done = await rank1(
-        "filter",
-        path("gaps.npy"),
-        "-o",
-        path("filled.npy"),
-        "-f",
-        "box:size=1x3",
-        ...common,
-        ...flags,
-      );
-      expect(done).toEqual({ code: 0, stdout: "", stderr: "" });
-      return [...(readNpy(readFileSync(path("filled.npy")), "filled.npy").data as Float32Array)];
-    };
-    expect(await run()).toEqual([1, 2, 3, 3, Number.NaN, Number.NaN]);
-    expect(await run("--fill", "-1")).toEqual([1, 2, 3, 3, -1, -1]);
   });
 
   test("sobel is the magnitude of both derivatives", async () => {

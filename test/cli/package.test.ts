@@ -29,7 +29,7 @@ test("rank1 demo draws its pictures and its page", async () => {
   expect(run("demo", "-o", "tour/")).toMatch(/\nOpen tour\/index\.html in a browser to see it all\.\n$/);
   expect(readdirSync(join(folder, "tour"))).toContain("gabor.png");
   const scene = await readPicture(join(folder, "tour/scene.png"));
-  expect(Buffer.from(scene.data.buffer).equals(renderScene().data)).toBe(true);
+  expect(Buffer.from(scene.data.buffer).equals((await renderScene()).data)).toBe(true);
 });
 
 test("an older Node is told which one is needed", () => {

@@ -4,24 +4,24 @@ import { renderChart } from "../../demo/drawing/chart.ts";
 import { clouds, hash, noise } from "../../demo/drawing/paint.ts";
 import { renderScene } from "../../demo/drawing/scene.ts";
 
-test("sizes, types and determinism", () => {
+test("sizes, types and determinism", async () => {
   for (const render of [renderChart, renderScene]) {
     for (const [width, height] of [
       [1, 1],
       [90, 40],
       [33, 70],
     ] as const) {
-      const { data, ...shape } = render(width, height);
+      const { data, ...shape } = await render(width, height);
       expect(shape).toEqual({ width, height, channels: 3 });
       expect(data).toBeInstanceOf(Uint8Array);
       expect(data.length).toBe(width * height * 3);
-      expect(render(width, height).data).toEqual(data);
+      expect((await render(width, height)).data).toEqual(data);
     }
   }
 });
 
-test("the chart holds eleven equal steps of grey, black and white, and fine detail", () => {
-  const { width, data } = renderChart();
+test("the chart holds eleven equal steps of grey, black and white, and fine detail", async () => {
+  const { width, data } = await renderChart();
   const at = (x: number, y: number): number[] => [...data.subarray(3 * (y * width + x), 3 * (y * width + x) + 3)];
   for (let step = 0; step <= 10; step++) {
     const [r, g, b] = at(16 + Math.round((step + 0.5) * (240 / 11)), 480);
@@ -34,8 +34,8 @@ test("the chart holds eleven equal steps of grey, black and white, and fine deta
   expect(row).toEqual(row.toReversed());
 });
 
-test("the scene is a picture: many colours, bright sky above, darker ground below", () => {
-  const { data } = renderScene(192, 128);
+test("the scene is a picture: many colours, bright sky above, darker ground below", async () => {
+  const { data } = await renderScene(192, 128);
   const third = data.length / 3;
   const mean = (part: Uint8Array): number => part.reduce((sum, v) => sum + v, 0) / part.length;
   expect(mean(data.subarray(0, third))).toBeGreaterThan(1.3 * mean(data.subarray(2 * third)));

@@ -4,14 +4,16 @@ import type { KernelCase } from "../../src/kernels/case.ts";
 import { integerKernels } from "../../src/kernels/integers.ts";
 import type { LayerWeights } from "../../src/kernels/kernel.ts";
 import { networkKernels, productKernels } from "../../src/kernels/networks.ts";
+import { pictureKernels } from "../../src/kernels/pictures.ts";
 import { rareKernels } from "../../src/kernels/rare.ts";
 import { addKernels, kernels as tableKernels, workOf } from "../../src/kernels/table.ts";
 import type { BufferSpec } from "../../src/plan/types.ts";
 import { type Elements, newArray, rangeOf, type ViewDType } from "../../src/tensor.ts";
 import { random } from "../oracle.ts";
 
-addKernels({ ...networkKernels, ...productKernels, ...integerKernels, ...rareKernels });
-export const kernels = { ...tableKernels, ...networkKernels, ...productKernels, ...integerKernels, ...rareKernels };
+const more = { ...networkKernels, ...productKernels, ...integerKernels, ...pictureKernels, ...rareKernels };
+addKernels(more);
+export const kernels = { ...tableKernels, ...more };
 export type Family = keyof typeof kernels;
 export const families = Object.keys(kernels) as Family[];
 
@@ -136,6 +138,7 @@ export const isExact = (one: KernelCase): boolean =>
   one.steps.every(
     ({ kernel }) =>
       kernel.family === "running-sum" ||
+      kernel.family === "edges" ||
       (kernel.family === "taps" && kernel.arithmetic !== "f32" && resultOf(one).dtype !== "f32"),
   );
 

@@ -1,7 +1,7 @@
 // Pictures of shapes to learn from and to be judged by: one shape each, of any colour, size, place and turn, on a patterned
 // ground, among scraps, partly covered, in uneven light and with noise. Drawn from formulas: equal numbers, equal pictures.
 import type { Image } from "../../../src/index.ts";
-import { type Colour, clamp, clouds, hash, lit, mix, paint, smoothstep } from "../paint.ts";
+import { type Colour, clamp, clouds, hash, lit, mix, paintAtOnce, smoothstep } from "../paint.ts";
 import { type Distance, outlines, polygon, type ShapeName, shapeNames } from "./outlines.ts";
 
 /** Width and height of every picture. */
@@ -26,7 +26,7 @@ export function drawShape(shape: ShapeName, index: number, seed = 0): Omit<Image
     ...figure(dice, outlines[shape], ground),
     light(dice),
   ];
-  const image = paint(shapeSide, shapeSide, 3, (px, py) => {
+  const image = paintAtOnce(shapeSide, shapeSide, 3, (px, py) => {
     const [x, y] = [px / shapeSide, py / shapeSide];
     return layers.reduce((under, layer) => layer(x, y, under), black);
   });

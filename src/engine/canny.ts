@@ -1,0 +1,136 @@
+// Canny's edges: grey, a blur, the thinned gradient by generated code, and then, of the weak edges, those that strong ones
+// lead to.
+import type { BackendPlan, SourceBinding, TargetBinding } from "../backend/backend.ts";
+import { InvalidArgumentError } from "../errors.ts";
+import type { CannyValues } from "../factor/composed.ts";
+import { wordsFor } from "../kernels/edges/layout.ts";
+import { pictureKernels } from "../kernels/pictures.ts";
+import { addKernels, workOf } from "../kernels/table.ts";
+import { costOf, grainFor } from "../plan/cost.ts";
+import type { BufferSpec, EdgesSpec, Profile } from "../plan/types.ts";
+import { type Image, type ImageDType, type ImageLike, rangeOf } from "../tensor.ts";
+import { checkOut, plainView } from "./calls.ts";
+import { draw, follow } from "./follow.ts";
+import { flatten } from "./grey.ts";
+import { type FilterParts, sourceOf } from "./parts.ts";
+import type { Picture } from "./pictures.ts";
+import type { FilterCallOptions } from "./types.ts";
+import { EngineValue } from "./values.ts";
+
+/** A blurred picture of bytes keeps five bits after the point: four times as many, and Sobel's sums still fit 16. */
+const parts = 32;
+
+/** Options of filters that mean nothing here. */
+const strays = ["gain", "offset", "flip", "anchor", "strategy", "mask", "nan", "fill"] as const;
+
+/** @throws InvalidArgumentError for options that edges do not have. */
+export async function canny(
+  engine: FilterParts,
+  x: Picture,
+  values: CannyValues,
+  options: FilterCallOptions,
+): Promise<Image | EngineValue> {
+  checkStrays(options);
+  const { border, borderValue, tolerance, out, signal, onProgress } = options;
+  const alpha = options.alpha === undefined ? x.knownAlpha === true : options.alpha !== "none";
+  const colours = alpha || (x.channels % 2 === 0 && values.colour === "grey") ? x.channels - 1 : x.channels;
+  const channels = values.colour === "each" ? colours : 1;
+  const { width, height } = x;
+  const target = checkOut(out, { ...x, channels }, "u8");
+  addKernels(pictureKernels);
+
+  const plain = channels === x.channels ? sourceOf(x) : await withoutAlpha(x, channels, alpha, signal);
+  const fine = x.dtype === "u8" ? parts : 1;
+  const blurred = values.sigma > 0;
+  const image = blurred
+    ? await engine.filter(plain, `gaussian:sigma=${values.sigma}`, {
+        ...{ border, borderValue, tolerance, signal, alpha: "none" },
+        ...{ gain: fine, output: x.dtype === "u8" ? "i16" : "f32" },
+        onProgress: onProgress && ((done) => onProgress(done * 0.5)),
+      })
+    : plain;
+  const scale = blurred ? fine : 1;
+  const given = image instanceof EngineValue ? image.inner : plainView((image as Image).data);
+  const dtype: ImageDType = !blurred ? x.dtype : x.dtype === "u8" ? "i16" : "f32";
+  const source: SourceBinding = {
+    ...{ kind: "source", width, height, channels, dtype, alpha: "none", data: given },
+    ...{ border: border ?? "edge", borderValue: (borderValue ?? 0) * scale },
+  };
+  const words = wordsFor(width * channels);
+  const bits = new Int32Array(2 * words * height);
+  const y: TargetBinding = {
+    kind: "target",
+    data: new Uint8Array(bits.buffer),
+    dtype: "u8",
+    gain: 1,
+    offset: 0,
+    alpha: "none",
+    source: { ...source, width: 8 * words, channels: 1 },
+  };
+  const kernel: EdgesSpec = {
+    ...{ family: "edges", norm: values.norm, height, thresholds: thresholdsOf(values, x.dtype, scale) },
+    arithmetic: x.dtype === "u8" ? "i16" : "f32",
+  };
+  const start = blurred ? 0.5 : 0;
+  await engine.run(planOf(source, kernel, engine.profile), signal, (program, signal) =>
+    program.run([["x", source]], [["y", y]], { signal, onProgress: onProgress && ((done) => onProgress(start + done * (0.9 - start))) }),
+  ); // biome-ignore format: a call
+  const edges = { bits, words, elements: width * channels, step: channels };
+  await follow(edges, signal);
+  const data =
+    target instanceof EngineValue ? new Uint8Array(target.inner.shape.reduce((n, side) => n * side, 1)) : target;
+  if (out !== undefined) (data as Uint8Array).fill(0);
+  await draw(edges, data as Uint8Array, signal);
+  onProgress?.(1);
+  if (!(target instanceof EngineValue)) return { width, height, channels, data };
+  await target.write(data);
+  return target;
+}
+
+function checkStrays(options: FilterCallOptions): void {
+  const wrong = (parameter: string, expected: string, received: unknown): InvalidArgumentError =>
+    new InvalidArgumentError({ parameter, expected, received: String(received) });
+  for (const name of strays)
+    if (options[name] !== undefined) throw wrong(name, "a linear filter, of which it is an option", "canny");
+  if (options.output !== undefined && options.output !== "u8") throw wrong("output", "u8, of edges", options.output);
+}
+
+/** Both thresholds as norms of a picture whose values are `scale` times the caller's. */
+function thresholdsOf({ low, high, norm }: CannyValues, dtype: ImageDType, scale: number): [number, number] {
+  const full = dtype === "f32" ? 1 : rangeOf[dtype][1];
+  const most = high ?? (low === undefined ? (100 / 255) * full : 2 * low);
+  const bounds = [low ?? most / 2, most].map((bound) => bound * scale);
+  return (norm === "l1" ? bounds : bounds.map((bound) => bound ** 2)) as [number, number];
+}
+
+function planOf({ width, height, channels, dtype }: SourceBinding, kernel: EdgesSpec, profile: Profile): BackendPlan {
+  const rows = { channels, stride: 1 };
+  const buffers: BufferSpec[] = [
+    { id: "x", scope: "input", dtype, width: width + 2, left: 1, right: 1, above: 2, below: 2, ...rows },
+    {
+      id: "y",
+      scope: "output",
+      dtype: "u8",
+      width: 8 * wordsFor(width * channels),
+      channels: 1,
+      stride: 1,
+      above: 0,
+      below: 0,
+    },
+  ];
+  const step = { name: "thin edges", kernel, reads: ["x"], writes: "y" };
+  const grid = { images: 1, extent: height, grain: grainFor(buffers, height, profile, 16) };
+  const stages = [{ grid, steps: [step] }];
+  return { stages, buffers, cost: costOf({ stages, buffers }, profile, workOf) };
+}
+
+/** The picture on white where it has alpha, in grey where one channel is wanted of several. */
+async function withoutAlpha(
+  x: Picture,
+  channels: number,
+  alpha: boolean,
+  signal: FilterCallOptions["signal"],
+): Promise<ImageLike> {
+  const data = x.data instanceof EngineValue ? ((await x.data.read()) as Image["data"]) : x.data;
+  return flatten({ width: x.width, height: x.height, channels: x.channels, data }, channels, alpha, signal);
+}

@@ -1,0 +1,3 @@
+// Filters that few pictures go through: loaded when a call names one.
+export { canny } from "./canny.ts";
+export { unsharp } from "./unsharp.ts";
