@@ -7,6 +7,9 @@ type Numbers = { [index: number]: number; readonly length: number };
 /** The alpha that means opaque. */
 export const opaque = (dtype: ImageDType): number => (dtype === "f32" ? 1 : rangeOf[dtype][1]);
 
+/** A smaller share of what is opaque, below half a level of 16 bits, is nothing: of colours only noise would be left. */
+export const leastAlpha = 2 ** -17;
+
 /** Colours of `count` elements, from `at` on, times their alpha. */
 export function premultiply(row: Numbers, at: number, count: number, channels: number, full: number): void {
   const alpha = channels - 1;
@@ -19,7 +22,7 @@ export function premultiply(row: Numbers, at: number, count: number, channels: n
 const rangeFor = (dtype: ImageDType): readonly [number, number] =>
   dtype === "f32" ? [-Infinity, Infinity] : rangeOf[dtype];
 
-/** Alpha of `count` elements of the target, from `at` on, is the source's, saturated. */
+/** Alpha of `count` elements of the target, from `at` on, is the source's, rounded and saturated. */
 export function keepAlpha(
   target: Numbers,
   dtype: ImageDType,
@@ -29,7 +32,9 @@ export function keepAlpha(
   count: number,
 ): void {
   const [low, high] = rangeFor(dtype);
-  for (let i = at + channels - 1; i < at + count; i += channels) target[i] = Math.min(high, Math.max(low, source[i]!));
+  const rounded = (value: number): number => (dtype === "f32" ? value : Math.floor(value + 0.5));
+  for (let i = at + channels - 1; i < at + count; i += channels)
+    target[i] = Math.min(high, Math.max(low, rounded(source[i]!)));
 }
 
 /** Weighted sums `row` as colours again: divided by their alpha, with gain and offset, rounded and saturated. */
@@ -52,7 +57,7 @@ export function unpremultiply(
   for (let i = 0; i < count; i += channels) {
     const weight = row[from + i + alpha]!;
     for (let c = 0; c < alpha; c++)
-      put(at + i + c, weight > 0 ? (row[from + i + c]! / weight) * full * gain + offset : 0);
+      put(at + i + c, weight > leastAlpha * full ? (row[from + i + c]! / weight) * full * gain + offset : 0);
     put(at + i + alpha, Math.min(full, Math.max(0, weight)));
   }
 }

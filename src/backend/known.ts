@@ -1,7 +1,7 @@
 // Pixels with weights, one by one: rows of a picture of which some pixels are unknown come in as channels times weight, with the
 // weight as one channel more, and go out as means. The specification of what backends do.
 import { type ImageDType, rangeOf } from "../tensor.ts";
-import { opaque } from "./alpha.ts";
+import { leastAlpha, opaque } from "./alpha.ts";
 import type { SourceBinding, TargetBinding } from "./backend.ts";
 
 type Numbers = { [index: number]: number; readonly length: number };
@@ -90,7 +90,7 @@ export function unweigh(
     }
     const by = premultiplied ? row[first + colours]! : weight;
     for (let c = 0; c < colours; c++) {
-      const value = by === 0 ? 0 : (row[first + c]! / by) * gain + offset;
+      const value = premultiplied && !(by > leastAlpha * full * weight) ? 0 : (row[first + c]! / by) * gain + offset;
       target[to + c] = rounds ? Math.min(high, Math.max(low, Math.floor(value + 0.5))) : value;
     }
     if (!premultiplied) continue;

@@ -187,13 +187,14 @@ export class Engine {
     if (composed) return filterComposed(this.parts, x, composed, given);
     const target = checkOut(out, x, planned.plan.problem.y.dtype);
     return this.enqueue(signal, async (signal) => {
-      const { alpha, known } = planned.plan.problem as FilterProblem;
+      const problem = planned.plan.problem as FilterProblem;
+      const { alpha, known } = problem;
       const options: FilterOptions = { ...filterOptions, alpha: "keep" };
       const chosen =
         alpha === "premultiply" &&
         !known &&
         !(x.data instanceof EngineValue) &&
-        (await isOpaque(x as CheckedImage, signal))
+        (await isOpaque(x as CheckedImage, problem, signal))
           ? this.planFilter(x, filter, options, strategy)
           : planned;
       if (!chosen.settled) {

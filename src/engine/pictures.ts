@@ -43,9 +43,14 @@ function unmasked(image: ImageLike | EngineValue, limits: ImageLimits): CheckedI
   throw new InvalidArgumentError({ parameter: "image", expected, received });
 }
 
-/** True where no pixel is translucent, so that alpha can be ignored and kept. */
-export function isOpaque({ data, dtype, channels, width, height }: CheckedImage, signal: Abortable): Promise<boolean> {
+/** True where no pixel is translucent, nor what stands beyond the edges, so that alpha can be ignored and kept. */
+export async function isOpaque(
+  { data, dtype, channels, width, height }: CheckedImage,
+  { window }: FilterProblem,
+  signal: Abortable,
+): Promise<boolean> {
   const full = opaque(dtype);
+  if (window.border === "constant" && window.borderValue !== full && window.pads.some((pad) => pad > 0)) return false;
   return inSlices(width * height, signal, (from, to) => {
     for (let pixel = from; pixel < to; pixel++) if (data[(pixel + 1) * channels - 1] !== full) return false;
     return true;

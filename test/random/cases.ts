@@ -25,7 +25,7 @@ export interface Taps {
 /** The forms in which a picture is handed over, a plan is run, and a result is taken. */
 export const inputs = ["array", "value", "inner view", "shared memory", "sharp", "ImageData"] as const;
 export const calls = ["filter", "run", "stored plan", "chosen"] as const;
-export const outs = ["none", "array", "image", "value", "shared memory", "whole", "in place"] as const;
+export const outs = ["none", "array", "image", "value", "shared memory"] as const;
 export const engineNames = [
   ...["reference", "1 thread", "2 threads", "3 threads", "wide", "wide, 2 threads", "deterministic", "1 MiB"],
 ] as const;
@@ -62,7 +62,8 @@ export function randomCase(seed: number, index: number): Case {
   const { filter, kind: filterKind } = randomFilter(draws, { slow: engine === "reference" });
   const taps = tapsOf(filter);
   const oneSign = isOfOneSign(taps);
-  const alpha = channels === 2 || channels === 4 ? pick(["none", "keep", "premultiply", "premultiply"] as const) : "none";
+  const alpha =
+    channels === 2 || channels === 4 ? pick(["none", "keep", "premultiply", "premultiply"] as const) : "none";
   const known = oneSign && chance(0.25);
   const nan = known && isFloatType(dtype) && chance(0.6) ? "ignore" : undefined;
   const hasMask = known && (nan === undefined || chance(0.5));
@@ -79,7 +80,7 @@ export function randomCase(seed: number, index: number): Case {
     place: { x: 0, y: 0, width, height },
     input: isData ? "ImageData" : pick(inputs.slice(0, -1)),
     call: isData ? "filter" : pick(calls),
-    out: pick(["none", "none", "array", "image", "value", "shared memory"] as const),
+    out: pick(outs),
     features: [filterKind, kind],
   };
   one.features.push(...featuresOf(one));
@@ -157,6 +158,16 @@ function featuresOf(one: Case): string[] {
     "many channels": channels > 4,
   };
   const some = Object.keys(features).filter((name) => features[name]);
-  const named = { type: dtype, to: output ?? "default", channels, border, alpha: alpha ?? "known", engine, input, call, out };
+  const named = {
+    type: dtype,
+    to: output ?? "default",
+    channels,
+    border,
+    alpha: alpha ?? "known",
+    engine,
+    input,
+    call,
+    out,
+  };
   return [...some, ...Object.entries(named).map(([name, value]) => `${name}: ${value}`)];
 }

@@ -62,7 +62,8 @@ function reals(draws: Draws, kh: number, kw: number): { filter: Filter; kind: st
 }
 
 const list = (length: number, draw: () => number): number[] => Array.from({ length }, draw);
-const grid = (kh: number, kw: number, draw: () => number): number[][] => Array.from({ length: kh }, () => list(kw, draw));
+const grid = (kh: number, kw: number, draw: () => number): number[][] =>
+  Array.from({ length: kh }, () => list(kw, draw));
 
 /** A sum of columns times rows. */
 function terms(kh: number, kw: number, rank: number, draw: () => number): number[][] {

@@ -25,7 +25,8 @@ const counts = new Map<string, number>();
 const count = (features: readonly string[]): void => {
   for (const feature of features) counts.set(feature, (counts.get(feature) ?? 0) + 1);
 };
-const [from, cases] = values.case === undefined ? [Number(values.from), Number(values.cases)] : [Number(values.case), 1];
+const [from, cases] =
+  values.case === undefined ? [Number(values.from), Number(values.cases)] : [Number(values.case), 1];
 let failed = 0;
 let last = Date.now();
 for (let index = from; index < from + cases; index++) {
@@ -43,7 +44,9 @@ for (let index = from; index < from + cases; index++) {
 }
 await engines.dispose();
 if (values.case === undefined) {
-  const lines = [...counts].toSorted(([a], [b]) => a.localeCompare(b)).map(([name, n]) => `${n.toString().padStart(8)} ${name}`);
+  const lines = [...counts]
+    .toSorted(([a], [b]) => a.localeCompare(b))
+    .map(([name, n]) => `${n.toString().padStart(8)} ${name}`);
   console.log(lines.join("\n"));
 }
 console.log(`${cases} cases of seed ${seed}, ${failed} of them wrong`);

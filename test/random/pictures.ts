@@ -15,7 +15,10 @@ interface PictureOptions {
 
 const kinds = ["noise", "noise", "extremes", "constant", "sparse", "ramp"] as const;
 
-export function pictureOf(draws: Draws, options: PictureOptions): { image: Image & { dtype: ImageDType }; kind: string } {
+export function pictureOf(
+  draws: Draws,
+  options: PictureOptions,
+): { image: Image & { dtype: ImageDType }; kind: string } {
   const { width, height, channels, dtype, nan, alpha } = options;
   const { pick, chance } = draws;
   const kind = pick(kinds);
@@ -30,7 +33,10 @@ export function pictureOf(draws: Draws, options: PictureOptions): { image: Image
     for (let i = 0; i < count; i++) if (chance(nan ? 0.12 : 0.01)) data[i] = pick(values);
   }
   if (channels % 2 === 0) setAlpha(draws, data, channels, dtype, alpha);
-  return { image: { width, height, channels, data, dtype }, kind: `picture: ${special ? "with NaN and infinities" : kind}` };
+  return {
+    image: { width, height, channels, data, dtype },
+    kind: `picture: ${special ? "with NaN and infinities" : kind}`,
+  };
 }
 
 function valuesOf({ pick, chance, integer, next }: Draws, dtype: ImageDType, kind: string): (i: number) => number {

@@ -9,6 +9,8 @@ export interface Expected {
   values: Float64Array;
   /** Where nothing is known: results are what `fill` says. */
   unknown: Uint8Array;
+  /** Of pictures with NaN or infinities: whether the window holds one. */
+  touched: Uint8Array | undefined;
   /** How much larger than the one stated an error may be: where a result is divided by weights that cancel. Infinite: anything. */
   slack: Float64Array;
 }
@@ -32,7 +34,11 @@ function layOf({ image, taps, options }: Case): Lay {
   const { border = "reflect", borderValue = 0, anchor = [kw >> 1, kh >> 1], gain = 1, offset = 0 } = options;
   const indices = (size: number): ((k: number) => number) => {
     const known = new Map<number, number>();
-    return (k) => known.get(k) ?? (known.set(k, outside(k, size, border) ?? -1), known.get(k)!);
+    return (k) => {
+      const index = known.get(k) ?? outside(k, size, border) ?? -1;
+      known.set(k, index);
+      return index;
+    };
   };
   const [column, row] = [indices(width), indices(height)];
   const at = (x: number, y: number, i: number, j: number): number => {
@@ -47,16 +53,20 @@ function layOf({ image, taps, options }: Case): Lay {
 }
 
 export function expectedOf(one: Case): Expected {
+  const expected = resultsOf(one);
+  if (one.options.nan !== "ignore" && Array.from(one.image.data).some((v) => !Number.isFinite(v))) {
+    expected.touched = touchedOf(one);
+  }
+  if (alphaIn(one) === "keep") keepAlpha(one, expected);
+  return expected;
+}
+
+function resultsOf(one: Case): Expected {
   const { mask, options, taps, image } = one;
   const weighted = mask !== undefined || options.nan === "ignore" || alphaIn(one) === "premultiply";
   const most = largestIn(image.data) * taps.rows.flat().reduce((sum, tap) => sum + Math.abs(tap), 0);
-  const expected = weighted
-    ? means(one)
-    : taps.integer && !isFloatType(image.dtype) && most > 2 ** 52
-      ? bigSums(one)
-      : sums(one);
-  if (alphaIn(one) === "keep") keepAlpha(one, expected);
-  return expected;
+  if (weighted) return means(one);
+  return taps.integer && !isFloatType(image.dtype) && most > 2 ** 52 ? bigSums(one) : sums(one);
 }
 
 const largestIn = (data: ArrayLike<number>): number => {
@@ -77,6 +87,11 @@ function* pixelsOf({ place }: Case): Generator<[x: number, y: number]> {
     for (let x = place.x; x < place.x + place.width; x++) yield [x, y];
 }
 
+const plainly = (values: Float64Array): Expected => ({
+  ...{ values, unknown: new Uint8Array(values.length), touched: undefined },
+  slack: new Float64Array(values.length).fill(1),
+});
+
 function sums(one: Case): Expected {
   const { data, channels, at, taps, borderValue, gain, offset } = layOf(one);
   const values = new Float64Array(one.place.width * one.place.height * channels);
@@ -88,7 +103,7 @@ function sums(one: Case): Expected {
     }
     for (let c = 0; c < channels; c++, to++) values[to] = values[to]! * gain + offset;
   }
-  return { values, unknown: new Uint8Array(values.length), slack: new Float64Array(values.length).fill(1) };
+  return plainly(values);
 }
 
 function bigSums(one: Case): Expected {
@@ -105,7 +120,24 @@ function bigSums(one: Case): Expected {
       }
       values[to] = Number(sum) * gain + offset;
     }
-  return { values, unknown: new Uint8Array(values.length), slack: new Float64Array(values.length).fill(1) };
+  return plainly(values);
+}
+
+/** Whether the window of each result, taps of zero included, holds something that is not finite. */
+function touchedOf(one: Case): Uint8Array {
+  const { data, channels, at } = layOf(one);
+  const { rows } = one.taps;
+  const touched = new Uint8Array(one.place.width * one.place.height * channels);
+  let to = 0;
+  for (const [x, y] of pixelsOf(one)) {
+    for (let i = 0; i < rows.length; i++)
+      for (let j = 0; j < rows[0]!.length; j++) {
+        const from = at(x, y, i, j) * channels;
+        for (let c = 0; c < channels && from >= 0; c++) if (!Number.isFinite(data[from + c]!)) touched[to + c] = 1;
+      }
+    to += channels;
+  }
+  return touched;
 }
 
 /** Means weighted by the taps, by alpha, and by how well pixels are known. */
@@ -142,20 +174,24 @@ function means(one: Case): Expected {
       if (known && weight === 0) unknown[to] = 1;
       else if (isAlpha) values[to] = Math.min(full, Math.max(0, (covered / (known ? weight : whole)) * full));
       else {
-        values[to] = covered / whole > 0 || alpha !== "premultiply" ? (sum[c]! / covered) * scale + shift : 0;
+        values[to] =
+          covered / (known ? weight : whole) > 2 ** -17 || alpha !== "premultiply"
+            ? (sum[c]! / covered) * scale + shift
+            : 0;
         if (alpha === "premultiply") slack[to] = slackOf(covered, size * most, one);
       }
     }
   }
-  return { values, unknown, slack };
+  return { values, unknown, touched: undefined, slack };
 }
 
 /** Of a quotient by a sum whose parts cancel; of taps of one sign nothing does. */
 function slackOf(covered: number, size: number, { taps }: Case): number {
   const mixed = new Set(taps.rows.flat().map(Math.sign).filter(Boolean)).size > 1;
-  if (covered === 0) return mixed ? Infinity : 1;
   const ratio = size / Math.abs(covered);
-  return ratio > 1e4 ? Infinity : mixed || ratio > 8 ? 2 * ratio * ratio : 1;
+  if (mixed && ratio > 1e4) return Infinity;
+  // Terms may cancel where the taps do not.
+  return mixed || ratio > 8 ? 2 * ratio * ratio : 1;
 }
 
 function weightsIn(mask: MaskLike | undefined): number[] | undefined {
