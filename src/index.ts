@@ -37,6 +37,7 @@ export type { Term } from "./factor/integers.ts";
 export type { TruncateOptions } from "./factor/svd.ts";
 export type { WeightFactors, WeightOptions } from "./factor/weights.ts";
 export { explain } from "./kernels/explain.ts";
+export type { Extent, Region } from "./plan/extent.ts";
 export type { FilterOptions, PictureSpec } from "./plan/filter-problem.ts";
 export type { KnownOptions, NanPolicy } from "./plan/known.ts";
 export { type LayerCost, type LayerSpec, layerCost, type StageCost } from "./plan/layer-cost.ts";

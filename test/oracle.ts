@@ -9,6 +9,8 @@ export interface OracleOptions {
   anchor?: readonly [number, number];
   gain?: number;
   offset?: number;
+  /** The pixels that the results lie on, also beyond the picture. Default: the picture's own. */
+  place?: { x: number; y: number; width: number; height: number };
   output: ImageDType;
 }
 
@@ -34,9 +36,10 @@ export function correlate(
   const { width, height, channels, data } = image;
   const [kh, kw] = [filter.length, filter[0]!.length];
   const { border = "reflect", borderValue = 0, anchor = [kw >> 1, kh >> 1], gain = 1, offset = 0 } = options;
-  const out = new Float64Array(data.length);
-  for (let y = 0; y < height; y++)
-    for (let x = 0; x < width; x++)
+  const { place = { x: 0, y: 0, width, height } } = options;
+  const out = new Float64Array(place.width * place.height * channels);
+  for (let y = place.y; y < place.y + place.height; y++)
+    for (let x = place.x; x < place.x + place.width; x++)
       for (let c = 0; c < channels; c++) {
         let sum = 0;
         for (let i = 0; i < kh; i++)
@@ -46,7 +49,7 @@ export function correlate(
               filter[i]![j]! *
               (yy === undefined || xx === undefined ? borderValue : data[(yy * width + xx) * channels + c]!);
           }
-        out[(y * width + x) * channels + c] = gain * sum + offset;
+        out[((y - place.y) * place.width + x - place.x) * channels + c] = gain * sum + offset;
       }
   return out;
 }

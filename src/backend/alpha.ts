@@ -1,6 +1,8 @@
 // What becomes of a last channel that is alpha, element by element: of rows that come in and of results that go out.
+import { borderIndex } from "../plan/border.ts";
 import { type ImageDType, rangeOf } from "../tensor.ts";
 import type { TargetBinding } from "./backend.ts";
+import { targetAt } from "./bindings.ts";
 
 type Numbers = { [index: number]: number; readonly length: number };
 
@@ -22,19 +24,19 @@ export function premultiply(row: Numbers, at: number, count: number, channels: n
 const rangeFor = (dtype: ImageDType): readonly [number, number] =>
   dtype === "f32" ? [-Infinity, Infinity] : rangeOf[dtype];
 
-/** Alpha of `count` elements of the target, from `at` on, is the source's, rounded and saturated. */
-export function keepAlpha(
-  target: Numbers,
-  dtype: ImageDType,
-  source: Numbers,
-  channels: number,
-  at: number,
-  count: number,
-): void {
+/** Alpha of a result's row is that of the pixels that it lies on, rounded and saturated; beyond the picture the border's. */
+export function keepAlpha(binding: TargetBinding, target: Numbers, data: Numbers, row: number): void {
+  const { dtype, source, width } = binding;
+  const { channels, border, borderValue, origin = { x: 0, y: 0 } } = source;
   const [low, high] = rangeFor(dtype);
-  const rounded = (value: number): number => (dtype === "f32" ? value : Math.floor(value + 0.5));
-  for (let i = at + channels - 1; i < at + count; i += channels)
-    target[i] = Math.min(high, Math.max(low, rounded(source[i]!)));
+  const y = borderIndex(origin.y + row, source.height, border);
+  let to = targetAt(binding, row) * channels + channels - 1;
+  for (let i = 0; i < width; i++, to += channels) {
+    const at = origin.x + i;
+    const x = at >= 0 && at < source.width ? at : borderIndex(at, source.width, border);
+    const value = x < 0 || y < 0 ? borderValue : data[(y * source.width + x + 1) * channels - 1]!;
+    target[to] = Math.min(high, Math.max(low, dtype === "f32" ? value : Math.floor(value + 0.5)));
+  }
 }
 
 /** Weighted sums `row` as colours again: divided by their alpha, with gain and offset, rounded and saturated. */

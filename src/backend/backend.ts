@@ -55,6 +55,8 @@ export interface SourceBinding {
   border: Border;
   borderValue: number;
   alpha: Alpha;
+  /** The pixel that the result's first one lies on; below zero beyond the picture. Absent: its first. */
+  origin?: { x: number; y: number };
   known?: KnownPixels;
 }
 
@@ -75,6 +77,11 @@ export interface TargetBinding {
   kind: "target";
   data: ImageArray | Value;
   dtype: ImageDType;
+  /** Of the result. */
+  height: number;
+  width: number;
+  /** Where its first pixel goes in an array of rows `pitch` pixels long. Absent: the array holds the result alone. */
+  at?: { x: number; y: number; pitch: number };
   /** Under premultiplied alpha: applied to colours after they were divided by alpha. */
   gain: number;
   offset: number;
@@ -115,12 +122,15 @@ export interface Program {
 /** What fills or reads the rows of values, by id. */
 export type Rooms = ReadonlyMap<string, (room: TypedArray) => void>;
 
+/** A rectangle of a picture's pixels. */
+export type Part = Record<"x" | "y" | "width" | "height", number>;
+
 /** Data inside a backend: what lies there is neither copied in nor out when a program reads or writes it. */
 export interface Value {
   readonly shape: readonly number[];
   readonly dtype: ValueDType;
-  /** Replaces the elements by those of an array in row-major order. */
-  write(data: TypedArray): Promise<void>;
+  /** Replaces the elements by those of an array in row-major order: all, or those of a part of a picture. */
+  write(data: TypedArray, part?: Part): Promise<void>;
   /** The elements in row-major order, in a fresh array or in `into`. */
   read(into?: TypedArray): Promise<TypedArray>;
   dispose(): void;

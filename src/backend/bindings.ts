@@ -1,13 +1,17 @@
 // Checks what a run binds once more, when it begins: meanwhile the caller may have taken arrays away.
 import { InvalidArgumentError } from "../errors.ts";
-import { type Binding, type Bindings, isValue } from "./backend.ts";
+import { type Binding, type Bindings, isValue, type TargetBinding } from "./backend.ts";
 
 /** Elements that a binding's array must have. */
 function elementsIn(binding: Binding): number {
   if (binding.kind === "tensor") return binding.images * binding.height * binding.width * binding.channels;
-  const { width, height, channels } = binding.kind === "source" ? binding : binding.source;
-  return width * height * channels;
+  if (binding.kind === "source") return binding.width * binding.height * binding.channels;
+  return (targetAt(binding, binding.height - 1) + binding.width) * binding.source.channels;
 }
+
+/** The pixel of a target's array at which a row of the result begins. */
+export const targetAt = ({ width, at = { x: 0, y: 0, pitch: width } }: TargetBinding, row: number): number =>
+  (at.y + row) * at.pitch + at.x;
 
 /** @throws InvalidArgumentError for arrays that were detached or shrunk, and for values that are not of this backend. */
 export function checkBindings(bindings: Bindings, isOwn: (data: unknown) => boolean): void {

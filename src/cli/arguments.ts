@@ -1,7 +1,7 @@
 // Parses the command line's arguments: filters, numbers, sizes. Holds the errors of wrong usage, and those that name the
 // new spelling of an old option.
 import { type Command, InvalidArgumentError as CommanderError, Option } from "commander";
-import { type Filter, LimitError, type NanPolicy, Rank1Error } from "../index.ts";
+import { type Extent, type Filter, LimitError, type NanPolicy, Rank1Error, type Region } from "../index.ts";
 import type { RawSpec } from "../node/arrays.ts";
 import { readBytes, readStdin } from "../node/files.ts";
 import type { StepOptions } from "../node/filter-steps.ts";
@@ -91,6 +91,13 @@ function parsePoint(text: string): [number, number] {
   throw new CommanderError("Expected x,y such as 1,1.");
 }
 
+/** "10,20,300,200": x, y, width and height. */
+function parseRegion(text: string): Region {
+  const [x, y, width, height, ...more] = text.split(",").map(parseNumber);
+  if (height !== undefined && more.length === 0) return { x: x!, y: y!, width: width!, height };
+  throw new CommanderError("Expected x,y,width,height such as 10,20,300,200.");
+}
+
 /** "1920x1080" */
 export function parseSides(text: string): { width: number; height: number } {
   const [width, height, ...rest] = text.split("x").map(parseCount);
@@ -139,6 +146,16 @@ export function addFilterOptions(command: Command): Command {
         .choices(pictureTypes), // biome-ignore format: a line
     )
     .option("--tolerance <number>", "largest relative error of the taps, for cheaper plans (default: 0)", parseNumber)
+    .addOption(
+      rare("--region <x,y,w,h>", "give this part, filtered as if the whole were (default: all)").argParser(parseRegion),
+    )
+    .addOption(
+      rare("--extent <name>", "pixels that get a result: same (default), valid (windows inside), full").choices([
+        "same",
+        "valid",
+        "full",
+      ] satisfies Extent[]),
+    )
     .addOption(rare("--border-value <number>", "the value of a constant border (default: 0)").argParser(parseNumber))
     .addOption(
       rare("--anchor <x,y>", "the filter's own point that lies on the pixel (default: its middle)").argParser(

@@ -1,20 +1,10 @@
-// What the engine's calls share: checks of their options and of `out`.
+// What the engine's calls share: their options and the checks of these.
 import { checkFunction, describe, InvalidArgumentError } from "../errors.ts";
 import { solvers } from "../kernels/table.ts";
 import type { Problem } from "../plan/types.ts";
-import {
-  arrayIn,
-  type CheckedImage,
-  checkSidesIn,
-  type Image,
-  type ImageArray,
-  type ImageDType,
-  imageDTypeOf,
-  newArray,
-  type Tensor,
-} from "../tensor.ts";
+import type { Image, ImageArray, ImageDType, Tensor } from "../tensor.ts";
 import type { Signal } from "./platform.ts";
-import { describeValue, EngineValue } from "./values.ts";
+import type { EngineValue } from "./values.ts";
 
 /** How a call runs. */
 export interface CallHooks {
@@ -28,7 +18,8 @@ export interface CallHooks {
 export interface CallOptions extends CallHooks {
   /**
    * Takes the result: an array of the output's type and exact length, an Image or Tensor that holds one, or a value of
-   * `engine.alloc`. It must not be the input.
+   * `engine.alloc`. It must not be the input. Of a part of a picture (`region`, or `extent: "valid"`) also one of the whole
+   * picture's sides, even the input itself: what lies outside the part stays as it is.
    */
   out?: ImageArray | Image | Tensor | EngineValue;
 }
@@ -41,40 +32,6 @@ export function checkRunOptions({ signal, onProgress }: CallHooks): void {
     throw new InvalidArgumentError({ parameter: "signal", expected: "an AbortSignal", received: describe(signal) });
   }
   if (onProgress !== undefined) checkFunction("onProgress", onProgress);
-}
-
-/** Checks `out`, or makes the array that is returned. */
-export function checkOut(
-  out: unknown,
-  x: (Pick<CheckedImage, "width" | "height" | "channels" | "data"> | PictureValue) & {
-    mask?: ArrayBufferView | EngineValue;
-  },
-  dtype: ImageDType,
-): ImageArray | EngineValue {
-  const length = x.width * x.height * x.channels;
-  if (out === undefined) return newArray(dtype, length);
-  const expected = `${dtype} elements, ${length} of them`;
-  const refuse = (): InvalidArgumentError =>
-    new InvalidArgumentError({
-      parameter: "out",
-      expected,
-      received: out instanceof EngineValue ? describeValue(out) : describe(arrayIn(out)),
-    });
-  if (out instanceof EngineValue) {
-    const sides = [x.height, x.width, x.channels].join();
-    if (out.dtype !== dtype || out.shape.join() !== sides) throw refuse();
-    if (out !== x.data && out !== x.mask) return out;
-    throw new InvalidArgumentError({
-      parameter: "out",
-      expected: `another value than the ${out === x.data ? "image" : "mask"}`,
-      received: "the same",
-    });
-  }
-  checkSidesIn("out", out, [x.height, x.width, x.channels]);
-  const array = arrayIn(out) as ImageArray;
-  if (imageDTypeOf(array) !== dtype || array.length !== length) throw refuse();
-  if (x.mask && !(x.mask instanceof EngineValue)) checkApart(array, x.mask, "the mask");
-  return x.data instanceof EngineValue ? array : checkApart(array, x.data, "the image");
 }
 
 /** A picture inside the engine. */

@@ -7,13 +7,15 @@ import { wordsFor } from "../kernels/edges/layout.ts";
 import { pictureKernels } from "../kernels/pictures.ts";
 import { addKernels, workOf } from "../kernels/table.ts";
 import { costOf, grainFor } from "../plan/cost.ts";
-import type { BufferSpec, EdgesSpec, Profile } from "../plan/types.ts";
+import { placeOf } from "../plan/extent.ts";
+import type { BufferSpec, EdgesSpec, FilterProblem, Profile } from "../plan/types.ts";
 import { type Image, type ImageDType, type ImageLike, rangeOf } from "../tensor.ts";
-import { checkOut, plainView } from "./calls.ts";
+import { plainView } from "./calls.ts";
 import { draw, follow } from "./follow.ts";
 import { flatten } from "./grey.ts";
+import type { Picture } from "./masks.ts";
 import { type FilterParts, sourceOf } from "./parts.ts";
-import type { Picture } from "./pictures.ts";
+import { aloneIn, checkOut, putWhole, resultOf } from "./targets.ts";
 import type { FilterCallOptions } from "./types.ts";
 import { EngineValue } from "./values.ts";
 
@@ -27,6 +29,7 @@ const strays = ["gain", "offset", "flip", "anchor", "strategy", "mask", "nan", "
 export async function canny(
   engine: FilterParts,
   x: Picture,
+  problem: FilterProblem,
   values: CannyValues,
   options: FilterCallOptions,
 ): Promise<Image | EngineValue> {
@@ -36,7 +39,7 @@ export async function canny(
   const colours = alpha || (x.channels % 2 === 0 && values.colour === "grey") ? x.channels - 1 : x.channels;
   const channels = values.colour === "each" ? colours : 1;
   const { width, height } = x;
-  const target = checkOut(out, { ...x, channels }, "u8");
+  const target = checkOut(out, { ...x, channels }, problem, "u8");
   addKernels(pictureKernels);
 
   const plain = channels === x.channels ? sourceOf(x) : await withoutAlpha(x, channels, alpha, signal);
@@ -62,9 +65,7 @@ export async function canny(
     kind: "target",
     data: new Uint8Array(bits.buffer),
     dtype: "u8",
-    gain: 1,
-    offset: 0,
-    alpha: "none",
+    ...{ width: 8 * words, height, gain: 1, offset: 0, alpha: "none" },
     source: { ...source, width: 8 * words, channels: 1 },
   };
   const kernel: EdgesSpec = {
@@ -77,14 +78,22 @@ export async function canny(
   ); // biome-ignore format: a call
   const edges = { bits, words, elements: width * channels, step: channels };
   await follow(edges, signal);
-  const data =
-    target instanceof EngineValue ? new Uint8Array(target.inner.shape.reduce((n, side) => n * side, 1)) : target;
-  if (out !== undefined) (data as Uint8Array).fill(0);
-  await draw(edges, data as Uint8Array, signal);
+  const data = aloneIn(target) as Uint8Array;
+  // What touches an edge may be far away: those of a region are of the whole picture.
+  const isWhole = problem.origin === undefined;
+  const all = isWhole ? data : new Uint8Array(width * height * channels);
+  if (isWhole && out !== undefined) all.fill(0);
+  await draw(edges, all, signal);
+  if (!isWhole) {
+    const { x: left, y: top, width: w, height: h } = placeOf(problem);
+    for (let row = 0; row < h; row++) {
+      const from = ((top + row) * width + left) * channels;
+      data.set(all.subarray(from, from + w * channels), row * w * channels);
+    }
+  }
   onProgress?.(1);
-  if (!(target instanceof EngineValue)) return { width, height, channels, data };
-  await target.write(data);
-  return target;
+  await putWhole(target, data);
+  return resultOf(target);
 }
 
 function checkStrays(options: FilterCallOptions): void {
@@ -92,6 +101,8 @@ function checkStrays(options: FilterCallOptions): void {
     new InvalidArgumentError({ parameter, expected, received: String(received) });
   for (const name of strays)
     if (options[name] !== undefined) throw wrong(name, "a linear filter, of which it is an option", "canny");
+  if (options.extent !== undefined && options.extent !== "same")
+    throw wrong("extent", '"same", of edges', options.extent);
   if (options.output !== undefined && options.output !== "u8") throw wrong("output", "u8, of edges", options.output);
 }
 

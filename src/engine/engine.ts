@@ -12,16 +12,9 @@ import { type FilterOptions, filterOptionKeys, filterProblem, type PictureSpec }
 import { type LayerKind, type LayerOptions, type LayerShapes, layerProblem } from "../plan/layer-problem.ts";
 import { checkPlan, everyPlan, plan as makePlan, type Planner } from "../plan/planner.ts";
 import type { FilterProblem, LayerProblem, Plan, Problem } from "../plan/types.ts";
-import {
-  type CheckedImage,
-  checkPicture,
-  type Image,
-  type ImageArray,
-  type ImageLike,
-  type TensorLike,
-} from "../tensor.ts";
-import { keyOf, ProgramCache, textOf } from "./cache.ts";
-import { checkOut, checkProblem, checkRunOptions, runKeys } from "./calls.ts";
+import { type CheckedImage, checkPicture, type Image, type ImageLike, type TensorLike } from "../tensor.ts";
+import { keyOf, ProgramCache } from "./cache.ts";
+import { checkProblem, checkRunOptions, runKeys } from "./calls.ts";
 import { filterComposed } from "./composed.ts";
 import { gradientOf } from "./gradient.ts";
 import {
@@ -36,10 +29,13 @@ import {
   runLayer,
   weightsOf,
 } from "./layers.ts";
+import type { Picture } from "./masks.ts";
 import { fastestPlan } from "./measured.ts";
-import { type CheckedOptions, checkEngineOptions, type EngineOptions, type Limits, type Planning } from "./options.ts";
+import { type CheckedOptions, checkEngineOptions, type EngineOptions, type Limits } from "./options.ts";
 import { type FilterParts, sourceOf } from "./parts.ts";
-import { checkFits, isOpaque, type Picture, pictureOf, runFilter } from "./pictures.ts";
+import { checkFits, isOpaque, pictureOf, runFilter } from "./pictures.ts";
+import { PlannedFilters } from "./planned.ts";
+import { checkOut, type Target } from "./targets.ts";
 import type {
   EngineInfo,
   FilterCallOptions,
@@ -52,17 +48,6 @@ import type {
   ValueSpec,
 } from "./types.ts";
 import { checkValueSpec, EngineValue } from "./values.ts";
-
-/** A plan and its key among the programs. */
-interface PlannedFilter {
-  plan: Plan;
-  key: string;
-  /** Whether it is final: a plan chosen by prediction is at once, a measured one after its trials. */
-  settled: boolean;
-}
-
-/** Plans of recent calls that an engine keeps. */
-const mostPlans = 32;
 
 /**
  * Makes an engine. It starts threads at its first large call, and never keeps a process alive while idle.
@@ -81,11 +66,10 @@ export async function createEngine(options?: EngineOptions): Promise<Engine> {
 export class Engine {
   private readonly choice: Choice;
   private readonly limits: Limits;
-  private readonly planning: Planning;
   private readonly planner: Planner;
   private readonly programs: ProgramCache;
   private readonly maxMemory: number;
-  private readonly planned = new Map<string, PlannedFilter>();
+  private readonly planned: PlannedFilters;
   private readonly identities = new Identities();
   private queue: Promise<unknown> = Promise.resolve();
   /** Aborted when the engine is disposed of: every call listens. */
@@ -97,11 +81,14 @@ export class Engine {
   constructor({ choice, limits, planning, maxMemory }: CheckedOptions) {
     this.choice = choice;
     this.limits = limits;
-    this.planning = planning;
     this.maxMemory = maxMemory;
     this.programs = new ProgramCache(maxMemory / 4);
     const { profile } = choice.backend;
     this.planner = { solvers, profile, workOf };
+    this.planned = new PlannedFilters(
+      (x, filter, options, strategy) => this.plan(this.filterProblem(x, filter, options), { strategy }),
+      planning === "predicted",
+    );
     this.parts = {
       profile,
       filter: (image, filter, options) => this.filter(image, filter, options),
@@ -166,7 +153,9 @@ export class Engine {
   /**
    * Filters a picture: correlation, as image libraries do (`flip` for mathematical convolution). The name of a pair
    * ("sobel", "scharr", "prewitt", "roberts") means the gradient's magnitude. The result has the picture's sides and
-   * channels, and its type, saturated, unless `output` is given or the taps sum to zero: then it is signed.
+   * channels, and its type, saturated, unless `output` is given or the taps sum to zero: then it is signed. `region` gives a
+   * part of it, of the region's sides; `out` is then an array of these, or of the picture's, even the picture's own: there the
+   * region alone is written, and the whole picture returned.
    *
    * @throws InvalidArgumentError, LimitError: before anything runs. The signal's reason where it fires.
    */
@@ -182,53 +171,28 @@ export class Engine {
     const x = pictureOf(image, this.limits, mask);
     checkRunOptions(given);
     const composed = composedFilter(filter);
-    // The options of several filters are those of the first: planned for the checks alone.
-    const planned = this.planFilter(x, composed?.parts[0] ?? filter, filterOptions, strategy);
-    if (composed) return filterComposed(this.parts, x, composed, given);
-    const target = checkOut(out, x, planned.plan.problem.y.dtype);
+    // The options of several filters are those of the first: planned for the checks and the result's place.
+    const call = this.planned.of(x, composed?.parts[0] ?? filter, filterOptions, strategy);
+    const { problem } = call;
+    if (composed) return filterComposed(this.parts, x, problem, composed, given);
+    const target = checkOut(out, x, problem, problem.y.dtype);
     return this.enqueue(signal, async (signal) => {
-      const problem = planned.plan.problem as FilterProblem;
-      const { alpha, known } = problem;
       const options: FilterOptions = { ...filterOptions, alpha: "keep" };
-      const chosen =
-        alpha === "premultiply" &&
-        !known &&
+      const isPlain =
+        problem.alpha === "premultiply" &&
+        !problem.known &&
         !(x.data instanceof EngineValue) &&
-        (await isOpaque(x as CheckedImage, problem, signal))
-          ? this.planFilter(x, filter, options, strategy)
-          : planned;
-      if (!chosen.settled) {
-        const plans = everyPlan(chosen.plan.problem, this.planner);
-        const plan = await fastestPlan(plans, (plan) => this.execute(plan, x, target, { signal }));
-        Object.assign(chosen, { plan, key: keyOf(plan), settled: true });
+        (await isOpaque(x as CheckedImage, problem, signal));
+      const chosen = isPlain ? this.planned.of(x, filter, options, strategy) : call;
+      const { planned } = chosen;
+      if (!planned.settled) {
+        const trial = target.apart ? checkOut(undefined, x, problem, problem.y.dtype) : target;
+        const plans = everyPlan(chosen.problem, this.planner);
+        const plan = await fastestPlan(plans, (plan) => this.execute(plan, chosen.problem, x, trial, { signal }));
+        Object.assign(planned, { plan, key: keyOf(plan), settled: true });
       }
-      return this.execute(chosen.plan, x, target, { signal, onProgress }, chosen.key);
+      return this.execute(planned.plan, chosen.problem, x, target, { signal, onProgress }, planned.key);
     });
-  }
-
-  /** The plan for such a picture, cached for calls with the same options. */
-  private planFilter(x: Picture, filter: Filter, options: FilterOptions, strategy?: string): PlannedFilter {
-    const { width, height, channels, dtype, knownAlpha = false, masked } = x;
-    const request = textOf([
-      width,
-      height,
-      channels,
-      dtype,
-      knownAlpha,
-      masked,
-      filter,
-      options,
-      strategy,
-      String([options.fill, options.borderValue]),
-    ]);
-    const known = this.planned.get(request);
-    if (known) return known;
-    const plan = this.plan(this.filterProblem(x, filter, options), { strategy });
-    const settled = this.planning === "predicted" || strategy !== undefined;
-    const planned = { plan, key: keyOf(plan), settled };
-    if (this.planned.size >= mostPlans) this.planned.delete(this.planned.keys().next().value!);
-    this.planned.set(request, planned);
-    return planned;
   }
 
   /**
@@ -242,7 +206,9 @@ export class Engine {
     const x = pictureOf(image, this.limits);
     checkRunOptions(rest);
     const pair = gradientPair(checkOneOf("filter", filter, gradientNames));
-    return gradientOf((filter, options) => this.filter(sourceOf(x), filter, options), x, pair, rest, out);
+    const { signal, onProgress, ...filterOptions } = rest;
+    const { problem } = this.planned.of(x, pair[0], filterOptions);
+    return gradientOf((filter, options) => this.filter(sourceOf(x), filter, options), x, problem, pair, rest, out);
   }
 
   /**
@@ -258,8 +224,9 @@ export class Engine {
     const { problem } = checkPlan(plan);
     const x = pictureOf(image, this.limits, mask);
     checkFits(problem, x);
-    const target = checkOut(out, x, problem.y.dtype);
-    return this.enqueue(signal, (signal) => this.execute(plan, x, target, { signal, onProgress }));
+    const filter = problem as FilterProblem;
+    const target = checkOut(out, x, filter, problem.y.dtype);
+    return this.enqueue(signal, (signal) => this.execute(plan, filter, x, target, { signal, onProgress }));
   }
 
   /**
@@ -372,13 +339,14 @@ export class Engine {
 
   private async execute(
     plan: Plan,
+    problem: FilterProblem,
     x: Picture,
-    out: ImageArray | EngineValue,
+    target: Target,
     options: ProgramRunOptions,
     key?: string,
   ): Promise<Image | EngineValue> {
     const program = await this.programs.of(key ?? keyOf(plan), () => this.choice.backend.compile(plan, new Map()));
-    return runFilter(program, plan.problem as FilterProblem, x, out, options);
+    return runFilter(program, problem, x, target, options);
   }
 
   /** One call at a time, in order. */

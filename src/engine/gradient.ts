@@ -3,10 +3,10 @@ import { inSlices } from "../backend/slices.ts";
 import { checkOneOf, checkOptions, InvalidArgumentError } from "../errors.ts";
 import type { Filter } from "../factor/filter.ts";
 import { finishValue } from "../kernels/taps/reference.ts";
-import type { Finish } from "../plan/types.ts";
-import { type Image, type ImageArray, imageDTypes, newArray } from "../tensor.ts";
-import { checkOut } from "./calls.ts";
-import type { Picture } from "./pictures.ts";
+import type { FilterProblem, Finish } from "../plan/types.ts";
+import { type Image, imageDTypes } from "../tensor.ts";
+import type { Picture } from "./masks.ts";
+import { aloneIn, checkOut, putWhole, resultOf } from "./targets.ts";
 import type { FilterCallOptions, Gradient, GradientOptions } from "./types.ts";
 import { describeValue, EngineValue } from "./values.ts";
 
@@ -20,6 +20,7 @@ const plain: Finish = { denominator: 1, gain: 1, offset: 0 };
 export async function gradientOf(
   filter: FilterCall,
   x: Picture,
+  problem: FilterProblem,
   pair: Pair,
   options: FilterCallOptions,
   out: GradientOptions["out"],
@@ -29,29 +30,35 @@ export async function gradientOf(
     if (!(one instanceof EngineValue)) continue;
     throw new InvalidArgumentError({ parameter: `out.${name}`, expected: "an array", received: describeValue(one) });
   }
-  const [magnitude, angle] = [given.magnitude, given.angle].map((one) => checkOut(one, x, "f32") as Float32Array);
-  const [gx, gy] = await derivatives(filter, pair, options, [given.gx, given.gy]);
-  const like = (data: ImageArray): Image => ({ width: x.width, height: x.height, channels: x.channels, data });
-  const { signal } = options;
-  await eachElement(gx.data.length, signal, (i) => {
-    magnitude![i] = Math.sqrt(gx.data[i]! * gx.data[i]! + gy.data[i]! * gy.data[i]!);
-    angle![i] = Math.atan2(gy.data[i]!, gx.data[i]!);
+  const { dtype } = problem.y;
+  const names = ["gx", "gy", "magnitude", "angle"] as const;
+  const targets = names.map((name, i) => checkOut(given[name], x, problem, i < 2 ? dtype : "f32"));
+  // What goes to its place in a larger picture is computed apart: here elements stand at equal places.
+  const [toX, toY, magnitude, angle] = targets.map(aloneIn);
+  const [gx, gy] = (await derivatives(filter, pair, options, [toX, toY])).map(({ data }) => data);
+  await eachElement(gx!.length, options.signal, (i) => {
+    magnitude![i] = Math.sqrt(gx![i]! * gx![i]! + gy![i]! * gy![i]!);
+    angle![i] = Math.atan2(gy![i]!, gx![i]!);
   });
-  return { gx, gy, magnitude: like(magnitude!), angle: like(angle!) };
+  const results = [toX!, toY!, magnitude!, angle!];
+  for (const [i, target] of targets.entries()) await putWhole(target, results[i]!);
+  const [imageX, imageY, ...others] = targets.map((target) => resultOf(target) as Image);
+  return { gx: imageX!, gy: imageY!, magnitude: others[0]!, angle: others[1]! };
 }
 
 /** gain · √(gx² + gy²) + offset, rounded and saturated; an alpha channel (the last) is taken from gx as it is. */
 export async function magnitudeOf(
   filter: FilterCall,
   x: Picture,
+  problem: FilterProblem,
   pair: Pair,
   options: FilterCallOptions,
 ): Promise<Image | EngineValue> {
   const { out, output, gain = 1, offset = 0, ...rest } = options;
-  const { width, height, channels } = x;
+  const { channels } = x;
   const dtype = output === undefined ? x.dtype : checkOneOf("output", output, imageDTypes);
-  const target = checkOut(out, x, dtype);
-  const data = target instanceof EngineValue ? newArray(dtype, width * height * channels) : target;
+  const target = checkOut(out, x, problem, dtype);
+  const data = aloneIn(target);
   const alpha = rest.alpha !== undefined ? rest.alpha !== "none" : (x.knownAlpha ?? false);
   const [gx, gy] = (await derivatives(filter, pair, { ...rest, alpha: alpha ? "keep" : "none" })).map((d) => d.data);
   const finish = { denominator: 1, gain, offset };
@@ -60,9 +67,8 @@ export async function magnitudeOf(
     const value = isAlpha ? gx![i]! : Math.sqrt(gx![i]! * gx![i]! + gy![i]! * gy![i]!);
     data[i] = finishValue(value, isAlpha ? plain : finish, dtype);
   });
-  if (!(target instanceof EngineValue)) return { width, height, channels, data };
-  await target.write(data);
-  return target;
+  await putWhole(target, data);
+  return resultOf(target);
 }
 
 async function derivatives(

@@ -1,9 +1,23 @@
 // Masks: how well each pixel of a picture is known, as a filter's weights. The forms in which they may be given, and their checks.
 import { type Abortable, inSlices } from "../backend/slices.ts";
 import { describe, InvalidArgumentError } from "../errors.ts";
-import { arrayHint, arrayIn, checkSidesIn, type Image, type ImageArray, type Tensor } from "../tensor.ts";
-import { plainView } from "./calls.ts";
+import {
+  arrayHint,
+  arrayIn,
+  type CheckedImage,
+  checkSidesIn,
+  type Image,
+  type ImageArray,
+  type Tensor,
+} from "../tensor.ts";
+import { type PictureValue, plainView } from "./calls.ts";
 import { describeValue, EngineValue } from "./values.ts";
+
+/** A picture as filters take it: the caller's, or a value of three sides in the engine; and its mask. */
+export type Picture = (CheckedImage | PictureValue) & {
+  readonly masked?: boolean;
+  readonly mask?: MaskArray | EngineValue;
+};
 
 export type MaskArray = Uint8Array | Uint16Array | Float32Array;
 

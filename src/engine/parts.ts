@@ -4,7 +4,7 @@ import type { Abortable } from "../backend/slices.ts";
 import type { Filter } from "../factor/filter.ts";
 import type { Profile } from "../plan/types.ts";
 import type { CheckedImage, Image, ImageLike } from "../tensor.ts";
-import type { Picture } from "./pictures.ts";
+import type { Picture } from "./masks.ts";
 import type { FilterCallOptions } from "./types.ts";
 import { EngineValue } from "./values.ts";
 

@@ -5,6 +5,7 @@ import type { Program, ProgramRunOptions, SourceBinding, TargetBinding } from ".
 import { type Abortable, inSlices } from "../backend/slices.ts";
 import { InvalidArgumentError } from "../errors.ts";
 import { tapSum } from "../kernels/filter.ts";
+import { isInside, placeOf, type Region } from "../plan/extent.ts";
 import type { FilterProblem, Problem } from "../plan/types.ts";
 import {
   type CheckedImage,
@@ -15,16 +16,12 @@ import {
   type ImageLimits,
   imageDTypes,
   isImageDType,
+  newArray,
 } from "../tensor.ts";
 import { type PictureValue, plainView } from "./calls.ts";
-import { checkMask, type MaskArray, type MaskLike, weightsOf } from "./masks.ts";
+import { checkMask, type MaskLike, type Picture, weightsOf } from "./masks.ts";
+import { putApart, resultOf, type Target } from "./targets.ts";
 import { EngineValue } from "./values.ts";
-
-/** A picture as filters take it: the caller's, or a value of three sides in the engine; and its mask. */
-export type Picture = (CheckedImage | PictureValue) & {
-  readonly masked?: boolean;
-  readonly mask?: MaskArray | EngineValue;
-};
 
 /** Checks the caller's picture, or a value that is one, and its mask. */
 export function pictureOf(image: ImageLike | EngineValue, limits: ImageLimits, mask?: MaskLike | EngineValue): Picture {
@@ -43,18 +40,33 @@ function unmasked(image: ImageLike | EngineValue, limits: ImageLimits): CheckedI
   throw new InvalidArgumentError({ parameter: "image", expected, received });
 }
 
-/** True where no pixel is translucent, nor what stands beyond the edges, so that alpha can be ignored and kept. */
+/** True where nothing that a result reads is translucent, pixels or the border's value, so that alpha can be ignored and kept. */
 export async function isOpaque(
   { data, dtype, channels, width, height }: CheckedImage,
-  { window }: FilterProblem,
+  problem: FilterProblem,
   signal: Abortable,
 ): Promise<boolean> {
   const full = opaque(dtype);
-  if (window.border === "constant" && window.borderValue !== full && window.pads.some((pad) => pad > 0)) return false;
-  return inSlices(width * height, signal, (from, to) => {
-    for (let pixel = from; pixel < to; pixel++) if (data[(pixel + 1) * channels - 1] !== full) return false;
+  const [read, picture] = [partRead(problem), { x: 0, y: 0, width, height }];
+  const [inside, { border, borderValue }] = [isInside(read, picture), problem.window];
+  if (!inside && border === "constant" && borderValue !== full) return false;
+  const { x, y, width: w, height: h } = inside ? read : picture;
+  return inSlices(w * h, signal, (from, to) => {
+    for (let at = from; at < to; ) {
+      const [row, column] = [Math.floor(at / w), at % w];
+      const end = Math.min(to, (row + 1) * w);
+      let alpha = ((y + row) * width + x + column + 1) * channels - 1;
+      for (; at < end; at++, alpha += channels) if (data[alpha] !== full) return false;
+    }
     return true;
   });
+}
+
+/** What the windows of a problem's results cover. */
+function partRead(problem: FilterProblem): Region {
+  const { x, y, width, height } = placeOf(problem);
+  const [top, left, bottom, right] = problem.window.pads;
+  return { x: x - left, y: y - top, width: left + width + right, height: top + height + bottom };
 }
 
 const viewOrValue = (data: ImageArray | EngineValue) => (data instanceof EngineValue ? data.inner : plainView(data));
@@ -85,22 +97,27 @@ export async function runFilter(
   program: Program,
   problem: FilterProblem,
   x: Picture,
-  out: ImageArray | EngineValue,
+  to: Target,
   options: ProgramRunOptions,
 ): Promise<Image | EngineValue> {
-  const { window, alpha, y, gain, offset, known } = problem;
+  const { window, alpha, y, gain, offset, origin, known } = problem;
   const { width, height, channels, dtype } = x;
   const source: SourceBinding = {
     ...{ kind: "source", width, height, channels, dtype, alpha },
     ...{ border: window.border, borderValue: window.borderValue, data: viewOrValue(x.data) },
+    ...(origin && { origin: { x: origin[1], y: origin[0] } }),
     ...(known && {
       known: { ...known, fill: known.fill.map((v) => v ?? Number.NaN), mask: await weightsOf(x, options.signal) },
     }),
   };
+  const { part, apart } = to;
+  const data = apart ? newArray(y.dtype, part.width * part.height * channels) : to.data;
   const target: TargetBinding = {
-    ...{ kind: "target", data: viewOrValue(out), dtype: y.dtype, alpha, source, offset },
-    gain: gain * tapSum(problem),
+    ...{ kind: "target", data: viewOrValue(data), dtype: y.dtype, alpha, source, offset },
+    ...{ width: part.width, height: part.height, gain: gain * tapSum(problem) },
+    ...(!apart && origin && { at: { x: part.x, y: part.y, pitch: to.width } }),
   };
   await program.run([["x", source]], [["y", target]], options);
-  return out instanceof EngineValue ? out : { width, height, channels, data: out };
+  if (apart) await putApart(to, data as ImageArray, (value, data, part) => value.inner.write(data, part));
+  return resultOf(to);
 }

@@ -3,10 +3,13 @@ import { inSlices } from "../backend/slices.ts";
 import { checkOneOf, InvalidArgumentError } from "../errors.ts";
 import type { ComposedFilter } from "../factor/composed.ts";
 import { finishValue } from "../kernels/taps/reference.ts";
-import { type Image, imageDTypes, newArray } from "../tensor.ts";
-import { checkOut } from "./calls.ts";
+import { borderIndex } from "../plan/border.ts";
+import { placeOf } from "../plan/extent.ts";
+import type { FilterProblem } from "../plan/types.ts";
+import { type Image, imageDTypes } from "../tensor.ts";
+import type { Picture } from "./masks.ts";
 import { type FilterParts, sourceOf } from "./parts.ts";
-import type { Picture } from "./pictures.ts";
+import { aloneIn, checkOut, putWhole, resultOf } from "./targets.ts";
 import type { FilterCallOptions } from "./types.ts";
 import { EngineValue } from "./values.ts";
 
@@ -16,6 +19,7 @@ const plain = { denominator: 1, gain: 1, offset: 0 };
 export async function unsharp(
   engine: FilterParts,
   x: Picture,
+  problem: FilterProblem,
   { values, parts }: ComposedFilter & { kind: "unsharp" },
   options: FilterCallOptions,
 ): Promise<Image | EngineValue> {
@@ -25,25 +29,39 @@ export async function unsharp(
     const expected = "a linear filter, of which it is an option";
     throw new InvalidArgumentError({ parameter: name, expected, received: "unsharp with a threshold" });
   }
-  const { width, height, channels } = x;
+  const { channels } = x;
   const dtype = output === undefined ? x.dtype : checkOneOf("output", output, imageDTypes);
-  const target = checkOut(out, x, dtype);
+  const target = checkOut(out, x, problem, dtype);
   const alpha = rest.alpha !== undefined ? rest.alpha !== "none" : x.knownAlpha === true;
   const given = x.data instanceof EngineValue ? ((await x.data.read()) as Image["data"]) : x.data;
   const blur = await engine.filter(sourceOf(x), parts[0]!, { ...rest, output: "f32" });
-  const data = target instanceof EngineValue ? newArray(dtype, given.length) : target;
+  const data = aloneIn(target);
+  const pixelAt = pixelsOf(problem);
   const { amount, threshold } = values;
   const finish = { denominator: 1, gain, offset };
   await inSlices(data.length, rest.signal, (from, to) => {
     for (let i = from; i < to; i++) {
       const isAlpha = alpha && i % channels === channels - 1;
-      const difference = given[i]! - blur.data[i]!;
-      const value = isAlpha || Math.abs(difference) < threshold ? given[i]! : given[i]! + amount * difference;
+      const own = problem.origin ? (given[pixelAt(i, channels)] ?? problem.window.borderValue) : given[i]!;
+      const difference = own - blur.data[i]!;
+      const value = isAlpha || Math.abs(difference) < threshold ? own : own + amount * difference;
       data[i] = finishValue(value, isAlpha ? plain : finish, dtype);
     }
     return true;
   });
-  if (!(target instanceof EngineValue)) return { width, height, channels, data };
-  await target.write(data);
-  return target;
+  await putWhole(target, data);
+  return resultOf(target);
+}
+
+/** Which of the picture's elements an element of the result lies on, or which stands for it beyond the edges; −1: the constant. */
+function pixelsOf(problem: FilterProblem): (i: number, channels: number) => number {
+  const [height, width] = problem.x.shape as [number, number];
+  const { border } = problem.window;
+  const { x, y, width: w } = placeOf(problem);
+  return (i, channels) => {
+    const pixel = Math.floor(i / channels);
+    const row = borderIndex(y + Math.floor(pixel / w), height, border);
+    const column = borderIndex(x + (pixel % w), width, border);
+    return row < 0 || column < 0 ? -1 : (row * width + column) * channels + (i % channels);
+  };
 }

@@ -1,5 +1,5 @@
 // Values that stay in the engine's memory between calls.
-import type { Value } from "../backend/backend.ts";
+import type { Part, Value } from "../backend/backend.ts";
 import { checkInteger, checkOneOf, checkOptions, describe, InvalidArgumentError } from "../errors.ts";
 import {
   arrayIn,
@@ -42,6 +42,11 @@ export class EngineValue {
   async write(data: TypedArray | Pick<Tensor, "data">): Promise<void> {
     checkSidesIn("data", data, this.shape);
     return this.#enqueue(() => this.#inner.write(arrayIn(data) as TypedArray));
+  }
+
+  /** Replaces those of a part of a picture. @internal */
+  async writePart(data: TypedArray, part: Part): Promise<void> {
+    return this.#enqueue(() => this.#inner.write(data, part));
   }
 
   /** All elements in row-major order: in a fresh array, or in `into`. */

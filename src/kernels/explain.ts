@@ -15,7 +15,8 @@ function describeProblem(problem: Problem): string {
   const { x, y, window } = problem;
   const border = window.border === "constant" ? `constant ${window.borderValue}` : window.border;
   const [kh, kw] = window.size;
-  return `${problem.kind} ${kh} x ${kw} on ${x.shape.join(" x ")} ${x.dtype} -> ${y.shape.join(" x ")} ${y.dtype}, border ${border}`;
+  const at = problem.kind === "filter" && problem.origin ? ` at (${problem.origin.join(", ")})` : "";
+  return `${problem.kind} ${kh} x ${kw} on ${x.shape.join(" x ")} ${x.dtype} -> ${y.shape.join(" x ")} ${y.dtype}${at}, border ${border}`;
 }
 
 function exactness({ error, problem }: Plan): string {

@@ -92,7 +92,7 @@ const stagedChannels = ({ x, alpha, known }: FilterProblem): number =>
 export function filterBuffers(problem: FilterProblem): { input: BufferSpec; output: BufferSpec } {
   const { x, y, window } = problem;
   const [top, left, bottom, right] = window.pads;
-  const [width, channels] = [x.shape[1]!, stagedChannels(problem)];
+  const [width, channels] = [y.shape[1]!, stagedChannels(problem)];
   const staged = (dtype: ViewDType): ViewDType => (isWeighted(problem) ? "f32" : dtype);
   return {
     input: {
@@ -137,16 +137,16 @@ export function finishOf(problem: FilterProblem, denominator = 1): Finish {
   return { denominator, gain: problem.gain, offset: problem.offset };
 }
 
-/** One stage over all rows of the picture. */
+/** One stage over all rows of the result. */
 export function filterDraft(
-  { x }: FilterProblem,
+  { y }: FilterProblem,
   profile: Profile,
   summary: string,
   steps: Step[],
   buffers: BufferSpec[],
   { error = { relative: 0, maxAbs: 0 }, leastGrain = 4 }: { error?: Draft["error"]; leastGrain?: number } = {},
 ): Draft {
-  const extent = x.shape[0]!;
+  const extent = y.shape[0]!;
   const grid = { images: 1, extent, grain: grainFor(buffers, extent, profile, leastGrain) };
   return { summary, stages: [{ grid, steps }], buffers, error };
 }

@@ -96,6 +96,7 @@ interface Control {
 
 const optionKeys = [
   ...(["border", "borderValue", "anchor", "gain", "offset", "flip", "tolerance", "alpha", "type", "strategy"] as const),
+  ...(["extent", "region"] as const),
   ...(["mask", "nan", "fill"] as const),
   ...(["grey", "linear", "show", "raw", "page", "maxPixels", "quality", "strip"] as const),
   ...(["format", "force", "engine", "signal", "onProgress"] as const),

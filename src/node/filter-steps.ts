@@ -65,7 +65,7 @@ export function readSteps(
   const wrong = (parameter: string, expected: string, received: string): never => {
     throw new InvalidArgumentError({ parameter, expected, received });
   };
-  const stray = (["anchor", "strategy", "mask", "nan", "fill"] as const).find(
+  const stray = (["anchor", "extent", "strategy", "mask", "nan", "fill"] as const).find(
     (name) => flags[name] !== undefined && given.length > 1,
   );
   if (stray) wrong(stray, "one filter, of which it is an option", `${given.length}`);
@@ -85,9 +85,9 @@ export function readSteps(
   // An offset is for results that are to fit the picture's own type.
   const before = kinds.findLastIndex((kind) => kind === "magnitude" || kind === "edges");
   const signed = kinds.lastIndexOf("signed") > before && !flags.offset;
-  // Which border values, fills and alpha modes are right depends on the picture
+  // Which border values, fills, alpha modes and parts are right depends on the picture
   const fill = flags.fill === undefined ? undefined : 0;
-  const own = { ...flags, borderValue: undefined, alpha: undefined, fill };
+  const own = { ...flags, borderValue: undefined, alpha: undefined, fill, extent: undefined, region: undefined };
   const floats = flags.linear === true || list.length > 1;
   planSteps(engine, { list, flags: own, signed, floats }, pixel);
   return { list, flags, signed, floats };
@@ -103,7 +103,7 @@ function checkComposed(
     if (!composedFilter(filter) || kind === "magnitude") continue;
     const isLast = i === list.length - 1;
     const own = ["anchor", "strategy", "mask", "nan", "fill"] as const;
-    const edges = ["flip", ...(isLast ? (["gain", "offset"] as const) : [])] as const;
+    const edges = ["flip", "extent", ...(isLast ? (["gain", "offset"] as const) : [])] as const;
     const stray = [...own, ...(kind === "edges" ? edges : [])].find((name) => flags[name] !== undefined);
     if (stray) wrong(stray, "a linear filter, of which it is an option", text);
     if (kind === "edges" && isLast && (flags.type ?? "u8") !== "u8") wrong("type", "u8, of edges", `${flags.type}`);
@@ -133,7 +133,9 @@ const pixel: PictureSpec = { width: 1, height: 1, channels: 1, dtype: "u8" };
 /** The options of one filter among the others. */
 function optionsOf({ list, flags, floats }: Steps, step: FilterStep, knownAlpha = false): FilterOptions {
   const { border, borderValue, anchor, gain, offset, flip, tolerance, type, alpha, nan, fill } = flags;
-  const last = step === list.at(-1) && { gain, offset };
+  const { extent, region } = flags;
+  // A region is filtered as if the whole were: by all filters but the last it is.
+  const last = step === list.at(-1) && { gain, offset, extent, region };
   // An --alpha for a whole folder means the pictures that have alpha
   const known = knownAlpha && { alpha };
   const output = step.kind === "edges" ? undefined : floats ? "f32" : type;

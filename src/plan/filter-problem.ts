@@ -12,6 +12,7 @@ import { factorChecked } from "../factor/factorize.ts";
 import { type CheckedFilter, checkFilter, type Filter, flipFilter } from "../factor/filter.ts";
 import { checkTruncateOptions } from "../factor/svd.ts";
 import { type ImageDType, imageDTypes, rangeOf } from "../tensor.ts";
+import { checkExtent, type Extent, type Region } from "./extent.ts";
 import { checkKnown, type KnownOptions, withCleanTerms } from "./known.ts";
 import type { Alpha, Border, Factors, FilterProblem } from "./types.ts";
 
@@ -35,10 +36,22 @@ export interface FilterOptions extends KnownOptions {
   tolerance?: number;
   /** What becomes of an alpha channel, the last of 2 or 4. Default: "none", or as fits where alpha is known. */
   alpha?: Alpha;
+  /**
+   * Which results there are, as SciPy's modes: "same" (default), one for each pixel; "valid", those whose window lies inside
+   * the picture, (width − kw + 1) · (height − kh + 1) of them; "full", those whose window touches it,
+   * (width + kw − 1) · (height + kh − 1), with the border beyond.
+   */
+  extent?: Extent;
+  /**
+   * Filters a part, as if the whole were filtered: the border stands only beyond the picture itself. In pixels of the picture,
+   * and inside its results: under "valid" where windows lie inside it, under "full" also beyond it (x or y below zero).
+   */
+  region?: Region;
 }
 
 export const filterOptionKeys = [
   ...(["border", "borderValue", "anchor", "gain", "offset", "flip", "output", "tolerance", "alpha"] as const),
+  ...(["extent", "region"] as const),
   ...(["nan", "fill"] as const),
 ] satisfies (keyof FilterOptions)[];
 
@@ -104,19 +117,22 @@ export function filterProblem(
   const { means, known } = checkKnown(options, { masked, channels, dtype, output, filter: checked });
   const alpha = checkAlpha(options.alpha, picture, zeroSum);
   const factors = factorsOf(checked, tolerance, dtype !== "f32" && !known && alpha !== "premultiply");
-  const borderValue = known?.border === false ? 0 : checkBorderValue(options.borderValue, dtype);
+  const window: FilterProblem["window"] = {
+    size: [checked.kh, checked.kw],
+    strides: [1, 1],
+    dilations: [1, 1],
+    pads: [ay, ax, checked.kh - 1 - ay, checked.kw - 1 - ax],
+    border,
+    borderValue: known?.border === false ? 0 : checkBorderValue(options.borderValue, dtype),
+  };
+  const place = checkExtent({ shape: [height, width, channels], window }, options);
+  const isPart = options.region !== undefined || (options.extent ?? "same") !== "same";
   return {
     kind: "filter",
     x: { shape: [height, width, channels], dtype },
-    y: { shape: [height, width, channels], dtype: output },
-    window: {
-      size: [checked.kh, checked.kw],
-      strides: [1, 1],
-      dilations: [1, 1],
-      pads: [ay, ax, checked.kh - 1 - ay, checked.kw - 1 - ax],
-      border,
-      borderValue,
-    },
+    y: { shape: [place.height, place.width, channels], dtype: output },
+    ...(isPart && { origin: [place.y, place.x] as [number, number] }),
+    window,
     factors: known ? withCleanTerms(factors, [checked.kh, checked.kw]) : factors,
     // A mean is divided by the sum of its taps, whatever the filter's own gain is.
     gain: means ? ownGain / tapSumOf(checked) : ownGain * checked.gain,

@@ -83,6 +83,11 @@ export interface FilterProblem {
   x: ValueSpec;
   /** The result, [height, width, channels]. */
   y: ValueSpec;
+  /**
+   * Of a region, and of another extent than "same": the pixel of the picture [y, x] that the result's first one lies on; below
+   * zero beyond the picture. Absent: [0, 0], and the result has the picture's sides.
+   */
+  origin?: [y: number, x: number];
   /** The window of each output. */
   window: Window;
   /** The filter, before `gain`. */

@@ -94,10 +94,7 @@ it("of 120 random filters, by every plan", { timeout: 300_000 }, async () => {
               kind: "target",
               data: data as Uint8Array,
               dtype: problem.y.dtype,
-              gain: 1,
-              offset: 0,
-              alpha: "none",
-              source,
+              ...{ width, height, gain: 1, offset: 0, alpha: "none", source },
             },
           ],
         ];

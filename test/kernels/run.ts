@@ -108,7 +108,9 @@ function bindingOf(one: KernelCase, spec: BufferSpec, data: Elements): Binding {
     ...{ kind: "source", ...picture, width: widthOf(spec), channels, border, borderValue: dtype === "f32" ? 0.5 : 3 },
     height: scope === "output" ? one.rows! : height,
   };
-  return scope === "input" ? source : { kind: "target", ...picture, gain: 1, offset: 0, source };
+  if (scope === "input") return source;
+  const { width, height: rows } = source;
+  return { kind: "target", ...picture, width, height: rows, gain: 1, offset: 0, source };
 }
 
 /** The result of a case on a backend. */

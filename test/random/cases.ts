@@ -1,18 +1,12 @@
 // Random cases of filters, each the same for a seed and a number: what is filtered, how, and how it is called.
 import { checkFilter, denseValues } from "../../src/factor/filter.ts";
 import type { Filter, FilterCallOptions, Image, ImageDType, MaskLike } from "../../src/index.ts";
+import { extents, type Region } from "../../src/plan/extent.ts";
 import { imageDTypes } from "../../src/tensor.ts";
 import { type Border, random } from "../oracle.ts";
 import { type Draws, drawsOf } from "./draws.ts";
 import { randomFilter } from "./filters.ts";
 import { maskOf, pictureOf } from "./pictures.ts";
-
-export interface Region {
-  x: number;
-  y: number;
-  width: number;
-  height: number;
-}
 
 /** A filter as one multiplies by it: `gain · Σ taps · pixels + offset`. */
 export interface Taps {
@@ -25,7 +19,7 @@ export interface Taps {
 /** The forms in which a picture is handed over, a plan is run, and a result is taken. */
 export const inputs = ["array", "value", "inner view", "shared memory", "sharp", "ImageData"] as const;
 export const calls = ["filter", "run", "stored plan", "chosen"] as const;
-export const outs = ["none", "array", "image", "value", "shared memory"] as const;
+export const outs = ["none", "array", "image", "value", "shared memory", "whole", "whole value", "in place"] as const;
 export const engineNames = [
   ...["reference", "1 thread", "2 threads", "3 threads", "wide", "wide, 2 threads", "deterministic", "1 MiB"],
 ] as const;
@@ -72,15 +66,16 @@ export function randomCase(seed: number, index: number): Case {
   if (chance(0.5)) options.output = pick(imageDTypes);
   if (known && chance(0.5)) options.fill = fillOf(draws, options.output ?? dtype, channels);
   if (nan && options.border === "constant" && chance(0.3)) options.borderValue = Number.NaN;
+  const place = placeOf(draws, { width, height }, taps, options);
   const isData = channels === 4 && dtype === "u8" && chance(0.3);
   if (isData) delete options.alpha;
   const one: Case = {
     ...{ seed, index, image, filter, taps, options, engine },
     mask: hasMask ? maskOf(draws, image) : undefined,
-    place: { x: 0, y: 0, width, height },
+    place,
     input: isData ? "ImageData" : pick(inputs.slice(0, -1)),
     call: isData ? "filter" : pick(calls),
-    out: pick(outs),
+    out: pick(options.region && isInside(place, image) ? outs : outs.slice(0, 5)),
     features: [filterKind, kind],
   };
   one.features.push(...featuresOf(one));
@@ -100,6 +95,35 @@ function sides({ pick, integer }: Draws): { width: number; height: number } {
     { width: integer(40, 90), height: integer(1, 60) },
   ]);
 }
+
+/** The pixels that results lie on: of an extent and a region of it, which are put among the options. */
+function placeOf(
+  { chance, pick, integer }: Draws,
+  { width, height }: { width: number; height: number },
+  { rows }: Taps,
+  options: Case["options"],
+): Region {
+  const [kh, kw] = [rows.length, rows[0]!.length];
+  const [ax, ay] = options.anchor ?? [kw >> 1, kh >> 1];
+  const all = {
+    same: { x: 0, y: 0, width, height },
+    // A flip turns the anchor as well: [ax, ay] is a point of the filter as it is laid.
+    valid: { x: ax, y: ay, width: width - kw + 1, height: height - kh + 1 },
+    full: { x: ax - kw + 1, y: ay - kh + 1, width: width + kw - 1, height: height + kh - 1 },
+  };
+  const extent = chance(0.4) ? pick(extents) : "same";
+  const fits = all[extent].width > 0 && all[extent].height > 0;
+  if (fits && (extent !== "same" || chance(0.1))) options.extent = extent;
+  const whole = all[fits ? extent : "same"];
+  if (!chance(0.3)) return whole;
+  const [x, y] = [integer(0, whole.width - 1), integer(0, whole.height - 1)];
+  const [w, h] = [integer(1, whole.width - x), integer(1, whole.height - y)];
+  options.region = { x: whole.x + x, y: whole.y + y, width: w, height: h };
+  return options.region;
+}
+
+const isInside = ({ x, y, width, height }: Region, picture: { width: number; height: number }): boolean =>
+  x >= 0 && y >= 0 && x + width <= picture.width && y + height <= picture.height;
 
 /** How a filter is laid over a picture. */
 function layOf({ pick, chance, integer, next }: Draws, { rows }: Taps, dtype: ImageDType): Case["options"] {
@@ -147,6 +171,7 @@ function featuresOf(one: Case): string[] {
     "border value": border === "constant" && borderValue !== 0,
     anchor: options.anchor !== undefined,
     flip: options.flip === true,
+    region: options.region !== undefined,
     gain: options.gain !== undefined,
     offset: options.offset !== undefined,
     tolerance: options.tolerance !== undefined,

@@ -1,16 +1,10 @@
 // Runs a case by every way that applies, and compares with what loops give.
-import {
-  createEngine,
-  type Engine,
-  type EngineOptions,
-  type Image,
-  type ImageDType,
-  type Plan,
-} from "../../src/index.ts";
-import { imageDTypeOf, newArray, rangeOf } from "../../src/tensor.ts";
+import { createEngine, type Engine, type EngineOptions, type Image, type ImageDType } from "../../src/index.ts";
+import { imageDTypeOf, rangeOf } from "../../src/tensor.ts";
 import { strategiesOf } from "../strategies.ts";
 import { type Case, type EngineName, isFloatType } from "./cases.ts";
 import { alphaIn, type Expected, expectedOf } from "./reference.ts";
+import { run } from "./run.ts";
 
 const engineOptions: Record<EngineName, EngineOptions> = {
   reference: { backend: "reference" },
@@ -87,59 +81,6 @@ function opaqueBound(
   }
 }
 
-/** The picture in the form in which the case has it. */
-async function inputOf(engine: Engine, { image, input }: Case) {
-  const { width, height, channels, dtype, data } = image;
-  const plain = { width, height, channels };
-  if (input === "ImageData") return { width, height, data: new Uint8ClampedArray(data) };
-  if (input === "sharp") return { data, info: plain };
-  if (input === "array") return { ...plain, data };
-  if (input === "value") {
-    const value = engine.alloc({ shape: [height, width, channels], dtype });
-    await value.write(data);
-    return value;
-  }
-  const View = data.constructor as Uint8ArrayConstructor;
-  const bytes = View.BYTES_PER_ELEMENT;
-  const Buffer = input === "shared memory" ? SharedArrayBuffer : ArrayBuffer;
-  const view = new View(new Buffer((data.length + 7) * bytes) as ArrayBuffer, 3 * bytes, data.length);
-  view.set(data);
-  return { ...plain, data: view as Image["data"] };
-}
-
-type Call = Record<string, unknown>;
-
-/** Calls the engine as the case says, and reads the result from where it was to go. */
-async function run(engine: Engine, one: Case, plan: Plan, strategy: string | undefined): Promise<Image> {
-  const { filter, options, mask, call, place, out } = one;
-  const dtype = plan.problem.y.dtype as ImageDType;
-  const { channels } = one.image;
-  const sides = { width: place.width, height: place.height, channels };
-  const input = (await inputOf(engine, one)) as Image;
-  const fresh = newArray(dtype, place.width * place.height * channels);
-  const value = out === "value" ? engine.alloc({ shape: [place.height, place.width, channels], dtype }) : undefined;
-  const shared = new (fresh.constructor as Uint8ArrayConstructor)(new SharedArrayBuffer(fresh.byteLength) as never);
-  const takers: Partial<Record<Case["out"], unknown>> = {
-    ...{ array: fresh, image: { ...sides, data: fresh }, value, "shared memory": shared },
-  };
-  const target = takers[out];
-  const extra: Call = { ...(mask && { mask }), ...(target !== undefined && { out: target as never }) };
-  const stored = call === "stored plan" ? (JSON.parse(JSON.stringify(plan)) as Plan) : plan;
-  const result = await (call === "filter" || call === "chosen"
-    ? engine.filter(input, filter, { ...options, ...extra, ...(strategy && { strategy }) })
-    : engine.run(stored, input, extra));
-  const given = input as { dispose?(): void };
-  given.dispose?.();
-  if (!value) {
-    if (out !== "none" && result.data !== (out === "shared memory" ? shared : fresh))
-      throw new Error("out was not taken");
-    return result;
-  }
-  const data = (await value.read()) as Image["data"];
-  value.dispose();
-  return { ...sides, data };
-}
-
 interface Allowed {
   exact: boolean;
   bound: number;
@@ -161,7 +102,7 @@ function differenceOf(
   const scale = isFloatType(image.dtype) ? Math.max(1, largest(data)) : 1;
   const [low, high] = isFloatType(dtype)
     ? [-Infinity, Infinity]
-    : (rangeOf as Record<string, [number, number]>)[dtype]!;
+    : (rangeOf as Record<string, readonly [number, number]>)[dtype]!;
   const keeps = alphaIn(one) === "keep";
   const kept = (c: number): boolean => keeps && c === channels - 1;
   for (let i = 0; i < values.length; i++) {

@@ -23,12 +23,12 @@ describe("random filters of random pictures are exact where their plans say so, 
   it("and none of what they are drawn from is missing among them", () => {
     const borders = ["reflect", "edge", "symmetric", "wrap", "constant"].map((name) => `border: ${name}`);
     const wanted = [
-      ...["exact", "within a bound", "single", "thin", "filter larger than the picture", "border value", "anchor", "flip"],
+      ...["exact", "within a bound", "single", "thin", "filter larger than the picture", "border value", "anchor", "flip", "region"],
       ...["gain", "offset", "tolerance", "mask", "nan ignored", "fill", "another type", "named filter"],
       ...["integers, column and row", "integers, of a rank", "integers, of full rank", "integers times a unit"],
       ...["integers with a gain", "real, column and row", "real, of a rank", "real, of full rank"],
       ...["picture: noise", "picture: extremes", "picture: constant", "picture: sparse", "picture: ramp"],
-      ...["picture: with NaN and infinities", "alpha: none", "alpha: keep", "alpha: premultiply", "alpha: known"],
+      ...["extent: valid", "extent: full", "picture: with NaN and infinities", "alpha: none", "alpha: keep", "alpha: premultiply", "alpha: known"],
       ...["strategy: direct", "strategy: column-row", "strategy: running-sum", "strategy: fft", "strategy: coarse"],
       ...imageDTypes.flatMap((dtype) => [`type: ${dtype}`, `to: ${dtype}`]),
       ...[...borders, ...engineNames.map((name) => `engine: ${name}`), ...calls.map((name) => `call: ${name}`)],

@@ -8,6 +8,7 @@ import type { BufferSpec, Stage, Step } from "../../plan/types.ts";
 import { type Elements, type ImageArray, newArray } from "../../tensor.ts";
 import { keepAlpha, opaque, premultiply, unpremultiply } from "../alpha.ts";
 import type { Binding, SourceBinding, TargetBinding } from "../backend.ts";
+import { targetAt } from "../bindings.ts";
 import { borderPixel, unweigh, weigh } from "../known.ts";
 import { find } from "../margins.ts";
 import type { Slices } from "../slices.ts";
@@ -136,14 +137,14 @@ class SourceRows {
   private make(spec: BufferSpec, y: number): Elements {
     const binding = this.ends.inputs.get(spec.id) as SourceBinding;
     if (binding.known) return weighedRow(spec, y, { ...binding, data: arrayOf(binding.data) as ImageArray });
-    const { width, height, channels, border, borderValue, alpha, dtype, data } = binding;
+    const { width, height, channels, border, borderValue, alpha, dtype, data, origin = { x: 0, y: 0 } } = binding;
     const row = newArray(spec.dtype, spec.width * channels);
-    const from = borderIndex(y, height, border);
+    const from = borderIndex(origin.y + y, height, border);
     if (from < 0) row.fill(borderValue);
     else {
       const source = arrayOf(data);
       for (let x = 0; x < spec.width; x++) {
-        const at = borderIndex(x - (spec.left ?? 0), width, border);
+        const at = borderIndex(origin.x + x - (spec.left ?? 0), width, border);
         for (let c = 0; c < channels; c++)
           row[x * channels + c] = at < 0 ? borderValue : source[(from * width + at) * channels + c]!;
       }
@@ -155,12 +156,12 @@ class SourceRows {
 
 /** A row of a picture of which some pixels are unknown, in f32, as it is staged. */
 function weighedRow(spec: BufferSpec, y: number, source: SourceBinding): Elements {
-  const { width, height, border } = source;
+  const { width, height, border, origin = { x: 0, y: 0 } } = source;
   const row = newArray("f32", spec.width * spec.channels);
-  const from = borderIndex(y, height, border);
+  const from = borderIndex(origin.y + y, height, border);
   const beyond = borderPixel(source);
   for (let x = 0; x < spec.width; x++) {
-    const at = from < 0 ? -1 : borderIndex(x - (spec.left ?? 0), width, border);
+    const at = from < 0 ? -1 : borderIndex(origin.x + x - (spec.left ?? 0), width, border);
     if (at < 0) row.set(beyond, x * spec.channels);
     else weigh(row, x * spec.channels, source, from * width + at, 1);
   }
@@ -169,15 +170,15 @@ function weighedRow(spec: BufferSpec, y: number, source: SourceBinding): Element
 
 /** Finished rows of the picture to the caller's array. */
 function emit(binding: TargetBinding, rows: ReadonlyMap<number, Elements>): void {
-  const { alpha, dtype, source } = binding;
+  const { alpha, source, width, height } = binding;
   const target = arrayOf(binding.data);
   for (const [y, row] of rows) {
-    if (y >= source.height) continue;
-    const elements = source.width * source.channels;
-    const at = y * elements;
-    if (source.known) unweigh(row, 0, binding, target, at, source.width);
+    if (y >= height) continue;
+    const at = targetAt(binding, y) * source.channels;
+    const elements = width * source.channels;
+    if (source.known) unweigh(row, 0, binding, target, at, width);
     else if (alpha === "premultiply") unpremultiply(row, 0, binding, target, at, elements);
     else target.set(row, at);
-    if (alpha === "keep") keepAlpha(target, dtype, arrayOf(source.data), source.channels, at, elements);
+    if (alpha === "keep") keepAlpha(binding, target, arrayOf(source.data), y);
   }
 }

@@ -2,7 +2,7 @@
 import { describe, InvalidArgumentError, Rank1Error } from "../../errors.ts";
 import type { BufferSpec } from "../../plan/types.ts";
 import { bytesOf, type Elements, newArray, type TypedArray, type ValueDType } from "../../tensor.ts";
-import { isValue, type TensorBinding, type Value } from "../backend.ts";
+import { isValue, type Part, type TensorBinding, type Value } from "../backend.ts";
 
 /** A whole value of the plan, row by row; outside are zeros. */
 export class WholeValue {
@@ -80,8 +80,14 @@ export class ReferenceValue implements Value {
     throw new Rank1Error("DISPOSED", { parameter: "value", expected, received });
   }
 
-  async write(data: TypedArray): Promise<void> {
-    this.elements.set(this.check("data", data));
+  async write(data: TypedArray, part?: Part): Promise<void> {
+    if (part === undefined) return this.elements.set(this.check("data", data));
+    const [, pitch, channels] = this.shape as [number, number, number];
+    const row = part.width * channels;
+    for (let y = 0; y < part.height; y++) {
+      const to = ((part.y + y) * pitch + part.x) * channels;
+      this.elements.set((data as Elements).subarray(y * row, (y + 1) * row), to);
+    }
   }
 
   async read(into?: TypedArray): Promise<TypedArray> {

@@ -17,6 +17,8 @@ import type { Layout, Place } from "./layout.ts";
 import {
   type Border,
   borderPairs,
+  type Columns,
+  columnsOf,
   type Mover,
   type MoverSite,
   PictureIn,
@@ -30,6 +32,9 @@ import { WasmValue } from "./value.ts";
 export interface Bound {
   value: WasmValue | undefined;
   version: number;
+  /** The pixel that a picture's first result lies on. */
+  x?: number;
+  y?: number;
   border?: Border;
 }
 
@@ -97,7 +102,8 @@ class Binder {
     value.home();
     if (value.dtype !== spec.dtype || value.stored !== spec.channels) return false;
     const inside = spec.width - (spec.left ?? 0) - (spec.right ?? 0);
-    if (binding.kind !== "tensor") return isPlain(binding) && value.width === inside && value.images === 1;
+    if (binding.kind === "source") return isPlain(binding) && value.images === 1;
+    if (binding.kind === "target") return isPlain(binding) && value.width === inside && value.images === 1;
     const { format, images, members = 1 } = binding;
     const sides = value.width === inside && value.height === rows && value.images === images;
     return sides && format === "NHWC" && members === 1 && value.shape.length === 4;
@@ -106,12 +112,16 @@ class Binder {
   private pointTo(place: Place, binding: Binding, value: WasmValue): void {
     const { spec } = place;
     const slack = binding.kind === "tensor" ? 0 : Math.ceil(this.layout.overrun / spec.channels);
-    value.ensure(spec.left ?? 0, (spec.right ?? 0) + slack);
-    if (binding.kind === "source") this.extend(place, binding, value);
+    const { x, y: top } = (binding.kind === "source" && binding.origin) || { x: 0, y: 0 };
+    // Pixels of a picture's rows that are read before its first and after its last.
+    const before = (spec.left ?? 0) - x;
+    const after = binding.kind === "source" ? spec.width - before - value.width : (spec.right ?? 0);
+    value.ensure(Math.max(0, before), Math.max(0, after) + slack);
+    if (binding.kind === "source") this.extend(place, binding, value, Math.max(0, before), Math.max(0, after));
     const known = this.bound.get(spec.id);
-    if (known?.value === value && known.version === value.version) return;
-    this.bound.set(spec.id, { ...known, value, version: value.version });
-    const margin = (spec.left ?? 0) * spec.channels * bytesOf[spec.dtype];
+    if (known?.value === value && known.version === value.version && known.x === x && known.y === top) return;
+    this.bound.set(spec.id, { ...known, value, version: value.version, x, y: top });
+    const margin = before * spec.channels * bytesOf[spec.dtype];
     const { words } = this.site.views;
     const at = (this.site.base + place.table) / 4;
     const zeros = this.site.base + this.layout.zeros;
@@ -127,29 +137,34 @@ class Binder {
     // Rows beyond the picture: those that stand for them; the constant, and what is written past the end, in the ring.
     const spare = this.site.base + place.data + (binding.kind === "target" ? place.rows * place.pitch : 0);
     for (let entry = 0; entry < place.entries; entry++) {
-      const y = entry - spec.above;
+      const y = entry - spec.above + top;
       const row = binding.kind === "source" ? borderIndex(y, value.height, binding.border) : y < value.height ? y : -1;
       words[at + entry] = row < 0 ? spare : value.rowAt(row) - margin;
     }
   }
 
-  /** The pixels beyond the ends of a value's rows, and a row of the constant. */
-  private extend(place: Place, { border, borderValue }: SourceBinding, value: WasmValue): void {
+  /** The pixels beyond the ends of the rows of a value that are read, and a row of the constant. */
+  private extend(place: Place, binding: SourceBinding, value: WasmValue, before: number, after: number): void {
     const { spec, data } = place;
+    const { border, borderValue, origin } = binding;
     const { views, base, staging } = this.site;
     const size = bytesOf[spec.dtype];
-    const [left, right] = [(spec.left ?? 0) * spec.channels, (spec.right ?? 0) * spec.channels];
-    const first = value.rowAt(0) - left * size;
+    const width = value.width;
+    const [left, right] = [before * spec.channels, after * spec.channels];
+    const memory = views.of(spec.dtype);
+    if (border === "constant")
+      memory.fill(borderValue, (base + data) / size, (base + data) / size + spec.width * spec.channels);
+    if (before + after === 0) return;
+    const [top, end] = rowsRead((origin?.y ?? 0) - spec.above, place.real, value.height, border);
+    const first = value.rowAt(top) - left * size;
     if (border !== "constant") {
-      const { unit, address, count } = this.borderOf(place, border);
-      if (count > 0) staging.transfers[`extend${unit}`](first, value.pitch, address, count, value.height);
+      const { unit, address, count } = this.borderOf(place, border, { before, first: 0, inside: width, after, width });
+      if (count > 0) staging.transfers[`extend${unit}`](first, value.pitch, address, count, end - top);
       return;
     }
-    const memory = views.of(spec.dtype);
-    const elements = spec.width * spec.channels;
-    memory.fill(borderValue, (base + data) / size, (base + data) / size + elements);
-    for (let y = 0; y < value.height; y++) {
-      const at = (first + y * value.pitch) / size;
+    const elements = left + width * spec.channels + right;
+    for (let y = top; y < end; y++) {
+      const at = (first + (y - top) * value.pitch) / size;
       memory.fill(borderValue, at, at + left);
       memory.fill(borderValue, at + elements - right, at + elements);
     }
@@ -187,24 +202,32 @@ class Binder {
   private moverOf(place: Place, binding: Binding, isInput: boolean): Mover {
     const { site } = this;
     if (binding.kind === "tensor") return new (isInput ? TensorIn : TensorOut)(site, place, binding as TensorBinding);
+    if (binding.kind === "target") return new PictureOut(site, place, binding);
     const { stage } = this.layout.stages.find(({ stage }) =>
       stage.steps.some(({ reads, writes }) => writes === place.spec.id || reads.includes(place.spec.id)),
     )!;
     const rows = stripRows(place.spec, stage.grid.extent);
-    if (binding.kind === "source")
-      return new PictureIn(site, place, binding, this.borderOf(place, binding.border), rows);
-    return new PictureOut(site, place, binding as TargetBinding, binding.source.height);
+    const border = this.borderOf(place, binding.border, columnsOf(place.spec, binding));
+    return new PictureIn(site, place, binding, border, rows);
   }
 
-  /** Pairs of a border, in the program's memory: written once. */
-  private borderOf({ spec }: Place, border: SourceBinding["border"]): Border {
+  /** Pairs of a border, in the program's memory: written when other columns are read than before. */
+  private borderOf({ spec }: Place, border: SourceBinding["border"], columns: Columns): Border {
     const known = this.bound.get(spec.id)?.border;
-    if (known) return known;
-    const { unit, pairs } = borderPairs(spec, border);
+    if (known && columnKeys.every((key) => known.columns[key] === columns[key])) return known;
+    const { unit, pairs, others } = borderPairs(columns, spec, border);
     const address = this.site.base + this.layout.pairs;
     this.site.views.words.set(pairs, address / 4);
-    const made = { unit, address, count: pairs.length / 2 };
+    const made = { columns, unit, address, count: pairs.length / 2, others };
     this.bound.set(spec.id, { ...(this.bound.get(spec.id) ?? { value: undefined, version: 0 }), border: made });
     return made;
   }
+}
+
+const columnKeys = ["before", "first", "inside", "after", "width"] as const;
+
+/** Rows of a picture, from the first to the one after the last, among which are all that stand for rows from `from` on. */
+function rowsRead(from: number, count: number, height: number, border: SourceBinding["border"]): [number, number] {
+  if (from >= 0 && from + count <= height) return [from, from + count];
+  return border === "constant" ? [Math.max(0, from), Math.min(height, from + count)] : [0, height];
 }

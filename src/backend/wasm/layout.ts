@@ -163,8 +163,9 @@ function writtenLast({ stages }: Schedule): Set<string> {
 }
 
 /** One pair an element at most. */
+/** Twice as many as a picture's own rows need: a result may be larger than its picture by a window. */
 const pairBytes = ({ left = 0, right = 0, channels, dtype }: BufferSpec): number =>
-  (left + right) * channels * bytesOf[dtype] * 8;
+  2 * (left + right) * channels * bytesOf[dtype] * 8;
 
 /** A parameter block for each part of the output channels. */
 function paramsOf(step: Step, specs: readonly BufferSpec[], parts: number, cursor: Cursor): StepLayout["params"] {

@@ -4,6 +4,7 @@ import type { BufferSpec } from "../../plan/types.ts";
 import { bytesOf, type Elements } from "../../tensor.ts";
 import { keepAlpha, opaque, premultiply, unpremultiply } from "../alpha.ts";
 import type { SourceBinding, TargetBinding, TensorBinding } from "../backend.ts";
+import { targetAt } from "../bindings.ts";
 import { borderPixel, unweigh, weigh } from "../known.ts";
 import type { Place } from "./layout.ts";
 import type { MemoryViews } from "./memory.ts";
@@ -155,32 +156,54 @@ export class TensorOut extends TensorMover {
 /** Bytes of the elements that borders are copied by: as many as divide a pixel. */
 const unitOf = (pixel: number): 1 | 2 | 4 | 8 => ([8, 4, 2, 1] as const).find((unit) => pixel % unit === 0)!;
 
+/** What a row holds: pixels beyond the picture's left edge, `inside` of the picture from column `first` on, and beyond its right. */
+export interface Columns {
+  before: number;
+  first: number;
+  inside: number;
+  after: number;
+  /** Of the picture. */
+  width: number;
+}
+
+/** The columns that an input's rows hold. */
+export function columnsOf(spec: BufferSpec, { width, origin = { x: 0, y: 0 } }: SourceBinding): Columns {
+  const start = origin.x - (spec.left ?? 0);
+  const [first, end] = [Math.max(0, start), Math.min(width, start + spec.width)];
+  return { before: first - start, first, inside: end - first, after: start + spec.width - end, width };
+}
+
 /**
- * Where the pixels of a row beyond its ends come from, as pairs of byte offsets (to, from) of elements of `unit` bytes; none
- * under the constant border.
+ * Where a row's pixels beyond the picture come from; none under the constant border. Those within the row as pairs of byte
+ * offsets (to, from) of elements of `unit` bytes; those of other columns as pairs of a pixel of the row and a column.
  */
 export function borderPairs(
-  { width, channels, dtype, left = 0, right = 0 }: BufferSpec,
+  { before, first, inside, after, width }: Columns,
+  { channels, dtype }: BufferSpec,
   border: SourceBinding["border"],
 ) {
   const pixel = channels * bytesOf[dtype];
   const unit = unitOf(pixel);
-  const inside = width - left - right;
   const pairs: number[] = [];
-  for (let i = 0; i < left + right; i++) {
-    const x = i < left ? i - left : inside + i - left;
-    const from = borderIndex(x, inside, border);
-    if (from < 0) continue;
-    for (let k = 0; k < pixel; k += unit) pairs.push((left + x) * pixel + k, (left + from) * pixel + k);
+  const others: [to: number, column: number][] = [];
+  for (let i = 0; i < before + after; i++) {
+    const to = i < before ? i : inside + i;
+    const column = borderIndex(first + to - before, width, border);
+    if (column < 0) continue;
+    const from = before + column - first;
+    if (from < before || from >= before + inside) others.push([to, column]);
+    else for (let k = 0; k < pixel; k += unit) pairs.push(to * pixel + k, from * pixel + k);
   }
-  return { unit, pairs };
+  return { unit, pairs, others };
 }
 
 /** The pairs of a program's input, as they stand in its memory. */
 export interface Border {
+  columns: Columns;
   unit: 1 | 2 | 4 | 8;
   address: number;
   count: number;
+  others: readonly (readonly [to: number, column: number])[];
 }
 
 /** A picture's rows, and those above and below it, extended left and right, into a ring. */
@@ -201,14 +224,14 @@ export class PictureIn implements Mover {
     this.border = border;
     this.beyond = binding.known && borderPixel(binding);
     this.rows = rows;
-    this.chunk = chunkOf(binding.width * binding.channels * bytesOf[place.spec.dtype]);
+    this.chunk = chunkOf(border.columns.inside * binding.channels * bytesOf[place.spec.dtype]);
   }
 
   move(from: number, to: number): void {
     const { above } = this.place.spec;
-    const { height, border } = this.binding;
+    const { height, border, origin } = this.binding;
     for (let at = from; at < to; ) {
-      const y = at - above;
+      const y = at - above + (origin?.y ?? 0);
       const ringEnd = this.place.rows - (at % this.place.rows);
       const inside = y >= 0 && y < height;
       const count = inside ? Math.min(to - at, height - y, ringEnd) : 1;
@@ -233,6 +256,7 @@ export class PictureIn implements Mover {
         const { unit, address, count: pairs } = this.border;
         this.site.staging.transfers[`extend${unit}`](start, pitch, address, pairs, count);
       }
+      if (this.border.others.length > 0) this.fetchOthers(memory, first, y, count);
     }
     if (alpha !== "premultiply" || known) return;
     for (let row = 0; row < count; row++)
@@ -242,26 +266,41 @@ export class PictureIn implements Mover {
   private copyRows(start: number, y: number, count: number): void {
     const { staging } = this.site;
     const { spec, pitch } = this.place;
-    const { width, channels, known } = this.binding;
-    const row = width * channels;
-    const margin = (spec.left ?? 0) * spec.channels * bytesOf[spec.dtype];
+    const { width, channels, data, known } = this.binding;
+    const { before, first, inside } = this.border.columns;
+    const to = start + before * spec.channels * bytesOf[spec.dtype];
     if (known) {
       const memory = this.site.views.of("f32");
       for (let i = 0; i < count; i++)
-        weigh(memory, (start + margin + i * pitch) / 4, this.binding, (y + i) * width, width);
+        weigh(memory, (to + i * pitch) / 4, this.binding, (y + i) * width + first, inside);
       return;
     }
+    const [at, row, step] = [(y * width + first) * channels, inside * channels, width * channels];
     // A premultiplied picture is converted on the way.
-    staging.rowsIn(this.binding.data as Elements, spec.dtype, y * row, row, count, start + margin, pitch);
+    staging.rowsIn(data as Elements, spec.dtype, at, row, count, to, pitch, step);
+  }
+
+  /** Pixels beyond the edge of a picture of which the row holds a part: those that stand for them are in no row here. */
+  private fetchOthers(memory: Elements, first: number, y: number, count: number): void {
+    const { spec, pitch } = this.place;
+    const { width, channels, known } = this.binding;
+    const data = this.binding.data as Elements;
+    for (let row = 0, start = first; row < count; row++, start += pitch / bytesOf[spec.dtype]) {
+      for (const [to, column] of this.border.others) {
+        const [pixel, at] = [(y + row) * width + column, start + to * spec.channels];
+        if (known) weigh(memory, at, this.binding, pixel, 1);
+        else for (let c = 0; c < channels; c++) memory[at + c] = data[pixel * channels + c]!;
+      }
+    }
   }
 
   private fillMargins(memory: Elements, first: number, count: number): void {
     const { spec, pitch } = this.place;
-    const { left = 0, right = 0 } = spec;
+    const { before, after } = this.border.columns;
     const step = pitch / bytesOf[spec.dtype];
     for (let row = 0, at = first; row < count; row++, at += step) {
-      this.fillPixels(memory, at, left);
-      this.fillPixels(memory, at + (spec.width - right) * spec.channels, right);
+      this.fillPixels(memory, at, before);
+      this.fillPixels(memory, at + (spec.width - after) * spec.channels, after);
     }
   }
 
@@ -281,35 +320,38 @@ export class PictureOut implements Mover {
   private readonly place: Place;
   private readonly binding: TargetBinding;
 
-  constructor(site: MoverSite, place: Place, binding: TargetBinding, rows: number) {
+  constructor(site: MoverSite, place: Place, binding: TargetBinding) {
     this.site = site;
     this.place = place;
     this.binding = binding;
-    this.rows = rows;
+    this.rows = binding.height;
     this.chunk = chunkOf(place.spec.width * place.spec.channels * bytesOf[place.spec.dtype]);
   }
 
   move(from: number, to: number): void {
     const { staging, base, views } = this.site;
     const { spec, data, pitch, rows } = this.place;
-    const { alpha, dtype, source } = this.binding;
+    const { alpha, source, width, at } = this.binding;
     const target = this.binding.data as Elements;
-    const row = source.width * source.channels;
+    const row = width * source.channels;
+    const step = (at?.pitch ?? width) * source.channels;
     const size = bytesOf[spec.dtype];
     for (let y = from; y < to; ) {
       const count = Math.min(to - y, rows - (y % rows));
       const first = base + data + (y % rows) * pitch;
+      const start = targetAt(this.binding, y) * source.channels;
       if (source.known) {
         const memory = views.of("f32");
         for (let i = 0; i < count; i++)
-          unweigh(memory, (first + i * pitch) / size, this.binding, target, (y + i) * row, source.width);
-      } else if (alpha !== "premultiply") staging.rowsOut(target, spec.dtype, y * row, row, count, first, pitch);
+          unweigh(memory, (first + i * pitch) / size, this.binding, target, start + i * step, width);
+      } else if (alpha !== "premultiply") staging.rowsOut(target, spec.dtype, start, row, count, first, pitch, step);
       else {
         const memory = views.of(spec.dtype);
         for (let i = 0; i < count; i++)
-          unpremultiply(memory, (first + i * pitch) / size, this.binding, target, (y + i) * row, row);
+          unpremultiply(memory, (first + i * pitch) / size, this.binding, target, start + i * step, row);
       }
-      if (alpha === "keep") keepAlpha(target, dtype, source.data as Elements, source.channels, y * row, count * row);
+      if (alpha === "keep")
+        for (let i = 0; i < count; i++) keepAlpha(this.binding, target, source.data as Elements, y + i);
       y += count;
     }
   }

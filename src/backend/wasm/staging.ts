@@ -55,7 +55,10 @@ export class Staging {
     return this.block.offset;
   }
 
-  /** Neighbouring rows of an array, from element `start` on, to rows `pitch` bytes apart in the program's memory. */
+  /**
+   * Rows of `row` elements, `step` elements apart in an array from `start` on, to rows `pitch` bytes apart in the program's
+   * memory.
+   */
   rowsIn(
     array: Elements,
     dtype: ViewDType,
@@ -64,19 +67,21 @@ export class Staging {
     count: number,
     to: number,
     pitch: number,
+    step = row,
   ): void {
     const size = bytesOf[dtype];
     if (this.shared || (row * size < shortRow && count > 1)) {
       const from = this.reserve(count * row * size);
-      this.put(array, dtype, start, count * row, from);
+      if (step === row) this.put(array, dtype, start, count * row, from);
+      else for (let i = 0; i < count; i++) this.put(array, dtype, start + i * step, row, from + i * row * size);
       this.transfers.rowsIn(to, pitch, from, row * size, row * size, count);
       return;
     }
     const memory = this.main.of(dtype);
-    for (let i = 0; i < count; i++) memory.set(viewOfArray(array, start + i * row, row), (to + i * pitch) / size);
+    for (let i = 0; i < count; i++) memory.set(viewOfArray(array, start + i * step, row), (to + i * pitch) / size);
   }
 
-  /** Rows of the program's memory to neighbouring rows of an array. */
+  /** Rows of the program's memory to rows of an array, as {@link rowsIn}. */
   rowsOut(
     array: Elements,
     dtype: ViewDType,
@@ -85,17 +90,19 @@ export class Staging {
     count: number,
     from: number,
     pitch: number,
+    step = row,
   ): void {
     const size = bytesOf[dtype];
     if (this.shared || (row * size < shortRow && count > 1)) {
       const to = this.reserve(count * row * size);
       this.transfers.rowsOut(to, row * size, from, pitch, row * size, count);
-      this.take(array, dtype, start, count * row, to);
+      if (step === row) this.take(array, dtype, start, count * row, to);
+      else for (let i = 0; i < count; i++) this.take(array, dtype, start + i * step, row, to + i * row * size);
       return;
     }
     const memory = this.main.of(dtype);
-    checkThere("out", array, start + count * row);
-    for (let i = 0; i < count; i++) array.set(viewOfArray(memory, (from + i * pitch) / size, row), start + i * row);
+    checkThere("out", array, start + (count - 1) * step + row);
+    for (let i = 0; i < count; i++) array.set(viewOfArray(memory, (from + i * pitch) / size, row), start + i * step);
   }
 
   /** Copies a stretch of an array to a byte address of staging memory. */

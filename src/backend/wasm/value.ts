@@ -3,7 +3,7 @@
 import { describe, InvalidArgumentError, Rank1Error } from "../../errors.ts";
 import { paddedChannels } from "../../kernels/conv/layout.ts";
 import { bytesOf, type Elements, newArray, type TypedArray, type ValueDType, viewOf } from "../../tensor.ts";
-import type { Value } from "../backend.ts";
+import type { Part, Value } from "../backend.ts";
 import { type Place, pitchOf } from "./layout.ts";
 import type { Allocator, Block, MemoryViews } from "./memory.ts";
 import { TensorIn, TensorOut } from "./movers.ts";
@@ -79,8 +79,15 @@ export class WasmValue implements Value {
     allocator.release(before);
   }
 
-  async write(data: TypedArray): Promise<void> {
-    this.store(data);
+  async write(data: TypedArray, part?: Part): Promise<void> {
+    if (part === undefined) return this.store(data);
+    const { x, y, width, height } = part;
+    const { dtype, pitch, channels } = this;
+    const array = this.check("data", data, width * height * channels);
+    const to = this.rowAt(y) + x * channels * bytesOf[dtype];
+    this.eachChunk(width * channels, height, (from, count, row) =>
+      this.host.staging.rowsIn(array, dtype, from * row, row, count, to + from * pitch, pitch),
+    );
   }
 
   async read(into?: TypedArray): Promise<TypedArray> {
@@ -95,7 +102,7 @@ export class WasmValue implements Value {
       new TensorIn({ staging, views, base: 0 }, this.place(), this.binding(array)).move(0, this.images * this.height);
       return;
     }
-    this.eachChunk((y, count, row) =>
+    this.eachChunk(this.width * this.channels, this.images * this.height, (y, count, row) =>
       staging.rowsIn(array, this.dtype, y * row, row, count, this.rowAt(y), this.pitch),
     );
   }
@@ -109,15 +116,14 @@ export class WasmValue implements Value {
       new TensorOut({ staging, views, base: 0 }, this.place(), this.binding(array)).move(0, this.images * this.height);
       return into ?? array;
     }
-    this.eachChunk((y, count, row) =>
+    this.eachChunk(this.width * this.channels, this.images * this.height, (y, count, row) =>
       staging.rowsOut(array, this.dtype, y * row, row, count, this.rowAt(y), this.pitch),
     );
     return into ?? array;
   }
 
-  /** Rows, as many at a time as fit staging memory, and the elements of each. */
-  private eachChunk(use: (y: number, count: number, row: number) => void): void {
-    const [row, rows] = [this.width * this.channels, this.images * this.height];
+  /** Rows of so many elements, as many at a time as fit staging memory. */
+  private eachChunk(row: number, rows: number, use: (y: number, count: number, row: number) => void): void {
     const chunk = Math.max(1, Math.floor(stagingBytes / (row * bytesOf[this.dtype])));
     for (let y = 0; y < rows; y += chunk) use(y, Math.min(chunk, rows - y), row);
   }
@@ -164,9 +170,9 @@ export class WasmValue implements Value {
     return { kind: "tensor", data: data as Float32Array, format: "NHWC", images, height, width, channels } as const;
   }
 
-  private check(parameter: string, data: TypedArray): Elements {
+  private check(parameter: string, data: TypedArray, part?: number): Elements {
     this.home();
-    const length = this.shape.reduce((product, side) => product * side, 1);
+    const length = part ?? this.shape.reduce((product, side) => product * side, 1);
     const like = newArray(this.dtype, 0);
     const clamped = data instanceof Uint8ClampedArray && this.dtype === "u8";
     const fits = clamped || data instanceof (like.constructor as new () => Elements);

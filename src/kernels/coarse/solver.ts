@@ -48,7 +48,7 @@ function draft(
   error: Draft["error"],
 ): Draft {
   const { factor } = column;
-  const [height, width, channels] = problem.x.shape as [number, number, number];
+  const [height, width, channels] = problem.y.shape as [number, number, number];
   const [top, left] = problem.window.pads;
   // Where a filter's centre lies, from the pixel computed.
   const shift = { y: (exact.column.length - 1) / 2 - top, x: (exact.row.length - 1) / 2 - left };

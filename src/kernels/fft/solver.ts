@@ -26,9 +26,9 @@ export const products: Solver<FilterProblem> = {
   name: "fft",
   kind: "filter",
   propose(problem, profile) {
-    const { x, window, alpha, factors, tolerance, known } = problem;
+    const { x, y, window, alpha, factors, tolerance, known } = problem;
     const { terms, denominator } = factors;
-    const [height, width, channels] = x.shape as [number, number, number];
+    const [height, width, channels] = y.shape as [number, number, number];
     if (x.dtype === "f32") return { why: "a NaN would touch its neighbours' outputs" };
     if (alpha === "premultiply") return { why: "rounding would colour what is transparent" };
     if (known) return { why: "rounding would know of what is unknown" };
@@ -70,9 +70,9 @@ export const products: Solver<FilterProblem> = {
   },
 };
 
-/** The tile that makes least work of the picture, or why there is none: the filter is too large, or the picture too narrow. */
-function bestTile({ x, window }: FilterProblem): Tile | string {
-  const [height, width, channels] = x.shape as [number, number, number];
+/** The tile that makes least work of the result, or why there is none: the filter is too large, or the result too narrow. */
+function bestTile({ y, window }: FilterProblem): Tile | string {
+  const [height, width, channels] = y.shape as [number, number, number];
   const [kh, kw] = window.size;
   const holding = sides
     .flatMap((h) => sides.map((w): FftSpec["tile"] => [h, w]))

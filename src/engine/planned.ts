@@ -1,0 +1,57 @@
+// Plans of filters for pictures, kept for later calls with the same options.
+import type { Filter } from "../factor/filter.ts";
+import { movedTo } from "../plan/extent.ts";
+import type { FilterOptions } from "../plan/filter-problem.ts";
+import type { FilterProblem, Plan } from "../plan/types.ts";
+import { keyOf, textOf } from "./cache.ts";
+import type { Picture } from "./masks.ts";
+
+/** A plan and its key among the programs. */
+export interface PlannedFilter {
+  plan: Plan;
+  key: string;
+  /** Whether it is final: a plan chosen by prediction is at once, a measured one after its trials. */
+  settled: boolean;
+}
+
+/** A call's plan, and its problem: the plan's own, but for where a region lies. */
+export interface PlannedCall {
+  planned: PlannedFilter;
+  problem: FilterProblem;
+}
+
+/** Plans of recent calls that an engine keeps. */
+const mostPlans = 32;
+
+export class PlannedFilters {
+  private readonly kept = new Map<string, PlannedFilter>();
+  private readonly make: (picture: Picture, filter: Filter, options: FilterOptions, strategy?: string) => Plan;
+  private readonly settles: boolean;
+
+  /** `settles`: plans are final as they are made. */
+  constructor(make: PlannedFilters["make"], settles: boolean) {
+    this.make = make;
+    this.settles = settles;
+  }
+
+  /** The plan for such a picture, cached for calls with the same options; regions of equal sides have one. */
+  of(x: Picture, filter: Filter, options: FilterOptions, strategy?: string): PlannedCall {
+    const { width, height, channels, dtype, knownAlpha = false, masked } = x;
+    const picture = [width, height, channels, dtype, knownAlpha, masked];
+    const numbers = String([options.fill, options.borderValue]);
+    const request = textOf([picture, filter, anywhere(options), strategy, numbers]);
+    const known = this.kept.get(request);
+    if (known) return { planned: known, problem: movedTo(known.plan.problem as FilterProblem, options) };
+    const plan = this.make(x, filter, options, strategy);
+    const planned = { plan, key: keyOf(plan), settled: this.settles || strategy !== undefined };
+    if (this.kept.size >= mostPlans) this.kept.delete(this.kept.keys().next().value!);
+    this.kept.set(request, planned);
+    return { planned, problem: plan.problem as FilterProblem };
+  }
+}
+
+/** Options without where their region lies. */
+function anywhere(options: FilterOptions): unknown {
+  const { region } = options;
+  return typeof region === "object" && region !== null ? { ...options, region: { ...region, x: 0, y: 0 } } : options;
+}
