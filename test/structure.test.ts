@@ -31,7 +31,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   onnx: ["errors", "tensor", "factor", "plan", "kernels", "engine", "graph", "@bufbuild/protobuf/wire"],
   "onnx/index.ts": ["errors", "tensor", "factor", "graph", "onnx", "separate"],
   separate: ["errors", "tensor", "factor", "plan", "kernels", ...seam, "engine", "graph", "onnx"],
-  node: ["errors", "tensor", "index", "npm"],
+  node: ["errors", "tensor", "index", "plan/taps.ts", "npm"],
   // How numbers, pages and factors look is the command line's; what the demo says in them is the demo's.
   demo: ["index", "onnx/index.ts", "node", "cli/text.ts", "cli/html.ts", "cli/draw.ts", "npm"],
   cli: [

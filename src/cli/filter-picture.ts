@@ -11,11 +11,15 @@ import {
   runWork,
 } from "../node/filter-file.ts";
 import type { Steps } from "../node/filter-steps.ts";
+import type { FileFormat } from "../node/formats.ts";
 import type { Picture } from "../node/pictures.ts";
 import { readSource, sourceName, usage, withOption } from "./arguments.ts";
 import { writeOutput } from "./output.ts";
 
 export type PictureFlags = PictureOptions;
+
+/** Without a format: that of the input. */
+export type FileJob = Omit<Job, "format"> & { format?: FileFormat };
 
 interface Control {
   signal: AbortSignal;
@@ -26,13 +30,14 @@ interface Control {
 export async function filterPicture(
   engine: Engine,
   steps: Steps,
-  job: Job,
+  job: FileJob,
   flags: PictureFlags,
   control: Control,
 ): Promise<FileReport> {
   const source = await openInput(job.input, flags, control.signal);
   const pages = await planInput(engine, steps, source.pages, flags);
-  const work = { job, steps, options: flags, source, pages };
+  const format = job.format ?? source.format;
+  const work = { job: { ...job, format }, steps, options: flags, source, pages };
   return runWork(engine, work, control, (bytes) => writeOutput(job.output, bytes, control.signal));
 }
 

@@ -5,7 +5,7 @@ import { type Command, Option } from "commander";
 import type { Engine, Image } from "../index.ts";
 import { showModes, toGrey } from "../node/convert.ts";
 import { writeStdout } from "../node/files.ts";
-import type { FileReport, Job } from "../node/filter-file.ts";
+import type { FileReport } from "../node/filter-file.ts";
 import { readSteps, type Steps } from "../node/filter-steps.ts";
 import { type FileFormat, fileFormatOf, fileFormats, formatNamed } from "../node/formats.ts";
 import { readPicture } from "../node/pictures.ts";
@@ -26,9 +26,9 @@ import {
   usage,
 } from "./arguments.ts";
 import { explainFilters } from "./filter-explain.ts";
-import { filterPicture, type PictureFlags } from "./filter-picture.ts";
+import { type FileJob, filterPicture, type PictureFlags } from "./filter-picture.ts";
 import { rare } from "./help.ts";
-import { addEngineOptions, type EngineFlags, withEngine } from "./open.ts";
+import { aboutEngine, addEngineOptions, type EngineFlags, withEngine } from "./open.ts";
 import { addOutput, checkOutputs, checkStdin, checkTerminal, meansFolder, type OutputFlags } from "./output.ts";
 import { milliseconds, progressBar, say } from "./text.ts";
 
@@ -38,6 +38,8 @@ interface Flags
     EngineFlags,
     OutputFlags {
   filter: string[];
+  colour?: boolean;
+  color?: boolean;
   explain?: boolean;
   size?: { width: number; height: number; channels: number };
   depth?: "8" | "16";
@@ -55,10 +57,11 @@ const examples = `
 All files are inputs; results go where -o says: to one file, or under the inputs' names into a folder.
 Several filters are applied in their order; what is between them is neither rounded nor cut off.
 
-Edges are grey (--no-grey keeps colours). sobel, scharr, prewitt and roberts alone mean the magnitude of the gradient;
+Edges are grey (--colour keeps colours). sobel, scharr, prewitt and roberts alone mean the magnitude of the gradient;
 other derivatives (sobel-x, laplacian-4, ...: taps that sum to zero) and --type i16 or f32 give negative values: --show
 abs draws |v|, saturated; clip draws negative values as 0; signed draws zero as mid-grey and scales so that nearly all
-values fit. For a scale of your own use --gain, --offset and --type u8 instead.
+values fit. Without --show, |v| is drawn, scaled up (and said to be) where it would fill less than half of the range.
+For a scale of your own use --gain, --offset and --type u8 instead.
 
 With --linear, values are from 0 to 1 (so is --offset), and --type chooses u8 or u16 for the file.
 Colour profiles, EXIF, XMP and the resolution are kept (--strip leaves them out), as are frames of GIF and WebP with their
@@ -98,11 +101,13 @@ export function addFilter(program: Command, signal: AbortSignal): void {
   addOutput(
     command,
     "file or folder/",
-    "where results go; - is the standard output (PNG, of raw pixels such, unless --format says)",
+    "where results go; - is the standard output, in the format of the input (or --format)",
   );
   addEngineOptions(addFilterOptions(command))
     .option("--grey", "filter one grey channel (default of edges)")
     .option("--no-grey", "filter each colour (default of all else)")
+    .option("--colour", "the same as --no-grey")
+    .addOption(rare("--color", "the same as --no-grey"))
     .addOption(new Option("--show <mode>", "how signed results become pictures (default: abs)").choices(showModes))
     .option("--page <number>", "of several frames or pages this one, from 1 (default: all)", parseCount)
     .option("--strip", "leave out EXIF, XMP, the resolution and the colour profile")
@@ -126,7 +131,15 @@ export function addFilter(program: Command, signal: AbortSignal): void {
 
 const addOne = (text: string, list: readonly string[] = []): string[] => [...list, text];
 
-async function filterPictures(files: string[], given: Flags, signal: AbortSignal): Promise<void> {
+/** --colour is the other spelling of --no-grey. */
+function withColour({ colour, color, ...flags }: Flags): Flags {
+  if (!colour && !color) return flags;
+  if (flags.grey) throw new UsageError("--colour: expected either --grey or --colour, got both");
+  return { ...flags, grey: false };
+}
+
+async function filterPictures(files: string[], said: Flags, signal: AbortSignal): Promise<void> {
+  const given = withColour(said);
   const { backend, threads, wide, maxPixels, maxFilterSide, output, force, explain } = given;
   checkOutputName(output);
   checkArguments(files, given);
@@ -188,14 +201,13 @@ function checkArguments(files: readonly string[], flags: Flags): void {
   checkTerminal(output);
 }
 
-async function jobsOf(files: readonly string[], { output, format, raw }: Flags): Promise<Job[]> {
+async function jobsOf(files: readonly string[], { output, format }: Flags): Promise<FileJob[]> {
   if (await meansFolder(output!)) return files.map((input) => jobIn(output!, input, format));
   const [input, ...others] = files;
   if (others.length > 0) {
     throw new UsageError(`-o: expected a folder for ${files.length} pictures, such as ${output}/, got ${output}`);
   }
-  const piped = raw ? "raw" : "png";
-  return [{ input: input!, output: output!, format: format ?? (output === "-" ? piped : formatFor(output!)) }];
+  return [{ input: input!, output: output!, format: format ?? (output === "-" ? undefined : formatFor(output!)) }];
 }
 
 /** The format that a result's name asks for. */
@@ -207,7 +219,7 @@ function formatFor(name: string): FileFormat {
   }
 }
 
-function jobIn(folder: string, input: string, format: FileFormat | undefined): Job {
+function jobIn(folder: string, input: string, format: FileFormat | undefined): FileJob {
   if (input === "-") throw new UsageError("-o: expected a file for what the standard input holds, got a folder");
   const name = basename(input);
   const renamed = format === undefined ? name : basename(name, extname(name)) + fileFormats[format].extensions[0];
@@ -215,9 +227,9 @@ function jobIn(folder: string, input: string, format: FileFormat | undefined): J
 }
 
 /** Options that need results of some kind. */
-function checkTypes({ signed }: Steps, jobs: readonly Job[], { linear, type, show, filter }: Flags): void {
+function checkTypes({ signed }: Steps, jobs: readonly FileJob[], { linear, type, show, filter }: Flags): void {
   const wide = type !== undefined && type !== "u8" && type !== "u16";
-  const floats = type === "f32" && jobs.every(({ format }) => formatNamed(format).types.includes("f32"));
+  const floats = type === "f32" && jobs.every(({ format }) => !format || formatNamed(format).types.includes("f32"));
   if (linear && wide && !floats) throw new UsageError(`--type: expected u8 or u16 with --linear, got ${type}`);
   if (show === undefined || wide || (type === undefined && signed)) return;
   const expected = "filters with a signed result, such as sobel-x, or --type f32";
@@ -227,7 +239,7 @@ function checkTypes({ signed }: Steps, jobs: readonly Job[], { linear, type, sho
 }
 
 /** All jobs, one after another; where there are several, one that fails does not stop the others. */
-async function runJobs(engine: Engine, steps: Steps, jobs: Job[], flags: Read, signal: AbortSignal): Promise<void> {
+async function runJobs(engine: Engine, steps: Steps, jobs: FileJob[], flags: Read, signal: AbortSignal): Promise<void> {
   const pictures: FileReport[] = [];
   const failures: { input: string; message: string }[] = [];
   for (const [i, job] of jobs.entries()) {
@@ -251,7 +263,7 @@ async function runJobs(engine: Engine, steps: Steps, jobs: Job[], flags: Read, s
     }
   }
   if (flags.json) {
-    const report = { version: 1, filters: flags.filter, engine: engine.info(), pictures, failures };
+    const report = { version: 1, filters: flags.filter, engine: aboutEngine(engine), pictures, failures };
     await writeStdout(`${JSON.stringify(report, undefined, 2)}\n`);
   }
   checkFailures(failures.length, jobs.length, "pictures");

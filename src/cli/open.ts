@@ -112,3 +112,10 @@ export async function withEngine<T>(options: EngineOptions, use: (engine: Engine
     if (Object.keys(verdicts).some((kernel) => !(kernel in known))) await writeVerdicts(verdicts);
   }
 }
+
+/** What reports say of an engine. The verdicts on each kernel are a list as long as an answer is short. */
+export function aboutEngine(engine: Engine) {
+  const { wide, ...about } = engine.info();
+  const { verdicts: _, ...said } = wide;
+  return { ...about, wide: said };
+}

@@ -9,6 +9,7 @@ import { checkFailures, parseCount, threadsOption, UsageError, usage } from "./a
 import { rare } from "./help.ts";
 import { inspectionText } from "./inspect.ts";
 import {
+  aboutEngine,
   addEngineOptions,
   addModelOptions,
   type EngineFlags,
@@ -188,13 +189,10 @@ async function runJobs(engine: Engine, model: Model, name: string, jobs: readonl
   const timings =
     flags.timings && timed ? await timeTasks(model, await timed.inputs(signal), flags.outputs, signal) : undefined;
   if (json) {
-    // The verdicts on each kernel are a list as long as the answer is short.
-    const { wide, ...about } = engine.info();
-    const { verdicts: _, ...said } = wide;
     const report = {
       version: 1,
       model: name,
-      engine: { ...about, wide: said },
+      engine: aboutEngine(engine),
       settings: beside,
       results,
       failures,

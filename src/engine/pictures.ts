@@ -4,8 +4,8 @@ import { opaque } from "../backend/alpha.ts";
 import type { Program, ProgramRunOptions, SourceBinding, TargetBinding } from "../backend/backend.ts";
 import { type Abortable, inSlices } from "../backend/slices.ts";
 import { InvalidArgumentError } from "../errors.ts";
-import { tapSum } from "../kernels/filter.ts";
 import { isInside, placeOf, type Region } from "../plan/extent.ts";
+import { tapSum } from "../plan/taps.ts";
 import type { FilterProblem, Problem } from "../plan/types.ts";
 import {
   type CheckedImage,

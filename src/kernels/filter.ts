@@ -1,6 +1,7 @@
 // What the solvers of image filters share: the buffers at both ends, the bounds that allow integer arithmetic, and the
 // error of a truncated filter.
 import { grainFor } from "../plan/cost.ts";
+import { tapSum } from "../plan/taps.ts";
 import type { Arithmetic, BufferSpec, Draft, FilterProblem, Finish, Profile, Step, Term } from "../plan/types.ts";
 import { type ImageDType, rangeOf, type ViewDType } from "../tensor.ts";
 import { finishKind, shiftOf } from "./taps/layout.ts";
@@ -115,13 +116,6 @@ export function stripBuffer(id: string, arithmetic: Arithmetic, width: number, c
     above: 0,
     below: 0,
   };
-}
-
-/** Σ taps, before gain. */
-export function tapSum({ factors }: FilterProblem): number {
-  const sum = (taps: readonly number[]): number => taps.reduce((total, tap) => total + tap, 0);
-  if (factors.values) return sum(factors.values);
-  return factors.terms.reduce((total, { column, row }) => total + sum(column) * sum(row), 0) / factors.denominator;
 }
 
 /** Near a number: scaling by it rounds nothing. */

@@ -18,7 +18,7 @@ export function readArray(bytes: Uint8Array, name: string, maxPixels: number): P
   }
   checkLimit(name, width * height, maxPixels, "pixels", "maxPixels");
   const { values, notes } = asImageArray(data, dtype);
-  return { pages: [{ width, height, channels, data: values, alpha: false }], notes };
+  return { pages: [{ width, height, channels, data: values, alpha: false }], notes, format: "npy" };
 }
 
 /** The picture in raw pixels. No channel is alpha. */
@@ -31,7 +31,7 @@ export function readRaw(bytes: Uint8Array, spec: RawSpec, name: string, maxPixel
     throw new InvalidArgumentError({ parameter: name, expected, received: `${bytes.length} bytes` });
   }
   const data = storedIn(dtype, bytes) as ImageArray;
-  return { pages: [{ width, height, channels, data, alpha: false }], notes: [] };
+  return { pages: [{ width, height, channels, data, alpha: false }], notes: [], format: "raw" };
 }
 
 /** Numbers as pictures have them: of other types, the next one that holds them, or 32-bit floats. */

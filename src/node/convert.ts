@@ -113,19 +113,19 @@ export const showModes: readonly ShowMode[] = ["abs", "signed", "clip"];
 /**
  * A signed result as a picture of the given type; an alpha channel is kept.
  *
- * - `abs`: |v|, saturated: edges of both directions bright on black.
+ * - `abs`: |v|, `times` as large, saturated: edges of both directions bright on black.
  * - `clip`: v, negative values as 0.
  * - `signed`: mid-grey (128 or 32768) + v · s, saturated, with zero exactly at mid-grey. s makes all but the largest
  *   half percent of |v| fit, so that faint results are seen too; for a fixed scale filter with gain and offset instead.
  */
-export function showSigned(image: Image, mode: ShowMode, dtype: PictureDType, alpha: boolean): Picture {
+export function showSigned(image: Image, mode: ShowMode, dtype: PictureDType, alpha: boolean, times = 1): Picture {
   const { width, height, channels, data } = image;
   const max = maxOf[dtype];
   const colours = alpha ? channels - 1 : channels;
   const middle = (max + 1) / 2;
-  const scale = mode === "signed" ? (middle - 1) / usualPeak(image, colours) : 1;
+  const scale = mode === "signed" ? (middle - 1) / (usualPeak(image, colours) || 1) : times;
   const show = {
-    abs: (v: number) => Math.abs(v),
+    abs: (v: number) => Math.abs(v) * scale,
     clip: (v: number) => v,
     signed: (v: number) => middle + v * scale,
   }[mode];
@@ -137,8 +137,8 @@ export function showSigned(image: Image, mode: ShowMode, dtype: PictureDType, al
   return { width, height, channels, data: out, alpha };
 }
 
-/** The magnitude that all but half a percent of the colour values other than zero stay below, from a sample of them. */
-function usualPeak({ data, channels }: Image, colours: number): number {
+/** The magnitude that all but half a percent of the colour values other than zero stay below, from a sample of them; 0 of none. */
+export function usualPeak({ data, channels }: Image, colours: number): number {
   const step = channels * Math.ceil(data.length / channels / 2 ** 17);
   const sample: number[] = [];
   for (let i = 0; i < data.length; i += step) {
@@ -148,5 +148,5 @@ function usualPeak({ data, channels }: Image, colours: number): number {
     }
   }
   const sorted = Float64Array.from(sample).sort();
-  return sorted[Math.floor(0.995 * (sorted.length - 1))] ?? 1;
+  return sorted[Math.floor(0.995 * (sorted.length - 1))] ?? 0;
 }

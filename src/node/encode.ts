@@ -146,16 +146,17 @@ function to8Bit(picture: Picture): Picture {
   return { ...picture, data };
 }
 
-/** The picture without its alpha channel, laid on white; one without alpha is returned as it is. */
-function flattenOnWhite(picture: Picture): Picture {
+/** The picture without its alpha channel, laid on white; one without alpha is returned as it is. Integers are rounded. */
+export function flattenOnWhite(picture: Picture, white = fullScale(picture)): Picture {
   if (!picture.alpha) return picture;
   const { data, channels } = picture;
-  const white = fullScale(picture);
+  const full = fullScale(picture);
+  const round = typeOf(picture).startsWith("f") ? (v: number) => v : Math.round;
   const colours = channels - 1;
   const out = newArray(typeOf(picture), (data.length / channels) * colours);
   for (let from = 0, to = 0; from < data.length; from += channels) {
-    const a = data[from + colours]! / white;
-    for (let c = 0; c < colours; c++) out[to++] = Math.round(white + a * (data[from + c]! - white));
+    const a = data[from + colours]! / full;
+    for (let c = 0; c < colours; c++) out[to++] = round(white + a * (data[from + c]! - white));
   }
   return { ...picture, channels: colours, data: out, alpha: false };
 }
@@ -222,7 +223,7 @@ function withFormat(output: Sharp, { format, quality, animation }: Encoding): Sh
  */
 export async function writePicture(
   path: string,
-  picture: Picture | Omit<PictureFile, "notes">,
+  picture: Picture | Omit<PictureFile, "notes" | "format">,
   options: WriteOptions & {
     /** The format, where the name does not tell. */
     format?: FileFormat;

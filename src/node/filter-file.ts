@@ -3,10 +3,11 @@
 import { checkBoolean, checkFunction, checkInteger, checkOneOf, checkOptions, describe, InvalidArgumentError } from "../errors.ts"; // biome-ignore format: a line
 import { createEngine, type Engine, type Filter, type Image, type ImageDType, type PictureSpec, type Plan } from "../index.ts"; // biome-ignore format: a line
 import { checkRaw, type RawSpec, readArray, readRaw } from "./arrays.ts";
-import { fromFloats, fromLinear, type ShowMode, showModes, showSigned, toFloats, toGrey, toLinear, toType } from "./convert.ts"; // biome-ignore format: a line
+import { type ShowMode, showModes, toFloats, toGrey, toLinear } from "./convert.ts";
 import { checkCount, checkQuality, checkType, encodePictures, fullScale, typeOf, type WriteOptions } from "./encode.ts";
 import { checkNewFile, makeFoldersFor, readBytes, writeAtomic } from "./files.ts";
 import { applySteps, planSteps, readSteps, type StepOptions, type Steps } from "./filter-steps.ts";
+import { finishedResults, isLevels, type Result, resultOf, sumNotes, type Target } from "./finish.ts";
 import { type FileFormat, fileFormatOf, fileFormats, formatNamed, isPictureFormat } from "./formats.ts";
 import { isNpy } from "./npy.ts";
 import { type Picture, type PictureFile, type ReadOptions, readPictures } from "./pictures.ts";
@@ -223,14 +224,9 @@ export interface Work {
   pages: readonly Planned[];
 }
 
-/** What is written of a result. */
-interface Target {
-  type: ImageDType;
-  /** How values below zero are shown; absent where they are written as they are. */
-  show?: ShowMode;
-}
-
-const isLevels = (type: ImageDType): type is "u8" | "u16" => type === "u8" || type === "u16";
+/** No one has said how large results are to be. */
+const isUnscaled = ({ show, gain, offset, type }: PictureOptions): boolean =>
+  [show, gain, offset, type].every((said) => said === undefined);
 
 /** What a result becomes: numbers where they are asked for or have been read, and the format holds them; else levels of a picture. */
 function targetOf({ steps, job, options }: Work, { picture, plans }: Planned): Target {
@@ -244,7 +240,7 @@ function targetOf({ steps, job, options }: Work, { picture, plans }: Planned): T
   if (isLevels(computed)) return { type: computed };
   const wanted = type !== undefined || !isLevels(own) || !isPictureFormat(format);
   if (show === undefined && wanted && formatNamed(format).types.includes(computed)) return { type: computed };
-  if (isLevels(own)) return { type: own, show: show ?? "abs" };
+  if (isLevels(own)) return { type: own, show: show ?? "abs", fit: isUnscaled(options) };
   checkType(computed, format, output);
   throw new InvalidArgumentError({ parameter: "show", expected: "a picture of u8 or u16", received: own });
 }
@@ -256,15 +252,18 @@ export async function runWork(
   { signal, onProgress }: Control,
   write: (bytes: Uint8Array) => Promise<void>,
 ): Promise<FileReport> {
-  const { job, options, source, pages } = work;
+  const { job, steps, options, source, pages } = work;
   const times = [performance.now()];
   const targets = pages.map((page) => targetOf(work, page));
   checkCount(pages.length, job.format, job.output);
-  const results: Picture[] = [];
+  const made: Result[] = [];
   for (const [i, page] of pages.entries()) {
     const progress = (done: number): void => onProgress?.((i + done) / pages.length);
-    results.push(await filtered(engine, page, targets[i]!, work, { signal, onProgress: progress }));
+    const image = await filtered(engine, page, work, { signal, onProgress: progress });
+    made.push(resultOf(image, page.picture, { ...targets[i]!, linear: options.linear, floats: steps.floats }));
   }
+  const { pictures: results, notes: shown } = finishedResults(made);
+  const sums = isUnscaled(options) ? sumNotes(steps, pages[0]!.plans, targets[0]!) : [];
   times.push(performance.now());
   const { animation } = source;
   const { bytes, notes } = await encodePictures(results, job.format, {
@@ -281,7 +280,7 @@ export async function runWork(
   const { width, height, channels, alpha } = result;
   return {
     ...{ input: job.input, output: job.output, width, height, channels, type: typeOf(result), alpha },
-    ...{ pages: results.length, notes: [...source.notes, ...notes] },
+    ...{ pages: results.length, notes: [...source.notes, ...shown, ...sums, ...notes] },
     plans: pages[0]!.plans.flat().map(({ solver, summary, cost, error }) => ({
       ...{ solver, summary, error: error.relative, predictedMilliseconds: cost.time / 1e6 },
       multiplications: cost.multiplications / (width * height * channels),
@@ -290,42 +289,14 @@ export async function runWork(
   };
 }
 
-/** The picture filtered, as a picture again. */
+/** The picture filtered. */
 async function filtered(
   engine: Engine,
   { picture, plans }: Planned,
-  target: Target,
   { steps, options: { linear } }: Work,
   control: Control,
-): Promise<Picture> {
-  const { icc, metadata } = picture;
+): Promise<Image> {
   const source = linear ? toLinear(picture) : steps.floats ? toFloats(picture) : picture;
   const scale = { knownAlpha: picture.alpha, full: linear ? 1 : fullScale(picture) };
-  const image = await applySteps(engine, steps, plans, source, scale, control);
-  const alpha = picture.alpha && image.channels % 2 === 0;
-  return {
-    ...finished(image, { ...picture, alpha }, { ...target, linear, floats: steps.floats }),
-    alpha,
-    icc,
-    metadata,
-  };
-}
-
-interface Finish extends Target {
-  linear?: boolean;
-  floats: boolean;
-}
-
-/** A result as a picture of the type that is written. */
-function finished(image: Image, picture: Picture, { type, show, linear, floats }: Finish): Image {
-  const { alpha } = picture;
-  if (show === undefined && typeOf(image) === type) return image;
-  if (show === undefined && linear && isLevels(type)) return fromLinear(image, type, alpha);
-  const full = fullScale(picture);
-  const levels = linear ? scaled(image, full) : floats && alpha ? fromFloats(image, full) : image;
-  return isLevels(type) ? showSigned(levels, show ?? "clip", type, alpha) : toType(levels, type);
-}
-
-function scaled(image: Image, factor: number): Image {
-  return { ...image, data: (image.data as Float32Array).map((v) => v * factor) };
+  return applySteps(engine, steps, plans, source, scale, control);
 }

@@ -16,6 +16,7 @@ import {
   type PictureSpec,
   type Plan,
 } from "../index.ts";
+import { flattenOnWhite } from "./encode.ts";
 
 /** How filters are laid over the pictures of files: the options of an engine's `filter`, but for its `output`, here `type`. */
 export interface StepOptions extends Omit<FilterOptions, "output"> {
@@ -188,18 +189,21 @@ export async function applySteps(
   { knownAlpha, full }: { knownAlpha: boolean; full: number },
   { signal, onProgress }: Pick<FilterCallOptions, "signal" | "onProgress">,
 ): Promise<Image> {
-  const { list, flags } = steps;
+  const { list, flags, floats } = steps;
   let image = picture;
   for (const [i, step] of list.entries()) {
     const { alpha, known } = plans[i]![0]!.problem as Plan["problem"] & { kind: "filter" };
+    // Floats of a file are white at its greatest value, not at 1.
+    const laid = floats && step.kind === "edges" && alpha !== "none";
     const filled = known && { mask: flags.mask, fill: known.fill.map((value) => value ?? Number.NaN) };
     const options = {
       ...optionsOf(steps, step, knownAlpha && alpha !== "none"),
       ...filled,
-      alpha,
+      alpha: laid ? ("none" as const) : alpha,
       strategy: flags.strategy,
     };
     const progress = (done: number): void => onProgress?.((i + done) / list.length);
+    if (laid) image = flattenOnWhite({ ...image, alpha: true }, full);
     image = await engine.filter(image, scaledBy(step.filter, full), { ...options, signal, onProgress: progress });
   }
   return image;

@@ -5,6 +5,7 @@ import { checkInteger, checkLimit, InvalidArgumentError } from "../errors.ts";
 import { type Image, type ImageArray, type ImageDType, imageDTypes, newArray, storedIn } from "../tensor.ts";
 import { type Directory, readDirectories } from "./directories.ts";
 import { readBytes } from "./files.ts";
+import type { FileFormat } from "./formats.ts";
 import { type Metadata, metadataOf } from "./metadata.ts";
 import { framesOfPng } from "./png.ts";
 
@@ -28,6 +29,8 @@ export interface PictureFile {
   readonly animation?: Animation;
   /** What was converted or left out in reading, a sentence each. */
   readonly notes: readonly string[];
+  /** The format of the file. */
+  readonly format: FileFormat;
 }
 
 /** The times of an animation. */
@@ -111,7 +114,8 @@ export async function readPictures(source: string | Uint8Array, options: ReadOpt
   if (colours) notes.push(`${colours} is converted to RGB of 8 bits a channel`);
   const depth = depths[found.depth]!;
   if (!colours && typeRead(found) !== depth) notes.push(`${depth} is converted to ${typeRead(found)}`);
-  return { pages, ...(animation && { animation }), notes };
+  const format = found.format === "heif" ? "avif" : (found.format as FileFormat);
+  return { pages, ...(animation && { animation }), notes, format };
 }
 
 const pixelsIn = ({ width, height, pageHeight }: Found): number => width * (pageHeight ?? height);

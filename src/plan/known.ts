@@ -3,6 +3,7 @@
 import { checkInteger, checkNumber, checkOneOf, describe, InvalidArgumentError, LimitError } from "../errors.ts";
 import type { CheckedFilter } from "../factor/filter.ts";
 import { type ImageDType, rangeOf } from "../tensor.ts";
+import { haveBothSigns } from "./taps.ts";
 import type { Factors, Known, Term } from "./types.ts";
 
 /** What becomes of pixels that are not a number: they spread, as sums have it, or count as unknown. */
@@ -60,10 +61,9 @@ export function checkKnown(
 
 /** Taps of a weighted mean have one sign, and are not all zero. */
 function checkTaps({ values, column, row }: CheckedFilter): void {
-  const signs = (taps: readonly number[]): Set<number> => new Set(taps.map(Math.sign));
-  const lists = (values ? [values] : [column!, row!]).map(signs);
-  const mixed = lists.some((found) => found.has(1) && found.has(-1));
-  const zero = lists.some((found) => !found.has(1) && !found.has(-1));
+  const lists = values ? [values] : [column!, row!];
+  const mixed = haveBothSigns(lists);
+  const zero = lists.some((taps) => taps.every((tap) => tap === 0));
   if (!mixed && !zero) return;
   throw new InvalidArgumentError({
     parameter: "filter",

@@ -5,10 +5,11 @@ import { bytesOf, type Elements } from "../../tensor.ts";
 import { keepAlpha, opaque, premultiply, unpremultiply } from "../alpha.ts";
 import type { SourceBinding, TargetBinding, TensorBinding } from "../backend.ts";
 import { targetAt } from "../bindings.ts";
-import { borderPixel, unweigh, weigh } from "../known.ts";
+import { borderPixel, weigh } from "../known.ts";
 import type { Place } from "./layout.ts";
 import type { MemoryViews } from "./memory.ts";
 import { type Staging, stagingBytes } from "./staging.ts";
+import { type MovePixels, unweigherOf, weigherOf } from "./weights.ts";
 
 /** Rows of one binding, in order, moved `chunk` at a time at most. */
 export interface Mover {
@@ -216,6 +217,7 @@ export class PictureIn implements Mover {
   private readonly border: Border;
   /** A pixel beyond the edges under the constant border, where pixels have weights. */
   private readonly beyond: Float32Array | undefined;
+  private readonly weigh: MovePixels | undefined;
 
   constructor(site: MoverSite, place: Place, binding: SourceBinding, border: Border, rows: number) {
     this.site = site;
@@ -223,8 +225,9 @@ export class PictureIn implements Mover {
     this.binding = binding;
     this.border = border;
     this.beyond = binding.known && borderPixel(binding);
+    this.weigh = binding.known && weigherOf(site.staging, binding, place.spec.dtype);
     this.rows = rows;
-    this.chunk = chunkOf(border.columns.inside * binding.channels * bytesOf[place.spec.dtype]);
+    this.chunk = chunkOf(border.columns.inside * place.spec.channels * bytesOf[place.spec.dtype]);
   }
 
   move(from: number, to: number): void {
@@ -266,13 +269,11 @@ export class PictureIn implements Mover {
   private copyRows(start: number, y: number, count: number): void {
     const { staging } = this.site;
     const { spec, pitch } = this.place;
-    const { width, channels, data, known } = this.binding;
+    const { width, channels, data } = this.binding;
     const { before, first, inside } = this.border.columns;
     const to = start + before * spec.channels * bytesOf[spec.dtype];
-    if (known) {
-      const memory = this.site.views.of("f32");
-      for (let i = 0; i < count; i++)
-        weigh(memory, (to + i * pitch) / 4, this.binding, (y + i) * width + first, inside);
+    if (this.weigh) {
+      this.weigh({ first: y * width + first, step: width, width: inside, count }, to, pitch);
       return;
     }
     const [at, row, step] = [(y * width + first) * channels, inside * channels, width * channels];
@@ -319,11 +320,13 @@ export class PictureOut implements Mover {
   private readonly site: MoverSite;
   private readonly place: Place;
   private readonly binding: TargetBinding;
+  private readonly unweigh: MovePixels | undefined;
 
   constructor(site: MoverSite, place: Place, binding: TargetBinding) {
     this.site = site;
     this.place = place;
     this.binding = binding;
+    this.unweigh = binding.source.known && unweigherOf(site.staging, binding, place.spec.dtype);
     this.rows = binding.height;
     this.chunk = chunkOf(place.spec.width * place.spec.channels * bytesOf[place.spec.dtype]);
   }
@@ -334,17 +337,16 @@ export class PictureOut implements Mover {
     const { alpha, source, width, at } = this.binding;
     const target = this.binding.data as Elements;
     const row = width * source.channels;
-    const step = (at?.pitch ?? width) * source.channels;
+    const apart = at?.pitch ?? width;
+    const step = apart * source.channels;
     const size = bytesOf[spec.dtype];
     for (let y = from; y < to; ) {
       const count = Math.min(to - y, rows - (y % rows));
       const first = base + data + (y % rows) * pitch;
-      const start = targetAt(this.binding, y) * source.channels;
-      if (source.known) {
-        const memory = views.of("f32");
-        for (let i = 0; i < count; i++)
-          unweigh(memory, (first + i * pitch) / size, this.binding, target, start + i * step, width);
-      } else if (alpha !== "premultiply") staging.rowsOut(target, spec.dtype, start, row, count, first, pitch, step);
+      const pixel = targetAt(this.binding, y);
+      const start = pixel * source.channels;
+      if (this.unweigh) this.unweigh({ first: pixel, step: apart, width, count }, first, pitch);
+      else if (alpha !== "premultiply") staging.rowsOut(target, spec.dtype, start, row, count, first, pitch, step);
       else {
         const memory = views.of(spec.dtype);
         for (let i = 0; i < count; i++)

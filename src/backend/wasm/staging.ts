@@ -1,44 +1,54 @@
 // Between the caller's arrays and a program's rows. Into memory that is shared they go through staging memory: copies from
 // JavaScript are several times slower there than into private memory and from that, in generated code, into the shared one.
+import type { FunctionBuilder } from "../../codegen/assembler.ts";
 import { bytesOf, type Elements, type ViewDType } from "../../tensor.ts";
 import { checkThere } from "../bindings.ts";
 import { type Allocator, type Block, MemoryViews, pageBytes } from "./memory.ts";
-import { type Transfers, transferCode } from "./transfer.ts";
+import { moveCode, type TransferMode, type Transfers, transferCode } from "./transfer.ts";
 
 /** What is copied at once, where a row is no longer: it stays in the second-level cache. */
 export const stagingBytes = 1 << 18;
 /** Shorter rows are copied together: a view of an array takes longer than they do. */
 const shortRow = 1024;
+type Move = (...args: number[]) => void;
 /** Views that are kept of one array. */
 const mostViews = 8192;
 
 export class Staging {
   readonly transfers: Transfers;
-  private readonly main: MemoryViews;
-  private readonly shared: boolean;
+  readonly main: MemoryViews;
+  private readonly mode: TransferMode;
   private readonly memory: WebAssembly.Memory;
   private readonly views: MemoryViews;
   private readonly allocator: Allocator | undefined;
   private block: Block | undefined;
+  private readonly env: Record<string, WebAssembly.Memory>;
+  private readonly moves = new Map<string, Move>();
   /** By type, address and length. */
   private readonly kept = new Map<ViewDType, Map<number, Elements>>();
   private keptOf: ArrayBufferLike | undefined;
 
   /** `apart`: as a memory of its own, else within the program's. */
-  constructor(
-    main: WebAssembly.Memory,
-    allocator: Allocator,
-    mode: { shared: boolean; maximum: number; apart: boolean },
-  ) {
+  constructor(main: WebAssembly.Memory, allocator: Allocator, mode: TransferMode) {
     const { apart } = mode;
     this.main = new MemoryViews(main);
-    this.shared = mode.shared;
+    this.mode = mode;
     this.memory = apart ? new WebAssembly.Memory({ initial: stagingBytes / pageBytes }) : main;
     this.views = new MemoryViews(this.memory);
     if (!apart) this.allocator = allocator;
-    const env = { memory: main, staging: this.memory };
-    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(transferCode(mode)), { env });
-    this.transfers = exports as unknown as Transfers;
+    this.env = { memory: main, staging: this.memory };
+    this.transfers = this.instance(transferCode(mode)) as unknown as Transfers;
+  }
+
+  private instance(code: Uint8Array<ArrayBuffer>): WebAssembly.Exports {
+    return new WebAssembly.Instance(new WebAssembly.Module(code), { env: this.env }).exports;
+  }
+
+  /** A generated function of addresses and counts, made when it is first asked for. */
+  compiled(name: string, params: number, emit: (f: FunctionBuilder, staging: number) => void): Move {
+    const move = this.moves.get(name) ?? (this.instance(moveCode(this.mode, params, emit)).move as Move);
+    this.moves.set(name, move);
+    return move;
   }
 
   /** Room for so many bytes: its address in staging memory. */
@@ -70,10 +80,9 @@ export class Staging {
     step = row,
   ): void {
     const size = bytesOf[dtype];
-    if (this.shared || (row * size < shortRow && count > 1)) {
+    if (this.mode.shared || (row * size < shortRow && count > 1)) {
       const from = this.reserve(count * row * size);
-      if (step === row) this.put(array, dtype, start, count * row, from);
-      else for (let i = 0; i < count; i++) this.put(array, dtype, start + i * step, row, from + i * row * size);
+      this.putRows(array, dtype, start, step, row, count, from);
       this.transfers.rowsIn(to, pitch, from, row * size, row * size, count);
       return;
     }
@@ -93,11 +102,10 @@ export class Staging {
     step = row,
   ): void {
     const size = bytesOf[dtype];
-    if (this.shared || (row * size < shortRow && count > 1)) {
+    if (this.mode.shared || (row * size < shortRow && count > 1)) {
       const to = this.reserve(count * row * size);
       this.transfers.rowsOut(to, row * size, from, pitch, row * size, count);
-      if (step === row) this.take(array, dtype, start, count * row, to);
-      else for (let i = 0; i < count; i++) this.take(array, dtype, start + i * step, row, to + i * row * size);
+      this.takeRows(array, dtype, start, step, row, count, to);
       return;
     }
     const memory = this.main.of(dtype);
@@ -114,6 +122,37 @@ export class Staging {
   take(array: Elements, dtype: ViewDType, start: number, length: number, address: number): void {
     checkThere("out", array, start + length);
     array.set(this.stretch(dtype, address, length), start);
+  }
+
+  /** {@link put} of `count` rows, `step` elements apart in the array and neighbours in staging memory. */
+  putRows(
+    array: Elements,
+    dtype: ViewDType,
+    start: number,
+    step: number,
+    row: number,
+    count: number,
+    address: number,
+  ): void {
+    if (step === row) this.put(array, dtype, start, count * row, address);
+    else
+      for (let i = 0; i < count; i++) this.put(array, dtype, start + i * step, row, address + i * row * bytesOf[dtype]);
+  }
+
+  /** {@link take}, as {@link putRows}. */
+  takeRows(
+    array: Elements,
+    dtype: ViewDType,
+    start: number,
+    step: number,
+    row: number,
+    count: number,
+    address: number,
+  ): void {
+    if (step === row) this.take(array, dtype, start, count * row, address);
+    else
+      for (let i = 0; i < count; i++)
+        this.take(array, dtype, start + i * step, row, address + i * row * bytesOf[dtype]);
   }
 
   /** A view of elements of staging memory, kept for the next time. */

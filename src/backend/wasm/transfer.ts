@@ -64,6 +64,17 @@ export interface TransferMode {
   apart: boolean;
 }
 
+/** A module of one function of addresses and counts, `move`; `emit` is told which memory staging memory is. */
+export function moveCode(
+  { shared, maximum, apart }: TransferMode,
+  params: number,
+  emit: (f: FunctionBuilder, staging: number) => void,
+): Uint8Array<ArrayBuffer> {
+  const module = new ModuleBuilder(apart ? { memories: ["staging"] } : {});
+  module.define("move", i32s(params), (f) => emit(f, Number(apart)));
+  return module.encode({ shared, maximum });
+}
+
 export function transferCode({ shared, maximum, apart }: TransferMode): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder(apart ? { memories: ["staging"] } : {});
   const staging = Number(apart);
@@ -81,7 +92,7 @@ export function transferCode({ shared, maximum, apart }: TransferMode): Uint8Arr
 const i32s = (count: number): "i32"[] => Array(count).fill("i32");
 
 /** Repeats statements while a count is left. */
-const times = (count: Local, ...body: Code[]): Code => whileLoop(get(count), ...body, bump(count, -1));
+export const times = (count: Local, ...body: Code[]): Code => whileLoop(get(count), ...body, bump(count, -1));
 
 function emitRows(module: ModuleBuilder, name: string, toMemory: number, fromMemory: number): void {
   module.define(name, i32s(6), (f) => {
