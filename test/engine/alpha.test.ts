@@ -136,6 +136,57 @@ describe.each(testEngines())("on %s", (_name, promise) => {
     expect(await run({ data, info: { width, height, channels } })).toBe(await run(plain, "none"));
   });
 
+  it("alpha of floats that is kept in integers is rounded", async () => {
+    const image = { width: 4, height: 1, channels: 2, data: Float32Array.of(9, 0.4, 9, 0.5, 9, 1, 9, 300.7) };
+    for (const output of ["u8", "i16"] as const) {
+      const { data } = await (await promise).filter(image, [[1]], { alpha: "keep", output });
+      expect([...data]).toEqual([9, 0, 9, 1, 9, 1, 9, output === "u8" ? 255 : 301]);
+    }
+  });
+
+  it("a filter of zeros keeps it, too, whether pixels are opaque or not", async () => {
+    for (const alpha of [255, 9]) {
+      const image = { width: 2, height: 1, channels: 2, data: Uint8Array.of(50, alpha, 60, 255) };
+      const { data } = await (await promise).filter(image, [[0, 0]], { alpha: "premultiply", offset: 7 });
+      expect([...data]).toEqual([7, alpha, 7, 255]);
+    }
+  });
+
+  it("what lies beyond a constant border is weighed by its alpha, also around an opaque picture", async () => {
+    const image = { width: 3, height: 1, channels: 2, data: Uint8Array.of(90, 255, 90, 255, 90, 255) };
+    for (const known of [image, { width: 1, height: 1, data: Uint8ClampedArray.of(90, 90, 90, 255) }]) {
+      const { data } = await (await promise).filter(known, "box:3", { border: "constant", ...("channels" in known && { alpha: "premultiply" }) }); // biome-ignore format: a line
+      expect(data[0]).toBe(90);
+      expect(data.at(-1)).toBe("channels" in known ? 57 : 28);
+    }
+    const opaque = await (await promise).filter(image, "box:3", { alpha: "premultiply", border: "constant", borderValue: 255 }); // biome-ignore format: a line
+    expect([...opaque.data]).toEqual([218, 255, 200, 255, 218, 255]);
+  });
+
+  it("leaves no noise as a colour where terms cancel and nothing is visible", async () => {
+    const engine = await promise;
+    const image: Image = { width: 40, height: 30, channels: 4, data: new Float32Array(40 * 30 * 4) };
+    image.data.set([0.3, 0.2, 0.1, 1], (15 * 40 + 20) * 4);
+    for (const filter of ["disk:4.5", "motion:length=7,angle=30"]) {
+      for (const strategy of ["direct", "column-row"]) {
+        const { data } = await engine.filter(image, filter, { alpha: "premultiply", strategy });
+        for (let i = 0; i < data.length; i += 4) {
+          if (data[i + 3]! > 1e-3) expect(Math.abs(data[i]! - 0.3)).toBeLessThan(1e-3);
+          else if (data[i + 3]! < 2 ** -18) expect([...data.slice(i, i + 3)]).toEqual([0, 0, 0]);
+        }
+      }
+    }
+  });
+
+  it("states what rounding makes of alpha itself, under taps and gains of any size", async () => {
+    const engine = await promise;
+    const spec = { width: 30, height: 20, channels: 2, dtype: "u16" } as const;
+    for (const gain of [0, 1e-9, 1]) {
+      const { error } = engine.plan(engine.filterProblem(spec, "gaussian:2", { alpha: "premultiply", gain }));
+      expect(error.maxAbs).toBeGreaterThan(65535 * 2 ** -24);
+    }
+  });
+
   it("a filter of zero sum keeps alpha, whatever the picture", async () => {
     const engine = await promise;
     const { width, height, channels, data } = translucent(19, 11, 4, "u8", 13);

@@ -136,7 +136,8 @@ function layOf({ pick, chance, integer, next }: Draws, { rows }: Taps, dtype: Im
   if (chance(0.3)) options.flip = true;
   if (chance(0.4)) options.gain = pick([1, -1, 2, 0.5, 1 / 256, 0.1, 1 / 3, 4 * next() - 2, 0]);
   if (chance(0.4)) options.offset = pick([0, 1, -7, 128, 0.5, 100 * next() - 50]);
-  if (chance(0.15)) options.tolerance = pick([0.001, 0.02, 0.1, 0.3]);
+  const isSmooth = rows.length * rows[0]!.length > 1000;
+  if (chance(isSmooth ? 0.7 : 0.15)) options.tolerance = pick([0.001, 0.02, 0.1, 0.3]);
   return options;
 }
 
@@ -184,6 +185,7 @@ function featuresOf(one: Case): string[] {
   };
   const some = Object.keys(features).filter((name) => features[name]);
   const named = {
+    extent: options.extent ?? "same",
     type: dtype,
     to: output ?? "default",
     channels,

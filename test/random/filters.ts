@@ -4,7 +4,9 @@ import type { Draws } from "./draws.ts";
 
 const named = [
   ...["box:3", "box:size=4x5", "box:31", "box:size=1x64", "binomial:5", "binomial:size=2x31", "gaussian:0.5", "gaussian:1.3"],
-  ...["gaussian:sigma=2x5", "gaussian:8", "disk:1.3", "disk:4.5", "disk:9", "motion:length=7,angle=30", "sobel-x", "scharr-y"],
+  ...["gaussian:sigma=2x5", "gaussian:8",
+  "gaussian:sigma=6x12",
+  "gaussian:11", "disk:1.3", "disk:4.5", "disk:9", "motion:length=7,angle=30", "sobel-x", "scharr-y"],
   ...["roberts-x", "prewitt-x", "laplacian-4", "laplacian-8", "laplacian-of-gaussian:sigma=1.2", "difference-of-gaussians"],
   ...["derivative-of-gaussian-x:sigma=1.5", "sharpen", "unsharp:1.5", "emboss", "identity", "gabor:sigma=3"],
 ]; // biome-ignore format: a list

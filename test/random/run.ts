@@ -15,7 +15,7 @@ async function inputOf(engine: Engine, { image, input }: Case): Promise<Value | 
   if (input === "ImageData") return { width, height, data: new Uint8ClampedArray(data) } as unknown as Image;
   if (input === "sharp") return { data: data.slice(), info: plain } as unknown as Image;
   if (input === "array") return { ...plain, data: data.slice() };
-  if (input === "value") return valueOf(engine, { ...plain, data }, dtype);
+  if (input === "value") return valueWith(engine, { ...plain, data }, dtype);
   const View = data.constructor as Uint8ArrayConstructor;
   const bytes = View.BYTES_PER_ELEMENT;
   const Memory = input === "shared memory" ? SharedArrayBuffer : ArrayBuffer;
@@ -24,7 +24,7 @@ async function inputOf(engine: Engine, { image, input }: Case): Promise<Value | 
   return { ...plain, data: view as Data };
 }
 
-async function valueOf(engine: Engine, { width, height, channels, data }: Image, dtype: ImageDType): Promise<Value> {
+async function valueWith(engine: Engine, { width, height, channels, data }: Image, dtype: ImageDType): Promise<Value> {
   const value = engine.alloc({ shape: [height, width, channels], dtype });
   await value.write(data);
   return value;
@@ -41,7 +41,7 @@ async function takerOf(engine: Engine, one: Case, input: Value | Image, dtype: I
   };
   if (out === "none") return undefined;
   if (out === "value")
-    return { sides: small, taker: await valueOf(engine, blank(small), dtype), before: blank(small).data };
+    return { sides: small, taker: await valueWith(engine, blank(small), dtype), before: blank(small).data };
   if (out === "array" || out === "image" || out === "shared memory") {
     const image = blank(small);
     if (out === "image") return { sides: small, taker: image, before: image.data };
@@ -61,7 +61,7 @@ async function takerOf(engine: Engine, one: Case, input: Value | Image, dtype: I
   }
   const image = blank(large);
   const before = image.data.slice();
-  if (out === "whole value") return { sides: large, taker: await valueOf(engine, image, dtype), before };
+  if (out === "whole value") return { sides: large, taker: await valueWith(engine, image, dtype), before };
   return { sides: large, taker: image.data, before };
 }
 
