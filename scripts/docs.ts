@@ -47,7 +47,8 @@ const others = [...operators.keys(), ...standardised]
 
 /** The best place where an operator can be computed. */
 export function placeOf(name: string): string {
-  const { copies, samples } = operators.get(name)!;
+  const { copies, samples, expand } = operators.get(name)!;
+  if (expand) return "backend, as nodes of others";
   if (isQuantized({ op: name })) return "backend, where scales are known";
   const joins = name in elementwiseRules || hasRareRule(name) || copies || samples;
   return name in layerRules ? "backend" : joins ? "backend, next to layers" : "host";

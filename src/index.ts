@@ -53,13 +53,13 @@ export type {
   Plan,
   Problem,
 } from "./plan/types.ts";
+export type { ImageLike } from "./tensor/image.ts";
 export type {
   DType,
   F32Tensor,
   Image,
   ImageArray,
   ImageDType,
-  ImageLike,
   Tensor,
   TensorLike,
   TypedArray,

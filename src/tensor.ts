@@ -1,5 +1,5 @@
 // Data that goes in and out: element types, tensors and images. Views of the caller's memory, never copies.
-import { checkInteger, checkLimit, checkOneOf, describe, InvalidArgumentError } from "./errors.ts";
+import { checkOneOf, describe, InvalidArgumentError } from "./errors.ts";
 
 /** Element types, by bits: unsigned and signed integers, floats, and booleans as bytes of 0 and 1. */
 export type DType =
@@ -51,18 +51,18 @@ export interface Tensor {
   readonly dtype?: DType;
 }
 
-/** Element types of pictures. */
-export type ImageDType = "u8" | "u16" | "i16" | "f32";
-export const imageDTypes: readonly ImageDType[] = ["u8", "u16", "i16", "f32"];
-/** Element types of values in an engine: of pictures, and those in which models keep weights and activations. */
-export type ValueDType = ImageDType | "f16" | "i8" | "i32";
-export const valueDTypes: readonly ValueDType[] = [...imageDTypes, "f16", "i8", "i32"];
+/** Element types of pictures. Those of i32, u32 and f64 are filtered in f64, others in integers or f32. */
+export type ImageDType = "u8" | "i8" | "u16" | "i16" | "u32" | "i32" | "f32" | "f64";
+export const imageDTypes: readonly ImageDType[] = ["u8", "i8", "u16", "i16", "u32", "i32", "f32", "f64"];
+/** Element types of values in an engine: of pictures, and the half floats of models. */
+export type ValueDType = ImageDType | "f16";
+export const valueDTypes: readonly ValueDType[] = [...imageDTypes, "f16"];
 
 export const isImageDType = (dtype: ValueDType): dtype is ImageDType =>
   (imageDTypes as readonly ValueDType[]).includes(dtype);
 
 /** Arrays that hold pictures. */
-export type ImageArray = Uint8Array | Uint8ClampedArray | Uint16Array | Int16Array | Float32Array;
+export type ImageArray = Uint8ClampedArray | Elements;
 
 /** A picture with interleaved channels: `data[(y * width + x) * channels + c]`. */
 export interface Image {
@@ -70,36 +70,15 @@ export interface Image {
   readonly width: number;
   /** In pixels. */
   readonly height: number;
-  /** 1 to 4: grey, grey and alpha, colours, colours and alpha. */
+  /** 1 to 1024. Of 2 and 4 the last may be alpha: grey and alpha, colours and alpha. */
   readonly channels: number;
   /** height · width · channels values, row by row; the class of the array is the element type. */
   readonly data: ImageArray;
+  /** The last channel is alpha. Default false: it is a channel like the others, unless a call's `alpha` says otherwise. */
+  readonly hasAlpha?: boolean;
+  /** Where there is alpha: the colours are multiplied by it already. Default false. */
+  readonly premultiplied?: boolean;
 }
-
-/** What a picture may be given as: our own, a browser's `ImageData`, or sharp's `{ data, info }` of raw pixels. */
-export type ImageLike =
-  | Image
-  | {
-      /** In pixels. */
-      readonly width: number;
-      /** In pixels. */
-      readonly height: number;
-      /** Of an ImageData: red, green, blue and alpha of each pixel. */
-      readonly data: Uint8ClampedArray | ImageArray;
-    }
-  | {
-      /** Raw pixels, as sharp's `raw()` gives them. */
-      readonly data: ArrayBufferView;
-      /** What sharp says of them. */
-      readonly info: {
-        /** In pixels. */
-        width: number;
-        /** In pixels. */
-        height: number;
-        /** 1 to 4, alpha among them. */
-        channels: number;
-      };
-    };
 
 export const bytesOf: Readonly<Record<DType, number>> = {
   u8: 1,
@@ -117,22 +96,47 @@ export const bytesOf: Readonly<Record<DType, number>> = {
   f64: 8,
 };
 
-/** The smallest and largest value of an integer type. */
-export const rangeOf: Readonly<Record<Exclude<ImageDType, "f32">, readonly [number, number]>> = {
+/** The smallest and largest value of a type; floats have none. */
+export const rangeOf: Readonly<Record<ImageDType, readonly [number, number]>> = {
   u8: [0, 255],
+  i8: [-128, 127],
   u16: [0, 65535],
   i16: [-32768, 32767],
+  u32: [0, 2 ** 32 - 1],
+  i32: [-(2 ** 31), 2 ** 31 - 1],
+  f32: [-Infinity, Infinity],
+  f64: [-Infinity, Infinity],
 };
+
+export const isFloat = (dtype: ImageDType): boolean => dtype === "f32" || dtype === "f64";
+/** Whether f32 does not hold the numbers of a type, so that they are filtered in f64. */
+export const isWide = (dtype: ImageDType): boolean => dtype === "i32" || dtype === "u32" || dtype === "f64";
+
+/** Makes numbers elements of a type: of integers rounded half up and saturated. Arrays of integers hold NaN as 0. */
+export function rounding(dtype: ImageDType): (value: number) => number {
+  if (isFloat(dtype)) return (value) => value;
+  const [low, high] = rangeOf[dtype];
+  return (value) => Math.min(high, Math.max(low, Math.floor(value + 0.5)));
+}
 
 /** Arrays of values; half floats are their bits. */
 const classes = {
-  ...{ u8: Uint8Array, i8: Int8Array, u16: Uint16Array, i16: Int16Array, i32: Int32Array },
+  ...{ u8: Uint8Array, i8: Int8Array, u16: Uint16Array, i16: Int16Array, u32: Uint32Array, i32: Int32Array },
   ...{ f16: Uint16Array, f32: Float32Array, f64: Float64Array },
 } as const;
 
 export type ViewDType = keyof typeof classes;
+export const viewDTypes = Object.keys(classes) as readonly ViewDType[];
 /** Numbers of one of these types. */
-export type Elements = Uint8Array | Int8Array | Uint16Array | Int16Array | Int32Array | Float32Array | Float64Array;
+export type Elements =
+  | Uint8Array
+  | Int8Array
+  | Uint16Array
+  | Int16Array
+  | Uint32Array
+  | Int32Array
+  | Float32Array
+  | Float64Array;
 
 /** A view of `length` elements at a byte offset of a buffer. */
 export function viewOf<T extends ViewDType>(
@@ -151,7 +155,7 @@ export function newArray<T extends ViewDType>(dtype: T, length: number): Instanc
 /** How elements lie in files: booleans as bytes, half floats as their bits. */
 const stored = {
   ...classes,
-  ...{ u32: Uint32Array, i64: BigInt64Array, u64: BigUint64Array, bool: Uint8Array, bf16: Uint16Array },
+  ...{ i64: BigInt64Array, u64: BigUint64Array, bool: Uint8Array, bf16: Uint16Array },
 } as const satisfies Record<DType, unknown>;
 
 /** Room for elements as they lie in files. */
@@ -167,85 +171,13 @@ export function storedIn(dtype: DType, bytes: Uint8Array): TypedArray {
 
 /** The image type of an array by its class; undefined where none fits. */
 export function imageDTypeOf(data: unknown): ImageDType | undefined {
-  if (data instanceof Uint8Array || data instanceof Uint8ClampedArray) return "u8";
-  if (data instanceof Uint16Array) return "u16";
-  if (data instanceof Int16Array) return "i16";
-  if (data instanceof Float32Array) return "f32";
-  return undefined;
+  if (data instanceof Uint8ClampedArray) return "u8";
+  return imageDTypes.find((dtype) => data instanceof classes[dtype]);
 }
 
 /** The grey of a pixel whose colours begin at an element, by the weights that OpenCV and Pillow have: not rounded. */
 export const greyOf = (data: ArrayLike<number>, at: number): number =>
   0.299 * data[at]! + 0.587 * data[at + 1]! + 0.114 * data[at + 2]!;
-
-export interface ImageLimits {
-  /** Largest width or height, in pixels. */
-  side: number;
-  /** Largest width · height. */
-  pixels: number;
-}
-
-/** Sides, channels and type of a picture without its data. */
-export function checkPicture(picture: unknown, limits: ImageLimits): void {
-  if (typeof picture !== "object" || picture === null) {
-    const expected = "a picture { width, height, channels, dtype }";
-    throw new InvalidArgumentError({ parameter: "picture", expected, received: describe(picture) });
-  }
-  const { width, height, channels, dtype } = picture as Record<string, unknown>;
-  checkSides("picture", width, height, limits);
-  checkInteger("picture.channels", channels, { min: 1, max: 4 });
-  checkOneOf("picture.dtype", dtype, imageDTypes);
-}
-
-function checkSides(parameter: string, w: unknown, h: unknown, limits: ImageLimits): [width: number, height: number] {
-  const [width, height] = [
-    checkInteger(`${parameter}.width`, w, { min: 1 }),
-    checkInteger(`${parameter}.height`, h, { min: 1 }),
-  ];
-  const raise = "createEngine({ limits })";
-  checkLimit(`${parameter} side`, Math.max(width, height), limits.side, "pixels", raise);
-  checkLimit(`${parameter} size`, width * height, limits.pixels, "pixels", raise);
-  return [width, height];
-}
-
-/** A checked image, and whether its alpha channel is known to be one (an `ImageData` has RGBA by definition). */
-export interface CheckedImage extends Image {
-  readonly dtype: ImageDType;
-  readonly knownAlpha: boolean;
-}
-
-/**
- * Accepts every form of {@link ImageLike} and checks it: integer sides of at least 1, 1 to 4 channels, and an array of
- * exactly width · height · channels elements. The data is not copied.
- */
-export function checkImage(parameter: string, image: unknown, limits: ImageLimits): CheckedImage {
-  if (typeof image !== "object" || image === null) {
-    throw new InvalidArgumentError({
-      parameter,
-      expected: "an image { width, height, channels, data }",
-      received: describe(image),
-    });
-  }
-  const given = image as { info?: unknown; data?: unknown };
-  const info = (typeof given.info === "object" && given.info !== null ? given.info : given) as Partial<Image>;
-  const [width, height] = checkSides(parameter, info.width, info.height, limits);
-  const isImageData = info.channels === undefined && given.data instanceof Uint8ClampedArray;
-  const channels = isImageData ? 4 : checkInteger(`${parameter}.channels`, info.channels, { min: 1, max: 4 });
-  const dtype = imageDTypeOf(given.data);
-  if (dtype === undefined) {
-    const expected = "a Uint8Array, Uint8ClampedArray, Uint16Array, Int16Array or Float32Array";
-    throw new InvalidArgumentError({ parameter: `${parameter}.data`, expected, received: describe(given.data) });
-  }
-  const data = given.data as ImageArray;
-  if (data.length !== width * height * channels) {
-    throw new InvalidArgumentError({
-      parameter: `${parameter}.data`,
-      expected: `${width} x ${height} x ${channels} = ${width * height * channels} elements`,
-      received: `${data.length}`,
-    });
-  }
-  return { width, height, channels, data, dtype, knownAlpha: isImageData };
-}
 
 /** A tensor of 32-bit floats, as layers take it. */
 export interface F32Tensor extends Tensor {
@@ -263,9 +195,11 @@ export type TensorLike =
       readonly dims: readonly number[];
     };
 
-/** The sides of a tensor in either spelling, as they are given. Where both stand there, they are the same. */
+/** The sides of a tensor in either spelling, as they are given. Where both stand there, they are the same; a dtype is known. */
 export function sidesIn(parameter: string, tensor: unknown): unknown {
-  const { shape, dims } = (typeof tensor === "object" && tensor !== null ? tensor : {}) as Record<string, unknown>;
+  const given = (typeof tensor === "object" && tensor !== null ? tensor : {}) as Record<string, unknown>;
+  const { shape, dims, dtype } = given;
+  if (dtype !== undefined) checkOneOf(`${parameter}.dtype`, dtype, Object.keys(bytesOf));
   if (shape === undefined || dims === undefined || String(shape) === String(dims)) return shape ?? dims;
   const received = `shape ${describe(shape)} and dims ${describe(dims)}`;
   throw new InvalidArgumentError({ parameter, expected: "shape or dims, or both the same", received });
@@ -304,6 +238,13 @@ export function checkShape(
   if (sides.length === rank && rank > 0 && sides.every((n) => Number.isSafeInteger(n) && n >= 1)) return sides;
   const expected = `${of}${rank} sides of at least 1`;
   throw new InvalidArgumentError({ parameter, expected, received: describe(shape) });
+}
+
+/** @throws InvalidArgumentError where an array, detached or shrunk meanwhile, no longer has so many elements. */
+export function checkThere(parameter: string, array: ArrayLike<unknown>, length: number): void {
+  if (array.length >= length) return;
+  const expected = `an array that keeps its ${length} elements until the call is done`;
+  throw new InvalidArgumentError({ parameter, expected, received: `${array.length} of them` });
 }
 
 /** The array in an Image or a Tensor; anything else as it is. */

@@ -54,17 +54,25 @@ export function correlate(
   return out;
 }
 
-const ranges: Record<ImageDType, [number, number]> = {
+export const ranges: Readonly<Record<ImageDType, readonly [number, number]>> = {
   u8: [0, 255],
+  i8: [-128, 127],
   u16: [0, 65535],
   i16: [-32768, 32767],
+  u32: [0, 2 ** 32 - 1],
+  i32: [-(2 ** 31), 2 ** 31 - 1],
   f32: [-Infinity, Infinity],
+  f64: [-Infinity, Infinity],
 };
+export const arrays = {
+  ...{ u8: Uint8Array, i8: Int8Array, u16: Uint16Array, i16: Int16Array, u32: Uint32Array, i32: Int32Array },
+  ...{ f32: Float32Array, f64: Float64Array },
+} as const satisfies Record<ImageDType, unknown>;
 
 /** Rounds half up and saturates. */
 export function toType(values: Float64Array, dtype: ImageDType): Float64Array {
   const [low, high] = ranges[dtype];
-  return values.map((v) => (dtype === "f32" ? v : Math.min(high, Math.max(low, Math.floor(v + 0.5)))));
+  return values.map((v) => (high === Infinity ? v : Math.min(high, Math.max(low, Math.floor(v + 0.5)))));
 }
 
 /** A small seeded generator (mulberry32), so that failures replay. */
@@ -80,13 +88,12 @@ export function random(seed: number): () => number {
 export function randomImage(width: number, height: number, channels: number, dtype: ImageDType, seed: number): Image {
   const next = random(seed);
   const n = width * height * channels;
-  const make = { u8: Uint8Array, u16: Uint16Array, i16: Int16Array, f32: Float32Array }[dtype];
   const value = (): number => {
-    if (dtype === "f32") return next() * 2 - 0.5;
+    if (dtype === "f32" || dtype === "f64") return next() * 2 - 0.5;
     const [low, high] = ranges[dtype];
     // Extremes often: that is where integer arithmetic overflows.
     const kind = next();
     return kind < 0.1 ? low : kind < 0.2 ? high : Math.floor(low + next() * (high - low + 1));
   };
-  return { width, height, channels, data: new make(Array.from({ length: n }, value)) };
+  return { width, height, channels, data: new arrays[dtype](Array.from({ length: n }, value)) };
 }

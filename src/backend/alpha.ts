@@ -1,19 +1,28 @@
-// What becomes of a last channel that is alpha, element by element: of rows that come in and of results that go out.
+// What becomes of elements on their way between the caller's types and a program's, and of a last channel that is alpha.
 import { borderIndex } from "../plan/border.ts";
-import { type ImageDType, rangeOf } from "../tensor.ts";
-import type { TargetBinding } from "./backend.ts";
+import { checkThere, type ImageDType, isFloat, rangeOf, rounding } from "../tensor.ts";
+import type { SourceBinding, TargetBinding } from "./backend.ts";
 import { targetAt } from "./bindings.ts";
 
 type Numbers = { [index: number]: number; readonly length: number };
 
 /** The alpha that means opaque. */
-export const opaque = (dtype: ImageDType): number => (dtype === "f32" ? 1 : rangeOf[dtype][1]);
+export const opaque = (dtype: ImageDType): number => (isFloat(dtype) ? 1 : rangeOf[dtype][1]);
 
 /** A smaller share of what is opaque, below half a level of 16 bits, is nothing: of colours only noise would be left. */
 export const leastAlpha = 2 ** -17;
 
-/** Colours of `count` elements, from `at` on, times their alpha. */
-export function premultiply(row: Numbers, at: number, count: number, channels: number, full: number): void {
+/** As `opaque`, of a picture of floats that may have any: 1, or where its alpha is far larger, that of 8 or 16 bits. */
+export const opaqueFor = (largest: number): number => [1, 255, 65535].find((full) => largest < 2 * full) ?? largest;
+
+/** Colours of `count` elements, from `at` on, times their alpha, unless they are already. */
+export function premultiply(
+  row: Numbers,
+  at: number,
+  count: number,
+  { channels, full = 1, premultiplied }: Pick<SourceBinding, "channels" | "full" | "premultiplied">,
+): void {
+  if (premultiplied) return;
   const alpha = channels - 1;
   for (let i = at; i < at + count; i += channels) {
     const weight = row[i + alpha]! / full;
@@ -21,21 +30,31 @@ export function premultiply(row: Numbers, at: number, count: number, channels: n
   }
 }
 
-const rangeFor = (dtype: ImageDType): readonly [number, number] =>
-  dtype === "f32" ? [-Infinity, Infinity] : rangeOf[dtype];
+/** Results as elements of the target's type, where the program's is another. */
+export function convert(
+  row: Numbers,
+  from: number,
+  dtype: ImageDType,
+  target: Numbers,
+  at: number,
+  count: number,
+): void {
+  const put = rounding(dtype);
+  for (let i = 0; i < count; i++) target[at + i] = put(row[from + i]!);
+}
 
 /** Alpha of a result's row is that of the pixels that it lies on, rounded and saturated; beyond the picture the border's. */
 export function keepAlpha(binding: TargetBinding, target: Numbers, data: Numbers, row: number): void {
   const { dtype, source, width } = binding;
   const { channels, border, borderValue, origin = { x: 0, y: 0 } } = source;
-  const [low, high] = rangeFor(dtype);
+  const put = rounding(dtype);
   const y = borderIndex(origin.y + row, source.height, border);
+  checkThere("data", data, (y + 1) * source.width * channels);
   let to = targetAt(binding, row) * channels + channels - 1;
   for (let i = 0; i < width; i++, to += channels) {
     const at = origin.x + i;
     const x = at >= 0 && at < source.width ? at : borderIndex(at, source.width, border);
-    const value = x < 0 || y < 0 ? borderValue : data[(y * source.width + x + 1) * channels - 1]!;
-    target[to] = Math.min(high, Math.max(low, dtype === "f32" ? value : Math.floor(value + 0.5)));
+    target[to] = put(x < 0 || y < 0 ? borderValue : data[(y * source.width + x + 1) * channels - 1]!);
   }
 }
 
@@ -48,18 +67,17 @@ export function unpremultiply(
   at: number,
   count: number,
 ): void {
-  const { channels } = source;
-  const full = opaque(source.dtype);
+  const { channels, full = 1, premultiplied } = source;
   const alpha = channels - 1;
-  const [low, high] = rangeFor(dtype);
-  const rounds = dtype !== "f32";
-  const put = (i: number, value: number): void => {
-    target[i] = Math.min(high, Math.max(low, rounds ? Math.floor(value + 0.5) : value));
-  };
+  const put = rounding(dtype);
   for (let i = 0; i < count; i += channels) {
     const weight = row[from + i + alpha]!;
-    for (let c = 0; c < alpha; c++)
-      put(at + i + c, weight > leastAlpha * full ? (row[from + i + c]! / weight) * full * gain + offset : 0);
-    put(at + i + alpha, Math.min(full, Math.max(0, weight)));
+    for (let c = 0; c < alpha; c++) {
+      const sum = row[from + i + c]!;
+      // What was premultiplied stays so: gain and offset are those of the colours themselves.
+      const value = premultiplied ? sum * gain + (offset * weight) / full : (sum / weight) * full * gain + offset;
+      target[at + i + c] = weight > leastAlpha * full ? put(value) : 0;
+    }
+    target[at + i + alpha] = put(Math.min(full, Math.max(0, weight)));
   }
 }

@@ -55,6 +55,9 @@ export interface SourceBinding {
   border: Border;
   borderValue: number;
   alpha: Alpha;
+  /** Where alpha weights colours: what of it means opaque (1 where absent), and whether they are multiplied by it already. */
+  full?: number;
+  premultiplied?: boolean;
   /** The pixel that the result's first one lies on; below zero beyond the picture. Absent: its first. */
   origin?: { x: number; y: number };
   known?: KnownPixels;

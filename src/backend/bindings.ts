@@ -1,5 +1,6 @@
 // Checks what a run binds once more, when it begins: meanwhile the caller may have taken arrays away.
 import { InvalidArgumentError } from "../errors.ts";
+import { checkThere } from "../tensor.ts";
 import { type Binding, type Bindings, isValue, type TargetBinding } from "./backend.ts";
 
 /** Elements that a binding's array must have. */
@@ -25,11 +26,4 @@ export function checkBindings(bindings: Bindings, isOwn: (data: unknown) => bool
       throw new InvalidArgumentError({ parameter: "value", expected, received });
     }
   }
-}
-
-/** @throws InvalidArgumentError where an array no longer has so many elements. */
-export function checkThere(parameter: string, array: ArrayLike<number>, length: number): void {
-  if (array.length >= length) return;
-  const expected = `an array that keeps its ${length} elements until the call is done`;
-  throw new InvalidArgumentError({ parameter, expected, received: `${array.length} of them` });
 }

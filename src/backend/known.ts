@@ -1,6 +1,6 @@
 // Pixels with weights, one by one: rows of a picture of which some pixels are unknown come in as channels times weight, with the
 // weight as one channel more, and go out as means. The specification of what backends do.
-import { type ImageDType, rangeOf } from "../tensor.ts";
+import { isFloat, rangeOf } from "../tensor.ts";
 import { leastAlpha, opaque } from "./alpha.ts";
 import type { SourceBinding, TargetBinding } from "./backend.ts";
 
@@ -37,14 +37,17 @@ export function weigh(row: Numbers, at: number, source: SourceBinding, from: num
   const { colours, premultiplied, channels: stored } = stagedAs(source);
   const { nan, mask } = known!;
   const data = source.data as Numbers;
+  const { full = 1 } = source;
+  const isMultiplied = premultiplied && source.premultiplied;
   for (let pixel = from, first = from * channels, to = at; pixel < from + count; pixel++) {
     let weight = mask ? mask[pixel]! : 1;
     if (nan) for (let c = 0; c < channels; c++) if (Number.isNaN(data[first + c]!)) weight = 0;
     const scale = premultiplied ? weight * data[first + channels - 1]! : weight;
+    const times = isMultiplied ? weight * full : scale;
     // What is unknown is not read: it may be infinite.
     if (weight === 0) for (let c = 0; c < stored; c++) row[to + c] = 0;
     else {
-      for (let c = 0; c < colours; c++) row[to + c] = data[first + c]! * scale;
+      for (let c = 0; c < colours; c++) row[to + c] = data[first + c]! * times;
       if (premultiplied) row[to + colours] = scale;
       row[to + stored - 1] = weight;
     }
@@ -54,17 +57,14 @@ export function weigh(row: Numbers, at: number, source: SourceBinding, from: num
 }
 
 /** A pixel beyond the edges under the constant border, as it is staged. */
-export function borderPixel(source: SourceBinding): Float32Array {
+export function borderPixel(source: SourceBinding): Float64Array {
   const { channels, borderValue, known } = source;
-  const row = new Float32Array(stagedAs(source).channels);
-  const data = new Float32Array(channels).fill(borderValue);
+  const row = new Float64Array(stagedAs(source).channels);
+  const data = new Float64Array(channels).fill(borderValue);
   const mask = new Float32Array([fullWeight(known!.mask)]);
   if (known!.border) weigh(row, 0, { ...source, data, known: { ...known!, mask } }, 0, 1);
   return row;
 }
-
-const rangeFor = (dtype: ImageDType): readonly [number, number] =>
-  dtype === "f32" ? [-Infinity, Infinity] : rangeOf[dtype];
 
 /** Weighted means of `count` pixels, from element `from` of a row on, as a picture's pixels from `at` on; kept alpha is left out. */
 export function unweigh(
@@ -79,9 +79,10 @@ export function unweigh(
   const { fill, mask } = known!;
   const { colours, premultiplied, channels: stored } = stagedAs(source);
   const least = leastWeight * fullWeight(mask);
-  const [low, high] = rangeFor(dtype);
-  const full = opaque(source.dtype);
-  const rounds = dtype !== "f32";
+  const { full = opaque(source.dtype) } = source;
+  const [low, high] = rangeOf[dtype];
+  const rounds = !isFloat(dtype);
+  const isMultiplied = premultiplied && source.premultiplied;
   for (let i = 0, first = from, to = at; i < count; i++, first += stored, to += channels) {
     const weight = row[first + stored - 1]!;
     if (!(weight > least)) {
@@ -90,7 +91,9 @@ export function unweigh(
     }
     const by = premultiplied ? row[first + colours]! : weight;
     for (let c = 0; c < colours; c++) {
-      const value = premultiplied && !(by > leastAlpha * full * weight) ? 0 : (row[first + c]! / by) * gain + offset;
+      const mean = premultiplied && !(by > leastAlpha * full * weight) ? 0 : (row[first + c]! / by) * gain + offset;
+      // What was multiplied by alpha is again.
+      const value = isMultiplied ? (mean * by) / weight / full : mean;
       target[to + c] = rounds ? Math.min(high, Math.max(low, Math.floor(value + 0.5))) : value;
     }
     if (!premultiplied) continue;

@@ -138,7 +138,7 @@ function figures(time: number, predicted: number, floor: Partial<Record<Bound, n
 const integer = ["sobel-x", "binomial:5", "binomial:9", "box:5", "box:15"];
 const real = ["gaussian:2", "gaussian:20", "unsharp", "disk:3", "disk:9"];
 const arrays = { u8: Uint8Array, u16: Uint16Array, i16: Int16Array, f32: Float32Array };
-const types = Object.keys(arrays) as ImageDType[];
+const types = Object.keys(arrays) as (keyof typeof arrays & ImageDType)[];
 
 /** Runs every plan for every filter and type on a small picture. */
 export async function calibrate(engine: Engine, { signal, onProgress }: Control): Promise<void> {

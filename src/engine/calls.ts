@@ -1,8 +1,10 @@
 // What the engine's calls share: their options and the checks of these.
 import { checkFunction, describe, InvalidArgumentError } from "../errors.ts";
 import { solvers } from "../kernels/table.ts";
+import { checkTypes } from "../plan/planner.ts";
 import type { Problem } from "../plan/types.ts";
-import type { Image, ImageArray, ImageDType, Tensor } from "../tensor.ts";
+import type { KnownAlpha } from "../tensor/image.ts";
+import type { Elements, Image, ImageArray, ImageDType, Tensor } from "../tensor.ts";
 import type { Signal } from "./platform.ts";
 import type { EngineValue } from "./values.ts";
 
@@ -35,13 +37,12 @@ export function checkRunOptions({ signal, onProgress }: CallHooks): void {
 }
 
 /** A picture inside the engine. */
-export interface PictureValue {
+export interface PictureValue extends Partial<KnownAlpha> {
   width: number;
   height: number;
   channels: number;
   dtype: ImageDType;
   data: EngineValue;
-  knownAlpha?: boolean;
 }
 
 /** Whether two views have bytes in common. */
@@ -58,9 +59,11 @@ export function checkApart<T extends ArrayBufferView>(out: T, input: ArrayBuffer
 const plainViews = new WeakMap<ImageArray, Uint8Array>();
 
 /** Clamped arrays and Node's Buffers as the plain class, whose copies are the fast ones: one view for each. */
-export function plainView(data: ImageArray): Uint8Array | Uint16Array | Int16Array | Float32Array {
+export function plainView(data: ImageArray): Elements {
   if (data.constructor === Uint8Array || !(data instanceof Uint8Array || data instanceof Uint8ClampedArray))
     return data;
+  // No view of a detached buffer can be made: the run's checks refuse what is empty.
+  if (data.length === 0) return data as Uint8Array;
   const known = plainViews.get(data);
   if (known?.length === data.length) return known;
   const view = new Uint8Array(data.buffer, data.byteOffset, data.length);
@@ -72,7 +75,10 @@ export function plainView(data: ImageArray): Uint8Array | Uint16Array | Int16Arr
 export function checkProblem(problem: Problem, makers: string, excluded?: Problem["kind"]): void {
   const given = (typeof problem === "object" && problem) || ({} as Problem);
   const known = given.kind !== excluded && solvers.some(({ kind }) => kind === given.kind);
-  if (known && given.x && given.y && given.window && (given.kind !== "filter" || given.factors)) return;
+  if (known && given.x && given.y && given.window && (given.kind !== "filter" || given.factors)) {
+    checkTypes("problem", given);
+    return;
+  }
   const [expected, received] = [`a problem made by ${makers}`, describe(problem)];
   throw new InvalidArgumentError({ parameter: "problem", expected, received });
 }

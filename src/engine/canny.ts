@@ -9,12 +9,14 @@ import { addKernels, workOf } from "../kernels/table.ts";
 import { costOf, grainFor } from "../plan/cost.ts";
 import { placeOf } from "../plan/extent.ts";
 import type { BufferSpec, EdgesSpec, FilterProblem, Profile } from "../plan/types.ts";
-import { type Image, type ImageDType, type ImageLike, rangeOf } from "../tensor.ts";
+import type { ImageLike } from "../tensor/image.ts";
+import { type Image, type ImageDType, isFloat, isWide, rangeOf } from "../tensor.ts";
 import { plainView } from "./calls.ts";
 import { draw, follow } from "./follow.ts";
 import { flatten } from "./grey.ts";
 import type { Picture } from "./masks.ts";
 import { type FilterParts, sourceOf } from "./parts.ts";
+import { fullOf } from "./pictures.ts";
 import { aloneIn, checkOut, putWhole, resultOf } from "./targets.ts";
 import type { FilterCallOptions } from "./types.ts";
 import { EngineValue } from "./values.ts";
@@ -35,11 +37,15 @@ export async function canny(
 ): Promise<Image | EngineValue> {
   checkStrays(options);
   const { border, borderValue, tolerance, out, signal, onProgress } = options;
-  const alpha = options.alpha === undefined ? x.knownAlpha === true : options.alpha !== "none";
+  const alpha = options.alpha === undefined ? x.hasAlpha === true : options.alpha !== "none";
   const colours = alpha || (x.channels % 2 === 0 && values.colour === "grey") ? x.channels - 1 : x.channels;
   const channels = values.colour === "each" ? colours : 1;
+  if (channels !== colours && colours !== 3) {
+    const [expected, received] = ["1 or 3 channels that are no alpha, or edges of each colour", `${colours}`];
+    throw new InvalidArgumentError({ parameter: "image.channels", expected, received });
+  }
   const { width, height } = x;
-  const target = checkOut(out, { ...x, channels }, problem, "u8");
+  const target = checkOut(out, { ...x, channels, hasAlpha: false, premultiplied: false }, problem, "u8");
   addKernels(pictureKernels);
 
   const plain = channels === x.channels ? sourceOf(x) : await withoutAlpha(x, channels, alpha, signal);
@@ -108,16 +114,29 @@ function checkStrays(options: FilterCallOptions): void {
 
 /** Both thresholds as norms of a picture whose values are `scale` times the caller's. */
 function thresholdsOf({ low, high, norm }: CannyValues, dtype: ImageDType, scale: number): [number, number] {
-  const full = dtype === "f32" ? 1 : rangeOf[dtype][1];
+  const full = isFloat(dtype) ? 1 : rangeOf[dtype][1];
   const most = high ?? (low === undefined ? (100 / 255) * full : 2 * low);
   const bounds = [low ?? most / 2, most].map((bound) => bound * scale);
   return (norm === "l1" ? bounds : bounds.map((bound) => bound ** 2)) as [number, number];
 }
 
+/** The type in which edges are found: integers of 16 bits and f32 are enough for them. */
+const stagedIn = (dtype: ImageDType): ImageDType => (dtype === "i8" ? "i16" : isWide(dtype) ? "f32" : dtype);
+
 function planOf({ width, height, channels, dtype }: SourceBinding, kernel: EdgesSpec, profile: Profile): BackendPlan {
   const rows = { channels, stride: 1 };
   const buffers: BufferSpec[] = [
-    { id: "x", scope: "input", dtype, width: width + 2, left: 1, right: 1, above: 2, below: 2, ...rows },
+    {
+      id: "x",
+      scope: "input",
+      dtype: stagedIn(dtype),
+      width: width + 2,
+      left: 1,
+      right: 1,
+      above: 2,
+      below: 2,
+      ...rows,
+    },
     {
       id: "y",
       scope: "output",
@@ -143,5 +162,7 @@ async function withoutAlpha(
   signal: FilterCallOptions["signal"],
 ): Promise<ImageLike> {
   const data = x.data instanceof EngineValue ? ((await x.data.read()) as Image["data"]) : x.data;
-  return flatten({ width: x.width, height: x.height, channels: x.channels, data }, channels, alpha, signal);
+  const { width, height, premultiplied = false } = x;
+  const laid = alpha && { full: await fullOf(x, signal) };
+  return flatten({ width, height, channels: x.channels, data, premultiplied }, channels, laid, signal);
 }

@@ -12,7 +12,8 @@ import { type FilterOptions, filterOptionKeys, filterProblem, type PictureSpec }
 import { type LayerKind, type LayerOptions, type LayerShapes, layerProblem } from "../plan/layer-problem.ts";
 import { checkPlan, everyPlan, plan as makePlan, type Planner } from "../plan/planner.ts";
 import type { FilterProblem, LayerProblem, Plan, Problem } from "../plan/types.ts";
-import { type CheckedImage, checkPicture, type Image, type ImageLike, type TensorLike } from "../tensor.ts";
+import { type CheckedImage, checkPicture, type ImageLike } from "../tensor/image.ts";
+import type { Image, TensorLike } from "../tensor.ts";
 import { keyOf, ProgramCache } from "./cache.ts";
 import { checkProblem, checkRunOptions, runKeys } from "./calls.ts";
 import { filterComposed } from "./composed.ts";

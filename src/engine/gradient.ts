@@ -2,9 +2,8 @@
 import { inSlices } from "../backend/slices.ts";
 import { checkOneOf, checkOptions, InvalidArgumentError } from "../errors.ts";
 import type { Filter } from "../factor/filter.ts";
-import { finishValue } from "../kernels/taps/reference.ts";
-import type { FilterProblem, Finish } from "../plan/types.ts";
-import { type Image, imageDTypes } from "../tensor.ts";
+import type { FilterProblem } from "../plan/types.ts";
+import { checkThere, type Image, type ImageArray, imageDTypes, isWide, rounding } from "../tensor.ts";
 import type { Picture } from "./masks.ts";
 import { aloneIn, checkOut, putWhole, resultOf } from "./targets.ts";
 import type { FilterCallOptions, Gradient, GradientOptions } from "./types.ts";
@@ -14,9 +13,7 @@ import { describeValue, EngineValue } from "./values.ts";
 export type FilterCall = (filter: Filter, options: FilterCallOptions) => Promise<Image>;
 type Pair = readonly [Filter, Filter];
 
-const plain: Finish = { denominator: 1, gain: 1, offset: 0 };
-
-/** Both derivatives, their magnitude and their angle: atan2(gy, gx), 0 where the picture grows brighter to the right. */
+/** Both derivatives, their magnitude and their angle: atan2(gy, gx), 0 where the picture grows brighter to the right; an alpha channel is carried over. */
 export async function gradientOf(
   filter: FilterCall,
   x: Picture,
@@ -31,14 +28,18 @@ export async function gradientOf(
     throw new InvalidArgumentError({ parameter: `out.${name}`, expected: "an array", received: describeValue(one) });
   }
   const { dtype } = problem.y;
+  const real = isWide(dtype) ? "f64" : "f32";
   const names = ["gx", "gy", "magnitude", "angle"] as const;
-  const targets = names.map((name, i) => checkOut(given[name], x, problem, i < 2 ? dtype : "f32"));
+  const targets = names.map((name, i) => checkOut(given[name], x, problem, i < 2 ? dtype : real));
   // What goes to its place in a larger picture is computed apart: here elements stand at equal places.
   const [toX, toY, magnitude, angle] = targets.map(aloneIn);
   const [gx, gy] = (await derivatives(filter, pair, options, [toX, toY])).map(({ data }) => data);
-  await eachElement(gx!.length, options.signal, (i) => {
-    magnitude![i] = Math.sqrt(gx![i]! * gx![i]! + gy![i]! * gy![i]!);
-    angle![i] = Math.atan2(gy![i]!, gx![i]!);
+  const alpha = isAlphaKept(x, options);
+  const { channels } = x;
+  await eachElement([gx!, gy!, magnitude!, angle!], options.signal, (i) => {
+    const isAlpha = alpha && i % channels === channels - 1;
+    magnitude![i] = isAlpha ? gx![i]! : Math.sqrt(gx![i]! * gx![i]! + gy![i]! * gy![i]!);
+    angle![i] = isAlpha ? gx![i]! : Math.atan2(gy![i]!, gx![i]!);
   });
   const results = [toX!, toY!, magnitude!, angle!];
   for (const [i, target] of targets.entries()) await putWhole(target, results[i]!);
@@ -59,13 +60,12 @@ export async function magnitudeOf(
   const dtype = output === undefined ? x.dtype : checkOneOf("output", output, imageDTypes);
   const target = checkOut(out, x, problem, dtype);
   const data = aloneIn(target);
-  const alpha = rest.alpha !== undefined ? rest.alpha !== "none" : (x.knownAlpha ?? false);
+  const alpha = isAlphaKept(x, rest);
   const [gx, gy] = (await derivatives(filter, pair, { ...rest, alpha: alpha ? "keep" : "none" })).map((d) => d.data);
-  const finish = { denominator: 1, gain, offset };
-  await eachElement(data.length, rest.signal, (i) => {
+  const put = rounding(dtype);
+  await eachElement([data, gx!, gy!], rest.signal, (i) => {
     const isAlpha = alpha && i % channels === channels - 1;
-    const value = isAlpha ? gx![i]! : Math.sqrt(gx![i]! * gx![i]! + gy![i]! * gy![i]!);
-    data[i] = finishValue(value, isAlpha ? plain : finish, dtype);
+    data[i] = put(isAlpha ? gx![i]! : gain * Math.sqrt(gx![i]! * gx![i]! + gy![i]! * gy![i]!) + offset);
   });
   await putWhole(target, data);
   return resultOf(target);
@@ -86,8 +86,19 @@ async function derivatives(
   return [await half(0), await half(1)];
 }
 
-function eachElement(count: number, signal: FilterCallOptions["signal"], put: (i: number) => void): Promise<boolean> {
+/** Whether the last channel is carried over. */
+const isAlphaKept = (x: Picture, { alpha }: FilterCallOptions): boolean =>
+  alpha !== undefined ? alpha !== "none" : (x.hasAlpha ?? false);
+
+/** Goes through arrays of equal lengths, which the caller may take away meanwhile. */
+function eachElement(
+  arrays: readonly ImageArray[],
+  signal: FilterCallOptions["signal"],
+  put: (i: number) => void,
+): Promise<boolean> {
+  const count = Math.max(...arrays.map(({ length }) => length));
   return inSlices(count, signal, (from, to) => {
+    for (const array of arrays) checkThere("out", array, to);
     for (let i = from; i < to; i++) put(i);
     return true;
   });

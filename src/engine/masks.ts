@@ -1,15 +1,8 @@
 // Masks: how well each pixel of a picture is known, as a filter's weights. The forms in which they may be given, and their checks.
 import { type Abortable, inSlices } from "../backend/slices.ts";
 import { describe, InvalidArgumentError } from "../errors.ts";
-import {
-  arrayHint,
-  arrayIn,
-  type CheckedImage,
-  checkSidesIn,
-  type Image,
-  type ImageArray,
-  type Tensor,
-} from "../tensor.ts";
+import type { CheckedImage } from "../tensor/image.ts";
+import { arrayHint, arrayIn, checkSidesIn, type Image, type ImageArray, type Tensor } from "../tensor.ts";
 import { type PictureValue, plainView } from "./calls.ts";
 import { describeValue, EngineValue } from "./values.ts";
 
@@ -72,7 +65,8 @@ export async function weightsOf(
   if (!(mask instanceof Float32Array)) return mask;
   let wrong = -1;
   await inSlices(mask.length, signal, (from, to) => {
-    if (!areWeights(mask, from, to)) wrong = mask.findIndex((weight, i) => i >= from && !(weight >= 0 && weight <= 1));
+    if (areWeights(mask, from, to)) return true;
+    for (let i = from; i < to && wrong < 0; i++) if (!(mask[i]! >= 0 && mask[i]! <= 1)) wrong = i;
     return wrong < 0;
   });
   if (wrong < 0) return mask;
@@ -84,13 +78,11 @@ export async function weightsOf(
 function areWeights(mask: Float32Array, from: number, to: number): boolean {
   const bits = new Int32Array(mask.buffer, mask.byteOffset, mask.length);
   const one = 0x3f800000;
-  // The sign of these differences and bits says whether one is outside. Four at a time: turns of the loop take as long.
+  // The sign of these differences and bits says whether one is outside.
   let signs = 0;
-  let i = from;
-  for (; i + 4 <= to; i += 4) {
-    const [a, b, c, d] = [bits[i]!, bits[i + 1]!, bits[i + 2]!, bits[i + 3]!];
-    signs |= a | (one - a) | b | (one - b) | c | (one - c) | d | (one - d);
+  for (let i = from; i < to; i++) {
+    const weight = bits[i]!;
+    signs |= weight | (one - weight);
   }
-  for (; i < to; i++) signs |= bits[i]! | (one - bits[i]!);
   return signs >= 0;
 }

@@ -1,23 +1,14 @@
 // Pictures as inputs and outputs of filters: the forms in which they may be given, whether their alpha matters, and
 // running a program on one.
-import { opaque } from "../backend/alpha.ts";
+import { opaque, opaqueFor } from "../backend/alpha.ts";
 import type { Program, ProgramRunOptions, SourceBinding, TargetBinding } from "../backend/backend.ts";
 import { type Abortable, inSlices } from "../backend/slices.ts";
 import { InvalidArgumentError } from "../errors.ts";
 import { isInside, placeOf, type Region } from "../plan/extent.ts";
 import { tapSum } from "../plan/taps.ts";
 import type { FilterProblem, Problem } from "../plan/types.ts";
-import {
-  type CheckedImage,
-  checkImage,
-  type Image,
-  type ImageArray,
-  type ImageLike,
-  type ImageLimits,
-  imageDTypes,
-  isImageDType,
-  newArray,
-} from "../tensor.ts";
+import { type CheckedImage, checkImage, type ImageLike, type ImageLimits, mostChannels } from "../tensor/image.ts";
+import { type Image, type ImageArray, imageDTypes, isFloat, isImageDType, newArray } from "../tensor.ts";
 import { type PictureValue, plainView } from "./calls.ts";
 import { checkMask, type MaskLike, type Picture, weightsOf } from "./masks.ts";
 import { putApart, resultOf, type Target } from "./targets.ts";
@@ -33,24 +24,21 @@ function unmasked(image: ImageLike | EngineValue, limits: ImageLimits): CheckedI
   if (!(image instanceof EngineValue)) return checkImage("image", image, limits);
   const { shape, dtype } = image;
   const [height, width, channels] = shape as [number, number, number];
-  if (shape.length === 3 && channels <= 4 && isImageDType(dtype))
-    return { width, height, channels, dtype, data: image, knownAlpha: false };
-  const expected = `a value of [height, width, 1 to 4 channels] in ${imageDTypes.join(", ")}`;
+  if (shape.length === 3 && channels <= mostChannels && isImageDType(dtype))
+    return { width, height, channels, dtype, data: image, hasAlpha: false, premultiplied: false };
+  const expected = `a value of [height, width, 1 to ${mostChannels} channels] in ${imageDTypes.join(", ")}`;
   const received = `[${shape.join(", ")}] in ${dtype}`;
   throw new InvalidArgumentError({ parameter: "image", expected, received });
 }
 
 /** True where nothing that a result reads is translucent, pixels or the border's value, so that alpha can be ignored and kept. */
-export async function isOpaque(
-  { data, dtype, channels, width, height }: CheckedImage,
-  problem: FilterProblem,
-  signal: Abortable,
-): Promise<boolean> {
-  const full = opaque(dtype);
-  const [read, picture] = [partRead(problem), { x: 0, y: 0, width, height }];
+export async function isOpaque(picture: CheckedImage, problem: FilterProblem, signal: Abortable): Promise<boolean> {
+  const { data, channels, width, height } = picture;
+  const full = await fullOf(picture, signal);
+  const read = partRead(problem);
   const [inside, { border, borderValue }] = [isInside(read, picture), problem.window];
   if (!inside && border === "constant" && borderValue !== full) return false;
-  const { x, y, width: w, height: h } = inside ? read : picture;
+  const { x, y, width: w, height: h } = inside ? read : { x: 0, y: 0, width, height };
   return inSlices(w * h, signal, (from, to) => {
     for (let at = from; at < to; ) {
       const [row, column] = [Math.floor(at / w), at % w];
@@ -60,6 +48,25 @@ export async function isOpaque(
     }
     return true;
   });
+}
+
+/** Found once for each picture of a call. */
+const found = new WeakMap<Picture, number>();
+
+/** The alpha that means opaque: of floats by the largest that there is. */
+export async function fullOf(x: Picture, signal: Abortable | undefined): Promise<number> {
+  const { data, dtype, channels, width, height } = x;
+  if (!isFloat(dtype) || data instanceof EngineValue) return opaque(dtype);
+  const known = found.get(x);
+  if (known !== undefined) return known;
+  let largest = 0;
+  await inSlices(width * height, signal, (from, to) => {
+    for (let pixel = from; pixel < to; pixel++) largest = Math.max(largest, data[(pixel + 1) * channels - 1]! || 0);
+    return true;
+  });
+  const full = opaqueFor(largest);
+  found.set(x, full);
+  return full;
 }
 
 /** What the windows of a problem's results cover. */
@@ -101,9 +108,10 @@ export async function runFilter(
   options: ProgramRunOptions,
 ): Promise<Image | EngineValue> {
   const { window, alpha, y, gain, offset, origin, known } = problem;
-  const { width, height, channels, dtype } = x;
+  const { width, height, channels, dtype, premultiplied } = x;
+  const full = alpha === "premultiply" ? await fullOf(x, options.signal) : opaque(dtype);
   const source: SourceBinding = {
-    ...{ kind: "source", width, height, channels, dtype, alpha },
+    ...{ kind: "source", width, height, channels, dtype, alpha, full, premultiplied },
     ...{ border: window.border, borderValue: window.borderValue, data: viewOrValue(x.data) },
     ...(origin && { origin: { x: origin[1], y: origin[0] } }),
     ...(known && {

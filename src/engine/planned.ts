@@ -36,8 +36,8 @@ export class PlannedFilters {
 
   /** The plan for such a picture, cached for calls with the same options; regions of equal sides have one. */
   of(x: Picture, filter: Filter, options: FilterOptions, strategy?: string): PlannedCall {
-    const { width, height, channels, dtype, knownAlpha = false, masked } = x;
-    const picture = [width, height, channels, dtype, knownAlpha, masked];
+    const { width, height, channels, dtype, hasAlpha = false, masked } = x;
+    const picture = [width, height, channels, dtype, hasAlpha, masked];
     const numbers = String([options.fill, options.borderValue]);
     const request = textOf([picture, filter, anywhere(options), strategy, numbers]);
     const known = this.kept.get(request);

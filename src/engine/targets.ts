@@ -5,6 +5,7 @@ import type { FilterProblem } from "../plan/types.ts";
 import {
   arrayIn,
   checkSidesIn,
+  checkThere,
   type Image,
   type ImageArray,
   type ImageDType,
@@ -22,6 +23,8 @@ export interface Target {
   width: number;
   height: number;
   channels: number;
+  /** What the result says of its alpha. */
+  says: Pick<Image, "hasAlpha" | "premultiplied">;
   /** Where in it the result goes. */
   part: Region;
   /** The result is computed in an array of its own and then put there: where the picture is, or a larger value. */
@@ -37,11 +40,22 @@ export function checkOut(
 ): Target {
   const { channels } = x;
   const place = placeOf(problem);
-  const alone = { width: place.width, height: place.height, channels, part: { ...place, x: 0, y: 0 }, apart: false };
-  if (out === undefined) return { ...alone, data: newArray(dtype, lengthOf(alone)) };
+  const says = { ...(x.hasAlpha && { hasAlpha: true }), ...(x.premultiplied && { premultiplied: true }) };
+  const alone = {
+    width: place.width,
+    height: place.height,
+    channels,
+    says,
+    part: { ...place, x: 0, y: 0 },
+    apart: false,
+  };
+  // An ImageData's bytes become those of an ImageData.
+  const isClamped = dtype === "u8" && x.data instanceof Uint8ClampedArray;
+  const fresh = (length: number) => (isClamped ? new Uint8ClampedArray(length) : newArray(dtype, length));
+  if (out === undefined) return { ...alone, data: fresh(lengthOf(alone)) };
   const { width, height } = x;
   const whole =
-    problem.origin && isInside(place, x) ? { width, height, channels, part: place, apart: false } : undefined;
+    problem.origin && isInside(place, x) ? { width, height, channels, says, part: place, apart: false } : undefined;
   if (out instanceof EngineValue) return valueTarget(out, x, dtype, alone, whole);
   const array = arrayIn(out) as ImageArray;
   const isSame = (sides: Sides | undefined): sides is Sides =>
@@ -90,8 +104,8 @@ function refused(out: unknown, dtype: ImageDType, alone: Sides, whole: Sides | u
 }
 
 /** What a call resolves to. */
-export const resultOf = ({ data, width, height, channels }: Target): Image | EngineValue =>
-  data instanceof EngineValue ? data : { width, height, channels, data };
+export const resultOf = ({ data, width, height, channels, says }: Target): Image | EngineValue =>
+  data instanceof EngineValue ? data : { width, height, channels, data, ...says };
 
 /** Puts a result that was computed apart where it belongs; `write` is how values take a part. */
 export async function putApart(
@@ -101,6 +115,7 @@ export async function putApart(
 ): Promise<void> {
   if (data instanceof EngineValue) return write(data, result, part);
   const row = part.width * channels;
+  checkThere("out", data, width * (part.y + part.height - 1) * channels + (part.x + part.width) * channels);
   for (let y = 0; y < part.height; y++)
     data.set(result.subarray(y * row, (y + 1) * row), ((part.y + y) * width + part.x) * channels);
 }

@@ -60,16 +60,16 @@ export interface EngineInfo {
 export interface GradientOptions extends FilterOptions, CallHooks {
   /** Which pair of derivatives. Default "sobel". */
   filter?: GradientName;
-  /** Takes the results: gx and gy in the type that the filters give, magnitude and angle in f32. */
+  /** Takes the results: gx and gy in the type that the filters give, magnitude and angle in f32, or in f64 where those are f64, i32 or u32. */
   out?: {
     /** Takes the derivative along x. */
     gx?: ImageArray;
     /** Takes the derivative along y. */
     gy?: ImageArray;
     /** Takes √(gx² + gy²). */
-    magnitude?: Float32Array;
+    magnitude?: Float32Array | Float64Array;
     /** Takes atan2(gy, gx), in radians. */
-    angle?: Float32Array;
+    angle?: Float32Array | Float64Array;
   };
 }
 
@@ -92,7 +92,7 @@ export type ValueSpec =
       width: number;
       /** In pixels. */
       height: number;
-      /** 1 to 4. */
+      /** 1 to 1024 of a picture. */
       channels: number;
       /** Element type. Default "u8". */
       dtype?: ValueDType;
@@ -113,8 +113,8 @@ export interface Gradient {
   gx: Image;
   /** Derivative along y: positive where the picture gets brighter downwards. */
   gy: Image;
-  /** √(gx² + gy²), f32. */
+  /** √(gx² + gy²), f32 or f64. */
   magnitude: Image;
-  /** atan2(gy, gx) in radians, f32. */
+  /** atan2(gy, gx) in radians, f32 or f64. */
   angle: Image;
 }

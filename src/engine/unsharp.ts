@@ -2,18 +2,15 @@
 import { inSlices } from "../backend/slices.ts";
 import { checkOneOf, InvalidArgumentError } from "../errors.ts";
 import type { ComposedFilter } from "../factor/composed.ts";
-import { finishValue } from "../kernels/taps/reference.ts";
 import { borderIndex } from "../plan/border.ts";
 import { placeOf } from "../plan/extent.ts";
 import type { FilterProblem } from "../plan/types.ts";
-import { type Image, imageDTypes } from "../tensor.ts";
+import { checkThere, type Image, imageDTypes, rounding } from "../tensor.ts";
 import type { Picture } from "./masks.ts";
 import { type FilterParts, sourceOf } from "./parts.ts";
 import { aloneIn, checkOut, putWhole, resultOf } from "./targets.ts";
 import type { FilterCallOptions } from "./types.ts";
 import { EngineValue } from "./values.ts";
-
-const plain = { denominator: 1, gain: 1, offset: 0 };
 
 /** gain · (x + amount · d) + offset where d = x − blur is not below the threshold in size, else gain · x + offset; alpha is kept. */
 export async function unsharp(
@@ -32,20 +29,22 @@ export async function unsharp(
   const { channels } = x;
   const dtype = output === undefined ? x.dtype : checkOneOf("output", output, imageDTypes);
   const target = checkOut(out, x, problem, dtype);
-  const alpha = rest.alpha !== undefined ? rest.alpha !== "none" : x.knownAlpha === true;
+  const alpha = rest.alpha !== undefined ? rest.alpha !== "none" : x.hasAlpha === true;
   const given = x.data instanceof EngineValue ? ((await x.data.read()) as Image["data"]) : x.data;
   const blur = await engine.filter(sourceOf(x), parts[0]!, { ...rest, output: "f32" });
   const data = aloneIn(target);
   const pixelAt = pixelsOf(problem);
   const { amount, threshold } = values;
-  const finish = { denominator: 1, gain, offset };
+  const put = rounding(dtype);
   await inSlices(data.length, rest.signal, (from, to) => {
+    checkThere("data", given, x.width * x.height * channels);
+    checkThere("out", data, to);
     for (let i = from; i < to; i++) {
       const isAlpha = alpha && i % channels === channels - 1;
       const own = problem.origin ? (given[pixelAt(i, channels)] ?? problem.window.borderValue) : given[i]!;
       const difference = own - blur.data[i]!;
       const value = isAlpha || Math.abs(difference) < threshold ? own : own + amount * difference;
-      data[i] = finishValue(value, isAlpha ? plain : finish, dtype);
+      data[i] = put(isAlpha ? value : value * gain + offset);
     }
     return true;
   });

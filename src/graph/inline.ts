@@ -1,11 +1,25 @@
 // Puts the nodes of a network in the place of one node: a function's body in that of its call, a branch in that of its If.
 import type { Tensor } from "../tensor.ts";
-import type { Graph, GraphNode } from "./types.ts";
+import type { Expanded, Graph, GraphNode } from "./types.ts";
 
 /** What takes the place of a node. */
-export interface Inlined {
+export interface Inlined extends Expanded {
   nodes: GraphNode[];
   constants: Map<string, Tensor>;
+}
+
+/** Puts what `of` says in the place of each node that it says something of; the same network where it never does. */
+export function inlineNodes(graph: Graph, of: (node: GraphNode) => Expanded | undefined): Graph {
+  const constants = new Map(graph.constants);
+  let changed = false;
+  const nodes = graph.nodes.flatMap((node) => {
+    const found = of(node);
+    if (!found) return [node];
+    changed = true;
+    for (const [name, tensor] of found.constants) constants.set(name, tensor);
+    return found.nodes;
+  });
+  return changed ? { ...graph, nodes, constants } : graph;
 }
 
 /**

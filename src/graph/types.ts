@@ -117,6 +117,12 @@ export interface Control {
   ): Generator<Call, Value[], Value[]>;
 }
 
+/** Nodes that take the place of one, and their constants. */
+export interface Expanded {
+  readonly nodes: readonly GraphNode[];
+  readonly constants: ReadonlyMap<string, Tensor>;
+}
+
 /** An operator on the host: plain loops, in f64 where it sums; what generated kernels are tested against. */
 export interface Operator {
   name: string;
@@ -138,6 +144,8 @@ export interface Operator {
   copies?(node: GraphNode, inputs: readonly (Spec | undefined)[]): Copies | undefined;
   /** Where each output is a weighted sum of elements that axes give one by one: those of each axis that does not stay. */
   samples?(node: GraphNode, inputs: readonly (Spec | undefined)[]): readonly (Samples | undefined)[] | undefined;
+  /** Where nodes of other operators, which kernels know, compute the same: those. */
+  expand?(node: GraphNode, inputs: readonly (Spec | undefined)[]): Expanded | undefined;
   /** Takes the place of `infer` and `run` where the node holds networks. */
   control?: Control;
 }

@@ -1,6 +1,7 @@
 // A plan as text: what it does, what it costs, and which candidates were rejected. The same text wherever it is shown.
 import { checkPlan } from "../plan/planner.ts";
 import type { Cost, Plan, Problem } from "../plan/types.ts";
+import { isFloat } from "../tensor.ts";
 import { describeKernel } from "./table.ts";
 
 /** How many output values a problem has. */
@@ -23,8 +24,8 @@ function exactness({ error, problem }: Plan): string {
   if (problem.kind !== "filter" && error.relative === 0) return "exact but for the rounding of 32-bit floats";
   const none = problem.kind === "filter" && problem.tolerance > 0 ? " (no approximation is cheaper)" : "";
   if (error.relative === 0 && error.maxAbs === 0) return `exact${none}`;
-  const of = problem.x.dtype === "f32" ? "for pixels of magnitude up to 1" : "grey levels";
-  const before = problem.y.dtype === "f32" ? "" : " before the result is rounded";
+  const of = isFloat(problem.x.dtype) ? "for pixels of magnitude up to 1" : "grey levels";
+  const before = isFloat(problem.y.dtype) ? "" : " before the result is rounded";
   const most = `at most ${error.maxAbs.toPrecision(2)} ${of}${before}`;
   return error.relative === 0
     ? `exact within rounding: ${most}${none}`

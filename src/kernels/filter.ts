@@ -3,14 +3,14 @@
 import { grainFor } from "../plan/cost.ts";
 import { tapSum } from "../plan/taps.ts";
 import type { Arithmetic, BufferSpec, Draft, FilterProblem, Finish, Profile, Step, Term } from "../plan/types.ts";
-import { type ImageDType, rangeOf, type ViewDType } from "../tensor.ts";
+import { type ImageDType, isFloat, isWide, rangeOf, type ViewDType } from "../tensor.ts";
 import { finishKind, shiftOf } from "./taps/layout.ts";
 import { finishValue } from "./taps/reference.ts";
 
-/** The least and the greatest value of Σ tap · input, over all inputs of the type; of f32 over those from -1 to 1. */
+/** The least and the greatest value of Σ tap · input, over all inputs of the type; of floats over those from -1 to 1. */
 function sumRange(problem: FilterProblem, taps: readonly number[]): [number, number] {
   const { x, window } = problem;
-  const [low, high] = x.dtype === "f32" ? [-1, 1] : rangeOf[x.dtype];
+  const [low, high] = isFloat(x.dtype) ? [-1, 1] : rangeOf[x.dtype];
   const [least, most] = [Math.min(low, window.borderValue), Math.max(high, window.borderValue)];
   let [from, to] = [0, 0];
   for (const tap of taps) {
@@ -38,17 +38,22 @@ export const isDirect = ([kh, kw]: FilterProblem["window"]["size"]): boolean => 
 /** Whether sums are integers: those of integer taps and integer pixels. */
 export const isOfIntegers = (problem: FilterProblem): boolean =>
   problem.factors.integer &&
-  problem.x.dtype !== "f32" &&
+  !isFloat(problem.x.dtype) &&
   Number.isInteger(problem.window.borderValue) &&
   !isWeighted(problem);
 
+/** Whether sums are exact in some arithmetic: integers that f64 holds. `denominator`: of the terms used. */
+export const isExact = (problem: FilterProblem, denominator: number): boolean =>
+  isOfIntegers(problem) && Math.max(...sumRange(problem, wholeTaps(problem, denominator)).map(Math.abs)) <= 2 ** 53;
+
 /**
  * The narrowest arithmetic that is exact: integers of 16 or 32 bits where input and taps are integers and the final sum
- * fits (sums in between may wrap around and come back), f64 where its integers suffice, else f32. `denominator`: of the
- * terms used.
+ * fits (sums in between may wrap around and come back), f64 where its integers suffice, else f32; and f64 where
+ * f32 does not hold what goes in or comes out. `denominator`: of the terms used.
  */
 export function arithmeticFor(problem: FilterProblem, denominator: number): Exclude<Arithmetic, "fixed"> {
   const { y } = problem;
+  if (isInDoubles(problem)) return "f64";
   if (!isOfIntegers(problem)) return "f32";
   const range = sumRange(problem, wholeTaps(problem, denominator));
   const finish = finishOf(problem, denominator);
@@ -56,14 +61,18 @@ export function arithmeticFor(problem: FilterProblem, denominator: number): Excl
   const rounding = shift === undefined ? 0 : finish.offset * 2 ** shift + 2 ** (shift - 1);
   const [low, high] = [Math.min(range[0], range[0] + rounding), Math.max(range[1], range[1] + rounding)];
   const fitting = low >= -32768 && high <= 32767 ? "i16" : low >= 0 && high <= 65535 ? "u16" : undefined;
-  if (fitting && (shift ?? 0) < 16 && (finishKind(finish, fitting) !== "affine" || f32Finishes(finish, range, y.dtype)))
+  if (
+    fitting &&
+    (shift ?? 0) < 16 &&
+    (finishKind(finish, fitting) !== "affine" || f32Finishes(finish, range, stagedIn(problem, y.dtype)))
+  )
     return fitting;
   if (low >= -(2 ** 31) && high < 2 ** 31) return "i32";
   return Math.max(...range.map(Math.abs)) <= 2 ** 53 ? "f64" : "f32";
 }
 
 /** Whether scaling in f32, as the generated code does it for 16-bit sums, gives the specified result for every sum. */
-function f32Finishes(finish: Finish, [low, high]: readonly [number, number], dtype: ImageDType): boolean {
+function f32Finishes(finish: Finish, [low, high]: readonly [number, number], dtype: ViewDType): boolean {
   const scale = Math.fround(finish.gain / finish.denominator);
   if (dtype === "f32") {
     for (let sum = low; sum <= high; sum++) {
@@ -73,7 +82,7 @@ function f32Finishes(finish: Finish, [low, high]: readonly [number, number], dty
     return true;
   }
   const [gain, offset] = [scale, Math.fround(finish.offset + 0.5)];
-  const [least, most] = rangeOf[dtype];
+  const [least, most] = rangeOf[dtype as ImageDType];
   for (let sum = low; sum <= high; sum++) {
     const result = Math.floor(Math.fround(Math.fround(sum * gain) + offset));
     if (Math.min(most, Math.max(least, result)) !== finishValue(sum, finish, dtype)) return false;
@@ -81,7 +90,13 @@ function f32Finishes(finish: Finish, [low, high]: readonly [number, number], dty
   return true;
 }
 
-/** Pixels count by weights: results are weighted means, staged in f32 with the weights. */
+/** Whether a filter is computed in f64, since f32 does not hold what goes in or comes out. */
+export const isInDoubles = ({ x, y }: FilterProblem): boolean => isWide(x.dtype) || isWide(y.dtype);
+
+/** Why solvers refuse a filter that is computed in f64. */
+export const onlyTapsInDoubles = "f32 does not hold the numbers: they are summed in f64, tap by tap";
+
+/** Pixels count by weights: results are weighted means, staged in f32 or f64 with the weights. */
 export const isWeighted = ({ alpha, known }: Pick<FilterProblem, "alpha" | "known">): boolean =>
   alpha === "premultiply" || known !== undefined;
 
@@ -89,18 +104,36 @@ export const isWeighted = ({ alpha, known }: Pick<FilterProblem, "alpha" | "know
 const stagedChannels = ({ x, alpha, known }: FilterProblem): number =>
   x.shape[2]! + Number(known !== undefined && alpha !== "keep");
 
-/** The caller's rows at both ends; a picture whose pixels have weights is staged in f32. */
+/**
+ * What elements of a type are within a program: f64 where either end is wide, f32 of pixels that have weights, and i16 of i8.
+ * The rows of the caller's arrays are converted where they are moved.
+ */
+function stagedIn(problem: FilterProblem, dtype: ImageDType): ViewDType {
+  if (isInDoubles(problem)) return "f64";
+  if (isWeighted(problem)) return "f32";
+  return dtype === "i8" ? "i16" : dtype;
+}
+
+/** The caller's rows at both ends, in the types that the program computes with. */
 export function filterBuffers(problem: FilterProblem): { input: BufferSpec; output: BufferSpec } {
   const { x, y, window } = problem;
   const [top, left, bottom, right] = window.pads;
   const [width, channels] = [y.shape[1]!, stagedChannels(problem)];
-  const staged = (dtype: ViewDType): ViewDType => (isWeighted(problem) ? "f32" : dtype);
   return {
     input: {
-      ...{ id: "x", scope: "input", dtype: staged(x.dtype), width: left + width + right, channels },
+      ...{ id: "x", scope: "input", dtype: stagedIn(problem, x.dtype), width: left + width + right, channels },
       ...{ stride: 1, above: top, below: bottom, left, right },
     },
-    output: { id: "y", scope: "output", dtype: staged(y.dtype), width, channels, stride: 1, above: 0, below: 0 },
+    output: {
+      id: "y",
+      scope: "output",
+      dtype: stagedIn(problem, y.dtype),
+      width,
+      channels,
+      stride: 1,
+      above: 0,
+      below: 0,
+    },
   };
 }
 

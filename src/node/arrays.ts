@@ -6,7 +6,7 @@ import { readNpy } from "./npy.ts";
 import type { PictureFile } from "./pictures.ts";
 
 /** The form of raw pixels: row by row, channels interleaved, little-endian. */
-export type RawSpec = Omit<PictureSpec, "knownAlpha">;
+export type RawSpec = Omit<PictureSpec, "hasAlpha" | "premultiplied">;
 
 /** The picture in a .npy file: an array of [height, width] or [height, width, channels]. No channel is alpha. */
 export function readArray(bytes: Uint8Array, name: string, maxPixels: number): PictureFile {

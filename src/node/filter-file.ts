@@ -192,8 +192,8 @@ export const isGrey = ({ list }: Steps, { grey }: PictureOptions): boolean =>
 
 /** The picture that the filters get, as plans know it. */
 export function specOf(picture: Picture): PictureSpec {
-  const { width, height, channels, alpha: knownAlpha } = picture;
-  return { width, height, channels, dtype: typeOf(picture), knownAlpha };
+  const { width, height, channels, alpha: hasAlpha } = picture;
+  return { width, height, channels, dtype: typeOf(picture), hasAlpha };
 }
 
 /** A picture as the filters get it, in grey where that is asked for, with its plans. */

@@ -163,18 +163,18 @@ export function planSteps(engine: Engine, steps: Steps, picture: PictureSpec): P
   // Levels have no NaN.
   const filled = (masked || flags.nan === "ignore") && picture.dtype !== "f32" && { fill: flags.fill ?? 0 };
   return list.map((step) => {
-    const options = { ...optionsOf(steps, step, spec.knownAlpha), ...filled };
+    const options = { ...optionsOf(steps, step, spec.hasAlpha), ...filled };
     const plans = plansOf(engine, step, spec, options, flags.strategy);
-    if (step.kind === "edges") spec = { ...spec, channels: channelsOf(step, spec), dtype: "u8", knownAlpha: false };
+    if (step.kind === "edges") spec = { ...spec, channels: channelsOf(step, spec), dtype: "u8", hasAlpha: false };
     return plans;
   });
 }
 
 /** Channels of edges: those that are no alpha, or one. */
-function channelsOf({ filter }: FilterStep, { channels, knownAlpha }: PictureSpec): number {
+function channelsOf({ filter }: FilterStep, { channels, hasAlpha = false }: PictureSpec): number {
   const composed = composedFilter(filter);
   if (composed?.kind !== "edges" || composed.values.colour === "grey") return 1;
-  return knownAlpha ? channels - 1 : channels;
+  return hasAlpha ? channels - 1 : channels;
 }
 
 /**

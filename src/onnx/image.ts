@@ -3,7 +3,8 @@
 import { checkInteger, checkNumber, checkOneOf, checkOptions, describe, InvalidArgumentError } from "../errors.ts";
 import type { ValueInfo } from "../graph/types.ts";
 import { heldAs } from "../graph/values.ts";
-import { type CheckedImage, checkImage, type F32Tensor, type ImageLike, rangeOf, type Tensor } from "../tensor.ts";
+import { type CheckedImage, checkImage, type ImageLike } from "../tensor/image.ts";
+import { type F32Tensor, isFloat, rangeOf, type Tensor } from "../tensor.ts";
 import { type Part, resize, type Size } from "./resample.ts";
 
 /** How values of a network and those of pictures belong together: what `imageToTensor` and `tensorToImage` share. */
@@ -68,7 +69,7 @@ const limits = { side: mostPixels, pixels: mostPixels };
 
 /**
  * A picture as a tensor of shape [1, channels, height, width] or [1, height, width, channels]: (value − mean) / std, where the
- * values of u8 and u16 pictures run from one end of `range` to the other, as those of f32 pictures from 0 to 1 do. Alpha is
+ * values of integers from 0 to the greatest of their type run from one end of `range` to the other, as those of floats from 0 to 1 do. Alpha is
  * left out. Resizing interpolates linearly; where the picture shrinks, over as many pixels as become one (the triangle
  * filter of Pillow's BILINEAR), so that no detail aliases.
  *
@@ -79,14 +80,15 @@ export function imageToTensor(image: ImageLike, options: ImageTensorOptions): Te
 export function imageToTensor(image: ImageLike, given: ImageTensorOptions = {}): Tensor & Placed {
   checkDecoded(image);
   const source = checkImage("image", image, limits);
+  if (source.channels > 4) throw refused("image.channels", "1 to 4", `${source.channels}`);
   const wanted = checkWanted(given, source);
   const { size, channels, layout, dtype, background } = wanted;
   const colours = source.channels >= 3 ? 3 : 1;
-  const [white, { width, height }] = [source.dtype === "f32" ? 1 : rangeOf[source.dtype][1], size];
+  const [white, { width, height }] = [isFloat(source.dtype) ? 1 : rangeOf[source.dtype][1], size];
   const { place, part, frame } = placed(source, wanted);
   const pixels = resize(source, colours, frame, part);
   const [left, top] = [frame.left, frame.top];
-  const scale = scaleOf(wanted, channels, dtype, source.dtype === "f32" ? undefined : "mean");
+  const scale = scaleOf(wanted, channels, dtype, isFloat(source.dtype) ? undefined : "mean");
   const out = dtype === "u8" ? new Uint8ClampedArray(channels * width * height) : new Float32Array(channels * width * height); // biome-ignore format: a line
   const [step, plane] = layout === "NCHW" ? [1, width * height] : [channels, 1];
   for (let y = 0, i = 0; y < height; y++) {

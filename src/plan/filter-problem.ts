@@ -11,7 +11,8 @@ import {
 import { factorChecked } from "../factor/factorize.ts";
 import { type CheckedFilter, checkFilter, type Filter, flipFilter } from "../factor/filter.ts";
 import { checkTruncateOptions } from "../factor/svd.ts";
-import { type ImageDType, imageDTypes, rangeOf } from "../tensor.ts";
+import type { KnownAlpha } from "../tensor/image.ts";
+import { type ImageDType, imageDTypes, isFloat, isWide, rangeOf } from "../tensor.ts";
 import { checkExtent, type Extent, type Region } from "./extent.ts";
 import { checkKnown, type KnownOptions, withCleanTerms } from "./known.ts";
 import type { Alpha, Border, Factors, FilterProblem } from "./types.ts";
@@ -34,7 +35,7 @@ export interface FilterOptions extends KnownOptions {
   output?: ImageDType;
   /** Largest relative Frobenius error of the effective taps that a cheaper plan may have. Default 0: exact. */
   tolerance?: number;
-  /** What becomes of an alpha channel, the last of 2 or 4. Default: "none", or as fits where alpha is known. */
+  /** What becomes of an alpha channel, the last. Default: "none", or as fits where the picture says that it has alpha. */
   alpha?: Alpha;
   /**
    * Which results there are, as SciPy's modes: "same" (default), one for each pixel; "valid", those whose window lies inside
@@ -56,17 +57,15 @@ export const filterOptionKeys = [
 ] satisfies (keyof FilterOptions)[];
 
 /** A picture without its pixels: what planning needs of it. */
-export interface PictureSpec {
+export interface PictureSpec extends Partial<KnownAlpha> {
   /** In pixels. */
   width: number;
   /** In pixels. */
   height: number;
-  /** 1 to 4. */
+  /** 1 to 1024. */
   channels: number;
   /** Element type. */
   dtype: ImageDType;
-  /** The last channel is alpha, as in an ImageData. */
-  knownAlpha?: boolean;
   /** It comes with a mask: the weights of its pixels. */
   masked?: boolean;
 }
@@ -116,7 +115,7 @@ export function filterProblem(
       : checkOneOf("output", options.output, imageDTypes);
   const { means, known } = checkKnown(options, { masked, channels, dtype, output, filter: checked });
   const alpha = checkAlpha(options.alpha, picture, zeroSum);
-  const factors = factorsOf(checked, tolerance, dtype !== "f32" && !known && alpha !== "premultiply");
+  const factors = factorsOf(checked, tolerance, !isFloat(dtype) && !known && alpha !== "premultiply");
   const window: FilterProblem["window"] = {
     size: [checked.kh, checked.kw],
     strides: [1, 1],
@@ -156,21 +155,21 @@ function checkAnchor(anchor: unknown, { kh, kw }: CheckedFilter): readonly [numb
 
 function checkBorderValue(value: unknown, dtype: ImageDType): number {
   if (value === undefined) return 0;
-  if (dtype === "f32") return checkNumber("borderValue", value);
+  if (isFloat(dtype)) return checkNumber("borderValue", value);
   const [min, max] = rangeOf[dtype];
   return checkInteger("borderValue", value, { min, max });
 }
 
-function checkAlpha(alpha: unknown, { channels, knownAlpha = false }: PictureSpec, zeroSum: boolean): Alpha {
-  if (alpha === undefined) return !knownAlpha ? "none" : zeroSum ? "keep" : "premultiply";
+function checkAlpha(alpha: unknown, { channels, hasAlpha = false }: PictureSpec, zeroSum: boolean): Alpha {
+  if (alpha === undefined) return !hasAlpha ? "none" : zeroSum ? "keep" : "premultiply";
   const checked = checkOneOf("alpha", alpha, ["none", "keep", "premultiply"] as const);
-  if (checked !== "none" && channels % 2 === 1) {
+  if (checked !== "none" && !hasAlpha && channels !== 2 && channels !== 4) {
     const [expected, received] = [`"none" for a picture of ${channels} channels`, describe(alpha)];
     throw new InvalidArgumentError({
       parameter: "alpha",
       expected,
       received,
-      hint: "alpha is the last of 2 or 4 channels",
+      hint: "alpha is the last of 2 or 4 channels, or of a picture that says hasAlpha",
     });
   }
   // A derivative of weighted colours means nothing once it is divided by the derivative of the weights.
@@ -195,7 +194,8 @@ function defaultOutput(
   offset: number,
   zeroSum: boolean,
 ): ImageDType {
-  if (!zeroSum || offset !== 0 || dtype === "f32") return dtype;
+  if (!zeroSum || offset !== 0 || isFloat(dtype)) return dtype;
+  if (isWide(dtype)) return "f64";
   const largest = vectorsOf(filter).reduce(
     (product, taps) => product * magnitude(taps),
     Math.max(...rangeOf[dtype].map(Math.abs)),

@@ -2,7 +2,7 @@
 // known, weighted by the taps: its options, checked, and the terms that such means can be computed by.
 import { checkInteger, checkNumber, checkOneOf, describe, InvalidArgumentError, LimitError } from "../errors.ts";
 import type { CheckedFilter } from "../factor/filter.ts";
-import { type ImageDType, rangeOf } from "../tensor.ts";
+import { type ImageDType, isFloat, rangeOf } from "../tensor.ts";
 import { haveBothSigns } from "./taps.ts";
 import type { Factors, Known, Term } from "./types.ts";
 
@@ -54,7 +54,7 @@ export function checkKnown(
   if (!means) return { means, known: undefined };
   checkTaps(filter);
   const filled = checkFill(fill, channels, output);
-  const [unknownNan, border] = [ignores && dtype === "f32", !(ignores && Number.isNaN(borderValue))];
+  const [unknownNan, border] = [ignores && isFloat(dtype), !(ignores && Number.isNaN(borderValue))];
   const known = { mask: masked, nan: unknownNan, border, fill: filled };
   return { means, known: masked || unknownNan || !border ? known : undefined };
 }
@@ -74,7 +74,7 @@ function checkTaps({ values, column, row }: CheckedFilter): void {
 }
 
 function checkFill(fill: unknown, channels: number, output: ImageDType): Known["fill"] {
-  const whole = output !== "f32";
+  const whole = !isFloat(output);
   if (fill === undefined) return Array(channels).fill(whole ? 0 : null);
   const given: unknown[] = Array.isArray(fill) ? Array.from(fill) : Array(channels).fill(fill);
   if (given.length !== channels) {

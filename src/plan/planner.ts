@@ -1,6 +1,7 @@
 // The planner: asks every solver of the problem's kind, costs their proposals, picks the cheapest, and records why the
 // others were rejected.
-import { describe, InvalidArgumentError, Rank1Error } from "../errors.ts";
+import { checkOneOf, describe, InvalidArgumentError, Rank1Error } from "../errors.ts";
+import { imageDTypes, viewDTypes } from "../tensor.ts";
 import { costOf } from "./cost.ts";
 import {
   type Candidate,
@@ -99,5 +100,13 @@ export function checkPlan(plan: unknown): Plan {
     const [expected, received] = ["a plan with problem, stages and buffers", describe(plan)];
     throw new InvalidArgumentError({ parameter: "plan", expected, received });
   }
+  checkTypes("plan.problem", problem);
+  for (const buffer of buffers) checkOneOf("plan.buffers dtype", buffer?.dtype, viewDTypes);
   return plan as Plan;
+}
+
+/** Refuses a problem whose ends are of no known type. */
+export function checkTypes(parameter: string, { x, y }: Partial<Problem>): void {
+  checkOneOf(`${parameter}.x.dtype`, x?.dtype, imageDTypes);
+  checkOneOf(`${parameter}.y.dtype`, y?.dtype, imageDTypes);
 }

@@ -63,7 +63,7 @@ function edgesOf(image: Image, { low, high, norm }: Bounds, channel = 0): Uint8A
 /** Blobs, so that there are long edges; integers, also among floats. */
 function blobs(width: number, height: number, channels: number, dtype: ImageDType, seed: number): Image {
   const next = random(seed);
-  const full = { u8: 255, u16: 65535, i16: 20000, f32: 1024 }[dtype];
+  const full = { u8: 255, u16: 65535, i16: 20000, f32: 1024 }[dtype as "u8"];
   const image = randomImage(width, height, channels, dtype, seed);
   const centres = Array.from({ length: 6 }, () => [next() * width, next() * height, 2 + next() * 9, next()] as const);
   for (let i = 0; i < image.data.length; i++) {
@@ -119,7 +119,7 @@ describe.each(testEngines())("on %s", (_name, promise) => {
           [2, 2],
         ] as const) {
           // biome-ignore format: a line
-          const full = { u8: 255, u16: 65535, i16: 20000, f32: 1024 }[dtype];
+          const full = { u8: 255, u16: 65535, i16: 20000, f32: 1024 }[dtype as "u8"];
           const bounds: Bounds = { low: 0.3 * full, high: 0.9 * full, norm };
           const image = blobs(width, height, 1 + (seed % 3), dtype, seed++);
           const name = nameOf(bounds, "sigma=0,colour=each");

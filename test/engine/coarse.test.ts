@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { filters, type Image, type ImageDType } from "../../src/index.ts";
-import { type Border, randomImage } from "../oracle.ts";
+import { type Border, randomImage, ranges } from "../oracle.ts";
 import { bits, testEngines } from "./engines.ts";
 
 const tolerance = 0.01;
@@ -33,9 +33,7 @@ describe.each(testEngines())("a coarse plan, on %s,", (name, promise) => {
         const plan = engine.plan(problem, { strategy });
         expect(plan.error.relative).toBeLessThanOrEqual(tolerance);
         const exact = (await engine.filter(image, filter, { ...options, output: "f32", strategy: "column-row" })).data;
-        const [low, high] = { u8: [0, 255], u16: [0, 65535], i16: [-32768, 32767], f32: [-Infinity, Infinity] }[
-          rest.output
-        ]!;
+        const [low, high] = ranges[rest.output];
         const { data } = await engine.run(plan, image);
         const bound =
           plan.error.maxAbs * (1 + 1e-3) + (rest.output === "f32" ? 1e-3 : 0.5) + (dtype === "u8" ? 0 : 0.5);

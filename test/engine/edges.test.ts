@@ -9,7 +9,7 @@ import {
   type Image,
   type ImageDType,
 } from "../../src/index.ts";
-import { correlate, random, randomImage, toType } from "../oracle.ts";
+import { arrays, correlate, random, randomImage, toType } from "../oracle.ts";
 import { everyPlan, floatBound, largestOf, rowsOf, testEngines, worst } from "./engines.ts";
 
 const borders: Border[] = ["constant", "edge", "reflect", "symmetric", "wrap"];
@@ -176,7 +176,6 @@ describe("the type of the result, unless given,", () => {
 
   it.each(cases)("of %s under %o with %o is %s", async (dtype, filter, options, expected) => {
     const engine = await createEngine({ backend: "reference" });
-    const arrays = { u8: Uint8Array, u16: Uint16Array, i16: Int16Array, f32: Float32Array };
     const image = randomImage(5, 4, 1, dtype, 1);
     expect((await engine.filter(image, filter, options)).data).toBeInstanceOf(arrays[expected]);
     expect((await engine.filter(image, filter, { ...options, output: "u16" })).data).toBeInstanceOf(Uint16Array);

@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import { createEngine, type Filter, type FilterOptions, type Image, type ImageDType } from "../../src/index.ts";
 import { readPicture } from "../../src/node/pictures.ts";
 import { dataPath, withoutData } from "../data.ts";
+import { arrays } from "../oracle.ts";
 import { everyPlan, floatBound, largestOf, testEngines, worst } from "./engines.ts";
 
 const golden = (name: string) => JSON.parse(readFileSync(new URL(`../golden/${name}.json`, import.meta.url), "utf8"));
@@ -20,15 +21,13 @@ interface Case {
   result: string;
 }
 
-const arrays = { u8: Uint8Array, u16: Uint16Array, i16: Int16Array, f32: Float32Array } as const;
-
 /** The pictures of filters.py. */
 function picture(name: Case["picture"], dtype: ImageDType): Image {
   const [height, width, channels] = name === "grey" ? [7, 17, 1] : [7, 11, 3];
   const data = new arrays[dtype](height * width * channels).map((_: number, i: number) => {
     const [c, x, y] = [i % channels, Math.floor(i / channels) % width, Math.floor(i / channels / width)];
     const v = (7 * x * x + 13 * y * y + 5 * x * y + 31 * x + 17 * y + 71 * c) % 256;
-    return { u8: v, u16: 257 * v, i16: 16 * v - 2048, f32: v / 256 - 0.25 }[dtype];
+    return { u8: v, u16: 257 * v, i16: 16 * v - 2048, f32: v / 256 - 0.25 }[dtype as "u8"];
   });
   return { width, height, channels, data };
 }

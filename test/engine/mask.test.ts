@@ -2,11 +2,12 @@
 import { describe, expect, it } from "vitest";
 import { type Engine, type Filter, type FilterCallOptions, type Image, type ImageDType, type MaskLike, Rank1Error } from "../../src/index.ts"; // biome-ignore format: a line
 import { imageDTypeOf } from "../../src/tensor.ts";
-import { type Border, outside, random, randomImage } from "../oracle.ts";
+import { type Border, outside, random, randomImage, ranges } from "../oracle.ts";
 import { strategiesOf } from "../strategies.ts";
 import { bits, rowsOf, testEngines } from "./engines.ts";
 
-const fullOf: Record<ImageDType, number> = { u8: 255, u16: 65535, i16: 32767, f32: 1 };
+const isFloat = (dtype: ImageDType): boolean => dtype === "f32" || dtype === "f64";
+const fullOf = (dtype: ImageDType): number => (isFloat(dtype) ? 1 : ranges[dtype][1]);
 const borders: readonly Border[] = ["reflect", "edge", "symmetric", "wrap", "constant"];
 
 type Options = Omit<FilterCallOptions, "mask"> & { border?: Border };
@@ -27,7 +28,7 @@ function means(image: Image, filter: Filter, mask: MaskLike | undefined, options
   const [kh, kw] = [rows.length, rows[0]!.length];
   const { border = "reflect", borderValue = 0, anchor = [kw >> 1, kh >> 1], gain = 1, offset = 0 } = options;
   const { alpha = "none", nan } = options;
-  const [full, weights] = [fullOf[imageDTypeOf(data)!], weightsIn(mask, width * height)];
+  const [full, weights] = [fullOf(imageDTypeOf(data)!), weightsIn(mask, width * height)];
   const [values, known] = [new Float64Array(data.length), new Float64Array(width * height)];
   for (let pixel = 0; pixel < width * height; pixel++) {
     const sums = new Float64Array(channels);
@@ -70,14 +71,14 @@ function check(
   const { values, known } = means(image, filter, mask, options);
   const { channels } = image;
   const dtype = imageDTypeOf(result.data)!;
-  const { fill = dtype === "f32" ? Number.NaN : 0, alpha = "none", gain = 1 } = options;
-  const [low, high] = { u8: [0, 255], u16: [0, 65535], i16: [-32768, 32767], f32: [-Infinity, Infinity] }[dtype] as [number, number]; // biome-ignore format: a line
+  const { fill = isFloat(dtype) ? Number.NaN : 0, alpha = "none", gain = 1 } = options;
+  const [low, high] = ranges[dtype];
   const largest = Math.max(
     ...Array.from(image.data, (v) => (Number.isFinite(v) ? Math.abs(v) : 0)),
     Math.abs(options.borderValue || 0),
   );
   // All taps have one sign: a few dozen roundings of sums that do not cancel, on both sides of a quotient.
-  const missed = 100 * 2 ** -23 * Math.max(1, Math.abs(gain)) * largest + (dtype === "f32" ? 0 : 0.5);
+  const missed = 100 * 2 ** -23 * Math.max(1, Math.abs(gain)) * largest + (isFloat(dtype) ? 0 : 0.5);
   for (let i = 0; i < result.data.length; i++) {
     const c = i % channels;
     const kept = alpha === "keep" && c === channels - 1;
@@ -120,18 +121,18 @@ const filterList: Filter[] = ["gaussian:1.3", "box:size=3x4", "binomial:5", "dis
 function randomCase(seed: number) {
   const next = random(seed);
   const pick = <T>(list: readonly T[]): T => list[Math.floor(next() * list.length)]!;
-  const dtype = pick(["u8", "u16", "i16", "f32", "f32"] as const);
-  const channels = pick([1, 2, 3, 4] as const);
+  const dtype = pick(["u8", "u16", "i16", "i8", "i32", "u32", "f32", "f32", "f32", "f64"] as const);
+  const channels = pick([1, 2, 3, 4, 7] as const);
   const [width, height] = [1 + Math.floor(next() * 23), 1 + Math.floor(next() * 13)];
   const plain = randomImage(width, height, channels, dtype, seed);
   const alpha = channels % 2 === 0 ? pick(["none", "keep", "premultiply"] as const) : "none";
-  const positive = alpha === "premultiply" ? { ...plain, data: plain.data.map((v) => Math.min(fullOf[dtype], Math.abs(v))) as Image["data"] } : plain; // biome-ignore format: a line
-  const ignores = dtype === "f32" && next() < 0.6;
+  const positive = alpha === "premultiply" ? { ...plain, data: plain.data.map((v) => Math.min(fullOf(dtype), Math.abs(v))) as Image["data"] } : plain; // biome-ignore format: a line
+  const ignores = isFloat(dtype) && next() < 0.6;
   const image = ignores ? withNans(positive, seed) : positive;
   const mask = !ignores || next() < 0.5 ? randomMask(width, height, Math.floor(next() * 5), seed + 1) : undefined;
   const output = pick([undefined, "f32", dtype] as const);
   const border = pick(borders);
-  const beyond = ignores && next() < 0.3 ? Number.NaN : pick([0, 1, 100].slice(0, dtype === "f32" ? 2 : 3));
+  const beyond = ignores && next() < 0.3 ? Number.NaN : pick([0, 1, 100].slice(0, isFloat(dtype) ? 2 : 3));
   const options: Options = {
     ...{ border, alpha, flip: next() < 0.5, ...(output && { output }) },
     ...(border === "constant" && { borderValue: beyond }),
@@ -226,6 +227,13 @@ describe.each(testEngines())("on %s", (name, promise) => {
     const mask = Uint8Array.of(255, 0, 255, 0, 255);
     const { data } = await engine.filter(image, "box:size=1x3", { mask, border: "edge" });
     expect([...data]).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  it("weights of -0 are weights of 0", async () => {
+    const engine = await promise;
+    const of = (zero: number): Float32Array => Float32Array.from({ length: 37 * 21 }, (_, i) => (i % 3 ? 1 : zero));
+    const run = (zero: number): Promise<Image> => engine.filter(plainImage("u8"), "box:3", { mask: of(zero) });
+    expect(bits(await run(-0))).toBe(bits(await run(0)));
   });
 
   it("far from what is known only the relative weight counts", async () => {

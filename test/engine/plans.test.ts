@@ -73,7 +73,7 @@ const caseArbitrary: fc.Arbitrary<Case> = fc
 
 /** What floating point may miss (fixed point: see fixed.test.ts): sums of `terms` column ⊗ row products of taps, each rounded in f32. */
 function tolerance({ dtype, filter, options }: Case, float: boolean): number {
-  const largest = { u8: 255, u16: 65535, i16: 32768, f32: 2 }[dtype];
+  const largest = { u8: 255, u16: 65535, i16: 32768, f32: 2 }[dtype as "u8"];
   const [kh, kw] = [filter.length, filter[0]!.length];
   const taps = filter.flat().reduce((sum, tap) => sum + Math.abs(tap), 1);
   const rounding = 2 ** -23 * (kh + kw) * Math.min(kh, kw) * 4 * Math.abs(options.gain) * taps * largest;

@@ -17,7 +17,7 @@ import {
   type Region,
 } from "../../src/index.ts";
 import { imageDTypeOf } from "../../src/tensor.ts";
-import { correlate, outside, random, randomImage } from "../oracle.ts";
+import { arrays, correlate, outside, random, randomImage, ranges } from "../oracle.ts";
 import { cropped, pasted } from "./crops.ts";
 import { bits, everyPlan, floatBound, largestOf, rowsOf, testEngines, worst } from "./engines.ts";
 
@@ -65,7 +65,7 @@ function caseOf(seed: number): Case | undefined {
   const given = rowsOf(filter);
   const rows = flip ? given.toReversed().map((row) => row.toReversed()) : given;
   const anchor = [Math.floor(next() * rows[0]!.length), Math.floor(next() * rows.length)] as [number, number];
-  const dtype = one<ImageDType>(["u8", "u16", "i16", "f32"]);
+  const dtype = one<ImageDType>(["u8", "u16", "i16", "f32", "u8", "f32", "i8", "i32", "u32", "f64"]);
   const sides = [1 + Math.floor(next() * 40), 1 + Math.floor(next() * 40)] as const;
   const image = randomImage(...sides, 1 + Math.floor(next() * 4), dtype, seed);
   const extent = one(extents);
@@ -79,16 +79,12 @@ function caseOf(seed: number): Case | undefined {
   return { filter, rows, image, options, place: some ? region : all };
 }
 
-const ranges: Record<ImageDType, readonly [number, number]> = {
-  ...{ u8: [0, 255], u16: [0, 65535], i16: [-32768, 32767], f32: [-Infinity, Infinity] },
-}; // biome-ignore format: a line
-
 /** The largest difference from exact results, saturated; half a level is rounding. */
 function missed({ data }: Image, exact: Float64Array): number {
   const dtype = imageDTypeOf(data)!;
   const [low, high] = ranges[dtype];
   const saturated = exact.map((v) => Math.min(high, Math.max(low, v)));
-  return Math.max(0, worst(data, saturated) - (dtype === "f32" ? 0 : 0.5));
+  return Math.max(0, worst(data, saturated) - (dtype === "f32" || dtype === "f64" ? 0 : 0.5));
 }
 
 describe.each(testEngines())("on %s,", (_name, promise) => {
@@ -373,8 +369,6 @@ async function everyOut(
 }
 
 const sidesOf = ({ width, height }: { width: number; height: number }) => ({ width, height });
-
-const arrays = { u8: Uint8Array, u16: Uint16Array, i16: Int16Array, f32: Float32Array };
 
 const filled = ({ data }: Image, dtype: ImageDType): Image["data"] => new arrays[dtype](data.length).fill(77);
 

@@ -28,18 +28,22 @@ describe.each(backends)("values of the %s backend", async (backend) => {
     value.dispose();
   });
 
-  it.each(["f16", "i8", "i32"] as const)("of %s are no picture and no input of a layer", async (dtype) => {
-    const picture = engine.alloc({ shape: [8, 8, 1], dtype });
+  it("of f16 are no picture", async () => {
+    const picture = engine.alloc({ shape: [8, 8, 1], dtype: "f16" });
+    await expect(engine.filter(picture, filters.box({ size: 3 }))).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      parameter: "image",
+      received: "[8, 8, 1] in f16",
+    });
+    picture.dispose();
+  });
+
+  it.each(["f16", "i8", "i32", "u32", "f64"] as const)("of %s are no input of a layer", async (dtype) => {
     const tensor = engine.alloc({ shape: [1, 8, 8, 1], dtype });
     const weight = { shape: [3, 3, 1, 1], data: new Float32Array(9) };
     const problem = { code: "INVALID_ARGUMENT" };
-    await expect(engine.filter(picture, filters.box({ size: 3 }))).rejects.toMatchObject({
-      ...problem,
-      parameter: "image",
-      received: `[8, 8, 1] in ${dtype}`,
-    });
     await expect(engine.conv2d(tensor, weight)).rejects.toMatchObject({ ...problem, parameter: "x" });
-    for (const value of [picture, tensor]) value.dispose();
+    tensor.dispose();
   });
 
   it.each(["keep", "premultiply", "none"] as const)("give what arrays give, alpha: %s", async (alpha) => {

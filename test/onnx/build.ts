@@ -19,7 +19,7 @@ export function attribute(name: string, fields: Partial<AttributeProto>): Attrib
 
 const floats = new Set([
   ...["activation_alpha", "activation_beta", "activation_params", "alpha", "beta", "bias", "clip", "cubic_coeff_a"],
-  ...["epsilon", "extrapolation_value", "lambd", "max", "min", "spatial_scale", "value"],
+  ...["epsilon", "extrapolation_value", "lambd", "max", "min", "softcap", "spatial_scale", "value"],
 ]);
 /** A float of ImageScaler, a list of integers of Crop. */
 const isFloat = (name: string, given: unknown): boolean =>

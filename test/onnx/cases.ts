@@ -1,4 +1,5 @@
 // Random uses of operators: shapes, types, attributes and elements, the same for the same seed.
+import { heads } from "./cases/attention.ts";
 import { elementwise } from "./cases/elementwise.ts";
 import { grids } from "./cases/grids.ts";
 import { indexing } from "./cases/indexing.ts";
@@ -12,5 +13,5 @@ import { windows } from "./cases/windows.ts";
 
 export const cases: Cases = {
   ...{ ...elementwise, ...windows, ...shapes, ...reductions, ...recurrents, ...types },
-  ...{ ...indexing, ...norms, ...detection, ...grids },
+  ...{ ...indexing, ...norms, ...detection, ...grids, ...heads },
 };

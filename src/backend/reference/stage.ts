@@ -5,8 +5,8 @@ import { borderIndex } from "../../plan/border.ts";
 import { stripRows } from "../../plan/cost.ts";
 import { type StepRows, stepRows, windowOf } from "../../plan/strips.ts";
 import type { BufferSpec, Stage, Step } from "../../plan/types.ts";
-import { type Elements, type ImageArray, newArray } from "../../tensor.ts";
-import { keepAlpha, opaque, premultiply, unpremultiply } from "../alpha.ts";
+import { checkThere, type Elements, type ImageArray, newArray } from "../../tensor.ts";
+import { convert, keepAlpha, premultiply, unpremultiply } from "../alpha.ts";
 import type { Binding, SourceBinding, TargetBinding } from "../backend.ts";
 import { targetAt } from "../bindings.ts";
 import { borderPixel, unweigh, weigh } from "../known.ts";
@@ -137,27 +137,28 @@ class SourceRows {
   private make(spec: BufferSpec, y: number): Elements {
     const binding = this.ends.inputs.get(spec.id) as SourceBinding;
     if (binding.known) return weighedRow(spec, y, { ...binding, data: arrayOf(binding.data) as ImageArray });
-    const { width, height, channels, border, borderValue, alpha, dtype, data, origin = { x: 0, y: 0 } } = binding;
+    const { width, height, channels, border, borderValue, alpha, data, origin = { x: 0, y: 0 } } = binding;
     const row = newArray(spec.dtype, spec.width * channels);
     const from = borderIndex(origin.y + y, height, border);
     if (from < 0) row.fill(borderValue);
     else {
       const source = arrayOf(data);
+      checkThere("data", source, (from + 1) * width * channels);
       for (let x = 0; x < spec.width; x++) {
         const at = borderIndex(origin.x + x - (spec.left ?? 0), width, border);
         for (let c = 0; c < channels; c++)
           row[x * channels + c] = at < 0 ? borderValue : source[(from * width + at) * channels + c]!;
       }
     }
-    if (alpha === "premultiply") premultiply(row, 0, row.length, channels, opaque(dtype));
+    if (alpha === "premultiply") premultiply(row, 0, row.length, binding);
     return row;
   }
 }
 
-/** A row of a picture of which some pixels are unknown, in f32, as it is staged. */
+/** A row of a picture of which some pixels are unknown, as it is staged. */
 function weighedRow(spec: BufferSpec, y: number, source: SourceBinding): Elements {
   const { width, height, border, origin = { x: 0, y: 0 } } = source;
-  const row = newArray("f32", spec.width * spec.channels);
+  const row = newArray(spec.dtype, spec.width * spec.channels);
   const from = borderIndex(origin.y + y, height, border);
   const beyond = borderPixel(source);
   for (let x = 0; x < spec.width; x++) {
@@ -170,15 +171,16 @@ function weighedRow(spec: BufferSpec, y: number, source: SourceBinding): Element
 
 /** Finished rows of the picture to the caller's array. */
 function emit(binding: TargetBinding, rows: ReadonlyMap<number, Elements>): void {
-  const { alpha, source, width, height } = binding;
+  const { alpha, dtype, source, width, height } = binding;
   const target = arrayOf(binding.data);
   for (const [y, row] of rows) {
     if (y >= height) continue;
     const at = targetAt(binding, y) * source.channels;
     const elements = width * source.channels;
+    checkThere("out", target, at + elements);
     if (source.known) unweigh(row, 0, binding, target, at, width);
     else if (alpha === "premultiply") unpremultiply(row, 0, binding, target, at, elements);
-    else target.set(row, at);
+    else convert(row, 0, dtype, target, at, elements);
     if (alpha === "keep") keepAlpha(binding, target, arrayOf(source.data), y);
   }
 }

@@ -1,7 +1,7 @@
 // Values of the reference backend: whole ones between stages, with their margins of zeros, and those of the caller.
 import { describe, InvalidArgumentError, Rank1Error } from "../../errors.ts";
 import type { BufferSpec } from "../../plan/types.ts";
-import { bytesOf, type Elements, newArray, type TypedArray, type ValueDType } from "../../tensor.ts";
+import { bytesOf, checkThere, type Elements, newArray, type TypedArray, type ValueDType } from "../../tensor.ts";
 import { isValue, type Part, type TensorBinding, type Value } from "../backend.ts";
 
 /** A whole value of the plan, row by row; outside are zeros. */
@@ -27,6 +27,7 @@ export class WholeValue {
 export function copyTensor(binding: TensorBinding, value: WholeValue, into: boolean): void {
   const { format, images, height, width, channels, members = 1 } = binding;
   const data = arrayOf(binding.data) as Float32Array;
+  checkThere(into ? "data" : "out", data, images * height * width * channels);
   const { left = 0, channels: stored } = value.spec;
   const order = Array.from(
     { length: channels },

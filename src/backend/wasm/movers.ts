@@ -1,8 +1,8 @@
 // Moves the caller's arrays into a program's rows and results out, a range of rows at a time, on the caller's thread.
 import { borderIndex } from "../../plan/border.ts";
 import type { BufferSpec } from "../../plan/types.ts";
-import { bytesOf, type Elements } from "../../tensor.ts";
-import { keepAlpha, opaque, premultiply, unpremultiply } from "../alpha.ts";
+import { bytesOf, checkThere, type Elements } from "../../tensor.ts";
+import { convert, keepAlpha, premultiply, unpremultiply } from "../alpha.ts";
 import type { SourceBinding, TargetBinding, TensorBinding } from "../backend.ts";
 import { targetAt } from "../bindings.ts";
 import { borderPixel, weigh } from "../known.ts";
@@ -216,7 +216,7 @@ export class PictureIn implements Mover {
   private readonly binding: SourceBinding;
   private readonly border: Border;
   /** A pixel beyond the edges under the constant border, where pixels have weights. */
-  private readonly beyond: Float32Array | undefined;
+  private readonly beyond: Float64Array | undefined;
   private readonly weigh: MovePixels | undefined;
 
   constructor(site: MoverSite, place: Place, binding: SourceBinding, border: Border, rows: number) {
@@ -246,7 +246,7 @@ export class PictureIn implements Mover {
   private moveRows(slot: number, y: number, count: number): void {
     const { views, base } = this.site;
     const { spec, data, pitch } = this.place;
-    const { border, alpha, dtype, known } = this.binding;
+    const { border, alpha, known } = this.binding;
     const start = base + data + slot * pitch;
     const first = start / bytesOf[spec.dtype];
     const memory = views.of(spec.dtype);
@@ -263,7 +263,7 @@ export class PictureIn implements Mover {
     }
     if (alpha !== "premultiply" || known) return;
     for (let row = 0; row < count; row++)
-      premultiply(memory, first + (row * pitch) / bytesOf[spec.dtype], elements, spec.channels, opaque(dtype));
+      premultiply(memory, first + (row * pitch) / bytesOf[spec.dtype], elements, this.binding);
   }
 
   private copyRows(start: number, y: number, count: number): void {
@@ -277,7 +277,7 @@ export class PictureIn implements Mover {
       return;
     }
     const [at, row, step] = [(y * width + first) * channels, inside * channels, width * channels];
-    // A premultiplied picture is converted on the way.
+    // Elements of another type than the program's are converted on the way.
     staging.rowsIn(data as Elements, spec.dtype, at, row, count, to, pitch, step);
   }
 
@@ -334,7 +334,7 @@ export class PictureOut implements Mover {
   move(from: number, to: number): void {
     const { staging, base, views } = this.site;
     const { spec, data, pitch, rows } = this.place;
-    const { alpha, source, width, at } = this.binding;
+    const { alpha, dtype, source, width, at } = this.binding;
     const target = this.binding.data as Elements;
     const row = width * source.channels;
     const apart = at?.pitch ?? width;
@@ -346,11 +346,16 @@ export class PictureOut implements Mover {
       const pixel = targetAt(this.binding, y);
       const start = pixel * source.channels;
       if (this.unweigh) this.unweigh({ first: pixel, step: apart, width, count }, first, pitch);
-      else if (alpha !== "premultiply") staging.rowsOut(target, spec.dtype, start, row, count, first, pitch, step);
+      else if (alpha !== "premultiply" && dtype === spec.dtype)
+        staging.rowsOut(target, dtype, start, row, count, first, pitch, step);
       else {
+        checkThere("out", target, start + (count - 1) * step + row);
         const memory = views.of(spec.dtype);
-        for (let i = 0; i < count; i++)
-          unpremultiply(memory, (first + i * pitch) / size, this.binding, target, start + i * step, row);
+        for (let i = 0; i < count; i++) {
+          const [from, at] = [(first + i * pitch) / size, start + i * step];
+          if (alpha === "premultiply") unpremultiply(memory, from, this.binding, target, at, row);
+          else convert(memory, from, dtype, target, at, row);
+        }
       }
       if (alpha === "keep")
         for (let i = 0; i < count; i++) keepAlpha(this.binding, target, source.data as Elements, y + i);

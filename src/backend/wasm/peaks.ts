@@ -62,9 +62,10 @@ export async function measurePeaks({ mode, signal, onProgress }: PeakOptions): P
   const arithmetic = (name: string, lanes: number): Promise<number> =>
     rate(steps * unrolled * vectorsOf(mode) * lanes, () => loops[name]!(steps));
   const [from, to] = [new Uint8Array(copiedBytes).fill(1), new Uint8Array(copiedBytes).fill(2)];
-  const [i16, i32, f32] = [await arithmetic("i16", 8), await arithmetic("i32", 4), await arithmetic("f32", 4)];
+  const [i16, i32] = [await arithmetic("i16", 8), await arithmetic("i32", 4)];
+  const [f32, f64] = [await arithmetic("f32", 4), await arithmetic("f64", 2)];
   return {
-    multiplications: { i16, u16: i16, i32, f32, f64: await arithmetic("f64", 2), fixed: await arithmetic("fixed", 8) },
+    multiplications: { i16, u16: i16, i32, f32, f64, fixed: await arithmetic("fixed", 8) },
     additions: await arithmetic("addition", 4),
     cache: await rate(passes * cachedBytes, () => loops.cache!(passes)),
     memory: await rate(2 * copiedBytes, () => to.set(from)),
@@ -111,7 +112,7 @@ function emitChains(
     f.emit(
       set(base, i32(0)),
       // Half of each sum goes on in floating point: it stays finite. Integers may wrap around.
-      set(factor, name === "f32" ? splat("f32x4", 0.5) : splat("i16x8", 3)),
+      set(factor, name === "f32" ? splat("f32x4", 0.5) : name === "f64" ? splat("f64x2", 0.5) : splat("i16x8", 3)),
       ...loadAll(values, base),
       ...loadAll(sums, base),
       whileLoop(get(count), ...Array.from({ length: unrolled }, () => turn).flat(), bump(count, -1)),

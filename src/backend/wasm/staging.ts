@@ -1,8 +1,7 @@
 // Between the caller's arrays and a program's rows. Into memory that is shared they go through staging memory: copies from
 // JavaScript are several times slower there than into private memory and from that, in generated code, into the shared one.
 import type { FunctionBuilder } from "../../codegen/assembler.ts";
-import { bytesOf, type Elements, type ViewDType } from "../../tensor.ts";
-import { checkThere } from "../bindings.ts";
+import { bytesOf, checkThere, type Elements, type ViewDType } from "../../tensor.ts";
 import { type Allocator, type Block, MemoryViews, pageBytes } from "./memory.ts";
 import { moveCode, type TransferMode, type Transfers, transferCode } from "./transfer.ts";
 

@@ -16,7 +16,7 @@ import {
   store,
   whileLoop,
 } from "../../codegen/assembler.ts";
-import { bytesOf, type Elements, type ImageDType, imageDTypeOf, type ViewDType } from "../../tensor.ts";
+import { bytesOf, checkThere, type Elements, type ImageDType, imageDTypeOf, type ViewDType } from "../../tensor.ts";
 import { opaque } from "../alpha.ts";
 import type { SourceBinding, TargetBinding } from "../backend.ts";
 import { fullWeight, leastWeight, type Staged, stagedAs, unweigh, weigh } from "../known.ts";
@@ -46,8 +46,8 @@ interface InKind extends Kind {
 }
 
 /** Whether there is generated code for a picture's pixels, in rows of a type. */
-const isWritten = (dtype: ImageDType, { channels }: SourceBinding, rows: ViewDType): boolean =>
-  rows === "f32" && channels <= 4 && written.includes(dtype);
+const isWritten = (dtype: ImageDType, { channels, premultiplied }: SourceBinding, rows: ViewDType): boolean =>
+  rows === "f32" && channels <= 4 && !premultiplied && written.includes(dtype);
 
 const written: readonly ImageDType[] = ["u8", "u16", "i16", "f32"];
 
@@ -62,6 +62,7 @@ export function weigherOf(staging: Staging, source: SourceBinding, rows: ViewDTy
   if (!isWritten(dtype, source, rows))
     return ({ first, step, width, count }, to, pitch) => {
       const memory = staging.main.of(rows);
+      checkThere("data", data, ((count - 1) * step + first + width) * channels);
       for (let i = 0; i < count; i++) weigh(memory, (to + i * pitch) / bytesOf[rows], source, first + i * step, width);
     };
   const kind: InKind = { ...stagedAs(source), dtype, given: channels, mask: mask && imageDTypeOf(mask), nan };
@@ -86,6 +87,7 @@ export function unweigherOf(staging: Staging, target: TargetBinding, rows: ViewD
   if (!isWritten(dtype, source, rows))
     return ({ first, step, width, count }, from, pitch) => {
       const memory = staging.main.of(rows);
+      checkThere("out", data, ((count - 1) * step + first + width) * channels);
       for (let i = 0; i < count; i++)
         unweigh(memory, (from + i * pitch) / bytesOf[rows], target, data, (first + i * step) * channels, width);
     };
@@ -112,7 +114,7 @@ function meansOf({ gain, offset, source }: TargetBinding): Float32Array {
     [0, 1, 2, 3].map((c) => (premultiplied && c === colours ? alpha : colour));
   // Of one channel, a vector is four pixels.
   const filled = [0, 1, 2, 3].map((c) => fill[source.channels === 1 ? 0 : c] ?? 0);
-  const [lowest, highest] = [lanes(-Infinity, 0), lanes(Infinity, opaque(source.dtype))];
+  const [lowest, highest] = [lanes(-Infinity, 0), lanes(Infinity, source.full ?? opaque(source.dtype))];
   const least = lanes(leastWeight * fullWeight(mask));
   return Float32Array.from([lanes(gain, 1), lanes(offset, 0), filled, lowest, highest, least].flat());
 }

@@ -3,6 +3,7 @@ import { finished, type Steps } from "../../engine/turns.ts";
 import type { Tensor } from "../../tensor.ts";
 import { checkBatch } from "../batch.ts";
 import { isMissing } from "../evaluate.ts";
+import { expandNodes } from "../expand.ts";
 import { inferKnown, inferring, type Known } from "../infer.ts";
 import { isQuantized } from "../quantized/names.ts";
 import type { Graph, GraphNode, Operators, Spec } from "../types.ts";
@@ -132,6 +133,19 @@ export function* specializing(
   if (branched !== graph) return yield* specializing(branched, operators, inputs, most);
   checkBatch(graph, operators, inputs, specs);
   yield;
+  const expanded = expandNodes(graph, operators, specs);
+  const known = expanded === graph ? { specs, open } : yield* inferring(expanded, operators, inputs, most);
+  return yield* optimizing(expanded, operators, inputs, known, most);
+}
+
+/** The rest of the passes, over a network of which `known` says what is known. */
+function* optimizing(
+  graph: Graph,
+  operators: Operators,
+  inputs: ReadonlyMap<string, Spec>,
+  { specs, open }: Known,
+  most: number | undefined,
+): Steps<Known & { graph: Graph }> {
   const folded = projectInputs(bindConstants(dropIdentities(foldConstants(graph, specs))), specs);
   yield;
   const plain = flattenPools(splitGemm(withoutScalings(folded, specs), specs), specs);

@@ -1,22 +1,15 @@
 // Passes for nodes that hold networks: an If whose condition is known becomes the nodes of its branch, and constants of the
 // network around are put into the networks that read them.
-import { inlined } from "../inline.ts";
+import { inlined, inlineNodes } from "../inline.ts";
 import type { Graph, GraphNode, Spec } from "../types.ts";
 
 /** Branches in place of nodes whose condition is known; the graph itself where there is none. */
 export function inlineBranches(graph: Graph, specs: ReadonlyMap<string, Spec>): Graph {
-  const constants = new Map(graph.constants);
-  let found = false;
-  const nodes = graph.nodes.flatMap((node): GraphNode[] => {
+  return inlineNodes(graph, (node) => {
     const condition = node.op === "If" ? specs.get(node.inputs[0]!)?.data : undefined;
     const branch = condition?.length === 1 && node.graphs?.[Number(condition[0]) ? "then_branch" : "else_branch"];
-    if (!branch) return [node];
-    found = true;
-    const { nodes, constants: own } = inlined(branch, { ...node, inputs: node.inputs.slice(1) });
-    for (const [name, tensor] of own) constants.set(name, tensor);
-    return nodes;
+    return branch ? inlined(branch, { ...node, inputs: node.inputs.slice(1) }) : undefined;
   });
-  return found ? { ...graph, nodes, constants } : graph;
 }
 
 /** The networks inside nodes with constants of their own where they read constants of the network around. */

@@ -2,7 +2,7 @@
 // The cost hardly depends on the filter's size.
 import { grainFor } from "../../plan/cost.ts";
 import type { BufferSpec, Draft, FilterProblem, Profile, Solver, Stage, Step, Term } from "../../plan/types.ts";
-import { filterBuffers, finishOf, largestScale, stripBuffer } from "../filter.ts";
+import { filterBuffers, finishOf, isInDoubles, largestScale, onlyTapsInDoubles, stripBuffer } from "../filter.ts";
 import { largestPixel, largestSum, roundingError, roundingsOf } from "../rounding.ts";
 import { type CoarseFit, coarseError, fitCoarse, triangle } from "./fit.ts";
 
@@ -17,6 +17,7 @@ export const coarse: Solver<FilterProblem> = {
     const [term, ...others] = found.terms;
     if (tolerance === 0) return { why: "it approximates, and no tolerance is given" };
     if (!term || others.length > 0) return { why: "it needs a filter of rank 1" };
+    if (isInDoubles(problem)) return { why: onlyTapsInDoubles };
     if (known) return { why: "what it leaves of unknown pixels is not quite zero" };
     if (x.dtype === "f32") return { why: "a NaN would touch its neighbours' outputs" };
     const exact = { column: term.column.map((tap) => tap / found.denominator), row: term.row };

@@ -1,7 +1,7 @@
 // Real taps in fixed point, for pictures of 8 bits: taps of 16 bits, values of 16 bits between the passes, sums of 32. The
 // bound of the error is computed from the taps as they were rounded, and where it is too large there is no such plan.
 import type { FilterProblem, Finish, Term } from "../../plan/types.ts";
-import { finishOf, isWeighted } from "../filter.ts";
+import { finishOf, isInDoubles, isWeighted } from "../filter.ts";
 
 export interface FixedTerms {
   /** Taps are integers of 16 bits; `between` makes values of 16 bits of column sums. */
@@ -42,7 +42,7 @@ export function fixedTerms(
   denominator: number,
 ): FixedTerms | undefined {
   const { x, y } = problem;
-  if (x.dtype !== "u8" || y.dtype === "f32" || isWeighted(problem)) return undefined;
+  if (x.dtype !== "u8" || y.dtype === "f32" || isInDoubles(problem) || isWeighted(problem)) return undefined;
   const { gain, offset } = finishOf(problem, denominator);
   const scaled = terms.map(({ column, row }) => {
     // Columns of unit sum, so that a flat picture stays flat between the passes; the rest is the row's.

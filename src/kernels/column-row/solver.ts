@@ -18,7 +18,8 @@ import {
   filterDraft,
   finishOf,
   isDirect,
-  isOfIntegers,
+  isExact,
+  isInDoubles,
   largestScale,
   splitSums,
   stripBuffer,
@@ -45,7 +46,7 @@ export const columnRow: Solver<FilterProblem> = {
       realSums(problem, terms, 1, { relative, maxAbs: worstDifference(problem, terms) }),
     );
     // Integers are summed exactly, by this plan or another, unless a tolerance allows what real sums round.
-    const exactly = isOfIntegers(problem) && isDirect(window.size) && arithmeticFor(problem, 1) !== "f32";
+    const exactly = isDirect(window.size) && isExact(problem, 1);
     const allowed = found.filter(
       ({ arithmetic, error, rounding }) =>
         error.maxAbs === 0 || arithmetic === "fixed" || !exactly || rounding <= tolerance,
@@ -74,20 +75,20 @@ function wholeSums(problem: FilterProblem, terms: Term[]): Sums[] {
   const { denominator } = problem.factors;
   const arithmetic = arithmeticFor(problem, denominator);
   const integers = terms.every(({ column, row }) => [...column, ...row].every(Number.isInteger));
-  if (!integers || arithmetic === "f32") return [];
+  if (!integers || !isExact(problem, denominator)) return [];
   // Integers wrap around and come back; in f64 no sum in between may need more than 53 bits.
   if (arithmetic === "f64" && largestSum(problem, terms) > 2 ** 53) return [];
   const highest = Math.max(...terms.map((term) => largestSum(problem, [{ ...term, row: [1] }])));
-  const columns = arithmetic === "f64" && highest < 2 ** 31 ? "i32" : arithmetic;
+  const columns = arithmetic === "f64" && !isInDoubles(problem) && highest < 2 ** 31 ? "i32" : arithmetic;
   const finish = finishOf(problem, denominator);
   return [{ terms, columns, arithmetic, finish, error: { relative: 0, maxAbs: 0 }, rounding: 0 }];
 }
 
-/** Terms in fixed point, or in f32. */
+/** Terms in fixed point, or in floating point. */
 function realSums(problem: FilterProblem, terms: Term[], denominator: number, error: Draft["error"]): Sums {
   const fixed = fixedTerms(problem, terms, denominator);
   const finish = fixed?.finish ?? finishOf(problem, denominator);
-  const arithmetic = fixed ? "fixed" : "f32";
+  const arithmetic = fixed ? "fixed" : isInDoubles(problem) ? "f64" : "f32";
   const largest = largestSum(problem, terms) / denominator;
   const roundings = Math.max(...terms.map(({ column, row }) => roundingsOf(column.length) + roundingsOf(row.length)));
   const rounded = fixed?.maxAbs ?? roundingError(problem, { largest, roundings: roundings + terms.length });

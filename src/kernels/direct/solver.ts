@@ -6,6 +6,7 @@ import {
   filterDraft,
   finishOf,
   isDirect,
+  isExact,
   longestSum,
   mostTaps,
   splitSums,
@@ -34,7 +35,7 @@ export const direct: Solver<FilterProblem> = {
       largest: largestSum(problem, [{ column: values, row: [1] }]) / denominator,
       roundings: roundingsOf(taps.length, longestSum),
     };
-    const maxAbs = arithmetic === "f32" ? roundingError(problem, sums) : 0;
+    const maxAbs = isExact(problem, denominator) ? 0 : roundingError(problem, sums);
     const step = { name: "direct", kernel, reads: ["x"], writes: "y" };
     const steps = splitSums(step, "sum");
     const sum = stripBuffer("sum", "f32", output.width, output.channels);

@@ -1,7 +1,15 @@
 // Proposes filters of many taps and of any rank as products of spectra, in tiles of the size that costs least.
 import { grainFor } from "../../plan/cost.ts";
 import type { BufferSpec, FftSpec, FilterProblem, Solver } from "../../plan/types.ts";
-import { arithmeticFor, filterBuffers, finishOf, valuesOf, worstError } from "../filter.ts";
+import {
+  arithmeticFor,
+  filterBuffers,
+  finishOf,
+  isInDoubles,
+  onlyTapsInDoubles,
+  valuesOf,
+  worstError,
+} from "../filter.ts";
 import { largestSum, roundingError } from "../rounding.ts";
 import { multiplicationsIn } from "./kernel.ts";
 import { block, tilePitch } from "./layout.ts";
@@ -29,6 +37,7 @@ export const products: Solver<FilterProblem> = {
     const { x, y, window, alpha, factors, tolerance, known } = problem;
     const { terms, denominator } = factors;
     const [height, width, channels] = y.shape as [number, number, number];
+    if (isInDoubles(problem)) return { why: onlyTapsInDoubles };
     if (x.dtype === "f32") return { why: "a NaN would touch its neighbours' outputs" };
     if (alpha === "premultiply") return { why: "rounding would colour what is transparent" };
     if (known) return { why: "rounding would know of what is unknown" };

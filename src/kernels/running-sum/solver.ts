@@ -1,7 +1,15 @@
 // Proposes running sums for separable filters with a constant column or row (box filters): the cost of such a pass does
 // not depend on its length.
 import type { BufferSpec, FilterProblem, Solver, Step, TapsSpec } from "../../plan/types.ts";
-import { arithmeticFor, filterBuffers, filterDraft, finishOf, stripBuffer } from "../filter.ts";
+import {
+  arithmeticFor,
+  filterBuffers,
+  filterDraft,
+  finishOf,
+  isInDoubles,
+  onlyTapsInDoubles,
+  stripBuffer,
+} from "../filter.ts";
 
 /** The value that all taps share, if they do and there are at least two. */
 function constant(taps: readonly number[]): number | undefined {
@@ -17,6 +25,7 @@ export const runningSums: Solver<FilterProblem> = {
     if (!term || others.length > 0) return { why: "it needs a filter of rank 1" };
     const [alongColumn, alongRow] = [constant(term.column), constant(term.row)];
     if (alongColumn === undefined && alongRow === undefined) return { why: "neither column nor row is constant" };
+    if (isInDoubles(problem)) return { why: onlyTapsInDoubles };
     const arithmetic = arithmeticFor(problem, denominator);
     if (arithmetic === "f32") return { why: "floating-point sums would drift" };
     if (arithmetic === "f64") return { why: "sums of 32 bits are kept, which the filter's exceed" };

@@ -53,6 +53,8 @@ const finishes: readonly [name: string, finish: Finish][] = [
   ["scaled", { denominator: 9, gain: 1, offset: 0 }],
 ];
 const results = ["u8", "u16", "i16", "f32"] as const;
+const resultsOf = (arithmetic: Arithmetic): readonly ViewDType[] =>
+  arithmetic === "f64" ? [...results, "f64"] : results;
 const sources: readonly [Numbers["arithmetic"], ViewDType][] = [
   ...(["u8", "i16"] as const).map((from): [Numbers["arithmetic"], ViewDType] => ["i16", from]),
   ...(["u8", "u16"] as const).map((from): [Numbers["arithmetic"], ViewDType] => ["u16", from]),
@@ -62,9 +64,8 @@ const sources: readonly [Numbers["arithmetic"], ViewDType][] = [
 ];
 /** Every end of a sum: as it is, in the type of the arithmetic, and finished in each type of pictures. */
 const endsOf = ([arithmetic, from]: (typeof sources)[number]): [name: string, Numbers][] => [
-  // Doubles are no results: they lie between passes.
-  ...(arithmetic === "f64" ? [] : [["raw", { arithmetic, from, to: arithmetic }] as [string, Numbers]]),
-  ...results.flatMap((to) =>
+  ["raw", { arithmetic, from, to: arithmetic as ViewDType }],
+  ...resultsOf(arithmetic).flatMap((to) =>
     finishes.map(([name, finish]): [string, Numbers] => [name, { arithmetic, from, to, finish }]),
   ),
 ];
@@ -231,7 +232,7 @@ export const cases: readonly KernelCase[] = [
     [1, 2, 5, 9, 12].flatMap((length) => (["u8", "u16", "i16"] as const).map((to) => fixed(terms, length, 30, to))),
   ),
   ...(["12 taps", "a row of 12", "6 taps"] as const).flatMap((shape) =>
-    sources.flatMap((source) => results.map((to) => parts(shape, source, to))),
+    sources.flatMap((source) => resultsOf(source[0]).map((to) => parts(shape, source, to))),
   ),
   ...[2, 3, 4, 8, 12].flatMap((length, k) =>
     (["u8", "u16", "i16", "i32"] as const).flatMap((from) =>

@@ -201,6 +201,7 @@ function finishDouble(f: FunctionBuilder, params: Local, arithmetic: "i32" | "f6
     ],
     initial: zero,
     store: (sums, address) => {
+      if (output === "f64") return save(f, sums.map((sum) => affine(get(sum))), address); // biome-ignore format: a line
       // Four results at a time, of one vector of sums or of two.
       const results = sums.slice(0, (sums.length * lanesOf[arithmetic]) / 4);
       const two = (k: number, h: number): Code => (arithmetic === "i32" ? doubles(sums[k]!, h) : get(sums[2 * k + h]!));

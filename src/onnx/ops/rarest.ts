@@ -1,6 +1,7 @@
 // Operators that few networks name: of detectors, attention, signals and losses, and those of ONNX Runtime. Loaded where a
 // network names one that is neither common nor rare.
 import type { Operator } from "../../graph/types.ts";
+import { attention } from "./attention.ts";
 import { contrib } from "./contrib.ts";
 import { crops } from "./crop.ts";
 import { deformConv } from "./deform-conv.ts";
@@ -13,8 +14,9 @@ import { losses } from "./losses.ts";
 import { measured } from "./measured.ts";
 import { norms } from "./norms.ts";
 import { rarePools } from "./rare-pools.ts";
+import { rotaryEmbedding } from "./rotary.ts";
 
 export const rarest: readonly Operator[] = [
   ...[...contrib, ...crops, deformConv, ...detection, einsum, ...fills, ...grids, ...indexing, ...losses, ...measured],
-  ...[...norms, ...rarePools],
+  ...[attention, ...norms, ...rarePools, rotaryEmbedding],
 ];

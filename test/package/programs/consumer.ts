@@ -31,6 +31,15 @@ export async function pictures(data: Uint8Array): Promise<Image> {
   const { terms } = factorize(filters.gaussian({ sigma: 2 }));
   const taps: number[] = terms[0]!.column;
   const { gx } = await engine.gradient(image, { filter: "scharr", signal: ends });
+  const deep = {
+    data: new Uint8Array(96),
+    info: { width: 4, height: 3, channels: 1, depth: "double", hasAlpha: false },
+  };
+  const doubles: Image = await engine.filter(deep, "box:3", { output: "f64" });
+  await engine.filter({ ...doubles, hasAlpha: false, data: new Float64Array(12) }, "box:3", { output: "i32" });
+  engine.alloc({ width: 4, height: 3, channels: 9, dtype: "u32" });
+  // @ts-expect-error: there are no pictures of half floats
+  await engine.filter(image, [[1]], { output: "f16" });
   // @ts-expect-error: borders have names
   await engine.filter(image, [[1]], { border: 7 });
   // @ts-expect-error: a signal is no number
