@@ -2,10 +2,10 @@
 import { checkFilter, denseValues } from "../../src/factor/filter.ts";
 import type { Filter, FilterCallOptions, Image, ImageDType, MaskLike } from "../../src/index.ts";
 import { extents, type Region } from "../../src/plan/extent.ts";
-import { imageDTypes } from "../../src/tensor.ts";
+import { imageDTypes, isFloat } from "../../src/tensor.ts";
 import { type Border, random } from "../oracle.ts";
 import { type Draws, drawsOf } from "./draws.ts";
-import { randomFilter } from "./filters.ts";
+import { randomFilter, randomSmooth } from "./filters.ts";
 import { maskOf, pictureOf } from "./pictures.ts";
 
 /** A filter as one multiplies by it: `gain · Σ taps · pixels + offset`. */
@@ -50,19 +50,24 @@ export function randomCase(seed: number, index: number): Case {
   const draws = drawsOf(random(Math.imul(seed, 0x9e3779b1) ^ Math.imul(index + 1, 0x85ebca6b)));
   const { pick, chance } = draws;
   const engine = chance(0.04) ? "reference" : pick(engineNames.slice(1));
-  const dtype = pick(imageDTypes);
-  const channels = pick([1, 1, 2, 3, 3, 4]);
+  // What is computed on a coarse grid: large smooth filters of integers, with a tolerance.
+  const isCoarse = chance(0.03);
+  const dtype = pick(isCoarse ? imageDTypes.slice(0, 4) : imageDTypes);
+  const channels = chance(0.05) ? draws.integer(5, 9) : pick([1, 1, 2, 3, 3, 4]);
   const { width, height } = sides(draws);
-  const { filter, kind: filterKind } = randomFilter(draws, { slow: engine === "reference" });
+  const { filter, kind: filterKind } = isCoarse
+    ? randomSmooth(draws)
+    : randomFilter(draws, { slow: engine === "reference" });
   const taps = tapsOf(filter);
   const oneSign = isOfOneSign(taps);
   const alpha =
     channels === 2 || channels === 4 ? pick(["none", "keep", "premultiply", "premultiply"] as const) : "none";
-  const known = oneSign && chance(0.25);
-  const nan = known && isFloatType(dtype) && chance(0.6) ? "ignore" : undefined;
+  const known = oneSign && !isCoarse && chance(0.25);
+  const nan = known && isFloat(dtype) && chance(0.6) ? "ignore" : undefined;
   const hasMask = known && (nan === undefined || chance(0.5));
   const { image, kind } = pictureOf(draws, { width, height, channels, dtype, nan: nan !== undefined, alpha });
   const options: Case["options"] = { ...layOf(draws, taps, dtype), alpha, ...(nan && { nan }) };
+  if (isCoarse) options.tolerance = pick([0.03, 0.1, 0.3]);
   if (chance(0.5)) options.output = pick(imageDTypes);
   if (known && chance(0.5)) options.fill = fillOf(draws, options.output ?? dtype, channels);
   if (nan && options.border === "constant" && chance(0.3)) options.borderValue = Number.NaN;
@@ -142,7 +147,7 @@ function layOf({ pick, chance, integer, next }: Draws, { rows }: Taps, dtype: Im
 }
 
 function fillOf({ pick, integer, next }: Draws, output: ImageDType, channels: number): number | number[] {
-  const one = (): number => (isFloatType(output) ? next() * 10 : integer(0, 127));
+  const one = (): number => (isFloat(output) ? next() * 10 : integer(0, 127));
   return pick([one(), Array.from({ length: channels }, one)]);
 }
 
@@ -158,8 +163,6 @@ const isOfOneSign = ({ rows }: Taps): boolean => {
   const signs = new Set(rows.flat().map(Math.sign));
   return signs.has(1) !== signs.has(-1);
 };
-
-export const isFloatType = (dtype: ImageDType): boolean => dtype === "f32" || (dtype as string) === "f64";
 
 function featuresOf(one: Case): string[] {
   const { image, taps, options, mask, engine, input, call, out } = one;

@@ -1,8 +1,10 @@
 // Runs a case by every way that applies, and compares with what loops give.
+
+import { LimitError } from "../../src/errors.ts";
 import { createEngine, type Engine, type EngineOptions, type Image, type ImageDType } from "../../src/index.ts";
-import { imageDTypeOf, rangeOf } from "../../src/tensor.ts";
+import { imageDTypeOf, isFloat, rangeOf } from "../../src/tensor.ts";
 import { strategiesOf } from "../strategies.ts";
-import { type Case, type EngineName, isFloatType } from "./cases.ts";
+import type { Case, EngineName } from "./cases.ts";
 import { alphaIn, type Expected, expectedOf } from "./reference.ts";
 import { run } from "./run.ts";
 
@@ -43,7 +45,7 @@ export interface Outcome {
 export async function checkCase(engines: Engines, one: Case): Promise<Outcome> {
   const outcome: Outcome = { faults: [], features: [] };
   const engine = await engines.of(one.engine);
-  const spec = { ...one.image, masked: one.mask !== undefined, ...(one.input === "ImageData" && { knownAlpha: true }) };
+  const spec = { ...one.image, masked: one.mask !== undefined, ...(one.input === "ImageData" && { hasAlpha: true }) };
   try {
     const problem = engine.filterProblem(spec, one.filter, one.options);
     const chosen = engine.plan(problem);
@@ -59,7 +61,7 @@ export async function checkCase(engines: Engines, one: Case): Promise<Outcome> {
       if (fault) outcome.faults.push(`${plan.solver}, ${exact ? "exact" : `at most ${bound}`}: ${fault}`);
     }
   } catch (error) {
-    if (one.engine === "1 MiB" && (error as { code?: string }).code === "LIMIT") outcome.features.push("too large");
+    if (one.engine === "1 MiB" && error instanceof LimitError) outcome.features.push("too large");
     else outcome.faults.push(`${error instanceof Error ? error.stack : error}`);
   }
   return outcome;
@@ -99,10 +101,8 @@ function differenceOf(
   const sides = [result.width, result.height, result.channels].join(" x ");
   if (sides !== [place.width, place.height, channels].join(" x ")) return `a picture of ${sides}`;
   if (result.data.length !== values.length) return `${result.data.length} elements`;
-  const scale = isFloatType(image.dtype) ? Math.max(1, largest(data)) : 1;
-  const [low, high] = isFloatType(dtype)
-    ? [-Infinity, Infinity]
-    : (rangeOf as Record<string, readonly [number, number]>)[dtype]!;
+  const scale = isFloat(image.dtype) ? Math.max(1, largest(data)) : 1;
+  const [low, high] = rangeOf[dtype];
   const keeps = alphaIn(one) === "keep";
   const kept = (c: number): boolean => keeps && c === channels - 1;
   for (let i = 0; i < values.length; i++) {
@@ -111,7 +111,7 @@ function differenceOf(
     const value = filled ? fillOf(one, dtype, c) : values[i]!;
     // What is not finite spreads as taps and terms have it, within the window.
     if (touched?.[i] && !filled && !kept(c)) {
-      if (isFloatType(dtype) && Number.isFinite(got) && !Number.isFinite(value)) return text(i, got, value);
+      if (isFloat(dtype) && Number.isFinite(got) && !Number.isFinite(value)) return text(i, got, value);
       continue;
     }
     if (exact || filled || kept(c)) {
@@ -121,7 +121,7 @@ function differenceOf(
     }
     const clipped = Math.min(high, Math.max(low, value));
     const allowed =
-      bound * scale * slack[i]! * (1 + 1e-6) + (isFloatType(dtype) ? 0 : 0.5 + 1e-9) + 1e-12 * Math.abs(value);
+      bound * scale * slack[i]! * (1 + 1e-6) + (isFloat(dtype) ? 0 : 0.5 + 1e-9) + 1e-12 * Math.abs(value);
     if (Math.abs(got - clipped) <= allowed || got === clipped) continue;
     return text(i, got, value);
   }
@@ -133,13 +133,13 @@ function differenceOf(
 }
 
 function fillOf({ options }: Case, dtype: ImageDType, c: number): number {
-  const { fill = isFloatType(dtype) ? Number.NaN : 0 } = options;
+  const { fill = isFloat(dtype) ? Number.NaN : 0 } = options;
   return typeof fill === "number" ? fill : fill[c]!;
 }
 
 function rounded(value: number, dtype: ImageDType, low: number, high: number): number {
   if (dtype === "f32") return Math.fround(value);
-  if (isFloatType(dtype)) return value;
+  if (isFloat(dtype)) return value;
   return Number.isNaN(value) ? 0 : Math.min(high, Math.max(low, Math.floor(value + 0.5))) + 0;
 }
 

@@ -26,6 +26,10 @@ export function randomFilter(draws: Draws, { slow }: { slow: boolean }): { filte
   return reals(draws, kh, kw);
 }
 
+export const randomSmooth = ({ pick }: Draws): { filter: Filter; kind: string } => ({
+  ...{ filter: pick(["gaussian:4", "gaussian:8", "gaussian:sigma=6x12", "gaussian:17"]), kind: "named filter" },
+});
+
 function integers(draws: Draws, kh: number, kw: number): { filter: Filter; kind: string } {
   const { chance, integer, pick, next } = draws;
   const most = pick([1, 2, 9, 50, 1000, 40_000, 2 ** 20, 2 ** 33]);

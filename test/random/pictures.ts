@@ -1,6 +1,6 @@
 // Random pictures and masks.
 import type { Image, ImageDType, MaskLike } from "../../src/index.ts";
-import { newArray, rangeOf } from "../../src/tensor.ts";
+import { isFloat, newArray, rangeOf } from "../../src/tensor.ts";
 import type { Draws } from "./draws.ts";
 
 interface PictureOptions {
@@ -26,8 +26,8 @@ export function pictureOf(
   const data = newArray(dtype, count);
   const value = valuesOf(draws, dtype, kind);
   for (let i = 0; i < count; i++) data[i] = value(i);
-  const isFloat = dtype === "f32" || (dtype as string) === "f64";
-  const special = isFloat && !nan && alpha !== "premultiply" && chance(0.12);
+  const real = isFloat(dtype);
+  const special = real && !nan && alpha !== "premultiply" && chance(0.12);
   if (nan || special) {
     const values = nan ? [Number.NaN] : [Number.NaN, Infinity, -Infinity];
     for (let i = 0; i < count; i++) if (chance(nan ? 0.12 : 0.01)) data[i] = pick(values);
@@ -40,15 +40,15 @@ export function pictureOf(
 }
 
 function valuesOf({ pick, chance, integer, next }: Draws, dtype: ImageDType, kind: string): (i: number) => number {
-  const isFloat = dtype === "f32" || (dtype as string) === "f64";
+  const real = isFloat(dtype);
   const scale = pick([1, 1, 255, 1e6, 1e-6]);
-  const [low, high] = isFloat ? [-scale, scale] : rangeOf[dtype];
-  const any = (): number => (isFloat ? low + (high - low) * next() : integer(low, high));
+  const [low, high] = real ? [-scale, scale] : rangeOf[dtype];
+  const any = (): number => (real ? low + (high - low) * next() : integer(low, high));
   const [one, other] = [any(), any()];
   if (kind === "constant") return () => pick([one, one]);
   if (kind === "extremes") return () => pick([low, high]);
   if (kind === "sparse") return () => (chance(0.05) ? any() : 0);
-  if (kind === "ramp") return (i) => (isFloat ? i * scale * 1e-3 : low + (i % (high - low + 1)));
+  if (kind === "ramp") return (i) => (real ? i * scale * 1e-3 : low + (i % (high - low + 1)));
   return () => (chance(0.1) ? pick([low, high, other]) : any());
 }
 
@@ -70,8 +70,7 @@ function setAlpha(
 }
 
 /** The alpha that is opaque. */
-export const alphaOf = (dtype: ImageDType): number =>
-  dtype === "f32" || (dtype as string) === "f64" ? 1 : rangeOf[dtype][1];
+export const alphaOf = (dtype: ImageDType): number => (isFloat(dtype) ? 1 : rangeOf[dtype][1]);
 
 /** Weights, many of them 0 and 1; sometimes a half all unknown, sometimes all. */
 export function maskOf({ pick, chance, next }: Draws, { width, height }: Image): MaskLike {

@@ -1,7 +1,8 @@
 // What a case's results should be, by plain loops over pixels and taps in f64, and in BigInt where f64 does not hold a sum.
 import type { Image, MaskLike } from "../../src/index.ts";
+import { isFloat } from "../../src/tensor.ts";
 import { outside } from "../oracle.ts";
-import { type Case, isFloatType } from "./cases.ts";
+import type { Case } from "./cases.ts";
 import { alphaOf } from "./pictures.ts";
 
 export interface Expected {
@@ -66,7 +67,7 @@ function resultsOf(one: Case): Expected {
   const weighted = mask !== undefined || options.nan === "ignore" || alphaIn(one) === "premultiply";
   const most = largestIn(image.data) * taps.rows.flat().reduce((sum, tap) => sum + Math.abs(tap), 0);
   if (weighted) return means(one);
-  return taps.integer && !isFloatType(image.dtype) && most > 2 ** 52 ? bigSums(one) : sums(one);
+  return taps.integer && !isFloat(image.dtype) && most > 2 ** 52 ? bigSums(one) : sums(one);
 }
 
 const largestIn = (data: ArrayLike<number>): number => {
