@@ -87,6 +87,8 @@ export interface TargetBinding {
   at?: { x: number; y: number; pitch: number };
   /** Under premultiplied alpha: applied to colours after they were divided by alpha. */
   gain: number;
+  /** Under premultiplied alpha, of taps above and below 0: their sum. Colours are not divided then, and alpha is kept. */
+  tapSum?: number;
   offset: number;
   alpha: Alpha;
   /** The picture that was filtered. */

@@ -84,30 +84,39 @@ export function parseCount(text: string): number {
   throw new CommanderError("Expected an integer of at least 1.");
 }
 
+/** The numbers between separators; none where one of them is malformed, so that the message says the whole form. */
+function partsOf(text: string, separator: string, parse: (part: string) => number): number[] {
+  try {
+    return text.split(separator).map(parse);
+  } catch {
+    return [];
+  }
+}
+
 /** "2,1": x, then y. */
 function parsePoint(text: string): [number, number] {
-  const parts = text.split(",").map(parseNumber);
+  const parts = partsOf(text, ",", parseNumber);
   if (parts.length === 2) return parts as [number, number];
   throw new CommanderError("Expected x,y such as 1,1.");
 }
 
 /** "10,20,300,200": x, y, width and height. */
 function parseRegion(text: string): Region {
-  const [x, y, width, height, ...more] = text.split(",").map(parseNumber);
+  const [x, y, width, height, ...more] = partsOf(text, ",", parseNumber);
   if (height !== undefined && more.length === 0) return { x: x!, y: y!, width: width!, height };
   throw new CommanderError("Expected x,y,width,height such as 10,20,300,200.");
 }
 
 /** "1920x1080" */
 export function parseSides(text: string): { width: number; height: number } {
-  const [width, height, ...rest] = text.split("x").map(parseCount);
+  const [width, height, ...rest] = partsOf(text, "x", parseCount);
   if (width && height && rest.length === 0) return { width, height };
   throw new CommanderError("Expected WIDTHxHEIGHT.");
 }
 
 /** "1920x1080" or "1920x1080x3". */
 export function parseSize(text: string): { width: number; height: number; channels: number } {
-  const [width, height, channels = 3, ...rest] = text.split("x").map(parseCount);
+  const [width, height, channels = 3, ...rest] = partsOf(text, "x", parseCount);
   if (width && height && channels <= 4 && rest.length === 0) return { width, height, channels };
   throw new CommanderError("Expected WIDTHxHEIGHT or WIDTHxHEIGHTxCHANNELS with 1 to 4 channels.");
 }
@@ -115,7 +124,7 @@ export function parseSize(text: string): { width: number; height: number; channe
 /** "640x480x3:u8": raw pixels; of one channel and of bytes, where nothing else is said. */
 export function parseRaw(text: string): RawSpec {
   const [sides = "", dtype = "u8", ...more] = text.split(":");
-  const [width, height, channels = 1, ...others] = sides.split("x").map(parseCount);
+  const [width, height, channels = 1, ...others] = partsOf(sides, "x", parseCount);
   const type = pictureTypes.find((one) => one === dtype);
   if (width && height && type && others.length + more.length === 0) return { width, height, channels, dtype: type };
   throw new CommanderError(`Expected WIDTHxHEIGHTxCHANNELS:TYPE, the type one of ${pictureTypes.join(", ")}.`);
@@ -166,12 +175,13 @@ export function addFilterOptions(command: Command): Command {
     .addOption(rare("--offset <number>", "(default: 0)").argParser(parseNumber))
     .addOption(rare("--flip", "turn the filter by 180°: mathematical convolution instead of correlation"))
     .addOption(
-      rare(
-        "--alpha <mode>",
-        "what becomes of an alpha channel (default: keep for derivatives, else premultiply)",
-      ).choices(["premultiply", "keep", "none"]),
+      rare("--alpha <mode>", "what becomes of an alpha channel (default: premultiply)").choices([
+        "premultiply",
+        "keep",
+        "none",
+      ]),
     )
-    .option("--mask <picture>", "how well each pixel is known, black to white: results are means of what is known")
+    .option("--mask <file>", "how well each pixel is known, a picture (black to white) or .npy array (0 to 1)")
     .addOption(
       rare("--nan <policy>", "of float pictures: NaN spread (default), or count as unknown").choices(nanPolicies),
     )

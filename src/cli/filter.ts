@@ -3,12 +3,12 @@
 import { basename, extname, join } from "node:path";
 import { type Command, Option } from "commander";
 import type { Engine, Image } from "../index.ts";
-import { showModes, toGrey } from "../node/convert.ts";
+import { showModes } from "../node/convert.ts";
 import { writeStdout } from "../node/files.ts";
 import type { FileReport } from "../node/filter-file.ts";
 import { readSteps, type Steps } from "../node/filter-steps.ts";
 import { type FileFormat, fileFormatOf, fileFormats, formatNamed } from "../node/formats.ts";
-import { readPicture } from "../node/pictures.ts";
+import { readMask } from "../node/mask.ts";
 import {
   addFilterOptions,
   checkFailures,
@@ -144,24 +144,19 @@ async function filterPictures(files: string[], said: Flags, signal: AbortSignal)
   checkOutputName(output);
   checkArguments(files, given);
   const jobs = explain ? [] : await usage(() => jobsOf(files, given));
-  const flags: Read = { ...given, mask: given.mask === undefined ? undefined : await readMask(given.mask, signal) };
+  const { mask: file } = given;
+  const mask =
+    file === undefined ? undefined : await readMask(sourceName(file), () => readSource(file, signal), signal);
+  const flags: Read = { ...given, mask };
   const limits = { ...(maxPixels && { pixels: maxPixels }), ...(maxFilterSide && { filterSide: maxFilterSide }) };
   await withEngine({ backend, threads, wide, limits }, async (engine) => {
     const steps = await stepsOf(engine, flags);
     checkTypes(steps, jobs, given);
     if (explain) return explainFilters(engine, steps, files, flags, signal);
-    const inputs = [...jobs.map(({ input }) => input), ...(given.mask === undefined ? [] : [given.mask])];
+    const inputs = [...jobs.map(({ input }) => input), ...(file === undefined ? [] : [file])];
     await checkOutputs(jobs.map((job) => job.output), { inputs, force }); // biome-ignore format: a line
     await runJobs(engine, steps, jobs, flags, signal);
   });
-}
-
-/** The grey of a picture as weights. */
-async function readMask(file: string, signal: AbortSignal): Promise<Image> {
-  const name = sourceName(file);
-  const { width, height, data, channels } = toGrey(await readPicture(await readSource(file, signal), { name, signal }));
-  if (channels === 1) return { width, height, channels, data };
-  throw new UsageError(`--mask: expected a picture without alpha, black where nothing is known, got ${name}`);
 }
 
 /** Reads the filters, and checks them before any picture is read. */

@@ -61,7 +61,8 @@ export async function magnitudeOf(
   const target = checkOut(out, x, problem, dtype);
   const data = aloneIn(target);
   const alpha = isAlphaKept(x, rest);
-  const [gx, gy] = (await derivatives(filter, pair, { ...rest, alpha: alpha ? "keep" : "none" })).map((d) => d.data);
+  const mode = rest.alpha ?? (alpha ? "premultiply" : "none");
+  const [gx, gy] = (await derivatives(filter, pair, { ...rest, alpha: mode })).map((d) => d.data);
   const put = rounding(dtype);
   await eachElement([data, gx!, gy!], rest.signal, (i) => {
     const isAlpha = alpha && i % channels === channels - 1;

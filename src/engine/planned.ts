@@ -1,10 +1,12 @@
 // Plans of filters for pictures, kept for later calls with the same options.
+import { InvalidArgumentError } from "../errors.ts";
 import type { Filter } from "../factor/filter.ts";
 import { movedTo } from "../plan/extent.ts";
 import type { FilterOptions } from "../plan/filter-problem.ts";
 import type { FilterProblem, Plan } from "../plan/types.ts";
-import { keyOf, textOf } from "./cache.ts";
+import { keyOf } from "./cache.ts";
 import type { Picture } from "./masks.ts";
+import { Requests } from "./requests.ts";
 
 /** A plan and its key among the programs. */
 export interface PlannedFilter {
@@ -20,11 +22,8 @@ export interface PlannedCall {
   problem: FilterProblem;
 }
 
-/** Plans of recent calls that an engine keeps. */
-const mostPlans = 32;
-
 export class PlannedFilters {
-  private readonly kept = new Map<string, PlannedFilter>();
+  private readonly kept = new Requests<PlannedFilter>();
   private readonly make: (picture: Picture, filter: Filter, options: FilterOptions, strategy?: string) => Plan;
   private readonly settles: boolean;
 
@@ -37,16 +36,27 @@ export class PlannedFilters {
   /** The plan for such a picture, cached for calls with the same options; regions of equal sides have one. */
   of(x: Picture, filter: Filter, options: FilterOptions, strategy?: string): PlannedCall {
     const { width, height, channels, dtype, hasAlpha = false, masked } = x;
-    const picture = [width, height, channels, dtype, hasAlpha, masked];
-    const numbers = String([options.fill, options.borderValue]);
-    const request = textOf([picture, filter, anywhere(options), strategy, numbers]);
-    const known = this.kept.get(request);
+    const request = [width, height, channels, dtype, hasAlpha, masked, filter, anywhere(options), strategy];
+    const known = this.kept.find(request);
     if (known) return { planned: known, problem: movedTo(known.plan.problem as FilterProblem, options) };
     const plan = this.make(x, filter, options, strategy);
     const planned = { plan, key: keyOf(plan), settled: this.settles || strategy !== undefined };
-    if (this.kept.size >= mostPlans) this.kept.delete(this.kept.keys().next().value!);
-    this.kept.set(request, planned);
+    this.kept.keep(request, planned);
     return { planned, problem: plan.problem as FilterProblem };
+  }
+
+  /** The same for a picture whose alpha does not matter; the call's own where its strategy computes no such pictures. */
+  ofOpaque(call: PlannedCall, x: Picture, filter: Filter, options: FilterOptions, strategy?: string): PlannedCall {
+    try {
+      return this.of(x, filter, { ...options, alpha: "keep" }, strategy);
+    } catch (error) {
+      if (strategy !== undefined && error instanceof InvalidArgumentError) return call;
+      throw error;
+    }
+  }
+
+  clear(): void {
+    this.kept.clear();
   }
 }
 

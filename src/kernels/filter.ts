@@ -1,7 +1,7 @@
 // What the solvers of image filters share: the buffers at both ends, the bounds that allow integer arithmetic, and the
 // error of a truncated filter.
 import { grainFor } from "../plan/cost.ts";
-import { tapSum } from "../plan/taps.ts";
+import { comparesWithOwn, tapSum } from "../plan/taps.ts";
 import type { Arithmetic, BufferSpec, Draft, FilterProblem, Finish, Profile, Step, Term } from "../plan/types.ts";
 import { type ImageDType, isFloat, isWide, rangeOf, type ViewDType } from "../tensor.ts";
 import { finishKind, shiftOf } from "./taps/layout.ts";
@@ -160,6 +160,7 @@ const powerOfTwo = (value: number): number => Math.sign(value) * 2 ** Math.round
  */
 export function finishOf(problem: FilterProblem, denominator = 1): Finish {
   if (problem.known) return { denominator: 1, gain: powerOfTwo(1 / (tapSum(problem) * denominator)), offset: 0 };
+  if (comparesWithOwn(problem)) return { denominator, gain: 1, offset: 0 };
   if (problem.alpha === "premultiply") return { denominator, gain: 1 / tapSum(problem), offset: 0 };
   return { denominator, gain: problem.gain, offset: problem.offset };
 }
@@ -200,11 +201,13 @@ export function splitSums(step: Step, partial: string): Step[] {
 
 /** What a sum is multiplied by, at most, to become a result: by the gain; alpha, a result too, by one over the taps' sum. */
 export const largestScale = (problem: FilterProblem): number =>
-  Math.max(Math.abs(problem.gain), problem.alpha === "premultiply" ? Math.abs(1 / tapSum(problem)) : 0);
+  Math.max(Math.abs(problem.gain), filtersAlpha(problem) ? Math.abs(1 / tapSum(problem)) : 0);
+
+const filtersAlpha = (problem: FilterProblem): boolean => problem.alpha === "premultiply" && !comparesWithOwn(problem);
 
 /** The largest error of one output, where the taps differ from the filter's by `difference`. */
 export const worstError = (problem: FilterProblem, difference: readonly number[]): number =>
-  largestScale(problem) * Math.max(...sumRange(problem, difference).map(Math.abs));
+  (comparesWithOwn(problem) ? 2 : 1) * largestScale(problem) * Math.max(...sumRange(problem, difference).map(Math.abs));
 
 /** Row-major values of a sum of terms. */
 export function valuesOf(terms: readonly Term[], kh: number, kw: number): number[] {

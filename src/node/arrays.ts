@@ -1,15 +1,21 @@
 // Pictures from arrays of numbers: NumPy's .npy files, and raw pixels whose form is told.
 import { checkLimit, describe, InvalidArgumentError } from "../errors.ts";
 import type { PictureSpec } from "../index.ts";
-import { bytesOf, type DType, type ImageArray, type ImageDType, imageDTypeOf, imageDTypes, newArray, storedIn, type TypedArray } from "../tensor.ts"; // biome-ignore format: a line
+import { bytesOf, type DType, type Image, type ImageArray, type ImageDType, imageDTypeOf, imageDTypes, newArray, storedIn, type TypedArray } from "../tensor.ts"; // biome-ignore format: a line
 import { readNpy } from "./npy.ts";
-import type { PictureFile } from "./pictures.ts";
 
 /** The form of raw pixels: row by row, channels interleaved, little-endian. */
 export type RawSpec = Omit<PictureSpec, "hasAlpha" | "premultiplied">;
 
+/** The pictures of a file, of which there is one here. */
+interface ArrayFile {
+  readonly pages: readonly (Image & { readonly data: ImageArray; readonly alpha: boolean })[];
+  readonly notes: readonly string[];
+  readonly format: "npy" | "raw";
+}
+
 /** The picture in a .npy file: an array of [height, width] or [height, width, channels]. No channel is alpha. */
-export function readArray(bytes: Uint8Array, name: string, maxPixels: number): PictureFile {
+export function readArray(bytes: Uint8Array, name: string, maxPixels: number): ArrayFile {
   const { shape, data, dtype } = readNpy(bytes, name);
   const [height, width, channels = 1] = shape as [number, number, number?];
   if ((shape.length !== 2 && shape.length !== 3) || shape.includes(0)) {
@@ -18,11 +24,15 @@ export function readArray(bytes: Uint8Array, name: string, maxPixels: number): P
   }
   checkLimit(name, width * height, maxPixels, "pixels", "maxPixels");
   const { values, notes } = asImageArray(data, dtype);
+  if (height <= 4 && channels > 4)
+    notes.push(
+      `read as height ${height}, width ${width}, ${channels} channels; x.transpose(1, 2, 0) puts channels last`,
+    );
   return { pages: [{ width, height, channels, data: values, alpha: false }], notes, format: "npy" };
 }
 
 /** The picture in raw pixels. No channel is alpha. */
-export function readRaw(bytes: Uint8Array, spec: RawSpec, name: string, maxPixels: number): PictureFile {
+export function readRaw(bytes: Uint8Array, spec: RawSpec, name: string, maxPixels: number): ArrayFile {
   const { width, height, channels, dtype } = spec;
   checkLimit(name, width * height, maxPixels, "pixels", "maxPixels");
   const size = width * height * channels * bytesOf[dtype];

@@ -1,16 +1,16 @@
 // A file's pictures, filtered into another file: read, filtered (in grey or linear light if asked), made pictures again,
 // written; timed. The command line goes the same way, with one engine and one list of filters for all of its files.
 import { checkBoolean, checkFunction, checkInteger, checkOneOf, checkOptions, describe, InvalidArgumentError } from "../errors.ts"; // biome-ignore format: a line
-import { createEngine, type Engine, type Filter, type Image, type ImageDType, type PictureSpec, type Plan } from "../index.ts"; // biome-ignore format: a line
-import { checkRaw, type RawSpec, readArray, readRaw } from "./arrays.ts";
+import { createEngine, type Engine, type Filter, type Image, type ImageDType, type MaskLike, type PictureSpec, type Plan } from "../index.ts"; // biome-ignore format: a line
+import { checkRaw, type RawSpec, readRaw } from "./arrays.ts";
 import { type ShowMode, showModes, toFloats, toGrey, toLinear } from "./convert.ts";
 import { checkCount, checkQuality, checkType, encodePictures, fullScale, typeOf, type WriteOptions } from "./encode.ts";
 import { checkNewFile, makeFoldersFor, readBytes, writeAtomic } from "./files.ts";
 import { applySteps, planSteps, readSteps, type StepOptions, type Steps } from "./filter-steps.ts";
 import { finishedResults, isLevels, type Result, resultOf, sumNotes, type Target } from "./finish.ts";
 import { type FileFormat, fileFormatOf, fileFormats, formatNamed, isPictureFormat } from "./formats.ts";
-import { isNpy } from "./npy.ts";
-import { type Picture, type PictureFile, type ReadOptions, readPictures } from "./pictures.ts";
+import { readMask } from "./mask.ts";
+import { checkPage, type Picture, type PictureFile, type ReadOptions, readPictures } from "./pictures.ts";
 
 /** What the pictures of a file are made of and become, besides how filters are laid over them. */
 export interface PictureOptions extends StepOptions, WriteOptions, Pick<ReadOptions, "page" | "maxPixels"> {
@@ -25,7 +25,9 @@ export interface PictureOptions extends StepOptions, WriteOptions, Pick<ReadOpti
 }
 
 /** Options of {@link filterFile}. */
-export interface FilterFileOptions extends PictureOptions {
+export interface FilterFileOptions extends Omit<PictureOptions, "mask"> {
+  /** How well each pixel of every picture is known: weights, or the name of a picture or a .npy array that holds them. */
+  mask?: MaskLike | string;
   /** The output's format. Default: as its name ends. */
   format?: FileFormat;
   /** Replaces an output that exists. Default false. */
@@ -118,21 +120,27 @@ export async function filterFile(
   filter: Filter | readonly Filter[],
   options: FilterFileOptions = {},
 ): Promise<FileReport> {
-  const given = checkOptions<FilterFileOptions>("options", options, optionKeys);
+  const { mask, ...plain } = checkOptions<FilterFileOptions>("options", options, optionKeys);
+  const { signal, onProgress, force, engine: shared } = plain;
   for (const [parameter, path] of Object.entries({ input, output }))
     if (typeof path !== "string" || path === "")
       throw new InvalidArgumentError({ parameter, expected: "the name of a file", received: describe(path) });
-  const { signal, onProgress, force, engine: shared } = given;
   if (force !== undefined) checkBoolean("force", force);
   if (onProgress !== undefined) checkFunction("onProgress", onProgress);
-  checkPictureOptions(given);
+  checkPictureOptions(plain);
+  const weights = typeof mask === "string" ? await readMask(mask, () => readBytes(mask, signal), signal) : mask;
+  const given: PictureOptions & FilterFileOptions = { ...plain, ...(mask !== undefined && { mask: weights }) };
   const names = Object.keys(fileFormats) as FileFormat[];
   const format = given.format === undefined ? fileFormatOf(output) : checkOneOf("format", given.format, names);
   const own = shared ? undefined : await createEngine(given.maxPixels ? { limits: { pixels: given.maxPixels } } : {}); // biome-ignore format: a line
   try {
     const engine = shared ?? own!;
     const steps = readSteps(engine, listOf(filter), given);
-    await checkNewFile(output, { inputs: [input], force, hint: "force replaces it" });
+    await checkNewFile(output, {
+      inputs: typeof mask === "string" ? [input, mask] : [input],
+      force,
+      hint: "force replaces it",
+    });
     const job = { input, output, format };
     const source = await openPictures(input, () => readBytes(input, signal), given, signal);
     const work = { job, steps, options: given, source, pages: planPictures(engine, steps, source.pages, given) };
@@ -179,11 +187,9 @@ export async function openPictures(
   const start = performance.now();
   const file = await bytes();
   const opened = (found: PictureFile): Opened => ({ ...found, milliseconds: performance.now() - start });
-  if (raw === undefined && !isNpy(file, name))
-    return opened(await readPictures(file, { page, maxPixels, signal, name }));
-  if (page !== undefined && page > 1)
-    throw new InvalidArgumentError({ parameter: name, expected: "page 1, the only one", received: `page ${page}` });
-  return opened(raw ? readRaw(file, raw, name, maxPixels) : readArray(file, name, maxPixels));
+  if (raw === undefined) return opened(await readPictures(file, { page, maxPixels, signal, name }));
+  checkPage(name, page, 1);
+  return opened(readRaw(file, raw, name, maxPixels));
 }
 
 /** Edges are grey unless `grey` says otherwise, all else with it. */

@@ -88,8 +88,17 @@ export function readSteps(
   const signed = kinds.lastIndexOf("signed") > before && !flags.offset;
   // Which border values, fills, alpha modes and parts are right depends on the picture
   const fill = flags.fill === undefined ? undefined : 0;
-  const own = { ...flags, borderValue: undefined, alpha: undefined, fill, extent: undefined, region: undefined };
+  const any = { borderValue: undefined, alpha: undefined, extent: undefined, region: undefined };
   const floats = flags.linear === true || list.length > 1;
+  // So does which solvers apply, but not their names
+  const [plan] = planSteps(
+    engine,
+    { list, flags: { ...flags, ...any, fill, strategy: undefined }, signed, floats },
+    pixel,
+  )[0]!;
+  const solvers = [plan!, ...plan!.rejected].map(({ solver }) => solver.split(" ")[0]!);
+  const strategy = solvers.includes(`${flags.strategy}`.split(" ")[0]!) ? undefined : flags.strategy;
+  const own = { ...flags, ...any, fill, strategy };
   planSteps(engine, { list, flags: own, signed, floats }, pixel);
   return { list, flags, signed, floats };
 }

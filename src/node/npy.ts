@@ -1,7 +1,7 @@
-// NumPy's .npy files from and to tensors (numpy.org/doc/stable/reference/generated/numpy.lib.format.html): little-endian
-// numbers and booleans in C order.
+// NumPy's .npy files from and to tensors (numpy.org/doc/stable/reference/generated/numpy.lib.format.html): numbers and booleans,
+// read in either byte order and either order of elements, written little-endian in C order.
 import { checkInteger, describe, InvalidArgumentError, UnsupportedError } from "../errors.ts";
-import { bytesOf, type DType, halvesToFloats, storedIn, type Tensor } from "../tensor.ts";
+import { bytesOf, type DType, halvesToFloats, storedIn, type Tensor, type TypedArray } from "../tensor.ts";
 
 const magic = "\x93NUMPY";
 
@@ -16,9 +16,10 @@ const dtypes: Readonly<Record<string, DType>> = {
 };
 
 /**
- * The tensor in a .npy file; its data may be a view of `bytes`. Half floats come as f32. `name` stands for the file in errors.
+ * The tensor in a .npy file; its data may be a view of `bytes`. Half floats come as f32, Fortran order (the first side running fastest) as C
+ * order. `name` stands for the file in errors.
  *
- * @throws InvalidArgumentError for what is no intact .npy file, UnsupportedError for other elements and for Fortran order.
+ * @throws InvalidArgumentError for what is no intact .npy file, UnsupportedError for other elements.
  */
 export function readNpy(bytes: Uint8Array, name = "npy file"): Tensor {
   const { header, data } = parts(bytes, name);
@@ -26,14 +27,14 @@ export function readNpy(bytes: Uint8Array, name = "npy file"): Tensor {
   const descr = field(/'descr'\s*:\s*'([^']*)'/);
   const order = field(/'fortran_order'\s*:\s*(True|False)/);
   const sides = field(/'shape'\s*:\s*\(([^)]*)\)/);
-  const dtype = Object.hasOwn(dtypes, descr)
-    ? dtypes[descr]!
-    : unsupported(name, "little-endian numbers", descr, /^>/.test(descr) ? swap : undefined);
+  const turned = descr.startsWith(">");
+  const little = turned ? `<${descr.slice(1)}` : descr;
+  const dtype = Object.hasOwn(dtypes, little) ? dtypes[little]! : unsupported(name, "numbers or booleans", descr);
   const shape = sides.split(",").flatMap((side) => (side.trim() === "" ? [] : [sideOf(name, side)]));
-  if (order === "True" && shape.length > 1) unsupported(name, "an array in C order", "one in Fortran order");
   const size = shape.reduce((product, side) => product * side, bytesOf[dtype]);
   if (data.length !== size) broken(name, `${data.length} bytes of data where the shape takes ${size}`);
-  const stored = storedIn(dtype, data);
+  const read = storedIn(dtype, turned ? swapped(data, bytesOf[dtype]) : data);
+  const stored = order === "True" && shape.length > 1 ? inCOrder(read, shape) : read;
   if (dtype === "f16") return { shape, data: halvesToFloats(stored as Uint16Array) };
   return { shape, data: stored, ...(dtype === "bool" && { dtype }) };
 }
@@ -56,11 +57,32 @@ function broken(parameter: string, received: string): never {
   throw new InvalidArgumentError({ parameter, expected: "an intact .npy file", received });
 }
 
-/** Turns the bytes of each element around, in Python. */
-const swap = "array.astype(array.dtype.newbyteorder('<')) gives them";
+function unsupported(parameter: string, expected: string, received: string): never {
+  throw new UnsupportedError({ parameter, expected, received: describe(received) });
+}
 
-function unsupported(parameter: string, expected: string, received: string, hint?: string): never {
-  throw new UnsupportedError({ parameter, expected, received: describe(received), hint });
+/** A copy with the bytes of each element the other way round. */
+function swapped(data: Uint8Array, width: number): Uint8Array {
+  const copy = Buffer.from(data);
+  if (width === 2) return copy.swap16();
+  if (width === 4) return copy.swap32();
+  return width === 8 ? copy.swap64() : copy;
+}
+
+/** Elements of which the first side runs fastest, so that the last one does. */
+function inCOrder(data: TypedArray, shape: readonly number[]): TypedArray {
+  const out = data.slice();
+  const steps = shape.map((_, axis) => shape.slice(0, axis).reduce((product, side) => product * side, 1));
+  const width = shape.at(-1)!;
+  const step = steps.at(-1)!;
+  const at = shape.map(() => 0);
+  for (let i = 0; i < out.length; i += width) {
+    const from = at.reduce((sum, index, axis) => sum + index * steps[axis]!, 0);
+    for (let x = 0; x < width; x++) out[i + x] = data[from + x * step]!;
+    // The next row: the last but one of its indices counts up, and carries
+    for (let axis = shape.length - 2; axis >= 0 && ++at[axis]! === shape[axis]; axis--) at[axis] = 0;
+  }
+  return out;
 }
 
 /** The bytes of a .npy file; half floats, which tensors hold as f32, are written as these. */

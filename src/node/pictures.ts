@@ -3,10 +3,12 @@
 import sharp, { type Metadata as Found } from "sharp";
 import { checkInteger, checkLimit, InvalidArgumentError } from "../errors.ts";
 import { type Image, type ImageArray, type ImageDType, imageDTypes, newArray, storedIn } from "../tensor.ts";
+import { readArray } from "./arrays.ts";
 import { type Directory, readDirectories } from "./directories.ts";
 import { readBytes } from "./files.ts";
 import type { FileFormat } from "./formats.ts";
 import { type Metadata, metadataOf } from "./metadata.ts";
+import { isNpy } from "./npy.ts";
 import { framesOfPng } from "./png.ts";
 
 /** A picture of a file: 1 (grey) or 3 (RGB) colour channels, and one more when it has an alpha channel. */
@@ -70,8 +72,8 @@ export interface ReadOptions {
 
 /**
  * Reads a PNG, JPEG, WebP, AVIF, TIFF or GIF picture (of several frames or pages the first, or the one that `page` says),
- * upright whatever its EXIF orientation says. 8 bits a channel or less give a Uint8Array of the full range 0..255, 16 bits a
- * Uint16Array, floats a Float32Array.
+ * upright whatever its EXIF orientation says, or a .npy array of [height, width] or [height, width, channels]. 8 bits a channel
+ * or less give a Uint8Array of the full range 0..255, 16 bits a Uint16Array, floats a Float32Array; arrays keep their values.
  *
  * @throws InvalidArgumentError when the source is missing, not such a picture, broken or truncated; LimitError when it has
  * more than `maxPixels` pixels.
@@ -94,12 +96,13 @@ export async function readPictures(source: string | Uint8Array, options: ReadOpt
   const { signal, maxPixels = 2 ** 30, name = typeof source === "string" ? source : "picture" } = options;
   const wanted = options.page === undefined ? undefined : checkInteger("page", options.page, { min: 1 });
   const bytes = typeof source === "string" ? await readBytes(source, signal) : source;
+  if (isNpy(bytes, name)) {
+    checkPage(name, wanted, 1);
+    return readArray(bytes, name, maxPixels);
+  }
   const found = await readMetadata(name, bytes, 0);
   const count = found.pages ?? 1;
-  if (wanted !== undefined && wanted > count) {
-    const expected = count === 1 ? "page 1, the only one" : `a page from 1 to ${count}`;
-    throw new InvalidArgumentError({ parameter: name, expected, received: `page ${wanted}` });
-  }
+  checkPage(name, wanted, count);
   const first = { name, bytes, found, signal };
   const all = wanted === undefined && count > 1;
   const animated = found.format === "gif" || found.format === "webp";
@@ -116,6 +119,13 @@ export async function readPictures(source: string | Uint8Array, options: ReadOpt
   if (!colours && typeRead(found) !== depth) notes.push(`${depth} is converted to ${typeRead(found)}`);
   const format = found.format === "heif" ? "avif" : (found.format as FileFormat);
   return { pages, ...(animation && { animation }), notes, format };
+}
+
+/** Refuses a page behind the last one. */
+export function checkPage(name: string, page: number | undefined, count: number): void {
+  if (page === undefined || page <= count) return;
+  const expected = count === 1 ? "page 1, the only one" : `a page from 1 to ${count}`;
+  throw new InvalidArgumentError({ parameter: name, expected, received: `page ${page}` });
 }
 
 const pixelsIn = ({ width, height, pageHeight }: Found): number => width * (pageHeight ?? height);
@@ -172,7 +182,7 @@ async function readPage(
   const signed = space === "grey16" && type === "i16";
   const target = type === "u8" || type === "u16" ? spaces[type] : throughRgb ? "srgb" : space;
   const raw = Object.keys(depths).find((one) => depths[one] === (signed ? "u16" : type))! as "uchar";
-  const pixels = await decode(name, found.format, () =>
+  const pixels = await decode({ name, bytes }, found.format, () =>
     sharp(signed ? asUnsigned(bytes, directory) : bytes, { ...lenience, ...which, ignoreIcc: !converted })
       .toColourspace(target)
       .raw({ depth: raw })
@@ -193,7 +203,7 @@ export const lenience = { limitInputPixels: false, limitInputChannels: false, fa
 async function readMetadata(name: string, bytes: Uint8Array, page: number): Promise<Found> {
   const expected = "a PNG, JPEG, WebP, AVIF, TIFF or GIF picture";
   if (bytes.length === 0) throw new InvalidArgumentError({ parameter: name, expected, received: "an empty file" });
-  const found = await decode(name, undefined, () => sharp(bytes, { ...lenience, page }).metadata());
+  const found = await decode({ name, bytes }, undefined, () => sharp(bytes, { ...lenience, page }).metadata());
   const { format, depth, space, channels } = found;
   if (readable[format] === undefined) throw new InvalidArgumentError({ parameter: name, expected, received: format });
   const plain = ["srgb", "rgb16", "b-w", "grey16", "scrgb"].includes(space) && depth in depths;
@@ -206,16 +216,31 @@ async function readMetadata(name: string, bytes: Uint8Array, page: number): Prom
 }
 
 /** Runs sharp, and turns whatever it throws into one sentence about the file. */
-async function decode<T>(name: string, format: string | undefined, run: () => Promise<T>): Promise<T> {
+async function decode<T>(
+  { name, bytes }: Pick<Source, "name" | "bytes">,
+  format: string | undefined,
+  run: () => Promise<T>,
+): Promise<T> {
   try {
     return await run();
   } catch (error) {
+    if (isHevc(bytes)) {
+      const [expected, received] = ["a PNG, JPEG, WebP, AVIF, TIFF or GIF picture", "a HEIC picture (HEVC)"];
+      const hint = "this build of sharp has no decoder for it: convert it first, e.g. with heif-convert or ImageMagick";
+      throw new InvalidArgumentError({ parameter: name, expected, received, hint, cause: error });
+    }
     const text = (error as Error).message.replace(/^Input \w+ (contains|has) /i, "");
     const unknown = text.startsWith("unsupported image format");
     const received = unknown ? "data of another kind" : `broken or truncated data (${lastLine(text)})`;
     const kind = format === undefined ? "PNG, JPEG, WebP, AVIF, TIFF or GIF" : readable[format];
     throw new InvalidArgumentError({ parameter: name, expected: `an intact ${kind} picture`, received, cause: error });
   }
+}
+
+/** Whether a file says that it is of HEIC's brands, and of none of AVIF's. */
+function isHevc(bytes: Uint8Array): boolean {
+  const text = String.fromCharCode(...bytes.subarray(4, 12), ...bytes.subarray(16, Math.min(bytes[3] ?? 0, 128)));
+  return text.startsWith("ftyp") && /hei[cxms]|hev[cxms]/.test(text) && !/avi[fs]/.test(text);
 }
 
 export const lastLine = (text: string): string => text.trim().split("\n").at(-1)!.replace(/:$/, "");

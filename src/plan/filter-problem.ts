@@ -35,7 +35,11 @@ export interface FilterOptions extends KnownOptions {
   output?: ImageDType;
   /** Largest relative Frobenius error of the effective taps that a cheaper plan may have. Default 0: exact. */
   tolerance?: number;
-  /** What becomes of an alpha channel, the last. Default: "none", or as fits where the picture says that it has alpha. */
+  /**
+   * What becomes of an alpha channel, the last. Default: "none", or "premultiply" where the picture says that it has alpha:
+   * colours count by their alpha, so that those of transparent pixels bleed nowhere; alpha is filtered, too. Under taps above and
+   * below 0, which make no means, a neighbour counts by its difference from the pixel's own colour, times its alpha, and alpha is kept.
+   */
   alpha?: Alpha;
   /**
    * Which results there are, as SciPy's modes: "same" (default), one for each pixel; "valid", those whose window lies inside
@@ -70,7 +74,7 @@ export interface PictureSpec extends Partial<KnownAlpha> {
   masked?: boolean;
 }
 
-const borders: readonly Border[] = ["constant", "edge", "reflect", "symmetric", "wrap"];
+export const borders: readonly Border[] = ["constant", "edge", "reflect", "symmetric", "wrap"];
 const borderAliases: Record<string, Border> = {
   mirror: "reflect",
   reflect101: "reflect",
@@ -114,7 +118,8 @@ export function filterProblem(
       ? defaultOutput(dtype, checked, ownGain * checked.gain, offset, zeroSum)
       : checkOneOf("output", options.output, imageDTypes);
   const { means, known } = checkKnown(options, { masked, channels, dtype, output, filter: checked });
-  const alpha = checkAlpha(options.alpha, picture, zeroSum);
+  const isZero = vectorsOf(checked).some((taps) => magnitude(taps) === 0);
+  const alpha = checkAlpha(options.alpha, picture, isZero || (checked.kh * checked.kw === 1 && offset === 0));
   const factors = factorsOf(checked, tolerance, !isFloat(dtype) && !known && alpha !== "premultiply");
   const window: FilterProblem["window"] = {
     size: [checked.kh, checked.kw],
@@ -160,8 +165,10 @@ function checkBorderValue(value: unknown, dtype: ImageDType): number {
   return checkInteger("borderValue", value, { min, max });
 }
 
-function checkAlpha(alpha: unknown, { channels, hasAlpha = false }: PictureSpec, zeroSum: boolean): Alpha {
-  if (alpha === undefined) return !hasAlpha ? "none" : zeroSum ? "keep" : "premultiply";
+function checkAlpha(alpha: unknown, { channels, hasAlpha = false }: PictureSpec, mixesNothing: boolean): Alpha {
+  // One tap mixes no pixels, nor do zeros: what is transparent keeps its colours.
+  const weighted = mixesNothing ? "keep" : "premultiply";
+  if (alpha === undefined) return hasAlpha ? weighted : "none";
   const checked = checkOneOf("alpha", alpha, ["none", "keep", "premultiply"] as const);
   if (checked !== "none" && !hasAlpha && channels !== 2 && channels !== 4) {
     const [expected, received] = [`"none" for a picture of ${channels} channels`, describe(alpha)];
@@ -172,8 +179,7 @@ function checkAlpha(alpha: unknown, { channels, hasAlpha = false }: PictureSpec,
       hint: "alpha is the last of 2 or 4 channels, or of a picture that says hasAlpha",
     });
   }
-  // A derivative of weighted colours means nothing once it is divided by the derivative of the weights.
-  return zeroSum && checked === "premultiply" ? "keep" : checked;
+  return checked === "premultiply" ? weighted : checked;
 }
 
 /** All taps of a filter, as one list or as two whose products they are. */

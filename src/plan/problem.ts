@@ -116,7 +116,7 @@ export interface Known {
   fill: (number | null)[];
 }
 
-/** What happens to a last channel that is alpha: filtered like the others, carried over, or weighting the others. */
+/** What happens to a last channel that is alpha: filtered like the others, carried over, or weighting the others (and kept under taps of both signs). */
 export type Alpha = "none" | "keep" | "premultiply";
 
 interface LayerBase {

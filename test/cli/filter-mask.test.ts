@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { writePicture } from "../../src/node/encode.ts";
+import { filterFile } from "../../src/node/filter-file.ts";
 import { readNpy, writeNpy } from "../../src/node/npy.ts";
 import { type Picture, readPicture } from "../../src/node/pictures.ts";
 import { temporaryFolder } from "../node/folder.ts";
@@ -57,6 +58,37 @@ test("a mask fills in what is unknown, and nothing bleeds from there", async () 
   await writePicture(path("mask.png"), { ...mask, height: 1, data: known.slice(0, 31) });
   const small = await refused(["-f", "box:3", "--mask", path("mask.png")]);
   expect([small.code, small.stderr]).toEqual([1, expect.stringContaining("mask: expected sides [17, 31, 1]")]);
+});
+
+test("a mask may be an array, or a file's name for filterFile: the same weights", async () => {
+  const picture = { width: 6, height: 5, channels: 1, data: new Uint8Array(30).map((_, i) => i * 8), alpha: false };
+  await writePicture(path("ramp.png"), picture);
+  const known = new Uint8Array(30).map((_, i) => (i % 3 === 0 ? 0 : 1));
+  await writePicture(path("known.png"), { ...picture, data: known.map((v) => v * 255) });
+  writeFileSync(path("bool.npy"), writeNpy({ shape: [5, 6], data: known, dtype: "bool" }));
+  writeFileSync(path("f64.npy"), writeNpy({ shape: [5, 6], data: Float64Array.from(known) }));
+  writeFileSync(path("i64.npy"), writeNpy({ shape: [5, 6], data: BigInt64Array.from(known, BigInt) }));
+  writeFileSync(path("i32.npy"), writeNpy({ shape: [5, 6], data: Int32Array.from(known) }));
+  const results: number[][] = [];
+  for (const name of ["known.png", "bool.npy", "f64.npy", "i64.npy", "i32.npy"]) {
+    const flags = ["-f", "box:3", "--mask", path(name), "--force", "--quiet"];
+    const done = await rank1("filter", path("ramp.png"), "-o", path("masked.png"), ...flags);
+    expect(done).toEqual({ code: 0, stdout: "", stderr: "" });
+    results.push([...(await readPicture(path("masked.png"))).data]);
+    await filterFile(path("ramp.png"), path("masked.png"), "box:3", { mask: path(name), force: true });
+    results.push([...(await readPicture(path("masked.png"))).data]);
+  }
+  await filterFile(path("ramp.png"), path("masked.png"), "box:3", { mask: known, force: true });
+  const expected = [...(await readPicture(path("masked.png"))).data];
+  for (const result of results) expect(result).toEqual(expected);
+  writeFileSync(path("two.npy"), writeNpy({ shape: [5, 6, 2], data: new Uint8Array(60) }));
+  const wrong = (mask: string) => filterFile(path("ramp.png"), path("none.png"), "box:3", { mask });
+  await expect(wrong(path("two.npy"))).rejects.toThrow(
+    /^mask: expected .* array of \[height, width\].*, got 2 channels/,
+  );
+  await expect(wrong(path("no.npy"))).rejects.toThrow(/no\.npy: expected a readable file/);
+  const own = { mask: path("known.png"), force: true };
+  await expect(filterFile(path("ramp.png"), path("known.png"), "box:3", own)).rejects.toThrow(/not one of the inputs/);
 });
 
 test("of numbers, NaN are filled in by their neighbours, or by --fill", async () => {

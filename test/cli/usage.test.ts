@@ -45,6 +45,11 @@ const wrong: [args: string[], message: RegExp][] = [
   [filter("sobel-x", "--gain", "much"), /^option '--gain <number>' argument 'much' is invalid\. Expected a number\.$/],
   [filter("box:3", "--border", "constant", "--border-value", "300"), /^borderValue: expected an integer from 0 to 255/],
   [filter("box:3", "--tolerance", "2"), /^tolerance: expected a finite number from 0 to 1, got 2$/],
+  [
+    filter("box:3", "--region", "10x20x30x40"),
+    /^option '--region <x,y,w,h>' argument '10x20x30x40' is invalid\. Expected x,y,width,height such as 10,20,300,200\.$/,
+  ],
+  [filter("box:3", "--raw", "3x:u8"), /^option '--raw <WxHxC:type>' .* Expected WIDTHxHEIGHTxCHANNELS:TYPE/],
   [filter("box:3", "--strategy", "fast"), /^strategy: expected one of .*, got "fast"$/],
   [filter("box:3", "--show", "abs"), /^--show: expected filters with a signed result/],
   [filter("box:3", "--linear", "--type", "f32"), /^--type: expected u8 or u16 with --linear, got f32$/],

@@ -1,8 +1,9 @@
 // What becomes of an alpha channel: weighted by it, kept, or filtered like the others.
 import { describe, expect, it } from "vitest";
 import type { Filter, FilterOptions, Image, ImageDType } from "../../src/index.ts";
-import { arrays, correlate, randomImage, ranges } from "../oracle.ts";
-import { bits, rowsOf, testEngines } from "./engines.ts";
+import { arrays, correlate, random, randomImage, ranges } from "../oracle.ts";
+import { strategiesOf } from "../strategies.ts";
+import { bits, rowsOf, testEngines, worst } from "./engines.ts";
 
 const fullOf = (dtype: ImageDType): number => (ranges[dtype][1] === Infinity ? 1 : ranges[dtype][1]);
 
@@ -30,6 +31,42 @@ function premultiplied(image: Image, dtype: ImageDType, filter: Filter, options:
     const alpha = sums[i - (i % channels) + last]!;
     if (i % channels === last) return Math.min(full, Math.max(0, alpha));
     return alpha > 0 ? (sum / alpha) * full : 0;
+  });
+}
+
+const mixed = [
+  "sobel-x",
+  "sharpen",
+  "emboss",
+  "laplacian-8",
+  "roberts-x",
+  "gabor:size=9x9",
+  "laplacian-of-gaussian:sigma=2",
+];
+
+/** A third of the pixels transparent. */
+const holed = (image: Image): Image => ({
+  ...image,
+  data: image.data.map((v, i) => {
+    const [last, pixel] = [i % image.channels === image.channels - 1, Math.floor(i / image.channels)];
+    return last && pixel % 7 < 3 ? 0 : v;
+  }) as Image["data"],
+});
+
+/** Σ w · α · (c − own) + own · Σ w, in f64; 0 where all is transparent, with alpha as it was. */
+function compared(image: Image, dtype: ImageDType, filter: Filter, options: FilterOptions): Float64Array {
+  const { channels, data } = image;
+  const [full, last] = [fullOf(dtype), channels - 1];
+  const alphaAt = (i: number): number => data[i - (i % channels) + last]!;
+  const weighted = Float64Array.from(data, (v, i) => (i % channels === last ? v : (v * alphaAt(i)) / full));
+  const sums = correlate({ ...image, data: weighted as unknown as Image["data"] }, rowsOf(filter), { ...options, gain: 1 }); // biome-ignore format: a call
+  const total = rowsOf(filter)
+    .flat()
+    .reduce((sum, tap) => sum + tap, 0);
+  return sums.map((sum, i) => {
+    if (i % channels === last) return data[i]!;
+    const alpha = sums[i - (i % channels) + last]! / full;
+    return alphaAt(i) === 0 ? 0 : (sum - data[i]! * alpha + data[i]! * total) * (options.gain ?? 1);
   });
 }
 
@@ -177,6 +214,29 @@ describe.each(testEngines())("on %s", (_name, promise) => {
     }
   });
 
+  it("every strategy of a plan that weighs runs where all is opaque, too", async () => {
+    const engine = await promise;
+    const image = opaque(translucent(60, 12, 4, "u8", 3), "u8");
+    const filter = Array.from({ length: 17 }, (_, i) => Array.from({ length: 17 }, (_, j) => ((i * j) % 7) - 3));
+    const spec = { ...image, dtype: "u8" } as const;
+    const wanted = await engine.filter(image, filter, { alpha: "keep", output: "f32" });
+    const plan = engine.plan(engine.filterProblem(spec, filter, { alpha: "premultiply", output: "f32" }));
+    for (const strategy of strategiesOf(plan)) {
+      const { data } = await engine.filter(image, filter, { alpha: "premultiply", output: "f32", strategy });
+      expect(worst(data, wanted.data), strategy).toBeLessThanOrEqual(plan.error.maxAbs + 0.1);
+    }
+  });
+
+  it("a stored plan of integers under real terms runs", async () => {
+    const engine = await promise;
+    const image = randomImage(21, 13, 1, "u16", 3);
+    const next = random(5);
+    const filter = Array.from({ length: 7 }, () => Array.from({ length: 7 }, () => Math.floor(next() * 2e6) - 1e6));
+    const plan = engine.plan(engine.filterProblem({ ...image, dtype: "u16" }, filter, { output: "f32" }));
+    const stored = JSON.parse(JSON.stringify(plan)) as typeof plan;
+    expect(bits(await engine.run(stored, image))).toBe(bits(await engine.run(plan, image)));
+  });
+
   it("states what rounding makes of alpha itself, under taps and gains of any size", async () => {
     const engine = await promise;
     const spec = { width: 30, height: 20, channels: 2, dtype: "u16" } as const;
@@ -186,14 +246,92 @@ describe.each(testEngines())("on %s", (_name, promise) => {
     }
   });
 
-  it("a filter of zero sum keeps alpha, whatever the picture", async () => {
+  for (const dtype of ["u8", "u16", "f32"] as const) {
+    it(`taps above and below 0 compare neighbours with the pixel's own colour, by their alpha, and keep alpha (${dtype})`, async () => {
+      const engine = await promise;
+      for (const channels of [2, 4] as const) {
+        const image = holed(translucent(29, 17, channels, dtype, 5));
+        for (const filter of mixed) {
+          for (const border of ["reflect", "wrap", "constant"] as const) {
+            const options = { border, gain: 0.5, alpha: "premultiply", output: "f32" } as const;
+            const expected = compared(image, dtype, filter, options);
+            const { data } = await engine.filter(image, filter, options);
+            const size = rowsOf(filter)
+              .flat()
+              .reduce((sum, tap) => sum + Math.abs(tap), 0);
+            const missed = size * 60 * 2 ** -23 * fullOf(dtype);
+            for (let i = 0; i < data.length; i++) {
+              const fair = Math.abs(data[i]! - expected[i]!) <= missed;
+              if (!fair) expect.fail(`${filter}, ${border}: ${data[i]} where ${expected[i]} is right, at ${i}`);
+            }
+          }
+        }
+      }
+    });
+  }
+
+  it("hidden colours are nowhere in results, and what is transparent makes no outline", async () => {
     const engine = await promise;
-    const { width, height, channels, data } = translucent(19, 11, 4, "u8", 13);
+    const image = holed(translucent(29, 17, 4, "u8", 6));
+    const hidden = (colour: number): Image => ({
+      ...image,
+      data: image.data.map((v, i) => (image.data[i | 3] === 0 ? (i % 4 === 3 ? 0 : colour) : v)) as Uint8Array,
+    });
+    const flat = { ...image, data: image.data.map((_, i) => (i % 4 === 3 ? image.data[i]! : 90)) as Uint8Array };
+    for (const filter of ["sobel", ...mixed]) {
+      const results = [0, 255].map(async (v) => bits(await engine.filter(hidden(v), filter, { alpha: "premultiply" })));
+      const [black, white] = await Promise.all(results);
+      expect(black, filter).toBe(white);
+      const { data } = await engine.filter(flat, filter, { alpha: "premultiply", output: "f32" });
+      const sum =
+        filter === "sobel"
+          ? 0
+          : rowsOf(filter)
+              .flat()
+              .reduce((total, tap) => total + tap, 0);
+      for (let i = 0; i < data.length; i++)
+        if (i % 4 < 3) expect(data[i], filter).toBeCloseTo(flat.data[i | 3] === 0 ? 0 : 90 * sum, 2);
+    }
+  });
+
+  it("derivatives of a picture with alpha do so by themselves; regions and kept values, too", async () => {
+    const engine = await promise;
+    const { width, height, channels, data } = holed(translucent(29, 17, 4, "u8", 13));
     const plain: Image = { width, height, channels, data };
-    const kept = await engine.filter(plain, "sobel-x", { alpha: "keep" });
-    expect(alphaOf(kept)).toEqual(alphaOf(plain));
     const imageData = { width, height, data: Uint8ClampedArray.from(data) };
-    expect(bits(await engine.filter(imageData, "sobel-x"))).toBe(bits(kept));
-    expect(bits(await engine.filter(plain, "sobel-x", { alpha: "premultiply" }))).toBe(bits(kept));
+    const weighted = await engine.filter(plain, "sobel-x", { alpha: "premultiply" });
+    expect(alphaOf(weighted)).toEqual(alphaOf(plain));
+    expect(bits(await engine.filter(imageData, "sobel-x"))).toBe(bits(weighted));
+    const value = await engine.alloc({ shape: [height, width, channels], dtype: "u8" });
+    await value.write(data);
+    expect(bits(await engine.filter(value, "sobel-x", { alpha: "premultiply" }))).toBe(bits(weighted));
+    const region = { x: 3, y: 2, width: 11, height: 9 };
+    const part = await engine.filter(plain, "sobel-x", { alpha: "premultiply", region });
+    for (let i = 0; i < part.data.length; i++) {
+      const [x, y] = [3 + (Math.floor(i / 4) % 11), 2 + Math.floor(i / 44)];
+      expect(part.data[i]).toBe(weighted.data[(y * width + x) * 4 + (i % 4)]);
+    }
+  });
+
+  it("what was premultiplied is compared as the colours themselves are, and stays premultiplied", async () => {
+    const engine = await promise;
+    const straight = holed(translucent(29, 17, 4, "f32", 15));
+    const times = (data: Image["data"]) => Float32Array.from(data, (v, i) => (i % 4 === 3 ? v : v * data[i | 3]!));
+    const given = { ...straight, data: times(straight.data), hasAlpha: true, premultiplied: true };
+    for (const filter of ["sobel-x", "sharpen", "emboss"]) {
+      const options = { alpha: "premultiply", gain: 0.5, offset: 0.25 } as const;
+      const expected = times((await engine.filter(straight, filter, options)).data);
+      const { data } = await engine.filter(given, filter, options);
+      for (let i = 0; i < data.length; i++) expect(data[i]).toBeCloseTo(expected[i]!, 4);
+    }
+  });
+
+  it("one tap changes no hidden colour", async () => {
+    const engine = await promise;
+    const { width, height, data } = holed(translucent(29, 17, 4, "u8", 14));
+    const imageData = { width, height, data: Uint8ClampedArray.from(data) };
+    expect([...(await engine.filter(imageData, "identity")).data]).toEqual([...data]);
+    const halved = await engine.filter(imageData, [[0.5]]);
+    expect([...halved.data]).toEqual(Array.from(data, (v, i) => (i % 4 === 3 ? v : Math.floor(v / 2 + 0.5))));
   });
 });

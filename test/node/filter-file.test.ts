@@ -248,6 +248,7 @@ describe("floats and arrays", () => {
     writeFileSync(path("a.npy"), writeNpy({ shape: [5, 4, 3], data }));
     await filterFile(path("a.npy"), path("b.npy"), "identity", force);
     expect(readNpy(readFileSync(path("b.npy")))).toEqual({ shape: [5, 4, 3], data });
+    expect(await readPicture(path("a.npy"))).toEqual({ width: 4, height: 5, channels: 3, data, alpha: false });
     await filterFile(path("a.npy"), path("b.raw"), "identity", force);
     expect(readFileSync(path("b.raw"))).toEqual(Buffer.from(data.buffer));
     const raw = { width: 4, height: 5, channels: 3, dtype };
@@ -271,6 +272,10 @@ describe("floats and arrays", () => {
       ["bigint64 is converted to f32"],
       { shape: [1, 2], data: Float32Array.of(3, -4) },
     ]);
+    writeFileSync(path("first.npy"), writeNpy({ shape: [3, 5, 6], data: new Uint8Array(90) }));
+    expect((await filterFile(path("first.npy"), path("x.npy"), "identity", force)).notes).toEqual([
+      "read as height 3, width 5, 6 channels; x.transpose(1, 2, 0) puts channels last",
+    ]);
     writeFileSync(path("line.npy"), writeNpy({ shape: [4], data: new Uint8Array(4) }));
     await expect(filterFile(path("line.npy"), path("y.npy"), "box:3")).rejects.toThrow(/an array of \[height, width\]/);
     await expect(filterFile(path("bool.npy"), path("y.npy"), "box:3", { page: 2 })).rejects.toThrow(/the only one/);
@@ -278,6 +283,17 @@ describe("floats and arrays", () => {
 });
 
 describe("calls", () => {
+  test("a strategy is asked of the picture that is filtered: one that suits no single pixel is taken", async () => {
+    await writePicture(path("wide.png"), picture(noise(new Uint8Array(200 * 150)), 200));
+    const { plans } = await filterFile(path("wide.png"), path("fft.png"), "disk:6", { ...force, strategy: "fft" });
+    expect(plans.map(({ solver }) => solver)).toEqual(["fft"]);
+    await writePicture(path("tiny.png"), picture(new Uint8Array(6), 3));
+    const tiny = filterFile(path("tiny.png"), path("none.png"), "disk:6", { strategy: "fft" });
+    await expect(tiny).rejects.toThrow(/^strategy: .* got "fft"; fft .*the picture only 3/);
+    const wrong = filterFile(path("nowhere.png"), path("none.png"), "disk:6", { strategy: "fast" });
+    await expect(wrong).rejects.toThrow(/^strategy: expected one of .* got "fast"/); // before any file is read
+  });
+
   test("take one filter or several, and an engine", async () => {
     const data = noise(new Uint8Array(12 * 9));
     const input = await written("in.png", picture(data, 12));

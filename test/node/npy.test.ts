@@ -56,6 +56,39 @@ test("a file of version 2, whose header may be long", () => {
   expect(readNpy(second)).toEqual({ shape: [1], data: Int32Array.of(7) });
 });
 
+describe("Fortran order becomes C order", () => {
+  test.each([[[2, 3]], [[3, 1]], [[2, 3, 4]], [[3, 1, 2, 5]], [[0, 3]], [[4]]])("%j", (shape) => {
+    const size = shape.reduce((product, side) => product * side, 1);
+    const data = new Int32Array(size).map((_, i) => i + 1);
+    const stored = data.slice();
+    for (let i = 0; i < size; i++) {
+      let [rest, at, step] = [i, 0, size];
+      for (let axis = shape.length - 1; axis >= 0; axis--) {
+        step /= shape[axis]!;
+        at += (rest % shape[axis]!) * step;
+        rest = Math.floor(rest / shape[axis]!);
+      }
+      stored[at] = data[i]!;
+    }
+    const sides = shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(", ")})`;
+    expect(readNpy(saved("<i4", sides, stored, "True"))).toEqual({ shape, data });
+  });
+});
+
+test.each<[string, Buffer, Tensor["data"]]>([
+  [">u2", Buffer.from("0102fffe", "hex"), Uint16Array.of(0x0102, 0xfffe)],
+  [">i4", Buffer.from("fffffffe00000007", "hex"), Int32Array.of(-2, 7)],
+  [">f2", Buffer.from("3800c000", "hex"), Float32Array.of(0.5, -2)],
+  [">f4", Buffer.from("3f800000c0490fdb", "hex"), Float32Array.of(1, Math.fround(-Math.PI))],
+  [">f8", Buffer.from("3ff8000000000000", "hex"), Float64Array.of(1.5)],
+  [">i8", Buffer.from("fffffffffffffffb", "hex"), BigInt64Array.of(-5n)],
+])("%s: the greatest byte first, as in FITS files", (descr, bytes, data) => {
+  const before = Buffer.from(bytes);
+  const copy = new Uint8Array(bytes); // as long as what it holds
+  expect(readNpy(saved(descr, `(${data.length},)`, copy)).data).toEqual(data);
+  expect(Buffer.compare(before, copy)).toBe(0);
+});
+
 const f8 = new Float64Array(6);
 test.each<[string, Uint8Array, RegExp]>([
   [
@@ -69,9 +102,9 @@ test.each<[string, Uint8Array, RegExp]>([
   ["a shape that is too large", saved("<f8", "(99999999999, 99999999999)", f8), /where the shape takes/],
   ["a negative side", saved("<f8", "(-6,)", f8), /a\.npy shape: expected an integer of at least 0, got -6/],
   ["no shape", saved("<f8", "None", f8), /a header that lacks a field/],
-  ["Fortran order", saved("<f8", "(2, 3)", f8, "True"), /expected an array in C order/],
-  ["the other byte order", saved(">f8", "(6,)", f8), /expected little-endian numbers, got ">f8"/],
-  ["objects", saved("|O", "(6,)", f8), /got "\|O"/],
+  ["objects", saved("|O", "(6,)", f8), /expected numbers or booleans, got "\|O"/],
+  ["complex numbers", saved("<c16", "(3,)", f8), /got "<c16"/],
+  ["bytes turned round that have one", saved(">u1", "(48,)", f8), /got ">u1"/],
 ])("%s: a typed error", (_name, bytes, message) => {
   expect(() => readNpy(bytes, "a.npy")).toThrow(expect.objectContaining({ message: expect.stringMatching(message), code: expect.stringMatching(/^(INVALID_ARGUMENT|UNSUPPORTED)$/) })); // biome-ignore format: one line
 });

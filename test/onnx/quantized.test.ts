@@ -2,7 +2,7 @@
 // Convolutions and products to the bit; others at most one step off, and seldom.
 import { describe, expect, test } from "vitest";
 import { runGraph } from "../../src/graph/evaluate.ts";
-import { loadModel } from "../../src/onnx/index.ts";
+import { explainModel, loadModel } from "../../src/onnx/index.ts";
 import type { AttributeProto, NodeProto } from "../../src/onnx/schema.ts";
 import type { Tensor, TypedArray } from "../../src/tensor.ts";
 import { testEngines } from "../engine/engines.ts";
@@ -156,6 +156,54 @@ const networks: Record<string, (b: Build) => Network> = {
     const inputs = [b.input([2, 3, 20], "u8"), ...b.step("u8", 0.02), b.random("i8", [20, 11])];
     const y = b.node("QLinearMatMul", [...inputs, ...b.step("i8", 0.02, 11, true), ...b.step("u8", 1)]);
     return { outputs: { [y]: "u8" } };
+  },
+  ...Object.fromEntries(
+    (["u8", "i8"] as const).map((kind) => [
+      `QLinearMatMul of two of ${kind} that are computed`,
+      (b: Build) => {
+        const inputs = [
+          [1, 3, 7, 24],
+          [2, 1, 24, 9],
+        ].flatMap((shape) => [b.input(shape, kind), ...b.step(kind, 0.02)]);
+        const y = b.node("QLinearMatMul", [...inputs, ...b.step(kind, 0.4)]);
+        const long = [
+          [5, 600],
+          [600, 3],
+        ].flatMap((shape) => [b.input(shape, kind), ...b.step(kind, 0.02)]);
+        const z = b.node("QLinearMatMul", [...long, ...b.step(kind, 1)]);
+        return { outputs: { [y]: kind, [z]: kind } };
+      },
+    ]),
+  ),
+  "QLinearMatMul of a constant stack": (b) => {
+    const inputs = [b.input([2, 4, 20], "u8"), ...b.step("u8", 0.02), b.random("i8", [2, 20, 5])];
+    const y = b.node("QLinearMatMul", [...inputs, ...b.step("i8", 0.02, 0, true), ...b.step("u8", 1)]);
+    return { outputs: { [y]: "u8" } };
+  },
+  "attention of u8": (b) => {
+    const [q, k, v] = [0, 1, 2].map((): [string, string, string] => [
+      b.input([1, 2, 9, 16], "u8"),
+      ...b.step("u8", 0.02),
+    ]);
+    const turned = [b.node("Transpose", [k![0]], { perm: [0, 1, 3, 2] }), ...k!.slice(1)];
+    const products = b.step("u8", 0.5);
+    const scores = b.node("QLinearMatMul", [...q!, ...turned, ...products]);
+    const shares = [b.constant("f32", [], [1 / 256]), b.constant("u8", [], [0])];
+    const soft = b.own("QLinearSoftmax", [scores, ...products, ...shares], { axis: -1, opset: 13 });
+    const y = b.node("QLinearMatMul", [soft, ...shares, ...v!, ...b.step("u8", 0.02)]);
+    return { outputs: { [y]: "u8" }, off: 2 };
+  },
+  "products of two between nodes that dequantise and quantise": (b) => {
+    const values = [
+      [1, 2, 9, 16],
+      [1, 2, 16, 7],
+    ].map((shape) => {
+      const step = b.step("u8", 0.02);
+      return b.node("DequantizeLinear", [b.node("QuantizeLinear", [b.input(shape), ...step]), ...step]);
+    });
+    const step = b.step("u8", 0.3);
+    const y = b.node("DequantizeLinear", [b.node("QuantizeLinear", [b.node("MatMul", values), ...step]), ...step]);
+    return { outputs: { [y]: "f32" } };
   },
   "MatMulInteger of two that are computed": (b) => {
     const y = b.node("MatMulInteger", [b.input([4, 30], "u8"), b.input([30, 6], "u8"), b.step("u8", 1)[1]]);
@@ -332,4 +380,16 @@ describe("the option", () => {
     expect(a!.every((v, i) => Math.abs(v - c![i]!) < 0.05 * most)).toBe(true);
     expect(a).not.toEqual(c);
   });
+});
+
+test("products of computed values, and what is between, run on the backend", async () => {
+  const b = new Build(1);
+  const { outputs } = networks["attention of u8"]!(b);
+  const loaded = await loadModel(b.file(outputs), { engine: await engines[1]![1] });
+  const { partitions } = await explainModel(loaded);
+  const tasks = partitions.flatMap((partition) => partition.tasks);
+  const placed = (op: string): string[] => tasks.filter((task) => task.op === op).map(({ place }) => place);
+  expect(new Set([...placed("MatMul"), ...placed("Softmax"), ...placed("Requantize")])).toEqual(new Set(["backend"]));
+  expect(placed("QLinearMatMul")).toEqual([]);
+  loaded.dispose();
 });

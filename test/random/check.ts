@@ -5,7 +5,7 @@ import { createEngine, type Engine, type EngineOptions, type Image, type ImageDT
 import { imageDTypeOf, isFloat, rangeOf } from "../../src/tensor.ts";
 import { strategiesOf } from "../strategies.ts";
 import type { Case, EngineName } from "./cases.ts";
-import { alphaIn, type Expected, expectedOf } from "./reference.ts";
+import { alphaIn, type Expected, expectedOf, keepsAlpha } from "./reference.ts";
 import { run } from "./run.ts";
 
 const engineOptions: Record<EngineName, EngineOptions> = {
@@ -103,7 +103,7 @@ function differenceOf(
   if (result.data.length !== values.length) return `${result.data.length} elements`;
   const scale = isFloat(image.dtype) ? Math.max(1, largest(data)) : 1;
   const [low, high] = rangeOf[dtype];
-  const keeps = alphaIn(one) === "keep";
+  const keeps = keepsAlpha(one);
   const kept = (c: number): boolean => keeps && c === channels - 1;
   for (let i = 0; i < values.length; i++) {
     const [got, c] = [result.data[i]!, i % channels];

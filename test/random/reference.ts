@@ -1,6 +1,6 @@
 // What a case's results should be, by plain loops over pixels and taps in f64, and in BigInt where f64 does not hold a sum.
 import type { Image, MaskLike } from "../../src/index.ts";
-import { isFloat } from "../../src/tensor.ts";
+import { isFloat, isWide } from "../../src/tensor.ts";
 import { outside } from "../oracle.ts";
 import type { Case } from "./cases.ts";
 import { alphaOf } from "./pictures.ts";
@@ -58,7 +58,7 @@ export function expectedOf(one: Case): Expected {
   if (one.options.nan !== "ignore" && Array.from(one.image.data).some((v) => !Number.isFinite(v))) {
     expected.touched = touchedOf(one);
   }
-  if (alphaIn(one) === "keep") keepAlpha(one, expected);
+  if (keepsAlpha(one)) keepAlpha(one, expected);
   return expected;
 }
 
@@ -66,6 +66,7 @@ function resultsOf(one: Case): Expected {
   const { mask, options, taps, image } = one;
   const weighted = mask !== undefined || options.nan === "ignore" || alphaIn(one) === "premultiply";
   const most = largestIn(image.data) * taps.rows.flat().reduce((sum, tap) => sum + Math.abs(tap), 0);
+  if (comparesIn(one)) return compared(one);
   if (weighted) return means(one);
   return taps.integer && !isFloat(image.dtype) && most > 2 ** 52 ? bigSums(one) : sums(one);
 }
@@ -76,12 +77,21 @@ const largestIn = (data: ArrayLike<number>): number => {
   return most;
 };
 
-/** What becomes of alpha in the end: derivatives keep what others weigh by, and what is known to have it is weighed. */
+/** What becomes of alpha in the end: what mixes no pixels keeps it, and what is known to have it is weighed. */
 export function alphaIn({ options, taps, input }: Case): "none" | "keep" | "premultiply" {
   const alpha = options.alpha ?? (input === "ImageData" ? "premultiply" : "none");
-  const [sum, size] = taps.rows.flat().reduce(([s, m], tap) => [s + tap, m + Math.abs(tap)], [0, 0]);
-  return alpha === "premultiply" && Math.abs(sum) <= 1e-9 * size ? "keep" : alpha;
+  const all = taps.rows.flat();
+  const { gain = 1, offset = 0 } = options;
+  const mixesNothing = all.every((tap) => tap === 0) || (all.length === 1 && gain * taps.offset + offset === 0);
+  return alpha === "premultiply" && mixesNothing ? "keep" : alpha;
 }
+
+/** Taps above and below 0 make no means: neighbours count by their difference from the pixel's own colour. */
+const comparesIn = (one: Case): boolean =>
+  alphaIn(one) === "premultiply" && one.taps.rows.flat().some((t) => t > 0) && one.taps.rows.flat().some((t) => t < 0);
+
+/** Whether the last channel is carried over. */
+export const keepsAlpha = (one: Case): boolean => alphaIn(one) === "keep" || comparesIn(one);
 
 function* pixelsOf({ place }: Case): Generator<[x: number, y: number]> {
   for (let y = place.y; y < place.y + place.height; y++)
@@ -148,6 +158,7 @@ function means(one: Case): Expected {
   const known = mask !== undefined || options.nan === "ignore";
   const [alpha, weights] = [alphaIn(one), weightsIn(mask)];
   const full = alphaOf(image.dtype);
+  const least = isWide(image.dtype) ? 2 ** -46 : 2 ** -17;
   const whole = taps.reduce((sum, { tap }) => sum + tap, 0);
   // A mean is divided by its taps' sum, whatever the filter's own gain is.
   const [scale, shift] = [known ? (options.gain ?? 1) : gain * whole, offset];
@@ -176,7 +187,7 @@ function means(one: Case): Expected {
       else if (isAlpha) values[to] = Math.min(full, Math.max(0, (covered / (known ? weight : whole)) * full));
       else {
         values[to] =
-          covered / (known ? weight : whole) > 2 ** -17 || alpha !== "premultiply"
+          covered / (known ? weight : whole) > least || alpha !== "premultiply"
             ? (sum[c]! / covered) * scale + shift
             : 0;
         if (alpha === "premultiply") slack[to] = slackOf(covered, size * most, one);
@@ -186,13 +197,38 @@ function means(one: Case): Expected {
   return { values, unknown, touched: undefined, slack };
 }
 
-/** Of a quotient by a sum whose parts cancel; of taps of one sign nothing does. */
-function slackOf(covered: number, size: number, { taps }: Case): number {
-  const mixed = new Set(taps.rows.flat().map(Math.sign).filter(Boolean)).size > 1;
+/** Σ tap · α · (c − own) + own · Σ tap, with gain and offset; 0 where the pixel itself is transparent. */
+function compared(one: Case): Expected {
+  const { data, channels, at, taps, borderValue, gain, offset } = layOf(one);
+  const { width, height, dtype } = one.image;
+  const { border = "reflect" } = one.options;
+  const [full, last] = [alphaOf(dtype), channels - 1];
+  const expected = plainly(new Float64Array(one.place.width * one.place.height * channels));
+  if (border === "constant") expected.slack.fill(Math.max(1, Math.abs(borderValue / full)));
+  let to = 0;
+  for (const [x, y] of pixelsOf(one)) {
+    const [xx, yy] = [outside(x, width, border), outside(y, height, border)];
+    const under = xx === undefined || yy === undefined ? -1 : (yy * width + xx) * channels;
+    const pixel = (from: number, c: number): number => (from < 0 ? borderValue : data[from + c]!);
+    for (let c = 0; c < last && pixel(under, last) > 0; c++) {
+      const own = pixel(under, c);
+      let sum = 0;
+      for (const { i, j, tap } of taps) {
+        const from = at(x, y, i, j) * channels;
+        sum += tap * ((pixel(from, last) / full) * (pixel(from, c) - own) + own);
+      }
+      expected.values[to + c] = sum * gain + offset;
+    }
+    to += channels;
+  }
+  return expected;
+}
+
+/** Of a quotient: terms may cancel where the taps, of one sign, do not. */
+function slackOf(covered: number, size: number, { options, image }: Case): number {
   const ratio = size / Math.abs(covered);
-  if (mixed && ratio > 1e4) return Infinity;
-  // Terms may cancel where the taps do not.
-  return mixed || ratio > 8 ? 2 * ratio * ratio : 1;
+  const beyond = options.border === "constant" ? Math.abs((options.borderValue ?? 0) / alphaOf(image.dtype)) : 1;
+  return (ratio > 8 ? 2 * ratio * ratio : 1) * Math.max(1, beyond);
 }
 
 function weightsIn(mask: MaskLike | undefined): number[] | undefined {

@@ -6,7 +6,7 @@ import { stripRows } from "../../plan/cost.ts";
 import { type StepRows, stepRows, windowOf } from "../../plan/strips.ts";
 import type { BufferSpec, Stage, Step } from "../../plan/types.ts";
 import { checkThere, type Elements, type ImageArray, newArray } from "../../tensor.ts";
-import { convert, keepAlpha, premultiply, unpremultiply } from "../alpha.ts";
+import { compareWithOwn, convert, keepAlpha, premultiply, readsSource, unpremultiply } from "../alpha.ts";
 import type { Binding, SourceBinding, TargetBinding } from "../backend.ts";
 import { targetAt } from "../bindings.ts";
 import { borderPixel, unweigh, weigh } from "../known.ts";
@@ -171,7 +171,7 @@ function weighedRow(spec: BufferSpec, y: number, source: SourceBinding): Element
 
 /** Finished rows of the picture to the caller's array. */
 function emit(binding: TargetBinding, rows: ReadonlyMap<number, Elements>): void {
-  const { alpha, dtype, source, width, height } = binding;
+  const { alpha, dtype, source, width, height, tapSum } = binding;
   const target = arrayOf(binding.data);
   for (const [y, row] of rows) {
     if (y >= height) continue;
@@ -179,8 +179,9 @@ function emit(binding: TargetBinding, rows: ReadonlyMap<number, Elements>): void
     const elements = width * source.channels;
     checkThere("out", target, at + elements);
     if (source.known) unweigh(row, 0, binding, target, at, width);
+    else if (tapSum !== undefined) compareWithOwn(row, 0, binding, target, arrayOf(source.data), y);
     else if (alpha === "premultiply") unpremultiply(row, 0, binding, target, at, elements);
     else convert(row, 0, dtype, target, at, elements);
-    if (alpha === "keep") keepAlpha(binding, target, arrayOf(source.data), y);
+    if (readsSource(binding)) keepAlpha(binding, target, arrayOf(source.data), y);
   }
 }

@@ -3,8 +3,9 @@
 import type { Tensor } from "../../tensor.ts";
 import { numberOf } from "../nodes.ts";
 import type { GraphNode } from "../types.ts";
+import { sizeOf } from "../values.ts";
 import { type Expansion, ranges, type Scaled } from "./expansion.ts";
-import { emitSum, type Product } from "./sums.ts";
+import { emitSum, isExact, type Product } from "./sums.ts";
 
 export type Rule = (e: Expansion, node: GraphNode) => boolean;
 
@@ -19,7 +20,7 @@ const quantity = ({ inputs }: GraphNode, name: number, scale: number, zero: numb
   ...{ name: inputs[name]!, scale: inputs[scale] || undefined, zero: inputs[zero] || undefined },
 });
 
-/** A product of a computed value with constant weights. */
+/** A product of a computed value with weights: constant ones, or for MatMul another value. */
 interface ProductOf {
   op: Product;
   attributes: GraphNode["attributes"];
@@ -54,8 +55,20 @@ function integerSum(e: Expansion, product: ProductOf, output: string): boolean {
   const { op, attributes, x, bias } = product;
   const rank = e.rank(x.name);
   const [largest, weight] = [largestOf(e, x), weightOf(e, product)];
-  if (!largest || !weight) return false;
+  if (!largest) return false;
+  if (!weight) return op === "MatMul" && !bias && valueSum(e, product, output);
   return emitSum(e, { op, x: e.centred(x.name, x.zero), rank, largest, weight, bias, attributes, output });
+}
+
+/** The same of two values, each of one zero point. */
+function valueSum(e: Expansion, { x, weight }: ProductOf, output: string): boolean {
+  const [first, second] = [largestOf(e, x), largestOf(e, weight)];
+  const inner = e.specs.get(x.name)!.shape.at(-1);
+  // Zero points that rules make are single ones.
+  const single = [x, weight].every(({ zero = "" }) => sizeOf(e.specs.get(zero)?.shape ?? []) === 1);
+  if (!first || !second || !inner || !single || !isExact(inner, first, second)) return false;
+  e.emit("MatMul", [e.centred(x.name, x.zero), e.centred(weight.name, weight.zero)], output);
+  return true;
 }
 
 /** The product of the scales, one for all or one for each output; rounded as floats are. */
@@ -70,6 +83,11 @@ function realProduct(e: Expansion, product: ProductOf, factors: readonly number[
   const { op, attributes, x, weight, bias } = product;
   const from = e.real(x.name, x.scale!, x.zero);
   const centred = weightOf(e, product);
+  if (from && !centred && op === "MatMul" && !bias && factors.length === 1) {
+    const other = e.real(weight.name, weight.scale!, weight.zero);
+    if (other) e.emit(op, [from, other], output);
+    return other !== undefined;
+  }
   if (!from || !centred) return false;
   const weights = scaledBy(centred, e.known(weight.scale)!, outputAxis(product));
   e.constants.set(`${output}: weights`, weights);
@@ -197,11 +215,24 @@ export function quantizeDynamically(e: Expansion, x: string, y: string, scale: s
   e.held.set(zero, { name: offset, dtype: "u8", zero: 0 });
 }
 
+/** A matrix product of two values that are dequantised. */
+function betweenValues(e: Expansion, { inputs, outputs: [y = ""] }: GraphNode): boolean {
+  const [a, b] = inputs.map((name) => e.scaled.get(name));
+  const inner = e.specs.get(inputs[0]!)!.shape.at(-1);
+  if (!a?.range || !b?.range || a.factors.length > 1 || b.factors.length > 1 || !inner) return false;
+  const [first, second] = [a, b].map(({ range }) => Math.max(...range!.map(Math.abs))) as [number, number];
+  if (!isExact(inner, first, second)) return false;
+  const name = e.emit("MatMul", [a.name, b.name], `${y}: sum`);
+  e.scaled.set(y, { name, factors: [Math.fround(a.factors[0]! * b.factors[0]!)], axis: e.rank(y) - 1 });
+  return true;
+}
+
 /** A layer of real numbers whose inputs are dequantised: a sum of integers, if its weights are dequantised constants. */
 const between =
   (op: Product): Rule =>
   (e, node) => {
     const [x, weights] = [e.scaled.get(node.inputs[0]!), e.weights.get(node.inputs[1]!)];
+    if (op === "MatMul" && betweenValues(e, node)) return true;
     const plain = op !== "Gemm" || ["alpha", "beta"].every((name) => numberOf(node, name, 1) === 1);
     if (!x?.range || x.factors.length > 1 || !weights || !plain || numberOf(node, "transA", 0) !== 0) return false;
     const weight = quantity(weights, 0, 1, 2);

@@ -58,3 +58,6 @@ export function emitSum(e: Expansion, sum: Sum): boolean {
   else e.emit("QuantizedMatMul", inputs, output);
   return true;
 }
+
+/** Whether floats hold every sum of `count` products of integers of such magnitudes. */
+export const isExact = (count: number, a: number, b: number): boolean => count * a * b <= mostFloat;

@@ -1,5 +1,6 @@
 // Proposes filters of many taps and of any rank as products of spectra, in tiles of the size that costs least.
 import { grainFor } from "../../plan/cost.ts";
+import { comparesWithOwn } from "../../plan/taps.ts";
 import type { BufferSpec, FftSpec, FilterProblem, Solver } from "../../plan/types.ts";
 import {
   arithmeticFor,
@@ -34,12 +35,13 @@ export const products: Solver<FilterProblem> = {
   name: "fft",
   kind: "filter",
   propose(problem, profile) {
-    const { x, y, window, alpha, factors, tolerance, known } = problem;
+    const { x, y, window, factors, tolerance, known } = problem;
     const { terms, denominator } = factors;
     const [height, width, channels] = y.shape as [number, number, number];
     if (isInDoubles(problem)) return { why: onlyTapsInDoubles };
     if (x.dtype === "f32") return { why: "a NaN would touch its neighbours' outputs" };
-    if (alpha === "premultiply") return { why: "rounding would colour what is transparent" };
+    const compares = comparesWithOwn(problem);
+    if (problem.alpha === "premultiply" && !compares) return { why: "rounding would colour what is transparent" };
     if (known) return { why: "rounding would know of what is unknown" };
     if (terms.length === 0) return { why: "the filter is zero" };
     const tile = bestTile(problem);
@@ -52,7 +54,8 @@ export const products: Solver<FilterProblem> = {
     const taps = valuesOf(terms, ...window.size).map((tap) => tap / denominator);
     const finish = finishOf(problem, denominator);
     const finishing = roundingError(problem, { largest: largestSum(problem, terms) / denominator, roundings: 0 });
-    const maxAbs = rounding * worstError(problem, taps) + finishing;
+    // Of colours that are compared, those of alpha come in as well.
+    const maxAbs = (compares ? 2 : 1) * rounding * worstError(problem, taps) + finishing;
     const error = { relative: integers ? rounding : 0, maxAbs };
 
     const { input, output } = filterBuffers(problem);

@@ -85,6 +85,12 @@ function gridSides(node: GraphNode, inputs: Inputs): readonly number[] {
   return [batch, ...sides];
 }
 
+/** Where an element of a side lies between -1 and 1. */
+function coordinate(i: number, side: number, corners: boolean): number {
+  if (corners) return side > 1 ? (2 * i) / (side - 1) - 1 : -1;
+  return (2 * i + 1) / side - 1;
+}
+
 export const affineGrid: Operator = {
   name: "AffineGrid",
   infer: (node, inputs) => {
@@ -94,22 +100,21 @@ export const affineGrid: Operator = {
   run: (node, inputs, [y]) => {
     const [batch = 0, ...sides] = gridSides(node, inputs);
     const [corners, theta] = [numberOf(node, "align_corners", 0) !== 0, numbersOf(inputs[0]!)];
-    const [axes, points, strides] = [sides.length, sizeOf(sides), stridesOf(sides)];
-    const coordinate = (i: number, side: number): number => {
-      if (corners) return side > 1 ? (2 * i) / (side - 1) - 1 : -1;
-      return (2 * i + 1) / side - 1;
-    };
+    const axes = sides.length;
+    const along = sides.map((side) => Float64Array.from({ length: side }, (_, i) => coordinate(i, side, corners)));
+    const [xs, ys, zs = Float64Array.of(0)] = along.toReversed() as [Float64Array, Float64Array, Float64Array?];
     const out = new Float64Array(y!.data.length);
-    for (let b = 0; b < batch; b++) {
-      for (let p = 0; p < points; p++) {
-        const place = sides.map((side, axis) => coordinate(Math.floor(p / strides[axis]!) % side, side)).reverse();
-        for (let row = 0; row < axes; row++) {
-          const from = (b * axes + row) * (axes + 1);
-          const sum = place.reduce((total, one, k) => total + theta[from + k]! * one, theta[from + axes]!);
-          out[(b * points + p) * axes + row] = sum;
-        }
+    for (let b = 0; b < batch; b++)
+      for (let row = 0; row < axes; row++) {
+        const from = (b * axes + row) * (axes + 1);
+        const [byX, byY, byZ] = [theta[from]!, theta[from + 1]!, axes > 2 ? theta[from + 2]! : 0];
+        const offset = theta[from + axes]!;
+        let at = b * sizeOf(sides) * axes + row;
+        for (let k = 0; k < zs.length; k++)
+          for (let j = 0; j < ys.length; j++)
+            for (let i = 0; i < xs.length; i++, at += axes)
+              out[at] = offset + byX * xs[i]! + byY * ys[j]! + byZ * zs[k]!;
       }
-    }
     write(y!, out);
   },
 };
