@@ -1,6 +1,6 @@
 // What becomes of elements on their way between the caller's types and a program's, and of a last channel that is alpha.
 import { borderIndex } from "../plan/border.ts";
-import { checkThere, type ImageDType, isFloat, rangeOf, rounding } from "../tensor.ts";
+import { checkThere, type ImageDType, isFloat, isWide, rangeOf, rounding } from "../tensor.ts";
 import type { SourceBinding, TargetBinding } from "./backend.ts";
 import { targetAt } from "./bindings.ts";
 
@@ -8,6 +8,12 @@ type Numbers = { [index: number]: number; readonly length: number };
 
 /** The alpha that means opaque. */
 export const opaque = (dtype: ImageDType): number => (isFloat(dtype) ? 1 : rangeOf[dtype][1]);
+
+/**
+ * Alpha below this is nothing: of colours only what sums round would be left. Half a level of 16 bits; of types that are summed in
+ * f64 far less, since alpha may be small numbers there, as of sharp's pictures of 32 bits.
+ */
+export const leastAlpha = (dtype: ImageDType, full: number): number => full * (isWide(dtype) ? 2 ** -46 : 2 ** -17);
 
 /** As `opaque`, of a picture of floats that may have any: 1, or where its alpha is far larger, that of 8 or 16 bits. */
 export const opaqueFor = (largest: number): number => [1, 255, 65535].find((full) => largest < 2 * full) ?? largest;
@@ -112,14 +118,14 @@ export function unpremultiply(
 ): void {
   const { channels, full = 1, premultiplied } = source;
   const alpha = channels - 1;
-  const put = rounding(dtype);
+  const [put, least] = [rounding(dtype), leastAlpha(source.dtype, full)];
   for (let i = 0; i < count; i += channels) {
     const weight = row[from + i + alpha]!;
     for (let c = 0; c < alpha; c++) {
       const sum = row[from + i + c]!;
       // What was premultiplied stays so: gain and offset are those of the colours themselves.
       const value = premultiplied ? sum * gain + (offset * weight) / full : (sum / weight) * full * gain + offset;
-      target[at + i + c] = weight > 0 ? put(value) : 0;
+      target[at + i + c] = weight > least ? put(value) : 0;
     }
     target[at + i + alpha] = put(Math.min(full, Math.max(0, weight)));
   }

@@ -1,7 +1,7 @@
 // Pixels with weights, one by one: rows of a picture of which some pixels are unknown come in as channels times weight, with the
 // weight as one channel more, and go out as means. The specification of what backends do.
 import { isFloat, rangeOf } from "../tensor.ts";
-import { opaque } from "./alpha.ts";
+import { leastAlpha, opaque } from "./alpha.ts";
 import type { SourceBinding, TargetBinding } from "./backend.ts";
 
 type Numbers = { [index: number]: number; readonly length: number };
@@ -80,6 +80,7 @@ export function unweigh(
   const { colours, premultiplied, channels: stored } = stagedAs(source);
   const least = leastWeight * fullWeight(mask);
   const { full = opaque(source.dtype) } = source;
+  const visible = leastAlpha(source.dtype, full);
   const [low, high] = rangeOf[dtype];
   const rounds = !isFloat(dtype);
   const isMultiplied = premultiplied && source.premultiplied;
@@ -91,7 +92,7 @@ export function unweigh(
     }
     const by = premultiplied ? row[first + colours]! : weight;
     for (let c = 0; c < colours; c++) {
-      const mean = by === 0 ? 0 : (row[first + c]! / by) * gain + offset;
+      const mean = premultiplied && !(by > visible * weight) ? 0 : (row[first + c]! / by) * gain + offset;
       // What was multiplied by alpha is again.
       const value = isMultiplied ? (mean * by) / weight / full : mean;
       target[to + c] = rounds ? Math.min(high, Math.max(low, Math.floor(value + 0.5))) : value;

@@ -191,7 +191,7 @@ export class Engine {
     return this.queue.add(signal, (signal) => {
       const isPlain = problem.alpha !== "premultiply" || problem.known !== undefined || x.data instanceof EngineValue;
       if (isPlain && call.planned.settled) return this.execute(call, x, target, { signal, onProgress });
-      const opaquely = () => this.planned.of(x, filter, { ...filterOptions, alpha: "keep" }, strategy);
+      const opaquely = () => this.planned.ofOpaque(call, x, filter, filterOptions, strategy);
       return this.choose(call, x, target, { signal, onProgress }, isPlain ? undefined : opaquely);
     });
   }

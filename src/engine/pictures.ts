@@ -31,11 +31,14 @@ function unmasked(image: ImageLike | EngineValue, limits: ImageLimits): CheckedI
   throw new InvalidArgumentError({ parameter: "image", expected, received });
 }
 
-/** True where no pixel that a result reads is translucent, so that alpha can be ignored and kept. */
+/** True where nothing that a result reads is translucent, pixels or the border's value, so that alpha can be ignored and kept. */
 export async function isOpaque(picture: CheckedImage, problem: FilterProblem, signal: Abortable): Promise<boolean> {
   const { data, channels, width, height } = picture;
   const full = await fullOf(picture, signal);
-  const { x, y, width: w, height: h } = problem.origin ? partRead(problem) : { x: 0, y: 0, width, height };
+  const read = partRead(problem);
+  const [inside, { border, borderValue }] = [isInside(read, picture), problem.window];
+  if (!inside && border === "constant" && borderValue !== full) return false;
+  const { x, y, width: w, height: h } = inside ? read : { x: 0, y: 0, width, height };
   return inSlices(w * h, signal, (from, to) => {
     for (let at = from; at < to; ) {
       const [row, column] = [Math.floor(at / w), at % w];
@@ -66,14 +69,11 @@ export async function fullOf(x: Picture, signal: Abortable | undefined): Promise
   return full;
 }
 
-/** The pixels that a part's windows read; all where some reach beyond the picture. */
+/** What the windows of a problem's results cover. */
 function partRead(problem: FilterProblem): Region {
   const { x, y, width, height } = placeOf(problem);
   const [top, left, bottom, right] = problem.window.pads;
-  const read = { x: x - left, y: y - top, width: left + width + right, height: top + height + bottom };
-  const [rows, columns] = problem.x.shape as [number, number];
-  const picture = { x: 0, y: 0, width: columns, height: rows };
-  return isInside(read, picture) ? read : picture;
+  return { x: x - left, y: y - top, width: left + width + right, height: top + height + bottom };
 }
 
 const viewOrValue = (data: ImageArray | EngineValue) => (data instanceof EngineValue ? data.inner : plainView(data));

@@ -1,4 +1,5 @@
 // Plans of filters for pictures, kept for later calls with the same options.
+import { InvalidArgumentError } from "../errors.ts";
 import type { Filter } from "../factor/filter.ts";
 import { movedTo } from "../plan/extent.ts";
 import type { FilterOptions } from "../plan/filter-problem.ts";
@@ -48,6 +49,16 @@ export class PlannedFilters {
     const planned = { plan, key: keyOf(plan), settled: this.settles || strategy !== undefined };
     this.kept.keep(request, planned);
     return { planned, problem: plan.problem as FilterProblem };
+  }
+
+  /** The same for a picture whose alpha does not matter; the call's own where its strategy computes no such pictures. */
+  ofOpaque(call: PlannedCall, x: Picture, filter: Filter, options: FilterOptions, strategy?: string): PlannedCall {
+    try {
+      return this.of(x, filter, { ...options, alpha: "keep" }, strategy);
+    } catch (error) {
+      if (strategy !== undefined && error instanceof InvalidArgumentError) return call;
+      throw error;
+    }
   }
 
   clear(): void {

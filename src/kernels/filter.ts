@@ -200,9 +200,15 @@ export function splitSums(step: Step, partial: string): Step[] {
   });
 }
 
+/** What a sum is multiplied by, at most, to become a result: by the gain; alpha, a result too, by one over the taps' sum. */
+export const largestScale = (problem: FilterProblem): number =>
+  Math.max(Math.abs(problem.gain), filtersAlpha(problem) ? Math.abs(1 / tapSum(problem)) : 0);
+
+const filtersAlpha = (problem: FilterProblem): boolean => problem.alpha === "premultiply" && !comparesWithOwn(problem);
+
 /** The largest error of one output, where the taps differ from the filter's by `difference`. */
 export const worstError = (problem: FilterProblem, difference: readonly number[]): number =>
-  Math.abs(problem.gain) * Math.max(...sumRange(problem, difference).map(Math.abs));
+  (comparesWithOwn(problem) ? 2 : 1) * largestScale(problem) * Math.max(...sumRange(problem, difference).map(Math.abs));
 
 /** Row-major values of a sum of terms. */
 export function valuesOf(terms: readonly Term[], kh: number, kw: number): number[] {

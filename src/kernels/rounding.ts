@@ -1,7 +1,7 @@
 // How far a filter's results may be from the exact ones, by what its arithmetic rounds. The bounds hold for all pictures.
 import type { FilterProblem, Term } from "../plan/types.ts";
 import { isFloat, rangeOf } from "../tensor.ts";
-import { isInDoubles, isWeighted } from "./filter.ts";
+import { isInDoubles, isWeighted, largestScale } from "./filter.ts";
 
 /** Half of what neighbouring numbers in f32 differ by, and in f64, relative. */
 const [unit, finer] = [2 ** -24, 2 ** -53];
@@ -30,7 +30,7 @@ export function roundingError(
   problem: FilterProblem,
   { largest, roundings }: { largest: number; roundings: number },
 ): number {
-  const result = largest * Math.abs(problem.gain);
+  const result = largest * largestScale(problem);
   const offset = Math.abs(problem.offset);
   // Where pixels have weights a result is the quotient of two such sums, and pixels are rounded when they are weighted.
   const sums = isWeighted(problem) ? 2 * (roundings + 4) : roundings;

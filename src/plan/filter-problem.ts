@@ -118,7 +118,8 @@ export function filterProblem(
       ? defaultOutput(dtype, checked, ownGain * checked.gain, offset, zeroSum)
       : checkOneOf("output", options.output, imageDTypes);
   const { means, known } = checkKnown(options, { masked, channels, dtype, output, filter: checked });
-  const alpha = checkAlpha(options.alpha, picture, checked.kh * checked.kw === 1 && offset === 0);
+  const isZero = vectorsOf(checked).some((taps) => magnitude(taps) === 0);
+  const alpha = checkAlpha(options.alpha, picture, isZero || (checked.kh * checked.kw === 1 && offset === 0));
   const factors = factorsOf(checked, tolerance, !isFloat(dtype) && !known && alpha !== "premultiply");
   const window: FilterProblem["window"] = {
     size: [checked.kh, checked.kw],
@@ -164,9 +165,9 @@ function checkBorderValue(value: unknown, dtype: ImageDType): number {
   return checkInteger("borderValue", value, { min, max });
 }
 
-function checkAlpha(alpha: unknown, { channels, hasAlpha = false }: PictureSpec, isOneTap: boolean): Alpha {
-  // One tap mixes no pixels: what is transparent keeps its colours.
-  const weighted = isOneTap ? "keep" : "premultiply";
+function checkAlpha(alpha: unknown, { channels, hasAlpha = false }: PictureSpec, mixesNothing: boolean): Alpha {
+  // One tap mixes no pixels, nor do zeros: what is transparent keeps its colours.
+  const weighted = mixesNothing ? "keep" : "premultiply";
   if (alpha === undefined) return hasAlpha ? weighted : "none";
   const checked = checkOneOf("alpha", alpha, ["none", "keep", "premultiply"] as const);
   if (checked !== "none" && !hasAlpha && channels !== 2 && channels !== 4) {
@@ -188,12 +189,9 @@ const magnitude = (taps: readonly number[]): number => taps.reduce((total, tap) 
 
 const tapSumOf = (filter: CheckedFilter): number => vectorsOf(filter).reduce((total, taps) => total * sum(taps), 1);
 
-/** A derivative: the taps cancel, up to rounding, and are not all zero. */
-function sumsToZero(filter: CheckedFilter): boolean {
-  const vectors = vectorsOf(filter);
-  const total = vectors.reduce((product, taps) => product * magnitude(taps), 1);
-  return total > 0 && vectors.some((taps) => Math.abs(sum(taps)) <= 1e-9 * magnitude(taps));
-}
+/** A derivative: the taps cancel, up to rounding, or are all zero. */
+const sumsToZero = (filter: CheckedFilter): boolean =>
+  vectorsOf(filter).some((taps) => Math.abs(sum(taps)) <= 1e-9 * magnitude(taps));
 
 function defaultOutput(
   dtype: ImageDType,
@@ -208,6 +206,7 @@ function defaultOutput(
     (product, taps) => product * magnitude(taps),
     Math.max(...rangeOf[dtype].map(Math.abs)),
   );
+  if (largest === 0) return dtype;
   return filter.integer && Number.isInteger(gain) && largest * Math.abs(gain) <= rangeOf.i16[1] ? "i16" : "f32";
 }
 

@@ -139,7 +139,8 @@ function checkFactors(at: string, given: unknown, [kh, kw]: readonly number[]): 
     }
   };
   if (values !== undefined) numbersOf(`${at}.values`, values, kh! * kw!, isInteger);
-  checkTerms(`${at}.terms`, terms, isInteger);
+  // A filter of integers may have terms of real numbers.
+  checkTerms(`${at}.terms`, terms, isInteger && values === undefined);
   checkNumber(`${at}.denominator`, denominator, { min: Number.MIN_VALUE });
   for (const [i, one] of listOf(`${at}.approximations`, approximations).entries()) {
     const { terms, error } = fieldsOf(`${at}.approximations[${i}]`, one);

@@ -1,8 +1,9 @@
 // What becomes of an alpha channel: weighted by it, kept, or filtered like the others.
 import { describe, expect, it } from "vitest";
 import type { Filter, FilterOptions, Image, ImageDType } from "../../src/index.ts";
-import { arrays, correlate, randomImage, ranges } from "../oracle.ts";
-import { bits, rowsOf, testEngines } from "./engines.ts";
+import { arrays, correlate, random, randomImage, ranges } from "../oracle.ts";
+import { strategiesOf } from "../strategies.ts";
+import { bits, rowsOf, testEngines, worst } from "./engines.ts";
 
 const fullOf = (dtype: ImageDType): number => (ranges[dtype][1] === Infinity ? 1 : ranges[dtype][1]);
 
@@ -169,6 +170,80 @@ describe.each(testEngines())("on %s", (_name, promise) => {
     expect(await run(plain)).toBe(await run(plain, "none"));
     expect(await run(imageData, "none")).toBe(await run(plain, "none"));
     expect(await run({ data, info: { width, height, channels } })).toBe(await run(plain, "none"));
+  });
+
+  it("alpha of floats that is kept in integers is rounded", async () => {
+    const image = { width: 4, height: 1, channels: 2, data: Float32Array.of(9, 0.4, 9, 0.5, 9, 1, 9, 300.7) };
+    for (const output of ["u8", "i16"] as const) {
+      const { data } = await (await promise).filter(image, [[1]], { alpha: "keep", output });
+      expect([...data]).toEqual([9, 0, 9, 1, 9, 1, 9, output === "u8" ? 255 : 301]);
+    }
+  });
+
+  it("a filter of zeros keeps it, too, whether pixels are opaque or not", async () => {
+    for (const alpha of [255, 9]) {
+      const image = { width: 2, height: 1, channels: 2, data: Uint8Array.of(50, alpha, 60, 255) };
+      const { data } = await (await promise).filter(image, [[0, 0]], { alpha: "premultiply", offset: 7 });
+      expect([...data]).toEqual([7, alpha, 7, 255]);
+    }
+  });
+
+  it("what lies beyond a constant border is weighed by its alpha, also around an opaque picture", async () => {
+    const image = { width: 3, height: 1, channels: 2, data: Uint8Array.of(90, 255, 90, 255, 90, 255) };
+    for (const known of [image, { width: 1, height: 1, data: Uint8ClampedArray.of(90, 90, 90, 255) }]) {
+      const { data } = await (await promise).filter(known, "box:3", { border: "constant", ...("channels" in known && { alpha: "premultiply" }) }); // biome-ignore format: a line
+      expect(data[0]).toBe(90);
+      expect(data.at(-1)).toBe("channels" in known ? 57 : 28);
+    }
+    const opaque = await (await promise).filter(image, "box:3", { alpha: "premultiply", border: "constant", borderValue: 255 }); // biome-ignore format: a line
+    expect([...opaque.data]).toEqual([218, 255, 200, 255, 218, 255]);
+  });
+
+  it("leaves no noise as a colour where terms cancel and nothing is visible", async () => {
+    const engine = await promise;
+    const image: Image = { width: 40, height: 30, channels: 4, data: new Float32Array(40 * 30 * 4) };
+    image.data.set([0.3, 0.2, 0.1, 1], (15 * 40 + 20) * 4);
+    for (const filter of ["disk:4.5", "motion:length=7,angle=30"]) {
+      for (const strategy of ["direct", "column-row"]) {
+        const { data } = await engine.filter(image, filter, { alpha: "premultiply", strategy });
+        for (let i = 0; i < data.length; i += 4) {
+          if (data[i + 3]! > 1e-3) expect(Math.abs(data[i]! - 0.3)).toBeLessThan(1e-3);
+          else if (data[i + 3]! < 2 ** -18) expect([...data.slice(i, i + 3)]).toEqual([0, 0, 0]);
+        }
+      }
+    }
+  });
+
+  it("every strategy of a plan that weighs runs where all is opaque, too", async () => {
+    const engine = await promise;
+    const image = opaque(translucent(60, 12, 4, "u8", 3), "u8");
+    const filter = Array.from({ length: 17 }, (_, i) => Array.from({ length: 17 }, (_, j) => ((i * j) % 7) - 3));
+    const spec = { ...image, dtype: "u8" } as const;
+    const wanted = await engine.filter(image, filter, { alpha: "keep", output: "f32" });
+    const plan = engine.plan(engine.filterProblem(spec, filter, { alpha: "premultiply", output: "f32" }));
+    for (const strategy of strategiesOf(plan)) {
+      const { data } = await engine.filter(image, filter, { alpha: "premultiply", output: "f32", strategy });
+      expect(worst(data, wanted.data), strategy).toBeLessThanOrEqual(plan.error.maxAbs + 0.1);
+    }
+  });
+
+  it("a stored plan of integers under real terms runs", async () => {
+    const engine = await promise;
+    const image = randomImage(21, 13, 1, "u16", 3);
+    const next = random(5);
+    const filter = Array.from({ length: 7 }, () => Array.from({ length: 7 }, () => Math.floor(next() * 2e6) - 1e6));
+    const plan = engine.plan(engine.filterProblem({ ...image, dtype: "u16" }, filter, { output: "f32" }));
+    const stored = JSON.parse(JSON.stringify(plan)) as typeof plan;
+    expect(bits(await engine.run(stored, image))).toBe(bits(await engine.run(plan, image)));
+  });
+
+  it("states what rounding makes of alpha itself, under taps and gains of any size", async () => {
+    const engine = await promise;
+    const spec = { width: 30, height: 20, channels: 2, dtype: "u16" } as const;
+    for (const gain of [0, 1e-9, 1]) {
+      const { error } = engine.plan(engine.filterProblem(spec, "gaussian:2", { alpha: "premultiply", gain }));
+      expect(error.maxAbs).toBeGreaterThan(65535 * 2 ** -24);
+    }
   });
 
   for (const dtype of ["u8", "u16", "f32"] as const) {

@@ -17,7 +17,7 @@ import {
   whileLoop,
 } from "../../codegen/assembler.ts";
 import { bytesOf, checkThere, type Elements, type ImageDType, imageDTypeOf, type ViewDType } from "../../tensor.ts";
-import { opaque } from "../alpha.ts";
+import { leastAlpha, opaque } from "../alpha.ts";
 import type { SourceBinding, TargetBinding } from "../backend.ts";
 import { fullWeight, leastWeight, type Staged, stagedAs, unweigh, weigh } from "../known.ts";
 import { align } from "./memory.ts";
@@ -106,7 +106,7 @@ export function unweigherOf(staging: Staging, target: TargetBinding, rows: ViewD
 
 const vectorsRoom = 128;
 
-/** What means become, in vectors of a lane for each channel: gain, offset, fill, least and greatest value, least weight. */
+/** What means become, in vectors of a lane for each channel: gain, offset, fill, least and greatest value, least weight and alpha. */
 function meansOf({ gain, offset, source }: TargetBinding): Float32Array {
   const { fill, mask } = source.known!;
   const { colours, premultiplied } = stagedAs(source);
@@ -114,9 +114,10 @@ function meansOf({ gain, offset, source }: TargetBinding): Float32Array {
     [0, 1, 2, 3].map((c) => (premultiplied && c === colours ? alpha : colour));
   // Of one channel, a vector is four pixels.
   const filled = [0, 1, 2, 3].map((c) => fill[source.channels === 1 ? 0 : c] ?? 0);
-  const [lowest, highest] = [lanes(-Infinity, 0), lanes(Infinity, source.full ?? opaque(source.dtype))];
-  const least = lanes(leastWeight * fullWeight(mask));
-  return Float32Array.from([lanes(gain, 1), lanes(offset, 0), filled, lowest, highest, least].flat());
+  const full = source.full ?? opaque(source.dtype);
+  const [lowest, highest] = [lanes(-Infinity, 0), lanes(Infinity, full)];
+  const [least, visible] = [lanes(leastWeight * fullWeight(mask)), lanes(leastAlpha(source.dtype, full), 0)];
+  return Float32Array.from([lanes(gain, 1), lanes(offset, 0), filled, lowest, highest, least, visible].flat());
 }
 
 /** Four neighbouring elements as floats. */
@@ -227,8 +228,8 @@ function emitOut(f: FunctionBuilder, kind: Kind, staging: number): void {
   const [to, from, fromStep, means, width, count] = f.params as [Local, Local, Local, Local, Local, Local];
   const { at, left } = f.locals("i32", "at", "left");
   const { v, w, by } = f.locals("v128", "v", "w", "by");
-  const given4 = f.array("v128", 6);
-  const [gain, offset, fill, lowest, highest, least] = given4.map(get) as [Code, Code, Code, Code, Code, Code];
+  const given4 = f.array("v128", 7);
+  const [gain, offset, fill, lowest, highest, least, visible] = given4.map(get) as [Code, Code, Code, Code, Code, Code, Code]; // biome-ignore format: a line
   const isKnown = op("f32x4.gt", get(w), least);
   const scaled = (divisor: Local): Code =>
     op("f32x4.add", op("f32x4.mul", op("f32x4.div", get(v), get(divisor)), gain), offset);
@@ -248,8 +249,8 @@ function emitOut(f: FunctionBuilder, kind: Kind, staging: number): void {
   ];
   // Colours are divided by the sum of alpha, which lies behind them; that by the weight.
   const divisor = premultiplied ? withLane(inAll(v, colours), colours, first(w)) : get(w);
-  const none = isNot(get(by), zeros);
-  const value = premultiplied ? within(op("v128.and", scaled(by), none)) : scaled(by);
+  const isVisible = op("f32x4.gt", get(by), op("f32x4.mul", visible, get(w)));
+  const value = premultiplied ? within(op("v128.and", scaled(by), isVisible)) : scaled(by);
   const one = [
     set(v, load("v128.load", get(at))),
     set(w, load("v128.load32_splat", get(at), 4 * (channels - 1))),

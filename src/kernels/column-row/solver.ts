@@ -21,6 +21,7 @@ import {
   isDirect,
   isExact,
   isInDoubles,
+  largestScale,
   splitSums,
   stripBuffer,
   valuesOf,
@@ -98,7 +99,7 @@ function realSums(problem: FilterProblem, terms: Term[], denominator: number, er
   const roundings = Math.max(...terms.map(({ column, row }) => roundingsOf(column.length) + roundingsOf(row.length)));
   const moved = mean ? (means.missed + mean.slack) * largestPixel(problem) : 0;
   const rounded = fixed?.maxAbs ?? roundingError(problem, { largest, roundings: roundings + terms.length }) + moved;
-  const most = largest * Math.abs(problem.gain);
+  const most = largest * largestScale(problem);
   return {
     ...{ terms: fixed?.terms ?? (mean ? [means.term!] : terms), columns: arithmetic, arithmetic, finish, mean },
     error: { ...error, maxAbs: error.maxAbs + rounded },
