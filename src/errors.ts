@@ -216,7 +216,9 @@ export function checkOptions<T extends object>(
   if (typeof options !== "object" || options === null || Array.isArray(options)) {
     throw new InvalidArgumentError({ parameter, expected: "an object of options", received: describe(options) });
   }
-  for (const key of Object.keys(options)) checkOneOf(`${parameter} key`, key, known);
+  for (const key of Object.keys(options)) {
+    if (!(known as readonly string[]).includes(key)) checkOneOf(`${parameter} key`, key, known);
+  }
   return options as T;
 }
 

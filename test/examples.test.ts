@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import sharp from "sharp";
 import { describe, expect, it } from "vitest";
+import { createEngine, filters } from "../src/index.ts";
 import { dataPath, withoutData } from "./data.ts";
 import { temporaryFolder } from "./node/folder.ts";
 
@@ -123,5 +124,53 @@ describe.skipIf(missing)(`examples of models${missing}`, () => {
     expect(said).toMatch(/against the truth: Infinity dB and Infinity dB\n$/);
     const difference = await sharp(join(folder, "small-difference.png")).raw().toBuffer();
     expect(difference.every((value) => value === 128)).toBe(true);
+  });
+});
+
+describe("examples/video.ts", () => {
+  const start = (input: Uint8Array) => {
+    const path = fileURLToPath(new URL("examples/video.ts", root));
+    const source = new URL("test/source.ts", root).href;
+    return spawnSync(process.execPath, ["--import", source, path, "3"], { input, timeout: 60_000 });
+  };
+  const frame = (planes: readonly (Uint8Array | Uint16Array)[]): Buffer =>
+    Buffer.concat([Buffer.from("FRAME\n"), ...planes.map((p) => Buffer.from(p.buffer, p.byteOffset, p.byteLength))]);
+
+  it.each([
+    ["420jpeg", Uint8Array, [2, 2]],
+    ["422", Uint8Array, [2, 1]],
+    ["444p10", Uint16Array, [1, 1]],
+    ["mono", Uint8Array, undefined],
+  ] as const)("blurs each plane of frames in %s", async (name, Elements, steps) => {
+    const [width, height] = [37, 25];
+    const sides = [[width, height, 1, 1], ...(steps ? [1, 2].map(() => [Math.ceil(width / steps[0]), Math.ceil(height / steps[1]), ...steps]) : [])]; // biome-ignore format: a line
+    const frames = [1, 2, 3].map((seed) =>
+      sides.map(([w, h]) => new Elements(w! * h!).map((_, i) => (i * i * seed * 37) % 256)),
+    );
+    const header = `YUV4MPEG2 W${width} H${height} F25:1 C${name} XTEST\n`;
+    const { status, stdout, stderr } = start(Buffer.concat([Buffer.from(header), ...frames.map(frame)]));
+    expect(status, String(stderr)).toBe(0);
+    const engine = await createEngine();
+    const blurred: Buffer[] = [];
+    for (const planes of frames) {
+      const results = planes.map(async (data, i) => {
+        const [width, height, x, y] = sides[i] as [number, number, number, number];
+        const { data: out } = await engine.filter({ width, height, channels: 1, data }, filters.gaussian({ sigma: [3 / y, 3 / x] })); // biome-ignore format: a line
+        return out as Uint8Array;
+      });
+      blurred.push(frame(await Promise.all(results)));
+    }
+    engine.dispose();
+    expect(stdout.equals(Buffer.concat([Buffer.from(header), ...blurred]))).toBe(true);
+  });
+
+  it.each([
+    ["", "the standard input is empty"],
+    ["RIFF....\n", "no YUV4MPEG2 video of planes in 420, 411, 422, 444 or mono: RIFF...."],
+    ["YUV4MPEG2 W4 H4 C420\nFRAME\nabc", "frame 0 is cut off"],
+    ["YUV4MPEG2 W4 H4 Cmono\nFRAM\n", "frame 0 begins with FRAM"],
+  ])("says what is wrong with %j", (input, why) => {
+    const { status, stderr } = start(Buffer.from(input));
+    expect([status, String(stderr)]).toEqual([1, `video: ${why}\n`]);
   });
 });

@@ -8,17 +8,43 @@ export function keyOf({ stages, buffers, problem }: Plan): string {
   return JSON.stringify([stages, buffers, problem.y.shape, problem.window, alpha]);
 }
 
-interface Kept {
+interface Program {
   readonly bytes: number;
+  readonly shared?: number;
   dispose(): void;
 }
 
+interface Kept {
+  program: Program;
+  /** Bytes that are its own, besides packed weights and room that it shares with others. */
+  scratch: number;
+  /** These and its packed weights. */
+  bytes: number;
+  /** The caller's arrays: once one is gone, nobody can ask for the program again. */
+  weights: WeakRef<object>[];
+}
+
+/** Bytes that programs may hold together. */
+export interface Budget {
+  /** In all. */
+  most: number;
+  /** Without the weights of layers. */
+  scratch: number;
+}
+
+/** What an engine of so much memory keeps for later calls. */
+export const budgetOf = (maxMemory: number): Budget => ({ most: maxMemory / 4, scratch: maxMemory / 64 });
+
+/** So many are kept though their scratch is more. */
+const fewest = 4;
+
 export class ProgramCache {
   private readonly kept = new Map<string, Kept>();
-  private readonly budget: number;
+  private readonly budget: Budget;
+  /** The key that was used last. */
+  private last = "";
 
-  /** `budget`: bytes that kept programs may hold together. */
-  constructor(budget: number) {
+  constructor(budget: Budget) {
     this.budget = budget;
   }
 
@@ -27,19 +53,29 @@ export class ProgramCache {
   }
 
   get bytes(): number {
-    return [...this.kept.values()].reduce((sum, program) => sum + program.bytes, 0);
+    return this.sum(({ bytes }) => bytes);
   }
 
-  /** The program of a key, created if it is not cached. The caller runs it before asking for another. */
-  async of<P extends Kept>(key: string, create: () => Promise<P>): Promise<P> {
-    const known = this.kept.get(key) as P | undefined;
-    if (known) {
+  /** The program of a key. The caller runs it before asking for another. */
+  find<P extends Program>(key: string): P | undefined {
+    const known = this.kept.get(key);
+    // Entries that come and go have the map made anew now and then.
+    if (known && key !== this.last) {
       this.kept.delete(key);
       this.kept.set(key, known);
-      return known;
+      this.last = key;
     }
+    return known?.program as P | undefined;
+  }
+
+  /** Creates the program of a key; `weights`: the caller's arrays that the key stands for. */
+  async add<P extends Program>(key: string, create: () => Promise<P>, weights: readonly object[] = []): Promise<P> {
     const program = await this.make(create);
-    this.kept.set(key, program);
+    const scratch = program.bytes - (program.shared ?? 0);
+    const copied = weights.reduce((sum, array) => sum + ((array as { byteLength?: number }).byteLength ?? 0), 0);
+    const arrays = weights.map((array) => new WeakRef(array));
+    this.kept.set(key, { program, scratch, bytes: scratch + copied, weights: arrays });
+    this.last = key;
     this.shrink();
     return program;
   }
@@ -50,26 +86,33 @@ export class ProgramCache {
       return await create();
     } catch (error) {
       if (!(error instanceof LimitError) || this.kept.size === 0) throw error;
-      for (const program of this.kept.values()) program.dispose();
-      this.kept.clear();
+      this.clear();
       return create();
     }
   }
 
+  clear(): void {
+    for (const key of this.kept.keys()) this.drop(key);
+  }
+
   private shrink(): void {
-    for (const [key, program] of this.kept) {
-      if (this.bytes <= this.budget || this.kept.size === 1) return;
-      program.dispose();
-      this.kept.delete(key);
+    for (const [key, { weights }] of this.kept) if (weights.some((array) => !array.deref())) this.drop(key);
+    const { most, scratch } = this.budget;
+    for (const key of this.kept.keys()) {
+      const fits = this.bytes <= most && (this.kept.size <= fewest || this.sum((kept) => kept.scratch) <= scratch);
+      if (fits || this.kept.size === 1) return;
+      this.drop(key);
     }
   }
-}
 
-/** As JSON; what has none (a BigInt, a circle) is refused by the checks of the call, as it should be. */
-export function textOf(value: unknown): string {
-  try {
-    return JSON.stringify(value);
-  } catch {
-    return "";
+  private drop(key: string): void {
+    this.kept.get(key)!.program.dispose();
+    this.kept.delete(key);
+  }
+
+  private sum(of: (kept: Kept) => number): number {
+    let sum = 0;
+    for (const kept of this.kept.values()) sum += of(kept);
+    return sum;
   }
 }

@@ -3,22 +3,23 @@
 import type { BackendPlan, Bindings, CompileOptions, Program, ProgramRunOptions, Weights } from "../backend/backend.ts";
 import type { Choice } from "../backend/choose.ts";
 import type { Abortable } from "../backend/slices.ts";
-import { checkOneOf, checkOptions, Rank1Error } from "../errors.ts";
+import { checkOneOf, checkOptions } from "../errors.ts";
 import { composedFilter } from "../factor/composed.ts";
 import type { Filter } from "../factor/filter.ts";
 import { gradientNames, gradientPair } from "../factor/filter-functions.ts";
 import { solvers, workOf } from "../kernels/table.ts";
 import { type FilterOptions, filterOptionKeys, filterProblem, type PictureSpec } from "../plan/filter-problem.ts";
 import { type LayerKind, type LayerOptions, type LayerShapes, layerProblem } from "../plan/layer-problem.ts";
-import { checkPlan, everyPlan, plan as makePlan, type Planner } from "../plan/planner.ts";
+import { everyPlan, plan as makePlan, type Planner } from "../plan/planner.ts";
 import type { FilterProblem, LayerProblem, Plan, Problem } from "../plan/types.ts";
 import { type CheckedImage, checkPicture, type ImageLike } from "../tensor/image.ts";
 import type { Image, TensorLike } from "../tensor.ts";
-import { keyOf, ProgramCache } from "./cache.ts";
+import { budgetOf, keyOf, ProgramCache } from "./cache.ts";
 import { checkProblem, checkRunOptions, runKeys } from "./calls.ts";
 import { filterComposed } from "./composed.ts";
 import { gradientOf } from "./gradient.ts";
 import {
+  arraysOf,
   checkLayerCall,
   checkLayerOut,
   findStructure,
@@ -35,9 +36,10 @@ import { fastestPlan } from "./measured.ts";
 import { type CheckedOptions, checkEngineOptions, type EngineOptions, type Limits } from "./options.ts";
 import { type FilterParts, sourceOf } from "./parts.ts";
 import { checkFits, isOpaque, pictureOf, runFilter } from "./pictures.ts";
-import { PlannedFilters } from "./planned.ts";
+import { type PlannedCall, PlannedFilters, type Runnable } from "./planned.ts";
+import { CallQueue } from "./queue.ts";
+import { Requests } from "./requests.ts";
 import { checkOut, type Target } from "./targets.ts";
-import { runTurned } from "./turned.ts";
 import type {
   EngineInfo,
   FilterCallOptions,
@@ -51,6 +53,8 @@ import type {
 } from "./types.ts";
 import { checkValueSpec, EngineValue } from "./values.ts";
 
+const filterCallKeys = [...filterOptionKeys, ...runKeys, "strategy"] as const;
+
 /**
  * Makes an engine. It starts threads at its first large call, and never keeps a process alive while idle.
  *
@@ -63,7 +67,7 @@ export async function createEngine(options?: EngineOptions): Promise<Engine> {
 
 /**
  * Plans, compiles and runs filters and layers; made by {@link createEngine}. Calls run one after the other, in order. Programs
- * and packed weights are kept within a quarter of `maxMemory`, so that later calls of the same kind start at once.
+ * are kept within a 64th of `maxMemory`, with packed weights within a quarter, so that later calls of the same kind start at once.
  */
 export class Engine {
   private readonly choice: Choice;
@@ -72,11 +76,10 @@ export class Engine {
   private readonly programs: ProgramCache;
   private readonly maxMemory: number;
   private readonly planned: PlannedFilters;
+  /** Keys of plans that were found to be sound. */
+  private readonly stored = new Requests<string>();
   private readonly identities = new Identities();
-  private readonly values = new WeakSet<EngineValue>();
-  private queue: Promise<unknown> = Promise.resolve();
-  /** Aborted when the engine is disposed of: every call listens. */
-  private readonly end = new AbortController();
+  private readonly queue = new CallQueue();
   /** For filters of several linear ones. */
   private readonly parts: FilterParts;
 
@@ -85,7 +88,7 @@ export class Engine {
     this.choice = choice;
     this.limits = limits;
     this.maxMemory = maxMemory;
-    this.programs = new ProgramCache(maxMemory / 4);
+    this.programs = new ProgramCache(budgetOf(maxMemory));
     const { profile } = choice.backend;
     this.planner = { solvers, profile, workOf };
     this.planned = new PlannedFilters(
@@ -96,9 +99,9 @@ export class Engine {
       profile,
       filter: (image, filter, options) => this.filter(image, filter, options),
       run: (plan, given, work) =>
-        this.enqueue(given, async (signal) => {
+        this.queue.add(given, async (signal) => {
           const make = () => this.choice.backend.compile(plan, new Map());
-          return work(await this.programs.of(JSON.stringify(plan), make), signal);
+          return work(await this.programOf(JSON.stringify(plan), make), signal);
         }),
     };
   }
@@ -127,11 +130,9 @@ export class Engine {
    * @throws InvalidArgumentError for sides and types that values do not have; LimitError beyond `maxMemory`.
    */
   alloc(spec: ValueSpec): EngineValue {
-    this.end.signal.throwIfAborted();
+    this.queue.check();
     const { shape, dtype } = checkValueSpec(spec);
-    const value = new EngineValue(this.choice.backend.alloc({ shape, dtype }), (work) => this.enqueue(undefined, work));
-    this.values.add(value);
-    return value;
+    return new EngineValue(this.choice.backend.alloc({ shape, dtype }), this.queue);
   }
 
   /**
@@ -171,7 +172,7 @@ export class Engine {
     filter: Filter,
     options?: FilterCallOptions,
   ): Promise<Image | EngineValue> {
-    const given = checkOptions<FilterCallOptions>("options", options, [...filterOptionKeys, ...runKeys, "strategy"]);
+    const given = checkOptions<FilterCallOptions>("options", options, filterCallKeys);
     const { out, signal, onProgress, strategy, mask, ...filterOptions } = given;
     const x = pictureOf(image, this.limits, mask);
     checkRunOptions(given);
@@ -181,23 +182,33 @@ export class Engine {
     const { problem } = call;
     if (composed) return filterComposed(this.parts, x, problem, composed, given);
     const target = checkOut(out, x, problem, problem.y.dtype);
-    return this.enqueue(signal, async (signal) => {
-      const options: FilterOptions = { ...filterOptions, alpha: "keep" };
-      const isPlain =
-        problem.alpha === "premultiply" &&
-        !problem.known &&
-        !(x.data instanceof EngineValue) &&
-        (await isOpaque(x as CheckedImage, problem, signal));
-      const chosen = isPlain ? this.planned.of(x, filter, options, strategy) : call;
-      const { planned } = chosen;
-      if (!planned.settled) {
-        const trial = target.apart ? checkOut(undefined, x, problem, problem.y.dtype) : target;
-        const plans = everyPlan(chosen.problem, this.planner);
-        const plan = await fastestPlan(plans, (plan) => this.execute(plan, chosen.problem, x, trial, { signal }));
-        Object.assign(planned, { plan, key: keyOf(plan), settled: true });
-      }
-      return this.execute(planned.plan, chosen.problem, x, target, { signal, onProgress }, planned.key);
+    return this.queue.add(signal, (signal) => {
+      const isPlain = problem.alpha !== "premultiply" || problem.known !== undefined || x.data instanceof EngineValue;
+      if (isPlain && call.planned.settled) return this.execute(call, x, target, { signal, onProgress });
+      const opaquely = () => this.planned.of(x, filter, { ...filterOptions, alpha: "keep" }, strategy);
+      return this.choose(call, x, target, { signal, onProgress }, isPlain ? undefined : opaquely);
     });
+  }
+
+  /** Runs a plan, or the one for a picture whose alpha does not matter where it is such; measures first what is not settled. */
+  private async choose(
+    call: PlannedCall,
+    x: Picture,
+    target: Target,
+    options: ProgramRunOptions & { signal: Abortable },
+    opaquely?: () => PlannedCall,
+  ): Promise<Image | EngineValue> {
+    const { signal } = options;
+    const chosen = opaquely && (await isOpaque(x as CheckedImage, call.problem, signal)) ? opaquely() : call;
+    const { planned, problem } = chosen;
+    if (!planned.settled) {
+      const trial = target.apart ? checkOut(undefined, x, call.problem, call.problem.y.dtype) : target;
+      const plans = everyPlan(problem, this.planner);
+      const run = (plan: Plan) => this.execute({ planned: { plan, key: keyOf(plan) }, problem }, x, trial, { signal });
+      const plan = await fastestPlan(plans, run);
+      Object.assign(planned, { plan, key: keyOf(plan), settled: true });
+    }
+    return this.execute(chosen, x, target, options);
   }
 
   /**
@@ -226,12 +237,14 @@ export class Engine {
   async run(plan: Plan, image: ImageLike | EngineValue, options?: RunOptions): Promise<Image | EngineValue> {
     const { out, signal, onProgress, mask } = checkOptions<RunOptions>("options", options, runKeys);
     checkRunOptions({ signal, onProgress });
-    const { problem } = checkPlan(plan);
+    const key = await this.keyOfStored(plan);
+    const { problem } = plan;
     const x = pictureOf(image, this.limits, mask);
     checkFits(problem, x);
     const filter = problem as FilterProblem;
     const target = checkOut(out, x, filter, problem.y.dtype);
-    return this.enqueue(signal, (signal) => this.execute(plan, filter, x, target, { signal, onProgress }));
+    const call = { planned: { plan, key }, problem: filter };
+    return this.queue.add(signal, (signal) => this.execute(call, x, target, { signal, onProgress }));
   }
 
   /**
@@ -297,9 +310,9 @@ export class Engine {
     checkProblem(problem, "engine.layerProblem", "filter");
     const packed = weightsOf(problem, weights);
     const plan = this.plan(findStructure(problem, packed), options);
-    return this.enqueue(undefined, async () => {
+    return this.queue.add(undefined, async () => {
       const program = await this.compile(plan, packed);
-      return new PreparedLayer(plan, program, (signal, work) => this.enqueue(signal, work));
+      return new PreparedLayer(plan, program, (signal, work) => this.queue.add(signal, work));
     });
   }
 
@@ -309,13 +322,13 @@ export class Engine {
    * @internal
    */
   async prepareNetwork(plan: BackendPlan, weights: Weights, given?: Abortable): Promise<Program> {
-    return this.enqueue(given, async (signal) => {
+    return this.queue.add(given, async (signal) => {
       const program = await this.compile(plan, weights, { shares: true, signal });
       return {
         ...{ bytes: program.bytes, shared: program.shared, phases: program.phases },
         run: (inputs: Bindings, outputs: Bindings, options: ProgramRunOptions = {}) =>
-          this.enqueue(options.signal, (signal) => program.run(inputs, outputs, { ...options, signal })),
-        dispose: () => void this.queue.then(() => program.dispose()),
+          this.queue.add(options.signal, (signal) => program.run(inputs, outputs, { ...options, signal })),
+        dispose: () => this.queue.after(() => program.dispose()),
       };
     });
   }
@@ -327,48 +340,58 @@ export class Engine {
   private layer<O>({ problem, x, tensors, run }: LayerCall): Promise<LayerResult<O>> {
     const weights = weightsOf(problem, tensors);
     const out = checkLayerOut(problem, x, run.out);
-    return this.enqueue(run.signal, async (signal) => {
+    return this.queue.add(run.signal, async (signal) => {
       const key = `${JSON.stringify(problem)} ${this.identities.of(tensors)}`;
-      const program = await this.programs.of(key, () => this.choice.backend.compile(this.plan(problem), weights));
+      // They run one after the other, as stages of networks do: one room holds the values of them all.
+      const compile = () => this.choice.backend.compile(this.plan(problem), weights, { shares: true });
+      const program = await this.programOf(key, compile, arraysOf(tensors));
       const result = await runLayer(problem, program, x, out, { onProgress: run.onProgress, signal });
       return result as LayerResult<O>;
     });
   }
 
-  /** Ends threads and frees memory; calls that run, wait or come later are rejected. */
+  /**
+   * Ends threads and gives all memory back, also that of values and prepared layers; calls that run, wait or come later are
+   * rejected. What WebAssembly held goes with the next garbage collection, even where the engine is still referred to.
+   */
   dispose(): void {
-    const [expected, received] = ["an engine in use", "a disposed one"];
-    this.end.abort(new Rank1Error("DISPOSED", { parameter: "engine", expected, received }));
-    this.queue.then(() => this.choice.backend.dispose());
+    this.queue.end();
+    this.queue.after(() => {
+      this.programs.clear();
+      this.planned.clear();
+      this.stored.clear();
+      this.choice.backend.dispose();
+    });
   }
 
-  private async execute(
-    plan: Plan,
-    problem: FilterProblem,
+  /** The key of a plan that comes from elsewhere, once it was checked. */
+  private async keyOfStored(plan: Plan): Promise<string> {
+    const request = [plan?.version, plan?.problem, plan?.stages, plan?.buffers];
+    const known = this.stored.find(request);
+    if (known !== undefined) return known;
+    const { checkFilterPlan } = await import("./rare.ts");
+    const key = keyOf(checkFilterPlan(plan, this.planner, this.limits));
+    this.stored.keep(request, key);
+    return key;
+  }
+
+  private execute(
+    { planned: { plan, key }, problem }: Runnable,
     x: Picture,
     target: Target,
     options: ProgramRunOptions,
-    key?: string,
   ): Promise<Image | EngineValue> {
-    const program = await this.programs.of(key ?? keyOf(plan), () => this.choice.backend.compile(plan, new Map()));
-    const run = plan.turned ? runTurned : runFilter;
-    return run(program, problem, x, target, options, (value) => this.values.has(value));
+    const run = (program: Program): Promise<Image | EngineValue> =>
+      plan.turned
+        ? import("./rare.ts").then(({ runTurned }) => runTurned(program, problem, x, target, options, this.queue))
+        : runFilter(program, problem, x, target, options);
+    const program = this.programs.find<Program>(key);
+    return program
+      ? run(program)
+      : this.programs.add(key, () => this.choice.backend.compile(plan, new Map())).then(run);
   }
 
-  /** One call at a time, in order. */
-  private enqueue<T>(given: Abortable | undefined, work: (signal: Abortable) => Promise<T>): Promise<T> {
-    // Not AbortSignal.any: it would let go of a timeout that nobody else holds.
-    const signal = {
-      throwIfAborted: () => {
-        given?.throwIfAborted();
-        this.end.signal.throwIfAborted();
-      },
-    };
-    const next = this.queue.then(() => {
-      signal.throwIfAborted();
-      return work(signal);
-    });
-    this.queue = next.catch(() => {});
-    return next;
+  private async programOf(key: string, make: () => Promise<Program>, weights?: readonly object[]): Promise<Program> {
+    return this.programs.find<Program>(key) ?? this.programs.add(key, make, weights);
   }
 }

@@ -250,6 +250,17 @@ export class PreparedLayer {
   }
 }
 
+function arrayOf(tensor: LayerTensors[string]): object | undefined {
+  const array = (tensor as { data?: object } | undefined)?.data ?? tensor;
+  return typeof array === "object" && array !== null ? array : undefined;
+}
+
+/** The arrays that hold a call's weights and biases. */
+export const arraysOf = (tensors: LayerTensors): object[] =>
+  Object.values(tensors)
+    .map(arrayOf)
+    .filter((array) => array !== undefined);
+
 /** Numbers arrays, so that programs can be cached by the arrays that hold their weights. */
 export class Identities {
   private readonly numbers = new WeakMap<object, number>();
@@ -258,8 +269,8 @@ export class Identities {
   of(tensors: LayerTensors): string {
     return Object.entries(tensors)
       .map(([name, tensor]) => {
-        const array = (tensor as { data?: object } | undefined)?.data ?? tensor;
-        if (typeof array !== "object") return "";
+        const array = arrayOf(tensor);
+        if (array === undefined) return "";
         if (!this.numbers.has(array)) this.numbers.set(array, ++this.count);
         return `${name} ${this.numbers.get(array)}`;
       })

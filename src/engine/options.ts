@@ -45,7 +45,11 @@ export interface EngineOptions {
    * long, and where candidates round differently, results may differ in their last bits from machine to machine.
    */
   planning?: Planning;
-  /** Bytes of working memory; pictures are streamed through it and never held whole. Default 1 GiB. */
+  /**
+   * Bytes of working memory at most; pictures are streamed through it and never held whole. What stays between calls: a 64th of
+   * it for programs of filters and layers, of which the least recently used go first, and a quarter with packed weights.
+   * Default 1 GiB.
+   */
   maxMemory?: number;
   /** Largest sizes. Defaults: sides of 2^20 and 2^30 pixels, filters of 2049 a side. */
   limits?: Partial<Limits>;

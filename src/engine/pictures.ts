@@ -110,24 +110,42 @@ export async function runFilter(
   const { window, alpha, y, gain, offset, origin, known } = problem;
   const { width, height, channels, dtype, premultiplied } = x;
   const full = alpha === "premultiply" ? await fullOf(x, options.signal) : opaque(dtype);
+  // Without spreads: objects that are made of others are several times as large.
   const source: SourceBinding = {
-    ...{ kind: "source", width, height, channels, dtype, alpha, full, premultiplied },
-    ...{ border: window.border, borderValue: window.borderValue, data: viewOrValue(x.data) },
-    ...(origin && { origin: { x: origin[1], y: origin[0] } }),
-    ...(known && {
-      known: { ...known, fill: known.fill.map((v) => v ?? Number.NaN), mask: await weightsOf(x, options.signal) },
-    }),
+    kind: "source",
+    width,
+    height,
+    channels,
+    dtype,
+    alpha,
+    full,
+    premultiplied,
+    border: window.border,
+    borderValue: window.borderValue,
+    data: viewOrValue(x.data),
   };
+  if (origin) source.origin = { x: origin[1], y: origin[0] };
+  if (known) {
+    const mask = await weightsOf(x, options.signal);
+    source.known = { ...known, fill: known.fill.map((v) => v ?? Number.NaN), mask };
+  }
   const { part, apart } = to;
   const data = apart ? newArray(y.dtype, part.width * part.height * channels) : to.data;
   const sum = tapSum(problem);
   const compares = comparesWithOwn(problem);
   const target: TargetBinding = {
-    ...{ kind: "target", data: viewOrValue(data), dtype: y.dtype, alpha, source, offset },
-    ...{ width: part.width, height: part.height, gain: compares ? gain : gain * sum },
-    ...(compares && { tapSum: sum }),
-    ...(!apart && origin && { at: { x: part.x, y: part.y, pitch: to.width } }),
+    kind: "target",
+    data: viewOrValue(data),
+    dtype: y.dtype,
+    alpha,
+    source,
+    width: part.width,
+    height: part.height,
+    offset,
+    gain: compares ? gain : gain * sum,
   };
+  if (compares) target.tapSum = sum;
+  if (!apart && origin) target.at = { x: part.x, y: part.y, pitch: to.width };
   await program.run([["x", source]], [["y", target]], options);
   if (apart) await putApart(to, data as ImageArray, (value, data, part) => value.inner.write(data, part));
   return resultOf(to);

@@ -3,8 +3,9 @@ import type { Filter } from "../factor/filter.ts";
 import { movedTo } from "../plan/extent.ts";
 import type { FilterOptions } from "../plan/filter-problem.ts";
 import type { FilterProblem, Plan } from "../plan/types.ts";
-import { keyOf, textOf } from "./cache.ts";
+import { keyOf } from "./cache.ts";
 import type { Picture } from "./masks.ts";
+import { Requests } from "./requests.ts";
 
 /** A plan and its key among the programs. */
 export interface PlannedFilter {
@@ -14,17 +15,17 @@ export interface PlannedFilter {
   settled: boolean;
 }
 
+/** A plan with its key, and the problem of a call. */
+export type Runnable = Pick<PlannedCall, "problem"> & { planned: Pick<PlannedFilter, "plan" | "key"> };
+
 /** A call's plan, and its problem: the plan's own, but for where a region lies. */
 export interface PlannedCall {
   planned: PlannedFilter;
   problem: FilterProblem;
 }
 
-/** Plans of recent calls that an engine keeps. */
-const mostPlans = 32;
-
 export class PlannedFilters {
-  private readonly kept = new Map<string, PlannedFilter>();
+  private readonly kept = new Requests<PlannedFilter>();
   private readonly make: (picture: Picture, filter: Filter, options: FilterOptions, strategy?: string) => Plan;
   private readonly settles: boolean;
 
@@ -37,16 +38,17 @@ export class PlannedFilters {
   /** The plan for such a picture, cached for calls with the same options; regions of equal sides have one. */
   of(x: Picture, filter: Filter, options: FilterOptions, strategy?: string): PlannedCall {
     const { width, height, channels, dtype, hasAlpha = false, masked } = x;
-    const picture = [width, height, channels, dtype, hasAlpha, masked];
-    const numbers = String([options.fill, options.borderValue]);
-    const request = textOf([picture, filter, anywhere(options), strategy, numbers]);
-    const known = this.kept.get(request);
+    const request = [width, height, channels, dtype, hasAlpha, masked, filter, anywhere(options), strategy];
+    const known = this.kept.find(request);
     if (known) return { planned: known, problem: movedTo(known.plan.problem as FilterProblem, options) };
     const plan = this.make(x, filter, options, strategy);
     const planned = { plan, key: keyOf(plan), settled: this.settles || strategy !== undefined };
-    if (this.kept.size >= mostPlans) this.kept.delete(this.kept.keys().next().value!);
-    this.kept.set(request, planned);
+    this.kept.keep(request, planned);
     return { planned, problem: plan.problem as FilterProblem };
+  }
+
+  clear(): void {
+    this.kept.clear();
   }
 }
 

@@ -31,6 +31,8 @@ export interface Target {
   apart: boolean;
 }
 
+const nothing = {};
+
 /** Checks `out`, or makes the array that is returned. */
 export function checkOut(
   out: unknown,
@@ -40,13 +42,13 @@ export function checkOut(
 ): Target {
   const { channels } = x;
   const place = placeOf(problem);
-  const says = { ...(x.hasAlpha && { hasAlpha: true }), ...(x.premultiplied && { premultiplied: true }) };
+  const says = x.hasAlpha ? { hasAlpha: true, ...(x.premultiplied && { premultiplied: true }) } : nothing;
   const alone = {
     width: place.width,
     height: place.height,
     channels,
     says,
-    part: { ...place, x: 0, y: 0 },
+    part: { x: 0, y: 0, width: place.width, height: place.height },
     apart: false,
   };
   // An ImageData's bytes become those of an ImageData.

@@ -8,6 +8,7 @@ import type { FilterProblem } from "../plan/types.ts";
 import { checkThere, type Image, type ImageArray, imageDTypeOf, newArray } from "../tensor.ts";
 import type { MaskArray, Picture } from "./masks.ts";
 import { runFilter } from "./pictures.ts";
+import type { CallQueue } from "./queue.ts";
 import { aloneIn, putApart, resultOf, type Target } from "./targets.ts";
 import { EngineValue } from "./values.ts";
 
@@ -18,17 +19,17 @@ interface Sides {
   channels: number;
 }
 
-/** As `runFilter`, by the program of a plan that is turned. `isOwn`: of values of the engine that runs it. */
+/** As `runFilter`, by the program of a plan that is turned. `queue`: of the engine that runs it. */
 export async function runTurned(
   program: Program,
   problem: FilterProblem,
   x: Picture,
   to: Target,
   options: ProgramRunOptions,
-  isOwn: (value: EngineValue) => boolean,
+  queue: CallQueue,
 ): Promise<Image | EngineValue> {
   const { width, height, channels } = x;
-  for (const data of [x.data, to.data]) if (data instanceof EngineValue && !isOwn(data)) throw foreign();
+  for (const data of [x.data, to.data]) if (data instanceof EngineValue && !data.isOf(queue)) throw foreign();
   const turn = async <T extends ImageArray>(name: string, data: T | EngineValue, sides: Sides): Promise<T> => {
     const array = data instanceof EngineValue ? ((await data.inner.read()) as T) : data;
     checkThere(name, array, sides.width * sides.height * sides.channels);

@@ -182,7 +182,7 @@ async function readPage(
   const signed = space === "grey16" && type === "i16";
   const target = type === "u8" || type === "u16" ? spaces[type] : throughRgb ? "srgb" : space;
   const raw = Object.keys(depths).find((one) => depths[one] === (signed ? "u16" : type))! as "uchar";
-  const pixels = await decode(name, found.format, () =>
+  const pixels = await decode({ name, bytes }, found.format, () =>
     sharp(signed ? asUnsigned(bytes, directory) : bytes, { ...lenience, ...which, ignoreIcc: !converted })
       .toColourspace(target)
       .raw({ depth: raw })
@@ -203,7 +203,7 @@ export const lenience = { limitInputPixels: false, limitInputChannels: false, fa
 async function readMetadata(name: string, bytes: Uint8Array, page: number): Promise<Found> {
   const expected = "a PNG, JPEG, WebP, AVIF, TIFF or GIF picture";
   if (bytes.length === 0) throw new InvalidArgumentError({ parameter: name, expected, received: "an empty file" });
-  const found = await decode(name, undefined, () => sharp(bytes, { ...lenience, page }).metadata());
+  const found = await decode({ name, bytes }, undefined, () => sharp(bytes, { ...lenience, page }).metadata());
   const { format, depth, space, channels } = found;
   if (readable[format] === undefined) throw new InvalidArgumentError({ parameter: name, expected, received: format });
   const plain = ["srgb", "rgb16", "b-w", "grey16", "scrgb"].includes(space) && depth in depths;
@@ -216,16 +216,31 @@ async function readMetadata(name: string, bytes: Uint8Array, page: number): Prom
 }
 
 /** Runs sharp, and turns whatever it throws into one sentence about the file. */
-async function decode<T>(name: string, format: string | undefined, run: () => Promise<T>): Promise<T> {
+async function decode<T>(
+  { name, bytes }: Pick<Source, "name" | "bytes">,
+  format: string | undefined,
+  run: () => Promise<T>,
+): Promise<T> {
   try {
     return await run();
   } catch (error) {
+    if (isHevc(bytes)) {
+      const [expected, received] = ["a PNG, JPEG, WebP, AVIF, TIFF or GIF picture", "a HEIC picture (HEVC)"];
+      const hint = "this build of sharp has no decoder for it: convert it first, e.g. with heif-convert or ImageMagick";
+      throw new InvalidArgumentError({ parameter: name, expected, received, hint, cause: error });
+    }
     const text = (error as Error).message.replace(/^Input \w+ (contains|has) /i, "");
     const unknown = text.startsWith("unsupported image format");
     const received = unknown ? "data of another kind" : `broken or truncated data (${lastLine(text)})`;
     const kind = format === undefined ? "PNG, JPEG, WebP, AVIF, TIFF or GIF" : readable[format];
     throw new InvalidArgumentError({ parameter: name, expected: `an intact ${kind} picture`, received, cause: error });
   }
+}
+
+/** Whether a file says that it is of HEIC's brands, and of none of AVIF's. */
+function isHevc(bytes: Uint8Array): boolean {
+  const text = String.fromCharCode(...bytes.subarray(4, 12), ...bytes.subarray(16, Math.min(bytes[3] ?? 0, 128)));
+  return text.startsWith("ftyp") && /hei[cxms]|hev[cxms]/.test(text) && !/avi[fs]/.test(text);
 }
 
 export const lastLine = (text: string): string => text.trim().split("\n").at(-1)!.replace(/:$/, "");

@@ -35,9 +35,8 @@ interface Sides {
 }
 
 /** Where a problem's result lies, in pixels of its picture. */
-export function placeOf({ y, origin = [0, 0] }: Pick<FilterProblem, "y" | "origin">): Region {
-  const [height, width] = y.shape as [number, number];
-  return { x: origin[1], y: origin[0], width, height };
+export function placeOf({ y, origin }: Pick<FilterProblem, "y" | "origin">): Region {
+  return { x: origin ? origin[1] : 0, y: origin ? origin[0] : 0, width: y.shape[1]!, height: y.shape[0]! };
 }
 
 /** The pixels that the results of an extent lie on, and of these those of a region. */

@@ -74,7 +74,7 @@ export interface PictureSpec extends Partial<KnownAlpha> {
   masked?: boolean;
 }
 
-const borders: readonly Border[] = ["constant", "edge", "reflect", "symmetric", "wrap"];
+export const borders: readonly Border[] = ["constant", "edge", "reflect", "symmetric", "wrap"];
 const borderAliases: Record<string, Border> = {
   mirror: "reflect",
   reflect101: "reflect",

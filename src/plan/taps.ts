@@ -1,8 +1,18 @@
 // What a filter's taps are like as a whole.
 import type { FilterProblem } from "./types.ts";
 
+const tapSums = new WeakMap<FilterProblem["factors"], number>();
+
 /** Σ taps, before gain. */
 export function tapSum({ factors }: Pick<FilterProblem, "factors">): number {
+  const known = tapSums.get(factors);
+  if (known !== undefined) return known;
+  const sum = sumOf(factors);
+  tapSums.set(factors, sum);
+  return sum;
+}
+
+function sumOf(factors: FilterProblem["factors"]): number {
   const sum = (taps: readonly number[]): number => taps.reduce((total, tap) => total + tap, 0);
   if (factors.values) return sum(factors.values);
   return factors.terms.reduce((total, { column, row }) => total + sum(column) * sum(row), 0) / factors.denominator;

@@ -81,7 +81,10 @@ export function checkPicture(picture: unknown, limits: ImageLimits): KnownAlpha 
 const checkChannels = (parameter: string, channels: unknown): number =>
   checkInteger(`${parameter}.channels`, channels, { min: 1, max: mostChannels });
 
-function checkKnown(parameter: string, given: Record<string, unknown>, channels: number): KnownAlpha {
+const noAlpha = { hasAlpha: false, premultiplied: false } as const;
+
+function checkKnown(parameter: string, given: Record<string, unknown>, channels: number): Required<KnownAlpha> {
+  if (given.hasAlpha === undefined && given.premultiplied === undefined) return noAlpha;
   const flag = (name: "hasAlpha" | "premultiplied"): boolean =>
     given[name] !== undefined && checkBoolean(`${parameter}.${name}`, given[name]);
   const known = { hasAlpha: flag("hasAlpha"), premultiplied: flag("premultiplied") };
@@ -90,7 +93,12 @@ function checkKnown(parameter: string, given: Record<string, unknown>, channels:
   throw new InvalidArgumentError({ parameter: `${parameter}.hasAlpha`, expected, received });
 }
 
-function checkSides(parameter: string, w: unknown, h: unknown, limits: ImageLimits): [width: number, height: number] {
+/** Sides that are right leave no garbage: every frame of a video comes here. */
+function checkSides(parameter: string, w: unknown, h: unknown, limits: ImageLimits): void {
+  const { side, pixels } = limits;
+  const isRight = (one: unknown): one is number =>
+    Number.isSafeInteger(one) && (one as number) >= 1 && (one as number) <= side;
+  if (isRight(w) && isRight(h) && w * h <= pixels) return;
   const [width, height] = [
     checkInteger(`${parameter}.width`, w, { min: 1 }),
     checkInteger(`${parameter}.height`, h, { min: 1 }),
@@ -98,7 +106,6 @@ function checkSides(parameter: string, w: unknown, h: unknown, limits: ImageLimi
   const raise = "createEngine({ limits })";
   checkLimit(`${parameter} side`, Math.max(width, height), limits.side, "pixels", raise);
   checkLimit(`${parameter} size`, width * height, limits.pixels, "pixels", raise);
-  return [width, height];
 }
 
 /** A checked image, and what is known of its alpha channel (an `ImageData` has RGBA by definition). */
@@ -122,7 +129,8 @@ export function checkImage(parameter: string, image: unknown, limits: ImageLimit
   }
   const given = image as { info?: unknown; data?: unknown };
   const info = (typeof given.info === "object" && given.info !== null ? given.info : given) as Record<string, unknown>;
-  const [width, height] = checkSides(parameter, info.width, info.height, limits);
+  checkSides(parameter, info.width, info.height, limits);
+  const { width, height } = info as { width: number; height: number };
   const isImageData = info.channels === undefined && given.data instanceof Uint8ClampedArray;
   const channels = isImageData ? 4 : checkChannels(parameter, info.channels);
   const known = isImageData ? { hasAlpha: true, premultiplied: false } : checkKnown(parameter, info, channels);
@@ -134,7 +142,8 @@ export function checkImage(parameter: string, image: unknown, limits: ImageLimit
       received: `${data.length}`,
     });
   }
-  return { width, height, channels, data, dtype, ...known };
+  const { hasAlpha, premultiplied } = known;
+  return { width, height, channels, data, dtype, hasAlpha, premultiplied };
 }
 
 /** The array as what it holds: its class says it, or a depth beside plain bytes. */

@@ -308,3 +308,23 @@ describe("writing", () => {
     expect(readdirSync(inner)).toEqual(["new"]);
   });
 });
+
+test("a HEIC picture is named as what it is", async () => {
+  const box = (text: string): number[] => [...text].map((letter) => letter.charCodeAt(0));
+  const heic = Uint8Array.from([
+    0,
+    0,
+    0,
+    24,
+    ...box("ftypheic"),
+    0,
+    0,
+    0,
+    0,
+    ...box("mif1heic"),
+    ...new Array(64).fill(0),
+  ]);
+  await expect(readPicture(heic)).rejects.toThrow(/got a HEIC picture \(HEVC\); .*convert it first/);
+  const avif = await encodePicture(gradient(3, 8), "avif");
+  await expect(readPicture(avif.subarray(0, 200))).rejects.toThrow(/broken or truncated/);
+});

@@ -1,5 +1,6 @@
 // The WebAssembly backend: one linear memory, generated modules compiled once, and workers where memory can be shared.
 import { get, ModuleBuilder } from "../../codegen/assembler.ts";
+import { Rank1Error } from "../../errors.ts";
 import { type CodeMode, kernelArity } from "../../kernels/kernel.ts";
 import { builtInProfile } from "../../plan/cost.ts";
 import type { ValueDType } from "../../tensor.ts";
@@ -32,52 +33,109 @@ export interface WasmOptions {
 /** Work predicted to take less on one thread is not worth waking others for: that alone takes 20 to 50 microseconds. */
 const leastNanoseconds = 1.5e5;
 
+/** What holds memory: an engine that is disposed of lets go of it as a whole, whoever still has its programs and values. */
+interface Live {
+  memory: WebAssembly.Memory;
+  views: MemoryViews;
+  allocator: Allocator;
+  packed: PackedWeights;
+  room: SharedRoom;
+  kernels: KernelStore;
+  driver: Driver;
+  pool: WorkerPool | undefined;
+  control: number;
+  flowing: ProgramHost["flowing"];
+  staging?: Staging;
+  probes?: { use: Entry; index: number };
+}
+
+function start(options: WasmOptions): Live {
+  const { threads, maxMemory, mode, verdicts, createWorker } = options;
+  const shared = threads > 1;
+  const maximum = Math.floor(maxMemory / pageBytes);
+  const memory = new WebAssembly.Memory({ initial: 1, ...(shared && { maximum, shared: true }) });
+  const views = new MemoryViews(memory);
+  const allocator = new Allocator(maximum * pageBytes, (bytes) => {
+    const missing = Math.ceil((bytes - memory.buffer.byteLength) / pageBytes);
+    if (missing > 0) memory.grow(missing);
+  });
+  // The first block is never address 0, where a call without rows may look for parameters.
+  allocator.allocate(2048);
+  const at = allocator.allocate(control.bytes).offset;
+  const driver = new WebAssembly.Module(driverCode({ control: at, shared, maximum }));
+  const pool = shared ? new WorkerPool(memory, driver, at, threads - 1, createWorker) : undefined;
+  const kernels = new KernelStore({ ...{ memory, shared, maximum, mode, verdicts }, workers: pool });
+  const env = { memory, table: kernels.table, due: () => Number(isDue()) };
+  const made = new WebAssembly.Instance(driver, { env }).exports as unknown as Driver;
+  return {
+    ...{ memory, views, allocator, kernels, pool, control: at, flowing: new WeakMap() },
+    ...{ packed: new PackedWeights(allocator), room: new SharedRoom(allocator) },
+    driver: mode.wide ? { ...made, run: emptyingAfter(made.run) } : made,
+  };
+}
+
 export class WasmBackend implements Backend, ProgramHost {
   readonly name = "wasm";
   readonly profile = builtInProfile;
-  readonly views: MemoryViews;
-  readonly allocator: Allocator;
-  readonly packed: PackedWeights;
-  readonly room: SharedRoom;
-  readonly kernels: KernelStore;
-  readonly driver: Driver;
-  readonly pool: WorkerPool | undefined;
-  readonly control: number;
+  readonly verdicts: Map<string, Verdict>;
   stripRows: number | undefined;
-  private readonly memory: WebAssembly.Memory;
   private readonly options: WasmOptions;
-  private stage: Staging | undefined;
-  private probes: { use: Entry; index: number } | undefined;
+  private held: Live | undefined;
 
   constructor(options: WasmOptions) {
-    const { threads, maxMemory, mode, verdicts, createWorker } = options;
     this.options = options;
-    const shared = threads > 1;
-    const maximum = Math.floor(maxMemory / pageBytes);
-    this.memory = new WebAssembly.Memory({ initial: 1, ...(shared && { maximum, shared: true }) });
-    this.views = new MemoryViews(this.memory);
-    this.allocator = new Allocator(maximum * pageBytes, (bytes) => {
-      const missing = Math.ceil((bytes - this.memory.buffer.byteLength) / pageBytes);
-      if (missing > 0) this.memory.grow(missing);
-    });
-    this.packed = new PackedWeights(this.allocator);
-    this.room = new SharedRoom(this.allocator);
-    // The first block is never address 0, where a call without rows may look for parameters.
-    this.allocator.allocate(2048);
-    this.control = this.allocator.allocate(control.bytes).offset;
-    const driver = new WebAssembly.Module(driverCode({ control: this.control, shared, maximum }));
-    if (shared) this.pool = new WorkerPool(this.memory, driver, this.control, threads - 1, createWorker);
-    this.kernels = new KernelStore({
-      ...{ memory: this.memory, shared, maximum, mode, verdicts },
-      announce: (code) => this.pool?.announce(code),
-    });
-    const env = { memory: this.memory, table: this.kernels.table, due: () => Number(isDue()) };
-    const made = new WebAssembly.Instance(driver, { env }).exports as unknown as Driver;
-    this.driver = mode.wide ? { ...made, run: emptyingAfter(made.run) } : made;
+    this.held = start(options);
+    this.verdicts = this.held.kernels.verdicts;
+  }
+
+  private get live(): Live {
+    if (this.held) return this.held;
+    const [expected, received] = ["an engine in use", "a disposed one"];
+    throw new Rank1Error("DISPOSED", { parameter: "engine", expected, received });
+  }
+
+  get isDisposed(): boolean {
+    return this.held === undefined;
+  }
+
+  get views(): MemoryViews {
+    return this.live.views;
+  }
+
+  get allocator(): Allocator {
+    return this.live.allocator;
+  }
+
+  get packed(): PackedWeights {
+    return this.live.packed;
+  }
+
+  get room(): SharedRoom {
+    return this.live.room;
+  }
+
+  get kernels(): KernelStore {
+    return this.live.kernels;
+  }
+
+  get driver(): Driver {
+    return this.live.driver;
+  }
+
+  get pool(): WorkerPool | undefined {
+    return this.live.pool;
+  }
+
+  get control(): number {
+    return this.live.control;
+  }
+
+  get flowing(): ProgramHost["flowing"] {
+    return this.live.flowing;
   }
 
   get threads(): number {
-    return 1 + (this.pool?.size ?? 0);
+    return 1 + (this.held?.pool?.size ?? 0);
   }
 
   threadsFor(nanoseconds: number): number {
@@ -86,19 +144,16 @@ export class WasmBackend implements Backend, ProgramHost {
 
   /** Why threads are fewer than were asked for, if some could not be started. */
   get loss(): string | undefined {
-    return this.pool?.loss;
-  }
-
-  get verdicts(): Map<string, Verdict> {
-    return this.kernels.verdicts;
+    return this.held?.pool?.loss;
   }
 
   /** Made with the first array that is moved. */
   get staging(): Staging {
     const { threads, maxMemory, memories: apart } = this.options;
     const mode = { shared: threads > 1, maximum: Math.floor(maxMemory / pageBytes), apart };
-    this.stage ??= new Staging(this.memory, this.allocator, mode);
-    return this.stage;
+    const { live } = this;
+    live.staging ??= new Staging(live.memory, live.allocator, mode);
+    return live.staging;
   }
 
   async compile(plan: BackendPlan, weights: Weights, options?: CompileOptions): Promise<WasmProgram> {
@@ -115,29 +170,31 @@ export class WasmBackend implements Backend, ProgramHost {
   }
 
   bytes(): number {
-    return this.allocator.used;
+    return this.held?.allocator.used ?? 0;
   }
 
   dispose(): void {
-    this.pool?.dispose();
+    this.held?.pool?.dispose();
+    this.held = undefined;
   }
 
   probe(use: Entry): number {
-    if (!this.probes) {
+    const { live } = this;
+    if (!live.probes) {
       const i32s = Array<"i32">(kernelArity).fill("i32");
       const module = new ModuleBuilder({ functions: { use: { params: i32s, results: [] } } });
       module.define("probe", i32s, (f) => f.emit(module.call("use", ...f.params.map(get))));
       const compiled = new WebAssembly.Module(
-        module.encode({ shared: this.pool !== undefined, maximum: Math.floor(this.options.maxMemory / pageBytes) }),
+        module.encode({ shared: live.pool !== undefined, maximum: Math.floor(this.options.maxMemory / pageBytes) }),
       );
-      const env = { memory: this.memory, use: (...args: number[]) => this.probes!.use(...args) };
+      const env = { memory: live.memory, use: (...args: number[]) => live.probes!.use(...args) };
       const { exports } = new WebAssembly.Instance(compiled, { env });
-      const index = this.kernels.table.grow(1);
-      this.kernels.table.set(index, exports.probe);
-      this.probes = { use, index };
+      const index = live.kernels.table.grow(1);
+      live.kernels.table.set(index, exports.probe);
+      live.probes = { use, index };
     }
-    this.probes.use = use;
-    return this.probes.index;
+    live.probes.use = use;
+    return live.probes.index;
   }
 }
 

@@ -12,7 +12,7 @@ import {
   type TargetBinding,
   type TensorBinding,
 } from "../backend.ts";
-import { checkBindings } from "../bindings.ts";
+import { areLike, checkBindings } from "../bindings.ts";
 import { writeTable } from "./image.ts";
 import type { Layout, Place } from "./layout.ts";
 import {
@@ -46,7 +46,47 @@ export interface Ends {
   /** Results of stages before the last, moved once all is done; and what is left to do then. */
   late: Mover[];
   after: (() => void)[];
+  /** What it was made of, without the arrays: later bindings that are like these can take their places. */
+  of: { inputs: Bindings; outputs: Bindings };
+  /** By binding, the inputs first: what moves its array. */
+  movers: Mover[];
 }
+
+const isOwnOf =
+  ({ views }: MoverSite) =>
+  (value: unknown): boolean =>
+    value instanceof WasmValue && value.host.views === views;
+
+/** Binds a run like an earlier one, where only the arrays are others. */
+export function rebind(ends: Ends, inputs: Bindings, outputs: Bindings): boolean {
+  const { movers, of } = ends;
+  if (!areLike(inputs, of.inputs) || !areLike(outputs, of.outputs)) return false;
+  checkBindings(inputs, isNone);
+  checkBindings(outputs, isNone);
+  for (let i = 0; i < inputs.length; i++) movers[i]!.binding = inputs[i]![1];
+  for (let i = 0; i < outputs.length; i++) movers[inputs.length + i]!.binding = outputs[i]![1];
+  return true;
+}
+
+/** Lets go of the caller's arrays. */
+export function unbind({ movers, of: { inputs, outputs } }: Ends): void {
+  for (let i = 0; i < movers.length; i++) {
+    movers[i]!.binding = (i < inputs.length ? inputs[i]! : outputs[i - inputs.length]!)[1];
+  }
+}
+
+const nothing = new Uint8Array(0);
+
+const withoutArrays = (bindings: Bindings): Bindings =>
+  bindings.map(([id, binding]) => [id, withoutArray(binding)] as const);
+
+function withoutArray(binding: Binding): Binding {
+  const data = isValue(binding.data) ? binding.data : nothing;
+  if (binding.kind !== "target") return { ...binding, data } as Binding;
+  return { ...binding, data, source: withoutArray(binding.source) as SourceBinding };
+}
+
+const isNone = (): boolean => false;
 
 export function bindAll(
   site: MoverSite,
@@ -55,9 +95,15 @@ export function bindAll(
   inputs: Bindings,
   outputs: Bindings,
 ): Ends {
-  const ends: Ends = { ins: [], outs: [], late: [], after: [] };
-  const isOwn = (value: unknown): boolean => value instanceof WasmValue && value.host.views === site.views;
-  for (const bindings of [inputs, outputs]) checkBindings(bindings, isOwn);
+  const ends: Ends = {
+    ins: [],
+    outs: [],
+    late: [],
+    after: [],
+    movers: [],
+    of: { inputs: withoutArrays(inputs), outputs: withoutArrays(outputs) },
+  };
+  for (const bindings of [inputs, outputs]) checkBindings(bindings, isOwnOf(site));
   const binder = new Binder(site, layout, bound, ends);
   for (const [id, binding] of inputs) binder.bind(id, binding, true);
   for (const [id, binding] of outputs) binder.bind(id, binding, false);
@@ -93,6 +139,7 @@ class Binder {
     this.pointHome(place);
     const data = value ? this.copyOf(value, isInput) : binding.data;
     const mover = this.moverOf(place, this.withSource({ ...binding, data } as Binding), isInput);
+    this.ends.movers.push(mover);
     if (isInput) this.ends.ins.push({ id, place, mover });
     else if (this.layout.last.has(id)) this.ends.outs.push({ id, place, mover });
     else this.ends.late.push(mover);

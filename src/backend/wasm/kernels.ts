@@ -5,7 +5,7 @@ import { type CodeMode, kernelArity, type StepBuffers } from "../../kernels/kern
 import { kernelOf } from "../../kernels/table.ts";
 import type { KernelSpec } from "../../plan/types.ts";
 import type { Verdict } from "../backend.ts";
-import type { KernelModule } from "./pool.ts";
+import type { WorkerPool } from "./pool.ts";
 import { compileOptimised } from "./wide.ts";
 
 /** A use of a kernel. */
@@ -27,7 +27,20 @@ export interface LoadedKernel {
   code: Code;
   twin?: Code;
   key: string;
+  unit: Unit;
 }
+
+/** Kernels that were compiled together: their code goes when none of them is used. */
+interface Unit {
+  names: string[];
+  indices: number[];
+  modules: WebAssembly.Module[];
+  /** Programs that use some of them. */
+  users: number;
+}
+
+/** Units that no program uses and that stay all the same: what comes next may want them again. */
+const mostIdle = 64;
 
 export const nameOf = ({ spec, buffers }: KernelUse, mode: CodeMode): string =>
   kernelOf(spec).entry(spec, buffers, mode);
@@ -48,7 +61,7 @@ interface StoreOptions {
   maximum: number;
   mode: CodeMode;
   verdicts?: Iterable<[string, Verdict]>;
-  announce(code: KernelModule): void;
+  workers?: Pick<WorkerPool, "announce" | "forget">;
 }
 
 export class KernelStore {
@@ -59,13 +72,17 @@ export class KernelStore {
   milliseconds = 0;
   private readonly options: StoreOptions;
   private readonly loaded = new Map<string, LoadedKernel>();
+  /** The least recently used first. */
+  private readonly idle = new Set<Unit>();
+  /** Places in the table of functions whose code has gone. */
+  private readonly free: number[] = [];
 
   constructor(options: StoreOptions) {
     this.options = options;
     this.verdicts = new Map(options.verdicts);
   }
 
-  /** Makes kernels ready: one new module for all that are missing. */
+  /** Makes kernels ready, until they are released: one new module for all that are missing. */
   load(uses: readonly KernelUse[]): LoadedKernel[] {
     const { mode } = this.options;
     const names = uses.map((use) => nameOf(use, mode));
@@ -78,12 +95,33 @@ export class KernelStore {
       else this.add([...missing.values()]);
       this.milliseconds += performance.now() - start;
     }
-    return names.map((name) => this.loaded.get(name)!);
+    const kernels = names.map((name) => this.loaded.get(name)!);
+    for (const unit of unitsOf(kernels)) {
+      unit.users++;
+      this.idle.delete(unit);
+    }
+    return kernels;
+  }
+
+  /** Of what a program has loaded, once it is disposed of. */
+  release(kernels: readonly LoadedKernel[]): void {
+    for (const unit of unitsOf(kernels)) if (--unit.users === 0) this.idle.add(unit);
+    for (const unit of this.idle) {
+      if (this.idle.size <= mostIdle) break;
+      this.idle.delete(unit);
+      for (const name of unit.names) this.loaded.delete(name);
+      for (const index of unit.indices) this.table.set(index, null);
+      this.free.push(...unit.indices);
+      this.options.workers?.forget(unit.modules, unit.indices);
+    }
   }
 
   private add(uses: readonly KernelUse[]): void {
-    for (const [name, code] of this.compile(kernelCode(uses, this.options.mode), uses, this.options.mode))
-      this.loaded.set(name, { code, key: "" });
+    const unit = emptyUnit();
+    for (const [name, code] of this.compile(kernelCode(uses, this.options.mode), uses, this.options.mode, unit)) {
+      unit.names.push(name);
+      this.loaded.set(name, { code, key: "", unit });
+    }
   }
 
   private addWide(uses: readonly KernelUse[]): void {
@@ -95,20 +133,22 @@ export class KernelStore {
     const known = new Map(uses.map((use) => [use, this.verdicts.get(keyOf(use))]));
     // The twins come first: V8 would share the native code of equal modules.
     const twins = uses.filter((use) => known.get(use) !== "wide");
-    const narrows = this.compile(kernelCode(twins, narrow), twins, narrow);
+    const unit = emptyUnit();
+    const narrows = this.compile(kernelCode(twins, narrow), twins, narrow, unit);
     const wanted = uses.filter((use) => known.get(use) !== "narrow: results differ");
-    const compiled = this.compile(builder, wanted, mode);
+    const compiled = this.compile(builder, wanted, mode, unit);
     for (const use of uses) {
       const [wide, twin] = [compiled.get(nameOf(use, mode)), narrows.get(nameOf(use, narrow))];
       const kernel = wide ? { code: wide, twin } : { code: twin! };
-      this.loaded.set(nameOf(use, mode), { ...kernel, key: keyOf(use) });
+      unit.names.push(nameOf(use, mode));
+      this.loaded.set(nameOf(use, mode), { ...kernel, key: keyOf(use), unit });
     }
   }
 
   /** Compiles a module and puts what these uses want of it into the table. */
-  private compile(builder: ModuleBuilder, uses: readonly KernelUse[], mode: CodeMode): Map<string, Code> {
+  private compile(builder: ModuleBuilder, uses: readonly KernelUse[], mode: CodeMode, unit: Unit): Map<string, Code> {
     if (uses.length === 0) return new Map();
-    const { shared, maximum, memory, announce } = this.options;
+    const { shared, maximum, memory, workers } = this.options;
     const bytes = builder.encode({ shared, maximum }, mode.wide ? "wide" : undefined);
     const names = [...new Set(uses.map((use) => nameOf(use, mode)))];
     const instantiate = (module: WebAssembly.Module): [WebAssembly.Module, WebAssembly.Exports] => {
@@ -120,10 +160,11 @@ export class KernelStore {
     const [module, exports] = this.options.mode.wide
       ? compileOptimised(mode.wide, () => instantiate(new WebAssembly.Module(bytes)))
       : instantiate(new WebAssembly.Module(bytes));
-    const first = this.table.grow(names.length);
-    const entries = names.map((name, i): [string, number] => [name, first + i]);
+    const entries = names.map((name): [string, number] => [name, this.free.pop() ?? this.table.grow(1)]);
     for (const [name, index] of entries) this.table.set(index, exports[name]);
-    announce({ module, entries });
+    workers?.announce({ module, entries });
+    unit.modules.push(module);
+    for (const [, index] of entries) unit.indices.push(index);
     return new Map(entries.map(([name, index]) => [name, { index, run: exports[name] as Entry }]));
   }
 
@@ -134,6 +175,10 @@ export class KernelStore {
     this.verdicts.set(kernel.key, equal ? "wide" : "narrow: results differ");
   }
 }
+
+const emptyUnit = (): Unit => ({ names: [], indices: [], modules: [], users: 0 });
+
+const unitsOf = (kernels: readonly LoadedKernel[]): Set<Unit> => new Set(kernels.map(({ unit }) => unit));
 
 /** FNV-1a, 32 bits. */
 function hash(bytes: Uint8Array): string {

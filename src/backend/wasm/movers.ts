@@ -3,18 +3,21 @@ import { borderIndex } from "../../plan/border.ts";
 import type { BufferSpec } from "../../plan/types.ts";
 import { bytesOf, checkThere, type Elements } from "../../tensor.ts";
 import { compareWithOwn, convert, keepAlpha, premultiply, readsSource, unpremultiply } from "../alpha.ts";
-import type { SourceBinding, TargetBinding, TensorBinding } from "../backend.ts";
+import type { Binding, SourceBinding, TargetBinding, TensorBinding } from "../backend.ts";
 import { targetAt } from "../bindings.ts";
 import { borderPixel, weigh } from "../known.ts";
 import type { Place } from "./layout.ts";
 import type { MemoryViews } from "./memory.ts";
 import { type Staging, stagingBytes } from "./staging.ts";
+import type { Transfers } from "./transfer.ts";
 import { type MovePixels, unweigherOf, weigherOf } from "./weights.ts";
 
 /** Rows of one binding, in order, moved `chunk` at a time at most. */
 export interface Mover {
   readonly rows: number;
   readonly chunk: number;
+  /** Another one of the same sides may take its place. */
+  binding: Binding;
   move(from: number, to: number): void;
 }
 
@@ -34,7 +37,7 @@ abstract class TensorMover implements Mover {
   readonly chunk: number;
   protected readonly site: MoverSite;
   protected readonly place: Place;
-  protected readonly binding: TensorBinding;
+  binding: TensorBinding;
 
   constructor(site: MoverSite, place: Place, binding: TensorBinding) {
     const { images, height, width, channels } = binding;
@@ -213,8 +216,9 @@ export class PictureIn implements Mover {
   readonly chunk: number;
   private readonly site: MoverSite;
   private readonly place: Place;
-  private readonly binding: SourceBinding;
+  binding: SourceBinding;
   private readonly border: Border;
+  private readonly extend: Transfers[`extend${Border["unit"]}`];
   /** A pixel beyond the edges under the constant border, where pixels have weights. */
   private readonly beyond: Float64Array | undefined;
   private readonly weigh: MovePixels | undefined;
@@ -224,6 +228,7 @@ export class PictureIn implements Mover {
     this.place = place;
     this.binding = binding;
     this.border = border;
+    this.extend = site.staging.transfers[`extend${border.unit}`];
     this.beyond = binding.known && borderPixel(binding);
     this.weigh = binding.known && weigherOf(site.staging, binding, place.spec.dtype);
     this.rows = rows;
@@ -256,8 +261,8 @@ export class PictureIn implements Mover {
       this.copyRows(start, y, count);
       if (border === "constant") this.fillMargins(memory, first, count);
       else if (this.border.count > 0) {
-        const { unit, address, count: pairs } = this.border;
-        this.site.staging.transfers[`extend${unit}`](start, pitch, address, pairs, count);
+        const { address, count: pairs } = this.border;
+        this.extend(start, pitch, address, pairs, count);
       }
       if (this.border.others.length > 0) this.fetchOthers(memory, first, y, count);
     }
@@ -319,7 +324,7 @@ export class PictureOut implements Mover {
   readonly chunk: number;
   private readonly site: MoverSite;
   private readonly place: Place;
-  private readonly binding: TargetBinding;
+  binding: TargetBinding;
   private readonly unweigh: MovePixels | undefined;
 
   constructor(site: MoverSite, place: Place, binding: TargetBinding) {

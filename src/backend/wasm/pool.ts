@@ -29,7 +29,7 @@ export class WorkerPool {
   /** Why workers are missing, if some are. */
   loss: string | undefined;
   private threads: { thread: Thread; number: number }[] = [];
-  private readonly modules: KernelModule[] = [];
+  private modules: KernelModule[] = [];
   /** Whether threads share cores. */
   private isCrowded = false;
   /** Set when a worker has died with a strip of the run. */
@@ -56,6 +56,12 @@ export class WorkerPool {
   announce(code: KernelModule): void {
     this.modules.push(code);
     for (const { thread, number } of this.threads) this.post(thread, number, { kind: "kernels", ...code });
+  }
+
+  /** Has all workers let go of code, by its places in their tables. */
+  forget(modules: readonly WebAssembly.Module[], indices: readonly number[]): void {
+    this.modules = this.modules.filter(({ module }) => !modules.includes(module));
+    for (const { thread, number } of this.threads) this.post(thread, number, { kind: "forget", indices });
   }
 
   /** Makes the workers ready for a run. */

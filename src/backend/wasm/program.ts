@@ -5,8 +5,8 @@ import { kernelOf } from "../../kernels/table.ts";
 import { type Elements, viewOf } from "../../tensor.ts";
 import type { BackendPlan, Bindings, CompileOptions, Program, ProgramRunOptions, Rooms, Weights } from "../backend.ts";
 import { buffersOf } from "../margins.ts";
-import { Slices, type Steps } from "../slices.ts";
-import { type Bound, bindAll } from "./bind.ts";
+import { Slices, type Steps, turn } from "../slices.ts";
+import { type Bound, bindAll, type Ends, rebind, unbind } from "./bind.ts";
 import { writeImage, writeRoom } from "./image.ts";
 import type { LoadedKernel } from "./kernels.ts";
 import { type Layout, layoutOf, moveRoom } from "./layout.ts";
@@ -20,6 +20,10 @@ import { Trial, type TrialHost } from "./trial.ts";
 
 /** What programs need of their backend. */
 export interface ProgramHost extends TrialHost {
+  /** What the last run of each program was bound to. */
+  readonly flowing: WeakMap<object, Flowing>;
+  /** It has given all its memory back. */
+  readonly isDisposed: boolean;
   readonly allocator: Allocator;
   /** What programs of networks share. */
   readonly packed: PackedWeights;
@@ -31,6 +35,24 @@ export interface ProgramHost extends TrialHost {
   /** Rows of a strip in place of what is best, for tests: results must not depend on it. */
   readonly stripRows?: number;
   threadsFor(nanoseconds: number): number;
+}
+
+interface Flowing {
+  ends: Ends;
+  stream: Stream;
+}
+
+/** A run on its way. */
+interface Run {
+  number: number;
+  stream: Stream;
+  threads: number;
+  options: ProgramRunOptions;
+  slices: Slices;
+  /** The stage that was announced last. */
+  stage: number;
+  /** The signal before the last look at what is done. */
+  seen: number;
 }
 
 export class WasmProgram implements Program {
@@ -70,11 +92,11 @@ export class WasmProgram implements Program {
       steps.map(({ step }) => ({ spec: step.kernel, buffers: buffersOf(step, layout.specs) })),
     );
     const all = host.kernels.load(uses.flat());
-    yield;
     const code = watch();
     const kernels = uses.map((stage) => all.splice(0, stage.length));
-    const program = new WasmProgram(host, layout, host.allocator.allocate(layout.bytes), kernels);
+    const program = new WasmProgram(host, layout, roomFor(host, layout, kernels.flat()), kernels);
     try {
+      yield;
       if (!shares) program.write();
       const written = watch();
       yield* program.pack(weights);
@@ -104,6 +126,8 @@ export class WasmProgram implements Program {
     if (this.disposed) return;
     this.disposed = true;
     const { host } = this;
+    if (host.isDisposed) return;
+    host.kernels.release(this.kernels.flat());
     host.allocator.release(this.block);
     if (this.layout.room) host.room.leave(this);
     for (const packed of this.packed) host.packed.release(packed);
@@ -117,6 +141,7 @@ export class WasmProgram implements Program {
     if (layout.room.offset !== address - base) {
       moveRoom(layout, address - base);
       this.bound.clear();
+      host.flowing.delete(this);
       this.write();
     }
     if (changed) writeRoom(layout, host.views, base);
@@ -131,26 +156,57 @@ export class WasmProgram implements Program {
     this.enter();
     const { host, layout, base } = this;
     const { driver, pool } = host;
-    const ends = bindAll(this.site(), layout, this.bound, inputs, outputs);
-    const stream = new Stream(layout, ends, host.views, base);
+    const { ends, stream } = this.bind(inputs, outputs);
     const threads = options.onStage ? 1 : layout.threads;
     if (threads > 1) pool!.wake();
     this.openStages(stream);
-    for (const gate of stream.gates) gate.raised = gate.limit;
     const run = driver.begin(base, threads, stream.gates[0]!.limit);
     try {
       if (threads > 1) pool!.call();
-      await this.drive(run, stream, threads, options);
-      for (const mover of ends.late) mover.move(0, mover.rows);
-      for (const finish of ends.after) finish();
+      const state: Run = {
+        number: run,
+        stream,
+        threads,
+        options,
+        slices: new Slices(options.signal),
+        stage: -1,
+        seen: 0,
+      };
+      for (;;) {
+        const outcome = this.drive(state);
+        if (outcome === "ended") break;
+        if (outcome === "waiting") await this.wait(state.seen);
+        if (outcome === "waiting" && !state.slices.due()) continue;
+        options.onProgress?.(this.share(stream));
+        await turn();
+        state.slices.begin();
+        if (threads > 1) pool!.check();
+      }
+      for (let i = 0; i < ends.late.length; i++) ends.late[i]!.move(0, ends.late[i]!.rows);
+      for (let i = 0; i < ends.after.length; i++) ends.after[i]!();
       options.onProgress?.(1);
     } finally {
       driver.close(run);
+      unbind(ends);
       if (threads > 1) {
         await pool!.settle();
         pool!.rest();
       }
     }
+  }
+
+  /** What moves arrays and in which order: the last run's, where this one differs in the arrays alone. */
+  private bind(inputs: Bindings, outputs: Bindings): Flowing {
+    const { host, layout, base } = this;
+    const known = host.flowing.get(this);
+    if (known && rebind(known.ends, inputs, outputs)) {
+      known.stream.begin();
+      return known;
+    }
+    const ends = bindAll(this.site(), layout, this.bound, inputs, outputs);
+    const made = { ends, stream: new Stream(layout, ends, host.views, base) };
+    host.flowing.set(this, made);
+    return made;
   }
 
   runSync(inputs: Rooms, outputs: Rooms): void {
@@ -179,32 +235,27 @@ export class WasmProgram implements Program {
     return viewOf(spec.dtype, this.host.views.words.buffer, this.base + data, spec.width * spec.channels);
   }
 
-  /** Feeds, works and empties until the last strip is out. */
-  private async drive(run: number, stream: Stream, threads: number, options: ProgramRunOptions): Promise<void> {
+  /** Feeds, works and empties until the last strip is out, or something has to be waited for. */
+  private drive(state: Run): "ended" | "due" | "waiting" {
     const { driver, views, control: at } = this.host;
-    const slices = new Slices(options.signal);
-    let stage = -1;
+    const { number, stream, threads, options, slices } = state;
     for (;;) {
-      const seen = Atomics.load(views.words, (at + control.signal) / 4);
+      state.seen = Atomics.load(views.words, (at + control.signal) / 4);
       // Others may wait for rows: they come first, as far as there is room.
       let moved = false;
       while (stream.feed(threads)) moved = true;
-      if (moved) this.raise(run, stream);
-      if (options.onStage && this.stageNow() !== stage) {
-        stage = this.stageNow();
+      if (moved) this.raise(number, stream);
+      if (options.onStage && this.stageNow() !== state.stage) {
+        state.stage = this.stageNow();
         options.onStage();
       }
-      const state = driver.run(0, run, stream.isBusy || options.onStage ? 1 : 0x7fffffff);
+      const result = driver.run(0, number, stream.isBusy || options.onStage ? 1 : 0x7fffffff);
       if (stream.empty()) {
         while (stream.empty());
-        this.raise(run, stream);
-      } else if (state === outcome.ended && stream.isDone) break;
-      else if (state === outcome.waiting && !stream.canMove()) await this.wait(seen);
-      if (slices.due()) {
-        options.onProgress?.(this.share(stream));
-        await slices.next();
-        if (threads > 1) this.host.pool!.check();
-      }
+        this.raise(number, stream);
+      } else if (result === outcome.ended && stream.isDone) return "ended";
+      else if (result === outcome.waiting && !stream.canMove()) return "waiting";
+      if (slices.due()) return "due";
     }
   }
 
@@ -249,16 +300,19 @@ export class WasmProgram implements Program {
   /** Has finished strips flagged of the stages that the stream asks for, and says which may be taken when one begins. */
   private openStages({ flagged, gates }: Stream): void {
     const { words, bytes } = this.host.views;
-    this.layout.stages.forEach(({ offset, flags, strips }, index) => {
-      if (flags === 0) return;
+    const { stages } = this.layout;
+    for (let index = 0; index < stages.length; index++) {
+      const { offset, flags, strips } = stages[index]!;
+      if (flags === 0) continue;
       const at = (this.base + offset) / 4;
       const wanted = flagged.has(index);
       words[at + stageWords.flags / 4] = wanted ? this.base + flags : 0;
-      const opening = gates.find(({ stage }) => stage === index)?.limit ?? strips;
+      let opening = strips;
+      for (let i = 0; i < gates.length; i++) if (gates[i]!.stage === index) opening = gates[i]!.limit;
       words[at + stageWords.opening / 4] = opening;
       words[at + stageWords.bothEnds / 4] = Number(!wanted && opening === strips);
       if (wanted) bytes.fill(0, this.base + flags, this.base + flags + strips);
-    });
+    }
   }
 
   private write(): void {
@@ -295,6 +349,15 @@ export class WasmProgram implements Program {
         place.data = packed.block.offset - base;
       }
     }
+  }
+}
+
+function roomFor({ allocator, kernels }: ProgramHost, { bytes }: Layout, loaded: readonly LoadedKernel[]): Block {
+  try {
+    return allocator.allocate(bytes);
+  } catch (error) {
+    kernels.release(loaded);
+    throw error;
   }
 }
 

@@ -24,6 +24,11 @@ interface Flow {
   /** Of what is moved in: who of the first stage reads it, as which operand; and whether a later stage does. */
   readers: { step: StepLayout; which: number }[];
   isReadLater: boolean;
+  /** A reader wants all of it. */
+  isReadWhole: boolean;
+  /** Of what is moved out: rows of an image, and rows that its step writes for each row of the grid. */
+  perImage: number;
+  perGridRow: number;
 }
 
 /** Its loops go by index: iterators would be garbage of every strip. */
@@ -36,6 +41,8 @@ export class Stream {
   private readonly base: number;
   private readonly ins: Flow[];
   private readonly outs: Flow[];
+  /** What no stage waits for. */
+  private readonly firsts: Mover[];
   private readonly rings: Flow[];
   /** Of flagged stages: strips before this one are done. */
   private readonly done = new Map<number, number>();
@@ -54,14 +61,26 @@ export class Stream {
       ),
     );
     this.ins = flows.filter(({ readers }) => readers.length > 0);
-    for (const { mover, readers } of flows) if (readers.length === 0) mover.move(0, mover.rows);
-    this.outs = outs.map((end) => flowOf(end, [], false));
+    this.firsts = flows.filter(({ readers }) => readers.length === 0).map(({ mover }) => mover);
+    this.outs = outs.map((end) => leavingFlow(end, layout.stages[last]!));
     this.rings = this.outs.filter(({ isRing }) => isRing);
     if (this.ins.some(({ isRing }) => isRing)) this.flagged.add(0);
     if (this.outs.length > 0) this.flagged.add(last);
-    for (const stage of this.flagged) this.done.set(stage, 0);
     this.gates = [...new Set([0, last])].map((stage) => ({ stage, limit: 0, raised: 0 }));
+    this.begin();
+  }
+
+  /** Makes it ready for a run. */
+  begin(): void {
+    for (let i = 0; i < this.firsts.length; i++) this.firsts[i]!.move(0, this.firsts[i]!.rows);
+    for (let i = 0; i < this.ins.length; i++) this.ins[i]!.moved = 0;
+    for (let i = 0; i < this.outs.length; i++) this.outs[i]!.moved = 0;
+    const last = this.layout.stages.length - 1;
+    if (this.flagged.has(0)) this.done.set(0, 0);
+    if (this.flagged.has(last)) this.done.set(last, 0);
+    for (let i = 0; i < this.gates.length; i++) this.gates[i]!.limit = 0;
     this.openGates();
+    for (let i = 0; i < this.gates.length; i++) this.gates[i]!.raised = this.gates[i]!.limit;
   }
 
   /** Whether something is still to be moved. */
@@ -123,9 +142,12 @@ export class Stream {
 
   /** Whether strips that were finished meanwhile make room, or are to be moved out. */
   canMove(): boolean {
-    const ready = this.outs.some((flow) => isFlowing(flow) && this.readyOf(flow) > flow.moved);
+    for (let i = 0; i < this.outs.length; i++) {
+      const flow = this.outs[i]!;
+      if (isFlowing(flow) && this.readyOf(flow) > flow.moved) return true;
+    }
     const before = this.done.get(0);
-    return ready || (before !== undefined && this.doneOf(0) > before);
+    return before !== undefined && this.doneOf(0) > before;
   }
 
   /** By what is in and out, which strips may be taken. */
@@ -154,14 +176,14 @@ export class Stream {
   }
 
   /** Rows of a flow that must be in before a strip of the first stage may begin. */
-  private needOf({ place, mover, isRing, readers, isReadLater }: Flow, strip: number): number {
+  private needOf({ place, mover, isRing, readers, isReadLater, isReadWhole }: Flow, strip: number): number {
     const stage = this.layout.stages[0]!;
     // The next stage begins when the last strip is done: what that reads must be in by then.
     if (strip >= stage.strips || (isReadLater && strip === stage.strips - 1)) return mover.rows;
     const last = lastOf(stage, strip);
     const { stride, above, below } = place.spec;
     if (isRing) return Math.min(mover.rows, last * stride + above + below + 1);
-    if (readers.some(({ step: { step } }) => windowOf(step.kernel)?.whole)) return mover.rows;
+    if (isReadWhole) return mover.rows;
     let row = -1;
     for (let i = 0; i < readers.length; i++) row = Math.max(row, readTo(readers[i]!.step, readers[i]!.which, last));
     return imageOf(stage, strip) * place.rows + Math.min(place.rows, row + 1);
@@ -175,16 +197,14 @@ export class Stream {
   }
 
   /** Rows of the result before which all are done. */
-  private readyOf({ place, mover }: Flow): number {
+  private readyOf({ mover, perImage, perGridRow }: Flow): number {
     const index = this.layout.stages.length - 1;
     const stage = this.layout.stages[index]!;
     const done = this.doneOf(index);
     if (done >= stage.strips) return mover.rows;
     // A strip of rows is done when all parts of its channels are.
     const whole = done - (done % stage.parts);
-    const perImage = mover.rows / (stage.stage.grid.images || 1);
-    const rows = firstOf(stage, whole) * rowsPerGridRow(stage, place);
-    return imageOf(stage, whole) * perImage + Math.min(perImage, rows);
+    return imageOf(stage, whole) * perImage + Math.min(perImage, firstOf(stage, whole) * perGridRow);
   }
 
   /** Strips of a flagged stage before which all are done. */
@@ -201,7 +221,14 @@ export class Stream {
 const isFlowing = ({ moved, mover }: Flow): boolean => moved < mover.rows;
 
 const flowOf = ({ mover, place }: Ends["ins"][number], readers: Flow["readers"], isReadLater: boolean): Flow => ({
-  ...{ mover, place, moved: 0, isRing: place.spec.scope !== "arena", readers, isReadLater },
+  ...{ mover, place, moved: 0, isRing: place.spec.scope !== "arena", readers, isReadLater, perImage: 0, perGridRow: 0 },
+  isReadWhole: readers.some(({ step: { step } }) => windowOf(step.kernel)?.whole),
+});
+
+const leavingFlow = (end: Ends["outs"][number], stage: StageLayout): Flow => ({
+  ...flowOf(end, [], false),
+  perImage: end.mover.rows / (stage.stage.grid.images || 1),
+  perGridRow: rowsPerGridRow(stage, end.place),
 });
 
 const readersOf = ({ steps }: StageLayout, id: string): Flow["readers"] =>

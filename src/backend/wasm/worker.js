@@ -5,6 +5,7 @@
 /**
  * @typedef {{ kind: "start", memory: WebAssembly.Memory, driver: WebAssembly.Module, thread: number, started: number }} Start
  * @typedef {{ kind: "kernels", module: WebAssembly.Module, entries: [name: string, index: number][] }} Kernels
+ * @typedef {{ kind: "forget", indices: number[] }} Forget
  * @typedef {{ kind: "wake" }} Wake
  */
 
@@ -17,7 +18,7 @@ let watch;
 let thread = 0;
 let read = 0;
 
-/** @param {Start | Kernels | Wake} message */
+/** @param {Start | Kernels | Forget | Wake} message */
 function receive(message) {
   if (message.kind === "start") {
     ({ memory, thread } = message);
@@ -31,6 +32,8 @@ function receive(message) {
       if (index >= table.length) table.grow(index + 1 - table.length);
       table.set(index, exports[name]);
     }
+  } else if (message.kind === "forget") {
+    for (const index of message.indices) if (index < table.length) table.set(index, null);
   }
   // Returns at once while more mail waits.
   watch(thread, ++read);
@@ -38,4 +41,4 @@ function receive(message) {
 
 const node = /** @type {any} */ (globalThis).process?.getBuiltinModule?.("node:worker_threads");
 if (node?.parentPort) node.parentPort.on("message", receive);
-else globalThis.onmessage = (/** @type {MessageEvent<Start | Kernels | Wake>} */ event) => receive(event.data);
+else globalThis.onmessage = (/** @type {MessageEvent<Start | Kernels | Forget | Wake>} */ event) => receive(event.data);
