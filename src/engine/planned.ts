@@ -15,8 +15,11 @@ export interface PlannedFilter {
   settled: boolean;
 }
 
-/** A plan with its key, and the problem of a call. */
-export type Runnable = Pick<PlannedCall, "problem"> & { planned: Pick<PlannedFilter, "plan" | "key"> };
+/** What is run: a plan by its key among programs, for a problem that it computes. */
+export interface RunnableCall {
+  planned: { plan: Plan; key: string };
+  problem: FilterProblem;
+}
 
 /** A call's plan, and its problem: the plan's own, but for where a region lies. */
 export interface PlannedCall {

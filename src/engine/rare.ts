@@ -2,5 +2,4 @@
 
 export { checkFilterPlan } from "../plan/stored.ts";
 export { canny } from "./canny.ts";
-export { runTurned } from "./turned.ts";
 export { unsharp } from "./unsharp.ts";

@@ -4,11 +4,10 @@ import type { Program, ProgramRunOptions } from "../backend/backend.ts";
 import { inSlices } from "../backend/slices.ts";
 import { InvalidArgumentError } from "../errors.ts";
 import { turnedProblem } from "../plan/turned.ts";
-import type { FilterProblem } from "../plan/types.ts";
+import type { FilterProblem, Plan } from "../plan/types.ts";
 import { checkThere, type Image, type ImageArray, imageDTypeOf, newArray } from "../tensor.ts";
 import type { MaskArray, Picture } from "./masks.ts";
 import { runFilter } from "./pictures.ts";
-import type { CallQueue } from "./queue.ts";
 import { aloneIn, putApart, resultOf, type Target } from "./targets.ts";
 import { EngineValue } from "./values.ts";
 
@@ -19,17 +18,29 @@ interface Sides {
   channels: number;
 }
 
-/** As `runFilter`, by the program of a plan that is turned. `queue`: of the engine that runs it. */
-export async function runTurned(
+/** Runs the program of a plan on a picture, by {@link runFilter}; turned where the plan is. `own`: values of the engine. */
+export function runPlan(
+  { turned }: Pick<Plan, "turned">,
   program: Program,
   problem: FilterProblem,
   x: Picture,
   to: Target,
   options: ProgramRunOptions,
-  queue: CallQueue,
+  own: Pick<WeakSet<EngineValue>, "has">,
+): Promise<Image | EngineValue> {
+  return turned ? runTurned(program, problem, x, to, options, own) : runFilter(program, problem, x, to, options);
+}
+
+async function runTurned(
+  program: Program,
+  problem: FilterProblem,
+  x: Picture,
+  to: Target,
+  options: ProgramRunOptions,
+  own: Pick<WeakSet<EngineValue>, "has">,
 ): Promise<Image | EngineValue> {
   const { width, height, channels } = x;
-  for (const data of [x.data, to.data]) if (data instanceof EngineValue && !data.isOf(queue)) throw foreign();
+  for (const data of [x.data, to.data]) if (data instanceof EngineValue && !own.has(data)) throw foreign();
   const turn = async <T extends ImageArray>(name: string, data: T | EngineValue, sides: Sides): Promise<T> => {
     const array = data instanceof EngineValue ? ((await data.inner.read()) as T) : data;
     checkThere(name, array, sides.width * sides.height * sides.channels);

@@ -10,7 +10,8 @@ import {
   type ValueDType,
   valueDTypes,
 } from "../tensor.ts";
-import type { CallQueue } from "./queue.ts";
+
+type Enqueue = <T>(work: () => Promise<T>) => Promise<T>;
 
 /**
  * Data inside an engine, made by `engine.alloc`: what lies there is neither copied in nor out when a filter or a layer reads
@@ -22,14 +23,14 @@ export class EngineValue {
   /** Element type. */
   readonly dtype: ValueDType;
   readonly #inner: Value;
-  readonly #queue: CallQueue;
+  readonly #enqueue: Enqueue;
 
   /** @internal Use `engine.alloc`. */
-  constructor(inner: Value, queue: CallQueue) {
+  constructor(inner: Value, enqueue: Enqueue) {
     this.#inner = inner;
     this.shape = inner.shape;
     this.dtype = inner.dtype;
-    this.#queue = queue;
+    this.#enqueue = enqueue;
   }
 
   /** @internal */
@@ -37,31 +38,26 @@ export class EngineValue {
     return this.#inner;
   }
 
-  /** Whether it is of the engine with that queue. @internal */
-  isOf(queue: CallQueue): boolean {
-    return queue === this.#queue;
-  }
-
   /** Replaces all elements by those of an array of the same type, in row-major order; an Image or a Tensor may hold it. */
   async write(data: TypedArray | Pick<Tensor, "data">): Promise<void> {
     checkSidesIn("data", data, this.shape);
-    return this.#queue.add(undefined, () => this.#inner.write(arrayIn(data) as TypedArray));
+    return this.#enqueue(() => this.#inner.write(arrayIn(data) as TypedArray));
   }
 
   /** Replaces those of a part of a picture. @internal */
   async writePart(data: TypedArray, part: Part): Promise<void> {
-    return this.#queue.add(undefined, () => this.#inner.write(data, part));
+    return this.#enqueue(() => this.#inner.write(data, part));
   }
 
   /** All elements in row-major order: in a fresh array, or in `into`. */
   async read(into?: TypedArray | Pick<Tensor, "data">): Promise<TypedArray> {
     checkSidesIn("into", into, this.shape);
-    return this.#queue.add(undefined, () => this.#inner.read(arrayIn(into) as TypedArray | undefined));
+    return this.#enqueue(() => this.#inner.read(arrayIn(into) as TypedArray | undefined));
   }
 
   /** Frees its memory, after the calls that wait; later calls with it are rejected. */
   dispose(): void {
-    this.#queue.add(undefined, async () => this.#inner.dispose()).catch(() => {});
+    this.#enqueue(async () => this.#inner.dispose()).catch(() => {});
   }
 }
 

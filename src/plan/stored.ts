@@ -27,8 +27,7 @@ export function checkFilterPlan(given: unknown, planner: Planner, limits: Limits
   const found = candidatesOf(problem, planner);
   const isSame = (one: (typeof found)[number]): boolean =>
     one.turned === plan.turned && isEqual(withoutGrains(one.stages), stages) && isEqual(one.buffers, plan.buffers);
-  const own = found.some(isSame);
-  if (own) return plan;
+  if (found.some(isSame)) return plan;
   const expected = "stages and buffers as this version's solvers make them for the problem";
   throw new InvalidArgumentError({ parameter: "plan", expected, received: "others: it was changed" });
 }
