@@ -150,3 +150,13 @@ describe("a region or another extent of a thin picture", () => {
     }
   });
 });
+
+describe("a stored plan of a thin picture", () => {
+  it("is refused where it no longer says that it is turned", async () => {
+    const engine = await engineOf();
+    const image = randomImage(3, 5000, 1, "u8", 1);
+    const { turned, ...plan } = engine.plan(engine.filterProblem({ ...image, dtype: "u8" }, "gaussian:2"));
+    expect(turned).toBe(true);
+    await expect(engine.run(plan, image)).rejects.toThrow("plan: expected stages and buffers as this version's");
+  });
+});
