@@ -35,11 +35,12 @@ import type { Picture } from "./masks.ts";
 import { fastestPlan } from "./measured.ts";
 import { type CheckedOptions, checkEngineOptions, type EngineOptions, type Limits } from "./options.ts";
 import { type FilterParts, sourceOf } from "./parts.ts";
-import { checkFits, isOpaque, pictureOf, runFilter } from "./pictures.ts";
-import { type PlannedCall, PlannedFilters } from "./planned.ts";
+import { checkFits, isOpaque, pictureOf } from "./pictures.ts";
+import { type PlannedCall, PlannedFilters, type RunnableCall } from "./planned.ts";
 import { CallQueue } from "./queue.ts";
 import { Requests } from "./requests.ts";
 import { checkOut, type Target } from "./targets.ts";
+import { runPlan } from "./turned.ts";
 import type {
   EngineInfo,
   FilterCallOptions,
@@ -79,6 +80,7 @@ export class Engine {
   /** Keys of plans that were found to be sound. */
   private readonly stored = new Requests<string>();
   private readonly identities = new Identities();
+  private readonly values = new WeakSet<EngineValue>();
   private readonly queue = new CallQueue();
   /** For filters of several linear ones. */
   private readonly parts: FilterParts;
@@ -132,7 +134,11 @@ export class Engine {
   alloc(spec: ValueSpec): EngineValue {
     this.queue.check();
     const { shape, dtype } = checkValueSpec(spec);
-    return new EngineValue(this.choice.backend.alloc({ shape, dtype }), (work) => this.queue.add(undefined, work));
+    const value = new EngineValue(this.choice.backend.alloc({ shape, dtype }), (work) =>
+      this.queue.add(undefined, work),
+    );
+    this.values.add(value);
+    return value;
   }
 
   /**
@@ -376,18 +382,15 @@ export class Engine {
   }
 
   private execute(
-    {
-      planned: { plan, key },
-      problem,
-    }: { planned: Pick<PlannedCall["planned"], "plan" | "key">; problem: FilterProblem },
+    { planned: { plan, key }, problem }: RunnableCall,
     x: Picture,
     target: Target,
     options: ProgramRunOptions,
   ): Promise<Image | EngineValue> {
+    const run = (program: Program) => runPlan(plan, program, problem, x, target, options, this.values);
     const program = this.programs.find<Program>(key);
-    if (program) return runFilter(program, problem, x, target, options);
-    const made = this.programs.add(key, () => this.choice.backend.compile(plan, new Map()));
-    return made.then((program) => runFilter(program, problem, x, target, options));
+    if (program) return run(program);
+    return this.programs.add(key, () => this.choice.backend.compile(plan, new Map())).then(run);
   }
 
   private async programOf(key: string, make: () => Promise<Program>, weights?: readonly object[]): Promise<Program> {

@@ -16,6 +16,12 @@ export interface PlannedFilter {
   settled: boolean;
 }
 
+/** What is run: a plan by its key among programs, for a problem that it computes. */
+export interface RunnableCall {
+  planned: { plan: Plan; key: string };
+  problem: FilterProblem;
+}
+
 /** A call's plan, and its problem: the plan's own, but for where a region lies. */
 export interface PlannedCall {
   planned: PlannedFilter;

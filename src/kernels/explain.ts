@@ -37,7 +37,7 @@ function exactness({ error, problem }: Plan): string {
  * were rejected with the reason. One multiplication is one multiply-accumulate (2 FLOP); times are predictions for one thread.
  */
 export function explain(plan: Plan): string {
-  const { problem, solver, summary, stages, cost, rejected } = checkPlan(plan);
+  const { problem, solver, summary, stages, cost, rejected, turned } = checkPlan(plan);
   const outputs = outputsOf(problem);
   const rows = [
     [`> ${solver}`, summary, number(cost.multiplications / outputs), milliseconds(cost), "chosen"],
@@ -61,6 +61,7 @@ export function explain(plan: Plan): string {
     "",
     ...table(["  plan", "what it does", "multiplications a value", "predicted", ""], rows),
     "",
+    ...(turned ? ["turned: rows of the steps are columns of the picture"] : []),
     ...steps,
     `moves ${number(cost.bytes / 1e6)} MB; 1 multiplication = 1 multiply-accumulate = 2 FLOP; predictions are for one thread`,
   ].join("\n");

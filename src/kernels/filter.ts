@@ -189,11 +189,12 @@ export function splitSums(step: Step, partial: string): Step[] {
   const count = Math.ceil(kernel.taps.length / longestSum);
   return Array.from({ length: count }, (_, index) => {
     const last = index === count - 1;
+    const { mean, ...sum } = kernel;
     const taps = kernel.taps.slice(index * longestSum, (index + 1) * longestSum);
     return {
       name: `${name} (${index + 1} of ${count})`,
-      kernel: { ...kernel, taps, finish: last ? kernel.finish : undefined },
-      reads: index === 0 ? reads : [reads[0]!, partial],
+      kernel: { ...sum, taps, finish: last ? kernel.finish : undefined, ...(last && mean && { mean }) },
+      reads: [reads[0]!, ...(index === 0 ? [] : [partial]), ...(last && mean ? [reads.at(-1)!] : [])],
       writes: last ? writes : partial,
     };
   });

@@ -3,6 +3,7 @@
 import { checkOneOf, describe, InvalidArgumentError, Rank1Error } from "../errors.ts";
 import { imageDTypes, viewDTypes } from "../tensor.ts";
 import { costOf } from "./cost.ts";
+import { isBetterTurned, isThin, turnedProblem } from "./turned.ts";
 import {
   type Candidate,
   type Plan,
@@ -19,8 +20,19 @@ export interface Planner {
   profile: Profile;
 }
 
-/** Every way that the solvers know to compute a problem, cheapest first, and why others do not apply. */
-export function candidates(
+/**
+ * Every way that the solvers know to compute a problem, cheapest first, and why others do not apply: all of the picture as it
+ * is, or all of it turned.
+ */
+export function candidates(problem: Problem, planner: Planner): { found: Candidate[]; refused: Plan["rejected"] } {
+  const upright = proposals(problem, planner);
+  if (!isThin(problem)) return upright;
+  const { found, refused } = proposals(turnedProblem(problem), planner);
+  if (!found[0] || !isBetterTurned(problem, upright.found[0], found[0])) return upright;
+  return { found: found.map((candidate) => ({ ...candidate, turned: true as const })), refused };
+}
+
+function proposals(
   problem: Problem,
   { solvers, workOf, profile }: Planner,
 ): { found: Candidate[]; refused: Plan["rejected"] } {

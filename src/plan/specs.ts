@@ -15,7 +15,18 @@ export interface Finish {
   offset: number;
 }
 
-/** out[i] = Σ tap · in[row + dy][i + dx · channels], plus the second buffer read where the step reads two. */
+/** Sums that are means of pixels: one of these, in the last buffer read, and how far rounding may take a sum from its mean. */
+export interface Mean {
+  dy: number;
+  dx: number;
+  /** Relative, a multiple of 2^-23. */
+  slack: number;
+}
+
+/**
+ * out[i] = Σ tap · in[row + dy][i + dx · channels], plus the second buffer read where the step reads two. Of a mean it is the
+ * value nearest to the pixel that `mean` names, of those that are within the slack of the sum.
+ */
 export interface TapsSpec {
   family: "taps";
   taps: { dy: number; dx: number; tap: number }[];
@@ -23,6 +34,7 @@ export interface TapsSpec {
   /** Steps of the input from result to result; 1 where absent. */
   strides?: [y: number, x: number];
   finish?: Finish;
+  mean?: Mean;
 }
 
 /** Sums of `length` neighbours along one axis, at a cost that does not depend on the length. Exact integers only. */

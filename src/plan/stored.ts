@@ -25,8 +25,9 @@ export function checkFilterPlan(given: unknown, planner: Planner, limits: Limits
   const problem = checkProblem(plan.problem, limits);
   const stages = withoutGrains(plan.stages);
   const found = candidatesOf(problem, planner);
-  const own = found.some((one) => isEqual(withoutGrains(one.stages), stages) && isEqual(one.buffers, plan.buffers));
-  if (own) return plan;
+  const isSame = (one: (typeof found)[number]): boolean =>
+    one.turned === plan.turned && isEqual(withoutGrains(one.stages), stages) && isEqual(one.buffers, plan.buffers);
+  if (found.some(isSame)) return plan;
   const expected = "stages and buffers as this version's solvers make them for the problem";
   throw new InvalidArgumentError({ parameter: "plan", expected, received: "others: it was changed" });
 }

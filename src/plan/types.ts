@@ -89,6 +89,11 @@ export interface Draft {
 export interface Candidate extends Draft {
   /** The solver that proposes it, by the name that `strategy` takes. */
   solver: string;
+  /**
+   * Of a picture with short rows and long columns: stages and buffers are those of the picture mirrored at the diagonal, of which
+   * rows are columns. It is turned before they run, and the result back.
+   */
+  turned?: true;
   /** As predicted by the built-in profile. */
   cost: Cost;
 }

@@ -136,7 +136,8 @@ describe(`the compiler (${where})`, () => {
     ["the second term in fixed point", /^list of 5 i32 i32 u8 in fixed /],
     ["the column pass u8 to f32", /^column x4 u8 f32 in f32 /],
     ["the column pass f32 to f32", /^column x4 f32 f32 in f32 /],
-    ["the row pass f32 to f32", /^row f32 f32 in f32 saturate /],
+    ["the row pass f32 to f32, of means", /^row f32 f32 f32 in f32 saturate mean /],
+    ["the row pass to f32, of means of u8", /^row f32 u8 f32 in f32 saturate mean /],
     ["the row pass f32 to u8", /^row f32 u8 in f32 /],
     ["the row pass f32 to u16", /^row f32 u16 in f32 /],
     ["u8 to i16, direct", /^list of 6 u8 i16 in i16 /],
@@ -144,7 +145,7 @@ describe(`the compiler (${where})`, () => {
     ["the row pass to u8 in i16", /^list of 3 i16 u8 in i16 /],
     ["the row pass to u8 in u16", /^row u16 u8 in u16 /],
     ["the second term, to u8", /^row f32 f32 u8 in f32 /],
-    ["the second term, to f32", /^row f32 f32 f32 in f32 /],
+    ["the second term, to f32", /^row f32 f32 f32 in f32 saturate relaxed /],
     ["transforms", /^fft 64x64 u8 f32 /],
   ];
 

@@ -4,7 +4,7 @@ import { createEngine, factorize } from "../../src/index.ts";
 import { editCell, editGain, editSides, editTap, takeTable, taps } from "../../web/src/filter/edit.ts";
 import { parseTable, stepOf } from "../../web/src/parts/grid.tsx";
 import { filterSnippets, layerSnippets, literal, modelSnippets } from "../../web/src/snippets.ts";
-import { type Choice, choiceOf, named } from "../../web/src/state/choice.ts";
+import { type Choice, choiceOf, named, weightsOf } from "../../web/src/state/choice.ts";
 import { initial } from "../../web/src/state/hash.ts";
 import {
   applied,
@@ -99,7 +99,7 @@ describe("copies", () => {
   it("say a filter so that the library and the command line take it", async () => {
     const choice = choiceOf("1,2,1*-1,0,1@0.5") as Extract<Choice, { kind: "taps" }>;
     const options = { border: "edge", flip: true, gain: 0.25 } as const;
-    const { javascript, command, json } = filterSnippets(choice, options, factorize(choice));
+    const { javascript, command, json } = filterSnippets(choice, options, factorize(weightsOf(choice)));
     expect(javascript).toContain("const filter = { column: [1, 2, 1], row: [-1, 0, 1], gain: 0.5 };");
     expect(javascript).toContain('filter, { border: "edge", flip: true, gain: 0.25 })');
     expect(command).toContain(
@@ -115,7 +115,7 @@ describe("copies", () => {
       factorize,
       image,
     );
-    expect(made.data).toEqual((await engine.filter(image, choice, options)).data);
+    expect(made.data).toEqual((await engine.filter(image, weightsOf(choice), options)).data);
   });
 
   it("say a filter of lower rank", () => {

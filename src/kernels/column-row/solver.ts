@@ -6,6 +6,7 @@ import type {
   Draft,
   FilterProblem,
   Finish,
+  Mean,
   Profile,
   Solver,
   Step,
@@ -26,7 +27,8 @@ import {
   valuesOf,
   worstError,
 } from "../filter.ts";
-import { largestSum, roundingError, roundingsOf } from "../rounding.ts";
+import { largestTap, meanOf, plainFinish, slackOf } from "../mean.ts";
+import { largestPixel, largestSum, roundingError, roundingsOf } from "../rounding.ts";
 import { fixedTerms } from "./fixed.ts";
 
 export const columnRow: Solver<FilterProblem> = {
@@ -65,6 +67,8 @@ interface Sums {
   columns: Arithmetic;
   arithmetic: Arithmetic;
   finish: Finish;
+  /** Where results are means. */
+  mean?: Mean;
   error: Draft["error"];
   /** What rounding makes of that error, relative to the largest sum. */
   rounding: number;
@@ -87,18 +91,28 @@ function wholeSums(problem: FilterProblem, terms: Term[]): Sums[] {
 /** Terms in fixed point, or in floating point. */
 function realSums(problem: FilterProblem, terms: Term[], denominator: number, error: Draft["error"]): Sums {
   const fixed = fixedTerms(problem, terms, denominator);
-  const finish = fixed?.finish ?? finishOf(problem, denominator);
+  const means = fixed || error.relative > 0 ? undefined : meanOf(problem);
+  const finish = fixed?.finish ?? (means?.term ? plainFinish : finishOf(problem, denominator));
+  const mean = means?.term && meanOfTerm(means.term);
   const arithmetic = fixed ? "fixed" : isInDoubles(problem) ? "f64" : "f32";
   const largest = largestSum(problem, terms) / denominator;
   const roundings = Math.max(...terms.map(({ column, row }) => roundingsOf(column.length) + roundingsOf(row.length)));
-  const rounded = fixed?.maxAbs ?? roundingError(problem, { largest, roundings: roundings + terms.length });
+  const moved = mean ? (means.missed + mean.slack) * largestPixel(problem) : 0;
+  const rounded = fixed?.maxAbs ?? roundingError(problem, { largest, roundings: roundings + terms.length }) + moved;
   const most = largest * largestScale(problem);
   return {
-    ...{ terms: fixed?.terms ?? terms, columns: arithmetic, arithmetic, finish },
+    ...{ terms: fixed?.terms ?? (mean ? [means.term!] : terms), columns: arithmetic, arithmetic, finish, mean },
     error: { ...error, maxAbs: error.maxAbs + rounded },
     rounding: rounded / most,
   };
 }
+
+/** The pixel of a mean stands where both of its taps are largest. */
+const meanOfTerm = (term: Term): Mean => ({
+  dy: largestTap(term.column),
+  dx: largestTap(term.row),
+  slack: slackOf([term.column, term.row]),
+});
 
 /** The largest error of one result that fewer terms than the filter has make. */
 function worstDifference(problem: FilterProblem, terms: readonly Term[]): number {
@@ -111,7 +125,8 @@ function worstDifference(problem: FilterProblem, terms: readonly Term[]): number
   );
 }
 
-function passes(problem: FilterProblem, profile: Profile, { terms, columns, arithmetic, finish, error }: Sums): Draft {
+function passes(problem: FilterProblem, profile: Profile, sums: Sums): Draft {
+  const { terms, columns, arithmetic, finish, mean, error } = sums;
   const { input, output } = filterBuffers(problem);
   const fixed = arithmetic === "fixed";
   const column = stripBuffer("column", arithmetic, input.width, input.channels);
@@ -131,8 +146,8 @@ function passes(problem: FilterProblem, profile: Profile, { terms, columns, arit
       },
       {
         name: `row pass${suffix}`,
-        kernel: { family: "taps", taps: rowTaps, arithmetic, finish: last ? finish : undefined },
-        reads: index > 0 ? ["column", "sum"] : ["column"],
+        kernel: { family: "taps", taps: rowTaps, arithmetic, finish: last ? finish : undefined, ...(mean && { mean }) },
+        reads: index > 0 ? ["column", "sum"] : mean ? ["column", "x"] : ["column"],
         writes: last ? "y" : "sum",
       },
     ];

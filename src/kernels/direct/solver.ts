@@ -13,7 +13,8 @@ import {
   stripBuffer,
   valuesOf,
 } from "../filter.ts";
-import { largestSum, roundingError, roundingsOf } from "../rounding.ts";
+import { largestTap, meanOf, plainFinish, slackOf } from "../mean.ts";
+import { largestPixel, largestSum, roundingError, roundingsOf } from "../rounding.ts";
 
 export const direct: Solver<FilterProblem> = {
   name: "direct",
@@ -23,20 +24,27 @@ export const direct: Solver<FilterProblem> = {
     const [kh, kw] = window.size;
     if (!isDirect(window.size) && factors.terms.length > 0)
       return { why: `${kh} x ${kw} taps are more than ${mostTaps}` };
-    const values = factors.values ?? valuesOf(factors.terms, kh, kw);
+    const given = factors.values ?? valuesOf(factors.terms, kh, kw);
     const { input, output } = filterBuffers(problem);
+    const denominator = factors.values ? 1 : factors.denominator;
+    const arithmetic = arithmeticFor(problem, denominator);
+    const means = arithmetic === "f32" ? meanOf(problem) : undefined;
+    const values = means?.values ?? given;
     const all = values.map((tap, index) => ({ dy: Math.floor(index / kw), dx: index % kw, tap }));
     const nonZero = all.filter(({ tap }) => tap !== 0);
     const taps = nonZero.length > 0 ? nonZero : [{ dy: window.pads[0], dx: window.pads[1], tap: 0 }];
-    const denominator = factors.values ? 1 : factors.denominator;
-    const [arithmetic, finish] = [arithmeticFor(problem, denominator), finishOf(problem, denominator)];
-    const kernel: TapsSpec = { family: "taps", taps, arithmetic, finish };
+    const finish = means ? plainFinish : finishOf(problem, denominator);
+    const largest = all[largestTap(values)]!;
+    const slack = means ? slackOf([taps.map(({ tap }) => tap)]) : 0;
+    const mean = means && { dy: largest.dy, dx: largest.dx, slack };
+    const kernel: TapsSpec = { family: "taps", taps, arithmetic, finish, ...(mean && { mean }) };
     const sums = {
-      largest: largestSum(problem, [{ column: values, row: [1] }]) / denominator,
+      largest: largestSum(problem, [{ column: given, row: [1] }]) / denominator,
       roundings: roundingsOf(taps.length, longestSum),
     };
-    const maxAbs = isExact(problem, denominator) ? 0 : roundingError(problem, sums);
-    const step = { name: "direct", kernel, reads: ["x"], writes: "y" };
+    const moved = means ? (means.missed + slack) * largestPixel(problem) : 0;
+    const maxAbs = isExact(problem, denominator) ? 0 : roundingError(problem, sums) + moved;
+    const step = { name: "direct", kernel, reads: mean ? ["x", "x"] : ["x"], writes: "y" };
     const steps = splitSums(step, "sum");
     const sum = stripBuffer("sum", "f32", output.width, output.channels);
     const buffers = steps.length > 1 ? [input, sum, output] : [input, output];

@@ -199,6 +199,24 @@ function parts(shape: string, source: (typeof sources)[number], to: ViewDType): 
   };
 }
 
+/** Sums that are moved towards a pixel: one of those that they are made of, or, in two passes, of the picture. */
+function means(shape: string, from: ViewDType, width: number, ways: "one" | "parts" | "passes"): KernelCase {
+  const [, numbers] = inF32(from, "f32");
+  const whole =
+    ways === "passes"
+      ? passes(5, ["f32", from], "f32")
+      : ways === "parts"
+        ? parts(shape, ["f32", from], "f32")
+        : taps(shape, ["a mean", { ...numbers, finish: plain }], { width, channels: 1 + (width % 4) });
+  const last = whole.steps.at(-1)!;
+  const { taps: own } = whole.steps[0]!.kernel as TapsSpec;
+  // Half of the results are that pixel, about.
+  const mean = { ...own.at(-1)!, slack: 2 ** -2 };
+  const kernel: TapsSpec = { ...(last.kernel as TapsSpec), finish: plain, mean: { ...mean, dy: mean.dy >> 1 } };
+  const steps = [...whole.steps.slice(0, -1), { ...last, kernel, reads: [...last.reads, "x"] }];
+  return { ...whole, name: `${whole.name}, of a mean`, steps };
+}
+
 const inF32 = (from: ViewDType, to: ViewDType): [string, Numbers] => [
   "scaled",
   { arithmetic: "f32", from, to, finish: finishes[2]![1] },
@@ -239,6 +257,13 @@ export const cases: readonly KernelCase[] = [
       (["f64", "i32"] as const).map((columns) => passes(length, ["f64", from], results[k % 4]!, columns)),
     ),
   ),
+  ...sources
+    .filter(([arithmetic]) => arithmetic === "f32")
+    .flatMap(([, from]) => [
+      ...Object.keys(places).flatMap((shape, k) => [13 + k, 65 + k].map((width) => means(shape, from, width, "one"))),
+      ...(["12 taps", "a row of 12", "6 taps"] as const).map((shape) => means(shape, from, 0, "parts")),
+      means("", from, 0, "passes"),
+    ]),
   ...[2, 3, 5].flatMap((step) => [
     taps("a column of 5", ["raw", { arithmetic: "f32", from: "u8", to: "f32" }], { strides: [step, 1], channels: 2 }),
     taps("a row of 12", ["raw", { arithmetic: "f32", from: "f32", to: "f32" }], {

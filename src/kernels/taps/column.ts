@@ -20,7 +20,9 @@ import { type CodeMode, defineKernel, type StepBuffers } from "../kernel.ts";
 import { lanesOf, loadTap, loadVectors, multiplyAdd, scaled } from "../lanes.ts";
 import { finisher } from "./finish.ts";
 import { finishKind, pairsRows, tapsLayout, tapsRows, unrolledTaps } from "./layout.ts";
+import { meanAddress, nearest } from "./mean.ts";
 import { joinRow, loadPairs } from "./pairs.ts";
+import { addendOf } from "./reference.ts";
 
 /**
  * How many output rows at once; 0 where the taps are not a dense column of at least two, a sum is continued, or sums of 64
@@ -31,7 +33,9 @@ export function columnRows(spec: TapsSpec, { reads, write }: StepBuffers, { wide
   if (pairsRows(spec, reads[0]!)) return wide ? 4 : 2;
   if (spec.arithmetic === "f64" && bytesOf[write.dtype] < 4) return 0;
   const dense = taps.every(({ dy, dx }, k) => dx === 0 && dy === k) && spec.arithmetic !== "fixed";
-  return dense && !strides && reads.length === 1 && taps.length > 1 ? Math.min(tapsRows, taps.length >= 4 ? 4 : 2) : 0;
+  return dense && !strides && !addendOf(spec, reads) && taps.length > 1
+    ? Math.min(tapsRows, taps.length >= 4 ? 4 : 2)
+    : 0;
 }
 
 export function emitColumn(
@@ -49,7 +53,9 @@ export function emitColumn(
   const depth = pairsRows(spec, input) ? 2 : 1;
   // Sums of all rows must fit the registers: 16 of 128 bits, or of 256 in wide mode. Bytes need four vectors of 32 bits.
   const vectors = mode.wide || lanesOf[arithmetic] === 8 || output === "u8" || depth === 2 ? 4 : 2;
-  defineKernel(module, name, (f, { rows, params, sources: [source], target }) => {
+  defineKernel(module, name, (f, { rows, params, sources, target }) => {
+    const [source] = sources;
+    const meanTable = sources[buffers.reads.length - 1]!;
     const { end, i, tap, tapEnd, table, at } = f.locals("i32", "end", "i", "tap", "tapEnd", "table", "at");
     const { begin, first, second } = f.locals("v128", "begin", "first", "second");
     const values = f.array("v128", vectors);
@@ -85,6 +91,11 @@ export function emitColumn(
         ];
       }),
     ];
+    const inMean = (row: Local[], r: number): Code[] => [
+      ...meanAddress(params, meanTable, at, buffers, i, r),
+      ...loadVectors(buffers.reads.at(-1)!.dtype, arithmetic, get(at), values, first),
+      ...nearest(f, params, row, values),
+    ];
     const groups = height / depth;
     const late = Array.from({ length: groups - 1 }, (_, k) => k);
     // The first input rows belong to the first output rows only, the last to the last: `tap` walks all but `late` taps.
@@ -108,6 +119,7 @@ export function emitColumn(
       set(begin, finish.initial),
       ...sums.flat().map((sum) => set(sum, get(begin))),
       ...allSteps,
+      ...(spec.mean ? sums.flatMap(inMean) : []),
       ...sums.flatMap((row, r) => [set(at, rowAt(target, r, bytesOf[output])), ...finish.store(row, get(at))]),
       bump(i, vectors * lanesOf[arithmetic]),
     ];
@@ -125,6 +137,7 @@ export function emitColumn(
         doWhile(op("i32.lt_u", get(i), get(end)), ...block),
         ...(depth === 2 ? sums.flatMap((_, r) => joinRow(f, params, target, r, end)) : []),
         bump(source, 4 * height),
+        ...(spec.mean ? [bump(meanTable, 4 * height)] : []),
         bump(target, 4 * height),
         bump(rows, -height),
       ),

@@ -19,7 +19,8 @@ function entry(spec: TapsSpec, buffers: StepBuffers, mode: CodeMode): string {
   const types = [...reads, write].map(({ dtype }) => dtype).join(" ");
   const finish = finishKind(spec.finish, spec.arithmetic);
   const modes = `${mode.relaxed ? " relaxed" : ""}${mode.wide ? " wide" : ""}`;
-  return `${kind}${count ? ` of ${count}` : ""} ${types} in ${spec.arithmetic} ${finish}${modes}`;
+  const mean = spec.mean ? " mean" : "";
+  return `${kind}${count ? ` of ${count}` : ""} ${types} in ${spec.arithmetic} ${finish}${mean}${modes}`;
 }
 
 function emitter(spec: TapsSpec, buffers: StepBuffers, mode: CodeMode): typeof emitList {
@@ -41,7 +42,7 @@ export const taps: Kernel<TapsSpec> = {
     return {
       arithmetic: spec.arithmetic,
       multiplications,
-      additions: 0,
+      additions: spec.mean ? 2 * rowElements(write) : 0,
       serialAdditions: strided(spec) ? multiplications : 0,
     };
   },

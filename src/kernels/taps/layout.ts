@@ -25,7 +25,12 @@ export const tapsLayout = {
   step: 52,
   /** Bytes from a value to its partner in a pair. */
   partner: 56,
-  taps: 64,
+  /** Of a mean: where its pixel stands, as of a tap, and what bounds of the sum are that sum times. */
+  meanRow: 60,
+  meanAt: 64,
+  less: 68,
+  more: 72,
+  taps: 80,
   tapBytes: 16,
   tap: 8,
 };
@@ -72,6 +77,14 @@ export function tapsParams(spec: TapsSpec, { reads, write }: StepBuffers): Uint8
   block.setFloat32(tapsLayout.highest, write.dtype === "u16" ? 65535 : 255, true);
   block.setInt32(tapsLayout.step, (stepOf(entries) ?? 0) * input.channels * bytesOf[input.dtype], true);
   block.setInt32(tapsLayout.partner, 4 * write.channels, true);
+  if (spec.mean) {
+    const { dy, dx, slack } = spec.mean;
+    const from = reads.at(-1)!;
+    block.setInt32(tapsLayout.meanRow, dy * 4, true);
+    block.setInt32(tapsLayout.meanAt, dx * from.channels * bytesOf[from.dtype], true);
+    block.setFloat32(tapsLayout.less, 1 - slack, true);
+    block.setFloat32(tapsLayout.more, 1 + slack, true);
+  }
   entries.forEach(({ dy, dx, tap, before = 0 }: Entry, index) => {
     const at = tapsLayout.taps + index * tapsLayout.tapBytes;
     block.setInt32(at, dy * 4, true);

@@ -20,6 +20,8 @@ import { type CodeMode, defineKernel, type StepBuffers } from "../kernel.ts";
 import { lanesOf, loadTap, loadVectors, multiplyAdd, scaled, shapeOf } from "../lanes.ts";
 import { finisher, settle } from "./finish.ts";
 import { finishKind, stepOf, tapsLayout, unrolledTaps } from "./layout.ts";
+import { meanAddress, nearest } from "./mean.ts";
+import { addendOf } from "./reference.ts";
 
 /** Taps of one row at even steps, which no table of rows is asked for. */
 export const isRow = ({ taps }: TapsSpec): boolean => stepOf(taps) !== undefined;
@@ -36,9 +38,12 @@ export function emitList(
   mode: CodeMode,
 ): void {
   const { arithmetic } = spec;
-  const [input, addend] = buffers.reads as [StepBuffers["write"], StepBuffers["write"] | undefined];
+  const input = buffers.reads[0]!;
+  const addend = addendOf(spec, buffers.reads);
   const output = buffers.write.dtype;
-  defineKernel(module, name, (f, { rows, params, sources: [source, sumTable], target }) => {
+  defineKernel(module, name, (f, { rows, params, sources, target }) => {
+    const [source, sumTable] = sources;
+    const meanTable = sources[buffers.reads.length - 1]!;
     const { end, i, tap, tapEnd, from } = f.locals("i32", "end", "i", "tap", "tapEnd", "from");
     const { weight, spare } = f.locals("v128", "weight", "spare");
     const count = vectorsFor(arithmetic, mode);
@@ -48,6 +53,7 @@ export function emitList(
 
     const address = (table: Local, dtype: ViewDType): Code =>
       op("i32.add", load("i32.load", get(table)), scaled(get(i), bytesOf[dtype]));
+    const meanBytes = bytesOf[buffers.reads.at(-1)!.dtype] * lanesOf[arithmetic];
     const pairs = sums.flatMap((_, v) => (v % 2 === 0 ? [v] : []));
     /** Added last: the taps of this list are summed among themselves first, which rounds less. */
     const addBefore = addend && [
@@ -55,6 +61,13 @@ export function emitList(
       ...pairs.flatMap((v) => [
         ...loadVectors(addend.dtype, arithmetic, get(from), values, spare, v * 16),
         ...values.map((x, k) => set(sums[v + k]!, op(`${shapeOf[arithmetic]}.add`, get(sums[v + k]!), get(x)))),
+      ]),
+    ];
+    const inMean = spec.mean && [
+      ...meanAddress(params, meanTable, from, buffers, i),
+      ...pairs.flatMap((v) => [
+        ...loadVectors(buffers.reads.at(-1)!.dtype, arithmetic, get(from), values, spare, v * meanBytes),
+        ...nearest(f, params, sums.slice(v, v + 2), values),
       ]),
     ];
     /** Where the taps of a list begin in the current row, and adding one of them. */
@@ -105,6 +118,7 @@ export function emitList(
           ...sums.map((sum) => set(sum, get(weight))),
           ...eachTap,
           ...(addBefore ?? []),
+          ...(inMean ?? []),
           set(from, address(target, output)),
           ...finish.store(sums, get(from)),
           bump(i, count * lanesOf[arithmetic]),
@@ -117,7 +131,7 @@ export function emitList(
             ]
           : []),
         bump(source, load("i32.load", get(params), tapsLayout.rowStride)),
-        ...[...(addend ? [sumTable] : []), target].map((table) => bump(table, 4)),
+        ...[...(addend ? [sumTable] : []), ...(spec.mean ? [meanTable] : []), target].map((table) => bump(table, 4)),
         bump(rows, -1),
       ),
     );

@@ -30,7 +30,7 @@ export function infoOf(name: string): FilterInfo {
 
 /** @throws an error that names what is wrong with a parameter, or that a side is above 31. */
 export function weightsOf(choice: Choice): Weights {
-  if (choice.kind === "values") return choice;
+  if (choice.kind === "values") return { kh: choice.kh, kw: choice.kw, values: choice.values, gain: choice.gain };
   if (choice.kind === "taps") return outer(choice.column, choice.row, choice.gain);
   const built = infoOf(choice.name).build(choice.parameters, { maxSide: largestSide });
   if (isRows(built)) return { kh: built.length, kw: built[0]!.length, values: built.flat(), gain: 1 };

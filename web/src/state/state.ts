@@ -104,5 +104,7 @@ export const applied = computed((): Filter => {
 /** The filter as it was chosen. */
 export const chosen = computed((): Filter => {
   const choice = filter.value;
-  return choice.kind === "named" ? textOf(choice) : choice;
+  if (choice.kind === "named") return textOf(choice);
+  const { kind: _, ...taps } = choice;
+  return taps;
 });
