@@ -133,5 +133,5 @@ test("a type that is none is refused", async () => {
     model({ nodes: [node("Relu", ["x"], ["y"])], inputs: [value("x", [2])], outputs: [{ name: "y" }] }),
   );
   const x = { shape: [2], data: new Float32Array(2), dtype: "float" as never };
-  await expect(net.run({ x })).rejects.toMatchObject({ code: "INVALID_ARGUMENT", parameter: 'input "x"' });
+  await expect(net.run({ x })).rejects.toMatchObject({ code: "INVALID_ARGUMENT", parameter: 'input "x".dtype' });
 });
