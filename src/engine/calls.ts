@@ -50,10 +50,15 @@ export const overlap = (a: ArrayBufferView, b: ArrayBufferView): boolean =>
   a.buffer === b.buffer && a.byteOffset < b.byteOffset + b.byteLength && b.byteOffset < a.byteOffset + a.byteLength;
 
 /** Checks that `out` shares no memory with the input. */
-export function checkApart<T extends ArrayBufferView>(out: T, input: ArrayBufferView, name: string): T {
+export function checkApart<T extends ArrayBufferView>(
+  out: T,
+  input: ArrayBufferView,
+  name: string,
+  parameter = "out",
+): T {
   if (!overlap(out, input)) return out;
   const [expected, received] = [`memory apart from ${name}'s`, "an overlap"];
-  throw new InvalidArgumentError({ parameter: "out", expected, received });
+  throw new InvalidArgumentError({ parameter, expected, received });
 }
 
 const plainViews = new WeakMap<ImageArray, Uint8Array>();

@@ -4,6 +4,7 @@ import { checkOneOf, checkOptions, InvalidArgumentError } from "../errors.ts";
 import type { Filter } from "../factor/filter.ts";
 import type { FilterProblem } from "../plan/types.ts";
 import { checkThere, type Image, type ImageArray, imageDTypes, isWide, rounding } from "../tensor.ts";
+import { checkApart } from "./calls.ts";
 import type { Picture } from "./masks.ts";
 import { aloneIn, checkOut, putWhole, resultOf } from "./targets.ts";
 import type { FilterCallOptions, Gradient, GradientOptions } from "./types.ts";
@@ -31,6 +32,9 @@ export async function gradientOf(
   const real = isWide(dtype) ? "f64" : "f32";
   const names = ["gx", "gy", "magnitude", "angle"] as const;
   const targets = names.map((name, i) => checkOut(given[name], x, problem, i < 2 ? dtype : real));
+  for (const [i, { data }] of targets.entries())
+    for (let j = 0; j < i; j++)
+      checkApart(data as ImageArray, targets[j]!.data as ImageArray, `out.${names[j]}`, `out.${names[i]}`);
   // What goes to its place in a larger picture is computed apart: here elements stand at equal places.
   const [toX, toY, magnitude, angle] = targets.map(aloneIn);
   const [gx, gy] = (await derivatives(filter, pair, options, [toX, toY])).map(({ data }) => data);

@@ -61,7 +61,7 @@ export function plan(problem: Problem, planner: Planner, strategy?: string): Pla
   const { found, refused } = candidates(problem, planner);
   const chosen = strategy === undefined ? found[0] : found.find(({ solver }) => isOf(solver, strategy));
   if (!chosen) {
-    const why = refused.find(({ solver }) => isOf(solver, strategy!))?.why;
+    const why = refused.find(({ solver }) => isOf(solver, strategy))?.why;
     throw new InvalidArgumentError({
       parameter: "strategy",
       expected: `one of ${[...new Set(found.map(({ solver }) => solver))].join(", ")}`,
@@ -86,7 +86,8 @@ function planOf(problem: Problem, chosen: Candidate, found: readonly Candidate[]
 }
 
 /** Whether a strategy names this solver: all of its variants by the solver's name, or one variant. */
-const isOf = (solver: string, strategy: string): boolean => solver === strategy || solver.startsWith(`${strategy} `);
+const isOf = (solver: string, strategy: unknown): boolean =>
+  typeof strategy === "string" && (solver === strategy || solver.startsWith(`${strategy} `));
 
 const compare = (ratio: number): string =>
   ratio < 1

@@ -108,6 +108,7 @@ describe("a bad option", () => {
     [{ alpha: "premultiplied" }, 'got "premultiplied"; did you mean "premultiply"?'],
     [{ strategy: "dirct" }, 'got "dirct"'],
     [{ strategy: 5 }, "strategy: expected one of direct, column-row, running-sum, got 5"],
+    [{ strategy: Symbol("fft") }, "strategy: expected one of direct, column-row, running-sum, got"],
     [{ signal: 5 }, "signal: expected an AbortSignal, got 5"],
     [{ onProgress: true }, "onProgress: expected a function, got true"],
     [{ out: [1] }, "out: expected u8 elements, 90 of them, got [1]"],

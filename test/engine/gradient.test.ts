@@ -79,4 +79,15 @@ describe.each(testEngines())("on %s", (_name, promise) => {
     const filtered = await engine.filter({ width, height, channels: 4, data }, "sobel");
     expect(filtered.data).not.toEqual(out);
   });
+
+  it("results in memory that they share are refused", async () => {
+    const engine = await promise;
+    const image = randomImage(9, 7, 1, "u8", 22);
+    const [gx, floats] = [new Int16Array(63), new Float32Array(100)];
+    const magnitude = floats.subarray(0, 63);
+    const message = "out.gy: expected memory apart from out.gx's, got an overlap";
+    await expect(engine.gradient(image, { out: { gx, gy: gx } })).rejects.toThrow(message);
+    const angle = floats.subarray(30, 93);
+    await expect(engine.gradient(image, { out: { magnitude, angle } })).rejects.toThrow("out.angle: expected memory");
+  });
 });

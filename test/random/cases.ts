@@ -101,6 +101,8 @@ function sides({ pick, integer }: Draws): { width: number; height: number } {
   ]);
 }
 
+const mostProducts = 4e6;
+
 /** The pixels that results lie on: of an extent and a region of it, which are put among the options. */
 function placeOf(
   { chance, pick, integer }: Draws,
@@ -120,9 +122,12 @@ function placeOf(
   const fits = all[extent].width > 0 && all[extent].height > 0;
   if (fits && (extent !== "same" || chance(0.1))) options.extent = extent;
   const whole = all[fits ? extent : "same"];
-  if (!chance(0.3)) return whole;
+  // So many results that plain loops take no longer than a moment.
+  const most = Math.max(1, Math.floor(mostProducts / (kh * kw)));
+  if (!chance(0.3) && whole.width * whole.height <= most) return whole;
   const [x, y] = [integer(0, whole.width - 1), integer(0, whole.height - 1)];
-  const [w, h] = [integer(1, whole.width - x), integer(1, whole.height - y)];
+  const w = integer(1, Math.min(most, whole.width - x));
+  const h = integer(1, Math.min(Math.floor(most / w), whole.height - y));
   options.region = { x: whole.x + x, y: whole.y + y, width: w, height: h };
   return options.region;
 }

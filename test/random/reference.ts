@@ -28,22 +28,19 @@ interface Lay {
   offset: number;
 }
 
-function layOf({ image, taps, options }: Case): Lay {
+function layOf({ image, taps, options, place }: Case): Lay {
   const { width, height, channels, data } = image;
   const rows = options.flip ? taps.rows.map((row) => row.toReversed()).toReversed() : taps.rows;
   const [kh, kw] = [rows.length, rows[0]!.length];
   const { border = "reflect", borderValue = 0, anchor = [kw >> 1, kh >> 1], gain = 1, offset = 0 } = options;
-  const indices = (size: number): ((k: number) => number) => {
-    const known = new Map<number, number>();
-    return (k) => {
-      const index = known.get(k) ?? outside(k, size, border) ?? -1;
-      known.set(k, index);
-      return index;
-    };
-  };
-  const [column, row] = [indices(width), indices(height)];
+  // From the first pixel of the first window to the last of the last.
+  const indices = (first: number, count: number, size: number): Int32Array =>
+    Int32Array.from({ length: count }, (_, k) => outside(first + k, size, border) ?? -1);
+  const column = indices(place.x - anchor[0], place.width + kw - 1, width);
+  const row = indices(place.y - anchor[1], place.height + kh - 1, height);
   const at = (x: number, y: number, i: number, j: number): number => {
-    const [yy, xx] = [row(y + i - anchor[1]), column(x + j - anchor[0])];
+    const yy = row[y - place.y + i]!;
+    const xx = column[x - place.x + j]!;
     return yy < 0 || xx < 0 ? -1 : yy * width + xx;
   };
   const list = rows.flatMap((given, i) => given.map((tap, j) => ({ i, j, tap }))).filter(({ tap }) => tap !== 0);
