@@ -206,9 +206,12 @@ export const largestScale = (problem: FilterProblem): number =>
 
 const filtersAlpha = (problem: FilterProblem): boolean => problem.alpha === "premultiply" && !comparesWithOwn(problem);
 
+/** By how much at most other taps than the filter's move a result, for each unit that they move a sum: of two where pixels have weights. */
+export const errorScale = (problem: FilterProblem): number => (isWeighted(problem) ? 2 : 1) * largestScale(problem);
+
 /** The largest error of one output, where the taps differ from the filter's by `difference`. */
 export const worstError = (problem: FilterProblem, difference: readonly number[]): number =>
-  (comparesWithOwn(problem) ? 2 : 1) * largestScale(problem) * Math.max(...sumRange(problem, difference).map(Math.abs));
+  errorScale(problem) * Math.max(...sumRange(problem, difference).map(Math.abs));
 
 /** Row-major values of a sum of terms. */
 export function valuesOf(terms: readonly Term[], kh: number, kw: number): number[] {

@@ -224,7 +224,7 @@ function compared(one: Case): Expected {
 /** Of a quotient: terms may cancel where the taps, of one sign, do not. */
 function slackOf(covered: number, size: number, { options, image }: Case): number {
   const ratio = size / Math.abs(covered);
-  const beyond = options.border === "constant" ? Math.abs((options.borderValue ?? 0) / alphaOf(image.dtype)) : 1;
+  const beyond = options.border === "constant" ? Math.abs((options.borderValue || 0) / alphaOf(image.dtype)) : 1;
   return (ratio > 8 ? 2 * ratio * ratio : 1) * Math.max(1, beyond);
 }
 

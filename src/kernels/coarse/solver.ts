@@ -2,7 +2,7 @@
 // The cost hardly depends on the filter's size.
 import { grainFor } from "../../plan/cost.ts";
 import type { BufferSpec, Draft, FilterProblem, Profile, Solver, Stage, Step, Term } from "../../plan/types.ts";
-import { filterBuffers, finishOf, isInDoubles, largestScale, onlyTapsInDoubles, stripBuffer } from "../filter.ts";
+import { errorScale, filterBuffers, finishOf, isInDoubles, onlyTapsInDoubles, stripBuffer } from "../filter.ts";
 import { largestPixel, largestSum, roundingError, roundingsOf } from "../rounding.ts";
 import { type CoarseFit, coarseError, fitCoarse, triangle } from "./fit.ts";
 
@@ -33,7 +33,7 @@ export const coarse: Solver<FilterProblem> = {
       const roundings =
         2 * roundingsOf(2 * factor) + roundingsOf(column.taps.length) + roundingsOf(row.taps.length) + 4;
       const rounding = roundingError(problem, { largest, roundings });
-      const error = { relative, maxAbs: largestScale(problem) * difference * largestPixel(problem) + rounding };
+      const error = { relative, maxAbs: errorScale(problem) * difference * largestPixel(problem) + rounding };
       return [draft(problem, profile, column, row, exact, error)];
     }
     return { why: "no coarse grid meets the tolerance" };
