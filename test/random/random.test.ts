@@ -7,7 +7,7 @@ import { checkCase, Engines } from "./check.ts";
 const engines = new Engines();
 afterAll(() => engines.dispose());
 
-const [seed, parts, ofEach] = [1, 10, 20];
+const [seed, parts, ofEach] = [1, 10, 200];
 const counts = new Map<string, number>();
 
 describe("random filters of random pictures are exact where their plans say so, else within the stated bound", () => {
@@ -29,12 +29,12 @@ describe("random filters of random pictures are exact where their plans say so, 
       ...["integers with a gain", "real, column and row", "real, of a rank", "real, of full rank"],
       ...["picture: noise", "picture: extremes", "picture: constant", "picture: sparse", "picture: ramp"],
       ...["extent: valid", "extent: full", "picture: with NaN and infinities", "alpha: none", "alpha: keep", "alpha: premultiply", "alpha: known"],
-      ...["strategy: direct", "strategy: column-row", "strategy: fft", "strategy: coarse"],
+      ...["strategy: direct", "strategy: column-row", "strategy: running-sum", "strategy: fft", "strategy: coarse"],
       ...imageDTypes.flatMap((dtype) => [`type: ${dtype}`, `to: ${dtype}`]),
       ...[...borders, ...engineNames.map((name) => `engine: ${name}`), ...calls.map((name) => `call: ${name}`)],
       ...[...inputs.map((name) => `input: ${name}`), ...outs.map((name) => `out: ${name}`)],
     ]; // biome-ignore format: a list
-    expect(wanted.filter((name) => !counts.has(name))).toEqual([]);
+    expect(wanted.filter((name) => (counts.get(name) ?? 0) < 5)).toEqual([]);
     expect(counts.get("too large") ?? 0).toBeLessThan(10);
   });
 
