@@ -27,13 +27,14 @@ export {
   UnsupportedError,
   UnsupportedOpError,
 } from "./errors.ts";
-export { type ComposedFilter, type ComposedInfo, composedFilter, composedFilters } from "./factor/composed.ts";
+export { type ComposedFilter, composedFilter, composedFilters } from "./factor/composed.ts";
 export { type ExactTerms, type FilterFactors, factorize } from "./factor/factorize.ts";
 export type { Filter } from "./factor/filter.ts";
 export type { FilterFunctions, FilterLimits, NamedFilter } from "./factor/filter-functions.ts";
 export { type GradientName, gradientNames } from "./factor/filter-functions.ts";
 export { type FilterInfo, filters, namedFilters } from "./factor/filters.ts";
 export type { Term } from "./factor/integers.ts";
+export type { NamedInfo } from "./factor/parameters.ts";
 export type { TruncateOptions } from "./factor/svd.ts";
 export type { WeightFactors, WeightOptions } from "./factor/weights.ts";
 export { explain } from "./kernels/explain.ts";

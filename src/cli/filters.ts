@@ -1,6 +1,6 @@
 // rank1 filters: the named filters, their parameters and ranks.
 import type { Command } from "commander";
-import { type ComposedInfo, composedFilters, type FilterInfo, gradientNames, namedFilters } from "../index.ts";
+import { composedFilters, type FilterInfo, gradientNames, type NamedInfo, namedFilters } from "../index.ts";
 import { writeStdout } from "../node/files.ts";
 import { styled, table } from "./text.ts";
 
@@ -24,9 +24,9 @@ function listAsJson(): string {
 }
 
 /** The linear filters, which have a rank, and the others. */
-const listed: readonly (ComposedInfo & Partial<Pick<FilterInfo, "rank">>)[] = [...namedFilters, ...composedFilters];
+const listed: readonly (NamedInfo & Partial<Pick<FilterInfo, "rank">>)[] = [...namedFilters, ...composedFilters];
 
-const parametersOf = ({ parameters }: ComposedInfo): string =>
+const parametersOf = ({ parameters }: NamedInfo): string =>
   parameters.map(({ name, initial }) => (initial === undefined ? `[${name}]` : `${name}=${initial}`)).join(",");
 
 function listAsText(): string {

@@ -1,4 +1,5 @@
 // Masks: how well each pixel of a picture is known, as a filter's weights. The forms in which they may be given, and their checks.
+import type { MaskArray } from "../backend/known.ts";
 import { type Abortable, inSlices } from "../backend/slices.ts";
 import { describe, InvalidArgumentError } from "../errors.ts";
 import type { CheckedImage } from "../tensor/image.ts";
@@ -11,8 +12,6 @@ export type Picture = (CheckedImage | PictureValue) & {
   readonly masked?: boolean;
   readonly mask?: MaskArray | EngineValue;
 };
-
-export type MaskArray = Uint8Array | Uint16Array | Float32Array;
 
 /** A weight for each pixel: a typed array, or an Image of one channel or a Tensor [height, width] that holds one. */
 export type MaskLike = Uint8Array | Uint8ClampedArray | Uint16Array | Float32Array | Image | Tensor;

@@ -1,12 +1,13 @@
 // Runs plans of thin pictures, which are made for the picture mirrored at the diagonal: it is turned, and the result back. A picture
 // of one column is a row as it stands.
 import type { Program, ProgramRunOptions } from "../backend/backend.ts";
+import type { MaskArray } from "../backend/known.ts";
 import { inSlices } from "../backend/slices.ts";
 import { InvalidArgumentError } from "../errors.ts";
 import { turnedProblem } from "../plan/turned.ts";
 import type { FilterProblem, Plan } from "../plan/types.ts";
 import { checkThere, type Image, type ImageArray, imageDTypeOf, newArray } from "../tensor.ts";
-import type { MaskArray, Picture } from "./masks.ts";
+import type { Picture } from "./masks.ts";
 import { runFilter } from "./pictures.ts";
 import { aloneIn, putApart, resultOf, type Target } from "./targets.ts";
 import { EngineValue } from "./values.ts";

@@ -5,6 +5,8 @@ import { gradientNames, gradientPair, isGradientName } from "./filter-functions.
 import {
   checkArguments,
   choice,
+  listed,
+  type NamedInfo,
   number,
   optional,
   type ParameterSet,
@@ -82,28 +84,8 @@ export type ComposedFilter = {
     }
 );
 
-/** A filter of several linear ones as lists and tables show it. */
-export interface ComposedInfo {
-  /** As strings give it. */
-  name: string;
-  /** What it does, in a line. */
-  summary: string;
-  /** What may stand behind the name, the first of them also as a lone value. */
-  parameters: {
-    /** As in "sigma=2". */
-    name: string;
-    /** What it means, and its unit. */
-    summary: string;
-    /** The value where none is given; undefined where none is needed. */
-    initial: unknown;
-  }[];
-}
-
-const listed = (parameters: ParameterSet): ComposedInfo["parameters"] =>
-  Object.entries(parameters).map(([name, { summary, initial }]) => ({ name, summary, initial }));
-
 /** Filters that `engine.filter` and the command line take by name, besides the linear ones and the pairs of derivatives. */
-export const composedFilters: readonly ComposedInfo[] = [
+export const composedFilters: readonly NamedInfo[] = [
   {
     name: "canny",
     summary: "Canny's edges, one pixel wide: 255 on edges, 0 elsewhere",

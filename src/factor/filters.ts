@@ -7,6 +7,8 @@ import {
   type Arguments,
   checkArguments,
   integer,
+  listed,
+  type NamedInfo,
   number,
   oddSide,
   optional,
@@ -269,21 +271,8 @@ function build(
   return e.build(checkArguments(key, e.parameters, given), chosen, side);
 }
 
-/** One named filter as lists and tables show it. */
-export interface FilterInfo {
-  /** As strings give it: "sobel-x". */
-  name: string;
-  /** What it does, in a line. */
-  summary: string;
-  /** What may stand behind the name, the first of them also as a lone value. */
-  parameters: {
-    /** As in "sigma=2". */
-    name: string;
-    /** What it means, and its unit. */
-    summary: string;
-    /** The value where none is given; undefined where none is needed. */
-    initial: unknown;
-  }[];
+/** One named linear filter as lists and tables show it. */
+export interface FilterInfo extends NamedInfo {
   /** The rank at the default parameters. */
   rank: number;
   /** Builds it from a record of parameters, or from a lone value for the first one. */
@@ -292,12 +281,12 @@ export interface FilterInfo {
 
 /** All named filters, one for each name of the command line. */
 export const namedFilters: readonly FilterInfo[] = Object.entries(table).flatMap(([key, e]) => {
-  const parameters = Object.entries(e.parameters as ParameterSet);
+  const parameters = listed(e.parameters as ParameterSet);
   const variants: readonly (string | number | undefined)[] = e.variants.length > 0 ? e.variants : [undefined];
   return variants.map((variant) => ({
     name: variant === undefined ? key : `${key}-${variant}`,
     summary: e.summary,
-    parameters: parameters.map(([name, { summary, initial }]) => ({ name, summary, initial })),
+    parameters,
     rank: e.rank,
     build: (given: unknown, limits?: FilterLimits) => build(key, variant, given, limits),
   }));

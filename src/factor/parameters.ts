@@ -11,6 +11,27 @@ export interface Parameter<T> {
 
 export type ParameterSet = Readonly<Record<string, Parameter<unknown>>>;
 
+/** A filter as lists and tables show it. */
+export interface NamedInfo {
+  /** As strings give it: "sobel-x". */
+  name: string;
+  /** What it does, in a line. */
+  summary: string;
+  /** What may stand behind the name, the first of them also as a lone value. */
+  parameters: {
+    /** As in "sigma=2". */
+    name: string;
+    /** What it means, and its unit. */
+    summary: string;
+    /** The value where none is given; undefined where none is needed. */
+    initial: unknown;
+  }[];
+}
+
+/** Parameters as lists and tables show them. */
+export const listed = (parameters: ParameterSet): NamedInfo["parameters"] =>
+  Object.entries(parameters).map(([name, { summary, initial }]) => ({ name, summary, initial }));
+
 /** The values that a filter is built from. */
 export type Values<P extends ParameterSet> = { [K in keyof P]: P[K] extends Parameter<infer T> ? T : never };
 

@@ -1,7 +1,7 @@
 // Pictures to files: through sharp, but for TIFF, arrays and raw pixels, which are written here.
 import sharp, { type Sharp } from "sharp";
 import { checkBoolean, checkInteger, checkOneOf, InvalidArgumentError } from "../errors.ts";
-import { type ImageDType, imageDTypeOf, newArray, rangeOf } from "../tensor.ts";
+import { type ImageDType, imageDTypeOf, isFloat, newArray, rangeOf } from "../tensor.ts";
 import { makeFoldersFor, writeAtomic } from "./files.ts";
 import { type FileFormat, fileFormatOf, fileFormats, formatNamed, type PictureFormat } from "./formats.ts"; // biome-ignore format: a line
 import { writeNpy } from "./npy.ts";
@@ -29,7 +29,7 @@ export const typeOf = ({ data }: Pick<Picture, "data">): ImageDType => imageDTyp
 /** The value that is opaque in an alpha channel: 255 or 65535, 1 among floats. */
 export function fullScale(picture: Pick<Picture, "data">): number {
   const type = typeOf(picture);
-  return type.startsWith("f") ? 1 : rangeOf[type as keyof typeof rangeOf][1];
+  return isFloat(type) ? 1 : rangeOf[type][1];
 }
 
 /** {@link encodePictures} of one picture: the bytes of its file. */

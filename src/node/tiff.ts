@@ -2,7 +2,7 @@
 // floating point; BigTIFF where offsets of 32 bits do not reach).
 import { promisify } from "node:util";
 import { deflate } from "node:zlib";
-import { type Image, imageDTypeOf, newArray } from "../tensor.ts";
+import { type Image, imageDTypeOf, isFloat, newArray } from "../tensor.ts";
 import { type Directory, tagOf, writeDirectories } from "./directories.ts";
 import { type Metadata, tiffTags } from "./metadata.ts";
 
@@ -88,11 +88,13 @@ function directoryOf(page: Page, { strips, offsets, big }: Strips): Directory {
   return { tags: [...own, ...tags], inner };
 }
 
-const isFloat = ({ data }: Image): boolean => data.constructor.name.startsWith("Float");
 /** Unsigned, signed, floating point. */
-const kindOf = (page: Image): number => (isFloat(page) ? 3 : /^(Big)?Int/.test(page.data.constructor.name) ? 2 : 1);
+const kindOf = ({ data }: Image): number => {
+  const dtype = imageDTypeOf(data)!;
+  return isFloat(dtype) ? 3 : dtype.startsWith("i") ? 2 : 1;
+};
 /** What is stored in place of values: differences of neighbours, or of the bytes of floats. Eight bytes stay as they are: few read more. */
-const predictorOf = (page: Image): number => (page.data.BYTES_PER_ELEMENT > 4 ? 1 : isFloat(page) ? 3 : 2);
+const predictorOf = (page: Image): number => (page.data.BYTES_PER_ELEMENT > 4 ? 1 : kindOf(page) === 3 ? 3 : 2);
 
 const rowsOfStrip = ({ width, height, channels, data }: Image): number =>
   Math.max(1, Math.min(height, Math.floor(bytesOfStrip / (width * channels * data.BYTES_PER_ELEMENT))));

@@ -8,6 +8,7 @@ import { createEngine, type Plan } from "../../src/index.ts";
 import { solvers, workOf } from "../../src/kernels/table.ts";
 import { builtInProfile } from "../../src/plan/cost.ts";
 import { candidates } from "../../src/plan/planner.ts";
+import { turnedProblem } from "../../src/plan/turned.ts";
 import type { FilterProblem, LayerProblem } from "../../src/plan/types.ts";
 import { newArray } from "../../src/tensor.ts";
 import { makers, sampleOf } from "../layers/samples.ts";
@@ -79,14 +80,17 @@ it("of 120 random filters, by every plan", { timeout: 300_000 }, async () => {
   await fc.assert(
     fc.asyncProperty(filters, async ({ width, height, channels, seed, filter, dtype, border }) => {
       const next = random(seed);
-      const problem: FilterProblem = engine.filterProblem({ width, height, channels, dtype }, filter, { border });
+      const upright: FilterProblem = engine.filterProblem({ width, height, channels, dtype }, filter, { border });
       const data = newArray(dtype, width * height * channels).map(() => next() * (dtype === "f32" ? 1 : 256));
-      const source: SourceBinding = {
-        ...{ kind: "source", width, height, channels, dtype, border, borderValue: 0, alpha: "none" },
-        data: data as Uint8Array,
-      };
-      for (const candidate of candidates(problem, planner).found) {
+      for (const candidate of candidates(upright, planner).found) {
+        // A plan of a picture that is turned reads rows where the picture has columns.
+        const problem = candidate.turned ? turnedProblem(upright) : upright;
         const plan = { ...candidate, problem } as Plan;
+        const [height, width] = problem.x.shape as [number, number];
+        const source: SourceBinding = {
+          ...{ kind: "source", width, height, channels, dtype, border, borderValue: 0, alpha: "none" },
+          data: data as Uint8Array,
+        };
         const output = (data: ReturnType<typeof newArray>): Bindings => [
           [
             "y",

@@ -6,6 +6,7 @@ import { elementsOf, isBig, write } from "../../graph/values.ts";
 import type { TypedArray } from "../../tensor.ts";
 import { forRows, joinAxes } from "./axes.ts";
 import { axisIn, broadcastShape, broadcastStrides, filled, forLines, type Lines, linesOf } from "./loops.ts";
+import { wordsOf } from "./words.ts";
 
 /**
  * The elements of `a` where the condition holds, and of `b` elsewhere. Nothing is computed: what one condition decides about, an
@@ -29,16 +30,13 @@ function choose(to: Value, condition: Value, a: Value, b: Value): void {
     const [column = 0, row = 0] = [one.pop(), one.pop()];
     return { column, row: row - columns * column };
   });
-  const [x, y, out] = values.map(({ data }) => wordsIn(data, word)) as [Int32Array, Int32Array, Int32Array];
+  const [x, y, out] = values.map(({ data }) => wordsOf(data, word)) as [Int32Array, Int32Array, Int32Array];
   const test = condition.data as Uint8Array;
   const grid = (word === 4 ? chooseWords : chooseBytes) as typeof chooseWords;
   // Rows of rows, the last axis of which is one.
   const around = joined.map((one) => [...one, 0]);
   forRows([...shape, 1], around, (_, starts) => grid(out, test, x, y, starts, { rows, columns, steps }));
 }
-
-const wordsIn = ({ buffer, byteOffset, byteLength }: TypedArray, word: 1 | 4): Uint8Array | Int32Array =>
-  word === 1 ? new Uint8Array(buffer, byteOffset, byteLength) : new Int32Array(buffer, byteOffset, byteLength / 4);
 
 /** From one element to the next, and from the end of a row to the next one. */
 interface Steps {

@@ -11,8 +11,12 @@ export function wordsIn({ BYTES_PER_ELEMENT: bytes }: TypedArray): number {
   return bytes < 4 ? bytes : bytes / 4;
 }
 
-export function wordsOf({ buffer, byteOffset, byteLength, BYTES_PER_ELEMENT: bytes }: TypedArray): Words {
-  return bytes < 4
+/** The elements as words of so many bytes, 1 or 4; by default as their size allows. */
+export function wordsOf(
+  { buffer, byteOffset, byteLength, BYTES_PER_ELEMENT: bytes }: TypedArray,
+  word = bytes < 4 ? 1 : 4,
+): Words {
+  return word === 1
     ? new Uint8Array(buffer, byteOffset, byteLength)
     : new Int32Array(buffer, byteOffset, byteLength / 4);
 }
