@@ -44,6 +44,9 @@ export interface TensorBinding {
   members?: number;
 }
 
+/** A weight for each pixel: the largest integer, or 1, is the full one. */
+export type MaskArray = Uint8Array | Uint16Array | Float32Array;
+
 /** A picture with interleaved channels, and what stands beyond its edges. */
 export interface SourceBinding {
   kind: "source";
@@ -66,7 +69,7 @@ export interface SourceBinding {
 /** How well each pixel of a picture is known: rows are staged with a weight as their last channel. */
 export interface KnownPixels {
   /** A weight for each pixel, the greatest of its type means known; absent where all are, but for those with a NaN. */
-  mask?: Uint8Array | Uint16Array | Float32Array;
+  mask?: MaskArray;
   /** Pixels with a NaN are unknown. */
   nan: boolean;
   /** What stands beyond the edges under the constant border is known. */

@@ -2,15 +2,13 @@
 // weight as one channel more, and go out as means. The specification of what backends do.
 import { isFloat, rangeOf } from "../tensor.ts";
 import { leastAlpha, opaque } from "./alpha.ts";
-import type { SourceBinding, TargetBinding } from "./backend.ts";
+import type { MaskArray, SourceBinding, TargetBinding } from "./backend.ts";
 
 type Numbers = { [index: number]: number; readonly length: number };
 
 /** The weight that means known, of arrays of a mask: only ratios matter. */
 export const fullWeight = (mask: MaskArray | undefined): number =>
   mask === undefined || mask instanceof Float32Array ? 1 : mask instanceof Uint16Array ? 65535 : 255;
-
-export type MaskArray = Uint8Array | Uint16Array | Float32Array;
 
 /** Where the mean weight is at most this share of the full one, nothing is known: smaller numbers have no digits left in f32. */
 export const leastWeight = 2 ** -100;

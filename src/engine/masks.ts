@@ -1,5 +1,5 @@
 // Masks: how well each pixel of a picture is known, as a filter's weights. The forms in which they may be given, and their checks.
-import type { MaskArray } from "../backend/known.ts";
+import type { MaskArray } from "../backend/backend.ts";
 import { type Abortable, inSlices } from "../backend/slices.ts";
 import { describe, InvalidArgumentError } from "../errors.ts";
 import type { CheckedImage } from "../tensor/image.ts";

@@ -1,7 +1,6 @@
 // Runs plans of thin pictures, which are made for the picture mirrored at the diagonal: it is turned, and the result back. A picture
 // of one column is a row as it stands.
-import type { Program, ProgramRunOptions } from "../backend/backend.ts";
-import type { MaskArray } from "../backend/known.ts";
+import type { MaskArray, Program, ProgramRunOptions } from "../backend/backend.ts";
 import { inSlices } from "../backend/slices.ts";
 import { InvalidArgumentError } from "../errors.ts";
 import { turnedProblem } from "../plan/turned.ts";
