@@ -2,6 +2,7 @@
 // timed (interleaved, best of five) and the chosen one compared with the fastest. `node regret.ts [--count 200]`.
 import { parseArgs } from "node:util";
 import { createEngine, type Filter, filters, type Plan } from "../src/index.ts";
+import { type ImageDType, newArray } from "../src/tensor.ts";
 import { describeMachine } from "./machine.ts";
 
 const { values } = parseArgs({
@@ -59,8 +60,7 @@ while (results.length < Number(values.count)) {
   const predicted = [...plans.values()].map(({ cost }) => cost.time);
   if (plans.size < 3 || Math.max(...predicted) > 4e8) continue;
   const image = { width, height, channels, data: new dtypes[dtype](width * height * channels).map((_, i) => (i * 7919) % 251) };
-  const outType = { u8: Uint8Array, u16: Uint16Array, i16: Int16Array, f32: Float32Array }[problem.y.dtype];
-  const out = new outType(image.data.length);
+  const out = newArray(problem.y.dtype as ImageDType, image.data.length);
   const times = new Map<string, number>();
   for (let round = 0; round < 6; round++) {
     for (const [solver, plan] of plans) {

@@ -88,13 +88,16 @@ async function turned<T extends ImageArray>(
 
 type Words = Uint8Array | Uint16Array | Uint32Array;
 
-/** Puts the rows from `first` to `end` where they are columns. */
+/** Puts the rows from `first` to `end` where they are columns; the inner loop is along the longer side. */
 function mirror({ from, to, count }: Pair, { width, height }: Sides, first: number, end: number): void {
-  for (let x = 0; x < width; x++) {
-    for (let y = first; y < end; y++) {
-      const source = (y * width + x) * count;
-      const target = (x * height + y) * count;
-      for (let c = 0; c < count; c++) to[target + c] = from[source + c]!;
+  const down = { size: end - first, from: width * count, to: count };
+  const across = { size: width, from: count, to: height * count };
+  const [outer, inner] = down.size < width ? [down, across] : [across, down];
+  for (let i = 0; i < outer.size; i++) {
+    for (let c = 0; c < count; c++) {
+      let source = first * width * count + i * outer.from + c;
+      let target = first * count + i * outer.to + c;
+      for (let j = 0; j < inner.size; j++, source += inner.from, target += inner.to) to[target] = from[source]!;
     }
   }
 }

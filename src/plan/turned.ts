@@ -6,7 +6,7 @@ import type { Candidate, FilterProblem, Problem, Term } from "./types.ts";
 /** Elements that kernels handle at once, and what a row costs besides; what it takes to turn a picture and its result, in nanoseconds. */
 const block = 32;
 const perRow = 60;
-const turning = { call: 20_000, pixel: 18, channel: 3 };
+const turning = { call: 20_000, pixel: 1, channel: 3 };
 /** Bytes that the rows of a strip may take: the rows of a turned picture are long. */
 const mostBytes = 2 ** 26;
 

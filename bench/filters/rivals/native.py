@@ -27,6 +27,8 @@ def opencv(source, target, work):
         return lambda: cv2.Sobel(source, cv2.CV_16S, 1, 0, dst=target, ksize=3, borderType=BORDER)
     if kind == "box":
         return lambda: cv2.blur(source, (work["size"], work["size"]), dst=target, borderType=BORDER)
+    if kind == "canny":
+        return lambda: cv2.Canny(source, work["low"], work["high"], edges=target)
     weights = numpy.array(work["rows"], numpy.float32)
     return lambda: cv2.filter2D(source, -1, weights, dst=target, borderType=BORDER)
 

@@ -4,19 +4,22 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import type { Case } from "../cases.ts";
+import type { Case, Work } from "../cases.ts";
 import type { Picture, Pixels } from "../picture.ts";
 import type { Job, Rival } from "./rival.ts";
 
 type Answer = Record<string, unknown> & { error?: string };
 
-class Python {
+/** Beside the work of the contest, what only OpenCV does. */
+type NativeWork = Work | { kind: "canny"; low: number; high: number };
+
+export class NativePython {
   private readonly child: ChildProcess;
   private readonly lines: AsyncIterator<string>;
   readonly folder = mkdtempSync(join(tmpdir(), "rank1-bench-"));
   private ids = 0;
 
-  constructor(command: string) {
+  constructor(command = process.env.PYTHON ?? "/usr/bin/python3") {
     const script = join(import.meta.dirname, "native.py");
     this.child = spawn(command, ["-B", script], { stdio: ["pipe", "pipe", "inherit"] });
     this.lines = createInterface({ input: this.child.stdout! })[Symbol.asyncIterator]();
@@ -34,7 +37,12 @@ class Python {
     return answer;
   }
 
-  async prepare(library: string, { work, output }: Case, picture: Picture, threads: number): Promise<Job> {
+  async prepare(
+    library: string,
+    { work, output }: { work: NativeWork; output: Case["output"] },
+    picture: Picture,
+    threads: number,
+  ): Promise<Job> {
     const id = ++this.ids;
     const path = join(this.folder, `${id}.raw`);
     writeFileSync(path, picture.data);
@@ -66,7 +74,7 @@ export const openCvLevels = ({ levels, work }: Case): number =>
 
 /** Both rivals of one Python. */
 export async function native(): Promise<Rival[]> {
-  const python = new Python(process.env.PYTHON ?? "/usr/bin/python3");
+  const python = new NativePython();
   const versions = await python.ask("versions").catch((error: unknown) => {
     python.close();
     throw error;
