@@ -161,6 +161,12 @@ export interface MemoryImport {
   maximum: number;
 }
 
+/** Of a module that needs nothing but a memory: names of functions by their index in its table, and those that it exports. */
+export interface Closed {
+  table: readonly string[];
+  exports: readonly string[];
+}
+
 /** What a module imports besides its memory, from `env`. */
 export interface Imports {
   /** Names of private memories after the first: staging memory. */
@@ -242,10 +248,14 @@ export class ModuleBuilder {
   /** The code of a function and of those that it calls, whatever else stands in the module. */
   readonly codeOf = (name: string): Uint8Array => this.functions.get(name)!.portable();
 
-  /** `label` goes into a custom section, which keeps modules of equal code apart. */
-  encode(memory: MemoryImport, label?: string): Uint8Array<ArrayBuffer> {
+  /**
+   * `label` goes into a custom section, which keeps modules of equal code apart. `closed`: the module has a table of its own,
+   * of functions by name, and exports these others alone.
+   */
+  encode(memory: MemoryImport, label?: string, closed?: Closed): Uint8Array<ArrayBuffer> {
     const functions = [...this.functions];
     const { table, memories = [], functions: given = {} } = this.imports;
+    const importsTable = table !== undefined && !closed;
     const own = functions.map(([, { params, results }]) => ({ params: params.map(({ type }) => type), results }));
     const before = [...(table ? [table.type] : []), ...Object.values(given)];
     const bytesOf = (types: readonly ValueType[]): Code => vector(types.map((type) => [valueTypes[type]]));
@@ -256,16 +266,20 @@ export class ModuleBuilder {
     const imports = [
       from("memory", 2, limits),
       ...memories.map((one) => from(one, 2, 0, 0)),
-      ...(table ? [from(table.name, 1, 0x70, 0, 0)] : []),
+      ...(importsTable ? [from(table.name, 1, 0x70, 0, 0)] : []),
       ...this.imported.map((one, i) => from(one, 0, leb((table ? 1 : 0) + i))),
     ];
+    const exported = functions.map(([key], index) => [key, index] as const);
+    const seen = closed ? exported.filter(([key]) => closed.exports.includes(key)) : exported;
     const code = [
       [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
       label ? section(0, name(label)) : [],
       section(1, vector(types)),
       section(2, vector(imports)),
       section(3, vector(functions.map((_, index) => leb(first + index)))),
-      section(7, vector(functions.map(([key], index) => [name(key), 0, leb(start + index)]))),
+      closed ? section(4, vector([[0x70, 0, leb(closed.table.length)]])) : [],
+      section(7, vector(seen.map(([key, index]) => [name(key), 0, leb(start + index)]))),
+      closed ? section(9, vector([[0, i32(0), 0x0b, vector(closed.table.map(this.indexOf))]])) : [],
       section(10, vector(functions.map(([, { code }]) => [leb(code.length), code]))),
     ];
     return flatten(code);

@@ -4,18 +4,16 @@ import type { CallHooks } from "../engine/calls.ts";
 import type { Engine } from "../engine/engine.ts";
 import { type Abortable, inTurns } from "../engine/turns.ts";
 import type { Tensor, TypedArray } from "../tensor.ts";
-import { type BackendPartition, compiling, type Partition } from "./compile.ts";
+import type { BackendPartition, Partition } from "./compile.ts";
 import { asOutput, computing } from "./evaluate.ts";
 import { checkPeak, HostMemory, type HostStep, RunValues, usesOf } from "./host-values.ts";
 import { InnerPrograms } from "./inner.ts";
 import type { Held } from "./lowering.ts";
 import { checkOuts, type Outs, writeOutput } from "./outputs.ts";
-import { specializing } from "./passes/index.ts";
+import { partitionsOf } from "./partitions.ts";
 import { type Order, sidesIn } from "./places.ts";
 import type { Quantized } from "./quantized/expansion.ts";
-import { isQuantized } from "./quantized/names.ts";
-import { rareRules } from "./rare-rules.ts";
-import { Rest, restOf } from "./rest.ts";
+import { Rest } from "./rest.ts";
 import { type Task, tasksOf } from "./tasks.ts";
 import type { Graph, GraphNode, Operators, Spec, Value } from "./types.ts";
 import { elementsOf, isBig, newValue, toValue } from "./values.ts";
@@ -88,19 +86,7 @@ export class GraphProgram {
     memory: HostMemory = new HostMemory(() => engine.room),
     signal?: Abortable,
   ): Promise<GraphProgram> {
-    const start = performance.now();
-    const more = graph.nodes.some(isQuantized) ? await import("./quantized/index.ts") : undefined;
-    const most = mostFolded(engine.room);
-    const expanding = more?.expandingQuantized(graph, operators, inputs, quantized, most);
-    const expanded = expanding ? await inTurns(expanding, signal) : graph;
-    const { graph: optimised, specs, open } = await inTurns(specializing(expanded, operators, inputs, most), signal);
-    const passed = performance.now();
-    const halves = restOf(optimised, specs, open);
-    const rules = { integers: more?.integerRules, joining: await rareRules(optimised.nodes) };
-    const partitions = await inTurns(
-      compiling(halves?.before ?? optimised, operators, specs, engine, undefined, rules),
-      signal,
-    );
+    const { optimised, specs, partitions, halves, ...times } = await partitionsOf(graph, operators, inputs, engine, quantized, signal); // biome-ignore format: a line
     const again = (
       graph: Graph,
       inputs: ReadonlyMap<string, Spec>,
@@ -109,7 +95,7 @@ export class GraphProgram {
     const rest = halves && new Rest(halves, again);
     const steps = stepsOf(partitions, operators, rest);
     checkPeak(steps, usesOf(steps, graph.outputs), specs, engine.room);
-    const phases: Record<string, number> = { passes: passed - start, planning: performance.now() - passed };
+    const phases: Record<string, number> = times;
     const networks = new Map<BackendPartition, Program>();
     try {
       for (const partition of partitions) {
@@ -306,9 +292,6 @@ function stepsOf(partitions: readonly Partition[], operators: Operators, rest: R
   });
   return rest ? [...steps, ...rest.onHost.map(stepOf), { reads: rest.reads, made: [] }] : steps;
 }
-
-/** Bytes of constants that a network may be compiled with beside those of its file: as much is left for values. */
-export const mostFolded = (room: number): number => room / 2;
 
 const halfOf = (tell: RunOptions["onProgress"]): RunOptions["onProgress"] => tell && ((done) => tell(done / 2));
 

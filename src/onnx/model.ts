@@ -13,8 +13,9 @@ import {
 import { missingIn, withInputShapes } from "../graph/evaluate.ts";
 import { HostMemory } from "../graph/host-values.ts";
 import type { Outs } from "../graph/outputs.ts";
+import { mostFolded } from "../graph/partitions.ts";
 import { prepare } from "../graph/passes/index.ts";
-import { GraphProgram, mostFolded } from "../graph/program.ts";
+import { GraphProgram } from "../graph/program.ts";
 import type { Quantized } from "../graph/quantized/expansion.ts";
 import type { Dimension, Graph, Operators, Spec, ValueInfo } from "../graph/types.ts";
 import { numbersOf, toValue } from "../graph/values.ts";

@@ -1,11 +1,9 @@
 // Code of plans without an engine: it runs on nothing but WebAssembly, and gives an engine's bits.
 import { afterAll, expect, it } from "vitest";
-import { codeOf } from "../../src/backend/wasm/code.ts";
-import type { Driver } from "../../src/backend/wasm/driver.ts";
-import { outcome } from "../../src/backend/wasm/script.ts";
+import type { Weights } from "../../src/backend/backend.ts";
+import { type ClosedExports, codeOf, type ProgramImage, packedWeights } from "../../src/backend/wasm/code.ts";
 import { weightsOf } from "../../src/engine/layers.ts";
 import { createEngine, filters } from "../../src/index.ts";
-import { kernelOf } from "../../src/kernels/table.ts";
 import type { FilterProblem, LayerProblem, Plan } from "../../src/plan/types.ts";
 import { random, randomImage } from "../oracle.ts";
 
@@ -19,21 +17,16 @@ const values = (shape: readonly number[]) => ({
 });
 
 /** Instantiates a plan's code; `run` goes through all its strips. */
-function load(plan: Plan) {
-  const code = codeOf(plan, { relaxed: false });
-  expect(codeOf(plan, { relaxed: false })).toEqual(code);
-  const memory = new WebAssembly.Memory({ initial: code.pages });
-  new Uint8Array(memory.buffer).set(code.image, code.base);
-  const table = new WebAssembly.Table({ element: "anyfunc", initial: code.table.length });
-  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(code.kernels), { env: { memory } });
-  for (const [i, name] of code.table.entries()) table.set(i, exports[name]);
-  const env = { memory, table, due: () => 0 };
-  const driver = new WebAssembly.Instance(new WebAssembly.Module(code.driver), { env }).exports as unknown as Driver;
-  const run = (): void => {
-    const number = driver.begin(code.base, 1, code.layout.stages[0]!.strips);
-    expect(driver.run(0, number, 0x7fffffff)).toBe(outcome.ended);
-  };
-  return { code, memory, run };
+function load(plan: Plan, weights: Weights = new Map()) {
+  const { module, programs } = codeOf([plan], { relaxed: false });
+  expect(codeOf([plan], { relaxed: false })).toEqual({ module, programs });
+  const [code] = programs as [ProgramImage];
+  const memory = new WebAssembly.Memory({ initial: Math.ceil(code.end / 65536) });
+  const bytes = new Uint8Array(memory.buffer);
+  bytes.set(code.bytes, code.base);
+  for (const [address, packed] of packedWeights(code, weights)) bytes.set(packed, address);
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(module), { env: { memory } });
+  return { code, memory, run: () => (exports as unknown as ClosedExports).whole(code.base) };
 }
 
 it("of a layer gives the engine's bits", async () => {
@@ -42,15 +35,7 @@ it("of a layer gives the engine's bits", async () => {
   const shapes = { x: x.shape, depthwise: depthwise.shape, pointwise: pointwise.shape };
   const problem: LayerProblem = engine.layerProblem("separableConv2d", shapes, options);
   const plan = engine.plan(problem);
-  const { code, memory, run } = load(plan);
-  const packed = weightsOf(problem, { depthwise, pointwise });
-  for (const { step } of code.layout.stages.flatMap(({ steps }) => steps)) {
-    const id = step.reads.find((read) => packed.has(read))!;
-    const { data, spec } = code.places.get(id)!;
-    const input = code.layout.specs.find((one) => one.id === step.reads[0])!;
-    const room = new Float32Array(memory.buffer, data, spec.width * spec.channels);
-    kernelOf(step.kernel).pack!(step.kernel, input, packed.get(id)!, room);
-  }
+  const { code, memory, run } = load(plan, weightsOf(problem, { depthwise, pointwise }));
   const rows = (id: string) => {
     const { data, pitch, rows, spec } = code.places.get(id)!;
     const [left, inside] = [spec.left ?? 0, spec.width - (spec.left ?? 0) - (spec.right ?? 0)];

@@ -8,6 +8,7 @@ import {
   type Code,
   type FunctionBuilder,
   get,
+  type Imports,
   i32,
   i64,
   type Local,
@@ -54,11 +55,11 @@ export interface Driver {
   watch(thread: number, read: number): void;
 }
 
+/** The table of kernels. */
+export const tableImport = { table: { name: "table", type: { params: Array(kernelArity).fill("i32"), results: [] } } } satisfies Imports; // biome-ignore format: a line
+
 export function driverCode({ control: at, shared, maximum }: DriverMode): Uint8Array<ArrayBuffer> {
-  const module = new ModuleBuilder({
-    table: { name: "table", type: { params: Array(kernelArity).fill("i32"), results: [] } },
-    functions: { due: { params: [], results: ["i32"] } },
-  });
+  const module = new ModuleBuilder({ ...tableImport, functions: { due: { params: [], results: ["i32"] } } });
   const memory = memoryAccess(at, shared);
   emitStrip(module);
   emitSignal(module, memory, shared);
@@ -69,6 +70,28 @@ export function driverCode({ control: at, shared, maximum }: DriverMode): Uint8A
 }
 
 const word = (base: Local, offset: number): Code => load("i32.load", get(base), offset);
+
+/** Adds `whole(program)`, which runs all strips of a program in turn, of one thread and without a ticket. */
+export function defineWhole(module: ModuleBuilder): void {
+  emitStrip(module);
+  module.define("whole", ["i32"], (f) => {
+    const [program] = f.params as [Local];
+    const { number, stage, index } = f.locals("i32", "number", "stage", "index");
+    f.emit(
+      loop(
+        set(stage, stageAt(program, get(number))),
+        set(index, i32(0)),
+        loop(
+          module.call("strip", word(program, header.scratch), get(stage), get(index)),
+          set(index, sum(get(index), i32(1))),
+          branchIf(0, op("i32.lt_u", get(index), word(stage, stageWords.strips))),
+        ),
+        set(number, sum(get(number), i32(1))),
+        branchIf(0, op("i32.lt_u", get(number), word(program, header.stages))),
+      ),
+    );
+  });
+}
 
 /** (scratch, stage, index) */
 function emitStrip(module: ModuleBuilder): void {

@@ -45,9 +45,8 @@ const mostIdle = 64;
 export const nameOf = ({ spec, buffers }: KernelUse, mode: CodeMode): string =>
   kernelOf(spec).entry(spec, buffers, mode);
 
-/** The generated functions of kernels, each once. */
-export function kernelCode(uses: readonly KernelUse[], mode: CodeMode): ModuleBuilder {
-  const builder = new ModuleBuilder();
+/** The generated functions of kernels, each once; of a module of their own, or added to `builder`. */
+export function kernelCode(uses: readonly KernelUse[], mode: CodeMode, builder = new ModuleBuilder()): ModuleBuilder {
   for (const use of uses) {
     const name = nameOf(use, mode);
     if (!builder.has(name)) kernelOf(use.spec).emit(builder, name, use.spec, use.buffers, mode);

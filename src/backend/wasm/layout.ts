@@ -99,9 +99,15 @@ interface LayoutOptions {
   rows?: number;
   /** Weights, values and scratch stand elsewhere: {@link moveRoom} says where, once. Weights are placed by who packs them. */
   apart?: boolean;
+  /** Pictures have room for all of their rows: none streams through a ring. */
+  whole?: boolean;
 }
 
-export function layoutOf(plan: Schedule, threads: number, { rows, apart = false }: LayoutOptions = {}): Layout {
+export function layoutOf(
+  plan: Schedule,
+  threads: number,
+  { rows, apart = false, whole = false }: LayoutOptions = {},
+): Layout {
   const specs = withMargins(plan);
   if (plan.stages.length > mostStages) throw new Error(`plan: more than ${mostStages} stages`);
   const overrun = overrunOf(plan.stages.flatMap(({ steps }) => steps));
@@ -127,7 +133,7 @@ export function layoutOf(plan: Schedule, threads: number, { rows, apart = false 
   });
   const bordered = specs.filter(({ scope, above, below }) => scope === "input" || above + below > 0);
   const zeros = cursor.take(Math.max(0, ...bordered.map((spec) => pitchOf(spec, overrun.elements))));
-  const places = placeAll(plan, specs, stages, overrun, threads, { cursor, room, apart });
+  const places = placeAll(plan, specs, stages, overrun, threads, { cursor, room, apart, whole });
   const pairs = cursor.take(Math.max(0, ...specs.filter(({ scope }) => scope === "input").map(pairBytes)));
   const { strips, bytes } = layoutScratch(stages, specs);
   const scratch = { offset: room.take(threads * bytes), bytes };
@@ -187,7 +193,7 @@ function placeAll(
   stages: readonly StageLayout[],
   overrun: Overrun,
   threads: number,
-  { cursor, room, apart }: { cursor: Cursor; room: Cursor; apart: boolean },
+  { cursor, room, apart, whole }: { cursor: Cursor; room: Cursor; apart: boolean; whole: boolean },
 ): Map<string, Place> {
   const places = new Map<string, Place>();
   const homes = placeValues(plan, specs, room);
@@ -210,7 +216,7 @@ function placeAll(
     )!;
     const all = stripRows(spec, stage.grid.extent);
     const inFlight = threads === 1 ? 1 : 2 * threads;
-    const rows = spec.picture ? height : Math.min(all, stripRows(spec, grain * inFlight));
+    const rows = spec.picture ? height : whole ? all : Math.min(all, stripRows(spec, grain * inFlight));
     // One row at least stands past the others: for those of a grid that lie below a value.
     const data = pictures.get(spec.picture ?? "") ?? cursor.take((rows + Math.max(1, overrun.rows)) * pitch);
     if (spec.picture) pictures.set(spec.picture, data);

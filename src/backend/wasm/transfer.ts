@@ -77,7 +77,12 @@ export function moveCode(
 
 export function transferCode({ shared, maximum, apart }: TransferMode): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder(apart ? { memories: ["staging"] } : {});
-  const staging = Number(apart);
+  defineTransfers(module, Number(apart));
+  return module.encode({ shared, maximum });
+}
+
+/** Adds all of {@link Transfers}; `staging` is the number of the memory of that name. */
+export function defineTransfers(module: ModuleBuilder, staging: number): void {
   emitRows(module, "rowsIn", 0, staging);
   emitRows(module, "rowsOut", staging, 0);
   emitPlanes(module, "planesIn", staging);
@@ -86,7 +91,6 @@ export function transferCode({ shared, maximum, apart }: TransferMode): Uint8Arr
   emitPixels(module, "pixelsIn", staging);
   emitPixels(module, "pixelsOut", staging);
   for (const bytes of [1, 2, 4, 8] as const) emitExtend(module, bytes);
-  return module.encode({ shared, maximum });
 }
 
 const i32s = (count: number): "i32"[] => Array(count).fill("i32");
