@@ -129,7 +129,12 @@ export class Model {
    */
   readonly externalFiles: ExternalFiles;
   private readonly readTime: number;
-  private readonly quantized: Quantized;
+  /**
+   * How quantised operators are computed.
+   *
+   * @internal
+   */
+  readonly quantized: Quantized;
   private ownEngine: Promise<Engine> | undefined;
   /** Some operator has to know the elements of an input before the network runs: lists of sizes, axes or scales. */
   private readonly takesSizes = new WeakMap<Graph, boolean>();

@@ -1,0 +1,77 @@
+// What a compiled file says of its programs, as JSON; runtime.js follows it.
+import type { DataFormat } from "../backend/backend.ts";
+import type { Alpha, Border } from "../plan/types.ts";
+import type { ImageDType } from "../tensor.ts";
+
+/** From one word of the data to another. */
+export type Words = [from: number, to: number];
+
+/** A program's memory. */
+export interface ProgramRecipe {
+  pages: number;
+  base: number;
+  /** Its block but weights, packed. */
+  image: Words;
+  /** Where packed weights go, and where they are; of half floats, how many. */
+  weights: [address: number, from: number, to: number, half: number][];
+  /** Where arrays stand on their way. */
+  staging: number;
+}
+
+/** Where a tensor's rows stand. */
+interface PlaceRecipe {
+  data: number;
+  pitch: number;
+  rows: number;
+  left: number;
+  stored: number;
+}
+
+/** A tensor's axes as the program holds it. */
+export interface TensorRecipe {
+  format: DataFormat;
+  /** Images, height, width, channels. */
+  sides: readonly number[];
+  place: PlaceRecipe;
+}
+
+export interface NamedTensor extends TensorRecipe {
+  name: string;
+  dtype: "f32" | "bool";
+  dims: readonly number[];
+}
+
+export interface ModelRecipe extends ProgramRecipe {
+  inputs: NamedTensor[];
+  outputs: NamedTensor[];
+  /** Values that never change, which the program reads as it reads its inputs. */
+  constants: (TensorRecipe & { words: Words })[];
+}
+
+export interface FilterRecipe extends ProgramRecipe {
+  width: number;
+  height: number;
+  channels: number;
+  input: ImageDType;
+  output: ImageDType;
+  /** What results saturate to; absent of floats. */
+  range?: readonly [number, number];
+  border: Border;
+  borderValue: number;
+  alpha: Alpha;
+  gain: number;
+  offset: number;
+  tapSum?: number;
+  /** The alpha that means opaque, but of floats; and below which share of it nothing is seen. */
+  opaque?: number;
+  leastAlpha: number;
+  x: { data: number; pitch: number; rows: number; above: number; left: number; width: number; dtype: ImageDType };
+  y: { data: number; pitch: number; dtype: ImageDType };
+}
+
+export interface Recipe {
+  data: { words: number; hash: number };
+  models?: ModelRecipe[];
+  /** One, or two: the second for pictures that are opaque everywhere. */
+  filters?: FilterRecipe[];
+}
