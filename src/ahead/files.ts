@@ -32,6 +32,10 @@ export function filesOf({ name, about, modules, recipe, words }: Compiled): Comp
   const bytes = new Uint8Array(words.buffer);
   const isInlined = bytes.length < mostInlined;
   const stem = { module: `${name}.wasm`, plain: `${name}.simd.wasm`, weights: `${name}.weights.bin` };
+  const [relaxed, plain] = modules as [Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>];
+  // Of integers alone there is nothing to fuse.
+  const isOne = relaxed.length === plain.length && relaxed.every((byte, i) => byte === plain[i]);
+  const urls = [stem.module, ...(isOne ? [] : [stem.plain])].map((file) => `new URL("./${file}", import.meta.url)`);
   const first = `// ${about}; made by rank1 ${version}, data ${whole.data.hash.toString(16).padStart(8, "0")}`;
   const functions = recipe.models ? ofModels : ofFilters;
   const weights = isInlined ? "fromBase64(inlined)" : `weights ?? (await bytesAt(new URL("./${stem.weights}", import.meta.url)))`; // biome-ignore format: a line
@@ -41,7 +45,7 @@ export function filesOf({ name, about, modules, recipe, words }: Compiled): Comp
     ...(isInlined ? [`const inlined = "${base64(bytes)}";`] : []),
     ...functions.map(String),
     `export async function load({ module${isInlined ? "" : ", weights"} } = {}) {`,
-    `  const code = module ?? (await moduleAt([new URL("./${stem.module}", import.meta.url), new URL("./${stem.plain}", import.meta.url)]));`,
+    `  const code = module ?? (await moduleAt([${urls.join(", ")}]));`,
     "  checkModule(code);",
     `  return ${functions.at(-1)!.name}(recipe, code, dataOf(recipe, ${weights}));`,
     "}",
@@ -54,8 +58,8 @@ export function filesOf({ name, about, modules, recipe, words }: Compiled): Comp
   const again = `export * from "./${name}.js";\n`;
   return {
     files: {
-      [stem.module]: modules[0]!,
-      [stem.plain]: modules[1]!,
+      [stem.module]: relaxed,
+      ...(!isOne && { [stem.plain]: plain }),
       ...(!isInlined && { [stem.weights]: bytes }),
       [`${name}.js`]: script,
       [`${name}.d.ts`]: types,
@@ -92,7 +96,7 @@ const listed = (dims: readonly number[]): string => `[${dims.join(", ")}]`;
 const key = (name: string): string => JSON.stringify(name);
 
 function modelTypes(models: readonly ModelRecipe[]): string {
-  const arrays = { f32: "Float32Array", bool: "Uint8Array" };
+  const arrays = { f32: "Float32Array", f16: "Float32Array", bool: "Uint8Array" };
   const input = (name: string, i: number): string => {
     const array = arrays[models[0]!.inputs[i]!.dtype];
     const shapes = [...new Set(models.map(({ inputs }) => `readonly ${listed(inputs[i]!.dims)}`))].join(" | ");

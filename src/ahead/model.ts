@@ -78,7 +78,7 @@ function specsOf(model: Model, shapes: unknown): Map<string, Spec> {
           expected: `positive sides as the model declares, [${declared.map((side) => side ?? "?").join(", ")}]`,
           received: describe(sides),
         });
-      return [name, { dtype: dtype ?? "f32", shape: sides as number[] }];
+      return [name, { dtype: dtype === "f16" ? "f32" : (dtype ?? "f32"), shape: sides as number[] }];
     }),
   );
 }
@@ -109,27 +109,30 @@ function recipeOf(image: ProgramImage, planned: Planned, partition: BackendParti
     const place = { data, pitch, rows, left: spec.left ?? 0, stored: spec.channels };
     return { format: order === "plain" ? "NHWC" : "NCHW", sides, place };
   };
+  const ends = new Map([...optimised.inputs, ...optimised.outputs].map(({ name, dtype }) => [name, dtype]));
   const named = (held: Held): NamedTensor => {
     const { dtype, shape } = specs.get(held.name)!;
-    return { name: held.name, dtype: dtype as "f32" | "bool", dims: shape, ...tensor(held) };
+    // Half floats are floats within, and rounded outside.
+    const said = ends.get(held.name) === "f16" ? "f16" : dtype;
+    return { name: held.name, dtype: said as NamedTensor["dtype"], dims: shape, ...tensor(held) };
   };
   const { reads, writes } = partition;
   const isConstant = ({ name }: Held): boolean => optimised.constants.has(name);
   const [inputs, outputs] = [optimised.inputs.map(({ name }) => name), optimised.outputs.map(({ name }) => name)];
   const lost = outputs.find((name) => !writes.some((held) => held.name === name));
   if (lost !== undefined) throw kindOf(lost, "an output that layers compute", "a constant or an input");
-  for (const { name, dtype } of [...optimised.inputs, ...optimised.outputs])
-    if (!["f32", "bool"].includes(dtype ?? specs.get(name)!.dtype)) throw kindOf(name, "f32 or bool", `${dtype}`);
+  for (const [name, dtype = specs.get(name)!.dtype] of ends)
+    if (!["f32", "f16", "bool"].includes(dtype)) throw kindOf(name, "f32, f16 or bool", dtype);
   const constants = reads.filter(isConstant).map((held) => {
     const value = toValue(optimised.constants.get(held.name)!)!;
     const floats = Float32Array.from(elementsOf(value) as ArrayLike<number>);
     return { ...tensor(held), words: data.add(new Uint8Array(floats.buffer)) };
   });
-  const ends = [...reads, ...writes].map(({ name }) => sizeOf(specs.get(name)!.shape));
+  const sizes = [...reads, ...writes].map(({ name }) => sizeOf(specs.get(name)!.shape));
   const widest = Math.max(...[...reads, ...writes].map((held) => tensor(held).sides).map(([, h, w]) => h! * w!));
   return {
     // Planes come four at a time, and vectors are read and written beyond the last element.
-    ...data.program(image, partition.weights, 4 * (Math.max(...ends) + 3 * widest) + 64),
+    ...data.program(image, partition.weights, 4 * (Math.max(...sizes) + 3 * widest) + 64),
     inputs: inputs.flatMap((name) => reads.filter((held) => held.name === name)).map(named),
     outputs: outputs.map((name) => named(writes.find((held) => held.name === name)!)),
     constants,

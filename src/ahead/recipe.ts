@@ -37,7 +37,8 @@ export interface TensorRecipe {
 
 export interface NamedTensor extends TensorRecipe {
   name: string;
-  dtype: "f32" | "bool";
+  /** Half floats are given as numbers, and come as numbers that are rounded to them. */
+  dtype: "f32" | "f16" | "bool";
   dims: readonly number[];
 }
 

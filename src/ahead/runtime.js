@@ -100,6 +100,23 @@ function widen(halves, to) {
 }
 
 /**
+ * Numbers as the nearest half floats.
+ *
+ * @param {Float32Array} numbers
+ */
+function halved(numbers) {
+  return numbers.map((value) => {
+    if (!Number.isFinite(value)) return value;
+    // Steps of numbers of this size, at least of the least half float.
+    const step = 2 ** Math.max(-24, Math.floor(Math.log2(Math.abs(value) || 1)) - 10);
+    const steps = value / step;
+    const down = Math.floor(steps);
+    const near = (steps - down === 0.5 ? down + (down & 1) : Math.round(steps)) * step;
+    return Math.abs(near) > 65504 ? Math.sign(near) * Infinity : near;
+  });
+}
+
+/**
  * Makes a program ready: its memory written, its code bound to it.
  *
  * @param {ProgramRecipe} recipe
@@ -314,7 +331,7 @@ function openModel({ models = [] }, module, data) {
     const model = modelFor(models, inputs);
     const values = model.inputs.map(({ name, dtype }) => {
       const data = inputs[name].data ?? inputs[name];
-      if (data instanceof (dtype === "bool" ? Uint8Array : Float32Array)) return data;
+      if (data instanceof (dtype === "bool" ? Uint8Array : Float32Array)) return Float32Array.from(data);
       throw compiledError(
         "INVALID_ARGUMENT",
         name,
@@ -323,14 +340,15 @@ function openModel({ models = [] }, module, data) {
       );
     });
     const program = programOf(model);
-    for (const [i, input] of model.inputs.entries()) moveIn(program, input, Float32Array.from(values[i]));
+    for (const [i, input] of model.inputs.entries()) moveIn(program, input, values[i]);
     program.exports.whole(program.base);
     return Object.fromEntries(
       model.outputs.map((output) => {
         const { name, dtype, dims } = output;
         const floats = new Float32Array(dims.reduce((a, b) => a * b, 1));
         moveOut(program, output, floats);
-        return [name, { dtype, shape: dims, data: dtype === "bool" ? Uint8Array.from(floats) : floats }];
+        const data = dtype === "bool" ? Uint8Array.from(floats) : dtype === "f16" ? halved(floats) : floats;
+        return [name, { dtype, shape: dims, data }];
       }),
     );
   };
@@ -510,4 +528,4 @@ function openFilter({ filters = [] }, module, data) {
 /** What files of every kind hold, and what those of filters and of models do; the last of each opens a recipe. */
 const common = [compiledError, describe, arrayOf, hashOf, unpack, widen, openProgram, bytesAt, moduleAt, fromBase64, dataOf, checkModule]; // biome-ignore format: a line
 export const ofFilters = [...common, borderIndex, pictureIn, pictureOut, checkPicture, fullAlpha, openFilter];
-export const ofModels = [...common, moveIn, moveOut, modelFor, openModel];
+export const ofModels = [...common, halved, moveIn, moveOut, modelFor, openModel];

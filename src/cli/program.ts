@@ -4,6 +4,7 @@ import { Command, CommanderError } from "commander";
 import { description, version } from "../node/package.ts";
 import { checkRenamed, SomeInputsFailed, UsageError } from "./arguments.ts";
 import { addBench } from "./bench.ts";
+import { addCompile } from "./compile.ts";
 import { addDemo } from "./demo.ts";
 import { addFactor } from "./factor.ts";
 import { addFilter } from "./filter.ts";
@@ -37,6 +38,7 @@ export function createProgram(signal: AbortSignal, all = false): Command {
   addInspect(program);
   addRun(program, signal);
   addSeparate(program, signal);
+  addCompile(program, signal);
   addBench(program, signal);
   addDemo(program, signal);
   configureHelp(program, all);
