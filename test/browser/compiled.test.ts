@@ -1,7 +1,8 @@
 // Compiled filters in pages under a policy that lets WebAssembly alone be compiled, from files, and bundled by Vite and esbuild.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { compileFilter } from "../../src/ahead/index.ts";
@@ -10,6 +11,7 @@ import { launchBrowser, needBrowser } from "./chromium.ts";
 import { firefoxPath, launchFirefox, noFirefox } from "./firefox.ts";
 import { pageOf, permission, serve } from "./site.ts";
 
+const hosts = join(import.meta.dirname, "..", "hosts", "node_modules");
 const [width, height] = [64, 48];
 const data = Uint8Array.from({ length: width * height * 4 }, (_, i) => (i * i) >> 5);
 const picture = { width, height, channels: 4, dtype: "u8" } as const;
@@ -78,6 +80,27 @@ describe("a compiled filter", () => {
     });
     await expectInChromium(
       await serve({ ...files, "/main.js": outputFiles[0]!.contents, "/filter.js": "" }, permission),
+    );
+  });
+
+  test("runs in Chromium, built by webpack", async ({ skip }) => {
+    needBrowser(skip);
+    const path = join(hosts, "webpack", "lib", "index.js");
+    skip(!existsSync(path), "test/hosts is not installed");
+    const { default: webpack } = await import(path);
+    const output = { path: join(app, "packed"), module: true, publicPath: "/" };
+    const options = {
+      mode: "production",
+      context: app,
+      entry: "./main.js",
+      output,
+      experiments: { outputModule: true },
+    };
+    const stats = await promisify(webpack)(options);
+    expect(stats.hasErrors(), stats.toString()).toBe(false);
+    const packed = readdirSync(output.path).map((name) => [`/${name}`, readFileSync(join(output.path, name))] as const);
+    await expectInChromium(
+      await serve({ ...Object.fromEntries(packed), "/index.html": pageOf("/main.js") }, permission),
     );
   });
 
