@@ -88,7 +88,7 @@ describe("a compiled filter", () => {
     const path = join(hosts, "webpack", "lib", "index.js");
     skip(!existsSync(path), "test/hosts is not installed");
     const { default: webpack } = await import(path);
-    const output = { path: join(app, "packed"), module: true, publicPath: "/" };
+    const output = { path: join(app, "packed"), filename: "main.js", module: true, publicPath: "/" };
     const options = {
       mode: "production",
       context: app,
