@@ -20,8 +20,8 @@ import {
 } from "./open.ts";
 import { addForce, checkOutputs, checkStdin, checkTerminal, writeOutput } from "./output.ts";
 import { addPictureOptions, type PictureFlags, settingsOf } from "./run-input.ts";
-import { decompositionText, lossText, separatePage } from "./separate-page.ts";
-import { count, milliseconds, number, progressBar, quantity, say, shortName, styled, table } from "./text.ts";
+import { decompositionText, lossText, separatePage, timeRows } from "./separate-page.ts";
+import { count, number, progressBar, quantity, say, shortName, styled, table } from "./text.ts";
 
 interface Flags extends ModelFlags, EngineFlags, PictureFlags {
   output: string;
@@ -212,6 +212,7 @@ async function run(
 }
 
 const right = ["multiplications", "after", "÷", "loss alone"];
+const timeColumns = ["before", "after", "as fast"];
 
 function reportText(name: string, output: string, report: Report, evaluation: Evaluation | undefined): string {
   const { layers, totals, reached, goal, samples, seconds, missing } = report;
@@ -221,7 +222,7 @@ function reportText(name: string, output: string, report: Report, evaluation: Ev
     loss === undefined ? "" : number(loss, 2),
   ]);
   const { multiplications, parameters } = totals;
-  const { milliseconds: times, speedup, planned, loss, tuned } = reached;
+  const { times, planned, loss, tuned } = reached;
   const missed = `the goal of --${goal.kind} ${goal.value} was missed: this is the nearest found`;
   return [
     `${styled("bold", name)} → ${output}${samples ? `, fitted to ${count(samples)} inputs` : ", by its weights alone"}, in ${number(seconds, 3)} s`,
@@ -230,16 +231,12 @@ function reportText(name: string, output: string, report: Report, evaluation: Ev
     "",
     `multiplications  ${quantity(multiplications.before)} → ${quantity(multiplications.after)} (${number(reached.reduction, 3)} × fewer)`,
     `parameters       ${quantity(parameters.before)} → ${quantity(parameters.after)}`,
-    ...(times && speedup
-      ? [
-          `time, 1 thread   ${milliseconds(times.before)} → ${milliseconds(times.after)} (${number(speedup, 3)} × faster)`,
-        ]
-      : []),
     ...(planned ? [`on ${planned.for}  ${number(planned.speedup, 3)} × faster, as planned`] : []),
     ...(loss === undefined ? [] : [`loss           ${number(loss, 3)}: ${lossText(report)}`]),
     ...(tuned ? [`before tuning    ${number(tuned.before, 3)}`] : []),
     ...(evaluation ? [evaluationText(evaluation)] : []),
     ...(missing.length > 0 ? ["", ...leftText(missing)] : []),
+    ...(times ? ["", table(["a run of", "before", "after", "as fast"], timeRows(times), timeColumns)] : []),
     ...(reached.met ? [] : ["", missed]),
   ].join("\n");
 }

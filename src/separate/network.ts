@@ -91,19 +91,27 @@ export async function forEachRun(
   }
 }
 
-/** Runs of each, at least and at most, and for how long in all. */
-const [fewest, most, milliseconds] = [5, 200, 2000];
+/** Runs of each, at least and at most. */
+const [fewest, most] = [5, 200];
 
-/** Median milliseconds of a run of two networks on one thread, measured in turns. */
+interface Comparing {
+  /** For how long, in all. */
+  milliseconds?: number;
+  /** One unless given. */
+  threads?: number;
+  signal?: AbortSignal;
+}
+
+/** Median milliseconds of a run of two networks, measured in turns. */
 export async function compareTimes(
   before: Graph,
   after: Graph,
   inputs: Values,
   like: Engine,
-  signal?: AbortSignal,
+  { milliseconds = 2000, threads = 1, signal }: Comparing = {},
 ): Promise<{ before: number; after: number }> {
   const { backend, wide } = like.info();
-  const engine = await createEngine({ backend, threads: 1, wide: wide.enabled });
+  const engine = await createEngine({ backend, threads, wide: wide.enabled });
   const runners = [new Runner(before, engine), new Runner(after, engine)];
   const times: number[][] = [[], []];
   try {

@@ -100,11 +100,14 @@ export class Samples {
 
   /** How many samples like this one the network takes at once. */
   mostJoined(values: Values): number {
-    const open = this.graph.inputs.every(({ shape }) => shape && shape.length > 0 && typeof shape[0] !== "number");
     const elements = Math.max(...[...values.values()].map(({ shape }) => sizeOf(shape)));
-    return open ? Math.min(mostSamples, Math.max(1, Math.floor(mostElements / elements))) : 1;
+    return takesSeveral(this.graph) ? Math.min(mostSamples, Math.max(1, Math.floor(mostElements / elements))) : 1;
   }
 }
+
+/** Whether the first axis of all inputs is open. */
+export const takesSeveral = ({ inputs }: Graph): boolean =>
+  inputs.every(({ shape }) => shape && shape.length > 0 && typeof shape[0] !== "number");
 
 function isOneShot(source: Iterable<Sample> | AsyncIterable<Sample>): boolean {
   if (typeof source !== "object" || source === null || !(Symbol.iterator in source || Symbol.asyncIterator in source)) {
