@@ -18,8 +18,9 @@ export function followDrops(): void {
 /** A picture or a model, by what the file says of itself; anything else is refused in words. */
 export async function take(file: File): Promise<void> {
   if (isPictureFile(file)) {
-    if (tab.value !== "model") tab.value = "picture";
+    // The view would load a picture of its own if it had none
     await takeFile(file);
+    if (tab.value !== "model") tab.value = "picture";
   } else if (/\.(onnx|ort)$/i.test(file.name)) {
     tab.value = "model";
     await openModel(file);

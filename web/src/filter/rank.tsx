@@ -65,7 +65,7 @@ export function Rank() {
 }
 
 /** Errors that may be small enough, the smallest first. */
-const tolerances = [0.001, 0.01, 0.05];
+const tolerances = [0.01, 0.05];
 
 /** The lowest rank that keeps a filter within a small error and makes passes pay. */
 function enough({ singularValues, exactRank, kh, kw }: FilterFactors): { rank: number; error: number } | undefined {
