@@ -3,15 +3,16 @@
 import type { Signal } from "../engine/platform.ts";
 import { checkNumber, checkOptions } from "../errors.ts";
 import { decompositions } from "../factor/decompositions.ts";
-import { infer, inputSpecs } from "../graph/infer.ts";
+import { inferKnown, inputSpecs } from "../graph/infer.ts";
 import { layersOf } from "../graph/layers.ts";
-import { computablePart } from "../graph/passes/index.ts";
+import { computablePart, partOf } from "../graph/passes/index.ts";
 import { newValue } from "../graph/values.ts";
 import type { Model } from "../onnx/model.ts";
 import { operators } from "../onnx/ops/index.ts";
 import type { Choice } from "./context.ts";
 import { decompositionCost, decompositionsOf, type NetworkCost, networkCost, targetCost } from "./decomposition.ts";
 import { compareTimes, prepareGraph } from "./network.ts";
+import { refuseQuantized } from "./refusals.ts";
 import { type Target, targetsOf } from "./targets.ts";
 import { unfitted } from "./timing.ts";
 
@@ -48,9 +49,11 @@ const strongest = 12;
 export async function forecast(model: Model, given: ForecastOptions): Promise<Forecast> {
   const options = checkOptions<ForecastOptions>("options", given, ["reduce", "shapes", "signal"]);
   const wanted = checkNumber("reduce", options.reduce ?? 2, { min: 1 });
-  const graph = prepareGraph(computablePart(model.graph, operators));
-  const inputs = inputSpecs(graph, options.shapes);
-  const specs = infer(graph, operators, inputs);
+  refuseQuantized(model.graph);
+  const computable = prepareGraph(computablePart(model.graph, operators));
+  const inputs = inputSpecs(computable, options.shapes);
+  const { specs } = inferKnown(computable, operators, inputs);
+  const graph = partOf(computable, ({ outputs }) => outputs.every((name) => name === "" || specs.has(name)));
   const engine = await model.engine();
   const context = { engine };
   const whole = networkCost(graph, inputs, context);
