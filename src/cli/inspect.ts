@@ -70,6 +70,9 @@ async function forecastOf(model: Model, shapes: Shapes | undefined): Promise<For
   });
 }
 
+/** A speedup that is worth a word. */
+const leastGain = 1.02;
+
 /** "÷2 would give about 1.2 × here; 77 % of the multiplications are in depthwise or pointwise layers already." */
 function forecastText(forecast: Forecast | undefined): string {
   if (!forecast) return "";
@@ -78,8 +81,10 @@ function forecastText(forecast: Forecast | undefined): string {
     thin > 0.005
       ? `${number(100 * thin, 2)} % of the multiplications are in depthwise or pointwise layers already`
       : "";
-  const gain = `÷${number(reduction, 2)} would give about ${number(speedup, 2)} × here${measured ? "" : ", as planned"}`;
-  const [first, ...others] = [layers > 0 ? gain : "separating would save no time here", already].filter(Boolean);
+  const cut = `÷${number(reduction, 2)}`;
+  const gain = `${cut} would give about ${number(speedup, 2)} × here${measured ? "" : ", as planned"}`;
+  const none = layers > 0 ? `${cut} would save no time here` : "separating would save no time here";
+  const [first, ...others] = [layers > 0 && speedup >= leastGain ? gain : none, already].filter(Boolean);
   return `\n${[first, ...others].join("; ")}\n`;
 }
 

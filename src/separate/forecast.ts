@@ -14,7 +14,7 @@ import { decompositionCost, decompositionsOf, type NetworkCost, networkCost, tar
 import { compareTimes, prepareGraph } from "./network.ts";
 import { refuseQuantized } from "./refusals.ts";
 import { type Target, targetsOf } from "./targets.ts";
-import { unfitted } from "./timing.ts";
+import { comparing, unfitted } from "./timing.ts";
 
 /** What is forecast of a separation, and for which inputs. */
 export interface ForecastOptions {
@@ -40,8 +40,8 @@ export interface Forecast {
   layers: number;
 }
 
-/** How long the two networks are timed, and beyond which planned time of a run they are not: nanoseconds. */
-const [milliseconds, mostPlanned] = [700, 1e9];
+/** Nanoseconds of a run, as planned, up to which networks are timed. */
+const mostPlanned = 1e9;
 /** Multiplications of a layer over those of its form: as far as separations go. */
 const strongest = 12;
 
@@ -76,7 +76,7 @@ export async function forecast(model: Model, given: ForecastOptions): Promise<Fo
     return { ...base, speedup: whole.time / networkCost(after, inputs, context).time, measured: false };
   }
   const values = new Map([...inputs].map(([name, { dtype, shape }]) => [name, newValue(dtype, shape)]));
-  const times = await compareTimes(graph, after, values, engine, { milliseconds, signal: options.signal });
+  const times = await compareTimes(graph, after, values, engine, { ...comparing, signal: options.signal });
   return { ...base, speedup: times.before / times.after, measured: true };
 }
 

@@ -120,10 +120,10 @@ describe("a residual block", () => {
   });
 
   test("a goal of time that measurements say is out of reach is refused, with what was measured", async () => {
-    vi.mocked(compareTimes).mockImplementation(async () => ({ before: 3.3, after: 3 }));
+    vi.mocked(compareTimes).mockImplementation(async () => ({ before: 3.45, after: 3 }));
     const refused = separateModel(await loadModel(block()), { speedup: 1.3, calibration });
     await expect(refused).rejects.toThrow(
-      /speedup: expected at most 1\.10, the best .* got 1\.3; each layer's time .* ms/,
+      /speedup: expected at most 1\.1[45], the best .* got 1\.3; each layer's time .* ms/,
     );
   });
 });
