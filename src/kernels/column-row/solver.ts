@@ -134,7 +134,9 @@ function passes(problem: FilterProblem, profile: Profile, sums: Sums): Draft {
   const steps = terms.flatMap((term, index): Step[] => {
     const last = index === terms.length - 1;
     const suffix = terms.length > 1 ? ` ${index + 1}` : "";
-    const columnTaps = term.column.map((tap, dy) => ({ dy, dx: 0, tap }));
+    const down = term.column.map((tap, dy) => ({ dy, dx: 0, tap }));
+    // Lines of a filter as they stand are terms with a single tap down.
+    const columnTaps = !fixed && 2 * nonZero(down).length <= down.length ? nonZero(down) : down;
     const all = term.row.map((tap, dx) => ({ dy: 0, dx, tap }));
     const rowTaps = fixed ? all : nonZero(all);
     const both: Step[] = [
