@@ -1,6 +1,6 @@
 // Proposes one column pass and one row pass per term, summed: exactly at the filter's rank, and with fewer terms where
 // the tolerance allows it. Columns first: then a strip needs no more intermediate rows than it has output rows.
-import { isOfOneSign } from "../../plan/known.ts";
+import { areOfOneSign } from "../../plan/known.ts";
 import type {
   Arithmetic,
   Draft,
@@ -38,7 +38,7 @@ export const columnRow: Solver<FilterProblem> = {
     const { factors, tolerance, window } = problem;
     const { terms, denominator, approximations } = factors;
     if (terms.length === 0) return { why: "the filter is zero" };
-    if (problem.known && !terms.every(isOfOneSign))
+    if (problem.known && !areOfOneSign(terms))
       return { why: "what several terms leave of unknown pixels is not quite zero" };
     const whole = wholeSums(problem, terms);
     const real = realSums(problem, terms, denominator, { relative: 0, maxAbs: 0 });
