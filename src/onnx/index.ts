@@ -22,6 +22,7 @@ export {
   type ForecastOptions,
   forecastSeparation,
   type LayerReport,
+  type LossChoice,
   type MachineProfile,
   type MeasureProfileOptions,
   measureProfile,

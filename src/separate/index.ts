@@ -11,6 +11,7 @@ import type { Report } from "./report.ts";
 export type { MachineProfile } from "../graph/time.ts";
 export type { SeparateOptions } from "./context.ts";
 export type { Forecast, ForecastOptions } from "./forecast.ts";
+export type { LossChoice } from "./heads.ts";
 export type { MeasureProfileOptions } from "./profile.ts";
 export type { Change, LayerReport, Report, TimeChange } from "./report.ts";
 

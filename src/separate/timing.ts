@@ -79,11 +79,12 @@ export async function measureTimes(
   context: SeparationContext,
   rewritten: Graph,
 ): Promise<[TimeChange, ...TimeChange[]]> {
-  const { graph, engine, options } = context;
+  const { graph, engine, options, samples } = context;
   const { signal } = options;
+  const several = takesSeveral(graph) && samples?.joins !== false;
   const found: TimeChange[] = [];
   for (const pictures of batches) {
-    if (pictures > 1 && !takesSeveral(graph)) continue;
+    if (pictures > 1 && !several) continue;
     const inputs = join(Array<Values>(pictures).fill(onePicture(context)));
     for (const threads of new Set([1, engine.info().threads])) {
       const limits = { threads, signal, milliseconds: found.length === 0 ? 1500 : 700 };
