@@ -1,18 +1,25 @@
-// The frame around the four views: tabs, the engine's state, notices, and what screen readers are told.
+// The frame around the views: tabs, the engine's state, notices, and what screen readers are told.
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import type { EngineInfo } from "rank1";
 import { call } from "./engine/client.ts";
 import { FilterView } from "./filter/view.tsx";
 import { LayerView } from "./layer/view.tsx";
+import { LearnTab } from "./learn/tab.tsx";
 import { ModelView } from "./model/view.tsx";
 import { PictureView } from "./picture/view.tsx";
 import { type Tab, tabs } from "./state/hash.ts";
 import { exact, factors, messageOf, notice, shownRank, tab, tell } from "./state/state.ts";
 import { count, percent } from "./text.ts";
 
-const titles: Record<Tab, string> = { filter: "Filter", picture: "Picture", layer: "Layer", model: "Model" };
-const views = { filter: FilterView, picture: PictureView, layer: LayerView, model: ModelView };
+const titles: Record<Tab, string> = {
+  learn: "Learn",
+  filter: "Filter",
+  picture: "Picture",
+  layer: "Layer",
+  model: "Model",
+};
+const views = { learn: LearnTab, filter: FilterView, picture: PictureView, layer: LayerView, model: ModelView };
 
 export function App() {
   const View = views[tab.value];
@@ -130,7 +137,11 @@ const settleMilliseconds = 700;
 function Announcer() {
   const { error, multiplications } = factors.value;
   const { direct, separable } = multiplications;
-  const text = `Rank ${shownRank.value} of ${exact.value.exactRank}, error ${percent(error)}, ${count(direct)} multiplications as it stands, ${count(separable)} in passes.`;
+  // Learn says for itself what it shows
+  const quiet = tab.value === "learn";
+  const text = quiet
+    ? ""
+    : `Rank ${shownRank.value} of ${exact.value.exactRank}, error ${percent(error)}, ${count(direct)} multiplications as it stands, ${count(separable)} in passes.`;
   const said = useSignal("");
   useEffect(() => {
     const timer = setTimeout(() => {
