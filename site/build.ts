@@ -69,11 +69,9 @@ function writeDemo(): void {
 
 /** Links of the page lead to the pages of the site. */
 async function writeLearn(): Promise<void> {
-  const text = await buildLearn();
-  write(
-    "docs/learn.html",
-    text.replace('data-theory="theory.md"', 'data-theory="theory.html" data-studio="../studio/index.html"'),
-  );
+  const links = 'data-theory="theory.html" data-studio="../studio/index.html"';
+  const text = (await buildLearn()).replace('data-theory="theory.md"', links);
+  write("docs/learn.html", text.replace("<body>", '$&\n<p><a href="../index.html">rank1</a></p>'));
 }
 
 rmSync(dist, { recursive: true, force: true });
