@@ -29,7 +29,9 @@ export async function buildLearn(): Promise<string> {
     ...{ jsx: "automatic", jsxImportSource: "preact", alias: { rank1: join(root, "src", "index.ts") } },
     entryPoints: { page: join(web, "learn", "main.tsx") },
   });
-  const styles = ["base", "parts", "filter", "learn"].map((name) => `@import "${join(web, "styles", `${name}.css`)}";`);
+  const styles = ["base", "parts", "filter", "learn", "forced"].map(
+    (name) => `@import "${join(web, "styles", `${name}.css`)}";`,
+  );
   const css = await build({
     ...{ logLevel: "error", write: false, bundle: true, minify: true, outdir: "learn" },
     stdin: { contents: styles.join("\n"), loader: "css", resolveDir: web },

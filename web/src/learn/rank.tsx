@@ -1,6 +1,7 @@
 // Screen 3: a table of 3 × 3 as a column ⊗ a row and what remains; and one of the reader's own that splits.
 import { signal } from "@preact/signals";
 import { factorize } from "rank1";
+import { readFilter } from "../filter/paste.ts";
 import { Grid, stepOf } from "../parts/grid.tsx";
 import { number } from "../text.ts";
 import { less, type Rows, type Terms } from "./numbers.ts";
@@ -12,6 +13,8 @@ const box = [1, 1, 1, 1, 1, 1, 1, 1, 1];
 const table = signal<readonly number[]>(box);
 const active = signal(4);
 const largest = 99;
+/** What was wrong with what was pasted. */
+const told = signal("");
 
 const rowsOf = (values: readonly number[]): Rows => [values.slice(0, 3), values.slice(3, 6), values.slice(6)];
 
@@ -68,10 +71,7 @@ export function RankScreen() {
               active.value = index;
             }}
             onEdit={set}
-            onTable={(rows) => {
-              const flat = rows.flat();
-              if (rows.length === 3 && flat.length === 9) change(flat);
-            }}
+            onText={paste}
           />
           <figcaption>your table</figcaption>
         </figure>
@@ -105,6 +105,11 @@ export function RankScreen() {
           The box again
         </button>
       </div>
+      {told.value && (
+        <p class="hint" role="alert">
+          {told.value}
+        </p>
+      )}
       <p class="verdict" aria-live="polite">
         {verdictOf(rank)}
       </p>
@@ -113,6 +118,18 @@ export function RankScreen() {
       )}
     </Screen>
   );
+}
+
+/** A table that was pasted, in any form that the studio reads. */
+function paste(text: string): void {
+  try {
+    const { rows, gain } = readFilter(text);
+    if (rows.length !== 3 || rows[0]!.length !== 3) throw new Error(`this has ${rows.length} × ${rows[0]!.length}`);
+    change(rows.flat().map((value) => value * gain));
+    told.value = "";
+  } catch (error) {
+    told.value = `Not taken: a table of 3 × 3 numbers is expected here. ${error instanceof Error ? error.message : error}`;
+  }
 }
 
 function stepBy(direction: 1 | -1): void {
