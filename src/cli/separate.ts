@@ -243,7 +243,7 @@ const right = ["multiplications", "after", "÷", "loss alone"];
 const timeColumns = ["before", "after", "so it is"];
 
 function reportText(name: string, output: string, report: Report, evaluation: Evaluation | undefined): string {
-  const { layers, totals, reached, goal, samples, seconds, missing, difference } = report;
+  const { layers, totals, reached, goal, samples, seconds, missing, difference, assumed } = report;
   const rows = layers.map(({ name: layer, weight, decomposition, rank, multiplications: { before, after }, loss }) => [
     ...[shortName(layer), weight.join(" × "), decomposition ? decompositionText(decomposition, rank!) : "as it is"],
     ...[quantity(before), decomposition ? quantity(after) : "", decomposition ? number(before / after, 3) : ""],
@@ -266,6 +266,10 @@ function reportText(name: string, output: string, report: Report, evaluation: Ev
     ...(evaluation ? [evaluationText(evaluation)] : []),
     ...(missing.length > 0 ? ["", ...leftText(missing)] : []),
     ...(times ? ["", table(["a run of", "before", "after", "so it is"], timeRows(times), timeColumns)] : []),
+    ...Object.entries(assumed).map(
+      ([input, sides]) =>
+        `figures are for ${input} of ${sides.join("x")}, which the model leaves open: --shape says others`,
+    ),
     ...(reached.met ? [] : ["", missed]),
   ].join("\n");
 }
