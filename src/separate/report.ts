@@ -1,7 +1,7 @@
 // The report of a separation, as plain data.
 import type { OperatorUse } from "../errors.ts";
 import type { DecompositionName } from "../factor/decompositions.ts";
-import type { LossFunction } from "./loss.ts";
+import type { LossFunction } from "./heads.ts";
 
 /** A figure of the original and of the separated network. */
 export interface Change {
@@ -9,6 +9,14 @@ export interface Change {
   before: number;
   /** Of the separated network. */
   after: number;
+}
+
+/** Median milliseconds of a run before and after. */
+export interface TimeChange extends Change {
+  /** Inputs in one run. */
+  pictures: number;
+  /** Threads that worked on it. */
+  threads: number;
 }
 
 /** The result for one convolution. */
@@ -35,6 +43,8 @@ export interface Report {
   layers: LayerReport[];
   /** Nodes that nobody here computes: they and what depends on them stay as they are, and count in none of these figures. */
   missing: readonly OperatorUse[];
+  /** Shapes of inputs that the model leaves open, where no calibration data said them: figures are for these. */
+  assumed: Readonly<Record<string, readonly number[]>>;
   /** Of the whole network. */
   totals: {
     /** Multiply-accumulates (2 FLOP) of a run. */
@@ -62,8 +72,10 @@ export interface Report {
       /** Time before over time after. */
       speedup: number;
     };
-    /** Median milliseconds of a run, before and after. */
+    /** Median milliseconds of a run of one input on one thread, before and after. */
     milliseconds?: Change;
+    /** The same of one input and, where the network takes several, of 16, on one thread and on all. */
+    times?: TimeChange[];
     /** What all changes together cost the outputs, measured on the calibration data. */
     loss?: number;
     /** The same before and after tuning, where that has helped. */
@@ -71,8 +83,17 @@ export interface Report {
     /** Whether the goal was. */
     met: boolean;
   };
-  /** How losses are computed. */
+  /** How losses are computed; "relative square error" where outputs differ in it. */
   lossFunction?: LossFunction;
+  /** What each output loses, measured as `reached.loss` is, which is their mean. */
+  outputs: {
+    /** The output's name. */
+    name: string;
+    /** How its loss is computed. */
+    lossFunction: LossFunction;
+    /** By that. */
+    loss: number;
+  }[];
   /** What the curves say of other budgets: loss, if layers' losses add up, against the reduction. */
   curve: {
     /** Multiplications before over those after. */
@@ -82,6 +103,11 @@ export interface Report {
   }[];
   /** How many inputs the fits were made for. */
   samples: number;
+  /**
+   * The largest difference between outputs of the fitted network and those of its file, loaded again, for one input: as a share of an output's
+   * largest value.
+   */
+  difference: number;
   /** How long the separation took. */
   seconds: number;
 }

@@ -1,8 +1,9 @@
 // The state of the studio, without the user's files, as the part of an address after the #. Only what differs from the
-// start is written, at most 2,000 characters.
+// start is written; large filters without a pattern make it long, for every value comes back as it was.
+import { type Lesson, lessons } from "../learn/state.ts";
 import { type Choice, choiceOf, named, textOf } from "./choice.ts";
 
-export const tabs = ["filter", "picture", "layer", "model"] as const;
+export const tabs = ["learn", "filter", "picture", "layer", "model"] as const;
 export const borders = ["reflect", "symmetric", "edge", "wrap", "constant"] as const;
 export const types = ["auto", "u8", "i16", "f32"] as const;
 export const pictures = ["landscape", "chart"] as const;
@@ -26,6 +27,8 @@ export type LayerChoice = { [K in keyof typeof layerRanges]: number };
 
 export interface Shared {
   tab: Tab;
+  /** The screen of Learn. */
+  lesson: Lesson;
   filter: Choice;
   /** Terms that are kept; all where undefined. */
   rank: number | undefined;
@@ -39,8 +42,9 @@ export interface Shared {
 }
 
 export const initial: Shared = {
-  tab: "filter",
-  filter: named("binomial", { size: 5 }),
+  tab: "learn",
+  lesson: "window",
+  filter: named("sobel-x"),
   rank: undefined,
   border: "reflect",
   flip: false,
@@ -52,14 +56,15 @@ export const initial: Shared = {
 
 const layerKeys = Object.keys(layerRanges) as (keyof LayerChoice)[];
 
-const mostCharacters = 2000;
+const mostCharacters = 12_000;
 
 export function encode(shared: Shared): string {
-  const { tab, filter, rank, border, flip, type, picture, pixel, layer } = shared;
+  const { tab, lesson, filter, rank, border, flip, type, picture, pixel, layer } = shared;
   const layerText = layerKeys.map((key) => layer[key]).join("x");
   const parts: [string, string | undefined][] = [
     ["v", "1"],
     ["tab", tab],
+    ["screen", lesson === initial.lesson ? undefined : lesson],
     ["filter", textOf(filter)],
     ["rank", rank?.toString()],
     ["border", border === initial.border ? undefined : border],
@@ -90,7 +95,9 @@ export function decode(hash: string): Shared {
   const version = take("v", "", (text) => text);
   if (version !== "1") throw new Error(`version ${version || "(none)"} of addresses is not known here`);
   const shared: Shared = {
-    tab: take("tab", initial.tab, oneOf(tabs)),
+    // What names a filter and no view is about the filter
+    tab: take("tab", "filter", oneOf(tabs)),
+    lesson: take("screen", initial.lesson, oneOf(lessons)),
     filter: take("filter", initial.filter, choiceOf),
     rank: take<number | undefined>("rank", undefined, (text) => whole(text, 0, 31)),
     border: take("border", initial.border, oneOf(borders)),
@@ -128,5 +135,19 @@ function layerOf(text: string): LayerChoice {
   const numbers = text.split("x");
   if (numbers.length !== layerKeys.length) throw new Error("the layer's numbers are cut off");
   const entries = layerKeys.map((key, i) => [key, whole(numbers[i]!, layerRanges[key].least, layerRanges[key].most)]);
-  return Object.fromEntries(entries) as LayerChoice;
+  return fitted(Object.fromEntries(entries) as LayerChoice);
+}
+
+/** The most that a slider of the layer may say, so that a window, with the pixels between its taps, fits the input. */
+export function mostOf(key: keyof LayerChoice, { size, dilation, kernel }: LayerChoice): number {
+  const { most } = layerRanges[key];
+  if (key === "kernel") return Math.min(most, Math.floor((size - 1) / dilation) + 1);
+  if (key === "dilation") return kernel === 1 ? most : Math.min(most, Math.floor((size - 1) / (kernel - 1)));
+  return most;
+}
+
+/** The nearest layer whose windows fit: fewer pixels between their taps, then smaller ones. */
+export function fitted(layer: LayerChoice): LayerChoice {
+  const near = { ...layer, dilation: Math.max(1, Math.min(layer.dilation, mostOf("dilation", layer))) };
+  return { ...near, kernel: Math.min(near.kernel, mostOf("kernel", near)) };
 }
