@@ -36,6 +36,8 @@ export interface Filtered {
 export interface StagesCall {
   term: { readonly column: readonly number[]; readonly row: readonly number[] };
   options: FilterOptions;
+  /** Of a large picture only a piece around this pixel is shown. */
+  around: readonly [x: number, y: number];
 }
 
 export interface LayerPlans {
@@ -101,6 +103,9 @@ export interface Calls {
   filter: { args: FilterCall; answer: Filtered };
   /** Filters once more, to tell how long it takes when its code is compiled. */
   time: { args: FilterCall; answer: number };
+  /** What the stage shows, as a PNG file. */
+  save: { args: undefined; answer: Blob };
+  /** A picture, what the column pass makes of it, and what the row pass makes of that. */
   stages: { args: StagesCall; answer: Pixels[] };
   /** Milliseconds of each plan, by the names of their solvers. */
   measure: { args: FilterCall; answer: Record<string, number> };
