@@ -199,18 +199,55 @@ describe("the picture", () => {
   });
 
   studioTest("is shown pass by pass when it is large, as a piece, and saved as a file", async ({ visit }) => {
-    const page = await visit("#v=1&tab=picture&filter=gaussian:sigma=2&pixel=2000,5&border=edge");
+    const page = await visit("#v=1&tab=picture&filter=box:size=3&pixel=2000,5&border=edge");
     await painted(page);
-    await pictures(page, 4000, 3000, "large.png");
+    await pictures(page, 2200, 2000, "large.png");
     const passes = page.getByRole("region", { name: "Pass by pass" });
     await passes.scrollIntoViewIfNeeded();
     await expect.poll(() => passes.locator("canvas").evaluateAll((all) => all.map((one) => (one as HTMLCanvasElement).width))).toEqual([1024, 1024, 1024]); // biome-ignore format: one line
     await passes.getByText("A piece of it, around the pixel that was picked.").waitFor();
     const download = page.waitForEvent("download");
     await page.getByRole("button", { name: "Save the result" }).click();
-    expect((await download).suggestedFilename()).toBe("large-gaussian.png");
+    expect((await download).suggestedFilename()).toBe("large-box.png");
     const { width, height } = await sharp(await (await download).path()).metadata();
-    expect([width, height]).toEqual([4000, 3000]);
+    expect([width, height]).toEqual([2200, 2000]);
+  });
+});
+
+describe("the layer", () => {
+  studioTest("has its kernels between input and output, in the library's order of channels", async ({ visit }) => {
+    const page = await visit("#v=1&tab=layer&layer=12x3x5x2x256x1x1");
+    const colours = (name: RegExp) => page.getByRole("img", { name }).locator("g[class]").evaluateAll((all) => all.map((one) => one.getAttribute("class")).reverse()); // biome-ignore format: one line
+    await page.getByRole("button", { name: "1. Depthwise" }).click();
+    expect(await colours(/^Out: 8 × 8 × 6/)).toEqual([0, 0, 1, 1, 2, 2].map((channel) => `channel${channel}`));
+    const kernels = page.locator(".kernels");
+    expect(await kernels.getByRole("img").count()).toBe(3);
+    await kernels.getByText("and 3 more like these").waitFor();
+    // A window on each sheet; of the regular layer and the pointwise one, a single one through all
+    const edges = page.getByRole("img", { name: /^In: / }).locator("path.behind");
+    const windows = page.getByRole("img", { name: /^In: / }).locator("rect.outline");
+    expect([await windows.count(), await edges.count()]).toEqual([3, 0]);
+    await page.getByRole("button", { name: "2. Pointwise" }).click();
+    expect([await windows.count(), await edges.count()]).toEqual([6, 1]);
+    expect(await colours(/^Filter 1 of 256/)).toEqual([0, 0, 1, 1, 2, 2].map((channel) => `channel${channel}`));
+  });
+
+  studioTest("has one count wherever it stands, sizes that fit, and a real table", async ({ visit }) => {
+    const page = await visit("#v=1&tab=layer&layer=12x3x11x1x256x1x4");
+    expect(await page.getByLabel("Dilation").inputValue()).toBe("1");
+    await page.getByLabel("Input, height and width").fill("6");
+    await expect.poll(() => page.getByLabel("Filters (kernels), height and width").inputValue()).toBe("6");
+    await page.getByRole("button", { name: "12 × 12 × 3, 5 × 5" }).click();
+    await page.getByText(/^Measured here/).waitFor();
+    expect(await page.locator(".product b").textContent()).toBe("1,228,800");
+    expect(await page.locator(".plan .chosen td").first().textContent()).toMatch(/^1,\d{3},\d{3}$/);
+    await page.getByLabel("Output channels").fill("1");
+    await page.getByText("as many: it does not pay here").waitFor();
+    const table = page.getByRole("region", { name: "A real table of weights" });
+    await table.getByText("Its rank is 9").waitFor();
+    await page.getByLabel("Depth multiplier").fill("8");
+    await expect.poll(() => table.textContent()).toMatch(/the error of this table is [0-9.]+ %/);
+    expect(await page.getByText(/do not fit/).count()).toBe(0);
   });
 });
 
