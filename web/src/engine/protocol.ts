@@ -92,6 +92,16 @@ export interface Evaluation {
   examples: { picture: Pixels; is: string; before: string; after: string }[];
 }
 
+/** Filters (kernels) of a layer, as they lie over its first input channel. */
+export interface LayerKernels {
+  kh: number;
+  kw: number;
+  kernels: number[][];
+  /** Of all that there are. */
+  count: number;
+  channels: number;
+}
+
 export interface Calls {
   info: { args: undefined; answer: EngineInfo };
   /** Decodes a picture, holds it, and gives a copy back. */
@@ -112,6 +122,8 @@ export interface Calls {
   layer: { args: LayerChoice; answer: LayerPlans };
   /** `anySize`: the file leaves sides of the input open. */
   open: { args: { bytes: ArrayBuffer }; answer: { inspection: Inspection; anySize: boolean } };
+  /** Some kernels of a layer of the model that is open, by its place among those of the inspection. */
+  kernels: { args: { layer: number }; answer: LayerKernels };
   /** Takes what separating has made of the model that is open, to be run beside it. */
   openSeparated: { args: { bytes: Uint8Array }; answer: undefined };
   /** Runs the model that is open, or what separating has made of it, on the picture that is held or the piece in its middle. */

@@ -49,6 +49,13 @@ export async function takeFile(file: Blob & { name?: string }): Promise<void> {
   }
 }
 
+/** A picture that was drawn here. */
+export async function takeDrawn(name: string, image: ImageData): Promise<void> {
+  stopCamera();
+  await load(name, await createImageBitmap(image));
+  picture.value = own;
+}
+
 /** Takes pictures that are pasted, until it is called off. */
 export function followPaste(): () => void {
   const paste = (event: ClipboardEvent): void => {
