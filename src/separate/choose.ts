@@ -36,7 +36,7 @@ export async function measureCurves(
     await yieldToEventLoop();
     const x = specs.get(target.x)!;
     const fitting = fittings.get(target)!;
-    const evaluator = evaluation && new Evaluator(graph, target, engine);
+    const evaluator = evaluation && new Evaluator(graph, target, context.heads, engine);
     try {
       await evaluator?.prepare(graph, evaluation!, signal);
       const loss = async ({ weight, error }: Fit): Promise<number> =>

@@ -8,6 +8,7 @@ import {
   checkFunction,
   checkInteger,
   checkNumber,
+  checkOneOf,
   checkOptions,
   describe,
   InvalidArgumentError,
@@ -19,6 +20,7 @@ import type { Graph, Spec } from "../graph/types.ts";
 import type { Model } from "../onnx/model.ts";
 import type { NetworkCost } from "./decomposition.ts";
 import type { Gemm } from "./gemm.ts";
+import { type Heads, type LossChoice, lossChoices } from "./heads.ts";
 import { checkProfile } from "./profile.ts";
 import type { Sample, Samples } from "./samples.ts";
 import type { Target } from "./targets.ts";
@@ -38,6 +40,8 @@ export interface SeparationContext {
   /** What the whole network costs. */
   whole: NetworkCost;
   samples?: Samples;
+  /** How the errors of each output are measured. */
+  heads: Heads;
   gemm: Gemm;
   options: CheckedSeparateOptions;
 }
@@ -49,7 +53,12 @@ export type Choice = { decomposition: DecompositionName; rank: number } | undefi
 export type Metrics = ReadonlyMap<Target, Matrix>;
 
 /** As many samples as so many multiplications of the whole network allow, from `least` to `most`. */
-export function affordable({ whole }: SeparationContext, multiplications: number, least: number, most: number): number {
+export function affordable(
+  { whole }: Pick<SeparationContext, "whole">,
+  multiplications: number,
+  least: number,
+  most: number,
+): number {
   return Math.max(least, Math.min(most, Math.floor(multiplications / whole.multiplications)));
 }
 
@@ -71,6 +80,11 @@ export interface SeparateOptions {
   profile?: MachineProfile;
   /** Bound the loss at the outputs (see {@link Report}); 0: only what is exact. */
   tolerance?: number;
+  /**
+   * How errors of the outputs are measured. "kl": as the divergence of the probabilities of classes; "mse": as the square error over
+   * the variance; "auto", unless given: each output as the network ends in it.
+   */
+  loss?: LossChoice;
   /** Give every convolution a depthwise separable decomposition with this depth multiplier. */
   rank?: number;
   /** Tune the new convolutions towards the original's outputs for the calibration inputs: takes longer, loses less. */
@@ -94,6 +108,7 @@ export interface CheckedSeparateOptions {
   calibration?: Iterable<Sample> | AsyncIterable<Sample>;
   takes: (layer: string) => boolean;
   profile?: MachineProfile;
+  loss: LossChoice;
   tune: boolean;
   seed: number;
   onProgress: (done: number, what: string) => void;
@@ -102,10 +117,11 @@ export interface CheckedSeparateOptions {
 
 /** Throws {@link InvalidArgumentError} that names what is wrong. */
 export function checkSeparateOptions(given: SeparateOptions): CheckedSeparateOptions {
-  const known = [...goals, "profile", "calibration", "tune", "layers", "seed", "onProgress", "signal"] as const;
+  const known = [...goals, "profile", "calibration", "loss", "tune", "layers", "seed", "onProgress", "signal"] as const;
   const options = checkOptions<SeparateOptions>("options", given, known);
-  const { calibration, tune = false, layers, seed = 0, onProgress = () => {}, signal } = options;
+  const { calibration, loss = "auto", tune = false, layers, seed = 0, onProgress = () => {}, signal } = options;
   checkInteger("seed", seed, { min: -(2 ** 31), max: 2 ** 31 });
+  checkOneOf("loss", loss, lossChoices);
   checkBoolean("tune", tune);
   checkFunction("onProgress", onProgress);
   checkRunOptions({ signal });
@@ -117,7 +133,7 @@ export function checkSeparateOptions(given: SeparateOptions): CheckedSeparateOpt
   if (tune && calibration === undefined) {
     throw new InvalidArgumentError({ parameter: "tune", expected: "calibration beside it", received: "none" });
   }
-  return { goal, profile, calibration, tune, takes: matcher(layers), seed, onProgress, signal };
+  return { goal, profile, calibration, loss, tune, takes: matcher(layers), seed, onProgress, signal };
 }
 
 function checkGoal(options: SeparateOptions): Goal {
