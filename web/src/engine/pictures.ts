@@ -39,7 +39,7 @@ const scratch: { shown?: ImageData; i16?: Int16Array; f32?: Float32Array; u8?: U
 /** Larger pictures would not fit a page with all that is made of them. */
 const mostPixels = 40e6;
 
-export async function decode({ from }: Calls["decode"]["args"]): Promise<Pixels> {
+export async function decode({ from }: Calls["decode"]["args"]): Promise<Calls["decode"]["answer"]> {
   const turn = ++decodes;
   const bitmap = from instanceof Blob ? await createImageBitmap(from) : from;
   const { width, height } = bitmap;
@@ -51,10 +51,10 @@ export async function decode({ from }: Calls["decode"]["args"]): Promise<Pixels>
   let opaque = true;
   for (let i = 3; opaque && i < data.length; i += 4) opaque = data[i] === 255;
   // A small picture may overtake a large one
-  if (turn !== decodes) return { width, height, data: data.buffer };
+  if (turn !== decodes) return { width, height, data: data.buffer, opaque };
   held = { width, height, channels: 4, data, alpha: opaque ? "keep" : "premultiply" };
   for (const key of Object.keys(scratch) as (keyof typeof scratch)[]) delete scratch[key];
-  return { width, height, data: data.slice().buffer };
+  return { width, height, data: data.slice().buffer, opaque };
 }
 
 export function source(): Held {

@@ -105,7 +105,7 @@ export interface LayerKernels {
 export interface Calls {
   info: { args: undefined; answer: EngineInfo };
   /** Decodes a picture, holds it, and gives a copy back. */
-  decode: { args: { from: Blob | ImageBitmap }; answer: Pixels };
+  decode: { args: { from: Blob | ImageBitmap }; answer: Pixels & { opaque: boolean } };
   /** Takes the canvases that are painted on from now on: the pixels of large pictures never pass through the page. */
   stage: { args: Record<"original" | "result", OffscreenCanvas>; answer: undefined };
   /** Paints the picture that is held, with so many pixels of its border around it. */

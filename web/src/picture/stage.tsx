@@ -76,7 +76,10 @@ export function Stage() {
               aria-label={`${source.value?.name ?? "No picture yet"}, with its border`}
             />
             <div class="inner" style={px(inner)}>
-              <div class={ready.value ? "over" : "over waiting"} style={clip}>
+              <div
+                class={`over${ready.value ? "" : " waiting"}${source.value?.opaque ? "" : " chequered"}`}
+                style={clip}
+              >
                 <canvas
                   ref={result}
                   class={ready.value ? "result" : "result waiting"}
