@@ -40,6 +40,8 @@ export interface SeparationContext {
   /** What the whole network costs. */
   whole: NetworkCost;
   samples?: Samples;
+  /** Shapes that figures are for, of inputs that the network leaves open where there are no samples. */
+  usual: Readonly<Record<string, readonly number[]>>;
   /** How the errors of each output are measured. */
   heads: Heads;
   gemm: Gemm;

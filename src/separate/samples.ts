@@ -24,6 +24,8 @@ export class Samples {
   readonly count: number;
   /** The first one; shapes of others may differ. */
   readonly first: Values;
+  /** Whether several with equal shapes are joined where the batch is open. */
+  joins = true;
   private readonly graph: Graph;
   private readonly source: Iterable<Sample> | AsyncIterable<Sample>;
 
@@ -100,7 +102,8 @@ export class Samples {
 
   /** How many samples like this one the network takes at once. */
   mostJoined(values: Values): number {
-    const open = this.graph.inputs.every(({ shape }) => shape && shape.length > 0 && typeof shape[0] !== "number");
+    const isOpen = this.graph.inputs.every(({ shape }) => shape && shape.length > 0 && typeof shape[0] !== "number");
+    const open = isOpen && this.joins;
     const elements = Math.max(...[...values.values()].map(({ shape }) => sizeOf(shape)));
     return open ? Math.min(mostSamples, Math.max(1, Math.floor(mostElements / elements))) : 1;
   }

@@ -22,7 +22,7 @@ import { Gemm } from "./gemm.ts";
 import { measureHeads } from "./heads.ts";
 import { Loss } from "./loss.ts";
 import { metricsOf } from "./metric.ts";
-import { compareTimes, prepareGraph, Runner, replaceNode, specsOf } from "./network.ts";
+import { compareTimes, prepareGraph, Runner, replaceNode, specsOf, takesBatches, usualShapes } from "./network.ts";
 import { seeded } from "./random.ts";
 import { noTargets, refuseQuantized } from "./refusals.ts";
 import type { Change, LayerReport, Report } from "./report.ts";
@@ -124,10 +124,12 @@ async function prepare(model: Model, given: SeparateOptions): Promise<Separation
     const [parameter, expected] = ["calibration", "inputs, to measure the loss by"];
     throw new InvalidArgumentError({ parameter, expected, received: "none" });
   }
-  const inputs = samples ? specsOf(samples.first) : inputSpecs(computable);
+  const usual = samples ? {} : usualShapes(computable);
+  const inputs = samples ? specsOf(samples.first) : inputSpecs(computable, usual);
   const { specs } = inferKnown(computable, operators, inputs);
   // What only a run knows the sizes of, such as the boxes that are left, stays as it is.
   const graph = partOf(computable, ({ outputs }) => outputs.every((name) => name === "" || specs.has(name)));
+  if (samples) samples.joins = takesBatches(graph, inputs);
   const written = isWritten(model);
   const targets = targetsOf(graph, specs).filter(({ node }) => written(node) && options.takes(node.name));
   if (targets.length === 0) throw noTargets(model);
@@ -137,7 +139,7 @@ async function prepare(model: Model, given: SeparateOptions): Promise<Separation
     targets.map((target) => [target, targetCost(graph, target, specs.get(target.x)!, costContext)]),
   );
   const whole = networkCost(graph, inputs, costContext);
-  const known = { model, ...costContext, graph, specs, targets, costs, whole, samples, options };
+  const known = { model, usual, ...costContext, graph, specs, targets, costs, whole, samples, options };
   const shown = samples?.some("fit", affordable(known, 2e10, 4, most.heads));
   const heads = shown ? await measureHeads(graph, specs, shown, { engine, loss: options.loss, signal }) : new Map();
   return { ...known, heads, gemm: new Gemm(engine) };
@@ -288,6 +290,7 @@ async function reportOf(context: SeparationContext, { choices, rewritten, curves
       parameters: { before: whole.parameters, after: after.parameters },
     },
     missing: context.model.missing,
+    assumed: context.usual,
     lossFunction: measured?.lossFunction,
     outputs: measured?.outputs ?? [],
     reached: { ...reached, met },
