@@ -1,7 +1,9 @@
 // The files of something compiled: the code twice, its data, modules that load them, and their types.
 import { InvalidArgumentError, describe as said } from "../errors.ts";
 import type { FilterRecipe, ModelRecipe, Recipe } from "./recipe.ts";
-import { hashOf, ofFilters, ofModels } from "./runtime.js";
+import { hashOf } from "./runtime.js";
+import { ofFilters } from "./runtime-filters.js";
+import { ofModels } from "./runtime-models.js";
 
 /** Of the package, as its first line says it. */
 export const version = "0.1.0";

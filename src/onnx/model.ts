@@ -129,11 +129,7 @@ export class Model {
    */
   readonly externalFiles: ExternalFiles;
   private readonly readTime: number;
-  /**
-   * How quantised operators are computed.
-   *
-   * @internal
-   */
+  /** @internal */
   readonly quantized: Quantized;
   private ownEngine: Promise<Engine> | undefined;
   /** Some operator has to know the elements of an input before the network runs: lists of sizes, axes or scales. */
