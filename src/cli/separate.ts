@@ -1,9 +1,10 @@
 // rank1 separate: a trained model comes back with separable convolutions. Folders of inputs are in calibration.ts, what a
 // model is right about in evaluation.ts, the page in separate-page.ts.
+import { readFile, rm } from "node:fs/promises";
 import type { Command } from "commander";
-import { readSettings, writeStdout } from "../node/files.ts";
+import { readSettings, writeAtomic, writeStdout } from "../node/files.ts";
 import { type Sidecar, sidecarOf, writeSidecar } from "../node/model-files.ts";
-import type { MachineProfile, Model, Report, SeparateOptions } from "../onnx/index.ts";
+import type { MachineProfile, Model, Report, SeparateOptions, SeparateStore } from "../onnx/index.ts";
 import { parseCount, parseNumber, readSource, sourceName, threadsOption, UsageError, usage } from "./arguments.ts";
 import { InputFolder } from "./calibration.ts";
 import { type Evaluation, evaluate, evaluationText } from "./evaluation.ts";
@@ -39,6 +40,7 @@ interface Flags extends ModelFlags, EngineFlags, PictureFlags {
   report?: string;
   seed?: number;
   threads?: number;
+  resume?: boolean;
   quiet?: boolean;
   json?: boolean;
 }
@@ -89,6 +91,7 @@ export function addSeparate(program: Command, signal: AbortSignal): void {
     )
     .option("--eval <folder>", "labelled pictures, one subfolder a class: prints accuracy before and after")
     .option("--report <file>", "write a page about what was done")
+    .option("--resume", "go on from where one was stopped: from <output>.part")
     .addOption(rare("--seed <number>", "of all that is random (default: 0)").argParser(parseNumber));
   addEngineOptions(addModelOptions(addPictureOptions(command), "the shape of an input in place of the model's"))
     .addOption(threadsOption())
@@ -114,10 +117,12 @@ async function separate(file: string, flags: Flags, signal: AbortSignal): Promis
         const calibration =
           flags.calibrate === undefined ? undefined : await open(flags.calibrate, "--calibrate", flags.crops);
         const labelled = flags.eval === undefined ? undefined : await open(flags.eval, "--eval");
-        const found = await run(model, { ...flags, calibration, profile, signal });
+        const store = flags.output === "-" ? undefined : partOf(flags.output, flags.resume === true);
+        const found = await run(model, { ...flags, calibration, profile, store, signal });
         try {
           const evaluation = labelled && (await evaluate(model, found.model, labelled, flags.eval!));
           await writeFiles(nameOf(file), { ...found, evaluation, settings }, flags, signal);
+          await store?.remove();
           for (const [name, why] of [...(calibration?.skipped ?? []), ...(labelled?.skipped ?? [])])
             say(`left out: ${name}: ${why}`);
           await print(nameOf(file), found.report, evaluation, flags);
@@ -141,6 +146,7 @@ function checkFlags(file: string, flags: Flags): void {
   }
   checkStdin([["the model", file], ["--profile", flags.profile]]); // biome-ignore format: a line
   checkTerminal(flags.output);
+  if (flags.resume && flags.output === "-") throw new UsageError("--resume: expected a file as -o, got -");
   const printed = flags.output === "-" ? "-o" : "--report";
   if (flags.json && (flags.output === "-" || flags.report === "-")) {
     throw new UsageError(`${printed}: expected a file beside --json, got -`);
@@ -157,6 +163,29 @@ const hasSettings = (settings: Sidecar): boolean => Object.values(settings).some
 
 const readProfile = async (file: string): Promise<MachineProfile> =>
   (await readSettings(sourceName(file), () => readSource(file))) as unknown as MachineProfile;
+
+/** What is found on the way, in a file beside the output; where one was stopped, that is read again by --resume alone. */
+function partOf(output: string, resumed: boolean): SeparateStore & { remove(): Promise<void> } {
+  const path = `${output}.part`;
+  let isWritten = false;
+  return {
+    async read() {
+      if (!resumed) return undefined;
+      try {
+        return await readFile(path, "utf8");
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+        say(`--resume: there is no ${path}, so this begins anew`);
+        return undefined;
+      }
+    },
+    async write(text) {
+      isWritten = true;
+      await writeAtomic(path, text);
+    },
+    remove: () => (isWritten || resumed ? rm(path, { force: true }) : Promise.resolve()),
+  };
+}
 
 interface Separated {
   model: Model;
@@ -201,9 +230,10 @@ async function run(
     said = what + left;
     progress.update(done);
   };
-  const { calibration, reduce, profile, tolerance, rank, tune, layers, seed, signal } = given;
+  const { calibration, reduce, profile, tolerance, rank, tune, layers, seed, store, signal } = given;
   const speedup = goals.some((goal) => given[goal] !== undefined) ? given.speedup : usualSpeedup;
-  const options = { calibration, reduce, speedup, profile, tolerance, rank, tune, layers, seed, onProgress, signal };
+  const kept = { seed, store, onProgress, signal };
+  const options = { calibration, reduce, speedup, profile, tolerance, rank, tune, layers, ...kept };
   try {
     return await usage(() => separateModel(model, options));
   } finally {

@@ -23,6 +23,7 @@ export {
   measureProfile,
   type Report,
   type SeparateOptions,
+  type SeparateStore,
   type Separation,
   separateModel,
 } from "../separate/index.ts";

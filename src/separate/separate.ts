@@ -7,6 +7,7 @@ import type { Graph, Spec } from "../graph/types.ts";
 import { newValue } from "../graph/values.ts";
 import type { Model } from "../onnx/model.ts";
 import { operators } from "../onnx/ops/index.ts";
+import { Checkpoint, Fingerprint } from "./checkpoint.ts";
 import { bestReduction, type Curves, choose, measureCurves, tradeOff, uniform } from "./choose.ts";
 import {
   affordable,
@@ -22,6 +23,7 @@ import { Gemm } from "./gemm.ts";
 import { Loss } from "./loss.ts";
 import { metricsOf } from "./metric.ts";
 import { compareTimes, prepareGraph, Runner, replaceNode, specsOf } from "./network.ts";
+import { cutOf } from "./pieces.ts";
 import { seeded } from "./random.ts";
 import type { Change, LayerReport, Report } from "./report.ts";
 import { Samples } from "./samples.ts";
@@ -46,6 +48,7 @@ export async function separate(model: Model, given: SeparateOptions): Promise<{ 
   try {
     return await separateIn(context, start);
   } finally {
+    await context.checkpoint.save();
     await context.gemm.dispose();
   }
 }
@@ -104,8 +107,11 @@ async function prepare(model: Model, given: SeparateOptions): Promise<Separation
   }
   const inputs = samples ? specsOf(samples.first) : inputSpecs(graph);
   const specs = infer(graph, operators, inputs);
+  const pieces = samples && cutInputs(graph, samples, inputs);
   const written = isWritten(model);
-  const targets = targetsOf(graph, specs).filter(({ node }) => written(node) && options.takes(node.name));
+  const targets = targetsOf(graph, pieces ? infer(graph, operators, pieces) : specs).filter(
+    ({ node }) => written(node) && options.takes(node.name),
+  );
   if (targets.length === 0) {
     const expected = "a convolution that could be separated: of one group, with a window and constant weights";
     const [first] = model.missing;
@@ -119,20 +125,42 @@ async function prepare(model: Model, given: SeparateOptions): Promise<Separation
     targets.map((target) => [target, targetCost(graph, target, specs.get(target.x)!, costContext)]),
   );
   const whole = networkCost(graph, inputs, costContext);
+  const work = (pieces ? networkCost(graph, pieces, costContext) : whole).multiplications;
+  const checkpoint = await Checkpoint.open(options.store, fingerprintOf(graph, samples, options.seed));
   const gemm = new Gemm(engine);
-  return { model, ...costContext, graph, specs, targets, costs, whole, samples, gemm, options };
+  return { model, ...costContext, graph, specs, targets, costs, whole, samples, work, gemm, checkpoint, options };
+}
+
+/** What everything that is found depends on. */
+function fingerprintOf({ nodes, constants }: Graph, samples: Samples | undefined, seed: number): string {
+  const weights = new Fingerprint();
+  for (const { data } of constants.values()) weights.add(data as ArrayBufferView);
+  const named = nodes.map(({ op, inputs, outputs }) => [op, inputs, outputs]);
+  weights.add(new TextEncoder().encode(JSON.stringify(named)));
+  return [weights.text, samples?.count, samples?.fingerprint, seed].join();
+}
+
+/** Has samples cut where the network allows it; the inputs that it is given then. */
+function cutInputs(graph: Graph, samples: Samples, inputs: ReadonlyMap<string, Spec>): Map<string, Spec> | undefined {
+  const cut = cutOf(graph, inputs);
+  samples.cut = cut;
+  if (!cut) return undefined;
+  const { dtype, shape } = inputs.get(cut.input)!;
+  return new Map([[cut.input, { dtype, shape: [...shape.slice(0, 2), cut.height, cut.width] }]]);
 }
 
 async function measureMetrics(context: SeparationContext): Promise<Metrics> {
   const { graph, engine, targets, samples, gemm, options } = context;
   if (!samples) return new Map();
   options.onProgress(0.02, "measuring what errors cost");
-  const random = seeded(options.seed);
-  return metricsOf(graph, engine, targets, samples.some("fit", affordable(context, 1.2e10, 4, most.metric)), {
-    gemm,
-    random,
-    signal: options.signal,
+  const tools = { gemm, random: seeded(options.seed), signal: options.signal };
+  const fitted = samples.some("fit", affordable(context, 2e10, 4, most.metric));
+  const names = targets.map(({ y }) => y);
+  const metrics = await context.checkpoint.once(`metrics of ${names}`, async () => {
+    const found = await metricsOf(graph, engine, targets, fitted, tools);
+    return targets.map((target) => found.get(target)!);
   });
+  return new Map(targets.map((target, i) => [target, metrics[i]!]));
 }
 
 async function search(context: SeparationContext, metrics: Metrics): Promise<Found> {
@@ -240,7 +268,13 @@ async function reportOf(context: SeparationContext, { choices, rewritten, curves
     const { multiplications, parameters } = cost;
     const weight = graph.constants.get(target.node.inputs[1]!)!.shape;
     return {
-      ...{ name: target.node.name, weight, ...choice, loss: point?.loss },
+      ...{
+        name: target.node.name,
+        weight,
+        decomposition: choice?.decomposition,
+        rank: choice?.rank,
+        loss: point?.loss,
+      },
       multiplications: { before: before.multiplications, after: multiplications },
       parameters: { before: before.parameters, after: parameters },
     };
