@@ -2,7 +2,7 @@
 // model is right about in evaluation.ts, the page in separate-page.ts.
 import { readFile, rm } from "node:fs/promises";
 import type { Command } from "commander";
-import { readSettings, writeAtomic, writeStdout } from "../node/files.ts";
+import { makeFoldersFor, readSettings, writeAtomic, writeStdout } from "../node/files.ts";
 import { type Sidecar, sidecarOf, writeSidecar } from "../node/model-files.ts";
 import type { MachineProfile, Model, Report, SeparateOptions, SeparateStore } from "../onnx/index.ts";
 import { parseCount, parseNumber, readSource, sourceName, threadsOption, UsageError, usage } from "./arguments.ts";
@@ -118,7 +118,11 @@ async function separate(file: string, flags: Flags, signal: AbortSignal): Promis
           flags.calibrate === undefined ? undefined : await open(flags.calibrate, "--calibrate", flags.crops);
         const labelled = flags.eval === undefined ? undefined : await open(flags.eval, "--eval");
         const store = flags.output === "-" ? undefined : partOf(flags.output, flags.resume === true);
-        const found = await run(model, { ...flags, calibration, profile, store, signal });
+        const found = await run(model, { ...flags, calibration, profile, store, signal }).catch(async (error) => {
+          if (!signal.aborted) await store?.remove();
+          else if (store) say(`stopped: --resume goes on from ${flags.output}.part`);
+          throw error;
+        });
         try {
           const evaluation = labelled && (await evaluate(model, found.model, labelled, flags.eval!));
           await writeFiles(nameOf(file), { ...found, evaluation, settings }, flags, signal);
@@ -180,6 +184,7 @@ function partOf(output: string, resumed: boolean): SeparateStore & { remove(): P
       }
     },
     async write(text) {
+      if (!isWritten) await makeFoldersFor(path);
       isWritten = true;
       await writeAtomic(path, text);
     },

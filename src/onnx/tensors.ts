@@ -80,7 +80,8 @@ export function externalLocation({ dataLocation, externalData }: TensorProto): s
   return externalData.find(({ key }) => key === "location")?.value ?? "";
 }
 
-function externalBytes(proto: TensorProto, what: string, files: ExternalFiles | undefined): Uint8Array {
+/** What a tensor outside the file consists of. */
+export function externalBytes(proto: TensorProto, what: string, files: ExternalFiles | undefined): Uint8Array {
   const location = externalLocation(proto)!;
   const file = files?.get(location);
   if (!file) {

@@ -38,7 +38,7 @@ export async function measureCurves(
     const points = await context.checkpoint.once(`curve of ${target.y} by ${step}`, async () => {
       fittings ??= await curveFittings(context, metrics);
       const fitting = fittings.get(target)!;
-      const evaluator = evaluation && new Evaluator(graph, target, engine);
+      const evaluator = evaluation && new Evaluator(graph, target, context.heads, engine);
       try {
         await evaluator?.prepare(graph, evaluation!, signal);
         const loss = async ({ weight, error }: Fit): Promise<number> =>

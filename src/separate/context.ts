@@ -8,6 +8,7 @@ import {
   checkFunction,
   checkInteger,
   checkNumber,
+  checkOneOf,
   checkOptions,
   describe,
   InvalidArgumentError,
@@ -21,6 +22,7 @@ import type { Model } from "../onnx/model.ts";
 import type { Checkpoint, SeparateStore } from "./checkpoint.ts";
 import type { NetworkCost } from "./decomposition.ts";
 import type { Gemm } from "./gemm.ts";
+import { type Heads, type LossChoice, lossChoices } from "./heads.ts";
 import { checkProfile } from "./profile.ts";
 import type { Sample, Samples } from "./samples.ts";
 import type { Target } from "./targets.ts";
@@ -42,6 +44,8 @@ export interface SeparationContext {
   samples?: Samples;
   /** Multiplications of the whole network for a sample, or for a piece of one where samples are cut. */
   work: number;
+  /** How the errors of each output are measured. */
+  heads: Heads;
   gemm: Gemm;
   /** What was found before, and what is found, for another run to go on from. */
   checkpoint: Checkpoint;
@@ -55,7 +59,12 @@ export type Choice = { decomposition: DecompositionName; rank: number; found?: F
 export type Metrics = ReadonlyMap<Target, Matrix>;
 
 /** As many samples, or pieces, as so many multiplications of the whole network allow, from `least` to `most`. */
-export function affordable({ work }: SeparationContext, multiplications: number, least: number, most: number): number {
+export function affordable(
+  { work }: Pick<SeparationContext, "work">,
+  multiplications: number,
+  least: number,
+  most: number,
+): number {
   return Math.max(least, Math.min(most, Math.floor(multiplications / work)));
 }
 
@@ -77,6 +86,11 @@ export interface SeparateOptions {
   profile?: MachineProfile;
   /** Bound the loss at the outputs (see {@link Report}); 0: only what is exact. */
   tolerance?: number;
+  /**
+   * How errors of the outputs are measured. "kl": as the divergence of the probabilities of classes; "mse": as the square error over
+   * the variance; "auto", unless given: each output as the network ends in it.
+   */
+  loss?: LossChoice;
   /** Give every convolution a depthwise separable decomposition with this depth multiplier. */
   rank?: number;
   /** Tune the new convolutions towards the original's outputs for the calibration inputs: takes longer, loses less. */
@@ -87,7 +101,7 @@ export interface SeparateOptions {
   seed?: number;
   /**
    * Keeps what is found, layer by layer. A separation of the same model and calibration data goes on from what it holds, also
-   * towards another `reduce` or `tolerance`, and gives the same file as one that was not stopped.
+   * towards another value of the same goal, and gives the same file as one that was not stopped.
    */
   store?: SeparateStore;
   /** Called with the share of the work that is done, 0 to 1, and what is being done. */
@@ -105,6 +119,7 @@ export interface CheckedSeparateOptions {
   calibration?: Iterable<Sample> | AsyncIterable<Sample>;
   takes: (layer: string) => boolean;
   profile?: MachineProfile;
+  loss: LossChoice;
   tune: boolean;
   seed: number;
   store?: SeparateStore;
@@ -114,20 +129,12 @@ export interface CheckedSeparateOptions {
 
 /** Throws {@link InvalidArgumentError} that names what is wrong. */
 export function checkSeparateOptions(given: SeparateOptions): CheckedSeparateOptions {
-  const known = [
-    ...goals,
-    "profile",
-    "calibration",
-    "tune",
-    "layers",
-    "seed",
-    "store",
-    "onProgress",
-    "signal",
-  ] as const;
+  const data = ["profile", "calibration", "loss"] as const;
+  const known = [...goals, ...data, "tune", "layers", "seed", "store", "onProgress", "signal"] as const;
   const options = checkOptions<SeparateOptions>("options", given, known);
-  const { calibration, tune = false, layers, seed = 0, store, onProgress = () => {}, signal } = options;
+  const { calibration, loss = "auto", tune = false, layers, seed = 0, store, onProgress = () => {}, signal } = options;
   checkInteger("seed", seed, { min: -(2 ** 31), max: 2 ** 31 });
+  checkOneOf("loss", loss, lossChoices);
   checkBoolean("tune", tune);
   checkFunction("onProgress", onProgress);
   if (store !== undefined) checkStore(store);
@@ -140,7 +147,7 @@ export function checkSeparateOptions(given: SeparateOptions): CheckedSeparateOpt
   if (tune && calibration === undefined) {
     throw new InvalidArgumentError({ parameter: "tune", expected: "calibration beside it", received: "none" });
   }
-  return { goal, profile, calibration, tune, takes: matcher(layers), seed, store, onProgress, signal };
+  return { goal, profile, calibration, loss, tune, takes: matcher(layers), seed, store, onProgress, signal };
 }
 
 function checkStore(store: SeparateStore): void {

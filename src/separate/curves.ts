@@ -9,6 +9,7 @@ import type { Graph, GraphNode, Spec } from "../graph/types.ts";
 import type { Tensor } from "../tensor.ts";
 import { type CostContext, decompositionCost, decompositionsOf, type NetworkCost } from "./decomposition.ts";
 import type { Gemm } from "./gemm.ts";
+import type { Heads } from "./heads.ts";
 import { Loss } from "./loss.ts";
 import type { Fitting } from "./moments.ts";
 import { forEachRun, Runner, type Values, withOutputs } from "./network.ts";
@@ -133,11 +134,13 @@ export function filledIn(
 export class Evaluator {
   private readonly engine: Engine;
   private readonly target: Target;
+  private readonly heads: Heads;
   private readonly runs: { inputs: Values; outputs: Values }[] = [];
   private readonly tail: Graph;
   private readonly runner: Runner;
 
-  constructor(graph: Graph, target: Target, engine: Engine) {
+  constructor(graph: Graph, target: Target, heads: Heads, engine: Engine) {
+    this.heads = heads;
     this.engine = engine;
     this.target = target;
     this.tail = tailOf(graph, target.y);
@@ -166,7 +169,7 @@ export class Evaluator {
     const { node, constants } = withWeight(this.target, weight, bias);
     const alone: Graph = { inputs: [{ name: x }], outputs: [{ name: y }], nodes: [node], constants };
     const convolution = new Runner(alone, this.engine);
-    const loss = new Loss();
+    const loss = new Loss(this.heads);
     try {
       for (const { inputs, outputs } of this.runs) {
         const found = await convolution.run(inputs, signal);

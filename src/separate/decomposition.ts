@@ -46,9 +46,10 @@ const roles: Readonly<
   ],
 };
 
-/** The decompositions that a convolution can take; a transposed one only a mix before it. */
+/** The decompositions that a convolution can take; a transposed one only a mix before it, a pointwise one two of fewer channels. */
 export function decompositionsOf({ transposed, sizes: { kh, kw } }: Target): DecompositionName[] {
   if (transposed) return ["narrow"];
+  if (kh * kw === 1) return ["bottleneck"];
   return kh === 1 || kw === 1
     ? ["cp", "depthwise", "bottleneck", "narrow"]
     : ["cp", "depthwise", "spatial", "bottleneck", "narrow"];

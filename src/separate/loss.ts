@@ -1,59 +1,67 @@
-// The loss of a rewritten network's outputs. Of class scores it is the Kullback-Leibler divergence of the probabilities,
-// in nats an input; else the mean square error over the variance of the original's values.
-import type { Value } from "../graph/types.ts";
+// The loss of a rewritten network's outputs. Of classes it is the Kullback-Leibler divergence of the probabilities, in nats
+// a distribution; else the mean square error over the variance of the original's values.
 import { numbersOf } from "../graph/values.ts";
+import { type Head, type Heads, type LossFunction, logProbabilities, rowsOf } from "./heads.ts";
 import type { Values } from "./network.ts";
 
-export type LossFunction = "divergence" | "relative square error";
-
-/** How to lossFunction an output: [n, classes] are scores, or probabilities where all rows are. */
-export function lossFunctionOf({ shape }: Pick<Value, "shape">): LossFunction {
-  return shape.length === 2 && shape[1]! > 1 ? "divergence" : "relative square error";
-}
-
-/** Loss over runs: mean divergences and relative square errors, each of all outputs of its kind. */
+/** Loss over runs: mean divergences and relative square errors, of each output by its head. */
 export class Loss {
+  private readonly heads: Heads;
   private readonly totals = new Map<string, Totals>();
 
+  constructor(heads: Heads) {
+    this.heads = heads;
+  }
+
   add(original: Values, rewritten: Values): void {
-    for (const [name, value] of original) {
-      if (value.dtype !== "f32" && value.dtype !== "f64") continue;
-      const totals = this.totals.get(name) ?? newTotals(lossFunctionOf(value));
+    for (const [name, head] of this.heads) {
+      const [value, other] = [original.get(name), rewritten.get(name)];
+      if (!value || !other) continue;
+      const totals = this.totals.get(name) ?? { head, count: 0, lost: 0, sum: 0, squares: 0 };
       this.totals.set(name, totals);
-      const [a, b] = [numbersOf(value), numbersOf(rewritten.get(name)!)];
-      if (totals.lossFunction === "divergence") addDivergence(totals, a, b, value.shape[1]!);
-      else addErrors(totals, a, b);
+      if (head.function === "divergence") addDivergence(totals, rowsOf(value, head.axis), rowsOf(other, head.axis));
+      else addErrors(totals, numbersOf(value), numbersOf(other));
     }
   }
 
   /** The mean over the outputs. */
   get value(): number {
-    const all = [...this.totals.values()].map(lossOf);
+    const all = this.outputs.map(({ loss }) => loss);
     return all.reduce((sum, one) => sum + one, 0) / Math.max(1, all.length);
   }
 
+  /** Of each output. */
+  get outputs(): { name: string; lossFunction: LossFunction; loss: number }[] {
+    return [...this.totals].map(([name, totals]) => ({
+      ...{ name, lossFunction: totals.head.function, loss: lossOf(totals) },
+    }));
+  }
+
   get lossFunction(): LossFunction {
-    return [...this.totals.values()].every(({ lossFunction }) => lossFunction === "divergence")
+    return [...this.totals.values()].every(({ head }) => head.function === "divergence")
       ? "divergence"
       : "relative square error";
   }
 }
 
 interface Totals {
-  lossFunction: LossFunction;
+  head: Head;
   count: number;
   lost: number;
   sum: number;
   squares: number;
 }
 
-const newTotals = (lossFunction: LossFunction): Totals => ({ lossFunction, count: 0, lost: 0, sum: 0, squares: 0 });
-
-function lossOf({ lossFunction, count, lost, sum, squares }: Totals): number {
-  if (lossFunction === "divergence") return lost / Math.max(1, count);
-  const energy = squares - (sum * sum) / Math.max(1, count);
+function lossOf({ head, count, lost, sum, squares }: Totals): number {
+  if (head.function === "divergence") return lost / Math.max(1, count);
+  const own = squares - (sum * sum) / Math.max(1, count);
+  // Of a few inputs an output may vary too little to be a measure.
+  const energy = Math.max(own, leastOf(head) * count);
   return energy > 0 ? lost / energy : lost > 0 ? Infinity : 0;
 }
+
+/** The variance that an output is measured by where it varies less than among all calibration inputs. */
+const leastOf = ({ variance }: Head): number => 0.1 * variance;
 
 function addErrors(totals: Totals, a: ArrayLike<number>, b: ArrayLike<number>): void {
   for (let i = 0; i < a.length; i++) {
@@ -64,27 +72,10 @@ function addErrors(totals: Totals, a: ArrayLike<number>, b: ArrayLike<number>): 
   totals.count += a.length;
 }
 
-function addDivergence(totals: Totals, a: Float64Array, b: Float64Array, classes: number): void {
-  for (let at = 0; at < a.length; at += classes) {
-    const [p, q] = [a, b].map((scores) => logProbabilities(scores.subarray(at, at + classes)));
-    for (let i = 0; i < classes; i++) totals.lost += Math.exp(p![i]!) * (p![i]! - q![i]!);
+function addDivergence(totals: Totals, a: readonly Float64Array[], b: readonly Float64Array[]): void {
+  for (const [row, scores] of a.entries()) {
+    const [p, q] = [logProbabilities(scores), logProbabilities(b[row]!)];
+    for (let i = 0; i < p.length; i++) totals.lost += Math.exp(p[i]!) * (p[i]! - q[i]!);
     totals.count++;
   }
-}
-
-/** Logarithms of the probabilities that scores stand for; rows that are probabilities stand for themselves. */
-export function logProbabilities(scores: ArrayLike<number>, temperature = 1): Float64Array {
-  let [sum, most, least] = [0, -Infinity, Infinity];
-  for (let i = 0; i < scores.length; i++) {
-    sum += scores[i]!;
-    most = Math.max(most, scores[i]!);
-    least = Math.min(least, scores[i]!);
-  }
-  const areProbabilities = least >= 0 && Math.abs(sum - 1) < 1e-3;
-  const logs = Float64Array.from(scores, (score) =>
-    areProbabilities ? Math.log(Math.max(score, 1e-12)) : score - most,
-  );
-  const scaled = logs.map((log) => log / temperature);
-  const total = Math.log(scaled.reduce((all, log) => all + Math.exp(log), 0));
-  return scaled.map((log) => log - total);
 }

@@ -6,11 +6,11 @@ import { identity, type Matrix, matrix, meanDiagonal, withDiagonal } from "../fa
 import { infer } from "../graph/infer.ts";
 import { GraphProgram } from "../graph/program.ts";
 import type { Graph, Spec, Value } from "../graph/types.ts";
-import { newValue, numbersOf, write } from "../graph/values.ts";
+import { newValue, write } from "../graph/values.ts";
 import { operators } from "../onnx/ops/index.ts";
 import type { Gemm } from "./gemm.ts";
 import { gradientGraph, gradientOperators } from "./gradients.ts";
-import { logProbabilities, lossFunctionOf } from "./loss.ts";
+import { type Head, type Heads, logProbabilities, rowsOf, writeRow } from "./heads.ts";
 import { specsOf, type Values, valuesOf } from "./network.ts";
 import type { Random } from "./random.ts";
 import type { Target } from "./targets.ts";
@@ -27,7 +27,7 @@ export async function metricsOf(
   engine: Engine,
   targets: readonly Target[],
   batches: AsyncIterable<Values>,
-  { gemm, random, signal }: { gemm: Gemm; random: Random; signal?: AbortSignal },
+  { heads, gemm, random, signal }: { heads: Heads; gemm: Gemm; random: Random; signal?: AbortSignal },
 ): Promise<Map<Target, Matrix>> {
   const totals = new Map<Target, Matrix>();
   let program: Compiled | undefined;
@@ -44,7 +44,7 @@ export async function metricsOf(
       const outputs = await program.forward(inputs, signal);
       for (let draw = 0; draw < draws; draw++) {
         signal?.throwIfAborted();
-        const found = await program.backward(inputs, directionsOf(outputs, random), signal);
+        const found = await program.backward(inputs, directionsOf(outputs, heads, random), signal);
         for (const [target, gradient] of found) {
           const total = totals.get(target) ?? matrix(target.outChannels, target.outChannels);
           totals.set(target, total);
@@ -99,26 +99,36 @@ async function compiled(
 
 const plain = ({ dtype, shape }: Spec): Spec => ({ dtype, shape });
 
-/** A random direction of each output. */
-function directionsOf(outputs: Values, random: Random): Map<string, Value> {
+/** A random direction of each output; none of those of which no loss is known. */
+function directionsOf(outputs: Values, heads: Heads, random: Random): Map<string, Value> {
   return new Map(
     [...outputs].map(([name, value]) => {
       const direction = newValue(value.dtype, value.shape);
-      const numbers = numbersOf(value);
-      if (lossFunctionOf(value) === "divergence") {
-        const classes = value.shape[1]!;
-        for (let at = 0; at < numbers.length; at += classes) {
-          const logs = logProbabilities(numbers.subarray(at, at + classes), temperature);
-          const drawn = drawFrom(logs, random.uniform());
-          const own = logs.map((log, i) => ((i === drawn ? 1 : 0) - Math.exp(log)) / temperature);
-          write(direction, own, at);
-        }
-      } else {
-        write(direction, Float64Array.from(numbers, random.normal));
-      }
+      const head = heads.get(name);
+      if (head) fillDirection(direction, value, head, heads.size, random);
       return [name, direction];
     }),
   );
+}
+
+/** Of several outputs each counts as its loss does: a divergence is about half a square in these directions. */
+function fillDirection(direction: Value, value: Value, head: Head, outputs: number, random: Random): void {
+  const numbers = new Float64Array(direction.data.length);
+  if (head.function === "divergence") {
+    const rows = rowsOf(value, head.axis);
+    const size = outputs > 1 ? Math.sqrt(0.5 / rows.length) : 1;
+    for (const [row, scores] of rows.entries()) {
+      const logs = logProbabilities(scores, temperature);
+      const drawn = drawFrom(logs, random.uniform());
+      const own = logs.map((log, i) => (size * ((i === drawn ? 1 : 0) - Math.exp(log))) / temperature);
+      writeRow(numbers, value, head.axis, row, own);
+    }
+  } else {
+    const energy = head.variance * numbers.length;
+    const size = outputs > 1 ? (energy > 0 ? 1 / Math.sqrt(energy) : 0) : 1;
+    for (let i = 0; i < numbers.length; i++) numbers[i] = size * random.normal();
+  }
+  write(direction, numbers);
 }
 
 function drawFrom(logs: Float64Array, at: number): number {

@@ -1,7 +1,7 @@
 // The report of a separation, as plain data.
 import type { OperatorUse } from "../errors.ts";
 import type { DecompositionName } from "../factor/decompositions.ts";
-import type { LossFunction } from "./loss.ts";
+import type { LossFunction } from "./heads.ts";
 
 /** A figure of the original and of the separated network. */
 export interface Change {
@@ -71,8 +71,17 @@ export interface Report {
     /** Whether the goal was. */
     met: boolean;
   };
-  /** How losses are computed. */
+  /** How losses are computed; "relative square error" where outputs differ in it. */
   lossFunction?: LossFunction;
+  /** What each output loses, measured as `reached.loss` is, which is their mean. */
+  outputs: {
+    /** The output's name. */
+    name: string;
+    /** How its loss is computed. */
+    lossFunction: LossFunction;
+    /** By that. */
+    loss: number;
+  }[];
   /** What the curves say of other budgets: loss, if layers' losses add up, against the reduction. */
   curve: {
     /** Multiplications before over those after. */
@@ -82,6 +91,11 @@ export interface Report {
   }[];
   /** How many inputs the fits were made for. */
   samples: number;
+  /**
+   * The largest difference between outputs of the fitted network and those of its file, loaded again, for one input: as a share of an output's
+   * largest value.
+   */
+  difference: number;
   /** How long the separation took. */
   seconds: number;
 }

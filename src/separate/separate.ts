@@ -1,8 +1,8 @@
 // Separates a trained network: measures curves of loss against cost, chooses by one budget, fits the layers in their
 // order, tunes them if asked, and writes model and report.
-import { describe, InvalidArgumentError } from "../errors.ts";
-import { infer, inputSpecs } from "../graph/infer.ts";
-import { computablePart } from "../graph/passes/index.ts";
+import { InvalidArgumentError } from "../errors.ts";
+import { infer, inferKnown, inputSpecs } from "../graph/infer.ts";
+import { computablePart, partOf } from "../graph/passes/index.ts";
 import type { Graph, Spec } from "../graph/types.ts";
 import { newValue } from "../graph/values.ts";
 import type { Model } from "../onnx/model.ts";
@@ -20,22 +20,25 @@ import {
 import { type DecomposedLayer, decomposedLayer, exactDecomposition, networkCost, targetCost } from "./decomposition.ts";
 import { fitAll, type Rewritten } from "./fits.ts";
 import { Gemm } from "./gemm.ts";
+import { measureHeads } from "./heads.ts";
 import { Loss } from "./loss.ts";
 import { metricsOf } from "./metric.ts";
 import { compareTimes, prepareGraph, Runner, replaceNode, specsOf } from "./network.ts";
 import { cutOf } from "./pieces.ts";
 import { seeded } from "./random.ts";
+import { noTargets, refuseQuantized } from "./refusals.ts";
 import type { Change, LayerReport, Report } from "./report.ts";
 import { Samples } from "./samples.ts";
 import { type Target, targetsOf } from "./targets.ts";
 import { tune } from "./tune.ts";
-import { isWritten, rewriteModel } from "./write.ts";
+import { noise, verify } from "./verify.ts";
+import { asStored, isWritten, rewriteModel } from "./write.ts";
 
 // One part that is loaded at first use
 export { measure } from "./profile.ts";
 
-/** Samples that the metric is made of, and those that the loss of the whole is measured on. */
-const most = { metric: 300, loss: 300 };
+/** Samples that heads are told by, that the metric is made of, and that the loss of the whole is measured on. */
+const most = { heads: 100, metric: 300, loss: 300 };
 /** How often a goal that was missed is aimed at again. */
 const attempts = 4;
 /** The share of all progress that comes before tuning. */
@@ -59,14 +62,32 @@ async function separateIn(context: SeparationContext, start: number): Promise<{ 
   const tuned = options.tune && !blind;
   const onProgress = (done: number, what: string): void => options.onProgress(tuned ? untuned * done : done, what);
   const found = await rewritten({ ...context, options: { ...options, onProgress } }, blind);
-  const better = tuned ? await tunedIfBetter(context, found) : found;
+  const better = storedIn(model, tuned ? await tunedIfBetter(context, found) : found);
   options.onProgress(0.96, "measuring the result");
   const report = await reportOf(context, better);
+  const written = rewriteModel(model, byResult(better.rewritten), { "rank1.separate": JSON.stringify(said(report)) });
+  options.onProgress(0.98, "checking the file");
+  const { graph, engine, samples } = context;
+  const inputs = samples?.first ?? noise(graph, context.specs);
+  report.difference = await verify(written, better.rewritten.graph, inputs, engine, options.signal);
   report.seconds = (performance.now() - start) / 1000;
-  const decomposed = new Map([...better.rewritten.decomposed].map(([target, layer]) => [target.y, layer]));
-  const written = rewriteModel(model, decomposed, { "rank1.separate": JSON.stringify(said(report)) });
   options.onProgress(1, "done");
   return { model: written, report };
+}
+
+/** The new layers by the names of their results. */
+const byResult = ({ decomposed }: Rewritten): Map<string, DecomposedLayer> =>
+  new Map([...decomposed].map(([target, layer]) => [target.y, layer]));
+
+/** The same with weights as the file holds them. */
+function storedIn(model: Model, found: Found): Found {
+  const stored = asStored(model, byResult(found.rewritten));
+  const decomposed = new Map([...found.rewritten.decomposed.keys()].map((target) => [target, stored.get(target.y)!]));
+  const constants = new Map([
+    ...found.rewritten.graph.constants,
+    ...[...stored.values()].flatMap((one) => [...one.constants]),
+  ]);
+  return { ...found, rewritten: { graph: { ...found.rewritten.graph, constants }, decomposed } };
 }
 
 async function rewritten(context: SeparationContext, blind: boolean): Promise<Found> {
@@ -98,27 +119,24 @@ interface Found {
 async function prepare(model: Model, given: SeparateOptions): Promise<SeparationContext> {
   const options = checkSeparateOptions(given);
   const { calibration, goal, profile, signal } = options;
-  const graph = prepareGraph(computablePart(model.graph, operators));
+  refuseQuantized(model.graph);
+  const computable = prepareGraph(computablePart(model.graph, operators));
   options.onProgress(0, "reading the calibration data");
   const samples = calibration && (await Samples.read(model.graph, calibration, signal));
   if (!samples && goal.kind === "tolerance" && goal.value > 0) {
     const [parameter, expected] = ["calibration", "inputs, to measure the loss by"];
     throw new InvalidArgumentError({ parameter, expected, received: "none" });
   }
-  const inputs = samples ? specsOf(samples.first) : inputSpecs(graph);
-  const specs = infer(graph, operators, inputs);
+  const inputs = samples ? specsOf(samples.first) : inputSpecs(computable);
+  const { specs } = inferKnown(computable, operators, inputs);
+  // What only a run knows the sizes of, such as the boxes that are left, stays as it is.
+  const graph = partOf(computable, ({ outputs }) => outputs.every((name) => name === "" || specs.has(name)));
   const pieces = samples && cutInputs(graph, samples, inputs);
   const written = isWritten(model);
   const targets = targetsOf(graph, pieces ? infer(graph, operators, pieces) : specs).filter(
     ({ node }) => written(node) && options.takes(node.name),
   );
-  if (targets.length === 0) {
-    const expected = "a convolution that could be separated: of one group, with a window and constant weights";
-    const [first] = model.missing;
-    const hint =
-      first && `behind ${first.operator} (node ${describe(first.node)}), which is not computed, nothing is separated`;
-    throw new InvalidArgumentError({ parameter: "model", expected, received: "none", hint });
-  }
+  if (targets.length === 0) throw noTargets(model);
   const engine = await model.engine();
   const costContext = { engine, profile };
   const costs = new Map(
@@ -126,18 +144,24 @@ async function prepare(model: Model, given: SeparateOptions): Promise<Separation
   );
   const whole = networkCost(graph, inputs, costContext);
   const work = (pieces ? networkCost(graph, pieces, costContext) : whole).multiplications;
-  const checkpoint = await Checkpoint.open(options.store, fingerprintOf(graph, samples, options.seed));
-  const gemm = new Gemm(engine);
-  return { model, ...costContext, graph, specs, targets, costs, whole, samples, work, gemm, checkpoint, options };
+  const known = { model, ...costContext, graph, specs, targets, costs, whole, samples, work, options };
+  const shown = samples?.some("fit", affordable(known, 2e10, 4, most.heads));
+  const heads = shown ? await measureHeads(graph, specs, shown, { engine, loss: options.loss, signal }) : new Map();
+  const checkpoint = await Checkpoint.open(options.store, fingerprintOf(graph, samples, options));
+  return { ...known, heads, checkpoint, gemm: new Gemm(engine) };
 }
 
 /** What everything that is found depends on. */
-function fingerprintOf({ nodes, constants }: Graph, samples: Samples | undefined, seed: number): string {
-  const weights = new Fingerprint();
-  for (const { data } of constants.values()) weights.add(data as ArrayBufferView);
+function fingerprintOf(
+  { nodes, constants }: Graph,
+  samples: Samples | undefined,
+  { seed, loss, goal, profile }: SeparationContext["options"],
+): string {
+  const own = new Fingerprint();
+  for (const { data } of constants.values()) own.add(data as ArrayBufferView);
   const named = nodes.map(({ op, inputs, outputs }) => [op, inputs, outputs]);
-  weights.add(new TextEncoder().encode(JSON.stringify(named)));
-  return [weights.text, samples?.count, samples?.fingerprint, seed].join();
+  own.add(new TextEncoder().encode(JSON.stringify([named, profile])));
+  return [own.text, samples?.count, samples?.fingerprint, seed, loss, goal.kind].join();
 }
 
 /** Has samples cut where the network allows it; the inputs that it is given then. */
@@ -153,10 +177,11 @@ async function measureMetrics(context: SeparationContext): Promise<Metrics> {
   const { graph, engine, targets, samples, gemm, options } = context;
   if (!samples) return new Map();
   options.onProgress(0.02, "measuring what errors cost");
-  const tools = { gemm, random: seeded(options.seed), signal: options.signal };
+  const { heads, checkpoint } = context;
+  const tools = { heads, gemm, random: seeded(options.seed), signal: options.signal };
   const fitted = samples.some("fit", affordable(context, 2e10, 4, most.metric));
   const names = targets.map(({ y }) => y);
-  const metrics = await context.checkpoint.once(`metrics of ${names}`, async () => {
+  const metrics = await checkpoint.once(`metrics of ${names}`, async () => {
     const found = await metricsOf(graph, engine, targets, fitted, tools);
     return targets.map((target) => found.get(target)!);
   });
@@ -232,7 +257,7 @@ function exactly(context: SeparationContext): Found {
 async function lossOf(context: SeparationContext, rewritten: Graph): Promise<Loss> {
   const { graph, engine, samples, options } = context;
   const [before, after] = [new Runner(graph, engine), new Runner(rewritten, engine)];
-  const loss = new Loss();
+  const loss = new Loss(context.heads);
   try {
     for await (const inputs of samples!.some("evaluate", affordable(context, 1e11, 4, most.loss))) {
       options.signal?.throwIfAborted();
@@ -295,13 +320,14 @@ async function reportOf(context: SeparationContext, { choices, rewritten, curves
   };
   const met = goal.kind === "tolerance" ? (loss ?? 0) <= goal.value : achieved[goal.kind] >= goal.value;
   return {
-    ...{ layers, goal, samples: samples?.count ?? 0, curve: tradeOff(context, curves), seconds: 0 },
+    ...{ layers, goal, samples: samples?.count ?? 0, curve: tradeOff(context, curves), seconds: 0, difference: 0 },
     totals: {
       multiplications: { before: whole.multiplications, after: after.multiplications },
       parameters: { before: whole.parameters, after: after.parameters },
     },
     missing: context.model.missing,
     lossFunction: measured?.lossFunction,
+    outputs: measured?.outputs ?? [],
     reached: { ...reached, met },
   };
 }

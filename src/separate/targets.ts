@@ -5,7 +5,7 @@ import type { Graph, GraphNode, Spec } from "../graph/types.ts";
 import { numbersOf, toValue } from "../graph/values.ts";
 import { transposedWindow, type WindowAxes, windowOf } from "../graph/window.ts";
 
-/** A convolution of one group, or a transposed one, with a window of more than one tap and constant f32 weights. */
+/** A convolution of one group, or a transposed one, with constant f32 weights. */
 export interface Target {
   node: GraphNode;
   /** Names of the values before and after it. */
@@ -42,7 +42,7 @@ function targetOf(node: GraphNode, graph: Graph, specs: ReadonlyMap<string, Spec
   if (spec.shape.length !== 4 || spec.dtype !== "f32" || toValue(weight)?.dtype !== "f32") return undefined;
   const [first = 1, second = 1, kh = 1, kw = 1] = weight.shape;
   const numbers = Float64Array.from(numbersOf(weight));
-  if (kh * kw === 1 || !numbers.every(Number.isFinite)) return undefined;
+  if (!numbers.every(Number.isFinite)) return undefined;
   const [inChannels, outChannels] = transposed ? [first, second] : [second, first];
   const window = (transposed ? transposedWindow : windowOf)(node, spec.shape, [kh, kw]);
   return {

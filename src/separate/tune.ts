@@ -11,7 +11,7 @@ import { AugmentedSamples } from "./augmentation.ts";
 import { affordable, type SeparationContext, yieldToEventLoop } from "./context.ts";
 import type { Rewritten } from "./fits.ts";
 import { gradientGraph, gradientOperators } from "./gradients.ts";
-import { logProbabilities, lossFunctionOf } from "./loss.ts";
+import { type Head, logProbabilities, rowsOf, writeRow } from "./heads.ts";
 import { Runner, specsOf, type Values, valuesOf, withOutputs } from "./network.ts";
 import { seeded } from "./random.ts";
 import { addBiasGradient, addWeightGradient } from "./weight-gradients.ts";
@@ -129,7 +129,7 @@ function put({ graph, decomposed }: Rewritten, tuned: ReadonlyMap<string, Tensor
 
 /** Adds a batch's gradients to those of the parameters. */
 async function addGradients(
-  { graph: original, engine, gemm, options: { signal } }: SeparationContext,
+  { heads, engine, gemm, options: { signal } }: SeparationContext,
   graph: Graph,
   inputs: Values,
   wanted: Values,
@@ -139,10 +139,9 @@ async function addGradients(
   const [read, made] = [nodes.map(({ inputs: [x] }) => x!), nodes.map(({ outputs: [y] }) => y!)];
   const specs = infer(graph, operators, specsOf(inputs));
   const reverse = gradientGraph(graph, specs, made, read);
-  const outputs = new Set(original.outputs.map(({ name }) => name));
   const found = await once(graph, inputs, engine, signal);
   const directions = [...reverse.directions].map(([name, own]): [string, Value] => {
-    return [own, directionOf(found.get(name)!, wanted.get(name)!, outputs.has(name))];
+    return [own, directionOf(found.get(name)!, wanted.get(name)!, heads.get(name))];
   });
   const values = await once(reverse.graph, new Map([...inputs, ...directions]), engine, signal);
   for (const { node, isBias, shape, gradient } of parameters) {
@@ -166,20 +165,24 @@ async function once(graph: Graph, inputs: Values, engine: Engine, signal?: Abort
 
 /**
  * The gradient of a loss by an output. Of scores: the divergence of the probabilities, and a share of the square error; else the
- * square error alone. `isOutput`: or else what scores are computed from, of which that share counts.
+ * square error alone. Without a head: of what scores are computed from, of which that share counts.
  */
-function directionOf(found: Value, wanted: Value, isOutput: boolean): Value {
+function directionOf(found: Value, wanted: Value, head?: Head): Value {
   const direction = newValue(found.dtype, found.shape);
   const [a, b] = [numbersOf(found), numbersOf(wanted)];
-  const areScores = isOutput && lossFunctionOf(wanted) === "divergence";
+  const areScores = head?.function === "divergence";
   const mean = b.reduce((sum, value) => sum + value, 0) / b.length;
-  const energy = b.reduce((sum, value) => sum + (value - mean) ** 2, 0) || 1;
-  const share = (2 * (isOutput && !areScores ? 1 : squareWeight)) / energy;
-  const numbers = a.map((value, i) => share * (value - b[i]!));
-  const [count = 1, classes = 1] = found.shape;
-  for (let at = 0; areScores && at < a.length; at += classes) {
-    const [own, other] = [a, b].map((scores) => logProbabilities(scores.subarray(at, at + classes)));
-    for (let i = 0; i < classes; i++) numbers[at + i]! += (Math.exp(own![i]!) - Math.exp(other![i]!)) / count;
+  const energy = b.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  const share =
+    (2 * (head && !areScores ? 1 : squareWeight)) / (Math.max(energy, (head?.variance ?? 0) * b.length) || 1);
+  const numbers = Float64Array.from(a, (value, i) => share * (value - b[i]!));
+  if (areScores) {
+    const [own, others] = [rowsOf(found, head.axis), rowsOf(wanted, head.axis)];
+    for (const [row, scores] of rowsOf({ ...direction, data: numbers }, head.axis).entries()) {
+      const [p, q] = [logProbabilities(own[row]!), logProbabilities(others[row]!)];
+      const sum = scores.map((score, i) => score + (Math.exp(p[i]!) - Math.exp(q[i]!)) / own.length);
+      writeRow(numbers, direction, head.axis, row, sum);
+    }
   }
   write(direction, numbers);
   return direction;

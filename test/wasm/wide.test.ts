@@ -183,7 +183,7 @@ describe(`the compiler (${where})`, () => {
       7,
     ],
     ["panels of 8 outputs, whatever comes after", new RegExp(`^conv f32 6 ${activation} relaxed .* 8 outputs$`), 7],
-    ["panels whose inputs come one at a time", /^conv f32 . single none relaxed .* 16 outputs$/],
+    ["panels whose inputs are no block", /^conv f32 . only 2 none relaxed .* 16 outputs$/],
     ["dot products to few outputs", /^conv f32 . dots [1-4]x2 none relaxed .* 4 outputs$/, 4],
     ["panels whose inputs are few", /^conv f32 6 row 3x3 none relaxed .* 16 outputs$/],
     ["panels that add", /^conv f32 6 none add relaxed .* 16 outputs$/],

@@ -1,8 +1,8 @@
 // The studio's shared state and what follows from edits; the texts that it offers to copy.
 import { beforeEach, describe, expect, it } from "vitest";
 import { createEngine, factorize } from "../../src/index.ts";
-import { editCell, editGain, editSides, editTap, takeTable, taps } from "../../web/src/filter/edit.ts";
-import { parseTable, stepOf } from "../../web/src/parts/grid.tsx";
+import { editCell, editGain, editSides, editTap, takeTaps, takeText, taps } from "../../web/src/filter/edit.ts";
+import { numberIn, stepOf } from "../../web/src/parts/grid.tsx";
 import { filterSnippets, layerSnippets, literal, modelSnippets } from "../../web/src/snippets.ts";
 import { type Choice, choiceOf, named, weightsOf } from "../../web/src/state/choice.ts";
 import { initial } from "../../web/src/state/hash.ts";
@@ -62,15 +62,27 @@ describe("the filter", () => {
   });
 
   it("takes a gain, other sides, and tables", () => {
+    choose(named("binomial", { size: 5 }));
     editGain(0.5);
     expect(weights.value).toMatchObject({ kh: 5, gain: 0.5 });
     editSides(3, 3);
     expect(weights.value.values).toEqual([16, 24, 16, 24, 36, 24, 16, 24, 16]);
-    takeTable([[1, 2], [3, 4]]); // biome-ignore format: a matrix
-    expect(weights.value).toMatchObject({ kh: 2, kw: 2, values: [1, 2, 3, 4] });
-    takeTable([Array(40).fill(1)]);
+    takeText("[1 2; 3 4] / 8");
+    expect(weights.value).toMatchObject({ kh: 2, kw: 2, values: [1, 2, 3, 4], gain: 1 / 8 });
+    expect(notice.value).toMatchObject({ text: "Read as MATLAB: 2 × 2, times 0.125.", quiet: true });
+    takeText("1 ".repeat(40));
     expect(weights.value.kw).toBe(2);
     expect(notice.value?.text).toContain("at most 31");
+    takeText("1 2\n3 4 5");
+    expect(notice.value).toMatchObject({ text: "What was pasted is no filter. Row 2 has 3 numbers, and row 1 has 2.", quiet: false }); // biome-ignore format: one line
+    takeText("1 2 1 2 4 2 1 2 1");
+    expect(weights.value).toMatchObject({ kh: 1, kw: 9, gain: 1 });
+    notice.value!.action!.run();
+    expect(weights.value).toMatchObject({ kh: 3, kw: 3 });
+    takeTaps("row", "1 4 6 4 1");
+    expect(weights.value).toMatchObject({ kh: 3, kw: 5 });
+    takeTaps("row", "1 4\n6 4");
+    expect(notice.value?.text).toContain("paste tables into the grid");
   });
 
   it("stays where a new one cannot be built, and says why", () => {
@@ -81,13 +93,13 @@ describe("the filter", () => {
 });
 
 it.each([
-  ["1\t2\n3\t4", [[1, 2], [3, 4]]],
-  ["[[1, −2], [0.5, 1e3]]", [[1, -2], [0.5, 1000]]],
-  [" 7 ", [[7]]],
-  ["1 2\n3", undefined],
-  ["one", undefined],
+  ["−1.5", -1.5],
+  ["0,25", 0.25],
+  ["1/16", 0.0625],
+  ["1 2", undefined],
+  ["1/0", undefined],
   ["", undefined],
-])("reads the table %j", (text, rows) => expect(parseTable(text)).toEqual(rows)); // biome-ignore format: matrices
+])("reads the number %j", (text, value) => expect(numberIn(text)).toBe(value));
 
 it("steps by 1 among whole numbers, and finely among others", () => {
   expect(stepOf([1, -4, 0])).toBe(1);

@@ -1,21 +1,36 @@
 // The frame around the four views: tabs, the engine's state, notices, and what screen readers are told.
-import { useSignal } from "@preact/signals";
+import { computed, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import type { EngineInfo } from "rank1";
-import { call } from "./engine/client.ts";
+import { followDrops } from "./drop.ts";
+import { engineInfo } from "./engine/client.ts";
 import { FilterView } from "./filter/view.tsx";
 import { LayerView } from "./layer/view.tsx";
+import { model } from "./model/state.ts";
 import { ModelView } from "./model/view.tsx";
 import { PictureView } from "./picture/view.tsx";
+import { nameOf } from "./state/choice.ts";
 import { type Tab, tabs } from "./state/hash.ts";
-import { exact, factors, messageOf, notice, shownRank, tab, tell } from "./state/state.ts";
+import { type Action, exact, factors, filter, messageOf, notice, shownRank, tab, tell } from "./state/state.ts";
 import { count, percent } from "./text.ts";
 
 const titles: Record<Tab, string> = { filter: "Filter", picture: "Picture", layer: "Layer", model: "Model" };
 const views = { filter: FilterView, picture: PictureView, layer: LayerView, model: ModelView };
 
+/** What the page is called: the view, and what it shows. */
+const title = computed(() => {
+  const shown = { filter: nameOf(filter.value), picture: nameOf(filter.value), model: model.value?.file.name }[
+    tab.value as string
+  ];
+  return `${titles[tab.value]}${shown ? `: ${shown}` : ""} – rank1 studio`;
+});
+
 export function App() {
   const View = views[tab.value];
+  useEffect(followDrops, []);
+  const named = title.value;
+  useEffect(() => {
+    document.title = named;
+  }, [named]);
   return (
     <>
       <header class="top">
@@ -27,8 +42,10 @@ export function App() {
         <Engine />
       </header>
       <Notice />
-      <main id="view" role="tabpanel" aria-labelledby={`tab-${tab.value}`}>
-        <View />
+      <main>
+        <div id="view" role="tabpanel" aria-labelledby={`tab-${tab.value}`}>
+          <View />
+        </div>
       </main>
       <footer>
         <p>
@@ -80,21 +97,16 @@ function Tabs() {
   );
 }
 
-/** What computes, in a few words; and once, as a notice, that it could be faster. */
+/** What computes, in a few words, once something is computed; and once, as a notice, that it could be faster. */
 function Engine() {
-  const info = useSignal<EngineInfo | undefined>(undefined);
+  const info = engineInfo.value;
   useEffect(() => {
-    const slow = "This page may not compile WebAssembly, so plain loops in JavaScript run: the same results, slowly.";
-    call("info", undefined).then(
-      (found) => {
-        info.value = found;
-        if (found.backend === "reference") tell(slow);
-      },
-      (error) => tell(messageOf(error)),
-    );
+    if (info instanceof Error) tell(messageOf(info));
+    else if (info?.backend === "reference")
+      tell("This page may not compile WebAssembly, so plain loops in JavaScript run: the same results, slowly.");
   }, [info]);
-  if (!info.value) return <p class="engine">starting…</p>;
-  const { backend, threads, reason } = info.value;
+  if (!info || info instanceof Error) return <p class="engine" />;
+  const { backend, threads, reason } = info;
   const what = backend === "wasm" ? `WebAssembly, ${threads === 1 ? "1 thread" : `${threads} threads`}` : "JavaScript";
   return (
     <p class="engine" title={reason}>
@@ -108,8 +120,9 @@ function Notice() {
   return (
     <div class="notices" role="alert">
       {current && (
-        <p key={current.id}>
-          {current.text}
+        <p key={current.id} class={current.quiet ? "quiet" : ""}>
+          <span>{current.text}</span>
+          {current.action && <Act {...current.action} />}
           <button
             type="button"
             onClick={() => {
@@ -121,6 +134,20 @@ function Notice() {
         </p>
       )}
     </div>
+  );
+}
+
+function Act({ text, run }: Action) {
+  return (
+    <button
+      type="button"
+      onClick={() => {
+        notice.value = undefined;
+        run();
+      }}
+    >
+      {text}
+    </button>
   );
 }
 

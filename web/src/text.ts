@@ -34,3 +34,13 @@ export const times = (sides: readonly (number | string)[]): string => sides.join
 
 /** "1 tap", "3 taps". */
 export const plural = (n: number, one: string, many = `${one}s`): string => `${count(n)} ${n === 1 ? one : many}`;
+
+/**
+ * What one count has become: how many times fewer, or as many. Figures that are shown beside it are these two, so that all
+ * say the same.
+ */
+export function change(before: number, after: number): { value: string; fewer: boolean; same: boolean } {
+  const [most, least] = [Math.max(before, after), Math.min(before, after)];
+  const value = `${least > 0 ? number(most / least, 3) : "–"} ×`;
+  return { value, fewer: after < before, same: before === after || value === "1 ×" };
+}

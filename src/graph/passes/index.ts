@@ -91,12 +91,16 @@ const withoutScalings = (graph: Graph, specs: ReadonlyMap<string, Spec>): Graph 
  * The part of a network that needs no operator that is missing. Its outputs are those of the network in it, and the values
  * that the rest reads.
  */
-export function computablePart(graph: Graph, operators: Operators): Graph {
+export const computablePart = (graph: Graph, operators: Operators): Graph =>
+  partOf(graph, (node) => !isMissing(node, operators));
+
+/** The part of a network that needs none but such nodes; its outputs are those of {@link computablePart}. */
+export function partOf(graph: Graph, takes: (node: GraphNode) => boolean): Graph {
   const known = new Set([...graph.inputs.map(({ name }) => name), ...graph.constants.keys(), ""]);
   const computed = new Set<string>();
   const [nodes, rest]: [GraphNode[], GraphNode[]] = [[], []];
   for (const node of graph.nodes) {
-    const fits = !isMissing(node, operators) && node.inputs.every((name) => known.has(name));
+    const fits = takes(node) && node.inputs.every((name) => known.has(name));
     (fits ? nodes : rest).push(node);
     if (!fits) continue;
     for (const name of node.outputs) {

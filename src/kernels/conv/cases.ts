@@ -84,6 +84,16 @@ export const cases: readonly KernelCase[] = [
   ...count(1, 12).map((width) => conv(`width ${width}`, { sides: [1, width], inputs: 4, outputs: 8 })),
   ...count(1, 35).map((outputs) => conv(`to ${outputs}`, { sides: [2, 5], inputs: 9, outputs, images: 2 })),
   ...count(1, 17).map((inputs) => conv(`from ${inputs}`, { sides: [3, 5], inputs, outputs: 20, window: three })),
+  // Stretches without their padding: of single pixels in blocks of four and what is left over, along both axes.
+  ...count(5, 24).map((inputs, i) =>
+    conv(`point from ${inputs}`, { sides: [3, 5], inputs, outputs: 20, residual: i % 2 === 0 }),
+  ),
+  ...count(5, 17).map((inputs) =>
+    conv(`column from ${inputs}`, { inputs, outputs: 8, window: { size: [3, 1], pads: [1, 0] } }),
+  ),
+  ...count(5, 17).map((inputs) =>
+    conv(`row from ${inputs}`, { inputs, outputs: 8, window: { size: [1, 3], pads: [0, 1] } }),
+  ),
   ...[2, 3, 4].map((groups) =>
     conv(`${groups} groups`, {
       inputs: 3 * groups,

@@ -57,7 +57,8 @@ export const conv: Kernel<ConvSpec> = {
   entry: (spec, buffers, mode) => {
     const { panels, tail } = convShape(spec);
     const parts = [panels > 0 && 16, tail].filter(Boolean).join("+");
-    return `${convVariant(spec, buffers, mode)} of ${parts}${spec.packed === "rows" ? " by rows" : ""}`;
+    const [flat, packed] = [spec.size[0] === 1 ? " flat" : "", spec.packed === "rows" ? " by rows" : ""];
+    return `${convVariant(spec, buffers, mode)} of ${parts}${flat}${packed}`;
   },
   emit: emitConv,
   work: (spec, { write }) => {

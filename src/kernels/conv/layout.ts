@@ -41,10 +41,10 @@ export interface ConvShape {
   /** Elements that one output sums. */
   depth: number;
   runs: number;
-  /** Elements of a stretch that are multiplied, and elements from its begin to its end. */
+  /** Elements of a stretch that are multiplied, in blocks of four and what is left over, and how many bytes the blocks span. */
   run: number;
-  span: number;
-  /** Inputs of one group, padding included where all channels are read. */
+  blockBytes: number;
+  /** Inputs of one group, padding included where it is multiplied, too. */
   inputs: number;
   /** Whole panels of outputs, and the outputs of the panel after them: 0, 4 or 8. */
   panels: number;
@@ -57,25 +57,32 @@ export interface ConvShape {
 
 /** Elements of a row of a window of few channels that are multiplied without a loop. */
 const mostUnrolled = 24;
+/** The share of padding up to which neighbouring pixels are multiplied as one stretch. */
+const mostPadding = 1 / 8;
 /** Inputs that stand for lanes, and the least that are worth the additions at their end. */
 export const dotLanes = 8;
 const leastDots = 24;
 
 export function convShape({ size, dilations, groups, inputs, outputs, members, packed }: ConvSpec): ConvShape {
   const stored = groups === 1 ? members * paddedChannels(inputs / members) : inputs / groups;
+  const taps = size[0] * size[1];
+  const dots = groups === 1 && outputs <= 4 && !packed && stored % dotLanes === 0 && taps * stored >= leastDots;
   const isFew = groups === 1 && members === 1 && inputs <= 4;
-  const each = isFew ? inputs : stored;
+  // Padding is left out where stretches are single pixels, or where it is more than their loop costs.
+  const isDense = groups > 1 || members > 1 || dots || (size[1] > 1 && stored <= inputs * (1 + mostPadding));
+  const each = isFew || !isDense ? inputs : stored;
   // Neighbouring pixels of a row are one stretch where all their channels are read.
-  const joined = groups === 1 && dilations[1] === 1;
+  const joined = groups === 1 && dilations[1] === 1 && (isFew || each === stored);
   const pixels = joined ? size[1] : 1;
   const padded = paddedChannels(outputs / groups);
-  const depth = size[0] * size[1] * each;
-  const isRow = pixels * each <= mostUnrolled && pixels === size[1];
+  const run = pixels * each;
+  const isRow = run <= mostUnrolled && pixels === size[1];
   return {
-    ...{ depth, runs: joined ? 1 : size[1], run: pixels * each, span: pixels * stored, inputs: each },
+    ...{ depth: taps * each, runs: joined ? 1 : size[1], run, inputs: each },
+    blockBytes: isFew ? pixels * stored * 4 : (run - (run % 4)) * 4,
     ...{ panels: Math.floor(padded / panelOutputs), tail: padded % panelOutputs },
     ...(isFew && { few: { pixels: isRow ? pixels : 1, isRow } }),
-    dots: groups === 1 && outputs <= 4 && !packed && stored % dotLanes === 0 && depth >= leastDots,
+    dots,
   };
 }
 
@@ -110,7 +117,7 @@ export const unitBytes = (spec: ConvSpec): number => (convShape(spec).depth + 1)
 export function convParams(spec: ConvSpec, { reads, write }: StepBuffers, units?: Units): Uint8Array {
   const x = reads[0]!;
   const added = spec.residual ? reads[2]! : write;
-  const { depth, runs, span, panels, tail, inputs } = convShape(spec);
+  const { depth, runs, blockBytes, panels, tail, inputs } = convShape(spec);
   const { first, end } = units ?? { first: 0, end: convUnits(spec) };
   const skipped = first * panelOutputs;
   const hasTail = !units || end > panels;
@@ -121,13 +128,13 @@ export function convParams(spec: ConvSpec, { reads, write }: StepBuffers, units?
       targetStep: (spec.rowsOut ?? 1) * 4,
       kh: spec.size[0],
       runs,
-      runBytes: span * 4,
+      runBytes: blockBytes,
       panels: units ? Math.min(end, panels) - first : panels,
       groups: spec.groups,
     },
     ...{ inStep: spec.strides[1] * pixel, inOffset: ((x.left ?? 0) - spec.pads[1]) * pixel },
     ...{ rowStep: spec.strides[0] * 4, tableStep: spec.dilations[0] * 4 },
-    runBump: spec.dilations[1] * pixel - span * 4,
+    runBump: spec.dilations[1] * pixel - blockBytes,
     outStep: (spec.phase?.step ?? 1) * write.channels * 4,
     outOffset: (((write.left ?? 0) + (spec.phase?.start ?? 0)) * write.channels + skipped) * 4,
     ...{ addStep: added.channels * 4, addOffset: ((added.left ?? 0) * added.channels + skipped) * 4 },

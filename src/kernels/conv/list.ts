@@ -91,3 +91,57 @@ export function buildList(f: FunctionBuilder, tile: number, names: ListLocals): 
     ),
   ];
 }
+
+/** The same where the window is one row: the pointers of neighbouring pixels follow from each other. */
+export function listOfRows(f: FunctionBuilder, tile: number, names: ListLocals): Code[] {
+  const { rows, params, source, list, target, added, tiles } = names;
+  const p = convWords.reader(params);
+  const { at, end, left, x, inAt, outAt, addAt } = f.locals(
+    ...(["i32", "at", "end", "left", "x", "inAt", "outAt", "addAt"] as const),
+  );
+  const line = tile * 4;
+  const pixel = [
+    store("i32.store", get(at), get(inAt)),
+    store("i32.store", get(at), get(outAt), line),
+    ...(added ? [store("i32.store", get(at), get(addAt), 2 * line)] : []),
+    bump(at, 4),
+  ];
+  const startRow = [
+    set(x, p("width")),
+    set(inAt, sum(load("i32.load", get(source)), p("inOffset"))),
+    set(outAt, sum(load("i32.load", get(target)), p("outOffset"))),
+    ...(added ? [set(addAt, sum(load("i32.load", get(added)), p("addOffset")))] : []),
+  ];
+  const nextRow = [
+    bump(source, p("rowStep")),
+    bump(target, p("targetStep")),
+    ...(added ? [bump(added, 4)] : []),
+    ...startRow,
+  ];
+  const advance = [
+    bump(x, -1),
+    bump(inAt, p("inStep")),
+    bump(outAt, p("outStep")),
+    ...(added ? [bump(addAt, p("addStep"))] : []),
+    when(op("i32.eqz", get(x)), ...nextRow),
+  ];
+  const isFull = op("i32.eq", get(at), get(end));
+  return [
+    set(at, get(list)),
+    set(end, sum(get(list), i32(line))),
+    ...startRow,
+    set(left, op("i32.mul", get(rows), p("width"))),
+    doWhile(
+      get(left),
+      ...pixel,
+      when(isFull, bump(at, line * (added ? 2 : 1)), set(end, sum(get(at), i32(line))), bump(tiles, 1)),
+      bump(left, -1),
+      when(get(left), ...advance),
+    ),
+    when(
+      op("i32.ne", sum(get(at), i32(line)), get(end)),
+      bump(tiles, 1),
+      doWhile(op("i32.ne", get(at), get(end)), ...pixel),
+    ),
+  ];
+}

@@ -25,8 +25,17 @@ import { numbersAfter } from "../functions.ts";
 import { type CodeMode, defineKernel, type StepBuffers } from "../kernel.ts";
 import { multiplyAdd } from "../lanes.ts";
 import { emitDots } from "./dots.ts";
-import { convShape, convTile, convWords, dotBytes, dotTile, dotUnroll, panelOutputs } from "./layout.ts";
-import { buildList } from "./list.ts";
+import {
+  type ConvShape,
+  convShape,
+  convTile,
+  convWords,
+  dotBytes,
+  dotTile,
+  dotUnroll,
+  panelOutputs,
+} from "./layout.ts";
+import { buildList, listOfRows } from "./list.ts";
 
 /** One function that sums `vectors` neighbouring vectors of outputs for a tile of pixels, from panels of `side` outputs. */
 export interface Panel {
@@ -38,17 +47,24 @@ export interface Panel {
 const tileOf = (spec: ConvSpec, { write }: StepBuffers, { wide }: CodeMode): number =>
   convShape(spec).dots ? dotTile(spec.outputs, wide) : convTile(spec, write);
 
+/** Elements of a stretch: whether there are blocks of four (of few channels: all of a pixel's), and how many are left over. */
+const stretchOf = ({ few, run }: ConvShape): { loops: boolean; rest: number } =>
+  few ? { loops: true, rest: 0 } : { loops: run >= 4, rest: run % 4 };
+
 /** What the code of a convolution depends on besides its panels. */
 export function convVariant(spec: ConvSpec, buffers: StepBuffers, mode: CodeMode): string {
   const { activation, residual, outputs } = spec;
   const shape = convShape(spec);
-  const { run, few, dots, inputs } = shape;
-  const single = few ? `${few.isRow ? "row" : "pixel"} ${few.pixels}x${inputs}` : run % 4 !== 0 && "single";
+  const { few, dots, inputs } = shape;
+  const { loops, rest } = stretchOf(shape);
+  const stretch = few
+    ? `${few.isRow ? "row" : "pixel"} ${few.pixels}x${inputs}`
+    : rest > 0 && `${loops ? "rest" : "only"} ${rest}`;
   return [
     ...[
       "conv f32",
       tileOf(spec, buffers, mode),
-      dots ? `dots ${outputs}x${dotUnroll(shape)}` : single,
+      dots ? `dots ${outputs}x${dotUnroll(shape)}` : stretch,
       activationName(activation),
     ],
     ...[residual && "add", mode.relaxed && "relaxed", mode.wide && "wide"],
@@ -111,7 +127,7 @@ function emitStrip(
       return Array.from({ length: side / 4 / vectors }, (_, i) => call(i * vectors * 4));
     };
     const products = [
-      ...buildList(f, tile, { rows, params, source, list, target, added, tiles }),
+      ...(spec.size[0] === 1 ? listOfRows : buildList)(f, tile, { rows, params, source, list, target, added, tiles }),
       set(weights, load("i32.load", get(constants))),
       set(group, p("groups")),
       doWhile(
@@ -177,7 +193,9 @@ function emitPanel(
     const sums = Array.from({ length: tile }, () => f.array("v128", vectors));
     const [right, spares] = [f.array("v128", vectors), f.array("v128", 2 * vectors * tile)];
     const leftSide = f.local("v128");
-    const { run: length, few, inputs } = convShape(spec);
+    const shape = convShape(spec);
+    const { few, inputs } = shape;
+    const { loops, rest } = stretchOf(shape);
     const setPointers = (offset: Local): Code[] =>
       pointers.map((x, i) => set(x, sum(load("i32.load", get(list), i * 4), get(offset))));
     /** Products by the u-th weights from b on, of the elements that stand so many bytes after the pointers. */
@@ -188,24 +206,28 @@ function emitPanel(
         ...sums[i]!.map((x, v) => set(x, multiplyAdd("f32", mode, get(leftSide), get(right[v]!), get(x)))),
       ]),
     ];
-    const unroll = few ? few.pixels * inputs : length % 4 === 0 ? 4 : 1;
+    const unroll = few ? few.pixels * inputs : 4;
     const bytesOf = (u: number): number => (few ? Math.floor(u / inputs) * 16 + (u % inputs) * 4 : u * 4);
-    const stretch = [
-      ...Array.from({ length: unroll }, (_, u) => element(u, bytesOf(u))).flat(),
-      bump(b, unroll * side * 4),
+    const elements = (count: number): Code[] => [
+      ...Array.from({ length: count }, (_, u) => element(u, bytesOf(u))).flat(),
+      bump(b, count * side * 4),
+    ];
+    const blocks = [
+      set(end, sum(get(pointers[0]!), p("runBytes"))),
+      doWhile(
+        op("i32.lt_u", get(pointers[0]!), get(end)),
+        ...elements(unroll),
+        ...pointers.map((x) => bump(x, few ? few.pixels * 16 : unroll * 4)),
+      ),
     ];
     const row = few?.isRow
-      ? stretch
+      ? elements(unroll)
       : [
           set(run, p("runs")),
           doWhile(
             get(run),
-            set(end, sum(get(pointers[0]!), p("runBytes"))),
-            doWhile(
-              op("i32.lt_u", get(pointers[0]!), get(end)),
-              ...stretch,
-              ...pointers.map((x) => bump(x, few ? few.pixels * 16 : unroll * 4)),
-            ),
+            ...(loops ? blocks : []),
+            ...(rest > 0 ? elements(rest) : []),
             ...pointers.map((x) => bump(x, p("runBump"))),
             bump(run, -1),
           ),

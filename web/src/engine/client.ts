@@ -1,5 +1,6 @@
 // The page's side of the worker: calls as promises, and queues of length one, in which the latest input replaces the
 // waiting one.
+import { signal } from "@preact/signals";
 import type { Calls, Kind, Reply, ToWorker } from "./protocol.ts";
 
 interface Waiting {
@@ -65,8 +66,21 @@ export class Client {
 
 const studio = new Client();
 
+/** What the engine is; undefined until a view has needed it, for its code is loaded by then. */
+export const engineInfo = signal<Calls["info"]["answer"] | Error | undefined>(undefined);
+let asked = false;
+
 /** Asks the worker that holds the picture and the model that are looked at. */
-export const call: Client["call"] = (...args) => studio.call(...args);
+export const call: Client["call"] = (...args) => {
+  if (!asked) {
+    asked = true;
+    studio.call("info", undefined).then(
+      (info) => (engineInfo.value = info),
+      (error) => (engineInfo.value = error as Error),
+    );
+  }
+  return studio.call(...args);
+};
 
 export const isAbort = (error: unknown): boolean => error instanceof DOMException && error.name === "AbortError";
 

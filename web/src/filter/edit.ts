@@ -1,7 +1,9 @@
 // Edits of a filter: the new filter after a cell, a tap or a side has changed.
 import { computed, signal } from "@preact/signals";
 import { type Choice, largestSide, resized } from "../state/choice.ts";
-import { choose, exact, filter, parts, sumOf, tell, unit, weights } from "../state/state.ts";
+import { choose, exact, filter, messageOf, parts, sumOf, tell, unit, weights } from "../state/state.ts";
+import { number } from "../text.ts";
+import { type Pasted, readFilter } from "./paste.ts";
 
 /** Which term's taps stand along the grid. */
 export const term = signal(0);
@@ -33,7 +35,10 @@ export function editCell(index: number, value: number): void {
 }
 
 export function editTap(axis: keyof Taps, index: number, value: number): void {
-  const changed = { ...taps.value, [axis]: replaced(taps.value[axis], index, value) };
+  setTaps({ ...taps.value, [axis]: replaced(taps.value[axis], index, value) });
+}
+
+function setTaps(changed: Taps): void {
   if (filter.value.kind === "taps" || exact.value.exactRank <= 1) {
     const gain = filter.value.kind === "taps" ? filter.value.gain : parts.value.gain;
     choose({ kind: "taps", column: changed.column, row: changed.row, gain });
@@ -53,9 +58,45 @@ export function editGain(gain: number): void {
   choose(filter.value.kind === "taps" ? { ...filter.value, gain } : values({ gain }), true);
 }
 
-export function takeTable(rows: number[][]): void {
+/** Takes a filter that was pasted as text, and says what was understood, or what is wrong and where. */
+export function takeText(text: string): void {
+  try {
+    take(readFilter(text));
+  } catch (error) {
+    tell(`What was pasted is no filter. ${messageOf(error)}`);
+  }
+}
+
+function take({ rows, gain, format }: Pasted): void {
   const [kh, kw] = [rows.length, rows[0]!.length];
   if (kh > largestSide || kw > largestSide)
-    tell(`The table has ${kh} × ${kw} numbers: at most ${largestSide} fit a side.`);
-  else choose(values({ kh, kw, values: rows.flat() }));
+    throw new Error(`It has ${kh} × ${kw} numbers: at most ${largestSide} fit a side.`);
+  const all = rows.flat();
+  choose(values({ kh, kw, values: all, gain }));
+  const factor = gain === 1 ? "" : `, times ${number(gain)}`;
+  const side = Math.sqrt(all.length);
+  const square = Math.min(kh, kw) === 1 && Number.isInteger(side) && side > 1;
+  const action = {
+    text: `Take it as ${side} × ${side}`,
+    run: () => choose(values({ kh: side, kw: side, values: all, gain })),
+  };
+  tell(`Read as ${format}: ${kh} × ${kw}${factor}.`, { quiet: true, ...(square && { action }) });
+}
+
+/** Takes taps that were pasted for one axis; their number may change where one column times one row is all there is. */
+export function takeTaps(axis: keyof Taps, text: string): void {
+  try {
+    const { rows, gain } = readFilter(text);
+    if (Math.min(rows.length, rows[0]!.length) > 1)
+      throw new Error(`Taps are one ${axis} of numbers: paste tables into the grid.`);
+    const list = rows.flat().map((value) => value * gain);
+    const old = taps.value;
+    if (list.length > largestSide)
+      throw new Error(`There are ${list.length} of them: at most ${largestSide} fit a side.`);
+    if (exact.value.exactRank > 1 && list.length !== old[axis].length)
+      throw new Error(`There are ${list.length} of them where the filter has ${old[axis].length}.`);
+    setTaps({ ...old, [axis]: list });
+  } catch (error) {
+    tell(`What was pasted are no taps. ${messageOf(error)}`);
+  }
 }

@@ -2,11 +2,11 @@
 // factored again.
 import { useSignal } from "@preact/signals";
 import { useId } from "preact/hooks";
-import { Grid, stepOf } from "../parts/grid.tsx";
+import { Grid, numberIn, stepOf } from "../parts/grid.tsx";
 import { largestSide } from "../state/choice.ts";
 import { exact, factors, weights } from "../state/state.ts";
 import { number } from "../text.ts";
-import { editCell, editGain, editSides, editTap, takeTable, taps, term } from "./edit.ts";
+import { editCell, editGain, editSides, editTap, takeTaps, takeText, taps, term } from "./edit.ts";
 
 export function Editor() {
   const { kh, kw, values } = weights.value;
@@ -30,6 +30,7 @@ export function Editor() {
           active={Math.min(rowAt, kw - 1)}
           onActive={(index) => (active.value = { ...active.value, row: index })}
           onEdit={(index, value) => editTap("row", index, value)}
+          onText={(text) => takeTaps("row", text)}
         />
         <Grid
           class="column-taps"
@@ -40,6 +41,7 @@ export function Editor() {
           active={Math.min(columnAt, kh - 1)}
           onActive={(index) => (active.value = { ...active.value, column: index })}
           onEdit={(index, value) => editTap("column", index, value)}
+          onText={(text) => takeTaps("column", text)}
         />
         <Grid
           class="cells"
@@ -50,7 +52,7 @@ export function Editor() {
           active={at}
           onActive={(index) => (active.value = { ...active.value, cell: index })}
           onEdit={editCell}
-          onTable={takeTable}
+          onText={takeText}
         />
       </div>
       <p class="hint">
@@ -60,7 +62,30 @@ export function Editor() {
         Type, paste a table, or drag a cell sideways.
       </p>
       <Fields index={at} />
+      <Paste />
     </div>
+  );
+}
+
+/** A place for a filter as text: where there are no keys to paste with, and for those who want to see it first. */
+function Paste() {
+  const text = useSignal("");
+  const id = useId();
+  return (
+    <details class="paste">
+      <summary>Paste a filter as text</summary>
+      <label for={id}>Rows of numbers, MATLAB, C, NumPy, JSON, LaTeX; fractions and a factor such as /16, too</label>
+      <textarea
+        id={id}
+        rows={5}
+        spellcheck={false}
+        value={text.value}
+        onInput={(event) => (text.value = event.currentTarget.value)}
+      />
+      <button type="button" disabled={text.value.trim() === ""} onClick={() => takeText(text.value)}>
+        Take it
+      </button>
+    </details>
   );
 }
 
@@ -107,8 +132,8 @@ function Field({ label, value, step, min = -Infinity, max = Infinity, onChange }
           inputMode="decimal"
           value={number(value, 6).replace("−", "-")}
           onChange={(event) => {
-            const next = Number(event.currentTarget.value.replace("−", "-"));
-            if (Number.isFinite(next)) to(next);
+            const next = numberIn(event.currentTarget.value);
+            if (next !== undefined) to(next);
             event.currentTarget.value = number(value, 6).replace("−", "-");
           }}
         />

@@ -1,10 +1,10 @@
-// The named filters on a shelf, each as a small picture with its rank, and the sliders of the one that is chosen.
-
+// The named filters in two groups, each as a small picture, and the sliders of the one that is chosen.
+import { useSignal } from "@preact/signals";
 import { useMemo } from "preact/hooks";
 import { namedFilters } from "rank1";
 import { Slider } from "../parts/controls.tsx";
 import { Heat } from "../parts/heat.tsx";
-import { named, weightsOf } from "../state/choice.ts";
+import { type Choice, named, resized, weightsOf } from "../state/choice.ts";
 import { choose, filter } from "../state/state.ts";
 import { number } from "../text.ts";
 
@@ -22,26 +22,62 @@ const ranges: Readonly<Record<string, readonly [min: number, max: number, step: 
   phase: [0, 360, 5],
 };
 
-const choices = namedFilters.map(({ name }) => named(name, name === "binomial" ? { size: 5 } : {}));
+const choices = namedFilters.map((info) => ({
+  ...info,
+  choice: named(info.name, info.name === "binomial" ? { size: 5 } : {}),
+}));
 
+const groups = [
+  ["One column × one row", choices.filter(({ rank }) => rank === 1)],
+  ["Needs more", choices.filter(({ rank }) => rank > 1)],
+] as const;
+
+/** One stop of the tab key; arrows move along all names. */
 export function Presets() {
-  const pictures = useMemo(() => choices.map((choice) => weightsOf(choice)), []);
   const chosen = filter.value.kind === "named" ? filter.value.name : undefined;
+  const stop = useSignal<string | undefined>(undefined);
+  const names = groups.flatMap(([, list]) => list.map(({ name }) => name));
+  const reached = stop.value ?? chosen ?? names[0]!;
+  const onKeyDown = (event: KeyboardEvent): void => {
+    const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1, Home: -Infinity, End: Infinity }[event.key];
+    if (by === undefined) return;
+    event.preventDefault();
+    const at = Math.min(names.length - 1, Math.max(0, names.indexOf(reached) + by));
+    stop.value = names[at]!;
+    (event.currentTarget as HTMLElement).querySelectorAll<HTMLElement>("button")[at]!.focus();
+  };
   return (
-    <div class="presets">
-      <ul aria-label="Filters by name">
-        {namedFilters.map(({ name, rank }, i) => (
-          <li key={name}>
-            <button type="button" aria-pressed={name === chosen} onClick={() => choose(choices[i]!)}>
-              <Heat values={pictures[i]!.values} width={pictures[i]!.kw} height={pictures[i]!.kh} />
+    <div class="presets" role="toolbar" aria-label="Filters by name" onKeyDown={onKeyDown}>
+      {groups.map(([title, list]) => (
+        <fieldset key={title}>
+          <legend>{title}</legend>
+          {list.map(({ name, rank, choice }) => (
+            <button
+              key={name}
+              type="button"
+              aria-pressed={name === chosen}
+              tabIndex={name === reached ? 0 : -1}
+              onFocus={() => (stop.value = name)}
+              onClick={() => choose(choice)}
+            >
+              <Thumbnail choice={choice} />
               <span>{name}</span>
-              <small>rank {rank}</small>
+              {rank > 1 && <small>rank {rank}</small>}
             </button>
-          </li>
-        ))}
-      </ul>
+          ))}
+        </fieldset>
+      ))}
     </div>
   );
+}
+
+/** Small filters stand in a frame of zeros, without which some would look alike. */
+function Thumbnail({ choice }: { choice: Choice }) {
+  const { kh, kw, values } = useMemo(() => {
+    const weights = weightsOf(choice);
+    return Math.max(weights.kh, weights.kw) <= 3 ? resized(weights, weights.kh + 2, weights.kw + 2) : weights;
+  }, [choice]);
+  return <Heat values={values} width={kw} height={kh} />;
 }
 
 export function Parameters() {

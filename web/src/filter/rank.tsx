@@ -1,7 +1,8 @@
 // The rank of the filter: bars of its singular values, the slider that cuts them off, and what that saves and costs.
+import type { FilterFactors } from "rank1";
 import { Bar, Figure, Slider } from "../parts/controls.tsx";
 import { exact, factors, rank, shownRank } from "../state/state.ts";
-import { count, number, percent, plural } from "../text.ts";
+import { change, count, number, percent, plural } from "../text.ts";
 
 export function Rank() {
   const { exactRank, singularValues, kh, kw } = exact.value;
@@ -9,14 +10,21 @@ export function Rank() {
   const shown = shownRank.value;
   const { direct, separable } = multiplications;
   const most = Math.max(direct, separable, 1);
+  const changed = change(direct, separable);
   return (
     <div class="rank">
       <div class="figures">
         <Figure value={String(exactRank)} strong>
           {exactRank === 1 ? "is the rank: one column times one row" : `is the rank of this ${kh} × ${kw} filter`}
         </Figure>
-        <Figure value={separable > 0 ? `${number(direct / separable, 3)} ×` : "–"}>
-          {separable <= direct ? "fewer multiplications in passes" : "as many: passes do not pay here"}
+        <Figure value={separable === 0 ? "0" : changed.value}>
+          {separable === 0
+            ? "multiplications: there is nothing to add up"
+            : changed.same
+              ? "as many multiplications in passes"
+              : changed.fewer
+                ? "fewer multiplications in passes"
+                : "as many multiplications in passes: they do not pay here"}
         </Figure>
         <Figure value={error === 0 ? "0" : percent(error)}>
           {error === 0 ? "error: nothing is lost" : "error of the taps at this rank"}
@@ -33,6 +41,7 @@ export function Rank() {
           rank.value = value === exactRank ? undefined : value;
         }}
       />
+      <Enough />
       <Spectrum values={singularValues} kept={shown} />
       <dl class="costs">
         <div>
@@ -51,6 +60,47 @@ export function Rank() {
         </div>
       </dl>
       <p class="hint">Multiplications for each value of the result; k is {kh === kw ? kh : `${kh} and ${kw}`}.</p>
+    </div>
+  );
+}
+
+/** Errors that may be small enough, the smallest first. */
+const tolerances = [0.01, 0.05];
+
+/** The lowest rank that keeps a filter within a small error and makes passes pay. */
+function enough({ singularValues, exactRank, kh, kw }: FilterFactors): { rank: number; error: number } | undefined {
+  const total = singularValues.reduce((sum, value) => sum + value * value, 0);
+  const errorOf = (rank: number): number =>
+    Math.sqrt(singularValues.slice(rank).reduce((sum, value) => sum + value * value, 0) / total);
+  for (const tolerance of tolerances) {
+    for (let rank = 1; rank < exactRank && rank * (kh + kw) < kh * kw; rank++)
+      if (errorOf(rank) <= tolerance) return { rank, error: errorOf(rank) };
+  }
+  return undefined;
+}
+
+/** Says which rank would do: numbers that were rounded make any filter one of full rank. */
+function Enough() {
+  const { kh, kw, exactRank } = exact.value;
+  const found = enough(exact.value);
+  if (!found) return null;
+  const kept = shownRank.value === found.rank;
+  return (
+    <div class="enough">
+      <p>
+        <b>
+          {plural(found.rank, "term")} {found.rank === 1 ? "is" : "are"} within {percent(found.error)}
+        </b>
+        : {count(found.rank * (kh + kw))} multiplications instead of {count(kh * kw)}.
+      </p>
+      <button
+        type="button"
+        onClick={() => {
+          rank.value = kept ? undefined : found.rank;
+        }}
+      >
+        {kept ? `Keep all ${exactRank}` : `Keep ${found.rank}`}
+      </button>
     </div>
   );
 }

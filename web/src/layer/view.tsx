@@ -8,7 +8,7 @@ import { Bar, Figure, Slider } from "../parts/controls.tsx";
 import { Copy } from "../parts/copy.tsx";
 import { PlanTable } from "../parts/plan.tsx";
 import { layerSnippets } from "../snippets.ts";
-import { initial, type LayerChoice, layerRanges } from "../state/hash.ts";
+import { fitted, initial, type LayerChoice, layerRanges, mostOf } from "../state/hash.ts";
 import { layer, messageOf } from "../state/state.ts";
 import { count, milliseconds, number } from "../text.ts";
 import { Scenes } from "./scenes.tsx";
@@ -82,9 +82,9 @@ function Sliders({ choice }: { choice: LayerChoice }) {
           label={labels[key]}
           value={choice[key]}
           min={layerRanges[key].least}
-          max={layerRanges[key].most}
+          max={mostOf(key, choice)}
           onInput={(value) => {
-            layer.value = { ...choice, [key]: value };
+            layer.value = fitted({ ...choice, [key]: value });
           }}
         />
       ))}
@@ -94,7 +94,7 @@ function Sliders({ choice }: { choice: LayerChoice }) {
           layer.value = initial.layer;
         }}
       >
-        The textbook’s example
+        12 × 12 × 3, 5 × 5
       </button>
     </>
   );

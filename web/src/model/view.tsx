@@ -2,10 +2,8 @@
 
 import { Figure } from "../parts/controls.tsx";
 import { Copy } from "../parts/copy.tsx";
-import { takeFile } from "../picture/source.ts";
 import { modelSnippets } from "../snippets.ts";
 import { plural, quantity, times } from "../text.ts";
-import { isPictureFile } from "./files.ts";
 import { Layers } from "./layers.tsx";
 import { Run } from "./run.tsx";
 import { Separation } from "./separation.tsx";
@@ -26,16 +24,7 @@ import { Progress } from "./working.tsx";
 export function ModelView() {
   const open = model.value;
   return (
-    <section
-      class="model-view"
-      aria-label="A model of your own"
-      onDragOver={(event) => event.preventDefault()}
-      onDrop={(event) => {
-        event.preventDefault();
-        const [file] = event.dataTransfer?.files ?? [];
-        if (file) void (isPictureFile(file) ? takeFile(file) : openModel(file));
-      }}
-    >
+    <section class="model-view" aria-label="A model of your own">
       <header class="lead">
         <h1>{open ? open.file.name : "A trained model, layer by layer."}</h1>
         {!open && (

@@ -13,8 +13,8 @@ interface Props {
   active: number;
   onActive(index: number): void;
   onEdit(index: number, value: number): void;
-  /** A table that was pasted; a single number goes to onEdit. */
-  onTable?(rows: number[][]): void;
+  /** What was pasted; a single number goes to onEdit. */
+  onText(text: string): void;
   class?: string;
 }
 
@@ -25,8 +25,9 @@ const roomyNumbers = 7;
 const pixelsPerStep = 8;
 
 export function Grid(props: Props) {
-  const { label, values, width, height, active, onActive, onEdit, onTable, class: name = "" } = props;
+  const { label, values, width, height, active, onActive, onEdit, onText, class: name = "" } = props;
   const [draft, setDraft] = useState<string | undefined>(undefined);
+  const typed = useRef(false);
   const table = useRef<HTMLDivElement>(null);
   const drag = useRef<{ index: number; x: number; from: number; moved: boolean } | undefined>(undefined);
   const most = largest(values) || 1;
@@ -44,9 +45,13 @@ export function Grid(props: Props) {
       table.current?.querySelector<HTMLElement>(`[data-index="${index}"]:not(:has(input))`)?.focus(),
     );
   };
+  const edit = (key?: string): void => {
+    typed.current = key !== undefined;
+    setDraft(key ?? String(values[active]));
+  };
   const commit = (text: string): void => {
-    const value = Number(text.replace("−", "-").replace(",", "."));
-    if (text.trim() !== "" && Number.isFinite(value)) onEdit(active, value);
+    const value = numberIn(text);
+    if (value !== undefined) onEdit(active, value);
     setDraft(undefined);
   };
   const onKeyDown = (event: KeyboardEvent): void => {
@@ -54,8 +59,8 @@ export function Grid(props: Props) {
     if (draft !== undefined || event.ctrlKey || event.metaKey || event.altKey) return;
     const next = moved(key, active, width, height);
     if (next !== undefined) focus(next);
-    else if (key === "Enter" || key === "F2") setDraft(String(values[active]));
-    else if (/^[-\d.]$/.test(key)) setDraft(key);
+    else if (key === "Enter" || key === "F2") edit();
+    else if (/^[-\d.]$/.test(key)) edit(key);
     else if (key === "Delete" || key === "Backspace") onEdit(active, 0);
     else return;
     event.preventDefault();
@@ -77,11 +82,12 @@ export function Grid(props: Props) {
     table.current!.setPointerCapture(event.pointerId);
   };
   const onPaste = (event: ClipboardEvent): void => {
-    const rows = parseTable(event.clipboardData?.getData("text") ?? "");
-    if (!rows || draft !== undefined) return;
+    const text = event.clipboardData?.getData("text") ?? "";
+    if (text.trim() === "" || draft !== undefined) return;
     event.preventDefault();
-    if (rows.length === 1 && rows[0]!.length === 1) onEdit(active, rows[0]![0]!);
-    else onTable?.(rows);
+    const value = numberIn(text);
+    if (value === undefined) onText(text);
+    else onEdit(active, value);
   };
 
   return (
@@ -97,7 +103,7 @@ export function Grid(props: Props) {
         drag.current = undefined;
         focus(active);
       }}
-      onDblClick={() => setDraft(String(values[active]))}
+      onDblClick={() => edit()}
     >
       {Array.from({ length: height }, (_, y) => (
         <div key={y} role="row" tabIndex={-1}>
@@ -118,6 +124,7 @@ export function Grid(props: Props) {
                 {editing ? (
                   <Draft
                     text={draft}
+                    typed={typed.current}
                     onCommit={commit}
                     onCancel={() => setDraft(undefined)}
                     onLeave={() => focus(active)}
@@ -136,12 +143,14 @@ export function Grid(props: Props) {
 
 interface DraftProps {
   text: string;
+  /** It began with a key that was typed. */
+  typed: boolean;
   onCommit(text: string): void;
   onCancel(): void;
   onLeave(): void;
 }
 
-function Draft({ text, onCommit, onCancel, onLeave }: DraftProps) {
+function Draft({ text, typed, onCommit, onCancel, onLeave }: DraftProps) {
   return (
     <input
       type="text"
@@ -151,7 +160,9 @@ function Draft({ text, onCommit, onCancel, onLeave }: DraftProps) {
       ref={(input) => {
         if (input && document.activeElement !== input) {
           input.focus();
-          input.setSelectionRange(text.length, text.length);
+          // A digit that was typed goes on; an old number is replaced by what is typed
+          if (typed) input.setSelectionRange(text.length, text.length);
+          else input.select();
         }
       }}
       onBlur={(event) => onCommit(event.currentTarget.value)}
@@ -193,20 +204,9 @@ export function stepOf(values: readonly number[]): number {
   return 10 ** Math.floor(Math.log10(most / 5));
 }
 
-/** Rows of numbers from a spreadsheet, JSON, or text; undefined where there are none, or rows differ in length. */
-export function parseTable(text: string): number[][] | undefined {
-  const lines = text
-    .replaceAll("−", "-")
-    .replace(/\]\s*,?\s*\[/g, "\n")
-    .replace(/[[\]{}();]/g, " ")
-    .trim()
-    .split(/\s*\n\s*/);
-  const rows = lines.map((line) =>
-    line
-      .split(/[\s,]+/)
-      .filter(Boolean)
-      .map(Number),
-  );
-  const fits = rows.every((row) => row.length === rows[0]!.length && row.length > 0 && row.every(Number.isFinite));
-  return fits ? rows : undefined;
+/** A number as people write it: with a real minus sign, a decimal comma, or as a fraction. */
+export function numberIn(text: string): number | undefined {
+  const [over, under = "1", ...rest] = text.trim().replace("−", "-").replace(",", ".").split("/");
+  const value = over!.trim() === "" || under.trim() === "" ? Number.NaN : Number(over) / Number(under);
+  return rest.length === 0 && Number.isFinite(value) ? value : undefined;
 }

@@ -32,7 +32,7 @@ export function Legend({ most, unit = "" }: { most: string; unit?: string }) {
   return (
     <p class="legend">
       <span>
-        −{most}
+        {most === "0" ? "0" : `−${most}`}
         {unit}
       </span>
       <Heat values={ramp} width={ramp.length} height={1} />

@@ -40,16 +40,7 @@ export function PictureView() {
     [],
   );
   return (
-    <section
-      class="picture-view"
-      aria-label="A picture under the filter"
-      onDragOver={(event) => event.preventDefault()}
-      onDrop={(event) => {
-        event.preventDefault();
-        const [file] = event.dataTransfer?.files ?? [];
-        if (file) void takeFile(file);
-      }}
-    >
+    <section class="picture-view" aria-label="A picture under the filter">
       <h1 class="hidden">A picture under the filter</h1>
       <Presets />
       <div class="workshop">

@@ -60,11 +60,11 @@ export function resized({ kh, kw, values, gain }: Weights, height: number, width
 
 // ── As text ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** Longer lists of values are packed, so that an address stays below 2,000 characters. */
-const mostCharacters = 1700;
+/** Longer lists of values are packed. */
+const mostCharacters = 1000;
 const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/** "gaussian:sigma=2", "1,2,1*-1,0,1" (column * row), "2x2:1,0,0,-1"; a gain follows an @. */
+/** "gaussian:sigma=2", "1,2,1*-1,0,1" (column * row), "2x2:1,0,0,-1", or packed; a gain follows an @. It stands for exactly this filter. */
 export function textOf(choice: Choice): string {
   if (choice.kind === "named") {
     const parameters = Object.entries(choice.parameters).map(([name, value]) => `${name}=${value}`);
@@ -72,16 +72,22 @@ export function textOf(choice: Choice): string {
   }
   const gain = choice.gain === 1 ? "" : `@${choice.gain}`;
   if (choice.kind === "taps") {
-    const text = `${choice.column.join(",")}*${choice.row.join(",")}${gain}`;
-    return text.length <= mostCharacters ? text : textOf({ kind: "values", ...weightsOf(choice) });
+    return `${listOf(choice.column)}*${listOf(choice.row)}${gain}`;
   }
   const sides = `${choice.kh}x${choice.kw}`;
-  const text = `${sides}:${choice.values.join(",")}${gain}`;
+  const text = `${sides}:${listOf(choice.values)}${gain}`;
   return text.length <= mostCharacters ? text : `${sides}~${packed(choice.values)}${gain}`;
 }
 
-/** Whether the text stands for exactly this filter: many real numbers are rounded to fit. */
-export const isExact = (choice: Choice): boolean => choice.kind === "named" || !textOf(choice).includes("~");
+const listOf = (values: readonly number[]): string =>
+  values.map((value) => (Object.is(value, -0) ? "-0" : String(value))).join(",");
+
+/** Short enough for a title: "sobel-x", "own 5 × 5". */
+export function nameOf(choice: Choice): string {
+  if (choice.kind === "named") return choice.name;
+  const { kh, kw } = weightsOf(choice);
+  return `own ${kh} × ${kw}`;
+}
 
 /** @throws an error where the text stands for no filter. */
 export function choiceOf(text: string): Choice {
@@ -131,34 +137,63 @@ function finite(text: string): number {
   return value;
 }
 
-/** Values as integers of as many bits as fit, 24 at most, and the size of one step: "11~0.001~…". */
+/** Letters of a number of 64 bits. */
+const lettersEach = 11;
+
+/**
+ * Values bit by bit: how many differ, those, and for each value the place of its own among them. Filters are often
+ * symmetric, so that few values differ; where most do, they stand there as they are.
+ */
 function packed(values: readonly number[]): string {
-  const bits = Math.min(24, Math.floor((6 * (mostCharacters - 40)) / values.length));
-  const limit = 2 ** (bits - 1) - 1;
-  const step = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0) / limit || 1;
-  let [text, held, count] = ["", 0, 0];
-  for (const value of values) {
-    const whole = Math.round(value / step) + limit;
-    for (let bit = bits - 1; bit >= 0; bit--) {
-      held = 2 * held + (Math.floor(whole / 2 ** bit) % 2);
-      if (++count === 6) [text, held, count] = [text + alphabet[held], 0, 0];
-    }
-  }
-  if (count > 0) text += alphabet[held * 2 ** (6 - count)];
-  return `${bits}~${step}~${text}`;
+  const places = new Map<bigint, number>();
+  for (const value of values) if (!places.has(bitsOf(value))) places.set(bitsOf(value), places.size);
+  const each = lettersOfPlaces(places.size);
+  if (lettersEach * places.size + each * values.length >= lettersEach * values.length)
+    return `${values.length}~${values.map((value) => lettersOf(bitsOf(value), lettersEach)).join("")}`;
+  const table = [...places.keys()].map((bits) => lettersOf(bits, lettersEach));
+  const at = values.map((value) => lettersOf(BigInt(places.get(bitsOf(value))!), each));
+  return `${places.size}~${table.join("")}${at.join("")}`;
 }
 
 function unpacked(text: string, length: number): number[] {
-  const [bitsText, stepText, letters] = text.split("~");
-  const [bits, step] = [Number(bitsText), finite(stepText ?? "")];
-  const needed = Math.ceil((bits * length) / 6);
-  if (!(bits >= 2 && bits <= 24) || letters?.length !== needed) throw new Error("the filter's values are cut off");
-  const digits = Array.from(letters, (letter) => alphabet.indexOf(letter));
-  if (digits.includes(-1)) throw new Error("the filter's values hold a letter that is none of theirs");
-  const bitAt = (at: number): number => Math.floor(digits[Math.floor(at / 6)]! / 2 ** (5 - (at % 6))) % 2;
-  return Array.from({ length }, (_, i) => {
-    let whole = 0;
-    for (let bit = 0; bit < bits; bit++) whole = 2 * whole + bitAt(i * bits + bit);
-    return step * (whole - (2 ** (bits - 1) - 1));
-  });
+  const [countText, letters = ""] = text.split("~");
+  const count = Number(countText);
+  if (!(Number.isInteger(count) && count >= 1 && count <= length)) throw new Error("the filter's values are cut off");
+  const each = count === length ? 0 : lettersOfPlaces(count);
+  const tableEnd = lettersEach * count;
+  if (letters.length !== tableEnd + each * length) throw new Error("the filter's values are cut off");
+  const bits = (start: number, n: number): bigint => {
+    let sum = 0n;
+    for (const letter of letters.slice(start, start + n)) {
+      const digit = alphabet.indexOf(letter);
+      if (digit < 0) throw new Error("the filter's values hold a letter that is none of theirs");
+      sum = sum * 64n + BigInt(digit);
+    }
+    return sum;
+  };
+  const table = Array.from({ length: count }, (_, i) => numberOf(bits(lettersEach * i, lettersEach)));
+  if (each === 0) return table;
+  return Array.from({ length }, (_, i) => table[Number(bits(tableEnd + each * i, each))] ?? numberOf(-1n));
+}
+
+const lettersOfPlaces = (count: number): number => (count <= 64 ? 1 : 2);
+
+function lettersOf(bits: bigint, count: number): string {
+  return Array.from({ length: count }, (_, i) => alphabet[Number((bits >> BigInt(6 * (count - 1 - i))) & 63n)]).join(
+    "",
+  );
+}
+
+const cell = new DataView(new ArrayBuffer(8));
+
+function bitsOf(value: number): bigint {
+  cell.setFloat64(0, value);
+  return cell.getBigUint64(0);
+}
+
+function numberOf(bits: bigint): number {
+  cell.setBigUint64(0, BigInt.asUintN(64, bits));
+  const value = cell.getFloat64(0);
+  if (!Number.isFinite(value)) throw new Error("the filter's values hold one that is no number");
+  return value;
 }

@@ -1,5 +1,5 @@
 // The state of the studio, without the user's files, as the part of an address after the #. Only what differs from the
-// start is written, at most 2,000 characters.
+// start is written; large filters without a pattern make it long, for every value comes back as it was.
 import { type Choice, choiceOf, named, textOf } from "./choice.ts";
 
 export const tabs = ["filter", "picture", "layer", "model"] as const;
@@ -40,7 +40,7 @@ export interface Shared {
 
 export const initial: Shared = {
   tab: "filter",
-  filter: named("binomial", { size: 5 }),
+  filter: named("sobel-x"),
   rank: undefined,
   border: "reflect",
   flip: false,
@@ -52,7 +52,7 @@ export const initial: Shared = {
 
 const layerKeys = Object.keys(layerRanges) as (keyof LayerChoice)[];
 
-const mostCharacters = 2000;
+const mostCharacters = 12_000;
 
 export function encode(shared: Shared): string {
   const { tab, filter, rank, border, flip, type, picture, pixel, layer } = shared;
@@ -128,5 +128,19 @@ function layerOf(text: string): LayerChoice {
   const numbers = text.split("x");
   if (numbers.length !== layerKeys.length) throw new Error("the layer's numbers are cut off");
   const entries = layerKeys.map((key, i) => [key, whole(numbers[i]!, layerRanges[key].least, layerRanges[key].most)]);
-  return Object.fromEntries(entries) as LayerChoice;
+  return fitted(Object.fromEntries(entries) as LayerChoice);
+}
+
+/** The most that a slider of the layer may say, so that a window, with the pixels between its taps, fits the input. */
+export function mostOf(key: keyof LayerChoice, { size, dilation, kernel }: LayerChoice): number {
+  const { most } = layerRanges[key];
+  if (key === "kernel") return Math.min(most, Math.floor((size - 1) / dilation) + 1);
+  if (key === "dilation") return kernel === 1 ? most : Math.min(most, Math.floor((size - 1) / (kernel - 1)));
+  return most;
+}
+
+/** The nearest layer whose windows fit: fewer pixels between their taps, then smaller ones. */
+export function fitted(layer: LayerChoice): LayerChoice {
+  const near = { ...layer, dilation: Math.max(1, Math.min(layer.dilation, mostOf("dilation", layer))) };
+  return { ...near, kernel: Math.min(near.kernel, mostOf("kernel", near)) };
 }

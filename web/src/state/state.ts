@@ -23,15 +23,35 @@ export function restore(state: Shared): void {
   });
 }
 
-/** A sentence for the user: what went wrong, or what is slower than it could be. */
-export const notice = signal<{ text: string; id: number } | undefined>(undefined);
-
-let notices = 0;
-export function tell(text: string): void {
-  notice.value = { text, id: ++notices };
+/** What a notice offers to do. */
+export interface Action {
+  text: string;
+  run(): void;
 }
 
-export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+interface Notice {
+  text: string;
+  id: number;
+  /** It says what was done, and warns of nothing. */
+  quiet: boolean;
+  action?: Action;
+}
+
+/** A sentence for the user: what went wrong, what is slower than it could be, or what was understood. */
+export const notice = signal<Notice | undefined>(undefined);
+
+let notices = 0;
+export function tell(text: string, { quiet = false, action }: { quiet?: boolean; action?: Action } = {}): void {
+  notice.value = { text, id: ++notices, quiet, action };
+}
+
+/** An error in words for people: the library's own name parameters of functions. */
+export function messageOf(error: unknown): string {
+  const { parameter, expected, received } = error as Partial<Record<"parameter" | "expected" | "received", string>>;
+  if (expected !== undefined && received !== undefined)
+    return `${parameter?.split(".").at(-1) ?? "it"} should be ${expected}, and is ${received}`;
+  return error instanceof Error ? error.message : String(error);
+}
 
 /** Takes a filter, unless it cannot be built: then the old one stays, and the reason is told. */
 export function choose(choice: Choice, keepRank = false): void {

@@ -1,0 +1,171 @@
+// Faults that the studio had, each as what must hold in its place: in a real browser, as people meet them.
+import type { Page } from "playwright-core";
+import { describe, expect } from "vitest";
+import { painted, settled, studioTest } from "./studio.ts";
+
+const rankOf = (page: Page) => page.locator(".rank .figure.strong b");
+
+/** Pastes text into the grid of a filter, or its taps. */
+const paste = (page: Page, text: string, name: RegExp = /values of the filter/) =>
+  page.getByRole("grid", { name }).evaluate((element, text) => {
+    const clipboardData = new DataTransfer();
+    clipboardData.setData("text", text);
+    element.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true }));
+  }, text);
+
+const gaussian = (side: number, digits?: number): string => {
+  const taps = Array.from({ length: side }, (_, i) => Math.exp(-((i - (side >> 1)) ** 2) / (side * 0.8)));
+  const sum = taps.reduce((total, tap) => total + tap, 0) ** 2;
+  const text = (value: number): string => (digits === undefined ? String(value) : value.toFixed(digits));
+  return taps.map((a) => taps.map((b) => text((a * b) / sum)).join("\t")).join("\n");
+};
+
+describe("the filter", () => {
+  studioTest("comes back from its address as it was, at its rank", async ({ visit }) => {
+    const page = await visit("#v=1&tab=filter");
+    await paste(page, gaussian(15));
+    await expect.poll(() => rankOf(page).textContent()).toBe("1");
+    await expect.poll(() => page.evaluate(() => location.hash)).toContain("15x15");
+    const values = () => page.getByRole("grid", { name: /values of/ }).getByRole("gridcell").evaluateAll((cells) => cells.map((cell) => cell.getAttribute("aria-label"))); // biome-ignore format: one line
+    const before = await values();
+    await page.reload();
+    await expect.poll(() => rankOf(page).textContent()).toBe("1");
+    expect(await values()).toEqual(before);
+  });
+
+  studioTest("says which rank would do where numbers are rounded", async ({ visit }) => {
+    const page = await visit("#v=1&tab=filter");
+    await paste(page, gaussian(31, 4));
+    const said = page.locator(".enough");
+    await expect
+      .poll(() => said.textContent())
+      .toMatch(/^1 term is within [\d.]+ %: 62 multiplications instead of 961\./);
+    expect(Number(await rankOf(page).textContent())).toBeGreaterThan(3);
+    await said.getByRole("button", { name: "Keep 1" }).click();
+    await page.getByText("1 of", { exact: false }).first().waitFor();
+    await said.getByRole("button", { name: /^Keep all/ }).waitFor();
+  });
+
+  studioTest("says what it understood of a paste, or what is wrong and where", async ({ visit }) => {
+    const page = await visit("#v=1&tab=filter");
+    const notice = page.getByRole("alert");
+    await paste(page, "K = [1 2 1; 2 4 2; 1 2 1]/16;");
+    await notice.filter({ hasText: "Read as MATLAB: 3 × 3, times 0.0625." }).waitFor();
+    expect(await page.getByLabel("Gain").inputValue()).toBe("0.0625");
+    await paste(page, "1 2 3\n4 5");
+    await notice.filter({ hasText: "Row 2 has 2 numbers, and row 1 has 3." }).waitFor();
+    await paste(page, "hello world");
+    await notice.filter({ hasText: "“hello” in row 1, column 1 is no number." }).waitFor();
+    await page.getByText("Paste a filter as text").click();
+    await page.getByLabel(/^Rows of numbers/).fill("np.array([[0, -1, 0], [-1, 5, -1], [0, -1, 0]])");
+    await page.getByRole("button", { name: "Take it", exact: true }).click();
+    await notice.filter({ hasText: "Read as NumPy: 3 × 3." }).waitFor();
+    await paste(page, "1 2 1 2 4 2 1 2 1");
+    await notice.getByRole("button", { name: "Take it as 3 × 3" }).click();
+    await page.getByRole("grid", { name: "values of the filter, 3 rows of 3" }).waitFor();
+    await paste(page, "1 4 6 4 1", /taps of the row/);
+    await page.getByRole("grid", { name: "values of the filter, 3 rows of 5" }).waitFor();
+  });
+
+  studioTest("is told in words that agree with the numbers", async ({ visit }) => {
+    const page = await visit("#v=1&tab=filter&filter=laplacian-4");
+    await expect.poll(() => page.locator(".rank .figure").nth(1).textContent()).toBe(
+      "1.33 ×as many multiplications in passes: they do not pay here",
+    );
+    await paste(page, "0 0\n0 0");
+    await page.getByText("A filter of zeros has rank 0").waitFor();
+    expect(await page.locator(".legend").textContent()).toBe("00");
+  }); // biome-ignore format: one chain
+
+  studioTest("is written over by what is typed after a double click", async ({ visit }) => {
+    const page = await visit("#v=1&tab=filter");
+    const cell = page.getByRole("grid", { name: /values of/ }).getByRole("gridcell").nth(3); // biome-ignore format: one line
+    await cell.dblclick();
+    await page.keyboard.type("7");
+    await page.keyboard.press("Enter");
+    await expect.poll(() => cell.textContent()).toBe("7");
+  });
+
+  studioTest("has all its names in sight, at one stop of the tab key", async ({ visit }) => {
+    for (const width of [1280, 768, 360]) {
+      const page = await visit("#v=1&tab=filter", { viewport: { width, height: 800 } });
+      const names = page.getByRole("toolbar", { name: "Filters by name" });
+      expect(await names.getByRole("group").count()).toBe(2);
+      const boxes = await names.getByRole("button").evaluateAll((all) => all.map((one) => one.getBoundingClientRect().toJSON())); // biome-ignore format: one line
+      expect(boxes.length).toBeGreaterThan(20);
+      for (const { left, right } of boxes) expect([left >= 0, right <= width]).toEqual([true, true]);
+      expect(await names.locator("[tabindex='0']").count()).toBe(1);
+    }
+    const page = await visit("#v=1&tab=filter&filter=box");
+    await page.getByRole("button", { name: "box" }).focus();
+    await page.keyboard.press("End");
+    await page.keyboard.press("ArrowLeft");
+    await page.keyboard.press("Enter");
+    await expect.poll(() => page.evaluate(() => location.hash)).toContain("filter=emboss");
+  });
+});
+
+describe("the page", () => {
+  studioTest("has a title for each view, and a main landmark", async ({ visit }) => {
+    const page = await visit("#v=1&tab=filter&filter=box");
+    const titles = new Set<string>();
+    for (const name of ["Filter", "Picture", "Layer", "Model"]) {
+      await page.getByRole("tab", { name }).click();
+      await expect.poll(() => page.title()).toMatch(new RegExp(`^${name}`));
+      titles.add(await page.title());
+      expect(await page.getByRole("main").count()).toBe(1);
+      expect(await page.getByRole("main").getByRole("tabpanel").count()).toBe(1);
+    }
+    expect(titles.size).toBe(4);
+    expect([...titles][0]).toBe("Filter: box – rank1 studio");
+  });
+
+  studioTest("stays when files are dropped on any view, and takes those that it knows", async ({ visit }) => {
+    const page = await visit("#v=1&tab=filter");
+    const drop = (name: string, type: string) =>
+      page.evaluate(
+        async ([name, type]) => {
+          const canvas = new OffscreenCanvas(40, 30);
+          canvas.getContext("2d")!.fillRect(0, 0, 20, 20);
+          const dataTransfer = new DataTransfer();
+          dataTransfer.items.add(new File([await canvas.convertToBlob()], name!, { type: type! }));
+          const event = new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true });
+          document.querySelector("#view")!.dispatchEvent(event);
+          return event.defaultPrevented;
+        },
+        [name, type],
+      );
+    for (const view of ["Filter", "Layer"]) {
+      await page.getByRole("tab", { name: view }).click();
+      expect(await drop("notes.txt", "text/plain")).toBe(true);
+      await page.getByRole("alert").filter({ hasText: "notes.txt is neither a picture nor an ONNX file" }).waitFor();
+    }
+    expect(await drop("own.png", "image/png")).toBe(true);
+    await page.getByText(/^own\.png, 40 × 30/).waitFor();
+    await page.getByRole("tab", { name: "Filter" }).click();
+    expect(await drop("bad.onnx", "")).toBe(true);
+    await page.getByRole("alert").filter({ hasText: "bad.onnx could not be opened" }).waitFor();
+    expect(await page.getByRole("tab", { selected: true }).textContent()).toBe("Model");
+  });
+
+  studioTest("keeps bars and colours of numbers where colours are forced", async ({ visit }) => {
+    const page = await visit("#v=1&tab=filter&filter=disk:radius=3&rank=2", { forcedColors: "active" });
+    const colours = (selector: string) => page.locator(selector).evaluateAll((all) => all.map((one) => getComputedStyle(one).backgroundColor)); // biome-ignore format: one line
+    const canvas = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+    for (const selector of [".bar i", ".spectrum i:not(.dropped)", ".grid [role=gridcell]"])
+      expect((await colours(selector)).filter((colour) => colour === canvas)).toEqual([]);
+    expect(new Set(await colours(".grid.cells [role=gridcell]")).size).toBeGreaterThan(2);
+  });
+
+  studioTest("loads no engine before a view needs one", async ({ visit }) => {
+    const page = await visit("#v=1&tab=filter");
+    await page.getByRole("grid").first().waitFor();
+    await page.waitForTimeout(300);
+    expect(page.workers()).toHaveLength(0);
+    await page.getByRole("tab", { name: "Picture" }).click();
+    await painted(page);
+    await settled(page);
+    expect(page.workers().length).toBeGreaterThan(0);
+    expect(await page.locator(".engine").textContent()).toMatch(/^WebAssembly/);
+  });
+});
