@@ -1,7 +1,6 @@
 // Which backend an engine gets, and why.
 import { UnsupportedError } from "../errors.ts";
 import type { Backend, Verdict } from "./backend.ts";
-import { ReferenceBackend } from "./reference/backend.ts";
 import { WasmBackend } from "./wasm/backend.ts";
 import { detectFeatures } from "./wasm/features.ts";
 import { hardwareThreads } from "./wasm/host.ts";
@@ -36,31 +35,35 @@ const advice = "see docs/deploying.md";
 /** More threads than this gain nothing on pictures: they move more memory than they compute. */
 const mostThreads = 16;
 
-export function chooseBackend(options: BackendOptions): Choice {
-  const { backend: name, threads, deterministic, maxMemory, createWorker, verdicts } = options;
+/** The backend that options ask for; the reference loads when it is to run. */
+export async function chooseBackend(options: BackendOptions): Promise<Choice> {
+  const { backend: name, maxMemory } = options;
   if (name === "webgpu") {
     const [expected, received] = ['"auto", "wasm" or "reference"', '"webgpu"'];
     const hint = 'this version has no WebGPU backend: "auto", the default, takes the fastest that it has';
     throw new UnsupportedError({ parameter: "backend", expected, received, hint });
   }
-  const features = detectFeatures();
-  const asked = `backend "${name}" was asked for`;
-  const reference = (reason: string): Choice => ({
-    ...{ backend: new ReferenceBackend(maxMemory), relaxed: false, reason, verdicts: new Map() },
+  const { simd, reason } = detectFeatures();
+  if (name !== "reference" && (name !== "auto" || simd)) return chooseWasm(options);
+  const why = name === "reference" ? askedFor(name) : (reason ?? noSimd);
+  if (name === "auto") console.warn(`rank1: the slow reference loops run: ${why}; ${advice}`);
+  const { ReferenceBackend } = await import("./reference/backend.ts");
+  return {
+    ...{ backend: new ReferenceBackend(maxMemory), relaxed: false, reason: why, verdicts: new Map() },
     wide: { enabled: false, reason: "the reference runs" },
-  });
-  if (name === "reference") return reference(asked);
+  };
+}
+
+const askedFor = (name: BackendName): string => `backend "${name}" was asked for`;
+const noSimd = "SIMD_MISSING";
+
+/** The backend that generates code. Throws an UnsupportedError where none may run. */
+export function chooseWasm(options: BackendOptions): Choice {
+  const { backend: name, threads, deterministic, maxMemory, createWorker, verdicts } = options;
+  const features = detectFeatures();
   if (!features.simd) {
-    const why = features.reason ?? "SIMD_MISSING";
-    if (name === "auto") {
-      console.warn(`rank1: the slow reference loops run: ${why}; ${advice}`);
-      return reference(why);
-    }
-    throw new UnsupportedError({
-      parameter: "backend",
-      expected: "an engine that runs WebAssembly SIMD",
-      received: why,
-    });
+    const [expected, received] = ["an engine that runs WebAssembly SIMD", features.reason ?? noSimd];
+    throw new UnsupportedError({ parameter: "backend", expected, received });
   }
   const wanted = threads ?? Math.min(mostThreads, hardwareThreads());
   const single = features.threads ? "" : "one thread works: memory cannot be shared on this page";
@@ -72,7 +75,7 @@ export function chooseBackend(options: BackendOptions): Choice {
     ...{ threads: single ? 1 : wanted, always: threads !== undefined, maxMemory, mode },
     ...{ memories: features.memories, createWorker, verdicts },
   });
-  const found = name === "auto" ? "WebAssembly SIMD is available" : asked;
+  const found = name === "auto" ? "WebAssembly SIMD is available" : askedFor(name);
   return {
     ...{ backend, relaxed: mode.relaxed, wide, verdicts: backend.verdicts },
     // Asked for anew: workers are started later, and may be missing then.

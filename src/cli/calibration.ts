@@ -1,6 +1,6 @@
 // Calibration inputs from folders of pictures or .npy arrays: read again for each pass, and kept in memory while they are
 // few.
-import { readdir } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Image, Tensor } from "../index.ts";
 import { checkFolder, readBytes } from "../node/files.ts";
@@ -8,6 +8,7 @@ import type { Sidecar } from "../node/model-files.ts";
 import { isNpy } from "../node/npy.ts";
 import type { Model } from "../onnx/index.ts";
 import { UsageError } from "./arguments.ts";
+import { openInputs } from "./open.ts";
 import { arrayInput, type Pieces, pictureInputs } from "./run-input.ts";
 
 type Input = Record<string, Tensor>;
@@ -42,9 +43,12 @@ export class InputFolder {
   static async open(model: Model, folder: string, option: string, options: FolderOptions): Promise<InputFolder> {
     await checkFolder(folder, option);
     const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-    const files = entries.filter((entry) => entry.isFile() && !entry.name.startsWith("."));
+    const found = entries.flatMap(({ parentPath, name }) => (name.startsWith(".") ? [] : join(parentPath, name)));
+    // A link counts as what it leads to.
+    const isFile = await Promise.all(found.map(async (path) => (await stat(path).catch(() => undefined))?.isFile()));
+    const files = found.filter((_, i) => isFile[i]).sort();
     if (files.length === 0) throw new UsageError(`${option}: expected pictures or .npy files, got an empty folder`);
-    return new InputFolder(model, files.map(({ parentPath, name }) => join(parentPath, name)).sort(), options);
+    return new InputFolder(model, files, options);
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Input> {
@@ -84,10 +88,22 @@ export class InputFolder {
     const { settings, crops, signal } = this.options;
     const bytes = await readBytes(file, signal);
     if (isNpy(bytes, file)) return [arrayInput(this.model, bytes, file)];
-    const pieces = crops === undefined ? undefined : cropper(crops, index);
+    const isOpen = settings.size === undefined && openInputs(this.model.inputs).length > 0;
+    const pieces = crops === undefined ? (isOpen ? trimmed : undefined) : cropper(crops, index);
     return pictureInputs(this.model, { name: file, bytes }, { settings, signal }, pieces);
   }
 }
+
+/** Networks with open sides halve them again and again, and some take only what stays whole. */
+const multiple = 32;
+
+/** The middle of a picture, with sides that are multiples of {@link multiple}; small sides stay. */
+const trimmed: Pieces = (picture) => {
+  const [width, height] = [picture.width, picture.height].map((side) =>
+    side < 2 * multiple ? side : side - (side % multiple),
+  ) as [number, number];
+  return [crop(picture, (picture.width - width) >> 1, (picture.height - height) >> 1, width, height)];
+};
 
 /** So many pieces of the wanted size from places that depend on the picture's number alone; small pictures stay whole. */
 function cropper(count: number, index: number): Pieces {

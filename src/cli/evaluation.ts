@@ -14,6 +14,8 @@ export interface Evaluation {
   agreement: number;
   /** Half the width of the 95 % interval of the difference: the pictures are the same for both. */
   interval: number;
+  /** The 95 % intervals of the three shares themselves, from low to high. */
+  intervals: { before: [number, number]; after: [number, number]; agreement: [number, number] };
 }
 
 /** Labels are the first folders below `folder`, in alphabetical order; answers are the largest of the first output. */
@@ -43,7 +45,20 @@ export async function evaluate(before: Model, after: Model, inputs: InputFolder,
   return {
     ...{ pictures, before: tally.before / pictures, after: tally.after / pictures },
     ...{ agreement: tally.agreement / pictures, interval: 1.96 * Math.sqrt(variance) },
+    intervals: {
+      before: wilson(tally.before, pictures),
+      after: wilson(tally.after, pictures),
+      agreement: wilson(tally.agreement, pictures),
+    },
   };
+}
+
+/** The 95 % interval of a share of so many (Wilson 1927), which holds for few pictures and shares near 1, too. */
+function wilson(count: number, of: number): [number, number] {
+  const [share, z2] = [count / of, 1.96 ** 2 / of];
+  const middle = (share + z2 / 2) / (1 + z2);
+  const half = Math.sqrt(z2 * share * (1 - share) + z2 ** 2 / 4) / (1 + z2);
+  return [middle - half, middle + half];
 }
 
 function answerOf(outputs: Record<string, Tensor>, labels: readonly string[]): number {
@@ -59,8 +74,15 @@ function answerOf(outputs: Record<string, Tensor>, labels: readonly string[]): n
   return best;
 }
 
-export function evaluationText({ pictures, before, after, agreement, interval }: Evaluation): string {
-  const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
-  const points = (100 * interval).toFixed(1);
-  return `right answers    ${percent(before)} → ${percent(after)} of ${count(pictures)} pictures (difference ± ${points} points), the same answer for ${percent(agreement)}`;
+/** Shares with their 95 % intervals, and how many points lie between them with that of the difference. */
+export function evaluationText({ pictures, before, after, agreement, interval, intervals }: Evaluation): string {
+  const number = (share: number): string => (100 * share).toFixed(1);
+  const shown = (share: number, [low, high]: [number, number]): string =>
+    `${number(share)} % (${number(low)} to ${number(high)})`;
+  const change = 100 * (after - before);
+  const points = `${change < 0 ? "−" : "+"}${Math.abs(change).toFixed(1)} ± ${(100 * interval).toFixed(1)} points`;
+  return [
+    `right answers    ${shown(before, intervals.before)} → ${shown(after, intervals.after)}, ${points}, of ${count(pictures)} pictures`,
+    `the same answer  ${shown(agreement, intervals.agreement)}; in brackets: 95 % intervals`,
+  ].join("\n");
 }

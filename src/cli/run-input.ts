@@ -260,10 +260,13 @@ export async function pictureInputs(
   const picture = await readPicture(bytes, { name: file, signal });
   const { width = picture.width, height = picture.height } = size ?? declared;
   const wanted = { width, height };
-  const options = { ...settings, input, size: wanted, background: (background ?? 0) / 255 };
+  const fixed = size ?? declared;
+  const options = { ...settings, input, background: (background ?? 0) / 255 };
   return withFlagNames(() =>
     pieces(picture, wanted).map((piece) => {
-      const tensor = imageToTensor(piece, options);
+      // Where the model leaves sides open, a piece is as large as it is.
+      const own = { width: fixed.width ?? piece.width, height: fixed.height ?? piece.height };
+      const tensor = imageToTensor(piece, { ...options, size: own });
       tell?.(madeOf(input.name, piece, { tensor, declared, wanted, settings }));
       return { [input.name]: tensor };
     }),

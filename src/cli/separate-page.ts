@@ -17,33 +17,67 @@ const decompositions: Readonly<Record<Name, (rank: number) => string>> = {
 /** "column, row (rank 16)" */
 export const decompositionText = (decomposition: Name, rank: number): string => decompositions[decomposition](rank);
 
-/** The unit of losses, in words. */
-export const lossText = ({ lossFunction }: Report): string =>
-  lossFunction === "divergence"
-    ? "divergence of the classes' probabilities, nats an input"
-    : "square error over the variance of the outputs";
+type LossName = NonNullable<Report["lossFunction"]>;
+
+/** Losses by what they are, and what is good. */
+const losses: Readonly<Record<LossName, readonly [what: string, unit: string, good: string]>> = {
+  divergence: [
+    "divergence",
+    "of the classes' probabilities, nats an input",
+    "0 is no difference; below 0.05 about 94 of 100 answers stay the same, below 0.2 about 87",
+  ],
+  "relative square error": [
+    "square error",
+    "over the variance of the output",
+    "0 is no difference, 1 that of a constant; below 0.01 it is seldom seen, above 0.1 it is plain",
+  ],
+};
+
+/** What the outputs lose: a line each, its kind first, and a line for each kind that says what is good. */
+export function lossLines({ lossFunction = "divergence", outputs, reached: { loss } }: Report): [string, string][] {
+  if (loss === undefined) return [];
+  const [what, unit] = losses[lossFunction];
+  const kinds = new Set(outputs.length > 0 ? outputs.map((one) => one.lossFunction) : [lossFunction]);
+  const own = outputs.map(({ name, lossFunction: kind, loss: value }): [string, string] => {
+    const [, ownUnit] = losses[kind];
+    return [`of ${name}`, `${number(value, 3)}${kinds.size > 1 ? `, ${losses[kind][0]} ${ownUnit}` : ""}`];
+  });
+  const whole = kinds.size > 1 ? "mean over the outputs" : outputs.length > 1 ? `${unit}, mean over the outputs` : unit;
+  return [
+    [kinds.size > 1 ? "loss" : what, `${number(loss, 3)} ${whole}`],
+    ...(outputs.length > 1 ? own : []),
+    ...[...kinds].map((kind): [string, string] => [
+      "",
+      kinds.size > 1 ? `${losses[kind][0]}: ${losses[kind][2]}` : losses[kind][2],
+    ]),
+  ];
+}
+
+/** "1.3 × as fast"; where nothing is gained, that. */
+export function speedText(speedup: number): string {
+  const ratio = number(speedup, 3);
+  if (speedup >= 1.005) return `${ratio} × as fast`;
+  return speedup > 0.995 ? "as fast as before" : `slower, by ${number(100 * (1 / speedup - 1), 2)} %`;
+}
 
 /** The whole page. */
 export function separatePage(name: string, report: Report, evaluation?: Evaluation): string {
   const { totals, reached, samples, goal } = report;
   const { multiplications, parameters } = totals;
-  const { milliseconds: times, speedup, loss } = reached;
+  const { milliseconds: times, speedup } = reached;
   const facts = [
     ["multiplications", `${quantity(multiplications.before)} → ${quantity(multiplications.after)}`],
     ["parameters", `${quantity(parameters.before)} → ${quantity(parameters.after)}`],
     ...(times && speedup
-      ? [
-          [
-            "time, 1 thread",
-            `${milliseconds(times.before)} → ${milliseconds(times.after)}, ${number(speedup, 3)} × faster`,
-          ],
-        ]
+      ? [["time, 1 thread", `${milliseconds(times.before)} → ${milliseconds(times.after)}, ${speedText(speedup)}`]]
       : []),
-    ...(loss === undefined ? [] : [["loss", `${number(loss, 3)}: ${lossText(report)}`]]),
+    ...lossLines(report),
     ["wanted", `${goal.kind} ${goal.value}${reached.met ? "" : ", missed"}`],
   ];
-  const beside = facts.map(([what, text]) => `<div><dt>${what}</dt><dd>${escapeHtml(text!)}</dd></div>`).join("\n");
-  const evaluated = evaluation ? `<p>${escapeHtml(evaluationText(evaluation))}</p>` : "";
+  const beside = facts
+    .map(([what, text]) => `<div><dt>${escapeHtml(what!)}</dt><dd>${escapeHtml(text!)}</dd></div>`)
+    .join("\n");
+  const evaluated = evaluation ? `<p>${escapeHtml(evaluationText(evaluation)).replace("\n", "<br>")}</p>` : "";
   return htmlPage({
     title: `${name}: separated`,
     heading: name,

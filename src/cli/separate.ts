@@ -1,10 +1,10 @@
 // rank1 separate: a trained model comes back with separable convolutions. Folders of inputs are in calibration.ts, what a
 // model is right about in evaluation.ts, the page in separate-page.ts.
 import { readFile, rm } from "node:fs/promises";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { makeFoldersFor, readSettings, writeAtomic, writeStdout } from "../node/files.ts";
 import { type Sidecar, sidecarOf, writeSidecar } from "../node/model-files.ts";
-import type { MachineProfile, Model, Report, SeparateOptions, SeparateStore } from "../onnx/index.ts";
+import type { LossChoice, MachineProfile, Model, Report, SeparateOptions, SeparateStore } from "../onnx/index.ts";
 import { parseCount, parseNumber, readSource, sourceName, threadsOption, UsageError, usage } from "./arguments.ts";
 import { InputFolder } from "./calibration.ts";
 import { type Evaluation, evaluate, evaluationText } from "./evaluation.ts";
@@ -21,7 +21,7 @@ import {
 } from "./open.ts";
 import { addForce, checkOutputs, checkStdin, checkTerminal, writeOutput } from "./output.ts";
 import { addPictureOptions, type PictureFlags, settingsOf } from "./run-input.ts";
-import { decompositionText, lossText, separatePage } from "./separate-page.ts";
+import { decompositionText, lossLines, separatePage, speedText } from "./separate-page.ts";
 import { count, milliseconds, number, progressBar, quantity, say, shortName, styled, table } from "./text.ts";
 
 interface Flags extends ModelFlags, EngineFlags, PictureFlags {
@@ -33,6 +33,7 @@ interface Flags extends ModelFlags, EngineFlags, PictureFlags {
   speedup?: number;
   profile?: string;
   tolerance?: number;
+  loss?: LossChoice;
   rank?: number;
   tune?: boolean;
   layers?: string;
@@ -83,6 +84,12 @@ export function addSeparate(program: Command, signal: AbortSignal): void {
       'of another machine that --speedup is for, as "rank1 bench --save-profile" wrote it there',
     )
     .option("--tolerance <loss>", "bound what the outputs lose; 0: only what is exact", parseNumber)
+    .addOption(
+      new Option(
+        "--loss <kind>",
+        "what outputs lose: divergence of classes (kl) or square error (mse); auto looks at the network",
+      ).choices(["auto", "kl", "mse"]),
+    )
     .option("--rank <count>", "depthwise separable layers of this depth multiplier", parseCount)
     .option("--tune", "then tune the new layers towards the original's outputs: takes longer, loses less")
     .addOption(rare("--layers <pattern>", "only layers of such names; * stands for anything"))
@@ -206,9 +213,17 @@ async function writeFiles(
   signal: AbortSignal,
 ): Promise<void> {
   const { saveModel } = await import("../onnx/index.ts");
-  await writeOutput(output, saveModel(model), signal);
+  const bytes = saveModel(model);
+  await writeOutput(output, bytes, signal);
+  if (output !== "-") await checkWritten(output, bytes);
   if (hasSettings(settings) && output !== "-") await writeSidecar(output, settings);
   if (page !== undefined) await writeOutput(page, separatePage(name, report, evaluation), signal);
+}
+
+/** What was compared with the network before is what lies in the file. */
+async function checkWritten(output: string, bytes: Uint8Array): Promise<void> {
+  if (Buffer.compare(await readSource(output), bytes) === 0) return;
+  throw new Error(`${output}: expected the ${bytes.length} bytes that were written, got others: is the disk full?`);
 }
 
 /** The table, as text or JSON; where the standard output holds a file, it goes to the standard error. */
@@ -235,10 +250,10 @@ async function run(
     said = what + left;
     progress.update(done);
   };
-  const { calibration, reduce, profile, tolerance, rank, tune, layers, seed, store, signal } = given;
+  const { calibration, loss, reduce, profile, tolerance, rank, tune, layers, seed, store, signal } = given;
   const speedup = goals.some((goal) => given[goal] !== undefined) ? given.speedup : usualSpeedup;
-  const kept = { seed, store, onProgress, signal };
-  const options = { calibration, reduce, speedup, profile, tolerance, rank, tune, layers, ...kept };
+  const goal = { reduce, speedup, profile, tolerance, rank };
+  const options = { calibration, loss, ...goal, tune, layers, seed, store, onProgress, signal };
   try {
     return await usage(() => separateModel(model, options));
   } finally {
@@ -249,14 +264,14 @@ async function run(
 const right = ["multiplications", "after", "÷", "loss alone"];
 
 function reportText(name: string, output: string, report: Report, evaluation: Evaluation | undefined): string {
-  const { layers, totals, reached, goal, samples, seconds, missing } = report;
+  const { layers, totals, reached, goal, samples, seconds, missing, difference } = report;
   const rows = layers.map(({ name: layer, weight, decomposition, rank, multiplications: { before, after }, loss }) => [
     ...[shortName(layer), weight.join(" × "), decomposition ? decompositionText(decomposition, rank!) : "as it is"],
     ...[quantity(before), decomposition ? quantity(after) : "", decomposition ? number(before / after, 3) : ""],
     loss === undefined ? "" : number(loss, 2),
   ]);
   const { multiplications, parameters } = totals;
-  const { milliseconds: times, speedup, planned, loss, tuned } = reached;
+  const { milliseconds: times, speedup, planned, tuned } = reached;
   const missed = `the goal of --${goal.kind} ${goal.value} was missed: this is the nearest found`;
   return [
     `${styled("bold", name)} → ${output}${samples ? `, fitted to ${count(samples)} inputs` : ", by its weights alone"}, in ${number(seconds, 3)} s`,
@@ -266,13 +281,12 @@ function reportText(name: string, output: string, report: Report, evaluation: Ev
     `multiplications  ${quantity(multiplications.before)} → ${quantity(multiplications.after)} (${number(reached.reduction, 3)} × fewer)`,
     `parameters       ${quantity(parameters.before)} → ${quantity(parameters.after)}`,
     ...(times && speedup
-      ? [
-          `time, 1 thread   ${milliseconds(times.before)} → ${milliseconds(times.after)} (${number(speedup, 3)} × faster)`,
-        ]
+      ? [`time, 1 thread   ${milliseconds(times.before)} → ${milliseconds(times.after)} (${speedText(speedup)})`]
       : []),
-    ...(planned ? [`on ${planned.for}  ${number(planned.speedup, 3)} × faster, as planned`] : []),
-    ...(loss === undefined ? [] : [`loss           ${number(loss, 3)}: ${lossText(report)}`]),
+    ...(planned ? [`on ${planned.for}  ${speedText(planned.speedup)}, as planned`] : []),
+    ...lossLines(report).map(([what, text]) => `${what.padEnd(16)} ${text}`),
     ...(tuned ? [`before tuning    ${number(tuned.before, 3)}`] : []),
+    `checked          the file, loaded again, gives the same outputs (within ${number(difference, 1)} of the largest)`,
     ...(evaluation ? [evaluationText(evaluation)] : []),
     ...(missing.length > 0 ? ["", ...leftText(missing)] : []),
     ...(reached.met ? [] : ["", missed]),

@@ -3,7 +3,6 @@ import type { ComposedFilter } from "../factor/composed.ts";
 import type { Filter } from "../factor/filter.ts";
 import type { FilterProblem } from "../plan/types.ts";
 import type { Image } from "../tensor.ts";
-import { magnitudeOf } from "./gradient.ts";
 import type { Picture } from "./masks.ts";
 import { type FilterParts, sourceOf } from "./parts.ts";
 import type { FilterCallOptions } from "./types.ts";
@@ -16,11 +15,11 @@ export async function filterComposed(
   filter: ComposedFilter,
   options: FilterCallOptions,
 ): Promise<Image | EngineValue> {
+  const { canny, magnitudeOf, unsharp } = await import("./rare.ts");
   if (filter.kind === "magnitude") {
     const one = (filter: Filter, options: FilterCallOptions) => engine.filter(sourceOf(x), filter, options);
     return magnitudeOf(one, x, problem, filter.parts as [string, string], options);
   }
-  const { canny, unsharp } = await import("./rare.ts");
   if (filter.kind === "edges") return canny(engine, x, problem, filter.values, options);
   return unsharp(engine, x, problem, filter, options);
 }

@@ -17,7 +17,6 @@ import type { Image, TensorLike } from "../tensor.ts";
 import { budgetOf, keyOf, ProgramCache } from "./cache.ts";
 import { checkProblem, checkRunOptions, runKeys } from "./calls.ts";
 import { filterComposed } from "./composed.ts";
-import { gradientOf } from "./gradient.ts";
 import {
   arraysOf,
   checkLayerCall,
@@ -39,8 +38,8 @@ import { checkFits, isOpaque, pictureOf } from "./pictures.ts";
 import { type PlannedCall, PlannedFilters, type RunnableCall } from "./planned.ts";
 import { CallQueue } from "./queue.ts";
 import { Requests } from "./requests.ts";
+import { runPlan } from "./run-plan.ts";
 import { checkOut, type Target } from "./targets.ts";
-import { runPlan } from "./turned.ts";
 import type {
   EngineInfo,
   FilterCallOptions,
@@ -63,7 +62,7 @@ const filterCallKeys = [...filterOptionKeys, ...runKeys, "strategy"] as const;
  * not run here.
  */
 export async function createEngine(options?: EngineOptions): Promise<Engine> {
-  return new Engine(checkEngineOptions(options));
+  return new Engine(await checkEngineOptions(options));
 }
 
 /**
@@ -230,6 +229,7 @@ export class Engine {
     const pair = gradientPair(checkOneOf("filter", filter, gradientNames));
     const { signal, onProgress, ...filterOptions } = rest;
     const { problem } = this.planned.of(x, pair[0], filterOptions);
+    const { gradientOf } = await import("./rare.ts");
     return gradientOf((filter, options) => this.filter(sourceOf(x), filter, options), x, problem, pair, rest, out);
   }
 

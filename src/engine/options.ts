@@ -68,7 +68,7 @@ export interface CheckedOptions {
 }
 
 /** Checks options and chooses the backend. */
-export function checkEngineOptions(options?: EngineOptions): CheckedOptions {
+export async function checkEngineOptions(options?: EngineOptions): Promise<CheckedOptions> {
   const keys = [
     "backend",
     "threads",
@@ -90,7 +90,7 @@ export function checkEngineOptions(options?: EngineOptions): CheckedOptions {
   const backend = given.backend ?? "auto";
   const planning = checkOneOf("planning", given.planning ?? "predicted", ["predicted", "measured"] as const);
   const maxMemory = checkInteger("maxMemory", given.maxMemory ?? 2 ** 30, { min: 2 ** 20, max: 2 ** 32 - 65536 });
-  const choice = chooseBackend({
+  const choice = await chooseBackend({
     backend: checkOneOf("backend", backend, ["auto", "wasm", "webgpu", "reference"] as const),
     threads: given.threads === undefined ? undefined : checkInteger("threads", given.threads, { min: 1, max: 64 }),
     deterministic: checkBoolean("deterministic", given.deterministic ?? false),

@@ -4,7 +4,7 @@ import type { MaskArray, Program, ProgramRunOptions } from "../backend/backend.t
 import { inSlices } from "../backend/slices.ts";
 import { InvalidArgumentError } from "../errors.ts";
 import { turnedProblem } from "../plan/turned.ts";
-import type { FilterProblem, Plan } from "../plan/types.ts";
+import type { FilterProblem } from "../plan/types.ts";
 import { checkThere, type Image, type ImageArray, imageDTypeOf, newArray } from "../tensor.ts";
 import type { Picture } from "./masks.ts";
 import { runFilter } from "./pictures.ts";
@@ -18,20 +18,8 @@ interface Sides {
   channels: number;
 }
 
-/** Runs the program of a plan on a picture, by {@link runFilter}; turned where the plan is. `own`: values of the engine. */
-export function runPlan(
-  { turned }: Pick<Plan, "turned">,
-  program: Program,
-  problem: FilterProblem,
-  x: Picture,
-  to: Target,
-  options: ProgramRunOptions,
-  own: Pick<WeakSet<EngineValue>, "has">,
-): Promise<Image | EngineValue> {
-  return turned ? runTurned(program, problem, x, to, options, own) : runFilter(program, problem, x, to, options);
-}
-
-async function runTurned(
+/** Runs the program of a plan that is turned on a picture, by {@link runFilter}. `own`: values of the engine. */
+export async function runTurned(
   program: Program,
   problem: FilterProblem,
   x: Picture,

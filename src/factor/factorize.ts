@@ -5,6 +5,7 @@ import type { Tensor, TensorLike } from "../tensor.ts";
 import { type CheckedFilter, checkFilter, type Filter } from "./filter.ts";
 import { eliminate, integerRank, isSmall, smallTerms, type Term, type WholeTerms } from "./integers.ts";
 import { latticeTerms } from "./lattice.ts";
+import { rankExceeds } from "./sketch.ts";
 import { checkTruncateOptions, norm, type Svd, svd, type TruncateOptions, truncate } from "./svd.ts";
 import { factorizeWeight, type WeightFactors, type WeightOptions } from "./weights.ts";
 
@@ -21,7 +22,7 @@ export interface FilterFactors {
   offset: number;
   /** The number of terms. */
   rank: number;
-  /** The rank of the filter itself: exact for integers, numerical (as NumPy's matrix_rank) for real numbers. */
+  /** The rank of the filter itself: exact for integers (beyond a rank of 12 where both sides exceed 513: numerical), numerical (as NumPy's matrix_rank) for real numbers. */
   exactRank: number;
   /** The filter is one column ⊗ one row, or zero. */
   spatiallySeparable: boolean;
@@ -53,8 +54,10 @@ export interface ExactTerms {
 }
 
 /** Where both sides exceed `largeSide`, only filters of at most `largeRank` are factored: the time grows with both. */
-const largeSide = 513;
+export const largeSide = 513;
 const largeRank = 128;
+/** Up to this rank terms of integers are sought there. */
+const largeExactRank = 12;
 
 /**
  * Finds the terms of a filter: filter[i, j] = Σ column[i] · row[j], with as few terms as the filter's rank, or fewer on
@@ -95,8 +98,9 @@ export function factorize(
   const limits = checkTruncateOptions(options);
   const filter = checkFilter(given);
   const { kh, kw, gain, offset } = filter;
-  const found = factorChecked(gain === 0 ? zeros(filter) : filter, limits, false);
-  const { terms, denominator, rank, exactRank, error, singularValues } = found;
+  const analysis = analyse(gain === 0 ? zeros(filter) : filter, false);
+  const { terms, denominator, rank, error } = factorsWithin(analysis, limits);
+  const { rank: exactRank } = analysis;
   return {
     kh,
     kw,
@@ -107,7 +111,7 @@ export function factorize(
     terms: terms.map((term) => oriented(denominator > 0 ? inColumn(term, gain, denominator) : shared(term, gain))),
     ...(denominator > 0 && { exact: { terms, denominator, gain } }),
     error,
-    singularValues: singularValues.map((sigma) => sigma * Math.abs(gain)),
+    singularValues: analysis.spectrum().map((sigma) => sigma * Math.abs(gain)),
     multiplications: { direct: kh * kw, separable: rank * (kh + kw) },
   };
 }
@@ -127,54 +131,65 @@ function shared({ column, row }: Term, gain: number): Term {
   return { column: column.map((tap) => tap * Math.sign(gain) * root + 0), row: row.map((tap) => tap * root) };
 }
 
-/** The factors of a filter in its normal form, before its gain: filter = gain · Σ terms / denominator. */
+/** Terms of a filter in its normal form, before its gain: filter = gain · Σ terms / denominator. */
 export interface CheckedFactors {
   terms: Term[];
   /** At least 1: all taps are integers. 0: they are real numbers, and nothing divides their sum. */
   denominator: number;
+  /** How many terms. */
   rank: number;
-  exactRank: number;
+  /** Relative: of the norm of the filter. */
   error: number;
-  singularValues: number[];
+}
+
+/** What is known of a filter: its rank, terms in exact numbers if it has them, and how to decompose it: once, when asked. */
+export interface Analysis {
+  rank: number;
+  /** As many terms as the rank. */
+  exact?: WholeTerms;
+  decompose: () => Svd;
+  /** The singular values, descending; where not all were found, the last stands for the norm of the others. */
+  spectrum: () => number[];
+}
+
+/** The terms that limits leave. */
+export function factorsWithin({ rank, exact, decompose, spectrum }: Analysis, limits: Required<TruncateOptions>) {
+  const all = rank === 0 || (exact && limits.tolerance === 0 && limits.rank >= rank);
+  const values = all ? [] : spectrum();
+  const kept = all ? { rank, error: 0 } : truncate([values], values.length, limits);
+  const whole = all || (exact && kept.rank === values.length);
+  const { terms, denominator } = whole ? exact! : truncated(decompose(), kept.rank);
+  return { terms: terms.map(oriented), denominator, rank: terms.length, error: kept.error };
 }
 
 /**
- * {@link factorize} of the normal form: what plans are made of, since integers stay integers and the gain stays outside.
- * `ofIntegers`: sums over pixels will be exact whatever cancels in them, so that integers may be of any magnitude.
+ * What there is to find in a filter's normal form: what plans are made of, too, since integers stay integers and the gain stays
+ * outside. `ofIntegers`: sums over pixels will be exact whatever cancels in them, so that integers may be of any magnitude.
+ *
+ * @throws LimitError for both sides above 513 and a rank above 128.
  */
-export function factorChecked(
-  filter: CheckedFilter,
-  limits: Required<TruncateOptions>,
-  ofIntegers: boolean,
-): CheckedFactors {
-  const { singularValues, exact, decomposition } = filter.values
-    ? analyse(filter, filter.values, ofIntegers)
-    : analyseColumnRow(filter);
-  const exactRank = singularValues.length;
-  const { rank, error } = truncate([singularValues], exactRank, limits);
-  const { terms, denominator } = exact && rank === exactRank ? exact : truncated(decomposition!, rank);
-  return { terms: terms.map(oriented), denominator, rank, exactRank, error, singularValues };
-}
-
-/** What is known of a filter: its singular values, terms in exact numbers if it has them, else its decomposition. */
-interface Analysis {
-  singularValues: number[];
-  exact?: WholeTerms;
-  decomposition?: Svd;
+export function analyse(filter: CheckedFilter, ofIntegers: boolean): Analysis {
+  const { kh, kw, values } = filter;
+  if (!values) return analyseColumnRow(filter);
+  const least = Math.min(kh, kw);
+  const maxRank = least > largeSide ? largeRank : least;
+  if (least > largeSide && rankExceeds(filter, maxRank, negligible(filter))) throw tooLarge();
+  return filter.integer ? analyseIntegers(filter, values, maxRank, ofIntegers) : analyseReals(filter, values, maxRank);
 }
 
 function analyseColumnRow({ column, row, integer }: CheckedFilter): Analysis {
   const sigma = norm(column!) * norm(row!);
-  if (sigma === 0) return { singularValues: [], exact: { terms: [], denominator: 1 } };
-  return { singularValues: [sigma], exact: { terms: [{ column: column!, row: row! }], denominator: integer ? 1 : 0 } };
+  const terms = sigma === 0 ? [] : [{ column: column!, row: row! }];
+  const exact = { terms, denominator: integer || sigma === 0 ? 1 : 0 };
+  const spectrum = (): number[] => terms.map(() => sigma);
+  return { rank: terms.length, exact, decompose: () => svd([], 0, 0), spectrum };
 }
 
-function analyse({ kh, kw, integer }: CheckedFilter, values: number[], ofIntegers: boolean): Analysis {
-  const maxRank = Math.min(kh, kw) > largeSide ? largeRank : Math.min(kh, kw);
-  return integer ? analyseIntegers(values, kh, kw, maxRank, ofIntegers) : analyseReals(values, kh, kw, maxRank);
-}
-
-function analyseIntegers(values: number[], kh: number, kw: number, maxRank: number, ofIntegers: boolean): Analysis {
+function analyseIntegers(filter: CheckedFilter, values: number[], maxRank: number, ofIntegers: boolean): Analysis {
+  const { kh, kw } = filter;
+  const isLarge = Math.min(kh, kw) > largeSide;
+  // Nothing exact takes little time where rank and sides are large.
+  if (isLarge && rankExceeds(filter, largeExactRank, 0)) return analyseReals(filter, values, maxRank);
   const crosses = eliminate(values, kh, kw, maxRank);
   const rank = crosses ? crosses.length : integerRank(values, kh, kw, maxRank);
   checkRank(rank, maxRank);
@@ -182,28 +197,39 @@ function analyseIntegers(values: number[], kh: number, kw: number, maxRank: numb
   // Terms over a denominator are the smaller ones, sums over pixels without one.
   const whole = found && (found.denominator === 1 || !ofIntegers) ? undefined : latticeTerms(values, kh, kw, rank);
   const exact = whole && (ofIntegers || isSmall(whole, values)) ? { terms: whole, denominator: 1 } : found;
-  if (exact && rank <= 1) return { singularValues: rank === 0 ? [] : [norm(values)], exact };
-  const decomposition = svd(values, kh, kw, { maxRank: rank });
-  return { singularValues: decomposition.s, exact, decomposition };
+  const decompose = once(() => svd(values, kh, kw, { maxRank: rank }));
+  const spectrum = (): number[] => (rank === 0 ? [] : rank === 1 ? [norm(values)] : decompose().s);
+  return { rank, exact, decompose, spectrum };
 }
 
-function analyseReals(values: number[], kh: number, kw: number, maxRank: number): Analysis {
-  const negligible = Math.max(kh, kw) * Number.EPSILON;
-  const decomposition = svd(values, kh, kw, { maxRank: maxRank + 1, negligible });
-  const singularValues = decomposition.s.filter((s) => s > negligible * decomposition.s[0]!);
+function analyseReals(filter: CheckedFilter, values: number[], maxRank: number): Analysis {
+  const small = negligible(filter);
+  const decomposition = svd(values, filter.kh, filter.kw, { maxRank: maxRank + 1, negligible: small });
+  const singularValues = decomposition.s.filter((s) => s > small * decomposition.s[0]!);
   checkRank(singularValues.length, maxRank);
-  return { singularValues, decomposition };
+  return { rank: singularValues.length, decompose: () => decomposition, spectrum: () => singularValues };
+}
+
+/** Singular values of real numbers that are at most this part of the largest are rounding. */
+export const negligible = ({ kh, kw }: CheckedFilter): number => Math.max(kh, kw) * Number.EPSILON;
+
+/** Makes something when it is first asked for. */
+export function once<T>(make: () => T): () => T {
+  let made: { value: T } | undefined;
+  return () => (made ??= { value: make() }).value;
 }
 
 function checkRank(rank: number, maxRank: number): void {
-  if (rank <= maxRank) return;
-  throw new LimitError({
+  if (rank > maxRank) throw tooLarge();
+}
+
+const tooLarge = (): LimitError =>
+  new LimitError({
     parameter: "filter",
     expected: `a rank of at most ${largeRank} where both sides exceed ${largeSide}`,
     received: "a higher one",
-    hint: "apply it as it stands, without column and row passes",
+    hint: "ask for a smaller filter, or for a sum of few columns and rows",
   });
-}
 
 function truncated({ u, s, v }: Svd, rank: number): WholeTerms {
   const terms = s.slice(0, rank).map((sigma, k) => ({

@@ -138,7 +138,7 @@ export function integerRank(values: readonly number[], kh: number, kw: number, m
   const largest = Math.max(1, magnitude(values));
   let [rank, proven] = [0, 0];
   for (const prime of primes) {
-    rank = Math.max(rank, rankModulo(values, kh, kw, prime, full));
+    rank = Math.max(rank, rankModulo(values, kh, kw, full, prime));
     proven += Math.log2(prime);
     const size = rank + 1;
     if (rank === full || proven > size * (Math.log2(largest) + Math.log2(size) / 2)) break;
@@ -146,7 +146,25 @@ export function integerRank(values: readonly number[], kh: number, kw: number, m
   return rank;
 }
 
-function rankModulo(values: readonly number[], kh: number, kw: number, prime: number, full: number): number {
+/** The numbers modulo the first of the primes that {@link rankModulo} knows: their sums and differences stay exact. */
+export function residuesOf(values: readonly number[]): Float64Array {
+  const residues = new Float64Array(values.length);
+  for (let i = 0; i < residues.length; i++) {
+    const value = values[i]!;
+    // A division of doubles takes as long as all the rest.
+    residues[i] = Math.abs(value) < primes[0]! ? value : value % primes[0]!;
+  }
+  return residues;
+}
+
+/** The rank modulo a prime, up to `full`. */
+export function rankModulo(
+  values: readonly number[],
+  kh: number,
+  kw: number,
+  full: number,
+  prime = primes[0]!,
+): number {
   const modulo = (x: number) => {
     const residue = x - Math.floor(x / prime) * prime;
     return residue < 0 ? residue + prime : residue >= prime ? residue - prime : residue;

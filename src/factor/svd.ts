@@ -95,7 +95,29 @@ function pivotedQr(columns: Float64Array[], { maxRank = columns.length, negligib
     reflectors.push({ w, factor });
     transposedR.push(row);
   }
-  return { reflectors, transposedR };
+  return { reflectors, transposedR, order };
+}
+
+/**
+ * At most the `rank`-th singular value, and not much less; 0 where there are fewer. Takes about 6 · rows · cols · rank
+ * operations: that of the triangle that QR with pivoting leaves, by the norm of its inverse.
+ */
+export function leastSingularValue(a: ArrayLike<number>, rows: number, cols: number, rank: number): number {
+  const { columns, scale } = scaledColumns(a, rows, cols, rows >= cols);
+  if (scale === 0 || columns.length < rank) return 0;
+  const { transposedR, order } = pivotedQr(columns, { maxRank: rank });
+  if (transposedR.length < rank) return 0;
+  const triangle = transposedR.map((row) => Float64Array.from({ length: rank }, (_, j) => row[order[j]!]!));
+  let squares = 0;
+  const solved = new Float64Array(rank);
+  for (let j = 0; j < rank; j++) {
+    solved.fill(0);
+    for (let i = j; i >= 0; i--) {
+      solved[i] = ((i === j ? 1 : 0) - dot(triangle[i]!, solved, i + 1)) / triangle[i]![i]!;
+      squares += solved[i]! ** 2;
+    }
+  }
+  return scale / Math.sqrt(squares);
 }
 
 /** Makes the vectors orthogonal to each other by plane rotations, in place; returns the columns of their product. */

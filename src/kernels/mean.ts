@@ -1,7 +1,7 @@
 // Filters whose results are means of pixels: taps that are not negative and sum to one. Sums in f32 round, and would leave what is
 // between the least and the greatest pixel of their window. Each is therefore moved towards one of these pixels by as much as
 // rounding may have moved it, at most: it is back where it left, and a constant stays as it is.
-import { isOfOneSign, withCleanTerms } from "../plan/known.ts";
+import { areOfOneSign, withCleanTerms } from "../plan/known.ts";
 import { tapSum } from "../plan/taps.ts";
 import type { FilterProblem, TapsSpec, Term } from "../plan/types.ts";
 import { isDirect, isInDoubles, isWeighted, longestSum, valuesOf } from "./filter.ts";
@@ -19,8 +19,8 @@ export function meanOf(problem: FilterProblem): { values?: number[]; term?: Term
   const [first, ...others] = factors.terms;
   const rankOne = others.length === 0 ? withCleanTerms(factors, window.size).terms[0]! : undefined;
   const values = factors.values ?? (isDirect(window.size) ? valuesOf([first!], ...window.size) : undefined);
-  if (!isOfOneSign({ column: values ?? rankOne!.column, row: values ? [] : rankOne!.row })) return undefined;
-  const term = rankOne && isOfOneSign(rankOne) ? rankOne : undefined;
+  if (!areOfOneSign([values ? { column: values, row: [1] } : rankOne!])) return undefined;
+  const term = rankOne && areOfOneSign([rankOne]) ? rankOne : undefined;
   return {
     values: values && unitSum(values),
     term: term && { column: unitSum(term.column), row: unitSum(term.row) },

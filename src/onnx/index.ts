@@ -18,6 +18,7 @@ export type { Task } from "../graph/tasks.ts";
 export type { Attribute, Dimension, Graph, GraphNode, ValueInfo } from "../graph/types.ts";
 export {
   type LayerReport,
+  type LossChoice,
   type MachineProfile,
   type MeasureProfileOptions,
   measureProfile,

@@ -8,8 +8,9 @@ import {
   describe,
   InvalidArgumentError,
 } from "../errors.ts";
-import { factorChecked } from "../factor/factorize.ts";
+import { factorsWithin } from "../factor/factorize.ts";
 import { type CheckedFilter, checkFilter, type Filter, flipFilter } from "../factor/filter.ts";
+import { analyseForPasses } from "../factor/passes.ts";
 import { checkTruncateOptions } from "../factor/svd.ts";
 import type { KnownAlpha } from "../tensor/image.ts";
 import { type ImageDType, imageDTypes, isFloat, isWide, rangeOf } from "../tensor.ts";
@@ -211,10 +212,11 @@ function defaultOutput(
 }
 
 function factorsOf(filter: CheckedFilter, tolerance: number, ofIntegers: boolean): Factors {
-  const { terms, denominator, rank } = factorChecked(filter, checkTruncateOptions({}), ofIntegers);
+  const analysis = analyseForPasses(filter, ofIntegers);
+  const { terms, denominator, rank } = factorsWithin(analysis, checkTruncateOptions({}));
   const approximations = [];
   if (tolerance > 0 && rank > 1) {
-    const fewer = factorChecked(filter, checkTruncateOptions({ tolerance }), ofIntegers);
+    const fewer = factorsWithin(analysis, checkTruncateOptions({ tolerance }));
     if (fewer.rank < rank) approximations.push({ terms: fewer.terms, error: fewer.error });
   }
   const { values, integer } = filter;

@@ -88,9 +88,15 @@ function checkFill(fill: unknown, channels: number, output: ImageDType): Known["
   });
 }
 
-/** Whether a term's products all have one sign: nothing cancels in its sums, so that zero means nothing is known. */
-export const isOfOneSign = ({ column, row }: Term): boolean =>
-  [column, row].every((taps) => taps.every((tap) => tap >= 0) || taps.every((tap) => tap <= 0));
+/** Whether all products of all terms have one sign: nothing cancels in their sums, so that zero means nothing is known. */
+export function areOfOneSign(terms: readonly Term[]): boolean {
+  const signs = (taps: readonly number[]): number[] => taps.map(Math.sign).filter((sign) => sign !== 0);
+  const products = terms.flatMap(({ column, row }) => {
+    const [down, along] = [new Set(signs(column)), new Set(signs(row))];
+    return [...down].flatMap((c) => [...along].map((r) => c * r));
+  });
+  return new Set(products).size <= 1;
+}
 
 /** So many taps can be summed as they stand: those of a filter that is no column times a row. */
 const mostTaps = 1 << 16;

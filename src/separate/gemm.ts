@@ -1,7 +1,7 @@
 // Matrix products in f64 (GEMM) by generated code on all threads. Synchronous, on a backend of its own: the calling
 // thread takes part in the work.
 import type { Backend, BackendPlan, Program } from "../backend/backend.ts";
-import { chooseBackend } from "../backend/choose.ts";
+import { chooseWasm } from "../backend/choose.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Matrix } from "../factor/matrix.ts";
 import { depth, tileRows } from "../kernels/gemm/kernel.ts";
@@ -36,7 +36,7 @@ export class Gemm {
     const { threads = 1, wide } = like?.info() ?? {};
     const isWide = wide?.enabled === true;
     const options = { backend: "wasm", threads, wide: isWide, deterministic: true, maxMemory } as const;
-    this.backend = chooseBackend(options).backend;
+    this.backend = chooseWasm(options).backend;
     this.columns = isWide ? 8 : 4;
   }
 

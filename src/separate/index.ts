@@ -10,6 +10,7 @@ import type { Report } from "./report.ts";
 export type { MachineProfile } from "../graph/time.ts";
 export type { SeparateStore } from "./checkpoint.ts";
 export type { SeparateOptions } from "./context.ts";
+export type { LossChoice } from "./heads.ts";
 export type { MeasureProfileOptions } from "./profile.ts";
 export type { LayerReport, Report } from "./report.ts";
 

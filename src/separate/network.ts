@@ -25,6 +25,23 @@ export function prepareGraph(graph: Graph): Graph {
   return removeUnused(foldBatchNorm(folded));
 }
 
+/** Whether a network computes two inputs as it computes each: some write the batch of one into their reshapes. */
+export function takesBatches(graph: Graph, inputs: ReadonlyMap<string, Spec>): boolean {
+  const at = (images: number) => {
+    const specs = [...inputs].map(([name, { dtype, shape }]) => [name, { dtype, shape: [images, ...shape.slice(1)] }]);
+    return infer(graph, operators, new Map(specs as [string, Spec][]));
+  };
+  try {
+    const [one, two] = [at(1), at(2)];
+    return graph.outputs.every(({ name }) => {
+      const [a, b] = [one.get(name)!.shape, two.get(name)!.shape];
+      return a.length > 0 && b.join() === [2 * a[0]!, ...a.slice(1)].join();
+    });
+  } catch {
+    return false;
+  }
+}
+
 /** The network of which other values are the results. */
 export function withOutputs(graph: Graph, names: Iterable<string>): Graph {
   return removeUnused({ ...graph, outputs: [...new Set(names)].map((name) => ({ name })) });

@@ -30,6 +30,8 @@ export class Samples {
   readonly fingerprint: string;
   /** How samples are cut for what is fitted and measured; whole ones are read where it is undefined. */
   cut: Cut | undefined;
+  /** Whether several with equal shapes are joined where the batch is open. */
+  joins = true;
   private readonly graph: Graph;
   private readonly source: Iterable<Sample> | AsyncIterable<Sample>;
 
@@ -129,8 +131,8 @@ export class Samples {
   /** How many samples like this one the network takes at once. */
   mostJoined(values: Values): number {
     // A network whose inputs can be cut takes any number, too.
-    const open =
-      this.cut ?? this.graph.inputs.every(({ shape }) => shape && shape.length > 0 && typeof shape[0] !== "number");
+    const isOpen = this.graph.inputs.every(({ shape }) => shape && shape.length > 0 && typeof shape[0] !== "number");
+    const open = this.cut ?? (isOpen && this.joins);
     const elements = Math.max(...[...values.values()].map(({ shape }) => sizeOf(shape)));
     const most = this.cut ? mostInPieces : mostElements;
     return open ? Math.min(mostSamples, Math.max(1, Math.floor(most / elements))) : 1;

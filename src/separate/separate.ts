@@ -23,7 +23,7 @@ import { Gemm } from "./gemm.ts";
 import { measureHeads } from "./heads.ts";
 import { Loss } from "./loss.ts";
 import { metricsOf } from "./metric.ts";
-import { compareTimes, prepareGraph, Runner, replaceNode, specsOf } from "./network.ts";
+import { compareTimes, prepareGraph, Runner, replaceNode, specsOf, takesBatches } from "./network.ts";
 import { cutOf } from "./pieces.ts";
 import { seeded } from "./random.ts";
 import { noTargets, refuseQuantized } from "./refusals.ts";
@@ -131,6 +131,7 @@ async function prepare(model: Model, given: SeparateOptions): Promise<Separation
   const { specs } = inferKnown(computable, operators, inputs);
   // What only a run knows the sizes of, such as the boxes that are left, stays as it is.
   const graph = partOf(computable, ({ outputs }) => outputs.every((name) => name === "" || specs.has(name)));
+  if (samples) samples.joins = takesBatches(graph, inputs);
   const pieces = samples && cutInputs(graph, samples, inputs);
   const written = isWritten(model);
   const targets = targetsOf(graph, pieces ? infer(graph, operators, pieces) : specs).filter(

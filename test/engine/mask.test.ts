@@ -245,6 +245,19 @@ describe.each(testEngines())("on %s", (name, promise) => {
     expect([...new Set(data)]).toEqual([40000]);
   });
 
+  it("zeros of a filter that terms of both signs would make are zeros", async () => {
+    const engine = await promise;
+    // Known is only the pixel under the filter's zero.
+    const filter = [[0, 16, 5], [13, 6, 6], [15, 15, 4]]; // biome-ignore format: a line
+    const mask = Float32Array.of(0.09901849925518036, 0, 0, 0, 0, 0, 0, 0, 0);
+    const image = { width: 3, height: 3, channels: 1, data: new Uint8Array(9).fill(200) };
+    const problem = engine.filterProblem({ ...image, dtype: "u8", masked: true }, filter, { fill: 22, border: "constant", tolerance: 0.3 }); // biome-ignore format: a line
+    for (const strategy of strategiesOf(engine.plan(problem))) {
+      const { data } = await engine.run(engine.plan(problem, { strategy }), image, { mask });
+      expect([strategy, data[4]]).toEqual([strategy, 22]);
+    }
+  });
+
   it("values of the engine as picture, mask and out", async () => {
     const engine = await promise;
     for (const dtype of ["u8", "f32"] as const) {

@@ -6,7 +6,7 @@ import { UnsupportedError } from "../../src/index.ts";
 import { loadModel, type Model, saveModel, separateModel } from "../../src/onnx/index.ts";
 import { seeded } from "../../src/separate/random.ts";
 import type { Tensor } from "../../src/tensor.ts";
-import { attribute, big, model as build, node, tensor, value } from "../onnx/build.ts";
+import { attribute, attributeOf, big, model as build, node, tensor, value } from "../onnx/build.ts";
 import { expectClose } from "../onnx/close.ts";
 import { runRuntime, runtime } from "../onnx/runtime.ts";
 
@@ -154,6 +154,41 @@ describe("what stands behind the backbone stays", () => {
     expect(report.layers[0]!.decomposition).toBeDefined();
     await agrees(model, input());
   });
+});
+
+test.for([
+  ["dilated", { pads: [2, 2, 2, 2], dilations: [2, 2] }],
+  ["in steps, padded by itself", { strides: [2, 2], auto_pad: "SAME_UPPER" }],
+] as const)("a window is kept: %s", async ([, attributes]) => {
+  const file = build({
+    nodes: [node("Conv", ["x", "w"], ["y"], { attribute: Object.entries(attributes).map(attributeOf) })],
+    initializers: [floats("w", weight)],
+    inputs: [value("x", [1, channels, side, side])],
+    outputs: [value("y", [1, channels, "h", "w"])],
+  });
+  const { model, report } = await separateModel(await loadModel(file), { reduce: 1.5, calibration });
+  expect(report.layers[0]!.decomposition).toBeDefined();
+  await agrees(model, input());
+});
+
+test("a network that writes a batch of one into a reshape gets its inputs one by one", async () => {
+  const [features, batch] = [channels * side * side, "n"];
+  const shape = tensor("s", [2], {
+    dataType: 7n,
+    rawData: new Uint8Array(BigInt64Array.of(1n, BigInt(features)).buffer),
+  });
+  const file = build({
+    nodes: [
+      node("Conv", ["x", "w"], ["a"], padded),
+      node("Reshape", ["a", "s"], ["f"]),
+      node("Gemm", ["f", "d"], ["z"]),
+    ],
+    initializers: [floats("w", weight), shape, floats("d", [features, 5])],
+    inputs: [value("x", [batch, channels, side, side])],
+    outputs: [value("z", [batch, 5])],
+  });
+  const { report } = await separateModel(await loadModel(file), { reduce: 1.5, calibration });
+  expect(report.layers[0]!.decomposition).toBeDefined();
 });
 
 describe("pointwise convolutions", () => {

@@ -1,7 +1,7 @@
 // rank1 itself, from its sources: a call of the engine with plain arrays, and beside it every plan that the solvers propose,
 // without the copies in and out.
 import type { Bindings, Program } from "../../../src/backend/backend.ts";
-import { chooseBackend } from "../../../src/backend/choose.ts";
+import { chooseWasm } from "../../../src/backend/choose.ts";
 import { weightsOf } from "../../../src/engine/layers.ts";
 import { createEngine, type Engine } from "../../../src/index.ts";
 import { kernelOf, solvers } from "../../../src/kernels/table.ts";
@@ -25,7 +25,7 @@ export async function rank1(threads: number, wide: boolean): Promise<LayerRival>
   const engine = await createEngine({ threads, wide, backend: "wasm" });
   const { enabled, reason } = engine.info().wide;
   if (wide && !enabled) throw new Error(`no wide mode here: ${reason}`);
-  const { backend } = chooseBackend({ backend: "wasm", threads, wide, deterministic: false, maxMemory: 2 ** 30 });
+  const { backend } = chooseWasm({ backend: "wasm", threads, wide, deterministic: false, maxMemory: 2 ** 30 });
   return {
     version: rank1Version,
     async prepare(problem, data) {

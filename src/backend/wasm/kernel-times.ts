@@ -7,7 +7,7 @@ import { builtInProfile, rowBytes, stepTime } from "../../plan/cost.ts";
 import type { Arithmetic, BufferSpec, Stage, Step } from "../../plan/types.ts";
 import { bytesOf } from "../../tensor.ts";
 import type { BackendPlan, Verdict, Weights } from "../backend.ts";
-import { chooseBackend } from "../choose.ts";
+import { chooseWasm } from "../choose.ts";
 import type { Abortable } from "../slices.ts";
 import type { WasmBackend } from "./backend.ts";
 import { leastTime } from "./least-time.ts";
@@ -47,7 +47,7 @@ export async function timeKernels(plan: BackendPlan, settings: KernelTimeOptions
   const { wide, verdicts, signal, weights = new Map() } = settings;
   const { timeOf = (call) => leastTime(call, { signal, milliseconds: 10 }) } = settings;
   const options = { backend: "wasm", threads: 1, deterministic: false, wide, maxMemory: 2 ** 30 } as const;
-  const { backend, relaxed } = chooseBackend({ ...options, verdicts: Object.entries(verdicts) });
+  const { backend, relaxed } = chooseWasm({ ...options, verdicts: Object.entries(verdicts) });
   const buffers = new Map(plan.buffers.map((buffer) => [buffer.id, buffer]));
   const times: KernelTime[] = [];
   try {

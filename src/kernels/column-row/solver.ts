@@ -1,6 +1,6 @@
 // Proposes one column pass and one row pass per term, summed: exactly at the filter's rank, and with fewer terms where
 // the tolerance allows it. Columns first: then a strip needs no more intermediate rows than it has output rows.
-import { isOfOneSign } from "../../plan/known.ts";
+import { areOfOneSign } from "../../plan/known.ts";
 import type {
   Arithmetic,
   Draft,
@@ -38,7 +38,7 @@ export const columnRow: Solver<FilterProblem> = {
     const { factors, tolerance, window } = problem;
     const { terms, denominator, approximations } = factors;
     if (terms.length === 0) return { why: "the filter is zero" };
-    if (problem.known && !terms.every(isOfOneSign))
+    if (problem.known && !areOfOneSign(terms))
       return { why: "what several terms leave of unknown pixels is not quite zero" };
     const whole = wholeSums(problem, terms);
     const real = realSums(problem, terms, denominator, { relative: 0, maxAbs: 0 });
@@ -134,7 +134,9 @@ function passes(problem: FilterProblem, profile: Profile, sums: Sums): Draft {
   const steps = terms.flatMap((term, index): Step[] => {
     const last = index === terms.length - 1;
     const suffix = terms.length > 1 ? ` ${index + 1}` : "";
-    const columnTaps = term.column.map((tap, dy) => ({ dy, dx: 0, tap }));
+    const down = term.column.map((tap, dy) => ({ dy, dx: 0, tap }));
+    // Lines of a filter as they stand are terms with a single tap down.
+    const columnTaps = !fixed && 2 * nonZero(down).length <= down.length ? nonZero(down) : down;
     const all = term.row.map((tap, dx) => ({ dy: 0, dx, tap }));
     const rowTaps = fixed ? all : nonZero(all);
     const both: Step[] = [
