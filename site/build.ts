@@ -5,6 +5,7 @@ import { copyFileSync, cpSync, globSync, mkdirSync, readFileSync, rmSync, writeF
 import { dirname, join, relative } from "node:path";
 import { Application, Converter } from "typedoc";
 import { build as buildStudio } from "vite";
+import { buildLearn } from "../scripts/learn.ts";
 import { brokenLinks } from "./links.ts";
 import { documents, pageOf, renderPage } from "./pages.ts";
 
@@ -66,8 +67,16 @@ function writeDemo(): void {
   writeFileSync(page, text.replace(/<body[^>]*>/, '$&\n<p><a href="../index.html">rank1</a></p>'));
 }
 
+/** Links of the page lead to the pages of the site. */
+async function writeLearn(): Promise<void> {
+  const links = 'data-theory="theory.html" data-studio="../studio/index.html"';
+  const text = (await buildLearn()).replace('data-theory="theory.md"', links);
+  write("docs/learn.html", text.replace("<body>", '$&\n<p><a href="../index.html">rank1</a></p>'));
+}
+
 rmSync(dist, { recursive: true, force: true });
 writeDocuments();
+await writeLearn();
 await writeReference();
 writeDemo();
 await buildStudio({ root: join(root, "web"), build: { outDir: join(dist, "studio") }, logLevel: "warn" });

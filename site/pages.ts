@@ -16,6 +16,7 @@ export const navigation: Readonly<Record<string, readonly Entry[]>> = {
   rank1: [
     { title: "Overview", path: "README.md" },
     { title: "API reference", path: "api/index.html" },
+    { title: "Learn", path: "docs/learn.html" },
     { title: "Demo", path: "demo/index.html" },
     { title: "Studio (needs a web server)", path: "studio/index.html" },
   ],

@@ -264,7 +264,7 @@ async function run(
 const right = ["multiplications", "after", "÷", "loss alone"];
 
 function reportText(name: string, output: string, report: Report, evaluation: Evaluation | undefined): string {
-  const { layers, totals, reached, goal, samples, seconds, missing, difference } = report;
+  const { layers, totals, reached, goal, samples, seconds, missing, difference, assumed } = report;
   const rows = layers.map(({ name: layer, weight, decomposition, rank, multiplications: { before, after }, loss }) => [
     ...[shortName(layer), weight.join(" × "), decomposition ? decompositionText(decomposition, rank!) : "as it is"],
     ...[quantity(before), decomposition ? quantity(after) : "", decomposition ? number(before / after, 3) : ""],
@@ -289,6 +289,10 @@ function reportText(name: string, output: string, report: Report, evaluation: Ev
     `checked          the file, loaded again, gives the same outputs (within ${number(difference, 1)} of the largest)`,
     ...(evaluation ? [evaluationText(evaluation)] : []),
     ...(missing.length > 0 ? ["", ...leftText(missing)] : []),
+    ...Object.entries(assumed).map(
+      ([input, sides]) =>
+        `figures are for ${input} of ${sides.join("x")}, which the model leaves open: --shape says others`,
+    ),
     ...(reached.met ? [] : ["", missed]),
   ].join("\n");
 }

@@ -44,6 +44,8 @@ export interface SeparationContext {
   samples?: Samples;
   /** Multiplications of the whole network for a sample, or for a piece of one where samples are cut. */
   work: number;
+  /** Shapes that figures are for, of inputs that the network leaves open where there are no samples. */
+  usual: Readonly<Record<string, readonly number[]>>;
   /** How the errors of each output are measured. */
   heads: Heads;
   gemm: Gemm;

@@ -1,7 +1,7 @@
 // Networks during a separation: prepared (constants and batch norms folded), edited, run up to any of their values, and
 // timed.
 import { createEngine, type Engine } from "../engine/engine.ts";
-import { infer } from "../graph/infer.ts";
+import { infer, openInputs } from "../graph/infer.ts";
 import { foldBatchNorm } from "../graph/passes/batch-norm.ts";
 import { dropIdentities, foldConstants, removeUnused } from "../graph/passes/index.ts";
 import { GraphProgram } from "../graph/program.ts";
@@ -23,6 +23,20 @@ export const valuesOf = (found: Record<string, Tensor>): Map<string, Value> =>
 export function prepareGraph(graph: Graph): Graph {
   const folded = dropIdentities(foldConstants(graph, infer(graph, operators, new Map())));
   return removeUnused(foldBatchNorm(folded));
+}
+
+/** What sides of pictures are where the network leaves them open and there is no input to see. */
+const usualSide = 256;
+
+/** Shapes of the inputs that the network leaves open: of pictures, in either order of axes, with known channels. Others stay open. */
+export function usualShapes(graph: Graph): Record<string, number[]> {
+  const found = openInputs(graph).flatMap(({ name, shape }) => {
+    const isPicture = shape?.length === 4 && (typeof shape[1] === "number" || typeof shape[3] === "number");
+    if (!isPicture) return [];
+    const sides = shape.map((side, axis) => (typeof side === "number" ? side : axis === 0 ? 1 : usualSide));
+    return [[name, sides] as const];
+  });
+  return Object.fromEntries(found);
 }
 
 /** Whether a network computes two inputs as it computes each: some write the batch of one into their reshapes. */

@@ -35,6 +35,8 @@ export interface Report {
   layers: LayerReport[];
   /** Nodes that nobody here computes: they and what depends on them stay as they are, and count in none of these figures. */
   missing: readonly OperatorUse[];
+  /** Shapes of inputs that the model leaves open, where no calibration data said them: figures are for these. */
+  assumed: Readonly<Record<string, readonly number[]>>;
   /** Of the whole network. */
   totals: {
     /** Multiply-accumulates (2 FLOP) of a run. */

@@ -23,7 +23,7 @@ import { Gemm } from "./gemm.ts";
 import { measureHeads } from "./heads.ts";
 import { Loss } from "./loss.ts";
 import { metricsOf } from "./metric.ts";
-import { compareTimes, prepareGraph, Runner, replaceNode, specsOf, takesBatches } from "./network.ts";
+import { compareTimes, prepareGraph, Runner, replaceNode, specsOf, takesBatches, usualShapes } from "./network.ts";
 import { cutOf } from "./pieces.ts";
 import { seeded } from "./random.ts";
 import { noTargets, refuseQuantized } from "./refusals.ts";
@@ -127,7 +127,8 @@ async function prepare(model: Model, given: SeparateOptions): Promise<Separation
     const [parameter, expected] = ["calibration", "inputs, to measure the loss by"];
     throw new InvalidArgumentError({ parameter, expected, received: "none" });
   }
-  const inputs = samples ? specsOf(samples.first) : inputSpecs(computable);
+  const usual = samples ? {} : usualShapes(computable);
+  const inputs = samples ? specsOf(samples.first) : inputSpecs(computable, usual);
   const { specs } = inferKnown(computable, operators, inputs);
   // What only a run knows the sizes of, such as the boxes that are left, stays as it is.
   const graph = partOf(computable, ({ outputs }) => outputs.every((name) => name === "" || specs.has(name)));
@@ -145,7 +146,7 @@ async function prepare(model: Model, given: SeparateOptions): Promise<Separation
   );
   const whole = networkCost(graph, inputs, costContext);
   const work = (pieces ? networkCost(graph, pieces, costContext) : whole).multiplications;
-  const known = { model, ...costContext, graph, specs, targets, costs, whole, samples, work, options };
+  const known = { model, usual, ...costContext, graph, specs, targets, costs, whole, samples, work, options };
   const shown = samples?.some("fit", affordable(known, 2e10, 4, most.heads));
   const heads = shown ? await measureHeads(graph, specs, shown, { engine, loss: options.loss, signal }) : new Map();
   const checkpoint = await Checkpoint.open(options.store, fingerprintOf(graph, samples, options));
@@ -327,6 +328,7 @@ async function reportOf(context: SeparationContext, { choices, rewritten, curves
       parameters: { before: whole.parameters, after: after.parameters },
     },
     missing: context.model.missing,
+    assumed: context.usual,
     lossFunction: measured?.lossFunction,
     outputs: measured?.outputs ?? [],
     reached: { ...reached, met },

@@ -1,11 +1,12 @@
 // The studio as a browser gets it: built once for a file of tests, served with the headers under test, one page for each visit.
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playwright-core";
 import { build } from "vite";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createEngine, type Filter, type FilterOptions } from "../../src/index.ts";
+import { findings } from "./axe.ts";
 import { launchBrowser, needBrowser } from "./chromium.ts";
 import { isolation, serve } from "./site.ts";
 
@@ -87,12 +88,12 @@ async function visit(
   return { page, errors, context };
 }
 
-/** A test with `visit`, which opens the studio at a hash; its pages close with the test, and none may have had an error. */
+/** A test with `visit`, which opens the studio at a hash (the filter view unless said); its pages close with the test, and none may have had an error. */
 export const studioTest = test.extend<{ visit: (hash?: string, setting?: Setting) => Promise<Page> }>({
   visit: async ({ skip }, use) => {
     needBrowser(skip);
     const visits: Awaited<ReturnType<typeof visit>>[] = [];
-    await use(async (hash = "", setting = {}) => {
+    await use(async (hash = "#v=1&tab=filter", setting = {}) => {
       const one = await visit(hash, setting);
       visits.push(one);
       return one.page;
@@ -168,20 +169,8 @@ export async function expectFiltered(
   expect(worst).toBeLessThanOrEqual(off);
 }
 
-interface Axe {
-  axe: {
-    run(options: {
-      resultTypes: string[];
-    }): Promise<{ violations: { id: string; impact: string; nodes: { html: string; failureSummary: string }[] }[] }>;
-  };
-}
-
 /** What axe finds on a page that is serious: rules, each with where and why. */
 export async function seriousFindings(page: Page): Promise<string[][]> {
-  await page.evaluate(readFileSync(new URL(import.meta.resolve("axe-core/axe.min.js")), "utf8"));
-  const { violations } = await page.evaluate(() =>
-    (globalThis as unknown as Axe).axe.run({ resultTypes: ["violations"] }),
-  );
-  const serious = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
-  return serious.map(({ id, nodes }) => [id, ...nodes.map(({ html, failureSummary }) => html + failureSummary)]);
+  const serious = (await findings(page)).filter(({ impact }) => impact === "serious" || impact === "critical");
+  return serious.map(({ says }) => says);
 }

@@ -116,7 +116,7 @@ test("a page escapes names, draws the curve and does without what is not known",
     goal: { kind: "reduce", value: 2 },
     reached: { reduction: 2, loss: 0.02, met: true },
     curve: [1, 2, 3].map((reduction) => ({ reduction, loss: 0.01 * reduction ** 2 })),
-    ...{ samples: 12, seconds: 1, difference: 0, missing: [], outputs: [] },
+    ...{ samples: 12, seconds: 1, difference: 0, missing: [], assumed: {}, outputs: [] },
   };
   const html = separatePage("a & b", report);
   expect(html).toContain("&#60;b&#62;");

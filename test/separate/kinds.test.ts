@@ -171,6 +171,19 @@ test.for([
   await agrees(model, input());
 });
 
+test("open sides of pictures are something usual where no input says them", async () => {
+  const file = build({
+    nodes: [node("Conv", ["x", "w"], ["y"], padded)],
+    initializers: [floats("w", weight)],
+    inputs: [value("x", ["n", channels, "h", "w"])],
+    outputs: [value("y", ["n", channels, "h", "w"])],
+  });
+  const { model, report } = await separateModel(await loadModel(file), { rank: 2 });
+  expect(report.assumed).toEqual({ x: [1, channels, 256, 256] });
+  expect(report.layers[0]!.decomposition).toBe("depthwise");
+  await agrees(model, input());
+});
+
 test("a network that writes a batch of one into a reshape gets its inputs one by one", async () => {
   const [features, batch] = [channels * side * side, "n"];
   const shape = tensor("s", [2], {

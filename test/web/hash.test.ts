@@ -2,6 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { factorize } from "../../src/index.ts";
+import { lessons } from "../../web/src/learn/state.ts";
 import { type Choice, choiceOf, largestSide, textOf, weightsOf } from "../../web/src/state/choice.ts";
 import {
   borders,
@@ -37,6 +38,7 @@ const choice: fc.Arbitrary<Choice> = fc.oneof(
 
 const shared: fc.Arbitrary<Shared> = fc.record({
   tab: fc.constantFrom(...tabs),
+  lesson: fc.constantFrom(...lessons),
   filter: choice,
   rank: fc.option(fc.integer({ min: 0, max: 31 }), { nil: undefined }),
   border: fc.constantFrom(...borders),
@@ -95,7 +97,7 @@ describe("addresses", () => {
   it.each([
     ["#v=2&tab=filter", "version 2"],
     ["#tab=filter", "version (none)"],
-    ["#v=1&tab=filters", "is none of filter, picture"],
+    ["#v=1&tab=filters", "is none of learn, filter"],
     ["#v=1&tab", "says nothing"],
     ["#v=1&colour=red", '"colour" is not known'],
     ["#v=1&filter=sobel", "no filter named sobel"],

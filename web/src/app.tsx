@@ -1,10 +1,12 @@
-// The frame around the four views: tabs, the engine's state, notices, and what screen readers are told.
+// The frame around the views: tabs, the engine's state, notices, and what screen readers are told.
 import { computed, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { followDrops } from "./drop.ts";
 import { engineInfo } from "./engine/client.ts";
 import { FilterView } from "./filter/view.tsx";
 import { LayerView } from "./layer/view.tsx";
+import { lesson, titles as lessons } from "./learn/state.ts";
+import { LearnTab } from "./learn/tab.tsx";
 import { model } from "./model/state.ts";
 import { ModelView } from "./model/view.tsx";
 import { PictureView } from "./picture/view.tsx";
@@ -13,14 +15,20 @@ import { type Tab, tabs } from "./state/hash.ts";
 import { type Action, exact, factors, filter, messageOf, notice, shownRank, tab, tell } from "./state/state.ts";
 import { count, percent } from "./text.ts";
 
-const titles: Record<Tab, string> = { filter: "Filter", picture: "Picture", layer: "Layer", model: "Model" };
-const views = { filter: FilterView, picture: PictureView, layer: LayerView, model: ModelView };
+const titles: Record<Tab, string> = {
+  learn: "Learn",
+  filter: "Filter",
+  picture: "Picture",
+  layer: "Layer",
+  model: "Model",
+};
+const views = { learn: LearnTab, filter: FilterView, picture: PictureView, layer: LayerView, model: ModelView };
 
 /** What the page is called: the view, and what it shows. */
 const title = computed(() => {
-  const shown = { filter: nameOf(filter.value), picture: nameOf(filter.value), model: model.value?.file.name }[
-    tab.value as string
-  ];
+  const filtered = nameOf(filter.value);
+  const names = { learn: lessons[lesson.value], filter: filtered, picture: filtered, model: model.value?.file.name };
+  const shown = (names as Partial<Record<Tab, string>>)[tab.value];
   return `${titles[tab.value]}${shown ? `: ${shown}` : ""} – rank1 studio`;
 });
 
@@ -157,7 +165,11 @@ const settleMilliseconds = 700;
 function Announcer() {
   const { error, multiplications } = factors.value;
   const { direct, separable } = multiplications;
-  const text = `Rank ${shownRank.value} of ${exact.value.exactRank}, error ${percent(error)}, ${count(direct)} multiplications as it stands, ${count(separable)} in passes.`;
+  // Learn says for itself what it shows
+  const quiet = tab.value === "learn";
+  const text = quiet
+    ? ""
+    : `Rank ${shownRank.value} of ${exact.value.exactRank}, error ${percent(error)}, ${count(direct)} multiplications as it stands, ${count(separable)} in passes.`;
   const said = useSignal("");
   useEffect(() => {
     const timer = setTimeout(() => {

@@ -1,8 +1,9 @@
 // The state of the studio, without the user's files, as the part of an address after the #. Only what differs from the
 // start is written; large filters without a pattern make it long, for every value comes back as it was.
+import { type Lesson, lessons } from "../learn/state.ts";
 import { type Choice, choiceOf, named, textOf } from "./choice.ts";
 
-export const tabs = ["filter", "picture", "layer", "model"] as const;
+export const tabs = ["learn", "filter", "picture", "layer", "model"] as const;
 export const borders = ["reflect", "symmetric", "edge", "wrap", "constant"] as const;
 export const types = ["auto", "u8", "i16", "f32"] as const;
 export const pictures = ["landscape", "chart"] as const;
@@ -26,6 +27,8 @@ export type LayerChoice = { [K in keyof typeof layerRanges]: number };
 
 export interface Shared {
   tab: Tab;
+  /** The screen of Learn. */
+  lesson: Lesson;
   filter: Choice;
   /** Terms that are kept; all where undefined. */
   rank: number | undefined;
@@ -39,7 +42,8 @@ export interface Shared {
 }
 
 export const initial: Shared = {
-  tab: "filter",
+  tab: "learn",
+  lesson: "window",
   filter: named("sobel-x"),
   rank: undefined,
   border: "reflect",
@@ -55,11 +59,12 @@ const layerKeys = Object.keys(layerRanges) as (keyof LayerChoice)[];
 const mostCharacters = 12_000;
 
 export function encode(shared: Shared): string {
-  const { tab, filter, rank, border, flip, type, picture, pixel, layer } = shared;
+  const { tab, lesson, filter, rank, border, flip, type, picture, pixel, layer } = shared;
   const layerText = layerKeys.map((key) => layer[key]).join("x");
   const parts: [string, string | undefined][] = [
     ["v", "1"],
     ["tab", tab],
+    ["screen", lesson === initial.lesson ? undefined : lesson],
     ["filter", textOf(filter)],
     ["rank", rank?.toString()],
     ["border", border === initial.border ? undefined : border],
@@ -90,7 +95,9 @@ export function decode(hash: string): Shared {
   const version = take("v", "", (text) => text);
   if (version !== "1") throw new Error(`version ${version || "(none)"} of addresses is not known here`);
   const shared: Shared = {
-    tab: take("tab", initial.tab, oneOf(tabs)),
+    // What names a filter and no view is about the filter
+    tab: take("tab", "filter", oneOf(tabs)),
+    lesson: take("screen", initial.lesson, oneOf(lessons)),
     filter: take("filter", initial.filter, choiceOf),
     rank: take<number | undefined>("rank", undefined, (text) => whole(text, 0, 31)),
     border: take("border", initial.border, oneOf(borders)),

@@ -13,7 +13,7 @@ export function followAddress(): void {
     try {
       restore(decode(location.hash));
     } catch (error) {
-      restore(initial);
+      restore({ ...initial, tab: "filter" });
       tell(`This address could not be read, so here is the start: ${messageOf(error)}.`);
     }
     // Read back, since packed values are rounded: what was just read must not be written as something new.

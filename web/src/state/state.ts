@@ -1,14 +1,16 @@
 // State that the four views share: a few signals and what is computed from them. Every change goes through here.
 import { batch, computed, type Signal, signal } from "@preact/signals";
 import { type Filter, type FilterFactors, factorize } from "rank1";
+import { lesson } from "../learn/state.ts";
 import { type Choice, textOf, type Weights, weightsOf } from "./choice.ts";
 import { initial, type Shared } from "./hash.ts";
 
 type Signals = { [K in keyof Shared]: Signal<Shared[K]> };
 
-const signals = Object.fromEntries(
-  Object.entries(initial).map(([key, value]) => [key, signal(value)]),
-) as unknown as Signals;
+const signals = {
+  ...Object.fromEntries(Object.entries(initial).map(([key, value]) => [key, signal(value)])),
+  lesson,
+} as unknown as Signals;
 
 export const { tab, filter, rank, border, flip, type, picture, pixel, layer } = signals;
 
