@@ -7,7 +7,7 @@ import { showModes } from "../node/convert.ts";
 import { writeStdout } from "../node/files.ts";
 import type { FileReport } from "../node/filter-file.ts";
 import { readSteps, type Steps } from "../node/filter-steps.ts";
-import { type FileFormat, fileFormatOf, fileFormats, formatNamed } from "../node/formats.ts";
+import { checkFormat, type FileFormat, fileFormatOf, fileFormats, formatNamed, formatNames } from "../node/formats.ts";
 import { readMask } from "../node/mask.ts";
 import {
   addFilterOptions,
@@ -116,7 +116,7 @@ export function addFilter(program: Command, signal: AbortSignal): void {
     .option("--size <WxHxC>", "with --explain: of a picture that is not there (default: 1920x1080x3)", parseSize)
     .addOption(rare("--depth <bits>", "with --size: of a channel (default: 8)").choices(["8", "16"]))
     .addOption(rare("--linear", "filter in linear light (by the sRGB curve)"))
-    .addOption(rare("--format <format>", "format of results").choices(Object.keys(fileFormats)))
+    .addOption(rare("--format <format>", "format of results").choices([...formatNames]))
     .addOption(
       rare("--quality <1-100>", "of JPEG, WebP and AVIF; 100 is lossless for WebP and AVIF").argParser(parseQuality),
     )
@@ -131,15 +131,16 @@ export function addFilter(program: Command, signal: AbortSignal): void {
 
 const addOne = (text: string, list: readonly string[] = []): string[] => [...list, text];
 
-/** --colour is the other spelling of --no-grey. */
-function withColour({ colour, color, ...flags }: Flags): Flags {
+/** The format by its own name. --colour is the other spelling of --no-grey. */
+function withOwnNames({ colour, color, ...given }: Flags): Flags {
+  const flags = given.format ? { ...given, format: checkFormat("--format", given.format) } : given;
   if (!colour && !color) return flags;
   if (flags.grey) throw new UsageError("--colour: expected either --grey or --colour, got both");
   return { ...flags, grey: false };
 }
 
 async function filterPictures(files: string[], said: Flags, signal: AbortSignal): Promise<void> {
-  const given = withColour(said);
+  const given = withOwnNames(said);
   const { backend, threads, wide, maxPixels, maxFilterSide, output, force, explain } = given;
   checkOutputName(output);
   checkArguments(files, given);

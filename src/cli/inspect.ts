@@ -1,11 +1,11 @@
 // rank1 inspect: the layers of a model, what they cost, and how well they could be separated; as a table or as a page.
 import { type Command, InvalidArgumentError as CommanderError } from "commander";
 import { writeStdout } from "../node/files.ts";
-import type { Inspection, Layer } from "../onnx/index.ts";
+import type { Forecast, Inspection, Layer, Model } from "../onnx/index.ts";
 import { parseNumber, UsageError } from "./arguments.ts";
 import { rare } from "./help.ts";
 import { kindText, missingNames, modelPage, percent, sides } from "./inspect-page.ts";
-import { addModelOptions, type ModelFlags, nameOf, shapeOption, withModel } from "./open.ts";
+import { addModelOptions, type ModelFlags, nameOf, type Shapes, shapeOption, withModel } from "./open.ts";
 import { addForce, checkOutputs, writeOutput } from "./output.ts";
 import { bar, harmless, number, quantity, shortName, styled, table } from "./text.ts";
 
@@ -49,11 +49,43 @@ async function inspect(file: string, { shape, share, all, html, force, json, ...
   if (html === "-" && json) throw new UsageError("--html: expected a file beside --json, got -");
   await checkOutputs([html], { inputs: [file], force });
   const { inspectModel } = await import("../onnx/index.ts"); // other commands start without it
-  const found = await withModel(file, flags, (model) => inspectModel(model, { shapes: shape, share, partial: true }));
+  const [found, forecast] = await withModel(file, flags, async (model) => {
+    const found = inspectModel(model, { shapes: shape, share, partial: true });
+    return [found, found.open.length > 0 || html === "-" ? undefined : await forecastOf(model, shape)] as const;
+  });
   const name = nameOf(file);
   if (html !== undefined) await writeOutput(html, modelPage(name, found, share));
-  if (json) await writeStdout(`${JSON.stringify({ version: 1, model: name, share, ...found }, undefined, 2)}\n`);
-  else if (html === undefined) await writeStdout(`${inspectionText(name, found, { share, all })}\n`);
+  if (json)
+    await writeStdout(`${JSON.stringify({ version: 1, model: name, share, ...found, forecast }, undefined, 2)}\n`);
+  else if (html === undefined)
+    await writeStdout(`${inspectionText(name, found, { share, all })}\n${forecastText(forecast)}`);
+}
+
+/** What separating would give; undefined of a model that cannot be run. */
+async function forecastOf(model: Model, shapes: Shapes | undefined): Promise<Forecast | undefined> {
+  const { forecastSeparation, Rank1Error } = await import("../onnx/index.ts");
+  return forecastSeparation(model, { shapes }).catch((error: unknown) => {
+    if (error instanceof Rank1Error) return undefined;
+    throw error;
+  });
+}
+
+/** A speedup that is worth a word. */
+const leastGain = 1.02;
+
+/** "÷2 would give about 1.2 × here; 77 % of the multiplications are in depthwise or pointwise layers already." */
+function forecastText(forecast: Forecast | undefined): string {
+  if (!forecast) return "";
+  const { reduction, speedup, measured, thin, layers } = forecast;
+  const already =
+    thin > 0.005
+      ? `${number(100 * thin, 2)} % of the multiplications are in depthwise or pointwise layers already`
+      : "";
+  const cut = `÷${number(reduction, 2)}`;
+  const gain = `${cut} would give about ${number(speedup, 2)} × here${measured ? "" : ", as planned"}`;
+  const none = layers > 0 ? `${cut} would save no time here` : "separating would save no time here";
+  const [first, ...others] = [layers > 0 && speedup >= leastGain ? gain : none, already].filter(Boolean);
+  return `\n${[first, ...others].join("; ")}\n`;
 }
 
 const right = ["parameters", "multiplications"];

@@ -1,5 +1,5 @@
 // The page about a separation: totals, the curve of loss against reduction, and what each layer became.
-import type { LayerReport, Report } from "../onnx/index.ts";
+import type { LayerReport, Report, TimeChange } from "../onnx/index.ts";
 import { type Evaluation, evaluationText } from "./evaluation.ts";
 import { escapeHtml, htmlPage } from "./html.ts";
 import { count, milliseconds, number, quantity } from "./text.ts";
@@ -60,6 +60,17 @@ export function speedText(speedup: number): string {
   return speedup > 0.995 ? "as fast as before" : `slower, by ${number(100 * (1 / speedup - 1), 2)} %`;
 }
 
+/** "16 inputs, 2 threads" */
+const runText = ({ pictures, threads }: TimeChange): string =>
+  `${pictures === 1 ? "1 input" : `${pictures} inputs`}, ${threads === 1 ? "1 thread" : `${threads} threads`}`;
+
+/** Of each way to run, how long it takes before and after, and how many times as fast that is. */
+export const timeRows = (times: readonly TimeChange[]): string[][] =>
+  times.map((one) => [
+    ...[runText(one), milliseconds(one.before), milliseconds(one.after)],
+    speedText(one.before / one.after),
+  ]);
+
 /** The whole page. */
 export function separatePage(name: string, report: Report, evaluation?: Evaluation): string {
   const { totals, reached, samples, goal } = report;
@@ -85,6 +96,7 @@ export function separatePage(name: string, report: Report, evaluation?: Evaluati
 multiplication is one multiply-accumulate: 2 FLOP.`,
     beside: `<div><dl>${beside}</dl>${evaluated}</div>`,
     sections: [
+      ...(reached.times ? [{ id: "times", title: "What a run takes here", html: timesTable(reached.times) }] : []),
       ...(report.curve.length > 1
         ? [{ id: "curve", title: "What other budgets would lose", html: curve(report) }]
         : []),
@@ -94,13 +106,24 @@ multiplication is one multiply-accumulate: 2 FLOP.`,
   });
 }
 
+function timesTable(times: readonly TimeChange[]): string {
+  const rows = timeRows(times).map(([run, ...cells]) => {
+    const right = cells.map((cell) => `<td>${cell}</td>`).join("");
+    return `<tr><th scope="row">${run}</th>${right}</tr>`;
+  });
+  return `<div class="scroll"><table class="layers">
+<thead><tr><th scope="col">a run of</th><th scope="col">before</th><th scope="col">after</th><th scope="col">so it is</th></tr></thead>
+<tbody>${rows.join("\n")}</tbody>
+</table></div>`;
+}
+
 /** The axes of the curve and the result's point. Without calibration data only errors of weights are known. */
 function axesOf({ goal, lossFunction, reached, samples }: Report) {
   const timed = goal.kind === "speedup";
   const unit = lossFunction === "divergence" ? "nats an input" : "relative square error";
   const at = timed ? reached.speedup : reached.reduction;
   return {
-    across: timed ? "planned time, before / after" : "multiplications, before / after",
+    across: timed ? "time, before / after" : "multiplications, before / after",
     up: samples ? `loss, ${unit}` : "relative square error of the weights",
     own: [{ reduction: at ?? Number.NaN, loss: reached.loss ?? 0 }].filter(isDrawn),
   };

@@ -21,8 +21,8 @@ import {
 } from "./open.ts";
 import { addForce, checkOutputs, checkStdin, checkTerminal, writeOutput } from "./output.ts";
 import { addPictureOptions, type PictureFlags, settingsOf } from "./run-input.ts";
-import { decompositionText, lossLines, separatePage, speedText } from "./separate-page.ts";
-import { count, milliseconds, number, progressBar, quantity, say, shortName, styled, table } from "./text.ts";
+import { decompositionText, lossLines, separatePage, speedText, timeRows } from "./separate-page.ts";
+import { count, number, progressBar, quantity, say, shortName, styled, table } from "./text.ts";
 
 interface Flags extends ModelFlags, EngineFlags, PictureFlags {
   output: string;
@@ -262,6 +262,7 @@ async function run(
 }
 
 const right = ["multiplications", "after", "÷", "loss alone"];
+const timeColumns = ["before", "after", "so it is"];
 
 function reportText(name: string, output: string, report: Report, evaluation: Evaluation | undefined): string {
   const { layers, totals, reached, goal, samples, seconds, missing, difference, assumed } = report;
@@ -271,7 +272,7 @@ function reportText(name: string, output: string, report: Report, evaluation: Ev
     loss === undefined ? "" : number(loss, 2),
   ]);
   const { multiplications, parameters } = totals;
-  const { milliseconds: times, speedup, planned, tuned } = reached;
+  const { times, planned, tuned } = reached;
   const missed = `the goal of --${goal.kind} ${goal.value} was missed: this is the nearest found`;
   return [
     `${styled("bold", name)} → ${output}${samples ? `, fitted to ${count(samples)} inputs` : ", by its weights alone"}, in ${number(seconds, 3)} s`,
@@ -280,15 +281,13 @@ function reportText(name: string, output: string, report: Report, evaluation: Ev
     "",
     `multiplications  ${quantity(multiplications.before)} → ${quantity(multiplications.after)} (${number(reached.reduction, 3)} × fewer)`,
     `parameters       ${quantity(parameters.before)} → ${quantity(parameters.after)}`,
-    ...(times && speedup
-      ? [`time, 1 thread   ${milliseconds(times.before)} → ${milliseconds(times.after)} (${speedText(speedup)})`]
-      : []),
     ...(planned ? [`on ${planned.for}  ${speedText(planned.speedup)}, as planned`] : []),
     ...lossLines(report).map(([what, text]) => `${what.padEnd(16)} ${text}`),
     ...(tuned ? [`before tuning    ${number(tuned.before, 3)}`] : []),
     `checked          the file, loaded again, gives the same outputs (within ${number(difference, 1)} of the largest)`,
     ...(evaluation ? [evaluationText(evaluation)] : []),
     ...(missing.length > 0 ? ["", ...leftText(missing)] : []),
+    ...(times ? ["", table(["a run of", "before", "after", "so it is"], timeRows(times), timeColumns)] : []),
     ...Object.entries(assumed).map(
       ([input, sides]) =>
         `figures are for ${input} of ${sides.join("x")}, which the model leaves open: --shape says others`,

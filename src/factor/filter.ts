@@ -112,8 +112,17 @@ export function flipFilter(filter: CheckedFilter): CheckedFilter {
 function fromRows(rows: unknown[], maxSide: number, parameter: string): CheckedFilter {
   const first = rows[0];
   if (!isNumberList(first)) {
-    const expected = "at least one row, each an array of numbers";
-    throw new InvalidArgumentError({ parameter, expected, received: describe(rows), hint: "one row is [[1, 2, 1]]" });
+    const isList = typeof first === "string" || (typeof first === "object" && first !== null);
+    const expected = isList ? "one filter" : "at least one row, each an array of numbers";
+    const hint = isList
+      ? "several are applied one after the other, each in a call; filterFile of rank1/node and rank1 filter take lists"
+      : "one row is [[1, 2, 1]]";
+    throw new InvalidArgumentError({
+      parameter,
+      expected,
+      received: isList ? "a list of filters" : describe(rows),
+      hint,
+    });
   }
   const [kh, kw] = checkSides(parameter, rows.length, first.length, maxSide);
   const values = Array.from(rows).flatMap((row, y) => checkNumbers(`${parameter} row ${y}`, row, kw));

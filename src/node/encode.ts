@@ -1,9 +1,9 @@
 // Pictures to files: through sharp, but for TIFF, arrays and raw pixels, which are written here.
 import sharp, { type Sharp } from "sharp";
-import { checkBoolean, checkInteger, checkOneOf, InvalidArgumentError } from "../errors.ts";
+import { checkBoolean, checkInteger, InvalidArgumentError } from "../errors.ts";
 import { type ImageDType, imageDTypeOf, isFloat, newArray, rangeOf } from "../tensor.ts";
 import { makeFoldersFor, writeAtomic } from "./files.ts";
-import { type FileFormat, fileFormatOf, fileFormats, formatNamed, type PictureFormat } from "./formats.ts"; // biome-ignore format: a line
+import { checkFormat, type FileFormat, type FormatName, fileFormatOf, formatNamed, type PictureFormat } from "./formats.ts"; // biome-ignore format: a line
 import { writeNpy } from "./npy.ts";
 import { type Animation, lastLine, lenience, type Picture, type PictureFile } from "./pictures.ts";
 import { pngEnvelope } from "./png.ts";
@@ -226,14 +226,13 @@ export async function writePicture(
   picture: Picture | Omit<PictureFile, "notes" | "format">,
   options: WriteOptions & {
     /** The format, where the name does not tell. */
-    format?: FileFormat;
+    format?: FormatName;
     /** Stops the call; nothing is written then. */
     signal?: AbortSignal;
   } = {},
 ): Promise<void> {
   const { signal, format, ...rest } = options;
-  const names = Object.keys(fileFormats) as FileFormat[];
-  const wanted = format === undefined ? fileFormatOf(path) : checkOneOf("format", format, names);
+  const wanted = format === undefined ? fileFormatOf(path) : checkFormat("format", format);
   const { pages, animation } = "pages" in picture ? picture : { pages: [picture], animation: undefined };
   const { bytes } = await encodePictures(pages, wanted, { ...rest, animation, signal });
   signal?.throwIfAborted();

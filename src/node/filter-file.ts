@@ -8,7 +8,14 @@ import { checkCount, checkQuality, checkType, encodePictures, fullScale, typeOf,
 import { checkNewFile, makeFoldersFor, readBytes, writeAtomic } from "./files.ts";
 import { applySteps, planSteps, readSteps, type StepOptions, type Steps } from "./filter-steps.ts";
 import { finishedResults, isLevels, type Result, resultOf, sumNotes, type Target } from "./finish.ts";
-import { type FileFormat, fileFormatOf, fileFormats, formatNamed, isPictureFormat } from "./formats.ts";
+import {
+  checkFormat,
+  type FileFormat,
+  type FormatName,
+  fileFormatOf,
+  formatNamed,
+  isPictureFormat,
+} from "./formats.ts";
 import { readMask } from "./mask.ts";
 import { checkPage, type Picture, type PictureFile, type ReadOptions, readPictures } from "./pictures.ts";
 
@@ -28,8 +35,8 @@ export interface PictureOptions extends StepOptions, WriteOptions, Pick<ReadOpti
 export interface FilterFileOptions extends Omit<PictureOptions, "mask"> {
   /** How well each pixel of every picture is known: weights, or the name of a picture or a .npy array that holds them. */
   mask?: MaskLike | string;
-  /** The output's format. Default: as its name ends. */
-  format?: FileFormat;
+  /** The output's format; "jpg" and "tif" mean "jpeg" and "tiff". Default: as its name ends. */
+  format?: FormatName;
   /** Replaces an output that exists. Default false. */
   force?: boolean;
   /** Computes. Default: an engine of its own, disposed of in the end; for many files give one. */
@@ -130,8 +137,7 @@ export async function filterFile(
   checkPictureOptions(plain);
   const weights = typeof mask === "string" ? await readMask(mask, () => readBytes(mask, signal), signal) : mask;
   const given: PictureOptions & FilterFileOptions = { ...plain, ...(mask !== undefined && { mask: weights }) };
-  const names = Object.keys(fileFormats) as FileFormat[];
-  const format = given.format === undefined ? fileFormatOf(output) : checkOneOf("format", given.format, names);
+  const format = given.format === undefined ? fileFormatOf(output) : checkFormat("format", given.format);
   const own = shared ? undefined : await createEngine(given.maxPixels ? { limits: { pixels: given.maxPixels } } : {}); // biome-ignore format: a line
   try {
     const engine = shared ?? own!;

@@ -1,6 +1,6 @@
 // The file formats that results can have, and which one a name asks for.
 import { extname } from "node:path";
-import { InvalidArgumentError } from "../errors.ts";
+import { checkOneOf, InvalidArgumentError } from "../errors.ts";
 import { type ImageDType, imageDTypes } from "../tensor.ts";
 
 /** Element types of pictures. */
@@ -59,6 +59,21 @@ export const fileFormats = {
 export type PictureFormat = keyof typeof pictureFormats;
 /** A format that can be written, by its name: one of pictures, "npy" (NumPy's arrays) or "raw" (pixels alone). */
 export type FileFormat = keyof typeof fileFormats;
+
+/** Other names of formats: as their files end. */
+const otherNames = { jpg: "jpeg", tif: "tiff" } as const satisfies Record<string, FileFormat>;
+
+/** A format by one of its names: "jpg" and "tif" mean "jpeg" and "tiff". */
+export type FormatName = FileFormat | keyof typeof otherNames;
+
+/** All names of formats. */
+export const formatNames = [...Object.keys(fileFormats), ...Object.keys(otherNames)] as readonly FormatName[];
+
+/** The format that a name means. Throws {@link InvalidArgumentError} for what is none. */
+export function checkFormat(parameter: string, name: unknown): FileFormat {
+  const found = checkOneOf(parameter, name, formatNames);
+  return found in otherNames ? otherNames[found as keyof typeof otherNames] : (found as FileFormat);
+}
 
 /** Whether a format is one of pictures, which others look at, and not one of numbers. */
 export const isPictureFormat = (format: FileFormat): format is PictureFormat => format in pictureFormats;

@@ -5,6 +5,6 @@ export type { ShowMode } from "./convert.ts";
 export { type WriteOptions, writePicture } from "./encode.ts";
 export { type FileReport, type FilterFileOptions, filterFile, type PictureOptions } from "./filter-file.ts";
 export type { StepOptions } from "./filter-steps.ts";
-export type { FileFormat } from "./formats.ts";
+export type { FileFormat, FormatName } from "./formats.ts";
 export type { Metadata } from "./metadata.ts";
 export { type Animation, type Picture, type PictureFile, type ReadOptions, readPicture, readPictures } from "./pictures.ts"; // biome-ignore format: a line

@@ -7,6 +7,7 @@ import { readArray } from "./arrays.ts";
 import { type Directory, readDirectories } from "./directories.ts";
 import { readBytes } from "./files.ts";
 import type { FileFormat } from "./formats.ts";
+import { endOfGif } from "./gif.ts";
 import { type Metadata, metadataOf } from "./metadata.ts";
 import { isNpy } from "./npy.ts";
 import { framesOfPng } from "./png.ts";
@@ -103,6 +104,8 @@ export async function readPictures(source: string | Uint8Array, options: ReadOpt
   const found = await readMetadata(name, bytes, 0);
   const count = found.pages ?? 1;
   checkPage(name, wanted, count);
+  const end = found.format === "gif" ? endOfGif(bytes) : "whole";
+  if (end === "cut") throw broken(name, readable.gif!, `it ends within frame ${count}`);
   const first = { name, bytes, found, signal };
   const all = wanted === undefined && count > 1;
   const animated = found.format === "gif" || found.format === "webp";
@@ -113,6 +116,7 @@ export async function readPictures(source: string | Uint8Array, options: ReadOpt
   const animation = all && animated ? { delays: found.delay ?? [], loop: found.loop ?? 0 } : undefined;
   const frames = found.format === "png" ? framesOfPng(bytes) : 1;
   const notes = frames > 1 ? [`of the ${frames} frames of an animated PNG only the first can be read`] : [];
+  if (end === "unmarked") notes.push("the file ends without an end mark: frames may be missing");
   const colours = convertible[found.space];
   if (colours) notes.push(`${colours} is converted to RGB of 8 bits a channel`);
   const depth = depths[found.depth]!;
@@ -230,11 +234,16 @@ async function decode<T>(
       throw new InvalidArgumentError({ parameter: name, expected, received, hint, cause: error });
     }
     const text = (error as Error).message.replace(/^Input \w+ (contains|has) /i, "");
-    const unknown = text.startsWith("unsupported image format");
-    const received = unknown ? "data of another kind" : `broken or truncated data (${lastLine(text)})`;
-    const kind = format === undefined ? "PNG, JPEG, WebP, AVIF, TIFF or GIF" : readable[format];
-    throw new InvalidArgumentError({ parameter: name, expected: `an intact ${kind} picture`, received, cause: error });
+    const kind = format === undefined ? "PNG, JPEG, WebP, AVIF, TIFF or GIF" : readable[format]!;
+    if (!text.startsWith("unsupported image format")) throw broken(name, kind, lastLine(text), error);
+    const [expected, received] = [`an intact ${kind} picture`, "data of another kind"];
+    throw new InvalidArgumentError({ parameter: name, expected, received, cause: error });
   }
+}
+
+function broken(parameter: string, kind: string, why: string, cause?: unknown): InvalidArgumentError {
+  const [expected, received] = [`an intact ${kind} picture`, `broken or truncated data (${why})`];
+  return new InvalidArgumentError({ parameter, expected, received, cause });
 }
 
 /** Whether a file says that it is of HEIC's brands, and of none of AVIF's. */

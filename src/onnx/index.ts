@@ -17,6 +17,10 @@ export type { RunOptions } from "../graph/program.ts";
 export type { Task } from "../graph/tasks.ts";
 export type { Attribute, Dimension, Graph, GraphNode, ValueInfo } from "../graph/types.ts";
 export {
+  type Change,
+  type Forecast,
+  type ForecastOptions,
+  forecastSeparation,
   type LayerReport,
   type LossChoice,
   type MachineProfile,
@@ -27,6 +31,7 @@ export {
   type SeparateStore,
   type Separation,
   separateModel,
+  type TimeChange,
 } from "../separate/index.ts";
 export type { ModelInput, ModelRunOptions } from "./choice.ts";
 export {

@@ -128,13 +128,31 @@ function budgetOf(context: SeparationContext, curves: Curves): Budget {
   return { layers, whole, fixed: whole - layers.reduce((sum, [stay]) => sum + stay!.cost, 0) };
 }
 
-/** The choice of each layer that meets the goal times `correction`; undefined if that is out of reach. */
+/**
+ * The choice of each layer that meets the goal times `correction`; undefined if that is out of reach. Where multiplications count,
+ * forms that take longer than the layer as it is come only where nothing else gives as few.
+ */
 export function choose(context: SeparationContext, curves: Curves, correction: number): readonly Choice[] | undefined {
   const { kind, value } = context.options.goal;
-  const { layers, fixed, whole } = budgetOf(context, curves);
-  return kind === "tolerance"
-    ? withinLoss(layers, value * correction).choices
-    : withinCost(layers, whole / (value * correction) - fixed)?.choices;
+  const within = (curves: Curves): readonly Choice[] | undefined => {
+    const { layers, fixed, whole } = budgetOf(context, curves);
+    return kind === "tolerance"
+      ? withinLoss(layers, value * correction).choices
+      : withinCost(layers, whole / (value * correction) - fixed)?.choices;
+  };
+  return (kind === "reduce" ? within(faster(context, curves)) : undefined) ?? within(curves);
+}
+
+/** Without the forms that take as long as the layer itself. */
+function faster({ costs }: SeparationContext, curves: Curves): Curves {
+  return new Map(
+    [...curves].map(([target, points]) => [target, points.filter(({ cost }) => cost.time < costs.get(target)!.time)]),
+  );
+}
+
+/** The choice of each layer that takes the least time. */
+export function fastest(context: SeparationContext, curves: Curves): readonly Choice[] {
+  return withinLoss(budgetOf(context, curves).layers, Infinity).choices;
 }
 
 /** The largest factor by which the cost can be divided. */

@@ -4,15 +4,17 @@ import type { Engine } from "../engine/engine.ts";
 import type { MachineProfile } from "../graph/time.ts";
 import type { Model } from "../onnx/model.ts";
 import type { SeparateOptions } from "./context.ts";
+import type { Forecast, ForecastOptions } from "./forecast.ts";
 import type { MeasureProfileOptions } from "./profile.ts";
 import type { Report } from "./report.ts";
 
 export type { MachineProfile } from "../graph/time.ts";
 export type { SeparateStore } from "./checkpoint.ts";
 export type { SeparateOptions } from "./context.ts";
+export type { Forecast, ForecastOptions } from "./forecast.ts";
 export type { LossChoice } from "./heads.ts";
 export type { MeasureProfileOptions } from "./profile.ts";
-export type { LayerReport, Report } from "./report.ts";
+export type { Change, LayerReport, Report, TimeChange } from "./report.ts";
 
 /** What a separation gives. */
 export interface Separation {
@@ -32,6 +34,17 @@ export interface Separation {
 export async function separateModel(model: Model, options: SeparateOptions): Promise<Separation> {
   const { separate } = await import("./separate.ts");
   return separate(model, options);
+}
+
+/**
+ * What a separation would give on this machine, in a few seconds: every convolution that is faster in fewer multiplications takes
+ * the same share of them, with any numbers as weights.
+ *
+ * @throws InvalidArgumentError where the shape of an input is not known.
+ */
+export async function forecastSeparation(model: Model, options: ForecastOptions = {}): Promise<Forecast> {
+  const { forecast } = await import("./separate.ts");
+  return forecast(model, options);
 }
 
 /**

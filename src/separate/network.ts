@@ -122,19 +122,29 @@ export async function forEachRun(
   }
 }
 
-/** Runs of each, at least and at most, and for how long in all. */
-const [fewest, most, milliseconds] = [5, 200, 2000];
+/** Runs of each, at least and at most. */
+const [fewest, most] = [5, 200];
 
-/** Median milliseconds of a run of two networks on one thread, measured in turns. */
+interface Comparing {
+  /** For how long, in all. */
+  milliseconds?: number;
+  /** One unless given. */
+  threads?: number;
+  /** Which of all runs counts, the fastest being 0: the median unless given. What comes between runs makes them slower only. */
+  quantile?: number;
+  signal?: AbortSignal;
+}
+
+/** Milliseconds of a run of two networks, measured in turns. */
 export async function compareTimes(
   before: Graph,
   after: Graph,
   inputs: Values,
   like: Engine,
-  signal?: AbortSignal,
+  { milliseconds = 2000, threads = 1, quantile = 0.5, signal }: Comparing = {},
 ): Promise<{ before: number; after: number }> {
   const { backend, wide } = like.info();
-  const engine = await createEngine({ backend, threads: 1, wide: wide.enabled });
+  const engine = await createEngine({ backend, threads, wide: wide.enabled });
   const runners = [new Runner(before, engine), new Runner(after, engine)];
   const times: number[][] = [[], []];
   try {
@@ -150,6 +160,6 @@ export async function compareTimes(
   } finally {
     engine.dispose();
   }
-  const median = (list: number[]): number => list.sort((a, b) => a - b)[list.length >> 1]!;
-  return { before: median(times[0]!), after: median(times[1]!) };
+  const one = (list: number[]): number => list.sort((a, b) => a - b)[Math.floor(list.length * quantile)]!;
+  return { before: one(times[0]!), after: one(times[1]!) };
 }

@@ -11,6 +11,14 @@ export interface Change {
   after: number;
 }
 
+/** Median milliseconds of a run before and after. */
+export interface TimeChange extends Change {
+  /** Inputs in one run. */
+  pictures: number;
+  /** Threads that worked on it. */
+  threads: number;
+}
+
 /** The result for one convolution. */
 export interface LayerReport {
   /** The node's name. */
@@ -64,8 +72,10 @@ export interface Report {
       /** Time before over time after. */
       speedup: number;
     };
-    /** Median milliseconds of a run, before and after. */
+    /** Median milliseconds of a run of one input on one thread, before and after. */
     milliseconds?: Change;
+    /** The same of one input and, where the network takes several, of 16, on one thread and on all. */
+    times?: TimeChange[];
     /** What all changes together cost the outputs, measured on the calibration data. */
     loss?: number;
     /** The same before and after tuning, where that has helped. */

@@ -131,13 +131,16 @@ export class Samples {
   /** How many samples like this one the network takes at once. */
   mostJoined(values: Values): number {
     // A network whose inputs can be cut takes any number, too.
-    const isOpen = this.graph.inputs.every(({ shape }) => shape && shape.length > 0 && typeof shape[0] !== "number");
-    const open = this.cut ?? (isOpen && this.joins);
+    const open = this.cut ?? (this.joins && takesSeveral(this.graph));
     const elements = Math.max(...[...values.values()].map(({ shape }) => sizeOf(shape)));
     const most = this.cut ? mostInPieces : mostElements;
     return open ? Math.min(mostSamples, Math.max(1, Math.floor(most / elements))) : 1;
   }
 }
+
+/** Whether the first axis of all inputs is open. */
+export const takesSeveral = ({ inputs }: Graph): boolean =>
+  inputs.every(({ shape }) => shape && shape.length > 0 && typeof shape[0] !== "number");
 
 function isOneShot(source: Iterable<Sample> | AsyncIterable<Sample>): boolean {
   if (typeof source !== "object" || source === null || !(Symbol.iterator in source || Symbol.asyncIterator in source)) {

@@ -4,7 +4,6 @@ import { InvalidArgumentError } from "../errors.ts";
 import { infer, inferKnown, inputSpecs } from "../graph/infer.ts";
 import { computablePart, partOf } from "../graph/passes/index.ts";
 import type { Graph, Spec } from "../graph/types.ts";
-import { newValue } from "../graph/values.ts";
 import type { Model } from "../onnx/model.ts";
 import { operators } from "../onnx/ops/index.ts";
 import { Checkpoint, Fingerprint } from "./checkpoint.ts";
@@ -23,18 +22,20 @@ import { Gemm } from "./gemm.ts";
 import { measureHeads } from "./heads.ts";
 import { Loss } from "./loss.ts";
 import { metricsOf } from "./metric.ts";
-import { compareTimes, prepareGraph, Runner, replaceNode, specsOf, takesBatches, usualShapes } from "./network.ts";
+import { prepareGraph, Runner, replaceNode, specsOf, takesBatches, usualShapes } from "./network.ts";
 import { cutOf } from "./pieces.ts";
 import { seeded } from "./random.ts";
 import { noTargets, refuseQuantized } from "./refusals.ts";
 import type { Change, LayerReport, Report } from "./report.ts";
 import { Samples } from "./samples.ts";
 import { type Target, targetsOf } from "./targets.ts";
+import { chooseByTime, measureTimes, near } from "./timing.ts";
 import { tune } from "./tune.ts";
 import { noise, verify } from "./verify.ts";
 import { asStored, isWritten, rewriteModel } from "./write.ts";
 
 // One part that is loaded at first use
+export { forecast } from "./forecast.ts";
 export { measure } from "./profile.ts";
 
 /** Samples that heads are told by, that the metric is made of, and that the loss of the whole is measured on. */
@@ -112,6 +113,8 @@ interface Found {
   choices: readonly Choice[];
   rewritten: Rewritten;
   curves: Curves;
+  /** With costs as they were measured, which curves of time are made of. */
+  context?: SeparationContext;
   /** Loss before and after tuning. */
   tuned?: Change;
 }
@@ -193,6 +196,13 @@ async function measureMetrics(context: SeparationContext): Promise<Metrics> {
 async function search(context: SeparationContext, metrics: Metrics): Promise<Found> {
   const { goal, onProgress } = context.options;
   const curves = await measureCurves(context, metrics, (done) => onProgress(0.05 + 0.5 * done, "measuring curves"));
+  if (goal.kind === "speedup") {
+    const timed = await chooseByTime(context, curves, (done) => onProgress(0.55 + 0.1 * done, "measuring times"));
+    const rewritten = await fitAll(context, timed.choices, metrics, (done) => {
+      onProgress(0.65 + 0.3 * done, "fitting layers");
+    });
+    return { ...timed, rewritten };
+  }
   let found: Found | undefined;
   let correction = 1;
   for (let attempt = 1; attempt <= attempts; attempt++) {
@@ -207,31 +217,18 @@ async function search(context: SeparationContext, metrics: Metrics): Promise<Fou
     const reached = await reach(context, rewritten);
     if (reached.met) return found;
     // A bound on loss is kept at last by leaving all as it is.
-    correction = goal.kind === "tolerance" && attempt === attempts - 1 ? 0 : correction * reached.correction;
+    correction = attempt === attempts - 1 ? 0 : correction * reached.correction;
   }
   if (found) return found;
   const expected = `at most ${bestReduction(context, curves).toFixed(2)}, the best that is in reach`;
   throw new InvalidArgumentError({ parameter: goal.kind, expected, received: `${goal.value}` });
 }
 
-/** Whether a goal of loss or time is met, and by what to multiply it for another attempt. */
+/** Whether a goal of loss is met, and by what to multiply it for another attempt. */
 async function reach(context: SeparationContext, { graph }: Rewritten): Promise<{ met: boolean; correction: number }> {
-  const { goal } = context.options;
-  if (goal.kind === "tolerance") {
-    const { value: loss } = await lossOf(context, graph);
-    return { met: loss <= goal.value, correction: (0.9 * goal.value) / loss };
-  }
-  const speedup = context.profile ? plannedSpeedup(context, graph) : await measuredSpeedup(context, graph);
-  return { met: speedup >= goal.value, correction: (1.02 * goal.value) / speedup };
-}
-
-function plannedSpeedup(context: SeparationContext, rewritten: Graph): number {
-  return context.whole.time / networkCost(rewritten, inputsOf(context), context).time;
-}
-
-async function measuredSpeedup(context: SeparationContext, rewritten: Graph): Promise<number> {
-  const { before, after } = await timesOf(context, rewritten);
-  return before / after;
+  const { value } = context.options.goal;
+  const { value: loss } = await lossOf(context, graph);
+  return { met: loss <= value, correction: (0.9 * value) / loss };
 }
 
 async function uniformly(context: SeparationContext, metrics: Metrics): Promise<Found> {
@@ -275,14 +272,8 @@ async function lossOf(context: SeparationContext, rewritten: Graph): Promise<Los
 const inputsOf = ({ graph, specs }: SeparationContext): Map<string, Spec> =>
   new Map(graph.inputs.map(({ name }) => [name, specs.get(name)!]));
 
-function timesOf({ graph, engine, samples, specs, options }: SeparationContext, rewritten: Graph) {
-  const made = graph.inputs.map(
-    ({ name }) => [name, newValue(specs.get(name)!.dtype, specs.get(name)!.shape)] as const,
-  );
-  return compareTimes(graph, rewritten, samples?.first ?? new Map(made), engine, options.signal);
-}
-
-async function reportOf(context: SeparationContext, { choices, rewritten, curves, tuned }: Found): Promise<Report> {
+async function reportOf(context: SeparationContext, { context: timed = context, ...found }: Found): Promise<Report> {
+  const { choices, rewritten, curves, tuned } = found;
   const { targets, costs, whole, graph, samples, options, profile } = context;
   const after = networkCost(rewritten.graph, inputsOf(context), context);
   const layers = targets.map((target, i): LayerReport => {
@@ -306,11 +297,12 @@ async function reportOf(context: SeparationContext, { choices, rewritten, curves
       parameters: { before: before.parameters, after: parameters },
     };
   });
-  const milliseconds = rewritten.decomposed.size > 0 ? await timesOf(context, rewritten.graph) : undefined;
+  const times = rewritten.decomposed.size > 0 ? await measureTimes(context, rewritten.graph) : undefined;
+  const milliseconds = times && { before: times[0].before, after: times[0].after };
   const measured = samples && (await lossOf(context, rewritten.graph));
   const loss = measured?.value;
   const reached = {
-    ...{ reduction: whole.multiplications / after.multiplications, milliseconds, loss, tuned },
+    ...{ reduction: whole.multiplications / after.multiplications, milliseconds, times, loss, tuned },
     speedup: milliseconds ? milliseconds.before / milliseconds.after : 1,
     planned: profile && { for: profile.name, speedup: whole.time / after.time },
   };
@@ -320,9 +312,11 @@ async function reportOf(context: SeparationContext, { choices, rewritten, curves
     speedup: reached.planned?.speedup ?? reached.speedup,
     rank: goal.value,
   };
-  const met = goal.kind === "tolerance" ? (loss ?? 0) <= goal.value : achieved[goal.kind] >= goal.value;
+  // What is measured differs from time to time.
+  const least = goal.kind === "speedup" && !profile ? goal.value * (1 - near) : goal.value;
+  const met = goal.kind === "tolerance" ? (loss ?? 0) <= goal.value : achieved[goal.kind] >= least;
   return {
-    ...{ layers, goal, samples: samples?.count ?? 0, curve: tradeOff(context, curves), seconds: 0, difference: 0 },
+    ...{ layers, goal, samples: samples?.count ?? 0, curve: tradeOff(timed, curves), seconds: 0, difference: 0 },
     totals: {
       multiplications: { before: whole.multiplications, after: after.multiplications },
       parameters: { before: whole.parameters, after: after.parameters },

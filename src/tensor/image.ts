@@ -120,11 +120,15 @@ export interface CheckedImage extends Image, KnownAlpha {
  * width · height · channels elements. The data is not copied, unless bytes are given that do not lie as their type wants it.
  */
 export function checkImage(parameter: string, image: unknown, limits: ImageLimits): CheckedImage {
-  if (typeof image !== "object" || image === null) {
+  if (typeof image !== "object" || image === null || Array.isArray(image)) {
+    const files = typeof image === "string" || Array.isArray(image);
     throw new InvalidArgumentError({
       parameter,
-      expected: "an image { width, height, channels, data }",
+      expected: `${files ? "one" : "an"} image { width, height, channels, data }`,
       received: describe(image),
+      hint: files
+        ? "files are filtered by filterFile of rank1/node, one in a call, and read by its readPicture"
+        : undefined,
     });
   }
   const given = image as { info?: unknown; data?: unknown };

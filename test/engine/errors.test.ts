@@ -39,7 +39,7 @@ describe("a bad picture", () => {
   const data = rgb.data;
   it.each<[what: string, image: unknown, message: string]>([
     ["none", undefined, "image: expected an image { width, height, channels, data }, got undefined"],
-    ["a text", "photo.png", 'image: expected an image { width, height, channels, data }, got "photo.png"'],
+    ["a text", "photo.png", 'image: expected one image { width, height, channels, data }, got "photo.png"'],
     ["too few elements", { ...rgb, width: 7 }, "image.data: expected 7 x 5 x 3 = 105 elements, got 90"],
     ["too many elements", { ...rgb, height: 4 }, "image.data: expected 6 x 4 x 3 = 72 elements, got 90"],
     ["u64", { ...rgb, data: new BigUint64Array(90) }, "image.data: expected an array of u8, "],
@@ -304,4 +304,17 @@ describe("a misspelt border", () => {
     await expect(engine.filter(image, "box", { border: border as "reflect" })).rejects.toThrow(hint);
     engine.dispose();
   });
+});
+
+it("files and lists, of pictures or filters, are told where they go", async () => {
+  const engine = await createEngine({ threads: 1 });
+  const image = { width: 3, height: 3, channels: 1, data: new Uint8Array(9) };
+  const picture = /^image: expected one image .*; files are filtered by filterFile of rank1\/node, one in a call/;
+  for (const given of ["photo.jpg", [image, image], ["a.jpg", "b.jpg"]])
+    await expect(engine.filter(given as never, "box:3")).rejects.toThrow(picture);
+  for (const list of [["sobel", "box:3"], [{ column: [1], row: [1] }]])
+    await expect(engine.filter(image, list as never)).rejects.toThrow(
+      /^filter: expected one filter, got a list of filters; several/,
+    );
+  engine.dispose();
 });

@@ -5,8 +5,8 @@ import sharp from "sharp";
 import { describe, expect, test } from "vitest";
 import { InvalidArgumentError, LimitError } from "../../src/errors.ts";
 import { encodePicture, writePicture } from "../../src/node/encode.ts";
-import { formatNamed, formatOf, type PictureFormat, pictureFormats } from "../../src/node/formats.ts";
-import { type Picture, readPicture } from "../../src/node/pictures.ts";
+import { checkFormat, formatNamed, formatOf, type PictureFormat, pictureFormats } from "../../src/node/formats.ts";
+import { type Picture, readPicture, readPictures } from "../../src/node/pictures.ts";
 import { temporaryFolder } from "./folder.ts";
 
 const folder = temporaryFolder();
@@ -262,6 +262,30 @@ describe("a picture that cannot be read is one clear sentence", () => {
     }
   });
 
+  test("cut-off animations, wherever they end", async () => {
+    const noise = { width: 20, height: 15 * 4, channels: 3 as const, pageHeight: 15 };
+    const data = Buffer.from(Array.from({ length: 20 * 60 * 3 }, (_, i) => (i * 7919) % 251));
+    for (const format of ["gif", "webp"] as const) {
+      const file = await sharp(data, { raw: noise })
+        [format]({ delay: [50, 50, 50, 50] })
+        .toBuffer();
+      expect((await readPictures(file)).pages.length).toBe(4);
+      for (let length = Math.floor(file.length / 4); length < file.length - 2; length += 61) {
+        const found = await readPictures(file.subarray(0, length)).catch((error: Error) => error);
+        if (found instanceof Error)
+          expect(found.message).toMatch(/^picture: expected an intact .*, got broken or truncated data/);
+        else expect(found.notes).toEqual([expect.stringMatching(/frames may be missing/)]);
+      }
+    }
+    const whole = await sharp(data, { raw: noise })
+      .gif({ delay: [50, 50, 50, 50] })
+      .toBuffer();
+    const unmarked = await readPictures(whole.subarray(0, -1));
+    expect(unmarked.pages.length).toBe(4);
+    expect(unmarked.notes.join()).toMatch(/without an end mark/);
+    await expect(readPicture(whole.subarray(0, whole.length - 5))).rejects.toThrow(/it ends within frame/);
+  });
+
   test("too many pixels, before they are decoded", async () => {
     const huge = await sharp({ create: { width: 20000, height: 10, channels: 3, background: "red" } })
       .png()
@@ -289,6 +313,13 @@ describe("writing", () => {
       "tiff",
       "avif",
     ]);
+    expect((["jpg", "tif", "tiff", "npy"] as const).map((name) => checkFormat("format", name))).toEqual([
+      "jpeg",
+      "tiff",
+      "tiff",
+      "npy",
+    ]);
+    expect(() => checkFormat("format", "bmp")).toThrow(/^format: expected one of png, /);
     for (const path of ["a.bmp", "a", "png"])
       expect(() => formatOf(path)).toThrow(/a name that ends in \.png, \.jpg, .* or \.gif, got (\.bmp|no ending)/);
     const path = join(folder, "x.webp");
