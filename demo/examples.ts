@@ -27,8 +27,8 @@ const sobel: Example = {
   input: "scene",
   story:
     "Sobel finds edges: the difference between right and left, [−1 0 1], smoothed downwards by [1 2 1]. That is a row " +
-    "pass and a column pass, and the nine numbers need never be written down. Three of them are zero, so that the " +
-    "filter as it stands costs six multiplications as well: one this small has nothing to gain yet.",
+    "pass and a column pass, and the nine numbers need never be written down. Zeros cost nothing on " +
+    "either side: six multiplications as it stands, five in passes. One this small has next to nothing to gain.",
   commands: ["factor sobel-x", "filter IN -o edges.png -f sobel"],
   views: [
     { file: "sobel-x.png", caption: "sobel-x: mid-grey is zero", alt: "Upright edges, light and dark on mid-grey" },

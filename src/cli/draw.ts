@@ -103,7 +103,8 @@ function cells(
   show: (value: number) => string,
 ): string {
   const largest = Math.max(...values.map(maxOf)) || 1;
-  const texts = values.map((line) => line.map(show));
+  // Rounding errors around zero are zero
+  const texts = values.map((line) => line.map((value) => show(Math.abs(value) <= 1e-13 * largest ? 0 : value)));
   const longest = longestOf(texts.flat());
   const size = Math.min(0.44 * side, (1.55 * side) / longest);
   return values

@@ -85,7 +85,7 @@ ${track(multiplications / largest)}</th><td>${outputs.map(sides).join(", ")}</td
   });
   const others = layers.length - listed.length;
   return `<p>The loss is the relative error of a layer’s weights when two layers with ${number(100 * share, 3)} % of its
-multiplications or less take its place: a depthwise layer and a pointwise one, a column and a row (spatial), or one with
+multiplications or less take its place: a depthwise layer and a pointwise one, a column and a row, or one with
 few channels in between (bottleneck). The smallest of the three is shown; of the outputs it says little, but layers with
 a small loss are easy to separate.</p>
 <div class="scroll"><table class="layers">
@@ -96,9 +96,11 @@ a small loss are easy to separate.</p>
 <p class="note">${others > 0 ? `${count(others)} layers without multiplications are not listed.` : ""}</p>`;
 }
 
+const splitWords = { depthwise: "depthwise, pointwise", spatial: "column, row", bottleneck: "bottleneck" } as const;
+
 function losses(splits: Layer["splits"]): string {
   const [best] = splits;
   if (!best) return "";
-  const all = splits.map(({ split, rank, error }) => `${split}, rank ${rank}: ${percent(error).trim()}`);
-  return `<span title="${all.join("; ")}">${percent(best.error)} ${best.split}</span>`;
+  const all = splits.map(({ split, rank, error }) => `${splitWords[split]}, rank ${rank}: ${percent(error).trim()}`);
+  return `<span title="${all.join("; ")}">${percent(best.error)} ${splitWords[best.split]}</span>`;
 }

@@ -1,5 +1,6 @@
 // Faults that the studio had, each as what must hold in its place: in a real browser, as people meet them.
 import type { Page } from "playwright-core";
+import sharp from "sharp";
 import { describe, expect } from "vitest";
 import { painted, settled, studioTest } from "./studio.ts";
 
@@ -102,6 +103,151 @@ describe("the filter", () => {
     await page.keyboard.press("ArrowLeft");
     await page.keyboard.press("Enter");
     await expect.poll(() => page.evaluate(() => location.hash)).toContain("filter=emboss");
+  });
+});
+
+describe("the picture", () => {
+  const box = async (page: Page, selector: string) => (await page.locator(selector).boundingBox())!;
+
+  studioTest("zooms and moves inside its frame, with its result", async ({ visit }) => {
+    const page = await visit("#v=1&tab=picture&filter=box:size=5");
+    await painted(page);
+    const frame = await box(page, ".frame");
+    const zoom = page.getByLabel("Zoom", { exact: true });
+    for (const [value, wide] of [["0.25", 0.25], ["1", 1], ["8", 8]] as const) {
+      await zoom.selectOption(value);
+      await expect.poll(async () => (await box(page, "canvas.result")).width).toBeCloseTo(768 * wide, 0);
+      expect(await box(page, ".frame")).toEqual(frame);
+      const [whole, inside] = [await box(page, ".layer-of > canvas"), await box(page, "canvas.result")];
+      expect(whole.width / inside.width).toBeCloseTo((768 + 46) / 768, 2);
+      const width = await page.evaluate(() => document.documentElement.scrollWidth);
+      expect(width).toBeLessThanOrEqual(1280);
+    }
+    const before = await box(page, "canvas.result");
+    await page.mouse.move(frame.x + frame.width * 0.2, frame.y + 150);
+    await page.mouse.down();
+    await page.mouse.move(frame.x + frame.width * 0.2 + 60, frame.y + 110, { steps: 5 });
+    await page.mouse.up();
+    const after = await box(page, "canvas.result");
+    expect([after.x - before.x, after.y - before.y]).toEqual([60, -40]);
+    expect(await page.evaluate(() => location.hash)).not.toContain("pixel");
+    await page.mouse.dblclick(frame.x + frame.width * 0.2, frame.y + 150);
+    await expect.poll(() => zoom.inputValue()).toBe("fit");
+    await page.getByRole("group", { name: /^Pixel/ }).focus();
+    await page.keyboard.press("+");
+    await expect.poll(() => zoom.inputValue()).toBe("1");
+    await page.keyboard.press("0");
+    await expect.poll(() => zoom.inputValue()).toBe("fit");
+    await page.mouse.move(frame.x + 100, frame.y + 100);
+    await page.keyboard.down("Control");
+    await page.mouse.wheel(0, -200);
+    await page.keyboard.up("Control");
+    await expect.poll(async () => (await box(page, "canvas.result")).width).toBeGreaterThan(frame.width * 1.5);
+  }); // biome-ignore format: a table
+
+  studioTest("works out the sum of the pixel under the pointer, beside it", async ({ visit }) => {
+    const page = await visit("#v=1&tab=picture&filter=sobel-x&type=i16");
+    await painted(page);
+    const picture = await box(page, "canvas.result");
+    const sums = page.locator(".pixel .sum b");
+    const seen = new Set<string>();
+    for (const [x, y] of [[100, 60], [300, 200], [600, 400]] as const) {
+      await page.mouse.move(picture.x + ((x + 0.5) / 768) * picture.width, picture.y + ((y + 0.5) / 512) * picture.height);
+      await page.getByRole("heading", { name: `Pixel ${x}, ${y}` }).waitFor();
+      const [direct, passes] = await sums.allInnerTexts();
+      expect(direct).toBe(passes);
+      const cells = await page.locator(".pixel .numbers").first().locator("span").allInnerTexts();
+      const weights = [-1, 0, 1, -2, 0, 2, -1, 0, 1];
+      const sum = cells.reduce((total, text, i) => total + Number(text) * weights[i]!, 0);
+      expect(Number(direct!.replace("−", "-"))).toBe(sum);
+      seen.add(cells.join());
+    }
+    expect(seen.size).toBe(3);
+    const [stage, pixel] = [await box(page, ".stage"), await box(page, ".pixel")];
+    expect(pixel.x).toBeGreaterThan(stage.x + stage.width - 1);
+    expect(Math.abs(pixel.y - stage.y)).toBeLessThan(20);
+    await page.waitForTimeout(400);
+    expect(await page.evaluate(() => location.hash)).not.toContain("pixel");
+  }); // biome-ignore format: long lines
+
+  /** A picture whose right half is transparent, and a large one. */
+  const pictures = async (page: Page, width: number, height: number, name: string): Promise<void> => {
+    const bytes = await page.evaluate(
+      async ([width, height]) => {
+        const canvas = new OffscreenCanvas(width!, height!);
+        const context = canvas.getContext("2d")!;
+        context.fillStyle = "#f00";
+        context.fillRect(0, 0, width! / 2, height!);
+        return [...new Uint8Array(await (await canvas.convertToBlob()).arrayBuffer())];
+      },
+      [width, height],
+    );
+    await page.locator("input[type=file]").setInputFiles({ name, mimeType: "image/png", buffer: Buffer.from(bytes) });
+    await page.getByText(new RegExp(`^${name}`)).waitFor();
+    await settled(page);
+  };
+
+  studioTest("shows a chequerboard, and not the original, through what is transparent", async ({ visit }) => {
+    const page = await visit("#v=1&tab=picture&filter=identity");
+    await painted(page);
+    await pictures(page, 64, 64, "half.png");
+    await page.getByText("Result", { exact: true }).first().click();
+    const over = page.locator(".over");
+    expect(await over.evaluate((element) => getComputedStyle(element).backgroundImage)).toContain("conic-gradient");
+    const [a, b] = [(await over.boundingBox())!, await box(page, "canvas.result")];
+    expect(a).toEqual(b);
+  });
+
+  studioTest("is shown pass by pass when it is large, as a piece, and saved as a file", async ({ visit }) => {
+    const page = await visit("#v=1&tab=picture&filter=box:size=3&pixel=2000,5&border=edge");
+    await painted(page);
+    await pictures(page, 2200, 2000, "large.png");
+    const passes = page.getByRole("region", { name: "Pass by pass" });
+    await passes.scrollIntoViewIfNeeded();
+    await expect.poll(() => passes.locator("canvas").evaluateAll((all) => all.map((one) => (one as HTMLCanvasElement).width))).toEqual([1024, 1024, 1024]); // biome-ignore format: one line
+    await passes.getByText("A piece of it, around the pixel that was picked.").waitFor();
+    const download = page.waitForEvent("download");
+    await page.getByRole("button", { name: "Save the result" }).click();
+    expect((await download).suggestedFilename()).toBe("large-box.png");
+    const { width, height } = await sharp(await (await download).path()).metadata();
+    expect([width, height]).toEqual([2200, 2000]);
+  });
+});
+
+describe("the layer", () => {
+  studioTest("has its kernels between input and output, in the library's order of channels", async ({ visit }) => {
+    const page = await visit("#v=1&tab=layer&layer=12x3x5x2x256x1x1");
+    const colours = (name: RegExp) => page.getByRole("img", { name }).locator("g[class]").evaluateAll((all) => all.map((one) => one.getAttribute("class")).reverse()); // biome-ignore format: one line
+    await page.getByRole("button", { name: "1. Depthwise" }).click();
+    expect(await colours(/^Out: 8 × 8 × 6/)).toEqual([0, 0, 1, 1, 2, 2].map((channel) => `channel${channel}`));
+    const kernels = page.locator(".kernels");
+    expect(await kernels.getByRole("img").count()).toBe(3);
+    await kernels.getByText("and 3 more like these").waitFor();
+    // A window on each sheet; of the regular layer and the pointwise one, a single one through all
+    const edges = page.getByRole("img", { name: /^In: / }).locator("path.behind");
+    const windows = page.getByRole("img", { name: /^In: / }).locator("rect.outline");
+    expect([await windows.count(), await edges.count()]).toEqual([3, 0]);
+    await page.getByRole("button", { name: "2. Pointwise" }).click();
+    expect([await windows.count(), await edges.count()]).toEqual([6, 1]);
+    expect(await colours(/^Filter 1 of 256/)).toEqual([0, 0, 1, 1, 2, 2].map((channel) => `channel${channel}`));
+  });
+
+  studioTest("has one count wherever it stands, sizes that fit, and a real table", async ({ visit }) => {
+    const page = await visit("#v=1&tab=layer&layer=12x3x11x1x256x1x4");
+    expect(await page.getByLabel("Dilation").inputValue()).toBe("1");
+    await page.getByLabel("Input, height and width").fill("6");
+    await expect.poll(() => page.getByLabel("Filters (kernels), height and width").inputValue()).toBe("6");
+    await page.getByRole("button", { name: "12 × 12 × 3, 5 × 5" }).click();
+    await page.getByText(/^Measured here/).waitFor();
+    expect(await page.locator(".product b").textContent()).toBe("1,228,800");
+    expect(await page.locator(".plan .chosen td").first().textContent()).toMatch(/^1,\d{3},\d{3}$/);
+    await page.getByLabel("Output channels").fill("1");
+    await page.getByText("as many: it does not pay here").waitFor();
+    const table = page.getByRole("region", { name: "A real table of weights" });
+    await table.getByText("Its rank is 9").waitFor();
+    await page.getByLabel("Depth multiplier").fill("8");
+    await expect.poll(() => table.textContent()).toMatch(/the error of this table is [0-9.]+ %/);
+    expect(await page.getByText(/do not fit/).count()).toBe(0);
   });
 });
 

@@ -23,7 +23,7 @@ describe("in Firefox", () => {
     const engine = () => document.querySelector(".engine")!.textContent;
     expect(await page.evaluate(engine)).toMatch(/^WebAssembly, \d+ threads?$/);
     const canvas = (selector: string) => page.evaluate(canvasText, selector);
-    const [result, framed] = [await canvas("canvas.result"), pixelsIn(await canvas(".frame > canvas"))];
+    const [result, framed] = [await canvas("canvas.result"), pixelsIn(await canvas(".layer-of > canvas"))];
     await expectFiltered(pixelsIn(result), framed, "gaussian:sigma=2.4", { border: "edge" });
 
     await page.evaluate(() => {

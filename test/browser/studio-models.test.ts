@@ -132,6 +132,47 @@ studioTest.skipIf(withoutData(...faces))(`UltraFace finds faces${withoutData(...
   expect(await page.locator(".boxes rect").count()).toBe(Number.parseInt((await found.textContent())!, 10));
 });
 
+studioTest("the bundled network is asked about shapes, and answers with their names", async ({ visit }) => {
+  const page = await visit("#v=1&tab=model");
+  await page.getByRole("button", { name: "Try it with the bundled network" }).click();
+  await page.getByText(/^On “A drawn \w+”/).waitFor();
+  await page.getByRole("button", { name: "Run and time it" }).click();
+  await page.getByText(/a run \(median of \d+/).waitFor();
+  const drawn = /A drawn (\w+)/.exec((await page.getByText(/^On “A drawn/).textContent())!)![1]!;
+  const named = await page.locator(".scores li span:first-child").allTextContents();
+  expect(named).toHaveLength(5);
+  expect(named).toContain(drawn);
+  expect(named.join()).not.toContain("class");
+
+  const amounts = () => page.locator(".layers .kind b").allTextContents();
+  const shares = async () => (await page.locator(".layers li .amount:nth-of-type(4)").allTextContents()).map(Number.parseFloat); // biome-ignore format: one line
+  const before = await amounts();
+  await page.getByRole("radio", { name: "Dearest first" }).check();
+  const sorted = await shares();
+  expect(sorted).toEqual(sorted.toSorted((a, b) => b - a));
+  expect((await amounts()).toSorted()).toEqual(before.toSorted());
+  await page.getByRole("radio", { name: "As they run" }).check();
+  await page.getByRole("button", { name: /conv 3 × 3/ }).first().click();
+  await page.getByRole("img", { name: /^24 of 24 kernels, 3 × 3/ }).waitFor();
+  await page.getByText("24 kernels, 3 × 3: of 3 channels, the first.").waitFor();
+}); // biome-ignore format: long lines
+
+studioTest("says how much of a model is separable already", async ({ visit }) => {
+  const page = await visit("#v=1&tab=model");
+  const weights = (shape: number[]) => tensor(`w${shape[3]}`, shape, { rawData: new Uint8Array(4 * shape.reduce((product, side) => product * side, 1)) }); // biome-ignore format: one line
+  const bytes = model({
+    nodes: [
+      node("Conv", ["x", "w3"], ["h"], { attribute: [attribute("group", { i: 8n, type: 2n })] }),
+      node("Conv", ["h", "w1"], ["y"]),
+    ],
+    initializers: [weights([8, 1, 3, 3]), weights([16, 8, 1, 1])],
+    inputs: [value("x", [1, 8, 16, 16])],
+    outputs: [value("y", [1, 16, 14, 14])],
+  });
+  await open(page, "mobile.onnx", bytes);
+  await page.getByText("100 % of the multiplications are depthwise or pointwise already: little to gain.").waitFor();
+});
+
 describe("separating in the model view", () => {
   const section = (page: Page) => page.getByRole("region", { name: "Separate it" });
   const openExample = async (visit: (hash?: string) => Promise<Page>): Promise<Page> => {
@@ -154,6 +195,13 @@ describe("separating in the model view", () => {
       const link = section(page).getByRole("link", { name: /Download the separated model/ });
       await link.waitFor({ timeout: 200_000 });
       const text = (await section(page).textContent())!;
+      // The same count above and below, and words that agree with the times
+      const all = /([\d.]+ k)parameters/.exec((await page.locator(".summary").textContent())!)![1];
+      expect(text).toContain(`parameters; ${all} before`);
+      const [, factor, word, first, second] = /([\d.]+) ×(as fast|as slow|the time) in this browser: ([\d.]+) ms → ([\d.]+) ms/.exec(text)!; // biome-ignore format: one line
+      const ratio = Number(first) / Number(second);
+      expect(Math.abs(Number(factor) / Math.max(ratio, 1 / ratio) - 1)).toBeLessThan(0.02);
+      if (word !== "the time") expect(word === "as fast").toBe(ratio > 1);
       expect(Number(/([\d.]+) ×fewer multiplications/.exec(text)![1])).toBeGreaterThan(1.05);
       const [, after, before] = /([\d.]+) %of 300 [^;]+; ([\d.]+) % before/.exec(text)!.map(Number) as [
         number,

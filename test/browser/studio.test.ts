@@ -93,7 +93,7 @@ describe("the picture view", () => {
       await page.getByText(new RegExp(`^${hash.includes("chart") ? "A test chart" : "A painted"}`)).waitFor();
       await settled(page);
       // Sums of real taps may round either way after the studio has summed its terms
-      const [result, framed] = [await pixelsOf(page, "canvas.result"), await pixelsOf(page, ".frame > canvas")];
+      const [result, framed] = [await pixelsOf(page, "canvas.result"), await pixelsOf(page, ".layer-of > canvas")];
       await expectFiltered(result, framed, filter, options, typeof filter === "string" ? 0 : 1);
     }
   });

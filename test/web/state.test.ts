@@ -121,11 +121,12 @@ describe("copies", () => {
     const engine = await createEngine({ backend: "reference" });
     const image = { width: 4, height: 4, channels: 1, data: new Uint8Array(16).map((_, i) => 9 * i) };
     const AsyncFunction = (async () => {}).constructor as FunctionConstructor;
-    const body = `${javascript.replace(/^import.*$/m, "")}\nreturn result;`;
-    const made = await new AsyncFunction("createEngine", "factorize", "image", body)(
+    const body = `${javascript.replace(/^import.*$/gm, "").replace("engine.dispose();", "")}\nreturn result;`;
+    const files = [async () => image, async () => {}];
+    const made = await new AsyncFunction("createEngine", "factorize", "readPicture", "writePicture", body)(
       async () => engine,
       factorize,
-      image,
+      ...files,
     );
     expect(made.data).toEqual((await engine.filter(image, weightsOf(choice), options)).data);
   });

@@ -3,10 +3,12 @@ import type { Filter, FilterFactors, FilterOptions } from "rank1";
 import type { Report } from "rank1/onnx";
 import type { LayerChoice } from "./state/hash.ts";
 
-/** The same thing in three languages. */
+/** The same thing in some languages; each runs as it stands. */
 export interface Snippets {
   javascript: string;
   command: string;
+  numpy?: string;
+  opencv?: string;
   json: string;
 }
 
@@ -27,20 +29,90 @@ export function filterSnippets(filter: Filter, given: FilterOptions, factors: Fi
   const tolerance = cut ? [`--tolerance ${(1.001 * error).toPrecision(4)}`] : [];
   // The command line makes edges grey
   const colours = cancels(terms) ? ["--no-grey"] : [];
+  // Numbers below zero and above 255 fit no PNG
+  const out = given.output === "i16" || given.output === "f32" ? "out.npy" : "out.png";
   return {
     javascript: [
       'import { createEngine, factorize } from "rank1";',
+      'import { readPicture, writePicture } from "rank1/node";',
       "",
       ...(cut ? sum : whole),
       "",
       "const engine = await createEngine();",
+      'const image = await readPicture("in.png");',
       `const result = await engine.filter(image, filter${argument});`,
+      `await writePicture("${out}", { ...image, ...result });`,
+      "engine.dispose();",
     ].join("\n"),
     command: [
       ["npx rank1 factor", quoted(filter), ...(cut ? [`--rank ${rank}`] : [])].join(" "),
-      ["npx rank1 filter in.png -o out.png -f", quoted(filter), ...tolerance, ...colours, ...flags(options)].join(" "),
+      [`npx rank1 filter in.png -o ${out} -f`, quoted(filter), ...tolerance, ...colours, ...flags(options)].join(" "),
     ].join("\n"),
+    ...pythonSnippets(given, factors),
     json: JSON.stringify({ filter, options, rank, exactRank, error, terms, exact, multiplications }, undefined, 2),
+  };
+}
+
+/** In passes: by NumPy alone, on an array, and by OpenCV, on a picture. */
+function pythonSnippets(
+  options: FilterOptions,
+  { terms, exact }: FilterFactors,
+): Required<Pick<Snippets, "numpy" | "opencv">> {
+  const { border = "reflect", flip, gain = 1, offset = 0, output } = options;
+  const list = exact?.terms ?? terms;
+  const scale = gain * (exact ? exact.gain / exact.denominator : 1);
+  const ordered = (taps: readonly number[]): string => `[${(flip ? [...taps].reverse() : taps).join(", ")}]`;
+  const data = [
+    "terms = [  # column, row",
+    ...list.map(({ column, row }) => `    (${ordered(column)}, ${ordered(row)}),`),
+    "]",
+  ];
+  const isArray = output === "f32" || output === "i16";
+  const ends = [
+    ...(scale !== 1 || offset !== 0 ? [`result = ${scale} * result${offset === 0 ? "" : ` + ${offset}`}`] : []),
+    ...(output === "i16" ? ["result = np.clip(np.rint(result), -32768, 32767).astype(np.int16)"] : []),
+    ...(isArray ? ['np.save("out.npy", result)'] : []),
+  ];
+  const toBytes = "np.clip(np.rint(result), 0, 255).astype(np.uint8)";
+  const wraps = border === "wrap";
+  const opencvBorder = { reflect: "REFLECT_101", symmetric: "REFLECT", edge: "REPLICATE", constant: "CONSTANT", wrap: "CONSTANT" }[border as "reflect"]; // biome-ignore format: one line
+  return {
+    numpy: [
+      "import numpy as np",
+      "",
+      'image = np.load("in.npy").astype(np.float64)  # [height, width] or [height, width, channels]',
+      ...data,
+      "",
+      "result = np.zeros_like(image)",
+      "for column, row in terms:",
+      "    margins = [(n // 2, n - 1 - n // 2) for n in (len(column), len(row))]",
+      `    padded = np.pad(image, margins + [(0, 0)] * (image.ndim - 2), mode="${border}")`,
+      "    down = sum(tap * padded[i : i + image.shape[0]] for i, tap in enumerate(column))",
+      "    result += sum(tap * down[:, i : i + image.shape[1]] for i, tap in enumerate(row))",
+      ...ends,
+      ...(isArray ? [] : [`np.save("out.npy", ${toBytes})`]),
+    ].join("\n"),
+    opencv: [
+      "import cv2",
+      "import numpy as np",
+      "",
+      'image = cv2.imread("in.png")',
+      ...data,
+      "",
+      ...(wraps
+        ? [
+            "# OpenCV filters no wrapped border: it is laid around the picture, and cut off again",
+            "m = max(len(taps) for term in terms for taps in term)",
+            "image = cv2.copyMakeBorder(image, m, m, m, m, cv2.BORDER_WRAP)",
+          ]
+        : []),
+      "result = np.zeros(image.shape)",
+      "for column, row in terms:",
+      `    result += cv2.sepFilter2D(image, cv2.CV_64F, np.float64(row), np.float64(column), borderType=cv2.BORDER_${opencvBorder})`,
+      ...(wraps ? ["result = result[m:-m, m:-m]"] : []),
+      ...ends,
+      ...(isArray ? [] : [`cv2.imwrite("out.png", ${toBytes})`]),
+    ].join("\n"),
   };
 }
 
@@ -72,10 +144,11 @@ export function layerSnippets({ size, inputs, kernel, multiplier, outputs, strid
   const layer = `${size}x${size}x${inputs} --kernel ${kernel}x${kernel} --out ${outputs}`;
   return {
     javascript: [
-      'import { createEngine, explain } from "rank1";',
+      'import { createEngine } from "rank1";',
       "",
       "const engine = await createEngine();",
-      `// x [${shapes.x}], depthwise [${shapes.depthwise}], pointwise [${shapes.pointwise}]`,
+      "const noise = (...shape) => ({ shape, data: Float32Array.from({ length: shape.reduce((n, side) => n * side, 1) }, Math.random) });",
+      ...Object.entries(shapes).map(([name, shape]) => `const ${name} = noise(${shape.join(", ")});`),
       `const y = await engine.separableConv2d(x, depthwise, pointwise, ${literal(options)});`,
     ].join("\n"),
     command: ["npx rank1 layer", layer, ...extra].join(" "),
@@ -108,19 +181,23 @@ export function modelSnippets({ file, input, shape, scaling, pieces, goal, calib
   const flags = scaled ? [`--mean ${mean.map((one) => decimals(one))} --std ${std.map((one) => decimals(one))}`] : [];
   const calibration = calibrated ? ["--calibrate photos/", ...(pieces ? ["--crops 4"] : []), ...flags] : [];
   const name = shellQuoted(file);
-  const output = shellQuoted(file.replace(/(\.onnx)?$/i, "-separated.onnx"));
+  const separatedName = file.replace(/(\.onnx)?$/i, "-separated.onnx");
+  const output = shellQuoted(separatedName);
   const { curve: _, ...separation } = report ?? { goal: { kind: aim, value } };
   return {
     javascript: [
+      'import { writeFile } from "node:fs/promises";',
+      'import { readPicture } from "rank1/node";',
       'import { imageToTensor, loadModel, saveModel, separateModel } from "rank1/onnx";',
       "",
-      `const model = await loadModel(await (await fetch(${JSON.stringify(file)})).arrayBuffer());`,
+      `const model = await loadModel(${JSON.stringify(file)});`,
+      'const image = await readPicture("photo.jpg");',
       `const inputsOf = (image) => (${inputs});`,
       "const outputs = await model.run(inputsOf(image));",
       "",
-      ...(calibrated ? ["const calibration = images.map(inputsOf); // a few hundred that are typical"] : []),
+      ...(calibrated ? ["const calibration = [image].map(inputsOf); // better a few hundred that are typical"] : []),
       `const { model: small, report } = await separateModel(model, { ${calibrated ? "calibration, " : ""}${aim}: ${value} });`,
-      "const bytes = saveModel(small); // a standard ONNX file",
+      `await writeFile(${JSON.stringify(separatedName)}, saveModel(small)); // a standard ONNX file`,
     ].join("\n"),
     command: [
       `npx rank1 inspect ${name}`,

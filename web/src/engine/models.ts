@@ -1,6 +1,6 @@
 // Worker calls on models: reads, inspects and runs one model at a time.
 import type { Image, Tensor } from "rank1";
-import { explainModel, imageToTensor, inspectModel, loadModel, type Model } from "rank1/onnx";
+import { explainModel, type Inspection, imageToTensor, inspectModel, loadModel, type Model } from "rank1/onnx";
 import { engine, source } from "./pictures.ts";
 import type { Calls, Context, ModelRun, Scaling } from "./protocol.ts";
 
@@ -10,6 +10,7 @@ interface Opened {
   separated?: Model;
   /** Of its inputs, by name: sides that the file leaves open are chosen here. */
   shapes: Record<string, number[]>;
+  layers: Inspection["layers"];
 }
 
 let opened: Opened | undefined;
@@ -28,7 +29,7 @@ export async function open({ bytes }: Calls["open"]["args"]): Promise<Calls["ope
   const inspection = inspectModel(model, { shapes, spectra: true });
   opened?.model.dispose();
   opened?.separated?.dispose();
-  opened = { model, shapes };
+  opened = { model, shapes, layers: inspection.layers };
   const anySize = model.graph.inputs.some(({ shape }) => shape?.slice(1).some((side) => typeof side !== "number"));
   return { inspection, anySize };
 }
@@ -42,6 +43,26 @@ export async function openSeparated({ bytes }: Calls["openSeparated"]["args"]): 
 export function current(): Opened {
   if (!opened) throw new Error("there is no model yet");
   return opened;
+}
+
+const mostKernels = 48;
+
+export async function kernels({ layer }: Calls["kernels"]["args"]): Promise<Calls["kernels"]["answer"]> {
+  const { model, layers } = current();
+  const { op } = layers[layer]!;
+  // Layers are listed in the order of the nodes
+  const place = layers.slice(0, layer).filter((one) => one.op === op).length;
+  const node = model.graph.nodes.filter((one) => one.op === op)[place];
+  const weight = node && model.graph.constants.get(node.inputs[1]!);
+  if (!(weight?.data instanceof Float32Array) || weight.shape.length !== 4)
+    throw new Error("its weights are not plain numbers of this file");
+  const [outputs, channels, kh, kw] = weight.shape as [number, number, number, number];
+  const { data } = weight;
+  const each = kh * kw;
+  const kernels = Array.from({ length: Math.min(outputs, mostKernels) }, (_, i) =>
+    Array.from(data.subarray(i * channels * each, i * channels * each + each)),
+  );
+  return { kh, kw, kernels, count: outputs, channels };
 }
 
 /** An abort that came meanwhile gets its turn. */

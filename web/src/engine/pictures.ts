@@ -9,9 +9,10 @@ import {
   type Plan,
 } from "rank1";
 import { colourOf } from "../colour.ts";
-import { framed } from "../picture/border.ts";
+import { framed, placeFor } from "../picture/border.ts";
 import { type Display, displayOf } from "../picture/display.ts";
 import type { Weights } from "../state/choice.ts";
+import type { BorderName } from "../state/hash.ts";
 import type { Calls, Context, FilterCall, Filtered, Pixels, StagesCall } from "./protocol.ts";
 
 let making: Promise<Engine> | undefined;
@@ -38,7 +39,7 @@ const scratch: { shown?: ImageData; i16?: Int16Array; f32?: Float32Array; u8?: U
 /** Larger pictures would not fit a page with all that is made of them. */
 const mostPixels = 40e6;
 
-export async function decode({ from }: Calls["decode"]["args"]): Promise<Pixels> {
+export async function decode({ from }: Calls["decode"]["args"]): Promise<Calls["decode"]["answer"]> {
   const turn = ++decodes;
   const bitmap = from instanceof Blob ? await createImageBitmap(from) : from;
   const { width, height } = bitmap;
@@ -50,10 +51,10 @@ export async function decode({ from }: Calls["decode"]["args"]): Promise<Pixels>
   let opaque = true;
   for (let i = 3; opaque && i < data.length; i += 4) opaque = data[i] === 255;
   // A small picture may overtake a large one
-  if (turn !== decodes) return { width, height, data: data.buffer };
+  if (turn !== decodes) return { width, height, data: data.buffer, opaque };
   held = { width, height, channels: 4, data, alpha: opaque ? "keep" : "premultiply" };
   for (const key of Object.keys(scratch) as (keyof typeof scratch)[]) delete scratch[key];
-  return { width, height, data: data.slice().buffer };
+  return { width, height, data: data.slice().buffer, opaque };
 }
 
 export function source(): Held {
@@ -153,23 +154,75 @@ function paintDifference(shown: Uint8Array, other: Uint8Array, dark: boolean): n
   return largest / 3;
 }
 
-/** What the column pass leaves, and what the row pass makes of it, each as bright as fits. */
-export async function stages({ term, options }: StagesCall, { signal }: Context): Promise<Pixels[]> {
+export const save = (): Promise<Blob> => canvases.result.canvas.convertToBlob({ type: "image/png" });
+
+/** Of larger pictures a piece is shown pass by pass. */
+const mostStagedPixels = 1 << 22;
+const pieceSides = { width: 1024, height: 768 };
+
+/** The picture or a piece of it, what the column pass leaves, and what the row pass makes of that, each as bright as fits. */
+export async function stages({ term, options, around }: StagesCall, { signal }: Context): Promise<Pixels[]> {
   const image = source();
-  const { width, height, alpha } = image;
   const { column, row } = term;
+  const piece = pieceAround(image, around);
+  const reach = { x: row.length, y: column.length };
+  const given = piece ? withMargin(image, piece, reach, options.border ?? "reflect") : image;
   const passes: Weights[] = [
     { kh: column.length, kw: 1, values: column, gain: 1 },
     { kh: column.length, kw: row.length, values: column.flatMap((c) => row.map((r) => c * r)), gain: 1 },
   ];
-  const pictures: Pixels[] = [];
+  const pictures: Uint8Array<ArrayBuffer>[] = [given.data.slice()];
   for (const weights of passes) {
-    const out = new Uint8Array(image.data.length);
+    const out = new Uint8Array(given.data.length);
     const { gain, offset } = displayOf(weights, true);
-    await (await engine()).filter(image, weights, { alpha, ...options, output: "u8", gain, offset, out, signal });
-    pictures.push({ width, height, data: out.buffer });
+    const alpha = image.alpha;
+    await (await engine()).filter(given, weights, { alpha, ...options, output: "u8", gain, offset, out, signal });
+    pictures.push(out);
   }
-  return pictures;
+  const sides = piece ?? { left: 0, top: 0, width: image.width, height: image.height };
+  return pictures.map((data) => {
+    const inside = piece ? cropped({ ...given, data }, { ...piece, left: reach.x, top: reach.y }) : data;
+    return { width: sides.width, height: sides.height, data: inside.buffer };
+  });
+}
+
+interface Piece {
+  left: number;
+  top: number;
+  width: number;
+  height: number;
+}
+
+function pieceAround({ width, height }: Held, [x, y]: readonly [number, number]): Piece | undefined {
+  if (width * height <= mostStagedPixels) return undefined;
+  const sides = { width: Math.min(width, pieceSides.width), height: Math.min(height, pieceSides.height) };
+  const start = (at: number, side: number, of: number): number => Math.min(of - side, Math.max(0, at - (side >> 1)));
+  return { ...sides, left: start(x, sides.width, width), top: start(y, sides.height, height) };
+}
+
+/** A piece with the pixels around it, beyond the edges those that the border stands for. */
+function withMargin(image: Held, piece: Piece, reach: { x: number; y: number }, border: BorderName): Held {
+  const [width, height] = [piece.width + 2 * reach.x, piece.height + 2 * reach.y];
+  const data = new Uint8Array(4 * width * height);
+  const from = new Uint32Array(image.data.buffer, image.data.byteOffset, image.width * image.height);
+  const to = new Uint32Array(data.buffer);
+  for (let y = 0; y < height; y++) {
+    const row = placeFor(y + piece.top - reach.y, image.height, border);
+    for (let x = 0; x < width; x++) {
+      const column = placeFor(x + piece.left - reach.x, image.width, border);
+      if (row >= 0 && column >= 0) to[y * width + x] = from[row * image.width + column]!;
+    }
+  }
+  return { ...image, width, height, data };
+}
+
+function cropped({ width, data }: Held, piece: Piece): Uint8Array<ArrayBuffer> {
+  const out = new Uint8Array(4 * piece.width * piece.height);
+  for (let y = 0; y < piece.height; y++) {
+    const start = 4 * ((y + piece.top) * width + piece.left);
+    out.set(data.subarray(start, start + 4 * piece.width), 4 * y * piece.width);
+  }
+  return out;
 }
 
 /** Runs of each plan; the fastest counts. */

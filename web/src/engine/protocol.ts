@@ -36,6 +36,8 @@ export interface Filtered {
 export interface StagesCall {
   term: { readonly column: readonly number[]; readonly row: readonly number[] };
   options: FilterOptions;
+  /** Of a large picture only a piece around this pixel is shown. */
+  around: readonly [x: number, y: number];
 }
 
 export interface LayerPlans {
@@ -90,10 +92,20 @@ export interface Evaluation {
   examples: { picture: Pixels; is: string; before: string; after: string }[];
 }
 
+/** Filters (kernels) of a layer, as they lie over its first input channel. */
+export interface LayerKernels {
+  kh: number;
+  kw: number;
+  kernels: number[][];
+  /** Of all that there are. */
+  count: number;
+  channels: number;
+}
+
 export interface Calls {
   info: { args: undefined; answer: EngineInfo };
   /** Decodes a picture, holds it, and gives a copy back. */
-  decode: { args: { from: Blob | ImageBitmap }; answer: Pixels };
+  decode: { args: { from: Blob | ImageBitmap }; answer: Pixels & { opaque: boolean } };
   /** Takes the canvases that are painted on from now on: the pixels of large pictures never pass through the page. */
   stage: { args: Record<"original" | "result", OffscreenCanvas>; answer: undefined };
   /** Paints the picture that is held, with so many pixels of its border around it. */
@@ -101,12 +113,17 @@ export interface Calls {
   filter: { args: FilterCall; answer: Filtered };
   /** Filters once more, to tell how long it takes when its code is compiled. */
   time: { args: FilterCall; answer: number };
+  /** What the stage shows, as a PNG file. */
+  save: { args: undefined; answer: Blob };
+  /** A picture, what the column pass makes of it, and what the row pass makes of that. */
   stages: { args: StagesCall; answer: Pixels[] };
   /** Milliseconds of each plan, by the names of their solvers. */
   measure: { args: FilterCall; answer: Record<string, number> };
   layer: { args: LayerChoice; answer: LayerPlans };
   /** `anySize`: the file leaves sides of the input open. */
   open: { args: { bytes: ArrayBuffer }; answer: { inspection: Inspection; anySize: boolean } };
+  /** Some kernels of a layer of the model that is open, by its place among those of the inspection. */
+  kernels: { args: { layer: number }; answer: LayerKernels };
   /** Takes what separating has made of the model that is open, to be run beside it. */
   openSeparated: { args: { bytes: Uint8Array }; answer: undefined };
   /** Runs the model that is open, or what separating has made of it, on the picture that is held or the piece in its middle. */

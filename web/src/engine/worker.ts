@@ -1,6 +1,6 @@
 // The worker: holds one engine, one picture and one model, so that the page stays responsive while they compute.
 import { layer } from "./layers.ts";
-import { decode, filter, frame, info, measure, stage, stages, time } from "./pictures.ts";
+import { decode, filter, frame, info, measure, save, stage, stages, time } from "./pictures.ts";
 import type { Calls, Context, Kind, Reply, Request, ToWorker } from "./protocol.ts";
 
 type Answers = { [K in Kind]: (args: Calls[K]["args"], context: Context) => Promise<Calls[K]["answer"]> };
@@ -8,8 +8,9 @@ type Answers = { [K in Kind]: (args: Calls[K]["args"], context: Context) => Prom
 /** Models are read, run and separated by code that is loaded when the first one is opened. */
 const models = () => import("./models.ts");
 const answers: Answers = {
-  ...{ info, decode, stage, frame, filter, time, stages, measure, layer },
+  ...{ info, decode, stage, frame, filter, time, save, stages, measure, layer },
   open: async (args) => (await models()).open(args),
+  kernels: async (args) => (await models()).kernels(args),
   openSeparated: async (args) => (await models()).openSeparated(args),
   run: async (args, context) => (await models()).run(args, context),
   separate: async (args, context) => (await import("./separation.ts")).separate(args, context),

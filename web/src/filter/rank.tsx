@@ -1,7 +1,7 @@
 // The rank of the filter: bars of its singular values, the slider that cuts them off, and what that saves and costs.
 import type { FilterFactors } from "rank1";
 import { Bar, Figure, Slider } from "../parts/controls.tsx";
-import { exact, factors, rank, shownRank } from "../state/state.ts";
+import { exact, factors, kept, rank, shownRank } from "../state/state.ts";
 import { change, count, number, percent, plural } from "../text.ts";
 
 export function Rank() {
@@ -59,9 +59,23 @@ export function Rank() {
           </dd>
         </div>
       </dl>
-      <p class="hint">Multiplications for each value of the result; k is {kh === kw ? kh : `${kh} and ${kw}`}.</p>
+      <p class="hint">
+        Multiplications for each value of the result; k is {kh === kw ? kh : `${kh} and ${kw}`}.<Zeros />
+      </p>
     </div>
   );
+}
+
+/** What is left where zeros are not multiplied: plans leave them out on both sides. */
+function Zeros() {
+  const { terms, multiplications } = factors.value;
+  const count = (values: readonly number[]): number => values.filter((value) => value !== 0).length;
+  const [direct, passes] = [
+    count(kept.value),
+    terms.reduce((sum, { column, row }) => sum + count(column) + count(row), 0),
+  ];
+  if (direct === multiplications.direct && passes === multiplications.separable) return null;
+  return ` Without those by zero there are ${direct} as it stands, ${passes} in passes.`;
 }
 
 /** Errors that may be small enough, the smallest first. */

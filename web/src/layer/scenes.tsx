@@ -5,6 +5,7 @@ import type { LayerCost, StageCost } from "rank1";
 import { Slider } from "../parts/controls.tsx";
 import type { LayerChoice } from "../state/hash.ts";
 import { count, plural, times } from "../text.ts";
+import { Kernels } from "./kernels.tsx";
 import { Volume } from "./volume.tsx";
 
 interface Scene {
@@ -116,7 +117,7 @@ export function Scenes({ choice, conv, separable }: { choice: LayerChoice; conv:
       </div>
       <p class="product">
         {times(scene.stage.output.map(count))} outputs, {scene.each.join(" · ")} multiplications each:{" "}
-        <b>{count(scene.stage.multiplications)}</b>
+        <b>{count(scene.stage.multiplications)}</b> in all
       </p>
     </div>
   );
@@ -124,26 +125,43 @@ export function Scenes({ choice, conv, separable }: { choice: LayerChoice; conv:
 
 function Flow({ scene, choice, place, index }: { scene: Scene; choice: LayerChoice; place: number; index: number }) {
   const { input, output, size } = scene.stage;
+  const { inputs, multiplier, outputs } = choice;
   const [x, y] = [(place - 1) % output[1], Math.floor((place - 1) / output[1])];
-  const spread = index === 2 ? { stride: 1, dilation: 1 } : choice;
-  const window = { y: y * spread.stride, x: x * spread.stride, count: size[0], step: spread.dilation };
+  const [depthwise, pointwise] = [index === 1, index === 2];
+  const spread = pointwise ? { stride: 1, dilation: 1 } : choice;
+  const at = { y: y * spread.stride, x: x * spread.stride, count: size[0], step: spread.dilation };
+  // As the library orders them: all results of the first channel, then those of the second
+  const sourceOf = (channel: number): number => Math.floor(channel / multiplier);
+  const depth = depthwise ? 1 : pointwise ? inputs * multiplier : inputs;
   return (
     <div class="flow">
       <Volume
         shape={input}
-        label={`In: ${times(input)}; the window is at row ${y + 1}, column ${x + 1}`}
-        window={window}
-        mixed={false}
+        label={`In: ${times(input)}; ${depthwise ? "a window on each channel" : "one window through all channels"}, at row ${y + 1}, column ${x + 1}`}
+        window={{ ...at, through: !depthwise }}
+        channelOf={pointwise ? sourceOf : (channel) => channel}
       />
-      <span class="arrow" aria-hidden="true">
-        →
-      </span>
+      <Arrow />
+      <Kernels
+        kernel={size[0]}
+        depth={depth}
+        count={depthwise ? inputs * multiplier : outputs}
+        channelOf={(filter, sheet) => (depthwise ? sourceOf(filter) : pointwise ? sourceOf(sheet) : sheet)}
+        label={scene.says}
+      />
+      <Arrow />
       <Volume
         shape={output}
         label={`Out: ${times(output)}; ${place} places are done`}
         done={place}
-        mixed={index !== 1}
+        channelOf={depthwise ? sourceOf : undefined}
       />
     </div>
   );
 }
+
+const Arrow = () => (
+  <span class="arrow" aria-hidden="true">
+    →
+  </span>
+);

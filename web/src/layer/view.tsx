@@ -10,8 +10,9 @@ import { PlanTable } from "../parts/plan.tsx";
 import { layerSnippets } from "../snippets.ts";
 import { fitted, initial, type LayerChoice, layerRanges, mostOf } from "../state/hash.ts";
 import { layer, messageOf } from "../state/state.ts";
-import { count, milliseconds, number } from "../text.ts";
+import { change, count, milliseconds } from "../text.ts";
 import { Scenes } from "./scenes.tsx";
+import { Weights } from "./weights.tsx";
 
 const labels: Record<keyof LayerChoice, string> = {
   size: "Input, height and width",
@@ -65,6 +66,7 @@ export function LayerView() {
       {!("error" in costs) && (
         <>
           <Sums {...costs} />
+          <Weights multiplier={choice.multiplier} />
           <Plans choice={choice} />
         </>
       )}
@@ -102,7 +104,7 @@ function Sliders({ choice }: { choice: LayerChoice }) {
 
 function Sums({ conv, separable }: { conv: LayerCost; separable: LayerCost }) {
   const most = Math.max(conv.multiplications, separable.multiplications);
-  const saved = conv.multiplications / separable.multiplications;
+  const saved = change(conv.multiplications, separable.multiplications);
   const parts = separable.stages.map(({ multiplications }) => count(multiplications)).join(" + ");
   return (
     <section class="panel sums" aria-label="Multiplications" aria-live="polite">
@@ -111,7 +113,9 @@ function Sums({ conv, separable }: { conv: LayerCost; separable: LayerCost }) {
         <Figure value={count(separable.multiplications)} strong>
           = {parts}, depthwise and pointwise
         </Figure>
-        <Figure value={`${number(saved, 3)} ×`}>{saved >= 1 ? "fewer" : "as many: it does not pay here"}</Figure>
+        <Figure value={saved.value}>
+          {saved.same ? "as many" : saved.fewer ? "fewer" : "as many: it does not pay here"}
+        </Figure>
         <Figure value={`${count(conv.parameters)} → ${count(separable.parameters)}`}>weights</Figure>
       </div>
       <div class="two-bars">
@@ -152,8 +156,13 @@ function Plans({ choice }: { choice: LayerChoice }) {
       <h2>
         Measured here: {milliseconds(ms.conv)} as it stands, {milliseconds(ms.separable)} depthwise and pointwise
       </h2>
-      <PlanTable plan={conv} measured={{ [conv.solver]: ms.conv }} caption="As it stands" />
-      <PlanTable plan={separable} measured={{ [separable.solver]: ms.separable }} caption="Depthwise and pointwise" />
+      <PlanTable total plan={conv} measured={{ [conv.solver]: ms.conv }} caption="As it stands." />
+      <PlanTable
+        total
+        plan={separable}
+        measured={{ [separable.solver]: ms.separable }}
+        caption="Depthwise and pointwise."
+      />
     </section>
   );
 }

@@ -1,32 +1,47 @@
-// Draws a tensor of a layer as a stack in depth: a sheet for each channel, with the window that is read, or the pixels
-// that are done.
+// Draws a tensor of a layer as a stack in depth: a sheet for each channel, with the windows that are read on them, or the
+// pixels that are done.
 
 export type Shape = readonly [height: number, width: number, channels: number];
+
+/** Pixels that are read: their first row and column, how many, and the steps between them. */
+export interface Window {
+  y: number;
+  x: number;
+  count: number;
+  step: number;
+  /** One window goes through all channels; else each has its own. */
+  through: boolean;
+}
 
 interface Props {
   shape: Shape;
   label: string;
-  /** The pixels that are read: their first row and column, how many, and the steps between them. */
-  window?: { y: number; x: number; count: number; step: number };
+  window?: Window;
   /** Pixels that are written so far, row by row. */
   done?: number;
-  /** The channels are mixtures, and have no colour of their own. */
-  mixed?: boolean;
+  /** Which input channel a channel comes from; without it, it is a mixture, and has no colour of its own. */
+  channelOf?: (channel: number) => number;
+  /** Units of the largest side. */
+  room?: number;
 }
 
 /** More channels are drawn as a block of many thin sheets. */
 const mostSheets = 8;
 const blockSheets = 16;
-const room = 176;
 
-export function Volume({ shape, label, window, done, mixed }: Props) {
+export function Volume({ shape, label, window, done, channelOf, room = 150 }: Props) {
   const [height, width, channels] = shape;
   const block = channels > mostSheets;
   const sheets = block ? blockSheets : channels;
-  const step = block ? 4 : Math.min(16, 56 / Math.max(1, sheets - 1));
+  const step = block ? 4 : Math.min(0.17 * room, (0.6 * room) / Math.max(1, sheets - 1));
   const deep = (sheets - 1) * step;
-  const cell = Math.min(18, room / Math.max(height, width));
+  const cell = Math.min(16, room / Math.max(height, width));
   const [w, h] = [width * cell, height * cell];
+  const places = Array.from({ length: sheets }, (_, channel) => ({
+    channel,
+    move: `translate(${channel * step} ${deep - channel * step})`,
+    colour: channelOf && !block ? `channel${channelOf(channel) % 3}` : "mixed",
+  }));
   return (
     <figure class="volume">
       <svg
@@ -36,19 +51,21 @@ export function Volume({ shape, label, window, done, mixed }: Props) {
         role="img"
         aria-label={label}
       >
-        {Array.from({ length: sheets }, (_, i) => {
-          const channel = sheets - 1 - i;
-          const colour = mixed || block ? "mixed" : `channel${channel % 3}`;
-          return (
-            <g key={channel} transform={`translate(${channel * step} ${deep - channel * step})`} class={colour}>
-              <rect width={w} height={h} class={done === undefined ? "plane" : "plane empty"} />
-              {done !== undefined && <path class="done" d={donePath(done, width, cell)} />}
-              {window && <Window {...window} cell={cell} />}
-              {channel === 0 && cell >= 4 && <path class="lines" d={linesPath(height, width, cell)} />}
-              {done !== undefined && done > 0 && <Last at={done - 1} width={width} cell={cell} />}
-            </g>
-          );
-        })}
+        {places.toReversed().map(({ channel, move, colour }) => (
+          <g key={channel} transform={move} class={colour}>
+            <rect width={w} height={h} class={done === undefined ? "plane" : "plane empty"} />
+            {done !== undefined && <path class="done" d={donePath(done, width, cell)} />}
+            {window && <Read {...window} cell={cell} />}
+            {cell >= 4 && (channel === 0 || !block) && <path class="lines" d={linesPath(height, width, cell)} />}
+            {done !== undefined && done > 0 && <Last at={done - 1} width={width} cell={cell} />}
+          </g>
+        ))}
+        {window && places.map(({ channel, move }) => (
+          <g key={channel} transform={move}>
+            <Outline {...window} cell={cell} hidden={channel > 0} />
+          </g>
+        ))}
+        {window?.through && sheets > 1 && <Edges {...window} cell={cell} deep={deep} />}
       </svg>
       <figcaption>
         <b>
@@ -57,25 +74,39 @@ export function Volume({ shape, label, window, done, mixed }: Props) {
       </figcaption>
     </figure>
   );
-}
+} // biome-ignore format: short lines
 
-function Window({ y, x, count, step, cell }: { y: number; x: number; count: number; step: number; cell: number }) {
+type Cells = Window & { cell: number };
+
+const spanOf = ({ count, step, cell }: Cells): number => ((count - 1) * step + 1) * cell;
+
+function Read(cells: Cells) {
+  const { y, x, count, step, cell } = cells;
+  if (step === 1) return <rect x={x * cell} y={y * cell} width={spanOf(cells)} height={spanOf(cells)} class="read" />;
   const places = Array.from({ length: count }, (_, i) => i * step);
-  const span = ((count - 1) * step + 1) * cell;
   return (
     <>
-      {step > 1 ? (
-        places.flatMap((dy) =>
-          places.map((dx) => (
-            <rect key={`${dy} ${dx}`} x={(x + dx) * cell} y={(y + dy) * cell} width={cell} height={cell} class="read" />
-          )),
-        )
-      ) : (
-        <rect x={x * cell} y={y * cell} width={span} height={span} class="read" />
+      {places.flatMap((dy) =>
+        places.map((dx) => (
+          <rect key={`${dy} ${dx}`} x={(x + dx) * cell} y={(y + dy) * cell} width={cell} height={cell} class="read" />
+        )),
       )}
-      <rect x={x * cell} y={y * cell} width={span} height={span} class="outline" />
     </>
   );
+}
+
+/** Those on sheets behind others are dashed. */
+function Outline({ hidden, ...cells }: Cells & { hidden: boolean }) {
+  const { y, x, cell } = cells;
+  const span = spanOf(cells);
+  return <rect x={x * cell} y={y * cell} width={span} height={span} class={hidden ? "outline behind" : "outline"} />;
+}
+
+/** The edges of a window that goes through all sheets. */
+function Edges({ deep, ...cells }: Cells & { deep: number }) {
+  const [left, top, span] = [cells.x * cells.cell, cells.y * cells.cell + deep, spanOf(cells)];
+  const corners = [[left, top], [left + span, top], [left, top + span], [left + span, top + span]]; // biome-ignore format: pairs
+  return <path class="outline behind" d={corners.map(([x, y]) => `M${x} ${y}l${deep} ${-deep}`).join("")} />;
 }
 
 const Last = ({ at, width, cell }: { at: number; width: number; cell: number }) => (

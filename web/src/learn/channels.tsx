@@ -27,10 +27,23 @@ const mostNeedles = 256;
 /** More outputs are drawn as so many sheets. */
 const mostSheets = 8;
 
+/** The needle was moved. */
+let moved = false;
+
 function move(place: Place): void {
   if (place.x === size.places - 1) finish("channels.places");
-  if (stage.peek() === "needles") finish("channels.needle");
+  if (stage.peek() === "needles") moved = true;
   at.value = place;
+  checkNeedles();
+}
+
+function setNeedles(count: number): void {
+  needles.value = Math.min(mostNeedles, count);
+  checkNeedles();
+}
+
+function checkNeedles(): void {
+  if (moved && stage.peek() === "needles" && needles.peek() > 1) finish("channels.needle");
 }
 
 function setMultiplier(value: number): void {
@@ -87,18 +100,11 @@ export function ChannelsScreen() {
             value={needles.value}
             min={1}
             max={mostNeedles}
-            onInput={(value) => {
-              needles.value = value;
-            }}
+            onInput={setNeedles}
           />
         )}
         {stage.value === "needles" && (
-          <button
-            type="button"
-            onClick={() => {
-              needles.value = Math.min(mostNeedles, needles.value + 1);
-            }}
-          >
+          <button type="button" onClick={() => setNeedles(needles.value + 1)}>
             Add a needle
           </button>
         )}

@@ -1,8 +1,9 @@
 // The layers of a model as bars of their multiplications; each opens to what its weights lose when it is split.
 import { useSignal } from "@preact/signals";
 import type { Inspection } from "rank1/onnx";
-import { Bar } from "../parts/controls.tsx";
+import { Bar, Choices } from "../parts/controls.tsx";
 import { percent, quantity, times } from "../text.ts";
+import { Kernels } from "./kernels.tsx";
 import { Losses, splitNames } from "./losses.tsx";
 
 type Layer = Inspection["layers"][number];
@@ -14,18 +15,29 @@ function kindText({ kind, window, strides = [] }: Layer): string {
   return kind + sides + step;
 }
 
+const orders = [
+  ["run", "As they run"],
+  ["cost", "Dearest first"],
+] as const;
+
 /** Long networks would push all else out of sight. */
 const mostAtFirst = 16;
 
 export function Layers({ inspection: { layers, totals } }: { inspection: Inspection }) {
   const opened = useSignal<number | undefined>(undefined);
   const all = useSignal(false);
-  const listed = layers.map((layer, index) => ({ layer, index })).filter(({ layer }) => layer.multiplications > 0);
+  const order = useSignal<"run" | "cost">("run");
+  const inOrder = layers.map((layer, index) => ({ layer, index })).filter(({ layer }) => layer.multiplications > 0);
+  const byCost = [...inOrder].sort((a, b) => b.layer.multiplications - a.layer.multiplications);
+  const listed = order.value === "cost" ? byCost : inOrder;
   const most = Math.max(1, ...listed.map(({ layer }) => layer.multiplications));
   const others = layers.length - listed.length;
   return (
     <section class="panel layers" aria-label="Layers">
-      <h2>Where the multiplications are</h2>
+      <div class="row spread">
+        <h2>Where the multiplications are</h2>
+        <Choices label="Order" hideLabel value={order.value} options={orders} onChange={(one) => (order.value = one)} />
+      </div>
       <p class="heads hint" aria-hidden="true">
         <span>layer</span>
         <span>result</span>
@@ -41,7 +53,7 @@ export function Layers({ inspection: { layers, totals } }: { inspection: Inspect
               <button
                 type="button"
                 aria-expanded={isOpen}
-                disabled={layer.splits.length === 0}
+                disabled={layer.splits.length === 0 && !layer.window}
                 onClick={() => {
                   opened.value = isOpen ? undefined : index;
                 }}
@@ -55,7 +67,12 @@ export function Layers({ inspection: { layers, totals } }: { inspection: Inspect
                 <span class="loss">{best ? `${splitNames[best.split]}: ${percent(best.error)} lost` : ""}</span>
                 <Bar share={layer.multiplications / most} quiet={!best} />
               </button>
-              {isOpen && <Losses splits={layer.splits} />}
+              {isOpen && (
+                <>
+                  {layer.window?.length === 2 && Math.max(...layer.window) > 1 && <Kernels at={index} />}
+                  {layer.splits.length > 0 && <Losses splits={layer.splits} />}
+                </>
+              )}
             </li>
           );
         })}

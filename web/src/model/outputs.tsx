@@ -5,7 +5,7 @@ import { Bar } from "../parts/controls.tsx";
 import { number, percent, times } from "../text.ts";
 import { Boxes } from "./boxes.tsx";
 import { boxesOf } from "./detections.ts";
-import { isPicture, type PictureRun } from "./state.ts";
+import { classNames, isPicture, model, type PictureRun } from "./state.ts";
 
 export type ModelOutput = ModelRun["outputs"][number];
 
@@ -64,6 +64,7 @@ const mostScores = 5;
 
 /** The largest of a list of scores; as shares where they are logits. */
 function Scores({ values }: { values: Float32Array }) {
+  const names = model.value?.bundled ? classNames.value : [];
   const [least, most] = extremes(values);
   const sum = values.reduce((total, value) => total + Math.exp(value - most), 0);
   const areShares = least >= 0 && Math.abs(values.reduce((total, value) => total + value, 0) - 1) < 1e-3;
@@ -73,7 +74,7 @@ function Scores({ values }: { values: Float32Array }) {
     <ol class="scores">
       {best.slice(0, mostScores).map(({ value, index }) => (
         <li key={index}>
-          <span>class {index}</span>
+          <span>{names[index] ?? `class ${index}`}</span>
           <Bar share={share(value)} />
           <span>{percent(share(value))}</span>
         </li>

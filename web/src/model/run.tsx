@@ -5,13 +5,14 @@ import { Select } from "../parts/controls.tsx";
 import { followPaste, followPicture, source, takeFile } from "../picture/source.ts";
 import { milliseconds, plural, times } from "../text.ts";
 import { Outputs } from "./outputs.tsx";
-import { type PictureRun, pieces, run, runModel, scaling, scalings } from "./state.ts";
+import { drawAnother, model, type PictureRun, pieces, run, runModel, scaling, scalings } from "./state.ts";
 import { Progress, Start } from "./working.tsx";
 
 export function Run() {
   useEffect(followPicture, []);
   useEffect(followPaste, []);
   const result = run.value;
+  const bundled = model.value?.bundled;
   return (
     <section class="panel run" aria-label="Run it">
       <h2>On your picture</h2>
@@ -51,13 +52,18 @@ export function Run() {
             }}
           />
         </label>
+        {bundled && (
+          <button type="button" onClick={() => void drawAnother()}>
+            Draw another shape
+          </button>
+        )}
         <Start kind="run" primary ready={source.value !== undefined} onStart={() => void runModel()}>
           Run and time it
         </Start>
         <Progress kind="run" />
         <p class="hint">
           {source.value
-            ? `On “${source.value.name}”, the picture of the Picture view. Another one can be dropped or pasted here.`
+            ? `On “${source.value.name}”, the picture of the Picture view. Another one can be dropped or pasted here.${bundled ? " This network tells shapes apart, and knows nothing else." : ""}`
             : "The picture is on its way."}
         </p>
       </div>

@@ -5,7 +5,7 @@ import type { LayerReport, Report } from "rank1/onnx";
 import type { Separation } from "../engine/protocol.ts";
 import { Figure } from "../parts/controls.tsx";
 import { source } from "../picture/source.ts";
-import { milliseconds, number, percent, quantity, times } from "../text.ts";
+import { change, milliseconds, number, percent, quantity, times } from "../text.ts";
 import { Comparison } from "./comparison.tsx";
 import { Examples } from "./examples.tsx";
 import { compareModels, comparison, type OpenModel } from "./state.ts";
@@ -27,6 +27,11 @@ export function Separated({
 }) {
   const { totals, reached, goal, lossFunction } = report;
   const { multiplications, parameters } = totals;
+  const { milliseconds: ms } = reached;
+  const time = ms && change(ms.before, ms.after);
+  // Counted as the summary above counts them: with every constant of the file
+  const before = open.inspection.totals.parameters;
+  const saved = parameters.before - parameters.after;
   return (
     <>
       <div class="figures">
@@ -34,9 +39,9 @@ export function Separated({
           fewer multiplications: {quantity(multiplications.before)} → {quantity(multiplications.after)}
         </Figure>
         {reached.milliseconds && (
-          <Figure value={`${number(reached.speedup!)} ×`}>
-            as fast in this browser: {milliseconds(reached.milliseconds.before)} →{" "}
-            {milliseconds(reached.milliseconds.after)}, one thread
+          <Figure value={time!.value}>
+            {time!.same ? "the time" : time!.fewer ? "as fast" : "as slow"} in this browser:{" "}
+            {milliseconds(reached.milliseconds.before)} → {milliseconds(reached.milliseconds.after)}, one thread
           </Figure>
         )}
         {lossFunction && reached.loss !== undefined && (
@@ -48,7 +53,7 @@ export function Separated({
             before
           </Figure>
         )}
-        <Figure value={quantity(parameters.after)}>parameters; {quantity(parameters.before)} before</Figure>
+        <Figure value={quantity(before - saved)}>parameters; {quantity(before)} before</Figure>
       </div>
       {!reached.met && <p>The goal of {goal.value} was missed: this is the nearest found.</p>}
       {skipped.length > 0 && <p class="hint">Left out, no pictures: {skipped.join(", ")}.</p>}

@@ -4,7 +4,7 @@ import type { Inspection } from "rank1/onnx";
 import shapes from "../../../assets/shapes.onnx?url";
 import { type CallHooks, Client, call } from "../engine/client.ts";
 import type { ModelRun, Scaling, SeparateCall, Separation } from "../engine/protocol.ts";
-import { source } from "../picture/source.ts";
+import { source, takeDrawn } from "../picture/source.ts";
 import { tell } from "../state/state.ts";
 import { isDetector } from "./detections.ts";
 import { begin } from "./job.ts";
@@ -46,12 +46,35 @@ export const openModel = (file: File, bundled = false): Promise<void> =>
     scaling.value = isDetector(outputs) ? "−1 to 1" : "0 to 1";
   });
 
-/** Opens the network that comes with rank1: it tells shapes apart. */
+/** Opens the network that comes with rank1: it tells shapes apart, and gets one to look at. */
 export async function openBundled(): Promise<void> {
   const response = await fetch(shapes).catch(() => undefined);
-  if (response?.ok) await openModel(new File([await response.blob()], "shapes.onnx"), true);
-  else tell("The bundled network could not be loaded.");
+  if (!response?.ok) {
+    tell("The bundled network could not be loaded.");
+    return;
+  }
+  await openModel(new File([await response.blob()], "shapes.onnx"), true);
+  await drawAnother();
 }
+
+/** What the bundled network calls its classes. */
+export const classNames = signal<readonly string[]>([]);
+let drawn = 0;
+
+/** Another shape for the bundled network, which knows nothing else. */
+export async function drawAnother(): Promise<void> {
+  const { drawShape } = await import("../../../demo/drawing/shapes/draw.ts");
+  const { shapeNames } = await import("../../../demo/drawing/shapes/outlines.ts");
+  classNames.value = shapeNames;
+  const name = shapeNames[drawn % shapeNames.length]!;
+  const { width, height, data } = drawShape(name, drawn++, series);
+  const image = new ImageData(width, height);
+  for (let i = 0; i < width * height; i++) image.data.set([...data.subarray(3 * i, 3 * i + 3), 255], 4 * i);
+  await takeDrawn(`A drawn ${name}`, image);
+}
+
+/** Other pictures than those of training, of fits, and of the evaluation. */
+const series = 7;
 
 export const scalings: Readonly<Record<string, Scaling>> = {
   "0 to 1": { mean: [0, 0, 0], std: [1, 1, 1] },

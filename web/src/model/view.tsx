@@ -3,7 +3,7 @@
 import { Figure } from "../parts/controls.tsx";
 import { Copy } from "../parts/copy.tsx";
 import { modelSnippets } from "../snippets.ts";
-import { plural, quantity, times } from "../text.ts";
+import { percent, plural, quantity, times } from "../text.ts";
 import { Layers } from "./layers.tsx";
 import { Run } from "./run.tsx";
 import { Separation } from "./separation.tsx";
@@ -95,8 +95,15 @@ function OpenButton({ primary }: { primary?: boolean }) {
   );
 }
 
+/** The share of multiplications that separating leaves as they are. */
+function alreadySeparable({ layers, totals }: OpenModel["inspection"]): number {
+  const done = layers.filter(({ kind }) => kind === "depthwise conv" || kind === "pointwise conv");
+  return done.reduce((sum, { multiplications }) => sum + multiplications, 0) / (totals.multiplications || 1);
+}
+
 function Summary({ open: { inspection, file } }: { open: OpenModel }) {
-  const { inputs, outputs, totals, layers, producer, opset, missing } = inspection;
+  const { inputs, outputs, totals, layers, producer, opset, missing, open } = inspection;
+  const share = alreadySeparable(inspection);
   const unknown = [...new Set(missing.map(({ operator }) => operator))];
   const list = (values: typeof inputs): string =>
     values.map(({ name, shape }) => `${name} ${shape ? times(shape.map((side) => side ?? "?")) : ""}`).join(", ");
@@ -110,11 +117,18 @@ function Summary({ open: { inspection, file } }: { open: OpenModel }) {
         <Figure value={String(layers.length)}>layers</Figure>
         <Figure value={`${quantity(file.size)}B`}>file</Figure>
       </div>
+      {share >= 0.1 && (
+        <p>
+          {percent(share)} of the multiplications are depthwise or pointwise already
+          {share > 0.6 ? ": little to gain." : "."}
+        </p>
+      )}
       <div class="row spread">
         <p class="hint">
           {plural(inputs.length, "input")}: {list(inputs)}. {plural(outputs.length, "output")}: {list(outputs)}.
           Operator set {opset}
           {producer && `, made by ${producer}`}.
+          {open.length > 0 && ` Sizes of ${open.join(", ")} are open: layers that follow from them are not counted.`}
           {unknown.length > 0 && ` It cannot run: nobody here computes ${unknown.join(", ")}.`}
         </p>
         <OpenButton />

@@ -36,10 +36,17 @@ export function Progress({ kind, done = "" }: { kind: Job["kind"]; done?: string
       <p class="hint">
         <span role="status">{current?.text ?? done}</span> {known && `${Math.round(100 * current.done!)} %`}
         {seconds > 2 && `, ${seconds} s so far`}
+        {seconds > 2 && known && current.done! > 0.03 && `, ${leftOf(seconds, current.done!)}`}
       </p>
       {known && <progress max={1} value={current.done} aria-label={current.text} />}
     </div>
   );
+}
+
+/** What is left where the rest goes on as it began. */
+function leftOf(seconds: number, done: number): string {
+  const left = (seconds * (1 - done)) / done;
+  return left < 90 ? `about ${Math.max(1, Math.round(left))} s left` : `about ${Math.round(left / 60)} min left`;
 }
 
 /** Whole seconds since something runs: what takes long shows that it goes on. */

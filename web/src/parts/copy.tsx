@@ -1,4 +1,4 @@
-// Copyable code of what is shown: the text in three languages, and a button that copies it.
+// Copyable code of what is shown: the text in some languages, and a button that copies it.
 import { useEffect, useState } from "preact/hooks";
 import type { Snippets } from "../snippets.ts";
 import { Choices } from "./controls.tsx";
@@ -6,13 +6,17 @@ import { Choices } from "./controls.tsx";
 const languages = [
   ["javascript", "JavaScript"],
   ["command", "Command line"],
+  ["numpy", "NumPy"],
+  ["opencv", "OpenCV"],
   ["json", "JSON"],
 ] as const;
 
 export function Copy({ snippets }: { snippets: Snippets }) {
-  const [language, setLanguage] = useState<keyof Snippets>("javascript");
+  const [wanted, setLanguage] = useState<keyof Snippets>("javascript");
+  const language = snippets[wanted] === undefined ? "javascript" : wanted;
+  const offered = languages.filter(([one]) => snippets[one] !== undefined);
   const [state, setState] = useState<"" | "copied" | "refused">("");
-  const text = snippets[language];
+  const text = snippets[language]!;
   useEffect(() => setState(""), [text]);
   const copy = async () => {
     try {
@@ -25,7 +29,7 @@ export function Copy({ snippets }: { snippets: Snippets }) {
   return (
     <section class="copy" aria-label="Copy">
       <div class="row">
-        <Choices label="Take it with you" value={language} options={languages} onChange={(one) => setLanguage(one)} />
+        <Choices label="Take it with you" value={language} options={offered} onChange={(one) => setLanguage(one)} />
         <button type="button" onClick={copy}>
           Copy
         </button>

@@ -8,21 +8,24 @@ interface Props {
   height: number;
   /** The size that takes the full colour: the largest of the values unless given. */
   most?: number;
+  /** Values of pixels: greys, not the colours of signs. */
+  grey?: boolean;
   label?: string;
   class?: string;
 }
 
-export function Heat({ values, width, height, most = largest(values), label, class: name = "" }: Props) {
+export function Heat({ values, width, height, most = largest(values), grey, label, class: name = "" }: Props) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const dark = isDark.value;
   useEffect(() => {
     const context = canvas.current!.getContext("2d")!;
     const image = context.createImageData(width, height);
     values.forEach((value, i) => {
-      image.data.set([...colourOf(value / (most || 1), dark), 255], 4 * i);
+      const level = 255 * Math.max(0, value / (most || 1));
+      image.data.set([...(grey ? [level, level, level] : colourOf(value / (most || 1), dark)), 255], 4 * i);
     });
     context.putImageData(image, 0, 0);
-  }, [values, width, height, most, dark]);
+  }, [values, width, height, most, grey, dark]);
   const role = label === undefined ? { "aria-hidden": true as const } : { role: "img" as const, "aria-label": label };
   return <canvas ref={canvas} width={width} height={height} class={`heat ${name}`} {...role} />;
 }

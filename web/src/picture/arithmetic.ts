@@ -24,7 +24,9 @@ export function patchOf(image: Raster, kh: number, kw: number, { x, y, channel, 
   });
 }
 
-const turned = (values: readonly number[], flip: boolean): readonly number[] => (flip ? [...values].reverse() : values);
+/** The taps in the order in which they meet the values. */
+export const turned = (values: readonly number[], flip: boolean): readonly number[] =>
+  flip ? [...values].reverse() : values;
 
 export interface Products {
   products: readonly number[];

@@ -12,12 +12,7 @@ export function Passes({ source: { image } }: { source: Source }) {
   const row = useRef<HTMLCanvasElement>(null);
   const term = shownTerm.value;
   const large = image.width * image.height > mostStagedPixels;
-  useEffect(() => followStages([column.current!, row.current!]), []);
-  useEffect(() => {
-    if (large) return;
-    Object.assign(original.current!, { width: image.width, height: image.height });
-    original.current!.getContext("2d")!.putImageData(image, 0, 0);
-  }, [image, large]);
+  useEffect(() => followStages([original.current!, column.current!, row.current!]), []);
   const { rank } = factors.value;
   const { terms } = parts.value;
   const which = rank > 1 && term ? ` of term ${terms.indexOf(term) + 1} of ${rank}` : "";
@@ -25,12 +20,13 @@ export function Passes({ source: { image } }: { source: Source }) {
     displayOf({ kh: values.length, kw: 1, values, gain: 1 }, true).signed;
   const middle = "; grey is zero";
   return (
-    <section class="passes" aria-label="Pass by pass" hidden={large || !term || applied.value === undefined}>
+    <section class="passes" aria-label="Pass by pass" hidden={!term || applied.value === undefined}>
       <h2>Pass by pass</h2>
       <ol>
         <li>
           <canvas ref={original} role="img" aria-label="The picture" />
           <h3>The picture</h3>
+          {large && <p class="hint">A piece of it, around the pixel that was picked.</p>}
         </li>
         <li>
           <canvas ref={column} role="img" aria-label={`After the column pass${which}`} />

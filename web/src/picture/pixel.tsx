@@ -2,13 +2,14 @@
 import { computed, useSignal } from "@preact/signals";
 import { cssColour, isDark, largest } from "../colour.ts";
 import { Choices } from "../parts/controls.tsx";
+import { Heat } from "../parts/heat.tsx";
 import { atRest } from "../state/rest.ts";
 import { border, flip, kept, parts, weights } from "../state/state.ts";
 import { number, plural } from "../text.ts";
-import { directly, inPasses, patchOf } from "./arithmetic.ts";
+import { directly, inPasses, patchOf, turned } from "./arithmetic.ts";
+import { pixelWithin } from "./pixel-at.ts";
 import { shownTerm } from "./result.ts";
 import type { Source } from "./source.ts";
-import { pixelWithin } from "./stage.tsx";
 
 const channels = [
   ["0", "Red"],
@@ -37,9 +38,9 @@ export function Pixel({ source: { image } }: { source: Source }) {
   const shown = terms.indexOf(term!);
   const passes = all[shown];
   const sum = ownGain * all.reduce((total, one) => total + one.sum, 0);
-  const ofRank = rank > 1 ? ` for each of ${rank} terms; this is term ${shown + 1}` : "";
+  const numbers = { columns: kw, plain: true } as const;
   return (
-    <section class="pixel panel" aria-label="One pixel">
+    <section class="pixel" aria-label="One pixel">
       <div class="row spread">
         <h2>
           Pixel {x}, {y}
@@ -54,31 +55,37 @@ export function Pixel({ source: { image } }: { source: Source }) {
           }}
         />
       </div>
-      <div class="two-ways">
+      <div class="ways">
         <div>
           <h3>As it stands</h3>
-          <Numbers values={patch} columns={kw} label="the values under the filter" plain />
-          <Numbers values={direct.products} columns={kw} label={`${kh * kw} products: value times weight`} />
+          <Numbers {...numbers} values={patch} label="the values under the filter" />
+          <Numbers values={turned(kept, flip)} columns={kw} label="× the weights" />
+          <Numbers values={direct.products} columns={kw} label={`= ${plural(kh * kw, "product")}`} />
           <p class="sum">
-            {plural(kh * kw, "product")}, {gain === 1 ? "their sum" : `${number(gain)} times their sum`} is{" "}
-            <b>{number(direct.sum, 6)}</b>
+            {gain === 1 ? "their sum" : `${number(gain)} × their sum`} = <b>{number(direct.sum, 6)}</b>
           </p>
         </div>
         {passes && (
           <div>
-            <h3>In passes</h3>
-            <Numbers values={passes.column} columns={1} label={`${kh} products of the column: their sum is new here`} />
+            <h3>
+              In passes
+              {rank > 1 && (
+                <small>
+                  : term {shown + 1} of {rank}
+                </small>
+              )}
+            </h3>
+            <Numbers values={turned(term!.column, flip)} columns={kh} label="column taps × each column of the values" />
             <Numbers
+              {...numbers}
               values={passes.between}
-              columns={kw}
-              label="what the column pass left, this pixel's in the middle"
-              plain
+              label={`→ ${plural(kw, "sum")} of ${kh} products; one is new at each pixel`}
             />
-            <Numbers values={passes.row} columns={kw} label={`${kw} products with the row`} />
+            <Numbers values={turned(term!.row, flip)} columns={kw} label="× the row taps" />
+            <Numbers values={passes.row} columns={kw} label={`= ${plural(kw, "product")}`} />
             <p class="sum">
-              {kh} + {kw} products{ofRank};{" "}
-              {ownGain === 1 && rank <= 1 ? "their sum" : `all in all, times ${number(ownGain)},`} is{" "}
-              <b>{number(sum, 6)}</b>
+              {rank > 1 ? `${rank} such sums, added` : "their sum"}
+              {ownGain !== 1 && `, × ${number(ownGain)}`} = <b>{number(sum, 6)}</b>
             </p>
           </div>
         )}
@@ -98,29 +105,24 @@ interface NumbersProps {
 /** More of them are drawn as colours alone. */
 const mostColumns = 7;
 
-function Numbers({ values, columns, label, plain }: NumbersProps) {
+function Numbers({ values, columns, label, plain = false }: NumbersProps) {
   const most = largest(values) || 1;
   const rows = values.length / columns;
-  const withText = Math.max(columns, rows) <= mostColumns;
   const dark = isDark.value;
-  const styleOf = (share: number) => {
-    if (!plain) return { background: cssColour(share, dark) };
-    const grey = Math.round(255 * Math.max(0, share));
-    return withText ? {} : { background: `rgb(${grey} ${grey} ${grey})` };
-  };
+  const words = `${label}: ${values.slice(0, 49).map((value) => number(value)).join(", ")}`; // biome-ignore format: one line
+  if (Math.max(columns, rows) > mostColumns)
+    return (
+      <figure class="numbers small">
+        <Heat values={values} width={columns} height={rows} grey={plain} label={words} />
+        <figcaption>{label}</figcaption>
+      </figure>
+    );
   return (
-    <figure class={withText ? "numbers" : "numbers small"}>
-      <div
-        role="img"
-        aria-label={`${label}: ${values
-          .slice(0, 49)
-          .map((value) => number(value))
-          .join(", ")}`}
-        style={{ "--columns": columns }}
-      >
+    <figure class="numbers">
+      <div role="img" aria-label={words} style={{ "--columns": columns }}>
         {values.map((value, i) => (
-          <span key={i} style={styleOf(value / most)}>
-            {withText && number(value, 3)}
+          <span key={i} style={plain ? {} : { background: cssColour(value / most, dark) }}>
+            {number(value, 3)}
           </span>
         ))}
       </div>

@@ -7,6 +7,7 @@ import type { Against, Filtered, Pixels } from "../engine/protocol.ts";
 import { term } from "../filter/edit.ts";
 import { applied, chosen, exact, messageOf, parts, shownRank, tell } from "../state/state.ts";
 import { display, filterOptions } from "./call.ts";
+import { pickedWithin } from "./pixel-at.ts";
 import { source } from "./source.ts";
 
 /** What the stage shows: both pictures beside a divider, the result alone, or what has changed. */
@@ -97,14 +98,14 @@ function draw(canvas: HTMLCanvasElement, context: CanvasRenderingContext2D, { wi
 
 // ── Pass by pass ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** Larger pictures are shown as a whole only. */
+/** Larger pictures are not timed again, and shown pass by pass as a piece. */
 export const mostStagedPixels = 1 << 22;
 const idleMilliseconds = 180;
 
 /** The term whose passes are shown. */
 export const shownTerm = computed(() => parts.value.terms[term.value] ?? parts.value.terms[0]);
 
-/** Keeps the pictures of both passes up to date, once the result is. */
+/** Keeps the picture and those of both passes up to date, once the result is. */
 export function followStages(canvases: readonly HTMLCanvasElement[]): () => void {
   const passes = new Latest();
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -112,11 +113,12 @@ export function followStages(canvases: readonly HTMLCanvasElement[]): () => void
     const [shown, one] = [source.value, shownTerm.value];
     const { border, flip } = filterOptions.value;
     clearTimeout(timer);
-    if (!shown || !one || shown.image.width * shown.image.height > mostStagedPixels) return;
+    if (!shown || !one) return;
+    const around = pickedWithin(shown.image.width, shown.image.height);
     const options = { ...(border && { border }), ...(flip && { flip }) };
     timer = setTimeout(() => {
       passes.run(async (signal) => {
-        const pictures = await call("stages", { term: one, options }, { signal });
+        const pictures = await call("stages", { term: one, options, around }, { signal });
         for (const [i, canvas] of canvases.entries()) draw(canvas, canvas.getContext("2d")!, pictures[i]!);
       });
     }, idleMilliseconds);

@@ -8,6 +8,8 @@ export interface Source {
   /** What it is, in words. */
   name: string;
   image: ImageData;
+  /** No pixel lets anything through. */
+  opaque: boolean;
 }
 
 export const source = signal<Source | undefined>(undefined);
@@ -21,8 +23,12 @@ let loads = 0;
 
 async function load(name: string, from: Blob | ImageBitmap): Promise<void> {
   const id = ++loads;
-  const { width, height, data } = await call("decode", { from }, { transfer: from instanceof Blob ? [] : [from] });
-  if (id === loads) source.value = { name, image: new ImageData(new Uint8ClampedArray(data), width, height) };
+  const { width, height, data, opaque } = await call(
+    "decode",
+    { from },
+    { transfer: from instanceof Blob ? [] : [from] },
+  );
+  if (id === loads) source.value = { name, opaque, image: new ImageData(new Uint8ClampedArray(data), width, height) };
 }
 
 async function loadBundled(file: string): Promise<void> {
@@ -47,6 +53,13 @@ export async function takeFile(file: Blob & { name?: string }): Promise<void> {
   } catch (error) {
     tell(`This file could not be read as a picture: ${messageOf(error)}.`);
   }
+}
+
+/** A picture that was drawn here. */
+export async function takeDrawn(name: string, image: ImageData): Promise<void> {
+  stopCamera();
+  await load(name, await createImageBitmap(image));
+  picture.value = own;
 }
 
 /** Takes pictures that are pasted, until it is called off. */

@@ -1,28 +1,31 @@
-// The picture and its result, one over the other with a divider between them, inside the frame that the border fills. A click
-// or the arrow keys pick a pixel.
+// The picture and its result, one over the other with a divider between them, inside the frame that the border fills. Both
+// zoom and move together. Pointing at a pixel, a click or the arrow keys pick one.
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { call } from "../engine/client.ts";
 import { Slider } from "../parts/controls.tsx";
-import { border, pixel, weights } from "../state/state.ts";
+import { border, weights } from "../state/state.ts";
+import { Picker } from "./picker.tsx";
+import { hovered } from "./pixel-at.ts";
 import { followResult, mode, progress } from "./result.ts";
 import { source } from "./source.ts";
-
-export type Zoom = "fit" | "100";
+import { type Place, placeOf, type Sides, scaleNow, zoom, zoomBy, zoomSteps, zoomTo } from "./zoom.ts";
 
 /** At least as many pixels of border as the filter reaches, and enough of them to be seen. */
 function frameOf(width: number, height: number, kh: number, kw: number): number {
   return Math.min(64, Math.max(kh >> 1, kw >> 1, Math.round(0.045 * Math.min(width, height)), 2));
 }
 
-export function Stage({ zoom }: { zoom: Zoom }) {
+export function Stage() {
   const original = useRef<HTMLCanvasElement>(null);
   const result = useRef<HTMLCanvasElement>(null);
+  const room = useRef<HTMLDivElement>(null);
   const divider = useSignal(50);
   const ready = useSignal(false);
+  const frameSides = useSignal<Sides>({ width: 600, height: 400 });
   const shown = source.value?.image;
   const { kh, kw } = weights.value;
-  const frame = shown ? frameOf(shown.width, shown.height, kh, kw) : 0;
+  const margin = shown ? frameOf(shown.width, shown.height, kh, kw) : 0;
 
   useEffect(
     () =>
@@ -33,37 +36,62 @@ export function Stage({ zoom }: { zoom: Zoom }) {
   );
   const kind = border.value;
   useEffect(() => {
-    if (shown) void call("frame", { border: kind, frame });
-  }, [shown, kind, frame]);
+    if (shown) void call("frame", { border: kind, frame: margin });
+  }, [shown, kind, margin]);
+  useEffect(() => {
+    const observer = new ResizeObserver(([entry]) => {
+      const { width, height } = entry!.contentRect;
+      frameSides.value = { width, height };
+    });
+    observer.observe(room.current!);
+    return () => observer.disconnect();
+  }, [frameSides]);
 
   const [width, height] = [shown?.width ?? 768, shown?.height ?? 512];
-  const [outerWidth, outerHeight] = [width + 2 * frame, height + 2 * frame];
-  const share = (pixels: number, of: number): string => `${(100 * pixels) / of}%`;
-  const inset = { left: share(frame, outerWidth), top: share(frame, outerHeight) };
-  const size = { width: share(width, outerWidth), height: share(height, outerHeight) };
-  const ratio = globalThis.devicePixelRatio || 1;
-  const exact =
-    zoom === "100" ? { width: `${outerWidth / ratio}px` } : { maxWidth: `calc(72vh * ${outerWidth / outerHeight})` };
+  const outer = { width: width + 2 * margin, height: height + 2 * margin };
+  const frame = frameSides.value;
+  const place = placeOf(outer, frame);
+  const unit = place.width / outer.width;
+  const inner = { left: margin * unit, top: margin * unit, width: width * unit, height: height * unit };
   const both = mode.value === "divider";
+  const cut = (100 * ((divider.value / 100) * frame.width - place.left - inner.left)) / inner.width;
+  const clip = both ? { clipPath: `inset(0 0 0 ${Math.min(100, Math.max(0, cut))}%)` } : {};
 
   return (
     <div class="stage">
-      <div class={`viewport ${zoom === "100" ? "whole" : ""}`}>
-        <div class="frame" style={{ ...exact, aspectRatio: `${outerWidth} / ${outerHeight}` }}>
-          <canvas ref={original} role="img" aria-label={`${source.value?.name ?? "No picture yet"}, with its border`} />
-          <div class="inner" style={{ ...inset, ...size }}>
-            <Picker width={width} height={height}>
-              <canvas
-                ref={result}
-                class={ready.value ? "result" : "result waiting"}
-                role="img"
-                aria-label={mode.value === "difference" ? "What has changed" : "The filtered picture"}
-                style={both ? { clipPath: `inset(0 0 0 ${divider.value}%)` } : {}}
-              />
-            </Picker>
-            {both && <Handle at={divider.value} onMove={(at) => (divider.value = at)} />}
+      <ZoomBar picture={outer} frame={frame} />
+      <div
+        ref={room}
+        class={unit >= 2 ? "frame pixelated" : "frame"}
+        style={{
+          maxWidth: `calc(64vh * ${outer.width / outer.height})`,
+          aspectRatio: `${outer.width} / ${outer.height}`,
+        }}
+      >
+        <Picker image={{ width, height }} outer={outer} frame={frame} border={margin} unit={unit} place={place}>
+          <div class="layer-of" style={px(place)}>
+            <canvas
+              ref={original}
+              role="img"
+              aria-label={`${source.value?.name ?? "No picture yet"}, with its border`}
+            />
+            <div class="inner" style={px(inner)}>
+              <div
+                class={`over${ready.value ? "" : " waiting"}${source.value?.opaque ? "" : " chequered"}`}
+                style={clip}
+              >
+                <canvas
+                  ref={result}
+                  class={ready.value ? "result" : "result waiting"}
+                  role="img"
+                  aria-label={mode.value === "difference" ? "What has changed" : "The filtered picture"}
+                />
+              </div>
+            </div>
           </div>
-        </div>
+        </Picker>
+        {both && <Handle at={divider.value} onMove={(at) => (divider.value = at)} />}
+        {!hovered.value && <p class="point">Point at a pixel: its sum stands beside the picture</p>}
       </div>
       {progress.value !== undefined && (
         <progress aria-label="Filtering" max={1} value={progress.value}>
@@ -86,6 +114,59 @@ export function Stage({ zoom }: { zoom: Zoom }) {
   );
 }
 
+const px = ({ left, top, width, height }: Place): Record<string, string> => ({
+  left: `${left}px`,
+  top: `${top}px`,
+  width: `${width}px`,
+  height: `${height}px`,
+});
+
+/** Fitted, or one of the steps; what a gesture has left in between stands there as it is. */
+function ZoomBar({ picture, frame }: { picture: Sides; frame: Sides }) {
+  const now = zoom.value?.scale;
+  const percentOf = (scale: number): string => `${Math.round(100 * scale)} %`;
+  const isStep = now === undefined || zoomSteps.some((step) => step === now);
+  const scale = scaleNow(picture, frame);
+  return (
+    <fieldset class="zoom">
+      <legend class="hidden">Zoom</legend>
+      <button
+        type="button"
+        aria-label="Zoom out"
+        disabled={scale <= zoomSteps[0]}
+        onClick={() => zoomBy(-1, picture, frame)}
+      >
+        −
+      </button>
+      <select
+        aria-label="Zoom"
+        value={now === undefined ? "fit" : String(now)}
+        onChange={(event) => {
+          const { value } = event.currentTarget;
+          if (value === "fit") zoom.value = undefined;
+          else zoomTo(Number(value), picture, frame);
+        }}
+      >
+        <option value="fit">Fit</option>
+        {!isStep && <option value={String(now)}>{percentOf(now)}</option>}
+        {zoomSteps.map((step) => (
+          <option key={step} value={String(step)}>
+            {percentOf(step)}
+          </option>
+        ))}
+      </select>
+      <button
+        type="button"
+        aria-label="Zoom in"
+        disabled={scale >= zoomSteps.at(-1)!}
+        onClick={() => zoomBy(1, picture, frame)}
+      >
+        +
+      </button>
+    </fieldset>
+  );
+}
+
 /** The line between the two pictures, to be dragged; the slider below does the same for keys. */
 export function Handle({ at, onMove }: { at: number; onMove(at: number): void }) {
   return (
@@ -101,58 +182,4 @@ export function Handle({ at, onMove }: { at: number; onMove(at: number): void })
       }}
     />
   );
-}
-
-interface PickerProps {
-  width: number;
-  height: number;
-  children: preact.ComponentChildren;
-}
-
-const steps: Readonly<Record<string, readonly [number, number]>> = {
-  ArrowLeft: [-1, 0],
-  ArrowRight: [1, 0],
-  ArrowUp: [0, -1],
-  ArrowDown: [0, 1],
-};
-
-function Picker({ width, height, children }: PickerProps) {
-  const [x, y] = pixelWithin(width, height);
-  const pick = (x: number, y: number): void => {
-    const within = (value: number, size: number): number => Math.min(size - 1, Math.max(0, Math.floor(value)));
-    pixel.value = [within(x, width), within(y, height)];
-  };
-  return (
-    // biome-ignore lint/a11y/useSemanticElements: a fieldset is no place for a picture
-    <div
-      class="picker"
-      role="group"
-      // biome-ignore lint/a11y/noNoninteractiveTabindex: arrow keys pick a pixel in it
-      tabIndex={0}
-      aria-label={`Pixel ${x}, ${y}: arrow keys move it, with Shift by ten`}
-      onKeyDown={(event) => {
-        const step = steps[event.key];
-        if (!step) return;
-        event.preventDefault();
-        const by = event.shiftKey ? 10 : 1;
-        pick(x + by * step[0], y + by * step[1]);
-      }}
-      onClick={(event) => {
-        const box = event.currentTarget.getBoundingClientRect();
-        pick(((event.clientX - box.left) / box.width) * width, ((event.clientY - box.top) / box.height) * height);
-      }}
-    >
-      {children}
-      <span
-        class="mark-pixel"
-        style={{ left: `${(100 * (x + 0.5)) / width}%`, top: `${(100 * (y + 0.5)) / height}%` }}
-      />
-    </div>
-  );
-}
-
-/** The pixel that is looked at: the one that was picked, as far as the picture reaches, or one in the middle. */
-export function pixelWithin(width: number, height: number): readonly [x: number, y: number] {
-  const [x, y] = pixel.value ?? [width >> 1, height >> 1];
-  return [Math.min(x, width - 1), Math.min(y, height - 1)];
 }

@@ -1,22 +1,37 @@
 // The second view: a picture under the filter, pass by pass and pixel by pixel.
 import { computed, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
+import { call } from "../engine/client.ts";
 import { Parameters, Presets } from "../filter/presets.tsx";
 import { Choices, Select, Slider, Switch } from "../parts/controls.tsx";
 import { Copy } from "../parts/copy.tsx";
 import { Legend } from "../parts/heat.tsx";
 import { PlanTable } from "../parts/plan.tsx";
 import { filterSnippets } from "../snippets.ts";
+import { nameOf } from "../state/choice.ts";
 import { borders, pictures, types } from "../state/hash.ts";
 import { atRest } from "../state/rest.ts";
-import { border, chosen, exact, factors, flip, picture, rank, shownRank, type } from "../state/state.ts";
+import {
+  border,
+  chosen,
+  exact,
+  factors,
+  filter,
+  flip,
+  messageOf,
+  picture,
+  rank,
+  shownRank,
+  tell,
+  type,
+} from "../state/state.ts";
 import { milliseconds as asTime, count, number } from "../text.ts";
 import { display, filterOptions } from "./call.ts";
 import { Passes } from "./passes.tsx";
 import { Pixel } from "./pixel.tsx";
 import { largest, measureAll, measured, measuring, milliseconds, mode, plan, toWhole } from "./result.ts";
 import { camera, followPaste, followPicture, own, source, startCamera, stopCamera, takeFile } from "./source.ts";
-import { Stage, type Zoom } from "./stage.tsx";
+import { Stage } from "./stage.tsx";
 
 const snippets = atRest(computed(() => filterSnippets(chosen.value, filterOptions.value, factors.value)));
 
@@ -29,7 +44,6 @@ const modes = [
 const typeNames = { auto: "as fits", u8: "u8, cut at 0 and 255", i16: "i16", f32: "f32" } as const;
 
 export function PictureView() {
-  const zoom = useSignal<Zoom>("fit");
   useEffect(followPicture, []);
   useEffect(followPaste, []);
   useEffect(
@@ -45,21 +59,16 @@ export function PictureView() {
       <Presets />
       <div class="workshop">
         <div class="panel stage-panel">
-          <div class="row spread">
+          <div class="row">
             <Choices label="Show" hideLabel value={mode.value} options={modes} onChange={(one) => (mode.value = one)} />
-            <Choices
-              label="Size"
-              hideLabel
-              value={zoom.value}
-              options={[
-                ["fit", "Fit"],
-                ["100", "100 %"],
-              ]}
-              onChange={(one) => (zoom.value = one)}
-            />
           </div>
-          <Stage zoom={zoom.value} />
-          <Below />
+          <div class="beside">
+            <div>
+              <Stage />
+              <Below />
+            </div>
+            {source.value && <Pixel source={source.value} />}
+          </div>
         </div>
         <div class="panel side">
           <Sources />
@@ -87,7 +96,6 @@ export function PictureView() {
         </div>
       </div>
       {source.value && <Passes source={source.value} />}
-      {source.value && <Pixel source={source.value} />}
       <Plans />
       <Copy snippets={snippets.value} />
     </section>
@@ -108,8 +116,10 @@ function Below() {
           signed &&
           type.value !== "u8" &&
           `Zero is mid-grey; a grey level is ${number(1 / gain)}. `}
-        The frame is what the filter finds beyond the edges.
+        The frame is what the filter finds beyond the edges. Ctrl and the wheel, two fingers or + and − zoom; a double
+        click fits.
       </p>
+      <Save />
       {mode.value === "difference" && largest.value !== undefined && (
         <Legend most={number(largest.value)} unit=" levels" />
       )}
@@ -121,6 +131,34 @@ function Below() {
         />
       )}
     </div>
+  );
+}
+
+/** The picture on the stage as a file. */
+function Save() {
+  const saving = useSignal(false);
+  const save = async (): Promise<void> => {
+    saving.value = true;
+    try {
+      const address = URL.createObjectURL(await call("save", undefined));
+      const name = (source.value?.name ?? "picture")
+        .replace(/\.\w+$/, "")
+        .replaceAll(/\W+/g, "-")
+        .toLowerCase();
+      const link = Object.assign(document.createElement("a"), { href: address });
+      link.download = `${name}-${nameOf(filter.value).replaceAll(/[^\w-]+/g, "-")}.png`;
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(address), 10_000);
+    } catch (error) {
+      tell(`The result could not be saved: ${messageOf(error)}.`);
+    } finally {
+      saving.value = false;
+    }
+  };
+  return (
+    <button type="button" disabled={!plan.value || saving.value} onClick={() => void save()}>
+      Save the result
+    </button>
   );
 }
 
