@@ -1,9 +1,9 @@
 // The files of something compiled: the code twice, its data, modules that load them, and their types.
 import { InvalidArgumentError, describe as said } from "../errors.ts";
 import type { FilterRecipe, ModelRecipe, Recipe } from "./recipe.ts";
-import { hashOf } from "./runtime.js";
-import { ofFilters } from "./runtime-filters.js";
-import { ofModels } from "./runtime-models.js";
+import { hashOf, parts } from "./runtime.js";
+import { filtersRuntime } from "./runtime-filters.js";
+import { modelsRuntime } from "./runtime-models.js";
 
 /** Of the package, as its first line says it. */
 export const version = "0.1.0";
@@ -39,21 +39,23 @@ export function filesOf({ name, about, modules, recipe, words }: Compiled): Comp
   const isOne = relaxed.length === plain.length && relaxed.every((byte, i) => byte === plain[i]);
   const urls = [stem.module, ...(isOne ? [] : [stem.plain])].map((file) => `new URL("./${file}", import.meta.url)`);
   const first = `// ${about}; made by rank1 ${version}, data ${whole.data.hash.toString(16).padStart(8, "0")}`;
-  const functions = recipe.models ? ofModels : ofFilters;
-  const weights = isInlined ? "fromBase64(inlined)" : `weights ?? (await bytesAt(new URL("./${stem.weights}", import.meta.url)))`; // biome-ignore format: a line
+  // Bundlers may have given functions other names.
+  const given = Object.entries(parts).map(([name, part]) => `${name}: ${part.name}`);
+  const weights = isInlined ? `${parts.fromBase64.name}(inlined)` : `weights ?? (await ${parts.bytesAt.name}(new URL("./${stem.weights}", import.meta.url)))`; // biome-ignore format: a line
   const script = [
     first,
     `const recipe = ${JSON.stringify(whole)};`,
     ...(isInlined ? [`const inlined = "${base64(bytes)}";`] : []),
-    ...functions.map(String),
+    ...Object.values(parts).map(String),
+    `const open = (${recipe.models ? modelsRuntime : filtersRuntime})({ ${given.join(", ")} });`,
     `export async function load({ module${isInlined ? "" : ", weights"} } = {}) {`,
-    `  const code = module ?? (await moduleAt([${urls.join(", ")}]));`,
-    "  checkModule(code);",
-    `  return ${functions.at(-1)!.name}(recipe, code, dataOf(recipe, ${weights}));`,
+    `  const code = module ?? (await ${parts.moduleAt.name}([${urls.join(", ")}]));`,
+    `  ${parts.checkModule.name}(code);`,
+    `  return open(recipe, code, ${parts.dataOf.name}(recipe, ${weights}));`,
     "}",
     "",
   ].join("\n");
-  const parts = isInlined ? "module" : "module, weights";
+  const known = isInlined ? "module" : "module, weights";
   const entry = (imports: readonly string[], given: string): string =>
     [first, ...imports, `import { load as open } from "./${name}.js";`, `export const load = (parts = {}) => open({ ${given}, ...parts });`, ""].join("\n"); // biome-ignore format: a line
   const types = typesOf(first, whole, isInlined);
@@ -65,7 +67,7 @@ export function filesOf({ name, about, modules, recipe, words }: Compiled): Comp
       ...(!isInlined && { [stem.weights]: bytes }),
       [`${name}.js`]: script,
       [`${name}.d.ts`]: types,
-      [`${name}.worker.js`]: entry([`import module from "./${stem.module}";`, ...(isInlined ? [] : [`import weights from "./${stem.weights}";`])], parts), // biome-ignore format: a line
+      [`${name}.worker.js`]: entry([`import module from "./${stem.module}";`, ...(isInlined ? [] : [`import weights from "./${stem.weights}";`])], known), // biome-ignore format: a line
       [`${name}.worker.d.ts`]: again,
       [`${name}.source.js`]: entry([`import source module from "./${stem.module}";`], "module"),
       [`${name}.source.d.ts`]: again,

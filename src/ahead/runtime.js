@@ -195,4 +195,5 @@ export function checkModule(module) {
 }
 
 /** What files of every kind hold. */
-export const common = [compiledError, describe, arrayOf, hashOf, unpack, widen, openProgram, bytesAt, moduleAt, fromBase64, dataOf, checkModule]; // biome-ignore format: a line
+export const parts = { compiledError, describe, arrayOf, hashOf, unpack, widen, openProgram, bytesAt, moduleAt, fromBase64, dataOf, checkModule }; // biome-ignore format: a line
+/** @typedef {typeof parts} Parts */

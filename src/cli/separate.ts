@@ -1,9 +1,10 @@
 // rank1 separate: a trained model comes back with separable convolutions. Folders of inputs are in calibration.ts, what a
 // model is right about in evaluation.ts, the page in separate-page.ts.
+import { readFile, rm } from "node:fs/promises";
 import { type Command, Option } from "commander";
-import { readSettings, writeStdout } from "../node/files.ts";
+import { makeFoldersFor, readSettings, writeAtomic, writeStdout } from "../node/files.ts";
 import { type Sidecar, sidecarOf, writeSidecar } from "../node/model-files.ts";
-import type { LossChoice, MachineProfile, Model, Report, SeparateOptions } from "../onnx/index.ts";
+import type { LossChoice, MachineProfile, Model, Report, SeparateOptions, SeparateStore } from "../onnx/index.ts";
 import { parseCount, parseNumber, readSource, sourceName, threadsOption, UsageError, usage } from "./arguments.ts";
 import { InputFolder } from "./calibration.ts";
 import { type Evaluation, evaluate, evaluationText } from "./evaluation.ts";
@@ -40,6 +41,7 @@ interface Flags extends ModelFlags, EngineFlags, PictureFlags {
   report?: string;
   seed?: number;
   threads?: number;
+  resume?: boolean;
   quiet?: boolean;
   json?: boolean;
 }
@@ -96,6 +98,7 @@ export function addSeparate(program: Command, signal: AbortSignal): void {
     )
     .option("--eval <folder>", "labelled pictures, one subfolder a class: prints accuracy before and after")
     .option("--report <file>", "write a page about what was done")
+    .option("--resume", "go on from where one was stopped: from <output>.part")
     .addOption(rare("--seed <number>", "of all that is random (default: 0)").argParser(parseNumber));
   addEngineOptions(addModelOptions(addPictureOptions(command), "the shape of an input in place of the model's"))
     .addOption(threadsOption())
@@ -121,10 +124,16 @@ async function separate(file: string, flags: Flags, signal: AbortSignal): Promis
         const calibration =
           flags.calibrate === undefined ? undefined : await open(flags.calibrate, "--calibrate", flags.crops);
         const labelled = flags.eval === undefined ? undefined : await open(flags.eval, "--eval");
-        const found = await run(model, { ...flags, calibration, profile, signal });
+        const store = flags.output === "-" ? undefined : partOf(flags.output, flags.resume === true);
+        const found = await run(model, { ...flags, calibration, profile, store, signal }).catch(async (error) => {
+          if (!signal.aborted) await store?.remove();
+          else if (store) say(`stopped: --resume goes on from ${flags.output}.part`);
+          throw error;
+        });
         try {
           const evaluation = labelled && (await evaluate(model, found.model, labelled, flags.eval!));
           await writeFiles(nameOf(file), { ...found, evaluation, settings }, flags, signal);
+          await store?.remove();
           for (const [name, why] of [...(calibration?.skipped ?? []), ...(labelled?.skipped ?? [])])
             say(`left out: ${name}: ${why}`);
           await print(nameOf(file), found.report, evaluation, flags);
@@ -148,6 +157,7 @@ function checkFlags(file: string, flags: Flags): void {
   }
   checkStdin([["the model", file], ["--profile", flags.profile]]); // biome-ignore format: a line
   checkTerminal(flags.output);
+  if (flags.resume && flags.output === "-") throw new UsageError("--resume: expected a file as -o, got -");
   const printed = flags.output === "-" ? "-o" : "--report";
   if (flags.json && (flags.output === "-" || flags.report === "-")) {
     throw new UsageError(`${printed}: expected a file beside --json, got -`);
@@ -164,6 +174,30 @@ const hasSettings = (settings: Sidecar): boolean => Object.values(settings).some
 
 const readProfile = async (file: string): Promise<MachineProfile> =>
   (await readSettings(sourceName(file), () => readSource(file))) as unknown as MachineProfile;
+
+/** What is found on the way, in a file beside the output; where one was stopped, that is read again by --resume alone. */
+function partOf(output: string, resumed: boolean): SeparateStore & { remove(): Promise<void> } {
+  const path = `${output}.part`;
+  let isWritten = false;
+  return {
+    async read() {
+      if (!resumed) return undefined;
+      try {
+        return await readFile(path, "utf8");
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+        say(`--resume: there is no ${path}, so this begins anew`);
+        return undefined;
+      }
+    },
+    async write(text) {
+      if (!isWritten) await makeFoldersFor(path);
+      isWritten = true;
+      await writeAtomic(path, text);
+    },
+    remove: () => (isWritten || resumed ? rm(path, { force: true }) : Promise.resolve()),
+  };
+}
 
 interface Separated {
   model: Model;
@@ -216,22 +250,10 @@ async function run(
     said = what + left;
     progress.update(done);
   };
-  const { calibration, loss, reduce, profile, tolerance, rank, tune, layers, seed, signal } = given;
+  const { calibration, loss, reduce, profile, tolerance, rank, tune, layers, seed, store, signal } = given;
   const speedup = goals.some((goal) => given[goal] !== undefined) ? given.speedup : usualSpeedup;
-  const options = {
-    calibration,
-    loss,
-    reduce,
-    speedup,
-    profile,
-    tolerance,
-    rank,
-    tune,
-    layers,
-    seed,
-    onProgress,
-    signal,
-  };
+  const goal = { reduce, speedup, profile, tolerance, rank };
+  const options = { calibration, loss, ...goal, tune, layers, seed, store, onProgress, signal };
   try {
     return await usage(() => separateModel(model, options));
   } finally {

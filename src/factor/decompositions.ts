@@ -1,7 +1,7 @@
 // Decompositions of a convolution into two or three smaller ones. The last of these is a linear fit; those before it map
 // a patch of the input to features, by parameters. Features fall into blocks, each of some entries of the patch alone,
 // which saves most of the work of a fit.
-import { combine, type Matrix, type Multiply, matrix, rowsFrom, stack, transpose } from "./matrix.ts";
+import { combine, type Matrix, type Multiply, matrix, rowsFrom, rowsOf, stack, transpose } from "./matrix.ts";
 import { addScaled, dot } from "./svd.ts";
 
 export interface Sizes {
@@ -28,6 +28,8 @@ export interface Decomposition {
   /** The gradient by the parameters, from those by the features; absent where the parameters are not optimised. */
   gradient?(sizes: Sizes, rank: number, parameters: Float64Array, byFeatures: Matrix[]): Float64Array;
   start(problem: FitProblem, rank: number, tools: Tools): Float64Array;
+  /** Of the parameters of a larger rank those of the features that are worth the most, where a search begins better there than at `start`. */
+  fewer?(sizes: Sizes, rank: number, parameters: Float64Array, worth: Float64Array): Float64Array;
   /** Shapes of the convolutions before the last one, whose weights are the parameters in this order, and of the last. */
   shapes(sizes: Sizes, rank: number): { before: Shape[]; last: Shape };
   /** The largest useful rank: there the decomposition is exact, or as good as it can be. */
@@ -82,6 +84,13 @@ const cp: Decomposition = {
     Float64Array.from({ length: rank * (inChannels + kh * kw) }, (_, i) =>
       i < rank * inChannels ? random() / Math.sqrt(inChannels) : random() / Math.sqrt(kh * kw),
     ),
+  fewer({ inChannels, kh, kw }, rank, parameters, worth) {
+    const taps = kh * kw;
+    const kept = mostWorth(worth, rank);
+    const mixes = rowsOf({ rows: worth.length, cols: inChannels, data: parameters }, kept);
+    const filters = { rows: worth.length, cols: taps, data: parameters.subarray(worth.length * inChannels) };
+    return Float64Array.from([...mixes.data, ...rowsOf(filters, kept).data]);
+  },
   shapes: ({ inChannels, outChannels, kh, kw }, rank) => ({
     before: [
       [rank, inChannels, 1, 1],
@@ -186,6 +195,12 @@ export type DecompositionName = keyof typeof decompositions;
 function bySide(rows: number, target: Matrix, metric: Matrix, multiply: Multiply): Matrix {
   const shape = ({ data }: Matrix): Matrix => ({ rows, cols: data.length / rows, data });
   return multiply(shape(multiply(target, metric)), transpose(shape(target)));
+}
+
+/** So many places, those of the largest numbers, in their order. */
+function mostWorth(worth: Float64Array, wanted: number): number[] {
+  const all = [...worth.keys()].sort((a, b) => worth[b]! - worth[a]! || a - b);
+  return all.slice(0, wanted).sort((a, b) => a - b);
 }
 
 function meanOf(count: number, value: (i: number) => number): number {

@@ -6,6 +6,7 @@ import { type DecompositionName, decompositions, type FitProblem, type Shape, ty
 import {
   columnsFrom,
   combine,
+  diagonal,
   inner,
   type Matrix,
   type Multiply,
@@ -18,6 +19,7 @@ import {
   withDiagonal,
 } from "./matrix.ts";
 import { type Evaluation, type MinimizeOptions, minimize } from "./minimize.ts";
+import { dot } from "./svd.ts";
 
 export interface Fit {
   decomposition: DecompositionName;
@@ -28,27 +30,37 @@ export interface Fit {
   weight: Matrix;
   /** What the outputs lose, tr(metric · Eᵀ · gram · E) for the error E of the weight, over the same of the whole target. */
   error: number;
+  /** Where a search for a smaller rank can begin. */
+  found: Found;
 }
 
-/** The best fit that a search finds. Random only by `tools`. */
+/** The parameters that a search has found, and what each feature of theirs adds to the outputs. */
+export interface Found {
+  parameters: Float64Array;
+  worth: Float64Array;
+}
+
+/** The best fit that a search finds, from the features of a larger rank where `from` gives them. Random only by `tools`. */
 export function fitDecomposition(
   name: DecompositionName,
   problem: FitProblem,
   rank: number,
   tools: Tools,
   search: MinimizeOptions,
+  from?: Found,
 ): Fit {
-  const { blocks, features, gradient, start, shapes } = decompositions[name];
+  const { blocks, features, gradient, start, fewer, shapes } = decompositions[name];
   const elimination = new Elimination(problem, blocks(problem), tools.multiply);
   const evaluate = (parameters: Float64Array): Evaluation => {
     const { value, byFeatures } = elimination.evaluate(features(problem, rank, parameters));
     return { value, gradient: gradient!(problem, rank, parameters, byFeatures) };
   };
-  const first = start(problem, rank, tools);
+  const first = from && fewer ? fewer(problem, rank, from.parameters, from.worth) : start(problem, rank, tools);
   const parameters = gradient ? minimize(evaluate, first, search).x : first;
-  const { last, weight, error } = elimination.solve(features(problem, rank, parameters));
+  const { last, weight, error, worth } = elimination.solve(features(problem, rank, parameters));
   const { before, last: shape } = shapes(problem, rank);
-  return { decomposition: name, rank, weights: [...split(parameters, before), lastWeight(last, shape)], weight, error };
+  const weights = [...split(parameters, before), lastWeight(last, shape)];
+  return { decomposition: name, rank, weights, weight, error, found: { parameters, worth } };
 }
 
 function split(parameters: Float64Array, shapes: readonly Shape[]): Fit["weights"] {
@@ -120,10 +132,18 @@ export class Elimination {
     return { value: (energy - inner(weighted, right)) / energy, byFeatures };
   }
 
-  /** The last convolution [features, outputs], what all amount to [patch, outputs], and what that loses, a share of all. */
-  solve(features: readonly Matrix[]): { last: Matrix; weight: Matrix; error: number } {
+  /**
+   * The last convolution [features, outputs], what all amount to [patch, outputs], what that loses, a share of all, and what each
+   * feature adds to the outputs.
+   */
+  solve(features: readonly Matrix[]): { last: Matrix; weight: Matrix; error: number; worth: Float64Array } {
     const { multiply } = this;
-    const { last } = this.eliminate(features);
+    const { last, weighted, square } = this.eliminate(features);
+    const energies = diagonal(square);
+    const worth = energies.map((energy, a) => {
+      const [own, other] = [last, weighted].map((all) => rowsFrom(all, a, 1).data);
+      return energy * dot(own!, other!, 0);
+    });
     let at = 0;
     const weight = stack(
       features.map((own) => multiply(transpose(own), rowsFrom(last, (at += own.rows) - own.rows, own.rows))),
@@ -132,7 +152,7 @@ export class Elimination {
     const error = Math.max(0, inner(multiply(miss, this.metric), multiply(this.gram, miss)) / this.energy);
     const back = this.order.map((_, entry) => entry);
     for (const [place, entry] of this.order.entries()) back[entry] = place;
-    return { last, weight: rowsOf(weight, back), error };
+    return { last, weight: rowsOf(weight, back), error, worth };
   }
 
   private eliminate(features: readonly Matrix[]) {
@@ -145,6 +165,6 @@ export class Elimination {
     const least = 1e-9 * meanDiagonal(square);
     const damped = withDiagonal(square, (entry) => damping * entry + least);
     const last = solvePositive(damped, right, multiply);
-    return { imageTransposed, right, last, weighted: multiply(last, this.metric) };
+    return { imageTransposed, square, right, last, weighted: multiply(last, this.metric) };
   }
 }

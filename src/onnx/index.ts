@@ -28,6 +28,7 @@ export {
   measureProfile,
   type Report,
   type SeparateOptions,
+  type SeparateStore,
   type Separation,
   separateModel,
   type TimeChange,

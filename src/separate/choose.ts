@@ -11,8 +11,8 @@ import { biasOf, blindFitting, type Fitting, Moments, patchSize } from "./moment
 import { forEachRun, withOutputs } from "./network.ts";
 import type { Target } from "./targets.ts";
 
-/** Multiply-accumulates for the second moments of one layer: places are left out beyond that. */
-const mostMomentWork = 8e9;
+/** For the second moments of one layer: places are left out beyond so many multiply-accumulates, or places for each entry. */
+const mostMoments = { work: 8e9, perEntry: 100 };
 /** Samples that curves are fitted to, and others that they are evaluated on: at most, and fewer of large networks. */
 const most = { fitted: 300, evaluated: 120 };
 
@@ -28,26 +28,28 @@ export async function measureCurves(
   const { targets, specs, costs, graph, engine, samples, gemm, options } = context;
   const { signal, seed, goal } = options;
   const step = rankSteps[goal.kind === "speedup" ? "time" : "multiplications"];
-  const fittings = await curveFittings(context, metrics);
-  const evaluation = samples?.some("evaluate", affordable(context, 5e9, 6, most.evaluated));
+  let fittings: Map<Target, Fitting> | undefined;
+  const evaluation = samples?.some("evaluate", affordable(context, 2e10, 6, most.evaluated));
   const curves = new Map<Target, readonly Point[]>();
   for (const [i, target] of targets.entries()) {
     onProgress(i / targets.length);
     await yieldToEventLoop();
     const x = specs.get(target.x)!;
-    const fitting = fittings.get(target)!;
-    const evaluator = evaluation && new Evaluator(graph, target, context.heads, engine);
-    try {
-      await evaluator?.prepare(graph, evaluation!, signal);
-      const loss = async ({ weight, error }: Fit): Promise<number> =>
-        evaluator ? evaluator.evaluate(weight, biasOf(fitting, weight), signal) : error;
-      const points = await curveOf(target, fitting, x, costs.get(target)!, loss, {
-        ...{ costContext: context, step, gemm, seed, signal },
-      });
-      curves.set(target, filledIn(points, step, costBetween(context, target)));
-    } finally {
-      await evaluator?.dispose();
-    }
+    const points = await context.checkpoint.once(`curve of ${target.y} by ${step}`, async () => {
+      fittings ??= await curveFittings(context, metrics);
+      const fitting = fittings.get(target)!;
+      const evaluator = evaluation && new Evaluator(graph, target, context.heads, engine);
+      try {
+        await evaluator?.prepare(graph, evaluation!, signal);
+        const loss = async ({ weight, error }: Fit): Promise<number> =>
+          evaluator ? evaluator.evaluate(weight, biasOf(fitting, weight), signal) : error;
+        const tools = { costContext: context, step, gemm, seed, signal };
+        return await curveOf(target, fitting, x, costs.get(target)!, loss, tools);
+      } finally {
+        await evaluator?.dispose();
+      }
+    });
+    curves.set(target, filledIn(points, step, costBetween(context, target)));
   }
   return curves;
 }
@@ -74,9 +76,9 @@ function costBetween(
 async function curveFittings(context: SeparationContext, metrics: Metrics): Promise<Map<Target, Fitting>> {
   const { targets, graph, engine, samples, gemm, options } = context;
   if (!samples) return new Map(targets.map((target) => [target, blindFitting(target)]));
-  const fitted = samples.some("fit", affordable(context, 4e11, 8, most.fitted));
+  const fitted = samples.some("fit", affordable(context, 2e11, 8, most.fitted));
   const moments = new Map(
-    targets.map((target) => [target, new Moments(target, gemm, shareOf(target, fitted.count, mostMomentWork), false)]),
+    targets.map((target) => [target, new Moments(target, gemm, shareOf(target, fitted.count, mostMoments), false)]),
   );
   const inputs = withOutputs(
     graph,
@@ -96,11 +98,12 @@ async function curveFittings(context: SeparationContext, metrics: Metrics): Prom
   );
 }
 
-/** The share of all positions that this much work allows. */
-export function shareOf(target: Target, samples: number, mostWork: number): number {
+/** The share of all positions that this much work allows, and so many for each entry of a patch and of a result. */
+export function shareOf(target: Target, samples: number, most: { work: number; perEntry: number }): number {
   const [, rows, cols] = target.places;
   const size = patchSize(target) + target.outChannels;
-  return Math.min(1, mostWork / ((size * size) / 2) / (samples * rows.output * cols.output));
+  const places = Math.min(most.work / ((size * size) / 2), most.perEntry * size);
+  return Math.min(1, places / (samples * rows.output * cols.output));
 }
 
 /** The options of each layer, and the cost of everything else in the network. */
@@ -116,8 +119,8 @@ function budgetOf(context: SeparationContext, curves: Curves): Budget {
   const costOf = (cost: NetworkCost): number => (options.goal.kind === "speedup" ? cost.time : cost.multiplications);
   const layers = targets.map((target): Option<Choice>[] => {
     const stay = { cost: costOf(costs.get(target)!), loss: 0, choice: undefined };
-    const others = (curves.get(target) ?? []).map(({ decomposition, rank, cost, loss }) => {
-      return { cost: costOf(cost), loss, choice: { decomposition, rank } };
+    const others = (curves.get(target) ?? []).map(({ decomposition, rank, cost, loss, found }) => {
+      return { cost: costOf(cost), loss, choice: { decomposition, rank, found } };
     });
     return [stay, ...others.filter(({ cost }) => cost < stay.cost)];
   });

@@ -14,10 +14,12 @@ import {
   InvalidArgumentError,
 } from "../errors.ts";
 import type { DecompositionName } from "../factor/decompositions.ts";
+import type { Found } from "../factor/fit.ts";
 import type { Matrix } from "../factor/matrix.ts";
 import type { MachineProfile } from "../graph/time.ts";
 import type { Graph, Spec } from "../graph/types.ts";
 import type { Model } from "../onnx/model.ts";
+import type { Checkpoint, SeparateStore } from "./checkpoint.ts";
 import type { NetworkCost } from "./decomposition.ts";
 import type { Gemm } from "./gemm.ts";
 import { type Heads, type LossChoice, lossChoices } from "./heads.ts";
@@ -40,28 +42,32 @@ export interface SeparationContext {
   /** What the whole network costs. */
   whole: NetworkCost;
   samples?: Samples;
+  /** Multiplications of the whole network for a sample, or for a piece of one where samples are cut. */
+  work: number;
   /** Shapes that figures are for, of inputs that the network leaves open where there are no samples. */
   usual: Readonly<Record<string, readonly number[]>>;
   /** How the errors of each output are measured. */
   heads: Heads;
   gemm: Gemm;
+  /** What was found before, and what is found, for another run to go on from. */
+  checkpoint: Checkpoint;
   options: CheckedSeparateOptions;
 }
 
-/** The decomposition chosen for a layer; undefined: it stays as it is. */
-export type Choice = { decomposition: DecompositionName; rank: number } | undefined;
+/** The decomposition chosen for a layer, and where the search of its fit can begin; undefined: it stays as it is. */
+export type Choice = { decomposition: DecompositionName; rank: number; found?: Found } | undefined;
 
 /** The output metric of each target. */
 export type Metrics = ReadonlyMap<Target, Matrix>;
 
-/** As many samples as so many multiplications of the whole network allow, from `least` to `most`. */
+/** As many samples, or pieces, as so many multiplications of the whole network allow, from `least` to `most`. */
 export function affordable(
-  { whole }: Pick<SeparationContext, "whole">,
+  { work }: Pick<SeparationContext, "work">,
   multiplications: number,
   least: number,
   most: number,
 ): number {
-  return Math.max(least, Math.min(most, Math.floor(multiplications / whole.multiplications)));
+  return Math.max(least, Math.min(most, Math.floor(multiplications / work)));
 }
 
 /** Lets timers and abort signals run before the next step. */
@@ -95,6 +101,11 @@ export interface SeparateOptions {
   layers?: string | RegExp;
   /** Of all that is random: 0 unless given. */
   seed?: number;
+  /**
+   * Keeps what is found, layer by layer. A separation of the same model and calibration data goes on from what it holds, also
+   * towards another value of the same goal, and gives the same file as one that was not stopped.
+   */
+  store?: SeparateStore;
   /** Called with the share of the work that is done, 0 to 1, and what is being done. */
   onProgress?: (done: number, what: string) => void;
   /** Stops the work; the call then rejects with the signal's reason. */
@@ -113,19 +124,22 @@ export interface CheckedSeparateOptions {
   loss: LossChoice;
   tune: boolean;
   seed: number;
+  store?: SeparateStore;
   onProgress: (done: number, what: string) => void;
   signal?: Signal;
 }
 
 /** Throws {@link InvalidArgumentError} that names what is wrong. */
 export function checkSeparateOptions(given: SeparateOptions): CheckedSeparateOptions {
-  const known = [...goals, "profile", "calibration", "loss", "tune", "layers", "seed", "onProgress", "signal"] as const;
+  const data = ["profile", "calibration", "loss"] as const;
+  const known = [...goals, ...data, "tune", "layers", "seed", "store", "onProgress", "signal"] as const;
   const options = checkOptions<SeparateOptions>("options", given, known);
-  const { calibration, loss = "auto", tune = false, layers, seed = 0, onProgress = () => {}, signal } = options;
+  const { calibration, loss = "auto", tune = false, layers, seed = 0, store, onProgress = () => {}, signal } = options;
   checkInteger("seed", seed, { min: -(2 ** 31), max: 2 ** 31 });
   checkOneOf("loss", loss, lossChoices);
   checkBoolean("tune", tune);
   checkFunction("onProgress", onProgress);
+  if (store !== undefined) checkStore(store);
   checkRunOptions({ signal });
   const goal = checkGoal(options);
   const profile = options.profile && checkProfile(options.profile);
@@ -135,7 +149,13 @@ export function checkSeparateOptions(given: SeparateOptions): CheckedSeparateOpt
   if (tune && calibration === undefined) {
     throw new InvalidArgumentError({ parameter: "tune", expected: "calibration beside it", received: "none" });
   }
-  return { goal, profile, calibration, loss, tune, takes: matcher(layers), seed, onProgress, signal };
+  return { goal, profile, calibration, loss, tune, takes: matcher(layers), seed, store, onProgress, signal };
+}
+
+function checkStore(store: SeparateStore): void {
+  if (typeof store?.read === "function" && typeof store.write === "function") return;
+  const expected = "an object with functions read and write";
+  throw new InvalidArgumentError({ parameter: "store", expected, received: describe(store) });
 }
 
 function checkGoal(options: SeparateOptions): Goal {

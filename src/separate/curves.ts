@@ -2,7 +2,7 @@
 // a few ranks on samples that the fit has not seen. Between them the logarithm of the loss is interpolated.
 import type { Engine } from "../engine/engine.ts";
 import { type DecompositionName, decompositions } from "../factor/decompositions.ts";
-import { type Fit, fitDecomposition } from "../factor/fit.ts";
+import { type Fit, type Found, fitDecomposition } from "../factor/fit.ts";
 import type { Matrix } from "../factor/matrix.ts";
 import type { MinimizeOptions } from "../factor/minimize.ts";
 import type { Graph, GraphNode, Spec } from "../graph/types.ts";
@@ -21,6 +21,8 @@ export interface Point {
   rank: number;
   cost: NetworkCost;
   loss: number;
+  /** Where the search of a fit can begin. */
+  found?: Found;
 }
 
 export interface CurveTools {
@@ -37,7 +39,9 @@ const reductions = [1.5, 2, 2.7, 3.7, 5, 7.5, 12];
 /** At this reduction all decompositions are compared; those much worse than the best are dropped. */
 const comparedAt = 3;
 const muchWorse = 1.2;
-const [comparing, searching] = [{ iterations: 20 }, { iterations: 40 }];
+const comparing = { iterations: 20 };
+/** Searches that begin near their end are short; others are long at the first rank, and go on from it at the next ones. */
+const searching = { near: { iterations: 20 }, first: { iterations: 60 }, next: { iterations: 30 } };
 
 /** The measured points of a target's curve; `whole` is the target's cost as it is. */
 export async function curveOf(
@@ -48,9 +52,9 @@ export async function curveOf(
   evaluate: (fit: Fit) => Promise<number>,
   { costContext, step, gemm, seed, signal }: CurveTools,
 ): Promise<Point[]> {
-  const fitted = (decomposition: DecompositionName, rank: number, search: MinimizeOptions) => {
+  const fitted = (decomposition: DecompositionName, rank: number, search: MinimizeOptions, from?: Found) => {
     const tools = { multiply: gemm.multiply, random: seeded(seed).normal };
-    return fitDecomposition(decomposition, fitting, rank, tools, search);
+    return fitDecomposition(decomposition, fitting, rank, tools, search, from);
   };
   const units = new Map(
     decompositionsOf(target).map((decomposition) => [
@@ -72,11 +76,15 @@ export async function curveOf(
   for (const { decomposition, error } of compared) {
     if (error > muchWorse * least) continue;
     const ranks = new Set(reductions.map((reduction) => rankAt(decomposition, reduction)).filter((rank) => rank >= 1));
+    const { near, first, next } = searching;
+    let found: Found | undefined;
     for (const rank of [...ranks].sort((a, b) => b - a)) {
       signal?.throwIfAborted();
       const cost = decompositionCost(target, decomposition, rank, x, costContext);
       if (cost.multiplications >= whole.multiplications) continue;
-      points.push({ decomposition, rank, cost, loss: await evaluate(fitted(decomposition, rank, searching)) });
+      const fit = fitted(decomposition, rank, decomposition !== "cp" ? near : found ? next : first, found);
+      if (decomposition === "cp") found = fit.found;
+      points.push({ decomposition, rank, cost, loss: await evaluate(fit), found });
     }
   }
   return points;
@@ -115,7 +123,7 @@ export function filledIn(
         .map((rank) => {
           const t = (rank - low.rank) / (high.rank - low.rank);
           const loss = Math.exp((1 - t) * Math.log(low.loss) + t * Math.log(high.loss));
-          return { decomposition, rank, loss, cost: costAt(decomposition, rank) };
+          return { decomposition, rank, loss, cost: costAt(decomposition, rank), found: high.found };
         });
     });
     return [...falling, ...between];

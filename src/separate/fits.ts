@@ -12,10 +12,11 @@ import { Runner, replaceNode, withOutputs } from "./network.ts";
 import { seeded } from "./random.ts";
 import type { Target } from "./targets.ts";
 
-/** Multiply-accumulates for the second moments of one layer: places are left out beyond that. */
-const mostMomentWork = 3e10;
-/** The search runs nearly to its end: late steps still gain. */
+/** For the second moments of one layer: places are left out beyond so many multiply-accumulates, or places for each entry. */
+const mostMoments = { work: 3e10, perEntry: 400 };
+/** The search runs nearly to its end: late steps still gain. Where it goes on from a curve's, fewer are left. */
 const search = { iterations: 200, leastGain: 1e-5 };
+const goingOn = { iterations: 120, leastGain: 1e-5 };
 
 export interface Rewritten {
   graph: Graph;
@@ -29,23 +30,41 @@ export async function fitAll(
   metrics: Metrics,
   onProgress: (done: number) => void,
 ): Promise<Rewritten> {
-  const { gemm, options, targets } = context;
+  const { options, targets } = context;
   const decomposed = new Map<Target, DecomposedLayer>();
   let graph = context.graph;
+  /** Layers so far and what they have become: what a fit depends on. */
+  let before = "";
   for (const [i, target] of targets.entries()) {
     onProgress(i / targets.length);
     await yieldToEventLoop();
     options.signal?.throwIfAborted();
     const choice = choices[i];
     if (!choice) continue;
-    const fitting = await fittingOf(context, graph, target, metrics);
-    const tools = { multiply: gemm.multiply, random: seeded(options.seed).normal };
-    const fit: Fit = fitDecomposition(choice.decomposition, fitting, choice.rank, tools, search);
-    const layer = decomposedLayer(target, choice.decomposition, fit.weights, biasOf(fitting, fit.weight));
+    const { decomposition, rank } = choice;
+    before += ` ${target.y} ${decomposition} ${rank}`;
+    const { weights, bias } = await context.checkpoint.once(`fit of${before}`, () =>
+      fitOf(context, graph, target, choice, metrics),
+    );
+    const layer = decomposedLayer(target, decomposition, weights, bias);
     decomposed.set(target, layer);
     graph = replaceNode(graph, target.y, layer.nodes, layer.constants);
   }
   return { graph, decomposed };
+}
+
+async function fitOf(
+  context: SeparationContext,
+  graph: Graph,
+  target: Target,
+  { decomposition, rank, found }: NonNullable<Choice>,
+  metrics: Metrics,
+): Promise<Pick<Fit, "weights"> & { bias: Float64Array }> {
+  const { gemm, options } = context;
+  const fitting = await fittingOf(context, graph, target, metrics);
+  const tools = { multiply: gemm.multiply, random: seeded(options.seed).normal };
+  const { weights, weight } = fitDecomposition(decomposition, fitting, rank, tools, found ? goingOn : search, found);
+  return { weights, bias: biasOf(fitting, weight) };
 }
 
 /** The fit problem of a target, for its inputs in `graph`. */
@@ -53,8 +72,8 @@ async function fittingOf(context: SeparationContext, graph: Graph, target: Targe
   const { samples, gemm, engine, options } = context;
   if (!samples) return blindFitting(target);
   const { x, y, added, transposed } = target;
-  const fitted = samples.some("fit", affordable(context, 6e11, 20, samples.count));
-  const moments = new Moments(target, gemm, shareOf(target, fitted.count, mostMomentWork), !transposed);
+  const fitted = samples.some("fit", affordable(context, 3e11, 20, 4 * samples.count));
+  const moments = new Moments(target, gemm, shareOf(target, fitted.count, mostMoments), !transposed);
   const names = added === undefined ? [] : [added];
   const before = new Runner(withOutputs(context.graph, transposed ? [x] : [y, ...names]), engine);
   const after = new Runner(withOutputs(graph, [x, ...names]), engine);

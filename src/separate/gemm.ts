@@ -61,9 +61,18 @@ export class Gemm {
 
   /** Adds xᵀ · x to the lower triangle of `total`; above it anything may stand. */
   addGram(total: Matrix, x: Matrix): void {
-    const own = { data: x.data, outer: x.cols, perInner: x.cols, perOuter: 1 };
-    this.product(own, own, x.rows, true, (out, stride) => {
-      for (let r = 0; r < x.cols; r++) for (let c = 0; c <= r; c++) total.data[r * x.cols + c]! += out[r * stride + c]!;
+    this.addSquare(total, { data: x.data, outer: x.cols, perInner: x.cols, perOuter: 1 }, x.rows);
+  }
+
+  /** Adds x · xᵀ to the lower triangle of `total`. */
+  addGramOfRows(total: Matrix, x: Matrix): void {
+    this.addSquare(total, { data: x.data, outer: x.rows, perInner: 1, perOuter: x.cols }, x.cols);
+  }
+
+  private addSquare(total: Matrix, own: Factor, inner: number): void {
+    const size = own.outer;
+    this.product(own, own, inner, true, (out, stride) => {
+      for (let r = 0; r < size; r++) for (let c = 0; c <= r; c++) total.data[r * size + c]! += out[r * stride + c]!;
     });
   }
 

@@ -9,6 +9,7 @@ import type { MeasureProfileOptions } from "./profile.ts";
 import type { Report } from "./report.ts";
 
 export type { MachineProfile } from "../graph/time.ts";
+export type { SeparateStore } from "./checkpoint.ts";
 export type { SeparateOptions } from "./context.ts";
 export type { Forecast, ForecastOptions } from "./forecast.ts";
 export type { LossChoice } from "./heads.ts";

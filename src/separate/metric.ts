@@ -145,8 +145,8 @@ function addOuter(total: Matrix, { shape, data }: Value, gemm: Gemm): void {
   const [images = 1, channels = 1, ...sides] = shape;
   const places = sides.reduce((a, b) => a * b, 1);
   for (let n = 0; n < images; n++) {
-    const rows = matrix(places, channels, (p, c) => data[(n * channels + c) * places + p] as number);
-    gemm.addGram(total, rows);
+    const own = (data as Float32Array).subarray(n * channels * places, (n + 1) * channels * places);
+    gemm.addGramOfRows(total, { rows: channels, cols: places, data: Float64Array.from(own) });
   }
 }
 

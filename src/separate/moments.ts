@@ -4,8 +4,9 @@ import { solvePositive } from "../factor/cholesky.ts";
 import type { FitProblem } from "../factor/decompositions.ts";
 import { identity, type Matrix, matrix, meanDiagonal, multiplyPlainly, withDiagonal } from "../factor/matrix.ts";
 import type { Value } from "../graph/types.ts";
+import type { WindowAxes } from "../graph/window.ts";
 import type { Gemm } from "./gemm.ts";
-import type { Target } from "./targets.ts";
+import { placesFor, type Target } from "./targets.ts";
 
 /** Rows that are added in one go. */
 const chunk = 512;
@@ -34,14 +35,15 @@ export class Moments {
   /** Adds pictures: the convolution's input [n, in, h, w], and what its result should be [n, out, h, w]. */
   add(x: Value, y?: Value): void {
     const { outChannels } = this.target;
-    const [, height, width] = this.target.places;
+    const window = placesFor(this.target, x.shape);
+    const [, height, width] = window;
     const places = height.output * width.output;
     const patch = patchSize(this.target);
     for (let n = 0; n < x.shape[0]!; n++) {
       for (let place = 0; place < places; place++) {
         if (!this.takes()) continue;
         const at = this.filled * this.rows.cols;
-        readPatch(x, n, place, this.target, this.rows.data, at);
+        readPatch(x, n, place, window, this.rows.data, at);
         for (let o = 0; y && o < outChannels; o++) {
           this.rows.data[at + patch + o] = y.data[(n * outChannels + o) * places + place] as number;
         }
@@ -138,11 +140,10 @@ function readPatch(
   { shape, data }: Value,
   n: number,
   place: number,
-  target: Target,
+  [, rows, cols]: WindowAxes,
   out: Float64Array,
   at: number,
 ): void {
-  const [, rows, cols] = target.places;
   const [channels, height, width] = [shape[1]!, shape[2]!, shape[3]!];
   const top = Math.floor(place / cols.output) * rows.stride - rows.before;
   const left = (place % cols.output) * cols.stride - cols.before;

@@ -5,7 +5,9 @@ import { checkInputs } from "../graph/evaluate.ts";
 import type { Graph, Value } from "../graph/types.ts";
 import { newValue, sizeOf } from "../graph/values.ts";
 import type { Tensor } from "../tensor.ts";
+import { Fingerprint } from "./checkpoint.ts";
 import type { Values } from "./network.ts";
+import { type Cut, piecesOf } from "./pieces.ts";
 
 export type Sample = Readonly<Record<string, Tensor>>;
 
@@ -17,23 +19,32 @@ export interface Selection extends AsyncIterable<Values> {
   count: number;
 }
 
-/** Elements of an input in one batch, and samples. */
-const [mostElements, mostSamples] = [2 ** 18, 64];
+/** Elements of an input in one batch, fewer where these are pieces, and samples. */
+const [mostElements, mostInPieces, mostSamples] = [2 ** 18, 2 ** 16, 64];
 
 export class Samples {
   readonly count: number;
   /** The first one; shapes of others may differ. */
   readonly first: Values;
+  /** Tells these samples from others. */
+  readonly fingerprint: string;
+  /** How samples are cut for what is fitted and measured; whole ones are read where it is undefined. */
+  cut: Cut | undefined;
   /** Whether several with equal shapes are joined where the batch is open. */
   joins = true;
   private readonly graph: Graph;
   private readonly source: Iterable<Sample> | AsyncIterable<Sample>;
 
-  private constructor(graph: Graph, source: Iterable<Sample> | AsyncIterable<Sample>, count: number, first: Values) {
+  private constructor(
+    graph: Graph,
+    source: Iterable<Sample> | AsyncIterable<Sample>,
+    known: { count: number; first: Values; fingerprint: string },
+  ) {
     this.graph = graph;
     this.source = source;
-    this.count = count;
-    this.first = first;
+    this.count = known.count;
+    this.first = known.first;
+    this.fingerprint = known.fingerprint;
   }
 
   /**
@@ -49,20 +60,26 @@ export class Samples {
     const source = isOneShot(given) ? await collect(given) : given;
     let count = 0;
     let first: Values | undefined;
+    const fingerprint = new Fingerprint();
     for await (const sample of source) {
       signal?.throwIfAborted();
       const values = checkInputs(graph, sample);
+      for (const { data } of values.values()) fingerprint.add(data);
       first ??= values;
       count++;
     }
-    if (first) return new Samples(graph, source, count, first);
+    if (first) return new Samples(graph, source, { count, first, fingerprint: fingerprint.text });
     throw new InvalidArgumentError({ parameter: "calibration", expected: "at least one input", received: "none" });
   }
 
-  /** At most so many of the samples for a purpose, evenly spread. Nothing is fitted to those that evaluate. */
+  /**
+   * At most so many of the samples for a purpose, evenly spread, or so many pieces of them. Nothing is fitted to those that
+   * evaluate.
+   */
   some(purpose: "fit" | "evaluate", most: number): Selection {
     const { count, taken } = this.choice(purpose, most);
-    return { count, [Symbol.asyncIterator]: () => this.batches((index) => taken.has(index)) };
+    const pieces = this.cut ? Math.min(this.cut.count, Math.max(1, Math.floor(most / count))) : 1;
+    return { count: count * pieces, [Symbol.asyncIterator]: () => this.batches((index) => taken.has(index), pieces) };
   }
 
   private choice(purpose: "fit" | "evaluate", most: number): { count: number; taken: ReadonlySet<number> } {
@@ -81,16 +98,16 @@ export class Samples {
     const { taken } = this.choice(purpose, Math.max(1, Math.floor(bytes / size)));
     let index = 0;
     for await (const sample of this.source) if (taken.has(index++)) kept.push(checkInputs(this.graph, sample));
-    return kept;
+    return this.cut ? kept.flatMap((values, i) => piecesOf(values, this.cut!, this.cut!.count, i)) : kept;
   }
 
-  /** Those samples whose index is taken, several with equal shapes joined along their first axis where that is open. */
-  private async *batches(takes: (index: number) => boolean): AsyncGenerator<Values> {
+  /**
+   * Those samples whose index is taken, or so many pieces of each: several with equal shapes joined along their first axis where
+   * that is open.
+   */
+  private async *batches(takes: (index: number) => boolean, pieces: number): AsyncGenerator<Values> {
     let waiting: Values[] = [];
-    let index = 0;
-    for await (const sample of this.source) {
-      if (!takes(index++)) continue;
-      const values = checkInputs(this.graph, sample);
+    for await (const values of this.taken(takes, pieces)) {
       if (waiting.length > 0 && (waiting.length === this.mostJoined(values) || !agree(waiting[0]!, values))) {
         yield join(waiting);
         waiting = [];
@@ -100,11 +117,24 @@ export class Samples {
     if (waiting.length > 0) yield join(waiting);
   }
 
+  private async *taken(takes: (index: number) => boolean, pieces: number): AsyncGenerator<Values> {
+    let index = 0;
+    for await (const sample of this.source) {
+      if (takes(index)) {
+        const values = checkInputs(this.graph, sample);
+        yield* this.cut ? piecesOf(values, this.cut, pieces, index) : [values];
+      }
+      index++;
+    }
+  }
+
   /** How many samples like this one the network takes at once. */
   mostJoined(values: Values): number {
-    const open = this.joins && takesSeveral(this.graph);
+    // A network whose inputs can be cut takes any number, too.
+    const open = this.cut ?? (this.joins && takesSeveral(this.graph));
     const elements = Math.max(...[...values.values()].map(({ shape }) => sizeOf(shape)));
-    return open ? Math.min(mostSamples, Math.max(1, Math.floor(mostElements / elements))) : 1;
+    const most = this.cut ? mostInPieces : mostElements;
+    return open ? Math.min(mostSamples, Math.max(1, Math.floor(most / elements))) : 1;
   }
 }
 

@@ -1,11 +1,12 @@
 // Separates a trained network: measures curves of loss against cost, chooses by one budget, fits the layers in their
 // order, tunes them if asked, and writes model and report.
 import { InvalidArgumentError } from "../errors.ts";
-import { inferKnown, inputSpecs } from "../graph/infer.ts";
+import { infer, inferKnown, inputSpecs } from "../graph/infer.ts";
 import { computablePart, partOf } from "../graph/passes/index.ts";
 import type { Graph, Spec } from "../graph/types.ts";
 import type { Model } from "../onnx/model.ts";
 import { operators } from "../onnx/ops/index.ts";
+import { Checkpoint, Fingerprint } from "./checkpoint.ts";
 import { bestReduction, type Curves, choose, measureCurves, tradeOff, uniform } from "./choose.ts";
 import {
   affordable,
@@ -22,6 +23,7 @@ import { measureHeads } from "./heads.ts";
 import { Loss } from "./loss.ts";
 import { metricsOf } from "./metric.ts";
 import { prepareGraph, Runner, replaceNode, specsOf, takesBatches, usualShapes } from "./network.ts";
+import { cutOf } from "./pieces.ts";
 import { seeded } from "./random.ts";
 import { noTargets, refuseQuantized } from "./refusals.ts";
 import type { Change, LayerReport, Report } from "./report.ts";
@@ -50,6 +52,7 @@ export async function separate(model: Model, given: SeparateOptions): Promise<{ 
   try {
     return await separateIn(context, start);
   } finally {
+    await context.checkpoint.save();
     await context.gemm.dispose();
   }
 }
@@ -133,8 +136,11 @@ async function prepare(model: Model, given: SeparateOptions): Promise<Separation
   // What only a run knows the sizes of, such as the boxes that are left, stays as it is.
   const graph = partOf(computable, ({ outputs }) => outputs.every((name) => name === "" || specs.has(name)));
   if (samples) samples.joins = takesBatches(graph, inputs);
+  const pieces = samples && cutInputs(graph, samples, inputs);
   const written = isWritten(model);
-  const targets = targetsOf(graph, specs).filter(({ node }) => written(node) && options.takes(node.name));
+  const targets = targetsOf(graph, pieces ? infer(graph, operators, pieces) : specs).filter(
+    ({ node }) => written(node) && options.takes(node.name),
+  );
   if (targets.length === 0) throw noTargets(model);
   const engine = await model.engine();
   const costContext = { engine, profile };
@@ -142,23 +148,49 @@ async function prepare(model: Model, given: SeparateOptions): Promise<Separation
     targets.map((target) => [target, targetCost(graph, target, specs.get(target.x)!, costContext)]),
   );
   const whole = networkCost(graph, inputs, costContext);
-  const known = { model, usual, ...costContext, graph, specs, targets, costs, whole, samples, options };
+  const work = (pieces ? networkCost(graph, pieces, costContext) : whole).multiplications;
+  const known = { model, usual, ...costContext, graph, specs, targets, costs, whole, samples, work, options };
   const shown = samples?.some("fit", affordable(known, 2e10, 4, most.heads));
   const heads = shown ? await measureHeads(graph, specs, shown, { engine, loss: options.loss, signal }) : new Map();
-  return { ...known, heads, gemm: new Gemm(engine) };
+  const checkpoint = await Checkpoint.open(options.store, fingerprintOf(graph, samples, options));
+  return { ...known, heads, checkpoint, gemm: new Gemm(engine) };
+}
+
+/** What everything that is found depends on. */
+function fingerprintOf(
+  { nodes, constants }: Graph,
+  samples: Samples | undefined,
+  { seed, loss, goal, profile }: SeparationContext["options"],
+): string {
+  const own = new Fingerprint();
+  for (const { data } of constants.values()) own.add(data as ArrayBufferView);
+  const named = nodes.map(({ op, inputs, outputs }) => [op, inputs, outputs]);
+  own.add(new TextEncoder().encode(JSON.stringify([named, profile])));
+  return [own.text, samples?.count, samples?.fingerprint, seed, loss, goal.kind].join();
+}
+
+/** Has samples cut where the network allows it; the inputs that it is given then. */
+function cutInputs(graph: Graph, samples: Samples, inputs: ReadonlyMap<string, Spec>): Map<string, Spec> | undefined {
+  const cut = cutOf(graph, inputs);
+  samples.cut = cut;
+  if (!cut) return undefined;
+  const { dtype, shape } = inputs.get(cut.input)!;
+  return new Map([[cut.input, { dtype, shape: [...shape.slice(0, 2), cut.height, cut.width] }]]);
 }
 
 async function measureMetrics(context: SeparationContext): Promise<Metrics> {
   const { graph, engine, targets, samples, gemm, options } = context;
   if (!samples) return new Map();
   options.onProgress(0.02, "measuring what errors cost");
-  const random = seeded(options.seed);
-  return metricsOf(graph, engine, targets, samples.some("fit", affordable(context, 1.2e10, 4, most.metric)), {
-    heads: context.heads,
-    gemm,
-    random,
-    signal: options.signal,
+  const { heads, checkpoint } = context;
+  const tools = { heads, gemm, random: seeded(options.seed), signal: options.signal };
+  const fitted = samples.some("fit", affordable(context, 2e10, 4, most.metric));
+  const names = targets.map(({ y }) => y);
+  const metrics = await checkpoint.once(`metrics of ${names}`, async () => {
+    const found = await metricsOf(graph, engine, targets, fitted, tools);
+    return targets.map((target) => found.get(target)!);
   });
+  return new Map(targets.map((target, i) => [target, metrics[i]!]));
 }
 
 async function search(context: SeparationContext, metrics: Metrics): Promise<Found> {
@@ -254,7 +286,13 @@ async function reportOf(context: SeparationContext, { context: timed = context, 
     const { multiplications, parameters } = cost;
     const weight = graph.constants.get(target.node.inputs[1]!)!.shape;
     return {
-      ...{ name: target.node.name, weight, ...choice, loss: point?.loss },
+      ...{
+        name: target.node.name,
+        weight,
+        decomposition: choice?.decomposition,
+        rank: choice?.rank,
+        loss: point?.loss,
+      },
       multiplications: { before: before.multiplications, after: multiplications },
       parameters: { before: before.parameters, after: parameters },
     };

@@ -51,14 +51,25 @@ function targetOf(node: GraphNode, graph: Graph, specs: ReadonlyMap<string, Spec
     sizes: transposed
       ? { inChannels, outChannels: outChannels * kh * kw, kh: 1, kw: 1 }
       : { inChannels, outChannels, kh, kw },
-    places: transposed ? pointwisePlaces(window) : window,
+    places: transposed ? pointwisePlaces(window.map(({ output }) => output)) : window,
   };
 }
 
+/** {@link Target.places} for an input of another shape. */
+export function placesFor(
+  { node, transposed, places, sizes: { kh, kw } }: Target,
+  shape: readonly number[],
+): WindowAxes {
+  const sides = shape.slice(-2);
+  const known = places.slice(1).every(({ input }, i) => input === sides[i]);
+  if (known) return places;
+  return transposed ? pointwisePlaces([1, ...sides]) : windowOf(node, shape, [kh, kw]);
+}
+
 /** The window that looks at each place of a transposed convolution's input alone. */
-function pointwisePlaces(window: WindowAxes): WindowAxes {
-  return window.map(({ output }) => ({
-    ...{ input: output, output, size: 1, stride: 1, dilation: 1, before: 0, after: 0 },
+function pointwisePlaces(sides: readonly number[]): WindowAxes {
+  return sides.map((side) => ({
+    ...{ input: side, output: side, size: 1, stride: 1, dilation: 1, before: 0, after: 0 },
   })) as unknown as WindowAxes;
 }
 

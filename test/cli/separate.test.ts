@@ -28,6 +28,18 @@ test("writes a model, its settings and a page, and says what it did", async () =
   expect(html).not.toMatch(/undefined|NaN/);
 });
 
+test("what is stopped stays beside the output for --resume, which takes it away at the end", async () => {
+  const output = join(folder, "stopped.onnx");
+  const run = (...flags: string[]) => rank1("separate", model, "-o", output, "--rank", "1", "--quiet", ...flags);
+  const anew = await run("--resume");
+  expect([anew.code, anew.stderr]).toEqual([0, expect.stringMatching(/there is no .*stopped\.onnx\.part/)]);
+  const file = readFileSync(output);
+  writeFileSync(`${output}.part`, "something else");
+  expect((await run("--resume", "--force")).code).toBe(0);
+  expect(readFileSync(output)).toEqual(file);
+  expect(existsSync(`${output}.part`)).toBe(false);
+});
+
 test("an existing model is replaced only with --force, with the settings beside it", async () => {
   const output = join(folder, "new/folder/out.onnx");
   const run = (...flags: string[]) => rank1("separate", model, "-o", output, "--rank", "1", "--quiet", ...flags);
@@ -83,6 +95,7 @@ test.each([
   ["JSON beside a page", ["--rank", "2", "--json", "--report", "-"], /--report: expected a file beside --json, got -/],
   ["an empty folder", ["--reduce", "2", "--calibrate", mkdtempSync(join(tmpdir(), "rank1-empty-"))], /empty folder/],
   ["a folder that does not exist", ["--reduce", "2", "--calibrate", "nowhere"], /does not exist/],
+  ["going on without a file", ["--rank", "2", "--resume", "-o", "-"], /--resume: expected a file as -o, got -/],
   ["crops of nothing", ["--reduce", "2", "--crops", "2"], /--crops/],
   ["too much", ["--reduce", "1000", "--layers", "/conv1/*"], /best that is in reach/],
 ])("%s is wrong usage, and nothing is written", async (title, flags, message) => {
