@@ -187,11 +187,25 @@ function means(one: Case): Expected {
           covered / (known ? weight : whole) > least || alpha !== "premultiply"
             ? (sum[c]! / covered) * scale + shift
             : 0;
-        if (alpha === "premultiply") slack[to] = slackOf(covered, size * most, one);
+        if (alpha === "premultiply") slack[to] = slackOf(covered, size * Math.max(most, mostAlpha(one, at, x, y)), one);
       }
     }
   }
   return { values, unknown, touched: undefined, slack };
+}
+
+/** The largest alpha of a window, under taps of zero too: terms of a filter are next to zero there. */
+function mostAlpha({ image, taps, options }: Case, at: Lay["at"], x: number, y: number): number {
+  const { data, channels, dtype } = image;
+  const beyond = Math.abs((options.borderValue ?? 0) / alphaOf(dtype));
+  let most = 0;
+  for (let i = 0; i < taps.rows.length; i++)
+    for (let j = 0; j < taps.rows[0]!.length; j++) {
+      const from = at(x, y, i, j);
+      const alpha = from < 0 ? beyond : Math.abs(data[(from + 1) * channels - 1]! / alphaOf(dtype));
+      if (alpha > most) most = alpha;
+    }
+  return most;
 }
 
 /** Σ tap · α · (c − own) + own · Σ tap, with gain and offset; 0 where the pixel itself is transparent. */
@@ -238,13 +252,19 @@ function weightsIn(mask: MaskLike | undefined): number[] | undefined {
 /** The last channel is the picture's own. */
 function keepAlpha(one: Case, { values, unknown }: Expected): void {
   const { data, channels, borderValue } = layOf(one);
+  const { options } = one;
   const { width, height } = one.image;
   const { border = "reflect" } = one.options;
   let to = channels - 1;
   for (const [x, y] of pixelsOf(one)) {
     const [xx, yy] = [outside(x, width, border), outside(y, height, border)];
     const beyond = xx === undefined || yy === undefined;
-    values[to] = beyond ? borderValue : data[(yy * width + xx) * channels + channels - 1]!;
+    // What stands beyond may be unknown.
+    values[to] = beyond
+      ? options.nan === "ignore"
+        ? borderValue || 0
+        : borderValue
+      : data[(yy * width + xx) * channels + channels - 1]!;
     unknown[to] = 0;
     to += channels;
   }
