@@ -16,7 +16,7 @@ import { framesOfPng } from "./png.ts";
 export interface Picture extends Image {
   /** Height · width · channels values, row by row. An alpha of 255 or 65535, among floats of 1, is opaque. */
   readonly data: ImageArray;
-  /** The last channel is alpha, not premultiplied. */
+  /** The last channel is alpha, not premultiplied; so `hasAlpha` says to an engine. */
   readonly alpha: boolean;
   /** The embedded colour profile, byte for byte. */
   readonly icc?: Uint8Array;
@@ -196,7 +196,7 @@ async function readPage(
   const { width, height } = pixels.info;
   const data = storedIn(type, pixels.data) as ImageArray;
   const icc = converted ? undefined : found.icc;
-  const rest = { alpha, icc, metadata: metadataOf(found, directory) };
+  const rest = { alpha, ...(alpha && { hasAlpha: true }), icc, metadata: metadataOf(found, directory) };
   if (throughRgb) return { width, height, channels: 2, data: greyAlphaOf(type, data), ...rest };
   return { width, height, channels: converted ? (alpha ? 4 : 3) : channels, data, ...rest };
 }
