@@ -331,10 +331,6 @@ const filterAliases = {
   edges: "sobel",
   "edge-detect": "sobel",
   gradient: "sobel",
-  sobel: "sobel-x",
-  scharr: "scharr-x",
-  prewitt: "prewitt-x",
-  roberts: "roberts-x",
   "derivative-of-gaussian": "derivative-of-gaussian-x",
 } as const;
 
@@ -364,8 +360,9 @@ function unknown(parameter: string, name: string, rest: string | undefined): Inv
     const hint = meant ?? `its derivatives are ${gradientPair(name).join(" and ")}`;
     return new InvalidArgumentError({ parameter: name, expected: "no parameters", received: describe(rest), hint });
   }
+  const half = isGradientName(name) ? `here its name is "${gradientPair(name)[0]}"` : undefined;
   const hint =
-    meant ?? notWeights(name) ?? suggestion(name, [...filters.names, ...composedNames], filterAliases) ?? lists;
+    meant ?? half ?? notWeights(name) ?? suggestion(name, [...filters.names, ...composedNames], filterAliases) ?? lists;
   return new InvalidArgumentError({ parameter, expected: "a known name", received: describe(name), hint });
 }
 

@@ -224,6 +224,12 @@ function withFormat(output: Sharp, { format, quality, animation }: Encoding): Sh
 /** What can be written: a picture of {@link readPicture}, or any that an engine takes or gives. */
 export type Writable = ImageLike & Partial<Pick<Picture, "alpha" | "icc" | "metadata">>;
 
+/** Several pictures that can be written: frames or pages, in their order. */
+export interface SeveralWritable extends Pick<PictureFile, "animation"> {
+  /** At least one; of formats without frames and pages one alone. */
+  readonly pages: readonly Writable[];
+}
+
 /** A picture as files have it. Alpha is what `hasAlpha` or `alpha` says of a last channel beside one or three colours. */
 function asPicture(parameter: string, given: Writable): Picture {
   const limit = Number.MAX_SAFE_INTEGER;
@@ -245,7 +251,7 @@ function asPicture(parameter: string, given: Writable): Picture {
  */
 export async function writePicture(
   path: string,
-  picture: Writable | (Omit<PictureFile, "notes" | "format" | "pages"> & { readonly pages: readonly Writable[] }),
+  picture: Writable | SeveralWritable,
   options: WriteOptions & {
     /** The format, where the name does not tell. */
     format?: FormatName;
