@@ -146,10 +146,7 @@ function recipeOf(image: ProgramImage, planned: Planned, partition: BackendParti
   return {
     // Planes come four at a time, and vectors are read and written beyond the last element.
     ...data.program(image, partition.weights, 4 * (Math.max(...sizes) + 3 * widest) + 64),
-    inputs: inputs.map((name) => {
-      const held = reads.find((held) => held.name === name);
-      return held ? { ...named(name), ...tensor(held) } : named(name);
-    }),
+    inputs: inputs.map((name) => ({ ...named(name), reads: reads.filter((held) => held.name === name).map(tensor) })),
     outputs: [...new Set(outputs)].map((name) => ({ ...named(name), ...tensor(writes.find((held) => held.name === name)!) })), // biome-ignore format: a line
     constants,
   };

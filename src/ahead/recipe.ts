@@ -43,8 +43,8 @@ export interface NamedTensor {
 }
 
 export interface ModelRecipe extends ProgramRecipe {
-  /** Of those that nothing reads, names and shapes alone. */
-  inputs: (NamedTensor | (NamedTensor & TensorRecipe))[];
+  /** Each as often as the program reads it in another order, and never where nothing reads it. */
+  inputs: (NamedTensor & { reads: TensorRecipe[] })[];
   outputs: (NamedTensor & TensorRecipe)[];
   /** Values that never change, which the program reads as it reads its inputs. */
   constants: (TensorRecipe & { words: Words })[];

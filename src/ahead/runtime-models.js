@@ -164,7 +164,7 @@ export function modelsRuntime({ compiledError, describe, openProgram }) {
         );
       });
       const program = programOf(model);
-      for (const [i, input] of model.inputs.entries()) if ("place" in input) moveIn(program, input, values[i]);
+      for (const [i, { reads }] of model.inputs.entries()) for (const read of reads) moveIn(program, read, values[i]);
       program.exports.whole(program.base);
       return Object.fromEntries(
         model.outputs.map((output) => {
