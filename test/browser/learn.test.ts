@@ -343,6 +343,37 @@ describe("access", () => {
   });
 });
 
+describe("looks", () => {
+  const tops = (page: Page, selector: string): Promise<number[]> =>
+    page.locator(selector).evaluateAll((all) => all.map((one) => Math.round(one.getBoundingClientRect().top)));
+
+  learnTest("on a phone, what a step costs stands in sight of the button that takes it", async ({ open }) => {
+    const page = await open("split", { viewport: { width: 360, height: 640 } });
+    await page.getByRole("button", { name: "Split it" }).click();
+    const step = page.getByRole("button", { name: "Next output" });
+    await step.evaluate((one) => one.scrollIntoView({ block: "start" }));
+    await step.click();
+    const cost = (await page.getByText("products: 1 new sum of 3").boundingBox())!;
+    expect(cost.y + cost.height).toBeLessThan(640);
+  });
+
+  learnTest("on a tablet, the screens' names and the sheets stand in one line each", async ({ open }) => {
+    const page = await open("channels", { viewport: { width: 768, height: 900 } });
+    await page.getByText("Then needles", { exact: true }).click();
+    expect(new Set(await tops(page, ".path li")).size).toBe(1);
+    expect(Math.max(...(await tops(page, ".stack")))).toBeLessThan(
+      await page.locator(".stacks").evaluate((one) => one.getBoundingClientRect().top + one.clientHeight / 2),
+    );
+  });
+
+  learnTest("in forced colours all tables of one screen look alike", async ({ open }) => {
+    const page = await open("rank", { forcedColors: "active" });
+    const grounds = (selector: string) =>
+      page.locator(selector).evaluateAll((all) => [...new Set(all.map((one) => getComputedStyle(one).backgroundColor))]); // biome-ignore format: one line
+    expect(await grounds('.grid [role="gridcell"]')).toEqual(await grounds(".digits td"));
+  });
+});
+
 learnTest("the address names the screen, through Back and a reload", async ({ open }) => {
   const page = await open();
   await page.getByRole("button", { name: "Next: Split" }).click();
