@@ -1,7 +1,7 @@
 // The data of compiled files: one list of words, of programs' images and packed weights. What is equal is stored once.
 
 import type { Weights } from "../backend/backend.ts";
-import { type ProgramImage, packedWeights } from "../backend/wasm/code.ts";
+import { checkRoom, type ProgramImage, packedWeights } from "../backend/wasm/code.ts";
 import { toBits } from "../graph/halves.ts";
 import type { ProgramRecipe, Words } from "./recipe.ts";
 import { hashOf } from "./runtime.js";
@@ -47,6 +47,7 @@ export class DataWriter {
   /** A program with its weights; `room`: bytes that arrays need on their way. */
   program(image: ProgramImage, weights: Weights, room: number): ProgramRecipe {
     const staging = Math.ceil(image.end / 16) * 16;
+    checkRoom(staging + room);
     const kept = [...packedWeights(image, weights)].map(([address, bytes]): ProgramRecipe["weights"][number] => {
       const place = [...image.places.values()].find(({ data }) => data === address)!;
       const halves = this.stored === "f16" && place.spec.dtype === "f32" ? this.halved(bytes) : undefined;
@@ -86,8 +87,9 @@ const halfError = (value: number): number =>
 
 /** Words as runs of equal steps, which tables of rows are, and others, as `unpack` reads them. */
 export function packedWords(bytes: Uint8Array): Int32Array<ArrayBuffer> {
-  const words = new Int32Array(Math.ceil(bytes.length / 4));
-  new Uint8Array(words.buffer).set(bytes);
+  const isWhole = bytes.byteOffset % 4 === 0 && bytes.length % 4 === 0;
+  const words = isWhole ? new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4) : new Int32Array(Math.ceil(bytes.length / 4)); // biome-ignore format: a line
+  if (!isWhole) new Uint8Array(words.buffer).set(bytes);
   const packed: number[] = [];
   let others = 0;
   const close = (end: number): void => {

@@ -10,7 +10,7 @@ import { comparesWithOwn, tapSum } from "../plan/taps.ts";
 import type { FilterProblem } from "../plan/types.ts";
 import { type ImageDType, isFloat, rangeOf } from "../tensor.ts";
 import { DataWriter } from "./data.ts";
-import { type CompiledFiles, filesOf } from "./files.ts";
+import { type CompiledFiles, checkName, filesOf } from "./files.ts";
 import type { FilterRecipe } from "./recipe.ts";
 
 /** How a filter is compiled. */
@@ -39,6 +39,7 @@ export async function compileFilter(
     "name",
   ] as const;
   const { name = "filter", ...given } = checkOptions<CompileFilterOptions>("options", options, keys as ["name"]);
+  checkName(name);
   const composed = composedFilter(filter);
   if (composed) throw unsupported("filter", "a linear filter, which is one program", String(filter));
   const engine = await createEngine({ backend: "wasm", threads: 1 });
@@ -48,14 +49,14 @@ export async function compileFilter(
     const plans = problems.map((one) => engine.plan(one));
     if (plans.some(({ turned }) => turned))
       throw unsupported("picture", "rows of at least 64 elements, or columns that are not much longer", `${picture.width} x ${picture.height}`); // biome-ignore format: a line
-    const [relaxed, plain] = [true, false].map((relaxed) => codeOf(plans, { relaxed }));
+    const { module, programs } = codeOf(plans, { relaxed: true });
     const data = new DataWriter("f32");
-    const filters = relaxed!.programs.map((program, i) => recipeOf(program, problems[i]!, picture, data));
+    const filters = programs.map((program, i) => recipeOf(program, problems[i]!, picture, data));
     const about = typeof filter === "string" ? filter : "a filter of taps";
     return filesOf({
       name,
       about,
-      modules: [relaxed!.module, plain!.module],
+      modules: [module, codeOf(plans, { relaxed: false }).module],
       recipe: { filters },
       words: data.finish(),
     });

@@ -11,7 +11,7 @@ import type { Spec } from "../graph/types.ts";
 import { elementsOf, sizeOf, toValue } from "../graph/values.ts";
 import type { Model } from "../onnx/model.ts";
 import { DataWriter, type StoredWeights } from "./data.ts";
-import { type CompiledFiles, filesOf } from "./files.ts";
+import { type CompiledFiles, checkName, filesOf } from "./files.ts";
 import type { ModelRecipe, NamedTensor, TensorRecipe } from "./recipe.ts";
 
 /** Shapes of inputs by name. */
@@ -37,27 +37,37 @@ export async function compileModel(model: Model, options?: CompileModelOptions):
   const keys = ["name", "shapes", "weights"] as const;
   const { name = "model", shapes = {}, weights = "f32" } = checkOptions<CompileModelOptions>("options", options, keys);
   checkOneOf("weights", weights, ["f32", "f16"]);
-  const choices = (Array.isArray(shapes) ? shapes : [shapes]).map((one) => specsOf(model, one));
+  checkName(name);
+  checkModel(model);
+  const listed = Array.isArray(shapes) ? shapes : [shapes];
+  if (listed.length === 0)
+    throw new InvalidArgumentError({ parameter: "shapes", expected: "shapes of inputs, or a list of such", received: "an empty list" }); // biome-ignore format: a line
+  const choices = listed.map((one) => specsOf(model, one));
   const engine = await createEngine({ backend: "wasm", threads: 1 });
   try {
     const planned: Planned[] = [];
     for (const specs of choices) planned.push(await planOf(model, specs, engine));
     const parts = planned.map(partitionOf);
     const plans = parts.map(({ plan }) => plan);
-    const [relaxed, plain] = [true, false].map((relaxed) => codeOf(plans, { relaxed }));
+    const { module, programs } = codeOf(plans, { relaxed: true });
     const data = new DataWriter(weights);
-    const models = relaxed!.programs.map((program, i) => recipeOf(program, planned[i]!, parts[i]!, data));
+    const models = programs.map((program, i) => recipeOf(program, planned[i]!, parts[i]!, data));
     const about = `${describeInputs(models)}${weights === "f16" ? `; weights are rounded to half floats, by at most ${data.error.toExponential(1)} of the greatest beside them` : ""}`; // biome-ignore format: a line
     return filesOf({
       name,
       about,
-      modules: [relaxed!.module, plain!.module],
+      modules: [module, codeOf(plans, { relaxed: false }).module],
       recipe: { models },
       words: data.finish(),
     });
   } finally {
     engine.dispose();
   }
+}
+
+function checkModel(model: Partial<Model> | undefined | null): void {
+  if (model?.graph && model.operators) return;
+  throw new InvalidArgumentError({ parameter: "model", expected: "a model, as loadModel gives it", received: describe(model) }); // biome-ignore format: a line
 }
 
 const describeInputs = (models: readonly ModelRecipe[]): string =>
@@ -69,7 +79,10 @@ function specsOf(model: Model, shapes: unknown): Map<string, Spec> {
   const given = checkOptions<Record<string, readonly number[]>>("shapes", shapes, names);
   return new Map(
     model.inputs.map(({ name, dtype, shape: declared = [] }): [string, Spec] => {
-      const sides = given[name] ?? declared.map((side, axis) => (axis === 0 && typeof side !== "number" ? 1 : side));
+      const own = Object.hasOwn(given, name) ? given[name] : undefined;
+      const sides = Array.isArray(own)
+        ? Array.from(own)
+        : (own ?? declared.map((side, axis) => (axis === 0 && typeof side !== "number" ? 1 : side)));
       const isWhole = Array.isArray(sides) && sides.every((side) => Number.isInteger(side) && (side as number) > 0);
       const fits = sides.length === declared.length && declared.every((side, axis) => typeof side !== "number" || side === sides[axis]); // biome-ignore format: a line
       if (!isWhole || (!fits && declared.length > 0))
@@ -85,7 +98,7 @@ function specsOf(model: Model, shapes: unknown): Map<string, Spec> {
 
 function planOf(model: Model, specs: ReadonlyMap<string, Spec>, engine: Engine): Promise<Planned> {
   const graph = prepare(model.graph, model.operators, mostFolded(engine.room));
-  return partitionsOf(graph, model.operators, specs, engine, model.quantized);
+  return partitionsOf(graph, model.operators, specs, engine, model.quantized, { least: 0 });
 }
 
 /** The one partition, which is on the backend. */
@@ -93,11 +106,11 @@ function partitionOf({ partitions, halves }: Planned): BackendPartition {
   const onHost = partitions.flatMap((partition) => (partition.kind === "host" ? partition.nodes : []));
   const [backend] = partitions;
   if (partitions.length === 1 && backend?.kind === "backend" && !halves) return backend;
-  const named = onHost.map(({ name, op, outputs }) => `${op} ${describe(name || outputs[0])}`);
+  const hosted = onHost.map(({ name, op, outputs }) => `${op} ${describe(name || outputs[0])}`);
   throw new UnsupportedError({
     parameter: "model",
     expected: "a network that runs whole in generated code, its shapes known before",
-    received: halves ? "shapes that only a run knows" : `on the host: ${named.slice(0, 5).join(", ")}${named.length > 5 ? ` and ${named.length - 5} more` : ""}`, // biome-ignore format: a line
+    received: halves ? "shapes that only a run knows" : onHost.length === 0 ? "no layers" : `on the host: ${hosted.slice(0, 5).join(", ")}${hosted.length > 5 ? ` and ${hosted.length - 5} more` : ""}`, // biome-ignore format: a line
   });
 }
 
@@ -110,11 +123,11 @@ function recipeOf(image: ProgramImage, planned: Planned, partition: BackendParti
     return { format: order === "plain" ? "NHWC" : "NCHW", sides, place };
   };
   const ends = new Map([...optimised.inputs, ...optimised.outputs].map(({ name, dtype }) => [name, dtype]));
-  const named = (held: Held): NamedTensor => {
-    const { dtype, shape } = specs.get(held.name)!;
+  const named = (name: string): NamedTensor => {
+    const { dtype, shape } = specs.get(name)!;
     // Half floats are floats within, and rounded outside.
-    const said = ends.get(held.name) === "f16" ? "f16" : dtype;
-    return { name: held.name, dtype: said as NamedTensor["dtype"], dims: shape, ...tensor(held) };
+    const said = ends.get(name) === "f16" ? "f16" : dtype;
+    return { name, dtype: said as NamedTensor["dtype"], dims: shape };
   };
   const { reads, writes } = partition;
   const isConstant = ({ name }: Held): boolean => optimised.constants.has(name);
@@ -133,8 +146,11 @@ function recipeOf(image: ProgramImage, planned: Planned, partition: BackendParti
   return {
     // Planes come four at a time, and vectors are read and written beyond the last element.
     ...data.program(image, partition.weights, 4 * (Math.max(...sizes) + 3 * widest) + 64),
-    inputs: inputs.flatMap((name) => reads.filter((held) => held.name === name)).map(named),
-    outputs: outputs.map((name) => named(writes.find((held) => held.name === name)!)),
+    inputs: inputs.map((name) => {
+      const held = reads.find((held) => held.name === name);
+      return held ? { ...named(name), ...tensor(held) } : named(name);
+    }),
+    outputs: [...new Set(outputs)].map((name) => ({ ...named(name), ...tensor(writes.find((held) => held.name === name)!) })), // biome-ignore format: a line
     constants,
   };
 }

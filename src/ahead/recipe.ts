@@ -35,7 +35,7 @@ export interface TensorRecipe {
   place: PlaceRecipe;
 }
 
-export interface NamedTensor extends TensorRecipe {
+export interface NamedTensor {
   name: string;
   /** Half floats are given as numbers, and come as numbers that are rounded to them. */
   dtype: "f32" | "f16" | "bool";
@@ -43,8 +43,9 @@ export interface NamedTensor extends TensorRecipe {
 }
 
 export interface ModelRecipe extends ProgramRecipe {
-  inputs: NamedTensor[];
-  outputs: NamedTensor[];
+  /** Of those that nothing reads, names and shapes alone. */
+  inputs: (NamedTensor | (NamedTensor & TensorRecipe))[];
+  outputs: (NamedTensor & TensorRecipe)[];
   /** Values that never change, which the program reads as it reads its inputs. */
   constants: (TensorRecipe & { words: Words })[];
 }
@@ -72,6 +73,8 @@ export interface FilterRecipe extends ProgramRecipe {
 
 export interface Recipe {
   data: { words: number; hash: number };
+  /** What the code carries as its section "rank1": that it was written with this recipe. */
+  mark: number;
   models?: ModelRecipe[];
   /** One, or two: the second for pictures that are opaque everywhere. */
   filters?: FilterRecipe[];

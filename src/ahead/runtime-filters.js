@@ -10,9 +10,9 @@
 /**
  * What opens a recipe. It stands in files as text, so it refers to nothing but what it is given.
  *
- * @param {Pick<import("./runtime.js").Parts, "arrayOf" | "compiledError" | "describe" | "openProgram">} parts
+ * @param {Pick<import("./runtime.js").Parts, "arrayOf" | "compiledError" | "describe" | "openProgram" | "optionsOf">} parts
  */
-export function filtersRuntime({ arrayOf, compiledError, describe, openProgram }) {
+export function filtersRuntime({ arrayOf, compiledError, describe, openProgram, optionsOf }) {
   /**
    * The index that stands for a position beyond an edge; −1: the constant.
    *
@@ -161,7 +161,8 @@ export function filtersRuntime({ arrayOf, compiledError, describe, openProgram }
      * @param {any} image
      * @param {{ out?: any }} [options]
      */
-    return (image, { out } = {}) => {
+    return (image, options) => {
+      const { out } = optionsOf("options", options, ["out"]);
       checkPicture(first, image);
       const { width, height, channels, output } = first;
       const full = first.alpha === "premultiply" ? fullAlpha(first, image.data) : 0;
@@ -177,9 +178,13 @@ export function filtersRuntime({ arrayOf, compiledError, describe, openProgram }
         // biome-ignore format: a line
         throw compiledError("INVALID_ARGUMENT", "out", `${width * height * channels} elements of ${output}`, describe(result));
       const program = programOf(filter);
-      pictureIn(program, filter, image, full);
+      // Results may go where the picture lies, which is still read then.
+      const { data: pixels, premultiplied } = image;
+      const kept = result.buffer === pixels.buffer && filter.alpha !== "none" ? pixels.slice() : pixels;
+      const picture = { data: kept, premultiplied };
+      pictureIn(program, filter, picture, full);
       program.exports.whole(program.base);
-      pictureOut(program, filter, image, full, result);
+      pictureOut(program, filter, picture, full, result);
       return { width, height, channels, data: result };
     };
   }

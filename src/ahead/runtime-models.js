@@ -87,6 +87,13 @@ export function modelsRuntime({ compiledError, describe, openProgram }) {
   }
 
   /**
+   * An array that is given as it is, or in an object.
+   *
+   * @param {any} given
+   */
+  const elementsOf = (given) => given?.data ?? given;
+
+  /**
    * The recipe of a model for the shapes of what is given, and its elements as floats.
    *
    * @param {readonly ModelRecipe[]} models
@@ -97,27 +104,26 @@ export function modelsRuntime({ compiledError, describe, openProgram }) {
     const unknown = Object.keys(inputs ?? {}).find((name) => !names.includes(name));
     if (unknown !== undefined)
       throw compiledError("INVALID_ARGUMENT", "inputs", names.join(", "), JSON.stringify(unknown));
-    /** @type {Record<string, any>} */
-    const shapes = {};
-    for (const name of names) {
-      const given = inputs?.[name];
-      if (given === undefined)
-        throw compiledError("INVALID_ARGUMENT", "inputs", names.join(", "), `none called ${name}`);
-      shapes[name] = ArrayBuffer.isView(given) ? undefined : (given.dims ?? given.shape);
-    }
+    const missing = names.find((name) => !Object.hasOwn(inputs ?? {}, name) || inputs[name] === undefined);
+    if (missing !== undefined)
+      throw compiledError("INVALID_ARGUMENT", "inputs", names.join(", "), `none called ${missing}`);
+    /** @param {string} name */
+    const sidesOf = (name) => {
+      const given = inputs[name];
+      const sides = ArrayBuffer.isView(given) ? undefined : (given?.dims ?? given?.shape ?? undefined);
+      return sides === undefined || Array.isArray(sides) || ArrayBuffer.isView(sides) ? sides : [describe(sides)];
+    };
+    /** @param {readonly number[]} sides */
+    const said = (sides) => `[${sides.join(", ")}]`;
     const fits = models.find(({ inputs: wanted }) =>
       wanted.every(({ name, dims }) => {
-        const { length } = inputs[name].data ?? inputs[name];
-        return length === dims.reduce((a, b) => a * b, 1) && (shapes[name] ?? dims).join() === dims.join();
+        const { length } = elementsOf(inputs[name]) ?? {};
+        return length === dims.reduce((a, b) => a * b, 1) && said(sidesOf(name) ?? dims) === said(dims);
       }),
     );
     if (fits) return fits;
-    const sides = models.map(({ inputs }) =>
-      inputs.map(({ name, dims }) => `${name} [${dims.join(", ")}]`).join(" and "),
-    );
-    const came = names.map(
-      (name) => `${name} ${shapes[name] ? `[${shapes[name].join(", ")}]` : describe(inputs[name])}`,
-    );
+    const sides = models.map(({ inputs }) => inputs.map(({ name, dims }) => `${name} ${said(dims)}`).join(" and "));
+    const came = names.map((name) => `${name} ${sidesOf(name) ? said(sidesOf(name)) : describe(inputs[name])}`);
     throw compiledError("INVALID_ARGUMENT", "inputs", sides.join(" or "), came.join(" and "));
   }
 
@@ -148,7 +154,7 @@ export function modelsRuntime({ compiledError, describe, openProgram }) {
     return (inputs) => {
       const model = modelFor(models, inputs);
       const values = model.inputs.map(({ name, dtype }) => {
-        const data = inputs[name].data ?? inputs[name];
+        const data = elementsOf(inputs[name]);
         if (data instanceof (dtype === "bool" ? Uint8Array : Float32Array)) return Float32Array.from(data);
         throw compiledError(
           "INVALID_ARGUMENT",
@@ -158,7 +164,7 @@ export function modelsRuntime({ compiledError, describe, openProgram }) {
         );
       });
       const program = programOf(model);
-      for (const [i, input] of model.inputs.entries()) moveIn(program, input, values[i]);
+      for (const [i, input] of model.inputs.entries()) if ("place" in input) moveIn(program, input, values[i]);
       program.exports.whole(program.base);
       return Object.fromEntries(
         model.outputs.map((output) => {
@@ -166,7 +172,7 @@ export function modelsRuntime({ compiledError, describe, openProgram }) {
           const floats = new Float32Array(dims.reduce((a, b) => a * b, 1));
           moveOut(program, output, floats);
           const data = dtype === "bool" ? Uint8Array.from(floats) : dtype === "f16" ? halved(floats) : floats;
-          return [name, { dtype, shape: dims, data }];
+          return [name, { dtype, shape: [...dims], data }];
         }),
       );
     };

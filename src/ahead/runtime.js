@@ -187,13 +187,38 @@ export function dataOf({ data: { words, hash } }, given) {
 }
 
 /**
+ * Code that was written together with a recipe: it carries the recipe's mark.
+ *
  * @param {WebAssembly.Module} module
+ * @param {number} mark
  */
-export function checkModule(module) {
-  if (module instanceof WebAssembly.Module) return;
-  throw compiledError("INVALID_ARGUMENT", "module", "a WebAssembly.Module", describe(module));
+export function checkModule(module, mark) {
+  if (!(module instanceof WebAssembly.Module))
+    throw compiledError("INVALID_ARGUMENT", "module", "a WebAssembly.Module", describe(module));
+  const [found] = WebAssembly.Module.customSections(module, "rank1");
+  if (found?.byteLength === 4 && new DataView(found).getUint32(0, true) === mark) return;
+  throw compiledError("INVALID_ARGUMENT", "module", "the code that was written with this file", "other code");
+}
+
+/**
+ * An object of options, none of which is unknown.
+ *
+ * @param {string} parameter
+ * @param {any} options
+ * @param {string[]} known
+ */
+export function optionsOf(parameter, options, known) {
+  if (options === undefined || options === null) return {};
+  const unknown = typeof options === "object" ? Object.keys(options).find((key) => !known.includes(key)) : undefined;
+  if (typeof options === "object" && unknown === undefined) return options;
+  throw compiledError(
+    "INVALID_ARGUMENT",
+    parameter,
+    `an object of ${known.join(", ")}`,
+    unknown === undefined ? describe(options) : JSON.stringify(unknown),
+  );
 }
 
 /** What files of every kind hold. */
-export const parts = { compiledError, describe, arrayOf, hashOf, unpack, widen, openProgram, bytesAt, moduleAt, fromBase64, dataOf, checkModule }; // biome-ignore format: a line
+export const parts = { compiledError, describe, arrayOf, hashOf, unpack, widen, openProgram, bytesAt, moduleAt, fromBase64, dataOf, checkModule, optionsOf }; // biome-ignore format: a line
 /** @typedef {typeof parts} Parts */

@@ -59,7 +59,7 @@ interface Turn {
 
 /**
  * Splits an optimised network, of which `specs` know all types and shapes. `more` are rules of layers of integers and of other nodes
- * that most networks do without, where the network has some.
+ * that most networks do without, where the network has some; `least`: nodes of so many elements may begin a backend partition.
  */
 export const compile = (...given: Parameters<typeof compiling>): Partition[] => finished(compiling(...given));
 
@@ -70,7 +70,7 @@ export function* compiling(
   specs: ReadonlyMap<string, Spec>,
   engine: Pick<Engine, "plan">,
   fuse = fuseStages,
-  more: { integers?: Rules; joining?: Rules } = {},
+  more: { integers?: Rules; joining?: Rules; least?: number } = {},
 ): Steps<Partition[]> {
   const rules = { layers: { ...layerRules, ...more.integers }, joining: { ...elementwiseRules, ...more.joining } };
   addKernels(networkKernels);
@@ -93,7 +93,7 @@ export function* compiling(
   const turnOf = new Map<string, number>();
   for (const node of graph.nodes) {
     yield;
-    const begins = leads.has(node.outputs[0]!) || (isLarge(node, specs) && !node.inputs.some(isOnHost));
+    const begins = leads.has(node.outputs[0]!) || (isLarge(node, specs, more.least) && !node.inputs.some(isOnHost));
     const found = lower(node, context, begins, rules);
     const ready = node.inputs.map((name) => (turnOf.get(name) ?? 0) + (found && isOnHost(name) ? 1 : 0));
     const turn = Math.max(0, ...ready);
@@ -130,8 +130,8 @@ export function* compiling(
 /** Elements that are worth a copy to the backend, where a network has no layers or begins with other nodes. */
 const leastLarge = 2 ** 14;
 
-const isLarge = ({ inputs, outputs }: GraphNode, specs: ReadonlyMap<string, Spec>): boolean =>
-  [inputs[0], outputs[0]].some((name) => sizeOf(specs.get(name ?? "")?.shape ?? [0]) >= leastLarge);
+const isLarge = ({ inputs, outputs }: GraphNode, specs: ReadonlyMap<string, Spec>, least = leastLarge): boolean =>
+  [inputs[0], outputs[0]].some((name) => sizeOf(specs.get(name ?? "")?.shape ?? [0]) >= least);
 
 /** Layers are always lowered; other nodes where they read what is on the backend, or where partitions may begin with them. */
 function lower(

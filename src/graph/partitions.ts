@@ -22,13 +22,14 @@ export interface Planned {
   planning: number;
 }
 
+/** `least`: nodes of so many elements are worth a copy to the backend; absent: as many as `compile` says. */
 export async function partitionsOf(
   graph: Graph,
   operators: Operators,
   inputs: ReadonlyMap<string, Spec>,
   engine: Engine,
   quantized: Quantized,
-  signal?: Abortable,
+  { signal, least }: { signal?: Abortable; least?: number } = {},
 ): Promise<Planned> {
   const start = performance.now();
   const more = graph.nodes.some(isQuantized) ? await import("./quantized/index.ts") : undefined;
@@ -38,7 +39,7 @@ export async function partitionsOf(
   const { graph: optimised, specs, open } = await inTurns(specializing(expanded, operators, inputs, most), signal);
   const passed = performance.now();
   const halves = restOf(optimised, specs, open);
-  const rules = { integers: more?.integerRules, joining: await rareRules(optimised.nodes) };
+  const rules = { integers: more?.integerRules, joining: await rareRules(optimised.nodes), least };
   const before = halves?.before ?? optimised;
   const partitions = await inTurns(compiling(before, operators, specs, engine, undefined, rules), signal);
   return { optimised, specs, partitions, halves, passes: passed - start, planning: performance.now() - passed };

@@ -86,7 +86,7 @@ export class GraphProgram {
     memory: HostMemory = new HostMemory(() => engine.room),
     signal?: Abortable,
   ): Promise<GraphProgram> {
-    const { optimised, specs, partitions, halves, ...times } = await partitionsOf(graph, operators, inputs, engine, quantized, signal); // biome-ignore format: a line
+    const { optimised, specs, partitions, halves, ...times } = await partitionsOf(graph, operators, inputs, engine, quantized, { signal }); // biome-ignore format: a line
     const again = (
       graph: Graph,
       inputs: ReadonlyMap<string, Spec>,

@@ -190,7 +190,7 @@ test("as a process: the same codes and lines", async () => {
 
 const names = [
   // In the order of the help.
-  ...["factor", "filters", "filter", "layer", "inspect", "run", "separate", "bench"],
+  ...["factor", "filters", "filter", "layer", "inspect", "run", "separate", "compile", "bench"],
   "demo",
 ];
 

@@ -61,7 +61,7 @@ describe("explain", () => {
 
        plan what it does multiplications a value predicted
       > direct 9 taps at once 9 ? ms chosen
-       column-row 2 x column pass, row pass 10 ? ms predicted ? x slower
+       column-row 2 x column pass, row pass 8 ? ms predicted ? x slower
        running-sum - - does not apply: it needs a filter of rank 1
        coarse - - does not apply: it approximates, and no tolerance is given
        fft - - does not apply: sums of integers are exact, and no tolerance is given
@@ -154,7 +154,7 @@ describe("explain", () => {
 
        plan what it does multiplications a value predicted
       > direct 5 taps at once 5 ? ms chosen
-       column-row 2 x column pass, row pass 9 ? ms predicted ? x slower
+       column-row 2 x column pass, row pass 7 ? ms predicted ? x slower
        running-sum - - does not apply: it needs a filter of rank 1
        coarse - - does not apply: it needs a filter of rank 1
        fft - - does not apply: a NaN would touch its neighbours' outputs

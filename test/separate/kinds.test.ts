@@ -61,7 +61,8 @@ describe("half floats stay half floats", () => {
     expect(report.difference).toBeLessThan(1e-3);
     const again = await loadModel(saveModel(model));
     expect([...again.graph.constants.values()].every(({ dtype }) => dtype === "f16")).toBe(true);
-    await agrees(model, input(), 2e-2);
+    // A few units in the last place of a half float between layers.
+    await agrees(model, input(), 4e-2);
   });
 
   test("weights that a Cast makes floats are written as floats", async () => {
@@ -205,7 +206,7 @@ test("a network that writes a batch of one into a reshape gets its inputs one by
 });
 
 describe("pointwise convolutions", () => {
-  const wide = 24;
+  const wide = 96;
   test("become two of fewer channels", async () => {
     const low = normal([wide, 4]);
     const other = normal([4, channels]);

@@ -1,6 +1,7 @@
 // Plans as code and data, without an engine: what programs on one thread consist of, for whoever writes them to files or runs
 // them where nothing may be compiled. Pure: the same plans and mode give the same bytes.
 import { ModuleBuilder } from "../../codegen/assembler.ts";
+import { LimitError } from "../../errors.ts";
 import type { CodeMode } from "../../kernels/kernel.ts";
 import { kernelOf } from "../../kernels/table.ts";
 import { bytesOf, viewOf } from "../../tensor.ts";
@@ -47,6 +48,7 @@ export function codeOf(
 ): { module: Uint8Array<ArrayBuffer>; programs: ProgramImage[] } {
   const mode = { relaxed, wide: false };
   const layouts = plans.map((plan) => layoutOf(plan, 1, { whole: true }));
+  for (const layout of layouts) checkRoom(base + layout.bytes);
   const uses = layouts.map(({ stages, specs }) =>
     stages.map(({ steps }) => steps.map(({ step }) => ({ spec: step.kernel, buffers: buffersOf(step, specs) }))),
   );
@@ -64,6 +66,15 @@ export function codeOf(
     return { base, bytes: withoutZeros(new Uint8Array(buffer, base)), end, places, layout };
   });
   return { module: module.encode({ shared: false, maximum: 0 }, undefined, { table, exports: exported }), programs };
+}
+
+/** Bytes that a program without an engine may take: as many as a memory has. */
+const mostBytes = 2 ** 32 - 2 ** 16;
+
+/** Checks that a program fits into a memory. */
+export function checkRoom(bytes: number): void {
+  if (bytes <= mostBytes) return;
+  throw new LimitError({ parameter: "size", expected: `at most ${mostBytes} bytes of memory`, received: `${bytes}` });
 }
 
 /** The packed weights of a program, by where they stand in memory. */
@@ -91,6 +102,10 @@ export function packedWeights(
   return packed;
 }
 
+/** A view of the bytes up to the last word that is not zero: programs may be large, and mostly zeros. */
 function withoutZeros(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-  return bytes.slice(0, bytes.findLastIndex((byte) => byte !== 0) + 1);
+  const words = new Int32Array(bytes.buffer, bytes.byteOffset, Math.floor(bytes.length / 4));
+  let end = words.length;
+  while (end > 0 && words[end - 1] === 0) end--;
+  return bytes.subarray(0, end === words.length ? bytes.length : 4 * end);
 }
