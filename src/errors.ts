@@ -192,17 +192,23 @@ export function checkOneOf<T extends string>(
   });
 }
 
+/** A name without what people write in several ways: case, hyphens, underscores, blanks. */
+export const lettersOf = (name: string): string => name.toLowerCase().replace(/[-_ ]/g, "");
+
 /** What a name was meant to be: an alias's name here, or a name close by. */
 export function suggestion(
   value: string,
   names: readonly string[],
   aliases: Readonly<Record<string, string>> = {},
 ): string | undefined {
-  const exact = [value, value.toLowerCase()].find((one) => Object.hasOwn(aliases, one));
+  const alike = (one: string): boolean => lettersOf(one) === lettersOf(value);
+  const spelt = names.find((one) => one !== value && alike(one));
+  if (spelt !== undefined) return `did you mean "${spelt}"?`;
+  const exact = Object.keys(aliases).find(alike);
   const near = exact ?? nearest(value, names) ?? nearest(value, Object.keys(aliases));
   if (near === undefined) return undefined;
   const own = Object.hasOwn(aliases, near) ? `here its name is "${aliases[near]}"` : undefined;
-  if (near === value) return own;
+  if (near === exact) return own;
   return `did you mean "${near}"?${own ? ` ${own}` : ""}`;
 }
 

@@ -123,7 +123,7 @@ export function filtersRuntime({ arrayOf, compiledError, describe, openProgram, 
     const isOfSize = (image?.width ?? width) === width && (image?.height ?? height) === height && (image?.channels ?? channels) === channels; // biome-ignore format: a line
     if (isOfType && isOfSize && data.length === width * height * channels) return;
     const sides = [image?.width, image?.height, image?.channels].filter((side) => side !== undefined).join(" x ");
-    throw compiledError("INVALID_ARGUMENT", "image", `${width} x ${height} x ${channels} of ${input}, ${width * height * channels} elements`, `${sides} ${describe(data)}`); // biome-ignore format: a line
+    throw compiledError("INVALID_ARGUMENT", "image", `${width} x ${height} x ${channels} of ${input}, ${width * height * channels} elements`, `${sides}${sides && " "}${describe(data ?? image)}`); // biome-ignore format: a line
   }
 
   /**

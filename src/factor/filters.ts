@@ -2,7 +2,7 @@
 // its place in the lists and its line in docs/filters.md.
 import { checkLimit, checkOneOf, describe, InvalidArgumentError, suggestion } from "../errors.ts";
 import { composedNames, notLinear, unsharpParameters } from "./composed.ts";
-import type { FilterFunctions, FilterLimits, NamedFilter } from "./filter-functions.ts";
+import { type FilterFunctions, type FilterLimits, gradientPair, isGradientName, type NamedFilter } from "./filter-functions.ts"; // biome-ignore format: a line
 import {
   type Arguments,
   checkArguments,
@@ -316,16 +316,21 @@ const filterAliases = {
   blur: "gaussian",
   gauss: "gaussian",
   "gaussian-blur": "gaussian",
+  sharp: "sharpen",
+  smooth: "gaussian",
+  lowpass: "gaussian",
   mean: "box",
   average: "box",
   laplace: "laplacian-4",
   laplacian: "laplacian-4",
   log: "laplacian-of-gaussian",
   dog: "difference-of-gaussians",
-  sobel: "sobel-x",
-  scharr: "scharr-x",
-  prewitt: "prewitt-x",
-  roberts: "roberts-x",
+  usm: "unsharp",
+  "unsharp-mask": "unsharp",
+  edge: "sobel",
+  edges: "sobel",
+  "edge-detect": "sobel",
+  gradient: "sobel",
   "derivative-of-gaussian": "derivative-of-gaussian-x",
 } as const;
 
@@ -350,9 +355,21 @@ export function parseFilterName(
 function unknown(parameter: string, name: string, rest: string | undefined): InvalidArgumentError {
   if (name === "canny") return notLinear(parameter, "a linear filter", name);
   const variant = filters.names.find((one) => one === `${name}-${rest}`.toLowerCase());
-  const hint = variant ? `did you mean "${variant}"?` : suggestion(name, [...filters.names, ...others], filterAliases);
+  const meant = variant ? `did you mean "${variant}"?` : undefined;
+  if (isGradientName(name) && rest !== undefined) {
+    const hint = meant ?? `its derivatives are ${gradientPair(name).join(" and ")}`;
+    return new InvalidArgumentError({ parameter: name, expected: "no parameters", received: describe(rest), hint });
+  }
+  const half = isGradientName(name) ? `here its name is "${gradientPair(name)[0]}"` : undefined;
+  const hint =
+    meant ?? half ?? notWeights(name) ?? suggestion(name, [...filters.names, ...composedNames], filterAliases) ?? lists;
   return new InvalidArgumentError({ parameter, expected: "a known name", received: describe(name), hint });
 }
 
-/** Names that are no linear filters' and no aliases. */
-const others = composedNames.filter((name) => !Object.hasOwn(filterAliases, name));
+const lists = "rank1 filters lists all names, as does filters.names";
+
+/** Filters that people ask for and that are no sums of weighted pixels. */
+const notWeights = (name: string): string | undefined =>
+  /^(median|bilateral|min(imum)?|max(imum)?|erode|dilate|erosion|dilation|open(ing)?|close|closing)$/i.test(name)
+    ? "filters here are sums of weighted pixels, which it is not"
+    : undefined;

@@ -63,6 +63,9 @@ export function oddSide(summary: string, initial: number | undefined): Parameter
   return { summary, initial, check };
 }
 
+/** How the summaries of parameters end that may be pairs. */
+const pairNote = "; one number or [y, x]";
+
 /** One value for both axes, or [y, x]. */
 export function pair(one: Parameter<number>): Parameter<readonly [number, number]> {
   const check = (parameter: string, value: unknown): [number, number] => {
@@ -70,7 +73,7 @@ export function pair(one: Parameter<number>): Parameter<readonly [number, number
     if (value.length === 2) return [one.check(`${parameter}[0]`, value[0]), one.check(`${parameter}[1]`, value[1])];
     throw new InvalidArgumentError({ parameter, expected: "one number or [y, x]", received: describe(value) });
   };
-  return { summary: `${one.summary}; one number or [y, x]`, initial: one.initial, check };
+  return { summary: one.summary + pairNote, initial: one.initial, check };
 }
 
 /** One of some words. */
@@ -118,6 +121,7 @@ export function splitName(text: string): { name: string; rest: string | undefine
 
 interface Listed {
   name: string;
+  summary: string;
   initial: unknown;
 }
 
@@ -132,10 +136,17 @@ export function parseArguments(filter: string, parameters: readonly Listed[], te
       parameter: filter,
       expected: formOf(filter, parameters),
       received: describe(text),
-      hint: parts.length === 2 && parts.every(isNumber) ? `y and x are written ${parts.join("x")}` : undefined,
+      hint: parts.length > 1 && parts.every(isNumber) ? severalNumbers(parameters, parts) : undefined,
     });
   });
   return Object.fromEntries(entries);
+}
+
+/** What several bare numbers may mean: a pair, or parameters whose names are missing. */
+function severalNumbers(parameters: readonly Listed[], parts: readonly string[]): string | undefined {
+  const isPair = parts.length === 2 && parameters[0]?.summary.endsWith(pairNote);
+  if (isPair) return `y and x are written ${parts.join("x")}`;
+  return parameters.length > 1 ? `each has its name: ${parameters.map(({ name }) => name).join(", ")}` : undefined;
 }
 
 const isNumber = (text: string): boolean => text !== "" && !Number.isNaN(Number(text));

@@ -1,7 +1,7 @@
 // Pictures from arrays of numbers: NumPy's .npy files, and raw pixels whose form is told.
 import { checkLimit, describe, InvalidArgumentError } from "../errors.ts";
 import type { PictureSpec } from "../index.ts";
-import { bytesOf, type DType, type Image, type ImageArray, type ImageDType, imageDTypeOf, imageDTypes, newArray, storedIn, type TypedArray } from "../tensor.ts"; // biome-ignore format: a line
+import { bytesOf, type DType, type Image, type ImageArray, imageDTypeOf, imageDTypes, storedIn, type TypedArray } from "../tensor.ts"; // biome-ignore format: a line
 import { readNpy } from "./npy.ts";
 
 /** The form of raw pixels: row by row, channels interleaved, little-endian. */
@@ -44,16 +44,14 @@ export function readRaw(bytes: Uint8Array, spec: RawSpec, name: string, maxPixel
   return { pages: [{ width, height, channels, data, alpha: false }], notes: [], format: "raw" };
 }
 
-/** Numbers as pictures have them: of other types, the next one that holds them, or 32-bit floats. */
+/** Numbers as pictures have them: integers of 64 bits become 64-bit floats, which hold those up to 2^53. */
 function asImageArray(data: TypedArray, dtype: DType | undefined): { values: ImageArray; notes: string[] } {
   const own = imageDTypeOf(data);
   if (own && dtype !== "bool") return { values: data as ImageArray, notes: [] };
-  const known = dtype ?? data.constructor.name.replace(/Array$/, "").toLowerCase();
-  const target: ImageDType = dtype === "bool" ? "u8" : data instanceof Int8Array ? "i16" : "f32";
-  if (dtype === "bool") return { values: data as Uint8Array, notes: [`bool is converted to ${target}`] };
-  const values = newArray(target, data.length);
+  if (dtype === "bool") return { values: data as Uint8Array, notes: ["bool is converted to u8"] };
+  const values = new Float64Array(data.length);
   for (let i = 0; i < data.length; i++) values[i] = Number(data[i]);
-  return { values, notes: [`${known} is converted to ${target}`] };
+  return { values, notes: [`${data instanceof BigUint64Array ? "u64" : "i64"} is converted to f64`] };
 }
 
 /** Checks the form of raw pixels. */

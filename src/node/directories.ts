@@ -9,6 +9,8 @@ export interface Tag {
   readonly data: Uint8Array;
   /** Where its numbers stand in what was read. */
   readonly at?: number;
+  /** Where it says there how many they are. */
+  readonly countAt?: number;
 }
 
 export interface Directory {
@@ -109,7 +111,7 @@ function readTag(source: Source, at: number): Tag | undefined {
   const data = new Uint8Array(view.buffer, view.byteOffset + start, size).slice();
   const word = type === 5 || type === 10 ? 4 : sizes[type]!;
   if (!little) for (let i = 0; word > 1 && i < size; i += word) data.subarray(i, i + word).reverse();
-  return { tag, type, data, at: start };
+  return { tag, type, data, at: start, countAt: at + 4 };
 }
 
 // ── Writing ────────────────────────────────────────────────────────────────────────────────────────────────────────

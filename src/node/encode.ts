@@ -1,6 +1,7 @@
 // Pictures to files: through sharp, but for TIFF, arrays and raw pixels, which are written here.
 import sharp, { type Sharp } from "sharp";
 import { checkBoolean, checkInteger, InvalidArgumentError } from "../errors.ts";
+import { checkImage, type ImageLike } from "../tensor/image.ts";
 import { type ImageDType, imageDTypeOf, isFloat, newArray, rangeOf } from "../tensor.ts";
 import { makeFoldersFor, writeAtomic } from "./files.ts";
 import { checkFormat, type FileFormat, type FormatName, fileFormatOf, formatNamed, type PictureFormat } from "./formats.ts"; // biome-ignore format: a line
@@ -21,6 +22,8 @@ export interface WriteOptions {
 export interface Encoded {
   bytes: Uint8Array;
   notes: string[];
+  /** The first picture as it was written: fitted to the format's types and channels. */
+  written: Picture;
 }
 
 /** The element type of a picture. */
@@ -59,10 +62,12 @@ export async function encodePictures(
   const bare = strip !== undefined && checkBoolean("strip", strip);
   const kept = bare ? pages.map(({ icc: _, metadata: __, ...page }) => page) : pages;
   const notes = lossesOf(kept, format, animation);
-  if (format === "npy") return { bytes: npyOf(kept[0]!), notes };
-  if (format === "raw") return { bytes: bytesIn(kept[0]!), notes };
-  if (format === "tiff") return { bytes: await writeTiff(kept, signal), notes };
-  return { bytes: await throughSharp(kept.map((page) => fitted(page, format)), { format, quality, animation }), notes }; // biome-ignore format: a line
+  const written = kept[0]!;
+  if (format === "npy") return { bytes: npyOf(written), notes, written };
+  if (format === "raw") return { bytes: bytesIn(written), notes, written };
+  if (format === "tiff") return { bytes: await writeTiff(kept, signal), notes, written };
+  const fits = kept.map((page) => fitted(page, format));
+  return { bytes: await throughSharp(fits, { format, quality, animation }), notes, written: fits[0]! };
 }
 
 /** Checks a quality: an integer from 1 to 100. */
@@ -158,7 +163,8 @@ export function flattenOnWhite(picture: Picture, white = fullScale(picture)): Pi
     const a = data[from + colours]! / full;
     for (let c = 0; c < colours; c++) out[to++] = round(white + a * (data[from + c]! - white));
   }
-  return { ...picture, channels: colours, data: out, alpha: false };
+  const { width, height, icc, metadata } = picture;
+  return { width, height, channels: colours, data: out, alpha: false, icc, metadata };
 }
 
 interface Encoding {
@@ -215,15 +221,37 @@ function withFormat(output: Sharp, { format, quality, animation }: Encoding): Sh
   }
 }
 
+/** What can be written: a picture of {@link readPicture}, or any that an engine takes or gives. */
+export type Writable = ImageLike & Partial<Pick<Picture, "alpha" | "icc" | "metadata">>;
+
+/** Several pictures that can be written: frames or pages, in their order. */
+export interface SeveralWritable extends Pick<PictureFile, "animation"> {
+  /** At least one; of formats without frames and pages one alone. */
+  readonly pages: readonly Writable[];
+}
+
+/** A picture as files have it. Alpha is what `hasAlpha` or `alpha` says of a last channel beside one or three colours. */
+function asPicture(parameter: string, given: Writable): Picture {
+  const limit = Number.MAX_SAFE_INTEGER;
+  const { dtype: _, premultiplied, ...image } = checkImage(parameter, given, { side: limit, pixels: limit });
+  if (premultiplied) {
+    const [expected, received] = ["colours that are not multiplied by alpha", "premultiplied: true"];
+    throw new InvalidArgumentError({ parameter, expected, received });
+  }
+  const { alpha = false, icc, metadata } = given;
+  return { ...image, alpha: (image.hasAlpha || alpha) && image.channels % 2 === 0, icc, metadata };
+}
+
 /**
- * Writes a picture, or several as frames or pages, in the format of the file's name, atomically. Folders that are missing are
- * made, a file that exists is replaced.
+ * Writes a picture, or several as frames or pages, in the format of the file's name, atomically: one of {@link readPicture}, or a
+ * result of an engine (`{ ...read, ...result }` keeps the file's colour profile, EXIF, XMP and resolution). Folders that are
+ * missing are made, a file that exists is replaced.
  *
  * @throws InvalidArgumentError where the format cannot hold the pictures, or the file cannot be written.
  */
 export async function writePicture(
   path: string,
-  picture: Picture | Omit<PictureFile, "notes" | "format">,
+  picture: Writable | SeveralWritable,
   options: WriteOptions & {
     /** The format, where the name does not tell. */
     format?: FormatName;
@@ -233,7 +261,9 @@ export async function writePicture(
 ): Promise<void> {
   const { signal, format, ...rest } = options;
   const wanted = format === undefined ? fileFormatOf(path) : checkFormat("format", format);
-  const { pages, animation } = "pages" in picture ? picture : { pages: [picture], animation: undefined };
+  const several = typeof picture === "object" && picture !== null && "pages" in picture && Array.isArray(picture.pages);
+  const { pages: given, animation } = several ? picture : { pages: [picture as Writable], animation: undefined };
+  const pages = given.map((page, i) => asPicture(several ? `pages[${i}]` : "picture", page));
   const { bytes } = await encodePictures(pages, wanted, { ...rest, animation, signal });
   signal?.throwIfAborted();
   await makeFoldersFor(path);

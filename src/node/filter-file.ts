@@ -278,7 +278,7 @@ export async function runWork(
   const sums = isUnscaled(options) ? sumNotes(steps, pages[0]!.plans, targets[0]!) : [];
   times.push(performance.now());
   const { animation } = source;
-  const { bytes, notes } = await encodePictures(results, job.format, {
+  const { bytes, notes, written } = await encodePictures(results, job.format, {
     ...options,
     animation,
     signal,
@@ -287,17 +287,16 @@ export async function runWork(
   signal?.throwIfAborted();
   await write(bytes);
   times.push(performance.now());
-  const [filter, written] = times.slice(1).map((time, i) => time - times[i]!) as [number, number];
-  const [result] = results as [Picture];
-  const { width, height, channels, alpha } = result;
+  const [filter, writing] = times.slice(1).map((time, i) => time - times[i]!) as [number, number];
+  const { width, height, channels, alpha } = written;
   return {
-    ...{ input: job.input, output: job.output, width, height, channels, type: typeOf(result), alpha },
+    ...{ input: job.input, output: job.output, width, height, channels, type: typeOf(written), alpha },
     ...{ pages: results.length, notes: [...source.notes, ...shown, ...sums, ...notes] },
     plans: pages[0]!.plans.flat().map(({ solver, summary, cost, error }) => ({
       ...{ solver, summary, error: error.relative, predictedMilliseconds: cost.time / 1e6 },
       multiplications: cost.multiplications / (width * height * channels),
     })),
-    milliseconds: { read: source.milliseconds, filter, write: written },
+    milliseconds: { read: source.milliseconds, filter, write: writing },
   };
 }
 

@@ -1,15 +1,12 @@
 // Filters that follow one another on pictures of files: how each is planned and applied, and what the last one gives. Several,
 // and those in linear light, work on 32-bit floats, so that nothing between them is rounded or cut off.
-import { InvalidArgumentError, nearest } from "../errors.ts";
+import { InvalidArgumentError } from "../errors.ts";
 import {
   composedFilter,
-  composedFilters,
   type Engine,
   type Filter,
   type FilterCallOptions,
   type FilterOptions,
-  filters,
-  gradientNames,
   type Image,
   type ImageDType,
   type MaskLike,
@@ -48,15 +45,6 @@ export interface Steps {
 /** The linear filters that a name stands for: two derivatives for "sobel" and its like, else mostly the filter itself. */
 const partsOf = (filter: Filter): readonly Filter[] => composedFilter(filter)?.parts ?? [filter];
 
-/** A misspelt name of a gradient: the named filters, among which it would be looked for, are its halves. */
-function checkGradientName(filter: Filter): void {
-  if (typeof filter !== "string" || /[-:]/.test(filter) || filters.names.includes(filter)) return;
-  if (composedFilter(filter)) return;
-  const near = nearest(filter, [...gradientNames, ...composedFilters.map(({ name }) => name)]);
-  const [expected, received, hint] = ["a known name", `"${filter}"`, `did you mean "${near}"?`];
-  if (near) throw new InvalidArgumentError({ parameter: "filter", expected, received, hint });
-}
-
 /** Checks the filters on a picture of one pixel, before any picture is read. */
 export function readSteps(
   engine: Engine,
@@ -73,7 +61,6 @@ export function readSteps(
   if (flags.borderValue !== undefined && flags.border !== "constant")
     wrong("borderValue", 'border "constant", of which it is the value', `border "${flags.border ?? "reflect"}"`);
   const list = given.map(({ text, filter: named }): FilterStep => {
-    checkGradientName(named);
     const filter = ofColours(named, flags);
     const [plan] = plansOf(engine, { text, filter, kind: "plain" }, pixel, {});
     const signed = plan!.problem.y.dtype !== pixel.dtype;

@@ -2,21 +2,23 @@
 // profile is never applied, only carried along; CMYK and Lab alone are converted (to 8-bit sRGB).
 import sharp, { type Metadata as Found } from "sharp";
 import { checkInteger, checkLimit, InvalidArgumentError } from "../errors.ts";
+import { mostChannels } from "../tensor/image.ts";
 import { type Image, type ImageArray, type ImageDType, imageDTypes, newArray, storedIn } from "../tensor.ts";
 import { readArray } from "./arrays.ts";
-import { type Directory, readDirectories } from "./directories.ts";
+import type { Directory } from "./directories.ts";
 import { readBytes } from "./files.ts";
 import type { FileFormat } from "./formats.ts";
 import { endOfGif } from "./gif.ts";
 import { type Metadata, metadataOf } from "./metadata.ts";
 import { isNpy } from "./npy.ts";
 import { framesOfPng } from "./png.ts";
+import { doublesOf, type ReadableTiff, readableTiff, saysAlpha } from "./tiff-read.ts";
 
 /** A picture of a file: 1 (grey) or 3 (RGB) colour channels, and one more when it has an alpha channel. */
 export interface Picture extends Image {
   /** Height · width · channels values, row by row. An alpha of 255 or 65535, among floats of 1, is opaque. */
   readonly data: ImageArray;
-  /** The last channel is alpha, not premultiplied. */
+  /** The last channel is alpha, not premultiplied; so `hasAlpha` says to an engine. */
   readonly alpha: boolean;
   /** The embedded colour profile, byte for byte. */
   readonly icc?: Uint8Array;
@@ -88,6 +90,7 @@ export async function readPicture(source: string | Uint8Array, options: ReadOpti
 interface Source {
   name: string;
   bytes: Uint8Array;
+  tiff: ReadableTiff;
   found: Found;
   signal?: AbortSignal;
 }
@@ -96,17 +99,19 @@ interface Source {
 export async function readPictures(source: string | Uint8Array, options: ReadOptions = {}): Promise<PictureFile> {
   const { signal, maxPixels = 2 ** 30, name = typeof source === "string" ? source : "picture" } = options;
   const wanted = options.page === undefined ? undefined : checkInteger("page", options.page, { min: 1 });
-  const bytes = typeof source === "string" ? await readBytes(source, signal) : source;
-  if (isNpy(bytes, name)) {
+  const given = typeof source === "string" ? await readBytes(source, signal) : source;
+  if (isNpy(given, name)) {
     checkPage(name, wanted, 1);
-    return readArray(bytes, name, maxPixels);
+    return readArray(given, name, maxPixels);
   }
-  const found = await readMetadata(name, bytes, 0);
+  const tiff = readableTiff(given);
+  const { bytes } = tiff;
+  const found = await readMetadata(name, tiff, 0);
   const count = found.pages ?? 1;
   checkPage(name, wanted, count);
   const end = found.format === "gif" ? endOfGif(bytes) : "whole";
   if (end === "cut") throw broken(name, readable.gif!, `it ends within frame ${count}`);
-  const first = { name, bytes, found, signal };
+  const first = { name, bytes, tiff, found, signal };
   const all = wanted === undefined && count > 1;
   const animated = found.format === "gif" || found.format === "webp";
   const pages =
@@ -136,15 +141,14 @@ const pixelsIn = ({ width, height, pageHeight }: Found): number => width * (page
 
 /** Pages one after another; each may have a size and a type of its own. */
 async function readEach(source: Source, indices: readonly number[], maxPixels: number): Promise<Picture[]> {
-  const { name, bytes, signal } = source;
-  const directories = source.found.format === "tiff" ? readDirectories(bytes) : [];
-  const all = await Promise.all(indices.map((page) => (page === 0 ? source.found : readMetadata(name, bytes, page))));
+  const { name, tiff, signal } = source;
+  const all = await Promise.all(indices.map((page) => (page === 0 ? source.found : readMetadata(name, tiff, page))));
   const total = all.reduce((sum, found) => sum + pixelsIn(found), 0);
   checkLimit(name, total, maxPixels, "pixels", "maxPixels");
   const pages: Picture[] = [];
   for (const [i, found] of all.entries()) {
     signal?.throwIfAborted();
-    pages.push(await readPage({ ...source, found }, { page: indices[i]!, autoOrient: true }, directories[indices[i]!]));
+    pages.push(await readPage({ ...source, found }, { page: indices[i]!, autoOrient: true }));
   }
   return pages;
 }
@@ -153,7 +157,7 @@ async function readEach(source: Source, indices: readonly number[], maxPixels: n
 async function readFrames(source: Source, maxPixels: number): Promise<Picture[]> {
   const count = source.found.pages!;
   checkLimit(source.name, count * pixelsIn(source.found), maxPixels, "pixels", "maxPixels");
-  const { data, ...tall } = await readPage(source, { pages: -1 }, undefined);
+  const { data, ...tall } = await readPage(source, { pages: -1 });
   const height = tall.height / count;
   const length = data.length / count;
   return Array.from({ length: count }, (_, i) => ({
@@ -170,11 +174,12 @@ function typeRead({ space, depth }: Found): ImageDType {
 
 /** One page, or all frames one below the other. */
 async function readPage(
-  { name, bytes, found, signal }: Source,
+  { name, bytes, tiff, found, signal }: Source,
   which: { page?: number; pages?: number; autoOrient?: boolean },
-  directory: Directory | undefined,
 ): Promise<Picture> {
   signal?.throwIfAborted();
+  const directory = tiff.directories[which.page ?? 0];
+  const isWide = tiff.wide.has(which.page ?? 0);
   const { space, channels, hasAlpha: alpha } = found;
   const converted = space in convertible;
   const type = typeRead(found);
@@ -185,7 +190,7 @@ async function readPage(
   // sharp would cut values below zero off: their bits are read as those of unsigned ones
   const signed = space === "grey16" && type === "i16";
   const target = type === "u8" || type === "u16" ? spaces[type] : throughRgb ? "srgb" : space;
-  const raw = Object.keys(depths).find((one) => depths[one] === (signed ? "u16" : type))! as "uchar";
+  const raw = Object.keys(depths).find((one) => depths[one] === (signed ? "u16" : isWide ? "u32" : type))! as "uchar";
   const pixels = await decode({ name, bytes }, found.format, () =>
     sharp(signed ? asUnsigned(bytes, directory) : bytes, { ...lenience, ...which, ignoreIcc: !converted })
       .toColourspace(target)
@@ -193,10 +198,11 @@ async function readPage(
       .toBuffer({ resolveWithObject: true }),
   );
   signal?.throwIfAborted();
-  const { width, height } = pixels.info;
-  const data = storedIn(type, pixels.data) as ImageArray;
+  const { height } = pixels.info;
+  const width = isWide ? pixels.info.width / 2 : pixels.info.width;
+  const data = isWide ? doublesOf(pixels.data, bytes[0] === 0x49) : (storedIn(type, pixels.data) as ImageArray);
   const icc = converted ? undefined : found.icc;
-  const rest = { alpha, icc, metadata: metadataOf(found, directory) };
+  const rest = { alpha, ...(alpha && { hasAlpha: true }), icc, metadata: metadataOf(found, directory) };
   if (throughRgb) return { width, height, channels: 2, data: greyAlphaOf(type, data), ...rest };
   return { width, height, channels: converted ? (alpha ? 4 : 3) : channels, data, ...rest };
 }
@@ -204,14 +210,18 @@ async function readPage(
 // Our own limit is checked on the metadata. "warning" is the one level at which corrupt JPEG data is an error.
 export const lenience = { limitInputPixels: false, limitInputChannels: false, failOn: "warning" } as const;
 
-async function readMetadata(name: string, bytes: Uint8Array, page: number): Promise<Found> {
+async function readMetadata(name: string, { bytes, directories, wide }: ReadableTiff, page: number): Promise<Found> {
   const expected = "a PNG, JPEG, WebP, AVIF, TIFF or GIF picture";
   if (bytes.length === 0) throw new InvalidArgumentError({ parameter: name, expected, received: "an empty file" });
   const found = await decode({ name, bytes }, undefined, () => sharp(bytes, { ...lenience, page }).metadata());
-  const { format, depth, space, channels } = found;
+  const { format, depth, space, channels, width } = found;
   if (readable[format] === undefined) throw new InvalidArgumentError({ parameter: name, expected, received: format });
   const plain = ["srgb", "rgb16", "b-w", "grey16", "scrgb"].includes(space) && depth in depths;
-  if ((plain || space in convertible) && channels <= (space === "cmyk" ? 5 : 4)) return found;
+  const most = format === "tiff" && plain ? mostChannels : space === "cmyk" ? 5 : 4;
+  if ((plain || space in convertible) && channels <= most) {
+    const hasAlpha = channels > 4 && plain ? saysAlpha(directories[page]) : found.hasAlpha;
+    return { ...found, hasAlpha, ...(wide.has(page) && { width: width / 2, depth: "double" as const }) };
+  }
   throw new InvalidArgumentError({
     parameter: name,
     expected: "a grey, RGB, CMYK or Lab picture, with or without alpha",
@@ -235,6 +245,10 @@ async function decode<T>(
     }
     const text = (error as Error).message.replace(/^Input \w+ (contains|has) /i, "");
     const kind = format === undefined ? "PNG, JPEG, WebP, AVIF, TIFF or GIF" : readable[format]!;
+    if (text.includes("samples out of range")) {
+      const [expected, received] = ["numbers of at most 32 bits, or 64-bit floats stored as they are", "other numbers"];
+      throw new InvalidArgumentError({ parameter: name, expected, received, cause: error });
+    }
     if (!text.startsWith("unsupported image format")) throw broken(name, kind, lastLine(text), error);
     const [expected, received] = [`an intact ${kind} picture`, "data of another kind"];
     throw new InvalidArgumentError({ parameter: name, expected, received, cause: error });

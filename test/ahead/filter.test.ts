@@ -105,7 +105,7 @@ describe("refuse, with a code and the parameter", () => {
     const run = await load<LoadedFilter>(await compileFilter("box:3", picture));
     const data = new Uint8Array(200);
     for (const [image, message] of [
-      [{ data: new Uint8Array(199) }, "image: expected 20 x 10 x 1 of u8, 200 elements, got  Uint8Array of 199"],
+      [{ data: new Uint8Array(199) }, "image: expected 20 x 10 x 1 of u8, 200 elements, got Uint8Array of 199"],
       [{ data, width: 10, height: 20 }, "image: expected"],
       [{ data: new Float32Array(200) }, "image: expected"],
       [{ data: undefined }, "image: expected"],

@@ -175,7 +175,12 @@ export default { async fetch(request) {
 /** As wrangler bundles it: packages in, what was compiled beside it. */
 async function bundledExample(name: string): Promise<[string, Uint8Array]> {
   const { outputFiles } = await build({
-    ...{ entryPoints: [join(root, "examples", "worker", `${name}.js`)], bundle: true, write: false, format: "esm" },
+    ...{
+      entryPoints: [join(root, "examples", "worker", `${name}-worker.js`)],
+      bundle: true,
+      write: false,
+      format: "esm",
+    },
     ...{ external: ["./*.worker.js"], nodePaths: [hosts], logLevel: "error" },
   });
   return [`${name}.example.js`, outputFiles[0]!.contents];

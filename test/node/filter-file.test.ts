@@ -269,8 +269,8 @@ describe("floats and arrays", () => {
     writeFileSync(path("long.npy"), writeNpy({ shape: [1, 2], data: BigInt64Array.of(3n, -4n) }));
     const { notes } = await filterFile(path("long.npy"), path("x.npy"), "identity", force);
     expect([notes, readNpy(readFileSync(path("x.npy")))]).toEqual([
-      ["bigint64 is converted to f32"],
-      { shape: [1, 2], data: Float32Array.of(3, -4) },
+      ["i64 is converted to f64"],
+      { shape: [1, 2], data: Float64Array.of(3, -4) },
     ]);
     writeFileSync(path("first.npy"), writeNpy({ shape: [3, 5, 6], data: new Uint8Array(90) }));
     expect((await filterFile(path("first.npy"), path("x.npy"), "identity", force)).notes).toEqual([

@@ -1,7 +1,7 @@
 // @ts-nocheck Its imports are written by the command below.
 // A Worker that finds faces in a PNG of 320 x 240 pixels that is posted to it, with UltraFace:
 //   npx rank1 compile ultraface-slim-320.onnx --name ultraface -o .
-//   npx wrangler dev faces.js
+//   npx wrangler dev faces-worker.js
 import { decode } from "fast-png";
 import { load } from "./ultraface.worker.js";
 

@@ -1,7 +1,7 @@
 // @ts-nocheck Its imports are written by the command below.
 // A Worker that blurs a PNG of 640 x 480 pixels that is posted to it. Nothing is compiled or planned there:
 //   npx rank1 compile gaussian:sigma=4 --size 640x480x4 --name blur -o .
-//   npx wrangler dev blur.js
+//   npx wrangler dev blur-worker.js
 import { decode, encode } from "fast-png";
 import { load } from "./blur.worker.js";
 
