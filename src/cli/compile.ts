@@ -114,10 +114,17 @@ async function compiledModel(file: string, flags: Flags): Promise<CompiledFiles>
 
 /** A shape of an input that has one already begins another choice. */
 function choicesOf(shapes: readonly GivenShape[], { inputs }: Model): InputShapes[] {
-  const choices: Shapes[] = [{}];
-  for (const { name = inputs[0]!.name, sides } of shapes) {
-    if (name in choices.at(-1)!) choices.push({});
-    choices.at(-1)![name] = sides;
+  const choices: Shapes[] = [];
+  let last: Shapes = {};
+  for (const { name = inputs[0]?.name, sides } of shapes) {
+    if (name === undefined)
+      throw new UsageError(`--shape: expected none for a model without inputs, got ${sides.join("x")}`);
+    if (Object.hasOwn(last, name)) {
+      choices.push(last);
+      last = {};
+    }
+    // A computed key is an own one, whatever the input is called.
+    last = { ...last, [name]: sides };
   }
-  return choices;
+  return [...choices, last];
 }

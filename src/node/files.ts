@@ -2,8 +2,8 @@
 // renamed, and `-` stands for the standard streams. Settings are JSON objects with a version.
 import { randomUUID } from "node:crypto";
 import { rmSync } from "node:fs";
-import { mkdir, readFile, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { mkdir, readFile, readlink, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
 import { addAbortSignal } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { checkOneOf, describe, InvalidArgumentError } from "../errors.ts";
@@ -138,7 +138,7 @@ export async function checkFolder(folder: string, parameter: string = folder): P
 export async function writeAtomic(path: string, data: string | Uint8Array, signal?: AbortSignal): Promise<void> {
   await checkOutput(path);
   const existing = await statIfExists(path);
-  const target = existing ? await realpath(path) : path;
+  const target = existing ? await realpath(path) : await endOfLink(path);
   const temporary = join(dirname(target), `.${basename(target).slice(0, 100)}.${randomUUID().slice(0, 8)}.tmp`);
   try {
     if (existing && !existing.isFile()) return await writeFile(target, data, { signal });
@@ -154,6 +154,14 @@ export async function writeAtomic(path: string, data: string | Uint8Array, signa
     temporaries.delete(temporary);
     if (temporaries.size === 0) process.off("exit", removeTemporaries);
   }
+}
+
+/** Where a link leads to that nothing is at yet; any other path itself. */
+async function endOfLink(path: string): Promise<string> {
+  const next = await readlink(path).catch(() => undefined);
+  if (next === undefined) return path;
+  const folder = await realpath(dirname(path)).catch(() => dirname(path));
+  return endOfLink(resolve(folder, next));
 }
 
 /** All bytes of the standard input. */

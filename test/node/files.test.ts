@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import {
   existsSync,
   linkSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -41,6 +42,14 @@ describe("writeAtomic", () => {
 
   test("writes through a symbolic link", async () => {
     writeFileSync(path("target.txt"), "old");
+    mkdirSync(path("within"), { recursive: true });
+    symlinkSync("within/new.txt", path("first.txt"));
+    symlinkSync("first.txt", path("second.txt"));
+    await writeAtomic(path("second.txt"), "new");
+    expect(readFileSync(path("within/new.txt"), "utf8")).toBe("new");
+    expect(lstatSync(path("first.txt")).isSymbolicLink() && lstatSync(path("second.txt")).isSymbolicLink()).toBe(true);
+    symlinkSync("round.txt", path("round.txt"));
+    await expect(writeAtomic(path("round.txt"), "new")).rejects.toThrow("round.txt");
     symlinkSync(path("target.txt"), path("link.txt"));
     await writeAtomic(path("link.txt"), "new");
     expect(realpathSync(path("link.txt"))).toBe(path("target.txt"));
