@@ -131,20 +131,25 @@ function exampleHtml(chapter: Chapter): string {
   const { example, exact, factors, before, after, note, chosen } = chapter;
   const commands = example.commands.map((command) => escapeHtml(`npx rank1 ${command.replace("IN", before.file)}`));
   return `<p class="name"><code>${escapeHtml(nameOf(example))}</code></p>
+<div class="columns even">
+<div>
 <p class="story">${escapeHtml(example.story)}</p>
 ${drawing(exact, factors, example.filter)}
-<div class="columns">
+<p>${verdict(chapter)}</p>
+<details><summary>Every way with its time; rank, error and singular values</summary>
 ${ways(chapter)}
-${facts(exact, factors)}
+${facts(exact, factors)}</details>
+<details><summary>The whole plan, and commands to go further</summary>
+<pre tabindex="0">${escapeHtml(explain(chosen.plan))}</pre>
+<pre tabindex="0">${commands.join("\n")}</pre></details>
 </div>
+<div>
 <div class="pictures">
 ${[before, ...after].map(figure).join("\n")}
 </div>
-${note ? `<p>${escapeHtml(note)}</p>` : ""}
-<details><summary>The whole plan, as <code>rank1 filter --explain</code> prints it</summary>
-<pre tabindex="0">${escapeHtml(explain(chosen.plan))}</pre></details>
-<details><summary>Commands to go further</summary>
-<pre tabindex="0">${commands.join("\n")}</pre></details>`;
+${note ? `<p class="note">${escapeHtml(note)}</p>` : ""}
+</div>
+</div>`;
 }
 
 function drawing(exact: FilterFactors, factors: FilterFactors, filter: string): string {
@@ -211,14 +216,19 @@ function ways({ chosen, rejected }: Chapter): string {
 <span class="track">${ms === undefined ? "" : bar(ms / longest, kind)}</span></th>
 <td>${count(plan.cost.multiplications / values)}</td><td>${timeOf(trial)}</td></tr>`;
   });
-  return `<div><table class="ways">
+  return `<table class="ways">
 <thead><tr><th scope="col">ways to compute it</th><th scope="col">multipli&shy;cations a value</th><th scope="col">time</th></tr></thead>
 <tbody>${rows.join("\n")}</tbody>
-</table>
-<p>${verdict(chosen, rejected)}</p></div>`;
+</table>`;
 }
 
-function verdict(chosen: Trial, rejected: readonly Trial[]): string {
+/** What was chosen, how long it takes, and how it compares. */
+function verdict({ chosen, rejected }: Chapter): string {
+  const { solver, summary } = chosen.plan;
+  return `<b>${escapeHtml(solver)}</b> (${escapeHtml(summary)}) is chosen: ${timeOf(chosen)}. ${compared(chosen, rejected)}`;
+}
+
+function compared(chosen: Trial, rejected: readonly Trial[]): string {
   const timed = rejected.filter(({ milliseconds: ms }) => ms !== undefined);
   const rival = timed.sort((a, b) => a.milliseconds! - b.milliseconds!)[0];
   if (!rival) return "";

@@ -1,6 +1,7 @@
 // The picture of a factorisation as SVG: the filter's grid = column ⊗ row (+ more terms), blue for negative and orange
 // for positive taps. It stands by itself, on light and on dark pages.
 import type { FilterFactors } from "../index.ts";
+import { palettes } from "./palette.ts";
 import { fraction, longestOf, number } from "./text.ts";
 
 type Term = FilterFactors["terms"][number];
@@ -85,8 +86,9 @@ export function drawFactors(exact: FilterFactors, factors: FilterFactors = exact
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}">`,
     "<style>",
     "text { font-family: ui-sans-serif, system-ui, sans-serif; text-anchor: middle; dominant-baseline: central }",
-    ".sign { font-size: 20px; fill: #57606a }",
-    "@media (prefers-color-scheme: dark) { .sign { fill: #c9d1d9 } }",
+    ".sign { font-size: 20px }",
+    fills("light"),
+    `@media (prefers-color-scheme: dark) {\n${fills("dark")}\n}`,
     "</style>",
     ...pieces,
     "</svg>",
@@ -94,7 +96,19 @@ export function drawFactors(exact: FilterFactors, factors: FilterFactors = exact
   ].join("\n");
 }
 
-/** A grid of coloured cells with its top left corner at (x, y), scaled to its own largest value. */
+/** What is drawn is filled by its class, so that one file is right on both grounds. */
+function fills(ground: keyof typeof palettes): string {
+  const { ink, soft, zero, negative, positive } = palettes[ground];
+  const colours = { text: ink, ".sign": soft, ".zero": zero, ".negative": negative, ".positive": positive };
+  return Object.entries(colours)
+    .map(([selector, colour]) => `${selector} { fill: ${colour} }`)
+    .join(" ");
+}
+
+/**
+ * A grid of coloured cells with its top left corner at (x, y), scaled to its own largest value: the colour of zero under all
+ * of them, and over it that of the sign, as opaque as the value is large.
+ */
 function cells(
   values: readonly (readonly number[])[],
   x: number,
@@ -104,31 +118,22 @@ function cells(
 ): string {
   const largest = Math.max(...values.map(maxOf)) || 1;
   // Rounding errors around zero are zero
-  const texts = values.map((line) => line.map((value) => show(Math.abs(value) <= 1e-13 * largest ? 0 : value)));
+  const clean = values.map((line) => line.map((value) => (Math.abs(value) <= 1e-13 * largest ? 0 : value)));
+  const texts = clean.map((line) => line.map(show));
   const longest = longestOf(texts.flat());
   const size = Math.min(0.44 * side, (1.55 * side) / longest);
-  return values
-    .flatMap((line, i) =>
-      line.map((value, j) => {
-        const [left, up] = [x + j * side, y + i * side];
-        const share = value / largest;
-        const rect = `<rect x="${left + 0.5}" y="${up + 0.5}" width="${side - 1}" height="${side - 1}" rx="${number(side / 12, 2)}" fill="${colourOf(share)}"/>`;
-        if (size < 7) return rect;
-        const ink = Math.abs(share) > 0.6 ? "#fff" : "#24292f";
-        return `${rect}<text x="${left + side / 2}" y="${up + side / 2}" font-size="${number(size, 3)}" fill="${ink}">${texts[i]![j]}</text>`;
-      }),
-    )
-    .join("\n");
-}
-
-const neutral = [238, 238, 240] as const;
-const negative = [33, 102, 172] as const;
-const positive = [202, 90, 20] as const;
-
-/** Blue at -1, light grey at 0, orange at 1. */
-function colourOf(share: number): string {
-  const end = share < 0 ? negative : positive;
-  const strength = Math.abs(share) ** 0.8;
-  const [r, g, b] = neutral.map((from, c) => Math.round(from + strength * (end[c]! - from)));
-  return `rgb(${r},${g},${b})`;
+  const [width, height] = [side - 1, side - 1];
+  const drawn = clean.flatMap((line, i) =>
+    line.map((value, j) => {
+      const [left, up] = [x + j * side, y + i * side];
+      const opacity = number(Math.abs(value / largest) ** 0.8, 3);
+      const rect = `<rect x="${left + 0.5}" y="${up + 0.5}" width="${width}" height="${height}" class="${value < 0 ? "negative" : "positive"}" fill-opacity="${opacity}"/>`;
+      if (size < 7) return rect;
+      return `${rect}<text x="${left + side / 2}" y="${up + side / 2}" font-size="${number(size, 3)}">${texts[i]![j]}</text>`;
+    }),
+  );
+  const ground = clean.flatMap((line, i) =>
+    line.map((_, j) => `M${x + j * side + 0.5} ${y + i * side + 0.5}h${width}v${height}h-${width}z`),
+  );
+  return [`<path class="zero" d="${ground.join("")}"/>`, ...drawn].join("\n");
 }

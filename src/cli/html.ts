@@ -1,5 +1,6 @@
 // HTML pages that need no other file: their frame, their parts, and their style sheet for light and dark screens from 360
 // pixels up, with a contrast of at least 4.5 to 1.
+import { palettes, properties } from "./palette.ts";
 import { number } from "./text.ts";
 
 export interface Section {
@@ -50,6 +51,19 @@ ${sections.map(({ id, title, html }) => `<section id="${id}">\n<h2>${title}</h2>
 
 export const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
 
+/** A table of texts, the first of each row its name. On narrow screens each row is a block of its own, cell under cell. */
+export function stackedTable(heads: readonly string[], rows: readonly (readonly string[])[]): string {
+  const [names, ...titles] = heads.map(escapeHtml);
+  const lines = rows.map(([name, ...cells]) => {
+    const own = cells.map((cell, i) => `<td data-head="${titles[i]}">${escapeHtml(cell)}</td>`);
+    return `<tr><th scope="row">${escapeHtml(name!)}</th>${own.join("")}</tr>`;
+  });
+  return `<div class="scroll"><table class="layers stacked">
+<thead><tr>${[names, ...titles].map((head) => `<th scope="col">${head}</th>`).join("")}</tr></thead>
+<tbody>${lines.join("\n")}</tbody>
+</table></div>`;
+}
+
 export const dataUri = (type: string, data: Uint8Array | string): string =>
   `data:${type};base64,${Buffer.from(data).toString("base64")}`;
 
@@ -58,10 +72,8 @@ export const bar = (share: number, kind: "on" | "off"): string =>
   `<span class="bar ${kind}" style="width:${number(Math.max(0.4, 100 * share), 3)}%"></span>`;
 
 export const style = `
-:root { color-scheme: light dark; --paper: #fff; --raised: #f5f6f8; --ink: #1f2328; --soft: #57606a; --line: #d5d9df;
-  --accent: #b04a0c; --link: #1f5fa8; --on: #ca5a14; --off: #9aa3ad }
-@media (prefers-color-scheme: dark) { :root { --paper: #14171b; --raised: #1c2127; --ink: #e4e8ec; --soft: #a3adb8;
-  --line: #343b44; --accent: #f0975a; --link: #85b8f2; --on: #e0783a; --off: #626c77 } }
+:root { color-scheme: light dark; ${properties(palettes.light)} }
+@media (prefers-color-scheme: dark) { :root { ${properties(palettes.dark)} } }
 * { box-sizing: border-box }
 html { -webkit-text-size-adjust: 100%; scroll-behavior: smooth }
 @media (prefers-reduced-motion: reduce) { html { scroll-behavior: auto } }
@@ -74,20 +86,22 @@ header { display: grid; gap: 24px 48px; align-items: center; padding: clamp(32px
 .mark { margin: 0; color: var(--accent); font-weight: 700; letter-spacing: .04em }
 h1 { margin: 4px 0 16px; font-size: clamp(32px, 6vw, 54px); line-height: 1.08; letter-spacing: -.02em }
 .lead { max-width: 44em; margin: 0; font-size: clamp(17px, 2vw, 20px); color: var(--soft) }
-section { margin-top: clamp(40px, 5vw, 56px); scroll-margin-top: 16px }
-section + section { border-top: 1px solid var(--line); padding-top: clamp(32px, 4vw, 48px) }
+section { margin-top: clamp(28px, 3vw, 36px); scroll-margin-top: 16px }
+section + section { border-top: 1px solid var(--line); padding-top: clamp(24px, 3vw, 32px) }
 h2 { margin: 0 0 8px; font-size: clamp(23px, 3.4vw, 31px); line-height: 1.2; letter-spacing: -.01em; text-wrap: balance }
 p { max-width: 44em }
-a { color: var(--link) }
+a { color: var(--accent) }
 code, pre { font: .92em/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace }
 .name { margin: 0; color: var(--soft) }
+.story { margin: 6px 0 }
 .note, .label, caption, figcaption { color: var(--soft); font-size: 14px }
 .label { margin: 16px 0 4px }
 .columns { display: grid; gap: 16px 48px; align-items: start }
 .columns > * { min-width: 0 }
-.drawing { margin: 16px 0 16px -12px; max-width: none; overflow-x: auto }
+.drawing { margin: 8px 0 8px -12px; max-width: none; overflow-x: auto }
 .drawing img { display: block; max-width: 100%; height: auto }
-.pictures { display: grid; gap: 24px; margin: 24px 0 16px }
+.pictures { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 12px 16px; align-content: start }
+.pictures figcaption { flex-direction: column; margin-top: 2px; line-height: 1.35 }
 figure { margin: 0; min-width: 0 }
 figure img { display: block; max-width: 100%; height: auto; border-radius: 4px }
 figcaption { display: flex; flex-wrap: wrap; justify-content: space-between; gap: 0 16px; margin-top: 6px }
@@ -100,10 +114,10 @@ h3 { margin: 16px 0 0; font-size: 18px; line-height: 1.3 }
 .flow span { font-size: 14px; line-height: 1.35 }
 .sheet { stroke: var(--paper); stroke-width: 1 }
 .grid { stroke: var(--paper); stroke-width: .7; opacity: .55; fill: none }
-.channel0 { fill: #c8682e }
-.channel1 { fill: #3f8f6b }
-.channel2 { fill: #4576b5 }
-.mixed { fill: #8a7aa8 }
+.channel0 { fill: var(--channel0) }
+.channel1 { fill: var(--channel1) }
+.channel2 { fill: var(--channel2) }
+.mixed { fill: var(--channel3) }
 .dot { fill: var(--soft) }
 .stage figcaption { border-top: 1px solid var(--line); padding-top: 6px; font-variant-numeric: tabular-nums }
 .stage figcaption b { color: var(--ink) }
@@ -124,11 +138,23 @@ tbody th:first-child { min-width: 5.5em }
 .ways th:nth-child(3) { width: 6.5em }
 .ways td { white-space: nowrap }
 .ways em { color: var(--accent); font-style: normal; font-weight: 600 }
-.layers td { white-space: nowrap }
-.layers th:first-child { width: 40%; min-width: 10em }
+.layers td, .glance td { white-space: nowrap }
+.layers th:first-child { width: 30%; min-width: 10em; overflow-wrap: anywhere }
+.curve { max-width: 100%; height: auto }
+.curve text { font-size: 12px; font-family: inherit }
+@media (max-width: 899px) {
+  .stacked thead { position: absolute; clip-path: inset(50%); width: 1px; height: 1px; overflow: hidden }
+  .stacked tbody, .stacked tr, .stacked th { display: block }
+  .stacked tr { padding: 8px 0; border-bottom: 1px solid var(--line) }
+  .stacked tr > * { width: auto; padding: 0; border: 0 }
+  .stacked th:first-child { width: auto; font-weight: 600 }
+  .stacked td { display: grid; grid-template-columns: auto 1fr; gap: 16px; white-space: normal }
+  .stacked td:empty { display: none }
+  .stacked td::before { content: attr(data-head); color: var(--soft) }
+}
 .track { display: block; margin-top: 4px; min-height: 8px }
-.bar { display: block; height: 8px; border-radius: 2px; background: var(--off) }
-.bar.on { background: var(--on) }
+.bar { display: block; height: 8px; border-radius: 2px; background: var(--quiet) }
+.bar.on { background: var(--accent) }
 dl { margin: 0 }
 dl div { padding: 7px 0; border-bottom: 1px solid var(--line) }
 dt { color: var(--soft); font-size: 14px }
@@ -139,12 +165,14 @@ dd { margin: 0 }
 .values li span:first-child { text-align: right }
 .values .track { margin: 0 }
 details { margin-top: 8px }
-summary { cursor: pointer; color: var(--link) }
-pre { margin: 8px 0 0; padding: 14px 16px; overflow-x: auto; background: var(--raised); border-radius: 6px; font-size: 13px }
+summary { cursor: pointer; color: var(--accent) }
+pre { margin: 8px 0 0; padding: 14px 16px; overflow-x: auto; background: var(--sunk); border-radius: 6px; font-size: 13px }
+.commands { display: grid; gap: 0 48px }
 .commands dt { color: var(--ink); font-size: 16px }
 .commands dd { color: var(--soft) }
 footer { margin-top: 64px; color: var(--soft); font-size: 14px }
 @media (max-width: 699px) {
+  .curve text { font-size: 20px }
   .glance thead { position: absolute; clip-path: inset(50%); width: 1px; height: 1px; overflow: hidden }
   .glance tr { display: flex; flex-wrap: wrap; gap: 0 14px; padding: 8px 0;
     border-bottom: 1px solid var(--line) }
@@ -158,5 +186,5 @@ footer { margin-top: 64px; color: var(--soft); font-size: 14px }
   header { grid-template-columns: minmax(0, 1fr) minmax(0, 1fr) }
   .columns { grid-template-columns: minmax(0, 1.25fr) minmax(0, 1fr) }
   .ways th:nth-child(2) { width: 13em }
-  .pictures { grid-template-columns: repeat(2, minmax(0, 1fr)) }
+  .columns.even, .commands { grid-template-columns: repeat(2, minmax(0, 1fr)) }
 }`;

@@ -1,7 +1,7 @@
 // The page about a separation: totals, the curve of loss against reduction, and what each layer became.
 import type { LayerReport, Report, TimeChange } from "../onnx/index.ts";
 import { type Evaluation, evaluationText } from "./evaluation.ts";
-import { escapeHtml, htmlPage } from "./html.ts";
+import { escapeHtml, htmlPage, stackedTable } from "./html.ts";
 import { count, milliseconds, number, quantity } from "./text.ts";
 
 type Name = NonNullable<LayerReport["decomposition"]>;
@@ -106,16 +106,8 @@ multiplication is one multiply-accumulate: 2 FLOP.`,
   });
 }
 
-function timesTable(times: readonly TimeChange[]): string {
-  const rows = timeRows(times).map(([run, ...cells]) => {
-    const right = cells.map((cell) => `<td>${cell}</td>`).join("");
-    return `<tr><th scope="row">${run}</th>${right}</tr>`;
-  });
-  return `<div class="scroll"><table class="layers">
-<thead><tr><th scope="col">a run of</th><th scope="col">before</th><th scope="col">after</th><th scope="col">so it is</th></tr></thead>
-<tbody>${rows.join("\n")}</tbody>
-</table></div>`;
-}
+const timesTable = (times: readonly TimeChange[]): string =>
+  stackedTable(["a run of", "before", "after", "so it is"], timeRows(times));
 
 /** The axes of the curve and the result's point. Without calibration data only errors of weights are known. */
 function axesOf({ goal, lossFunction, reached, samples }: Report) {
@@ -134,6 +126,9 @@ type Place = Report["curve"][number];
 const isDrawn = ({ reduction, loss }: Place): boolean =>
   Number.isFinite(reduction) && loss > 0 && Number.isFinite(loss);
 
+/** More powers of ten would lie on each other on a phone. */
+const mostDecades = 7;
+
 /** Loss, on a logarithmic axis, against the reduction; the point that was reached is a ring. */
 function curve(report: Report): string {
   const [width, height, left, bottom] = [640, 320, 76, 56];
@@ -147,14 +142,15 @@ function curve(report: Report): string {
   const x = (reduction: number): number => left + ((reduction - 1) / (most - 1 || 1)) * (width - left - 16);
   const y = (loss: number): number => 12 + ((high - Math.log10(loss)) / (high - low || 1)) * (height - bottom - 12);
   const place = ({ reduction, loss }: Place): string => `${x(reduction).toFixed(1)},${y(loss).toFixed(1)}`;
-  const rows = Array.from({ length: high - low + 1 }, (_, i) => low + i);
+  const apart = Math.max(1, Math.ceil((high - low) / mostDecades));
+  const rows = Array.from({ length: Math.floor((high - low) / apart) + 1 }, (_, i) => high - i * apart);
   const step = Math.max(1, Math.ceil((most - 1) / 8));
   const columns = Array.from({ length: Math.floor((most - 1) / step) + 1 }, (_, i) => 1 + i * step);
   const middle = (height - bottom + 12) / 2;
   const texts = [
     ...rows.map(
       (decade) =>
-        `<text x="${left - 8}" y="${y(10 ** decade) + 4}" text-anchor="end">10<tspan dy="-5" font-size="9">${decade}</tspan></text>`,
+        `<text x="${left - 8}" y="${y(10 ** decade) + 4}" text-anchor="end">10<tspan dy="-.4em" font-size=".75em">${decade}</tspan></text>`,
     ),
     ...columns.map((one) => `<text x="${x(one)}" y="${height - 34}" text-anchor="middle">÷ ${one}</text>`),
     `<text x="${(width + left) / 2}" y="${height - 10}" text-anchor="middle">${across}</text>`,
@@ -169,9 +165,9 @@ function curve(report: Report): string {
     points.map((p) => `÷ ${p.reduction.toFixed(1)}: ${number(p.loss, 2)}`).join(", ");
   const label = `${up} against ${across}: ${said(shown)}${own.length ? `; reached, ${said(own)}` : ""}`;
   const ring = own.length ? "The ring is what was measured of the result." : "";
-  return `<figure><svg viewBox="0 0 ${width} ${height}" role="img" style="max-width:100%;height:auto" fill="none" stroke="currentColor"
+  return `<figure><svg class="curve" viewBox="0 0 ${width} ${height}" role="img" fill="none" stroke="currentColor"
 aria-label="${label}">
-<g font-size="12" style="font-family:inherit" stroke="none" fill="currentColor">${texts.join("")}</g>
+<g stroke="none" fill="currentColor">${texts.join("")}</g>
 ${lines.join("")}<polyline points="${shown.map(place).join(" ")}" stroke-width="2"/>${rings.join("")}</svg>
 <figcaption>What other budgets would lose, if what the layers lose adds up. ${ring}</figcaption></figure>`;
 }
@@ -187,7 +183,7 @@ function table({ layers, samples }: Report): string {
       decomposition ? `${quantity(parameters.before)} → ${quantity(parameters.after)}` : quantity(parameters.before),
       loss === undefined ? "" : number(loss, 2),
     ];
-    return `<tr><th scope="row">${escapeHtml(name)}</th>${cells.map((cell) => `<td>${escapeHtml(cell)}</td>`).join("")}</tr>`;
+    return [name, ...cells];
   });
   const heads = [
     "layer",
@@ -198,6 +194,5 @@ function table({ layers, samples }: Report): string {
     "parameters",
     samples ? "loss alone" : "error of the weight",
   ];
-  return `<div class="scroll"><table class="layers"><thead><tr>${heads.map((head) => `<th scope="col">${head}</th>`).join("")}</tr></thead>
-<tbody>${rows.join("\n")}</tbody></table></div>`;
+  return stackedTable(heads, rows);
 }

@@ -31,32 +31,63 @@ export interface Layer {
   splits: readonly WeightEstimate[];
 }
 
-/**
- * The layers of a network in the order in which they run, by what is known of its values. Nodes that only compute with
- * sizes are none. `share` is that of the multiplications, 0 to 1, for which splits are estimated;
- * without it none are. `spectra`: with their singular values.
- */
-export function layersOf(graph: Graph, specs: ReadonlyMap<string, Spec>, share?: number, spectra = false): Layer[] {
+type Specs = ReadonlyMap<string, Spec>;
+
+/** Nodes that compute with values, in the order in which they run: those that only compute with sizes are no layers. */
+const layerNodes = ({ nodes }: Graph, specs: Specs): GraphNode[] =>
+  nodes.filter(({ outputs }) => !outputs.every((name) => name === "" || specs.get(name)?.data));
+
+/** The layers of a network in the order in which they run, by what is known of its values; their splits are not estimated. */
+export function layersOf(graph: Graph, specs: Specs): Layer[] {
   const counted = new Set<string>();
   const constant = (name: string): Spec | undefined => (specs.get(name)?.data ? specs.get(name) : undefined);
-  const runs = graph.nodes.filter(({ outputs }) => !outputs.every((name) => name === "" || constant(name)));
-  return runs.map((node) => {
+  return layerNodes(graph, specs).map((node) => {
     const read = [...new Set(node.inputs)].filter((name) => specs.has(name));
     const isWeight = (spec: Spec | undefined): boolean =>
       spec !== undefined && spec.dtype !== "i64" && spec.shape.length > 0;
     const held = read.filter((name) => isWeight(constant(name)) && !counted.has(name));
     for (const name of held) counted.add(name);
     const weight = weightOf(node, specs);
-    const layer = {
+    return {
       ...{ name: node.name, op: node.op, kind: weight ? kindOf(node, weight) : node.op },
       ...(weight && weight.shape.length > 2 && { window: weight.shape.slice(2), strides: stridesOf(node, weight) }),
       inputs: read.filter((name) => !constant(name)).map((name) => specs.get(name)!.shape),
       outputs: node.outputs.filter((name) => specs.has(name)).map((name) => specs.get(name)!.shape),
       parameters: held.reduce((sum, name) => sum + sizeOf(specs.get(name)!.shape), 0),
       multiplications: multiplicationsOf(node, specs, weight),
+      splits: [],
     };
-    return { ...layer, splits: layer.kind === "conv" && share !== undefined ? splitsOf(weight!, share, spectra) : [] };
   });
+}
+
+/** What the weights of one layer lose by each split. */
+export interface LayerSplits {
+  /** The layer's place among all, from 0. */
+  layer: number;
+  /** The best split first. */
+  splits: readonly WeightEstimate[];
+  /** The share of the work that is done, 0 to 1. */
+  done: number;
+}
+
+/**
+ * The splits of those layers that have some, one after another. `share` is that of the multiplications, 0 to 1, for which
+ * they are estimated; `spectra`: with their singular values.
+ */
+export function* splitsOfLayers(graph: Graph, specs: Specs, share: number, spectra: boolean): Generator<LayerSplits> {
+  const convolutions = layerNodes(graph, specs).flatMap((node, layer) => {
+    const weight = weightOf(node, specs);
+    return weight && kindOf(node, weight) === "conv" ? [{ layer, weight }] : [];
+  });
+  // The time of a spectrum grows with about the square of the channels
+  const works = convolutions.map(({ weight: { shape } }) => sizeOf(shape) * Math.min(shape[0]!, shape[1]!));
+  const whole = works.reduce((sum, work) => sum + work, 0);
+  let past = 0;
+  for (const [i, { layer, weight }] of convolutions.entries()) {
+    const splits = splitsOf(weight, share, spectra);
+    past += works[i]!;
+    yield { layer, splits, done: whole > 0 ? past / whole : 1 };
+  }
 }
 
 /** The input that holds the constant weights of an operator. */
@@ -64,7 +95,7 @@ const weightInputs: Readonly<Record<string, number>> = {
   ...{ Conv: 1, ConvTranspose: 1, ConvInteger: 1, QLinearConv: 3, Gemm: 1, MatMul: 1 },
 };
 
-function weightOf({ op, inputs }: GraphNode, specs: ReadonlyMap<string, Spec>): Spec | undefined {
+function weightOf({ op, inputs }: GraphNode, specs: Specs): Spec | undefined {
   const weight = specs.get(inputs[weightInputs[op] ?? -1] ?? "");
   return weight?.data && weight;
 }
@@ -81,7 +112,7 @@ function stridesOf({ attributes: { strides } }: GraphNode, { shape }: Spec): rea
   return (strides as readonly number[] | undefined) ?? shape.slice(2).map(() => 1);
 }
 
-function multiplicationsOf(node: GraphNode, specs: ReadonlyMap<string, Spec>, weight: Spec | undefined): number {
+function multiplicationsOf(node: GraphNode, specs: Specs, weight: Spec | undefined): number {
   const [x, y] = [specs.get(node.inputs[0] ?? ""), specs.get(node.outputs[0] ?? "")];
   if (!x || !y || !(node.op in weightInputs)) return 0;
   if (node.op === "Gemm") return sizeOf(y.shape) * x.shape[numberOf(node, "transA", 0) ? 0 : 1]!;

@@ -93,8 +93,8 @@ const kindOf = ({ data }: Image): number => {
   const dtype = imageDTypeOf(data)!;
   return isFloat(dtype) ? 3 : dtype.startsWith("i") ? 2 : 1;
 };
-/** What is stored in place of values: differences of neighbours, or of the bytes of floats. Eight bytes stay as they are: few read more. */
-const predictorOf = (page: Image): number => (page.data.BYTES_PER_ELEMENT > 4 ? 1 : kindOf(page) === 3 ? 3 : 2);
+/** What is stored in place of values: differences of neighbours. Floats stay as they are: tifffile alone reads no others. */
+const predictorOf = (page: Image): number => (kindOf(page) === 3 ? 1 : 2);
 
 const rowsOfStrip = ({ width, height, channels, data }: Image): number =>
   Math.max(1, Math.min(height, Math.floor(bytesOfStrip / (width * channels * data.BYTES_PER_ELEMENT))));
@@ -120,9 +120,7 @@ function predicted(page: Page, from: number, to: number): Uint8Array {
   const row = width * channels;
   const values = newArray(imageDTypeOf(data)!, (to - from) * row);
   values.set(data.subarray(from * row, to * row));
-  const predictor = predictorOf(page);
-  if (predictor === 3) return floatBytes(values, row, channels);
-  if (predictor === 2) subtract(values, row, channels);
+  if (predictorOf(page) === 2) subtract(values, row, channels);
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }
 
@@ -130,21 +128,4 @@ function predicted(page: Page, from: number, to: number): Uint8Array {
 function subtract(values: Numbers, row: number, channels: number): void {
   for (let start = 0; start < values.length; start += row)
     for (let i = start + row - 1; i >= start + channels; i--) values[i]! -= values[i - channels]!;
-}
-
-/** Floats a row at a time: all first bytes, from the sign on, then all second ones; each less the one before it. */
-function floatBytes(
-  values: ArrayBufferView & { BYTES_PER_ELEMENT: number },
-  row: number,
-  channels: number,
-): Uint8Array {
-  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-  const width = values.BYTES_PER_ELEMENT;
-  const out = new Uint8Array(bytes.length);
-  for (let start = 0; start < bytes.length; start += row * width) {
-    for (let k = 0; k < width; k++)
-      for (let i = 0; i < row; i++) out[start + k * row + i] = bytes[start + i * width + width - 1 - k]!;
-    for (let i = start + row * width - 1; i >= start + channels; i--) out[i]! -= out[i - channels]!;
-  }
-  return out;
 }

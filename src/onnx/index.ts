@@ -11,7 +11,7 @@ export {
 } from "../errors.ts";
 export type { WeightEstimate } from "../factor/weights.ts";
 export type { GivenTensor } from "../graph/evaluate.ts";
-export type { Layer } from "../graph/layers.ts";
+export type { Layer, LayerSplits } from "../graph/layers.ts";
 export type { Outs } from "../graph/outputs.ts";
 export type { RunOptions } from "../graph/program.ts";
 export type { Task } from "../graph/tasks.ts";
@@ -45,11 +45,13 @@ export {
 } from "./image.ts";
 export {
   type ExplainModelOptions,
+  estimateSplits,
   explainModel,
   type Inspection,
   type InspectOptions,
   inspectModel,
   type ModelPlan,
+  type SplitOptions,
 } from "./inspect.ts";
 export {
   type ExternalData,

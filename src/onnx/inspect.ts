@@ -2,7 +2,7 @@
 // partitions and tasks.
 import { checkBoolean, checkNumber, checkOptions, type OperatorUse } from "../errors.ts";
 import { inferAround, inputSpecs, openInputs } from "../graph/infer.ts";
-import { type Layer, layersOf } from "../graph/layers.ts";
+import { type Layer, type LayerSplits, layersOf, splitsOfLayers } from "../graph/layers.ts";
 import type { Task } from "../graph/tasks.ts";
 import type { Spec, ValueInfo } from "../graph/types.ts";
 import { heldAs } from "../graph/values.ts";
@@ -59,17 +59,14 @@ export interface Inspection {
  * @throws InvalidArgumentError where a shape is not known (but with `partial`) or does not fit.
  */
 export function inspectModel(model: Model, options: InspectOptions = {}): Inspection {
-  const { graph, operators, proto } = model;
+  const { graph, proto } = model;
   const known = ["shapes", "share", "spectra", "splits", "partial"] as const;
   const given = checkOptions<InspectOptions>("options", options, known);
-  const { shapes, share = 0.5, spectra = false, splits = true, partial = false } = given;
-  checkShapes(model, shapes);
-  const open = checkBoolean("partial", partial) ? openInputs(graph, shapes) : [];
-  const inputs = inputSpecs({ inputs: graph.inputs.filter((info) => !open.includes(info)) }, shapes);
-  const specs = inferAround(graph, operators, inputs, declaredSpecs(model, inputs));
-  const ofLayer = checkNumber("share", share, { min: 0, max: 1 });
-  const isSplit = checkBoolean("splits", splits);
-  const layers = layersOf(graph, specs, isSplit ? ofLayer : undefined, checkBoolean("spectra", spectra));
+  const { specs, open, estimated } = checked(model, given);
+  const layers = layersOf(graph, specs);
+  if (checkBoolean("splits", given.splits ?? true))
+    for (const { layer, splits } of splitsOfLayers(graph, specs, ...estimated))
+      layers[layer] = { ...layers[layer]!, splits };
   const withShape = (info: ValueInfo): ValueInfo => ({ ...info, shape: specs.get(info.name)?.shape ?? info.shape });
   const sum = (of: (layer: Layer) => number): number => layers.reduce((total, layer) => total + of(layer), 0);
   return {
@@ -79,9 +76,35 @@ export function inspectModel(model: Model, options: InspectOptions = {}): Inspec
     outputs: graph.outputs.map(withShape),
     layers,
     missing: model.missing,
-    open: open.map(({ name }) => name),
+    open,
     totals: { parameters: sum(({ parameters }) => parameters), multiplications: sum((l) => l.multiplications) },
   };
+}
+
+/** How closely splits are estimated: as {@link InspectOptions}. */
+export type SplitOptions = Omit<InspectOptions, "splits">;
+
+/**
+ * The splits that `inspectModel` lists, one layer after another: estimating takes nearly all of its time, and whoever
+ * iterates can show what is known, let other work pass in between, and stop. Layers without splits are left out.
+ *
+ * @throws InvalidArgumentError as `inspectModel`, before the first.
+ */
+export function estimateSplits(model: Model, options: SplitOptions = {}): Generator<LayerSplits> {
+  const known = ["shapes", "share", "spectra", "partial"] as const;
+  const { specs, estimated } = checked(model, checkOptions<SplitOptions>("options", options, known));
+  return splitsOfLayers(model.graph, specs, ...estimated);
+}
+
+/** The specs of all values, the inputs that are open, and for which share and whether with spectra splits are estimated. */
+function checked(model: Model, { shapes, share = 0.5, spectra = false, partial = false }: SplitOptions) {
+  const { graph, operators } = model;
+  checkShapes(model, shapes);
+  const open = checkBoolean("partial", partial) ? openInputs(graph, shapes) : [];
+  const inputs = inputSpecs({ inputs: graph.inputs.filter((info) => !open.includes(info)) }, shapes);
+  const estimated = [checkNumber("share", share, { min: 0, max: 1 }), checkBoolean("spectra", spectra)] as const;
+  const specs = inferAround(graph, operators, inputs, declaredSpecs(model, inputs));
+  return { specs, open: open.map(({ name }) => name), estimated };
 }
 
 /** Shapes are of inputs that there are. */

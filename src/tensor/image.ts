@@ -131,6 +131,16 @@ export function checkImage(parameter: string, image: unknown, limits: ImageLimit
         : undefined,
     });
   }
+  if (ArrayBuffer.isView(image) || isSharp(image)) {
+    throw new InvalidArgumentError({
+      parameter,
+      expected: "an image { width, height, channels, data }",
+      received: describe(image),
+      hint: isSharp(image)
+        ? "await sharp.raw().toBuffer({ resolveWithObject: true }) gives one"
+        : "bytes alone do not say their sides",
+    });
+  }
   const given = image as { info?: unknown; data?: unknown };
   const info = (typeof given.info === "object" && given.info !== null ? given.info : given) as Record<string, unknown>;
   checkSides(parameter, info.width, info.height, limits);
@@ -149,6 +159,10 @@ export function checkImage(parameter: string, image: unknown, limits: ImageLimit
   const { hasAlpha, premultiplied } = known;
   return { width, height, channels, data, dtype, hasAlpha, premultiplied };
 }
+
+/** One of sharp's pipelines, whose pixels are not there yet. */
+const isSharp = (image: object): boolean =>
+  "toBuffer" in image && "raw" in image && typeof image.toBuffer === "function" && typeof image.raw === "function";
 
 /** The array as what it holds: its class says it, or a depth beside plain bytes. */
 function elementsOf(parameter: string, data: unknown, depth: unknown): { data: ImageArray; dtype: ImageDType } {

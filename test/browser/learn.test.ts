@@ -340,6 +340,32 @@ describe("access", () => {
     expect(await colours(".area", "background-color")).not.toContain(paper);
     await page.getByRole("button", { name: "4 When it pays" }).click();
     expect(await colours(".bar i", "background-color")).not.toContain(paper);
+    await page.getByRole("button", { name: "3 Not every one" }).click();
+    expect(await colours('.grid [role="gridcell"]', "background-color")).toEqual(await colours(".digits td", "background-color")); // biome-ignore format: one line
+  });
+});
+
+describe("looks", () => {
+  const tops = (page: Page, selector: string): Promise<number[]> =>
+    page.locator(selector).evaluateAll((all) => all.map((one) => Math.round(one.getBoundingClientRect().top)));
+
+  learnTest("on a phone, what a step costs stands in sight of the button that takes it", async ({ open }) => {
+    const page = await open("split", { viewport: { width: 360, height: 640 } });
+    await page.getByRole("button", { name: "Split it" }).click();
+    const step = page.getByRole("button", { name: "Next output" });
+    await step.evaluate((one) => one.scrollIntoView({ block: "start" }));
+    await step.click();
+    const cost = (await page.getByText("products: 1 new sum of 3").boundingBox())!;
+    expect(cost.y + cost.height).toBeLessThan(640);
+  });
+
+  learnTest("on a tablet, the screens' names and the sheets stand in one line each", async ({ open }) => {
+    const page = await open("channels", { viewport: { width: 768, height: 900 } });
+    await page.getByText("Then needles", { exact: true }).click();
+    expect(new Set(await tops(page, ".path li")).size).toBe(1);
+    expect(Math.max(...(await tops(page, ".stack")))).toBeLessThan(
+      await page.locator(".stacks").evaluate((one) => one.getBoundingClientRect().top + one.clientHeight / 2),
+    );
   });
 });
 

@@ -53,6 +53,32 @@ describe("the model view", () => {
     await page.getByText(/y, 1 × 8 × 16 × 16: from 0 to/).waitFor();
   });
 
+  studioTest(
+    "a large model is open at once; what its splits lose follows, and stops for another",
+    async ({ visit }) => {
+      const page = await visit("#v=1&tab=model");
+      await open(page, "large.onnx", network(16, 3, 240, 240, 240, 240));
+      await page.getByRole("heading", { name: "large.onnx" }).waitFor();
+      const layers = page.getByRole("region", { name: "Layers" });
+      await layers.getByRole("progressbar", { name: "Estimating what splits lose" }).waitFor();
+      expect(await layers.getByRole("button", { name: /conv 3 × 3/ }).count()).toBe(4);
+      await layers.getByText("…", { exact: true }).first().waitFor();
+      // A run is neither held up nor slowed by what is still to be estimated
+      await page.getByRole("button", { name: "Run and time it" }).click();
+      await page.getByText(/a run \(median of \d+/).waitFor();
+      await layers.getByRole("progressbar").waitFor({ state: "detached", timeout: 60_000 });
+      expect(await layers.getByText(/% lost$/).count()).toBe(4);
+      await open(page, "large-again.onnx", network(16, 3, 240, 240, 240, 240));
+      await layers.getByRole("progressbar").waitFor();
+      await open(page, "small.onnx", small);
+      await page.getByRole("heading", { name: "small.onnx" }).waitFor();
+      await layers.getByText(/% lost$/).waitFor();
+      await settled(page);
+      expect(await layers.getByText(/% lost$/).count()).toBe(1);
+      expect(await page.getByRole("alert").textContent()).toBe("");
+    },
+  );
+
   studioTest("gives a message for hostile files, and stays usable", async ({ visit }) => {
     const page = await visit("#v=1&tab=model");
     const alert = page.getByRole("alert");

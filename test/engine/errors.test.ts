@@ -38,6 +38,8 @@ async function failure(call: () => unknown, type: Class = InvalidArgumentError):
 describe("a bad picture", () => {
   const data = rgb.data;
   it.each<[what: string, image: unknown, message: string]>([
+    ["bytes alone", new Uint8Array(4), "got Uint8Array(4); bytes alone do not say their sides"],
+    ["a pipeline", { raw() {}, toBuffer() {} }, "await sharp.raw().toBuffer({ resolveWithObject: true }) gives one"],
     ["none", undefined, "image: expected an image { width, height, channels, data }, got undefined"],
     ["a text", "photo.png", 'image: expected one image { width, height, channels, data }, got "photo.png"'],
     ["too few elements", { ...rgb, width: 7 }, "image.data: expected 7 x 5 x 3 = 105 elements, got 90"],

@@ -75,6 +75,11 @@ describe.each(imageDTypes)("%s", (dtype) => {
   });
 });
 
+test("floats are stored as they are, which all programs read", async () => {
+  const { bytes } = await encodePictures([picture("f32", 1)], "tiff");
+  expect(readDirectories(bytes)[0]!.tags.find(({ tag }) => tag === 317)!.data[0]).toBe(1);
+});
+
 test("pages of every type in one file come back", async () => {
   const pages = imageDTypes.map((dtype, i) => picture(dtype, [1, 3, 5][i % 3]!));
   const found = await readPictures((await encodePictures(pages, "tiff")).bytes);

@@ -1,6 +1,6 @@
 // What models are said to consist of: formulas on small ones, known figures of real ones.
 import { describe, expect, test } from "vitest";
-import { inspectModel } from "../../src/onnx/inspect.ts";
+import { estimateSplits, inspectModel } from "../../src/onnx/inspect.ts";
 import { loadModel } from "../../src/onnx/model.ts";
 import type { TensorProto } from "../../src/onnx/schema.ts";
 import { dataPath, withoutData } from "../data.ts";
@@ -55,6 +55,31 @@ function weightOf(at: (o: number, c: number, y: number, x: number) => number): P
   const places = Array.from({ length: 36 }, (_, i) => [Math.floor(i / 18), Math.floor(i / 9) % 2, Math.floor(i / 3) % 3, i % 3] as const); // biome-ignore format: one line
   return { rawData: new Uint8Array(Float32Array.from(places, (place) => at(...place)).buffer) };
 }
+
+test("splits one layer after another are those of the whole, and come with how far it is", async () => {
+  const weight = (name: string, shape: number[]) =>
+    tensor(name, shape, { rawData: new Uint8Array(Float32Array.from({ length: shape.reduce((a, b) => a * b) }, (_, i) => Math.sin(i * i)).buffer) }); // biome-ignore format: one call
+  const loaded = await loadModel(
+    model({
+      nodes: [node("Relu", ["x"], ["a"]), node("Conv", ["a", "w0"], ["b"]), node("Conv", ["b", "w1"], ["c"]), node("Conv", ["c", "w2"], ["y"])],
+      initializers: [weight("w0", [4, 3, 3, 3]), weight("w1", [4, 4, 1, 1]), weight("w2", [2, 4, 3, 3])],
+      inputs: [value("x", [1, 3, 9, 9])],
+      outputs: [value("y", [1, 2, 5, 5])],
+    }),
+  ); // biome-ignore format: one model
+  const options = { spectra: true, share: 0.6 };
+  const found = [...estimateSplits(loaded, options)];
+  expect(found.map(({ layer }) => layer)).toEqual([1, 3]);
+  const { layers } = inspectModel(loaded, options);
+  for (const { layer, splits } of found) expect(splits).toEqual(layers[layer]!.splits);
+  expect(found[0]!.splits.length).toBeGreaterThan(1);
+  expect(found[0]!.done).toBeGreaterThan(0);
+  expect(found[0]!.done).toBeLessThan(1);
+  expect(found.at(-1)!.done).toBe(1);
+  expect(inspectModel(loaded, { splits: false }).layers.flatMap(({ splits }) => splits)).toEqual([]);
+  expect(() => estimateSplits(loaded, { share: 2 })).toThrow(/share/);
+  expect(() => estimateSplits(loaded, { splits: true } as object)).toThrow(/splits/);
+});
 
 test("what each split loses, the best first", async () => {
   const inspect = async (weight: Partial<TensorProto>, share?: number) => {

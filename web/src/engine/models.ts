@@ -1,16 +1,28 @@
 // Worker calls on models: reads, inspects and runs one model at a time.
 import type { Image, Tensor } from "rank1";
-import { explainModel, type Inspection, imageToTensor, inspectModel, loadModel, type Model } from "rank1/onnx";
+import {
+  estimateSplits,
+  explainModel,
+  type Inspection,
+  imageToTensor,
+  inspectModel,
+  type LayerSplits,
+  loadModel,
+  type Model,
+} from "rank1/onnx";
 import { engine, source } from "./pictures.ts";
 import type { Calls, Context, ModelRun, Scaling } from "./protocol.ts";
 
 interface Opened {
+  id: number;
   model: Model;
   /** What it became, if it was separated. */
   separated?: Model;
   /** Of its inputs, by name: sides that the file leaves open are chosen here. */
   shapes: Record<string, number[]>;
   layers: Inspection["layers"];
+  /** Those of the next layer, one at a time. */
+  splits: Iterator<LayerSplits>;
 }
 
 let opened: Opened | undefined;
@@ -26,12 +38,27 @@ export async function open({ bytes }: Calls["open"]["args"]): Promise<Calls["ope
       shape.map((side, axis) => (typeof side === "number" ? side : axis === 0 ? 1 : openSide)),
     ]),
   );
-  const inspection = inspectModel(model, { shapes, spectra: true });
+  const inspection = inspectModel(model, { shapes, splits: false });
   opened?.model.dispose();
   opened?.separated?.dispose();
-  opened = { model, shapes, layers: inspection.layers };
+  const id = (opened?.id ?? 0) + 1;
+  opened = { id, model, shapes, layers: inspection.layers, splits: estimateSplits(model, { shapes, spectra: true }) };
   const anySize = model.graph.inputs.some(({ shape }) => shape?.slice(1).some((side) => typeof side !== "number"));
-  return { inspection, anySize };
+  return { id, inspection, anySize };
+}
+
+const splitMilliseconds = 100;
+
+export async function splits({ id }: Calls["splits"]["args"]): Promise<Calls["splits"]["answer"]> {
+  const found: LayerSplits[] = [];
+  if (id !== opened?.id) return found;
+  const end = performance.now() + splitMilliseconds;
+  do {
+    const next = opened.splits.next();
+    if (next.done) break;
+    found.push(next.value);
+  } while (performance.now() < end);
+  return found;
 }
 
 export async function openSeparated({ bytes }: Calls["openSeparated"]["args"]): Promise<undefined> {

@@ -1,6 +1,6 @@
 // The messages between the page and its worker: calls by name, each answered by a result, an error, or progress.
 import type { EngineInfo, Filter, FilterOptions, Plan } from "rank1";
-import type { Inspection, ModelPlan, Report } from "rank1/onnx";
+import type { Inspection, LayerSplits, ModelPlan, Report } from "rank1/onnx";
 import type { Display } from "../picture/display.ts";
 import type { BorderName, LayerChoice } from "../state/hash.ts";
 
@@ -120,8 +120,10 @@ export interface Calls {
   /** Milliseconds of each plan, by the names of their solvers. */
   measure: { args: FilterCall; answer: Record<string, number> };
   layer: { args: LayerChoice; answer: LayerPlans };
-  /** `anySize`: the file leaves sides of the input open. */
-  open: { args: { bytes: ArrayBuffer }; answer: { inspection: Inspection; anySize: boolean } };
+  /** Without splits. `id` tells one model that was opened from the next; `anySize`: the file leaves sides of the input open. */
+  open: { args: { bytes: ArrayBuffer }; answer: { id: number; inspection: Inspection; anySize: boolean } };
+  /** The splits of the next layers of a model that is open, as many as a moment allows; none, once all are known. */
+  splits: { args: { id: number }; answer: LayerSplits[] };
   /** Some kernels of a layer of the model that is open, by its place among those of the inspection. */
   kernels: { args: { layer: number }; answer: LayerKernels };
   /** Takes what separating has made of the model that is open, to be run beside it. */

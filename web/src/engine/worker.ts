@@ -10,6 +10,7 @@ const models = () => import("./models.ts");
 const answers: Answers = {
   ...{ info, decode, stage, frame, filter, time, save, stages, measure, layer },
   open: async (args) => (await models()).open(args),
+  splits: async (args) => (await models()).splits(args),
   kernels: async (args) => (await models()).kernels(args),
   openSeparated: async (args) => (await models()).openSeparated(args),
   run: async (args, context) => (await models()).run(args, context),

@@ -53,7 +53,7 @@ export function PaysScreen() {
         { id: "pays.large", text: "Make the table as large as it goes, at rank 1." },
         { id: "pays.least", text: "At rank 4, find the smallest k that still saves something." },
       ]}
-      learned="In passes it takes k / (2r) times fewer: 49 becomes 14, and 961 becomes 62. It does not pay where the table is small or its rank is high."
+      learned="In passes it takes k / (2r) times fewer: 49 becomes 14, and 961 becomes 62. It does not pay where k is 2r or less: where the table is small, or its rank is high."
     >
       <div class="sliders">
         <Slider

@@ -5,6 +5,7 @@ import { Bar, Choices } from "../parts/controls.tsx";
 import { percent, quantity, times } from "../text.ts";
 import { Kernels } from "./kernels.tsx";
 import { Losses, splitNames } from "./losses.tsx";
+import type { OpenModel } from "./state.ts";
 
 type Layer = Inspection["layers"][number];
 
@@ -15,6 +16,12 @@ function kindText({ kind, window, strides = [] }: Layer): string {
   return kind + sides + step;
 }
 
+/** "column, row: 3.1 % lost"; an ellipsis where that is still to come. */
+function lossText({ kind, splits: [best] }: Layer, isEstimating: boolean): string {
+  if (best) return `${splitNames[best.split]}: ${percent(best.error)} lost`;
+  return isEstimating && kind === "conv" ? "…" : "";
+}
+
 const orders = [
   ["run", "As they run"],
   ["cost", "Dearest first"],
@@ -23,7 +30,8 @@ const orders = [
 /** Long networks would push all else out of sight. */
 const mostAtFirst = 16;
 
-export function Layers({ inspection: { layers, totals } }: { inspection: Inspection }) {
+export function Layers({ open: { inspection, estimated } }: { open: OpenModel }) {
+  const { layers, totals } = inspection;
   const opened = useSignal<number | undefined>(undefined);
   const all = useSignal(false);
   const order = useSignal<"run" | "cost">("run");
@@ -38,6 +46,14 @@ export function Layers({ inspection: { layers, totals } }: { inspection: Inspect
         <h2>Where the multiplications are</h2>
         <Choices label="Order" hideLabel value={order.value} options={orders} onChange={(one) => (order.value = one)} />
       </div>
+      {estimated < 1 && (
+        <div class="working">
+          <p class="hint" role="status">
+            Estimating what splits lose…
+          </p>
+          <progress max={1} value={estimated} aria-label="Estimating what splits lose" />
+        </div>
+      )}
       <p class="heads hint" aria-hidden="true">
         <span>layer</span>
         <span>result</span>
@@ -64,7 +80,7 @@ export function Layers({ inspection: { layers, totals } }: { inspection: Inspect
                 <span class="shape">{layer.outputs.map(times).join(", ")}</span>
                 <span class="amount">{quantity(layer.multiplications)}</span>
                 <span class="amount">{percent(layer.multiplications / totals.multiplications)}</span>
-                <span class="loss">{best ? `${splitNames[best.split]}: ${percent(best.error)} lost` : ""}</span>
+                <span class="loss">{lossText(layer, estimated < 1)}</span>
                 <Bar share={layer.multiplications / most} quiet={!best} />
               </button>
               {isOpen && (

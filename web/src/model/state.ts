@@ -1,19 +1,24 @@
 // State of the model view: the open model, what it holds, its splits, its result on a picture, and its separation.
-import { signal } from "@preact/signals";
+import { effect, signal } from "@preact/signals";
 import type { Inspection } from "rank1/onnx";
 import shapes from "../../../assets/shapes.onnx?url";
 import { type CallHooks, Client, call } from "../engine/client.ts";
 import type { ModelRun, Scaling, SeparateCall, Separation } from "../engine/protocol.ts";
 import { source, takeDrawn } from "../picture/source.ts";
-import { tell } from "../state/state.ts";
+import { messageOf, tab, tell } from "../state/state.ts";
 import { isDetector } from "./detections.ts";
-import { begin } from "./job.ts";
+import { begin, job } from "./job.ts";
 
 export interface OpenModel {
+  /** The worker's name of it. */
+  id: number;
   file: File;
   /** It is the bundled network, for which pictures can be drawn. */
   bundled: boolean;
+  /** The splits of its layers come after the rest. */
   inspection: Inspection;
+  /** The share of the splits that are known, up to 1. */
+  estimated: number;
 }
 
 export const model = signal<OpenModel | undefined>(undefined);
@@ -37,13 +42,41 @@ export function isPicture({ shape = [] }: { shape?: readonly (number | string | 
 export const openModel = (file: File, bundled = false): Promise<void> =>
   begin({ kind: "open", text: `Reading ${file.name}…` }, `${file.name} could not be opened`, async ({ signal }) => {
     const bytes = await file.arrayBuffer();
-    const { inspection, anySize } = await call("open", { bytes }, { transfer: [bytes], signal });
+    const { id, inspection, anySize } = await call("open", { bytes }, { transfer: [bytes], signal });
     for (const known of [run, separation, comparison]) known.value = undefined;
-    model.value = { file, bundled, inspection };
+    const isSplit = inspection.layers.some(({ kind }) => kind === "conv");
+    model.value = { id, file, bundled, inspection, estimated: isSplit ? 0 : 1 };
     choice.basis.value = bundled ? "drawn" : "pictures";
     const { outputs } = inspection;
     pieces.value = anySize || outputs.some(isPicture);
     scaling.value = isDetector(outputs) ? "−1 to 1" : "0 to 1";
+    estimate(id).catch((error) => tell(`The losses of ${file.name} could not be estimated: ${messageOf(error)}.`));
+  });
+
+/** Estimates what splits lose, layer after layer, while nothing else is asked of the worker for models or pictures. */
+async function estimate(id: number): Promise<void> {
+  for (;;) {
+    await until(() => job.value === undefined && tab.value === "model");
+    const open = model.peek();
+    if (open?.id !== id) return;
+    const found = await call("splits", { id });
+    if (model.peek()?.id !== id) return;
+    const layers = [...open.inspection.layers];
+    for (const { layer, splits } of found) layers[layer] = { ...layers[layer]!, splits };
+    const estimated = found.at(-1)?.done ?? 1;
+    model.value = { ...open, inspection: { ...open.inspection, layers }, estimated };
+    if (found.length === 0) return;
+  }
+}
+
+/** Waits until something is so, as signals tell. */
+const until = (isSo: () => boolean): Promise<void> =>
+  new Promise((resolve) => {
+    const stop = effect(() => {
+      if (!isSo()) return;
+      queueMicrotask(() => stop());
+      resolve();
+    });
   });
 
 /** Opens the network that comes with rank1: it tells shapes apart, and gets one to look at. */

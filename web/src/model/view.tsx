@@ -38,7 +38,7 @@ export function ModelView() {
       <Progress kind="open" />
       {open && (
         <>
-          <Layers inspection={open.inspection} />
+          <Layers open={open} />
           <Run />
           <Separation open={open} />
           <Copy snippets={snippetsOf(open)} />
