@@ -1,6 +1,7 @@
 // Compiled filters, loaded as files are: the bits of an engine's 128-bit code on one thread.
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
+import manifest from "../../package.json" with { type: "json" };
 import { compileFilter } from "../../src/ahead/index.ts";
 import { createEngine, type Image } from "../../src/index.ts";
 import { imageDTypes } from "../../src/tensor.ts";
@@ -77,6 +78,11 @@ it("are small: a Gaussian of 640 x 480 x 3 pixels with its loader below 8 kB", a
   const gzipped = (name: string): number => gzipSync(files[name]!).length;
   expect(gzipped("filter.wasm") + gzipped("filter.js") + gzipped("filter.worker.js")).toBeLessThan(8000);
   expect(gzipped("filter.js")).toBeLessThan(6000);
+});
+
+it("say which version made them", async () => {
+  const { files } = await compileFilter("box:3", { width: 9, height: 9, channels: 1, dtype: "u8" });
+  expect(files["filter.js"]).toMatch(new RegExp(`^// box:3; made by rank1 ${manifest.version}, data [0-9a-f]{8}\n`));
 });
 
 it("take ImageData, and give arrays of its kind", async () => {

@@ -1,5 +1,5 @@
 // The studio's model view in a real browser: a file of one's own, hostile ones, and separating.
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { describe, expect } from "vitest";
@@ -78,6 +78,19 @@ describe("the model view", () => {
       expect(await page.getByRole("alert").textContent()).toBe("");
     },
   );
+
+  const zoo = withoutData("zoo") === "" ? readdirSync(dataPath("zoo")).filter((name) => name.endsWith(".onnx")) : [];
+
+  studioTest("opens published models, or says why not", { timeout: 300_000 }, async ({ visit, skip }) => {
+    skip(zoo.length === 0, withoutData("zoo"));
+    const page = await visit("#v=1&tab=model");
+    const alert = page.getByRole("alert");
+    for (const name of zoo) {
+      await open(page, name, readFileSync(dataPath("zoo", name)));
+      const heading = page.getByRole("heading", { name, exact: true });
+      await expect.poll(async () => (await heading.isVisible()) || (await alert.textContent()) !== "", { timeout: 60_000 }).toBe(true); // biome-ignore format: a line
+    }
+  });
 
   studioTest("gives a message for hostile files, and stays usable", async ({ visit }) => {
     const page = await visit("#v=1&tab=model");
