@@ -87,7 +87,8 @@ async function expectOneThread(opened: OpenPage, reason: RegExp): Promise<void> 
   const info = await tryOut(opened, 10_000);
   expect(info).toMatchObject({ backend: "wasm", threads: 1, reason: expect.stringMatching(reason) });
   expect(opened.warnings).toEqual([expect.stringMatching(reason)]);
-  expect(opened.page.workers()).toEqual([]);
+  // They end a moment after they are given up.
+  await expect.poll(() => opened.page.workers(), { timeout: 10_000 }).toEqual([]);
 }
 
 async function bundle(options: BuildOptions): Promise<Record<string, Uint8Array | string>> {
