@@ -59,8 +59,9 @@ async function waifu2x(): Promise<void> {
   });
 }
 
-const decibels = (squares: number, count: number): string =>
-  `${(10 * Math.log10((255 ** 2 * count) / squares)).toFixed(2)} dB`;
+function decibels(squares: number, count: number): string {
+  return `${(10 * Math.log10((255 ** 2 * count) / squares)).toFixed(2)} dB`;
+}
 
 async function wholeAndHalved(name: string, to: string): Promise<void> {
   const [from, own] = [join(data, "images", name), name.replace(/\.\w+$/, "")];
