@@ -124,7 +124,7 @@ async function files(names: readonly [string, string]): Promise<void> {
     const rows = contestants.map(({ name }, i) => [name, number(times[i]!)]);
     const [own, rival, separated, rivalSeparated] = times as [number, number, number, number];
     console.log(`\n${shape.join(" × ")}, medians in milliseconds`);
-    console.log(table(["of", "ms"], rows, ["ms"]));
+    console.log(table(["of", "ms"], rows));
     console.log(`rank1 on the separated file over ONNX Runtime on the original: ${number(separated / rival)}`);
     console.log(`rank1 on the separated file over ONNX Runtime on the same: ${number(separated / rivalSeparated)}`);
     console.log(`as fast as rank1 on the original: ${number(own / separated)} ×; ONNX Runtime: ${number(rival / rivalSeparated)} ×`);
