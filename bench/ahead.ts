@@ -3,7 +3,7 @@
 import { execFile } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs, promisify } from "node:util";
 import { gzipSync } from "node:zlib";
@@ -14,14 +14,15 @@ import { median } from "./gate/change.ts";
 import { commitOf, describeMachine } from "./machine.ts";
 import { number, table } from "./tables.ts";
 
+const data = process.env.RANK1_DATA ?? join(import.meta.dirname, "..", "..", "shared", "data");
 const { values: options } = parseArgs({
   options: {
-    model: { type: "string", default: join(import.meta.dirname, "..", process.env.RANK1_DATA ?? "../shared/data", "models", "ultraface-slim-320.onnx") },
+    model: { type: "string", default: join(data, "models", "ultraface-slim-320.onnx") },
     rounds: { type: "string", default: "15" },
   },
-}); // biome-ignore format: lines
+});
 const rounds = Number(options.rounds);
-const path = process.env.RANK1_DATA ? join(process.env.RANK1_DATA, "models", "ultraface-slim-320.onnx") : options.model;
+const path = resolve(options.model);
 const folder = mkdtempSync(join(tmpdir(), "rank1-ahead-"));
 const machine = describeMachine();
 const engine = await createEngine({ backend: "wasm", threads: 1 });
@@ -72,16 +73,16 @@ for (let round = 0; round < rounds; round++)
 for (const [i, sum] of sums["compiled.js"]!.entries())
   if (Math.abs(sum - sums["native.js"]![i]!) > 1e-3 * Math.abs(sum) + 1e-2) throw new Error(`output ${i} differs: its sum is ${sum}, not ${sums["native.js"]![i]}`);
 
-const data = Object.fromEntries(Object.entries(shapes).map(([name, shape]) => [name, { shape, data: Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => Math.sin(i)) }]));
+const given = Object.fromEntries(Object.entries(shapes).map(([name, shape]) => [name, { shape, data: Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => Math.sin(i)) }]));
 const { load } = await import(pathToFileURL(join(folder, "net.js")).href);
 const run = await load();
 const [ahead, own]: [number[], number[]] = [[], []];
 for (let i = 0; i < 60; i++) {
   let start = performance.now();
-  run(data);
+  run(given);
   ahead.push(performance.now() - start);
   start = performance.now();
-  await model.run(data);
+  await model.run(given);
   own.push(performance.now() - start);
 }
 const gzipped = (...names: string[]): number => names.reduce((sum, name) => sum + gzipSync(readFileSync(join(folder, name))).length, 0);
