@@ -37,6 +37,14 @@ afterAll(async () => {
 
 export const launchBrowser = (): Promise<Browser> => chromium.launch({ executablePath, args });
 
+/** A browser with an unpacked extension, which only profiles on disk can have. */
+export const launchWithExtension = (extension: string, profile: string): Promise<BrowserContext> =>
+  chromium.launchPersistentContext(profile, {
+    executablePath,
+    headless: false,
+    args: [...args, "--headless=new", `--disable-extensions-except=${extension}`, `--load-extension=${extension}`],
+  });
+
 const launch = async (): Promise<BrowserContext> => (await launchBrowser()).newContext();
 
 /** Skips a test where there is no browser. */

@@ -7,7 +7,7 @@ import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { compileFilter } from "../../src/ahead/index.ts";
 import { createEngine } from "../../src/index.ts";
-import { launchBrowser, needBrowser } from "./chromium.ts";
+import { launchBrowser, launchWithExtension, needBrowser } from "./chromium.ts";
 import { firefoxPath, launchFirefox, noFirefox } from "./firefox.ts";
 import { pageOf, permission, serve } from "./site.ts";
 
@@ -102,6 +102,25 @@ describe("a compiled filter", () => {
     await expectInChromium(
       await serve({ ...Object.fromEntries(packed), "/index.html": pageOf("/main.js") }, permission),
     );
+  });
+
+  test("runs in a page of a Chrome extension (manifest 3)", { timeout: 60_000 }, async ({ skip }) => {
+    needBrowser(skip);
+    const policy = { extension_pages: "script-src 'self' 'wasm-unsafe-eval'" };
+    const manifest = { manifest_version: 3, name: "rank1", version: "1", content_security_policy: policy, background: { service_worker: "worker.js" } }; // biome-ignore format: a line
+    const folder = mkdtempSync(join(tmpdir(), "rank1-extension-"));
+    for (const [name, content] of Object.entries({ ...files, "/manifest.json": JSON.stringify(manifest), "/worker.js": "" })) writeFileSync(join(folder, name), content); // biome-ignore format: a line
+    const context = await launchWithExtension(folder, join(folder, "profile"));
+    try {
+      const worker = context.serviceWorkers()[0] ?? (await context.waitForEvent("serviceworker"));
+      const page = await context.newPage();
+      await page.goto(new URL("/index.html", worker.url()).href);
+      await page.waitForFunction(() => globalThis.found);
+      expect(JSON.parse((await page.evaluate(() => globalThis.found))!)).toEqual(expected);
+    } finally {
+      await context.close();
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 
   test("runs in Firefox under 'wasm-unsafe-eval'", { timeout: 120_000 }, async ({ skip }) => {
