@@ -92,7 +92,7 @@ function recipeOf(image: ProgramImage, problem: FilterProblem, picture: PictureS
     leastAlpha: leastAlpha(picture.dtype, 1),
     x: {
       ...{ data: from.data, pitch: from.pitch, rows: from.real, above: from.spec.above, left: from.spec.left ?? 0 },
-      ...{ width: from.spec.width, dtype: from.spec.dtype as ImageDType },
+      ...{ width: from.spec.width, dtype: from.spec.dtype as ImageDType, pairs: image.base + image.layout.pairs },
     },
     y: { data: to.data, pitch: to.pitch, dtype: to.spec.dtype as ImageDType },
   };

@@ -67,7 +67,8 @@ export interface FilterRecipe extends ProgramRecipe {
   /** The alpha that means opaque, but of floats; and below which share of it nothing is seen. */
   opaque?: number;
   leastAlpha: number;
-  x: { data: number; pitch: number; rows: number; above: number; left: number; width: number; dtype: ImageDType };
+  /** `pairs`: where a list of pixels beyond the ends of rows goes. */
+  x: { data: number; pitch: number; rows: number; above: number; left: number; width: number; dtype: ImageDType; pairs: number }; // biome-ignore format: a line
   y: { data: number; pitch: number; dtype: ImageDType };
 }
 

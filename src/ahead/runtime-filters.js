@@ -39,30 +39,50 @@ export function filtersRuntime({ arrayOf, compiledError, describe, openProgram, 
    * @param {Picture} picture
    * @param {number} full
    */
-  function pictureIn({ memory }, { width, height, channels, border, borderValue, alpha, x }, picture, full) {
+  function pictureIn({ memory, exports }, { width, height, channels, border, borderValue, alpha, x }, picture, full) {
     const rows = new (arrayOf(x.dtype))(memory.buffer);
     const size = rows.BYTES_PER_ELEMENT;
     const { data } = picture;
-    /** @type {[number, number][]} */
-    const beyond = [];
-    for (let i = 0; i < x.width; i++)
-      if (i < x.left || i >= x.left + width) beyond.push([i, borderIndex(i - x.left, width, border)]);
+    const [left, inside, end] = [x.left * channels, width * channels, x.width * channels];
     for (let row = 0; row < x.rows; row++) {
       const y = borderIndex(row - x.above, height, border);
       const at = (x.data + row * x.pitch) / size;
-      if (y < 0) rows.fill(borderValue, at, at + x.width * channels);
-      else {
-        rows.set(data.subarray(y * width * channels, (y + 1) * width * channels), at + x.left * channels);
-        for (const [to, from] of beyond)
-          for (let c = 0; c < channels; c++)
-            rows[at + to * channels + c] = from < 0 ? borderValue : rows[at + (x.left + from) * channels + c];
+      if (border === "constant") {
+        rows.fill(borderValue, at, at + (y < 0 ? end : left));
+        rows.fill(borderValue, at + left + inside, at + end);
       }
-      if (alpha !== "premultiply" || picture.premultiplied) continue;
-      for (let i = at; i < at + x.width * channels; i += channels) {
+      if (y >= 0) rows.set(data.subarray(y * inside, (y + 1) * inside), at + left);
+    }
+    if (border !== "constant") extend({ memory, exports }, x, width, border, channels * size);
+    if (alpha !== "premultiply" || picture.premultiplied) return;
+    for (let row = 0; row < x.rows; row++) {
+      const at = (x.data + row * x.pitch) / size;
+      for (let i = at; i < at + end; i += channels) {
         const weight = rows[i + channels - 1] / full;
         for (let c = 0; c < channels - 1; c++) rows[i + c] *= weight;
       }
     }
+  }
+
+  /**
+   * Copies the pixels that stand for those beyond the ends of rows, in the program's own code.
+   *
+   * @param {Pick<Program, "memory" | "exports">} program
+   * @param {FilterRecipe["x"]} x
+   * @param {number} width
+   * @param {string} border
+   * @param {number} pixel bytes
+   */
+  function extend({ memory, exports }, { data, pitch, rows, left, width: all, pairs }, width, border, pixel) {
+    const unit = /** @type {1 | 2 | 4 | 8} */ ([8, 4, 2, 1].find((bytes) => pixel % bytes === 0));
+    const list = [];
+    for (let i = 0; i < all; i++) {
+      if (i >= left && i < left + width) continue;
+      const from = left + borderIndex(i - left, width, border);
+      for (let k = 0; k < pixel; k += unit) list.push(i * pixel + k, from * pixel + k);
+    }
+    new Int32Array(memory.buffer).set(list, pairs / 4);
+    if (list.length > 0) exports[`extend${unit}`](data, pitch, pairs, list.length / 2, rows);
   }
 
   /**

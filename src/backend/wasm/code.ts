@@ -21,6 +21,7 @@ export interface ClosedExports extends Transfers {
 
 const exported: readonly (keyof ClosedExports)[] = [
   ...(["whole", "rowsIn", "rowsOut", "planesIn", "planesOut", "channelOut", "pixelsIn", "pixelsOut"] as const),
+  ...(["extend1", "extend2", "extend4", "extend8"] as const),
 ];
 
 /** A program's block of memory, to be written before it runs. */
