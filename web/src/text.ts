@@ -24,8 +24,11 @@ export function quantity(value: number): string {
   return `${Number((value / size).toPrecision(3))}${unit}`;
 }
 
-export const milliseconds = (value: number): string =>
-  `${value >= 100 ? Math.round(value) : Number(value.toPrecision(value < 1 ? 2 : 3))} ms`;
+/** A time as it is shown: what is said beside it is computed from this, so that both agree. */
+export const shownMilliseconds = (value: number): number =>
+  value >= 100 ? Math.round(value) : Number(value.toPrecision(3));
+
+export const milliseconds = (value: number): string => `${shownMilliseconds(value)} ms`;
 
 /** A share as percent: "3.1 %". */
 export const percent = (share: number): string => `${number(100 * share, share < 0.1 ? 2 : 3)} %`;

@@ -5,7 +5,7 @@ import type { LayerReport, Report } from "rank1/onnx";
 import type { Separation } from "../engine/protocol.ts";
 import { Figure } from "../parts/controls.tsx";
 import { source } from "../picture/source.ts";
-import { change, milliseconds, number, percent, quantity, times } from "../text.ts";
+import { change, milliseconds, number, percent, quantity, shownMilliseconds, times } from "../text.ts";
 import { Comparison } from "./comparison.tsx";
 import { Examples } from "./examples.tsx";
 import { compareModels, comparison, type OpenModel } from "./state.ts";
@@ -28,7 +28,7 @@ export function Separated({
   const { totals, reached, goal, lossFunction } = report;
   const { multiplications, parameters } = totals;
   const { milliseconds: ms } = reached;
-  const time = ms && change(ms.before, ms.after);
+  const time = ms && change(shownMilliseconds(ms.before), shownMilliseconds(ms.after));
   // Counted as the summary above counts them: with every constant of the file
   const before = open.inspection.totals.parameters;
   const saved = parameters.before - parameters.after;
