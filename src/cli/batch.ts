@@ -7,12 +7,12 @@ import { checkFailures, parseCount, parseNumber, SomeInputsFailed, UsageError } 
 import { type Crew, openCrew, usualCrew } from "./crew.ts";
 import { addInputs, type Input, type InputsFlags } from "./inputs.ts";
 import { type Failure, type Journal, openJournal } from "./journal.ts";
+import type { Setup } from "./messages.ts";
 import { meter } from "./meter.ts";
 import { meansFolder } from "./output.ts";
 import { clusterOf } from "./shard.ts";
 import { attempt, errorOf, type Job, type Outcome, type Perform } from "./task.ts";
 import { progressBar, say } from "./text.ts";
-import type { Setup } from "./worker.ts";
 
 export interface BatchFlags extends InputsFlags {
   resume?: boolean;
@@ -118,7 +118,7 @@ async function runFew<J extends Job, R>({ jobs, flags, what, signal, ...batch }:
     const progress = progressBar(label, !flags.quiet);
     const outcome = await attempt(batch.perform, job, { signal, onProgress: progress.update }).finally(progress.clear);
     if ("result" in outcome) await batch.report(outcome.result, job, true);
-    else if (outcome.refusal.of !== "input" || jobs.length === 1) throw errorOf(outcome.refusal);
+    else if (outcome.refusal.of !== "input" || jobs.length === 1) throw outcome.error ?? errorOf(outcome.refusal);
     else failures.push(failed(job, outcome.refusal.message));
   }
   await batch.finish(failures);

@@ -4,9 +4,9 @@ import { type ChildProcess, fork } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { StopsAll } from "../node/store.ts";
+import type { Order, Report, Setup } from "./messages.ts";
 import { errorOf, type Job, type Outcome } from "./task.ts";
 import { say } from "./text.ts";
-import type { Order, Report, Setup } from "./worker.ts";
 
 export interface Crew<J extends Job, R> {
   /** So many jobs are taken at once. */

@@ -69,18 +69,25 @@ export async function findInputs(
   for (const arg of args) sources.push(await sourceOf(arg, endings, signal));
   if (list !== undefined) sources.push(await listed(list, signal));
   const root = given ?? commonFolder(sources.map(({ base }) => base));
-  const found = new Map<string, Input>();
+  const all: Input[] = [];
+  const seen = new Set<string>();
   for (const { files } of sources) {
+    // What was named twice is refused later; what two patterns find is one input.
+    const isNamed = Array.isArray(files);
     const own: Input[] = [];
     for await (const entry of files) {
       const name = entry.path === "-" ? "-" : nameBelow(root, entry.path);
-      if (found.has(entry.path) || (shard && partOf(name, shard.count) !== shard.index)) continue;
-      if (Array.isArray(files) || output === undefined || !isBelow(output, entry.path)) own.push({ ...entry, name });
+      if (shard && partOf(name, shard.count) !== shard.index) continue;
+      if (!isNamed && (seen.has(entry.path) || (output !== undefined && isBelow(output, entry.path)))) continue;
+      own.push({ ...entry, name });
     }
-    if (!Array.isArray(files)) own.sort((a, b) => (a.name < b.name ? -1 : 1));
-    for (const input of own) found.set(input.path, input);
+    if (!isNamed) own.sort((a, b) => (a.name < b.name ? -1 : 1));
+    for (const input of own) {
+      all.push(input);
+      seen.add(input.path);
+    }
   }
-  return [...found.values()];
+  return all;
 }
 
 /** The part, from 1, that a name belongs to, whatever other names there are. */

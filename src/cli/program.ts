@@ -15,7 +15,6 @@ import { addLayer } from "./layer.ts";
 import { addRun } from "./run.ts";
 import { addSeparate } from "./separate.ts";
 import { say } from "./text.ts";
-import { addWorker } from "./worker.ts";
 
 const ending = `
 rank1 <command> --help shows a command's options and examples, with --all also options that few need.
@@ -42,7 +41,6 @@ export function createProgram(signal: AbortSignal, all = false): Command {
   addCompile(program, signal);
   addBench(program, signal);
   addDemo(program, signal);
-  addWorker(program, signal);
   configureHelp(program, all);
   return program;
 }

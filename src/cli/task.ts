@@ -37,7 +37,8 @@ export interface Refusal {
   stack?: string;
 }
 
-export type Outcome<R> = { result: R; trace: Trace } | { refusal: Refusal };
+/** The error itself is there where it is this process's own. */
+export type Outcome<R> = { result: R; trace: Trace } | { refusal: Refusal; error?: Error };
 
 type Given = Pick<Control, "signal" | "onProgress" | "admit">;
 
@@ -73,7 +74,7 @@ export async function attempt<J extends Job, R>(
     return { result: await perform(job, control), trace };
   } catch (error) {
     signal.throwIfAborted();
-    return { refusal: refusalOf(error as Error) };
+    return { refusal: refusalOf(error as Error), error: error as Error };
   }
 }
 

@@ -1,45 +1,17 @@
 // The other side of crew.ts: a process that rank1 starts to work on some of many inputs. It is told what to do by messages, and
 // ends when the process that started it does.
 import { once } from "node:events";
-import type { Command } from "commander";
 import { setPatience } from "../node/patience.ts";
-import { UsageError } from "./arguments.ts";
-import { attempt, type Job, type Perform, type Refusal, refusalOf } from "./task.ts";
-
-/** What a worker is told first: plain data. */
-export interface Setup {
-  /** The command. */
-  kind: "filter" | "run";
-  /** Where results lie. */
-  folder?: string;
-  /** How long a store that does not answer is waited for, in milliseconds. */
-  patience: number;
-  /** What the command made of its flags. */
-  flags: object;
-}
-
-/** To a worker. */
-export type Order = { id: number; job: Job } | { id: number; granted: true } | { end: true };
-
-/** From a worker; those with a result have an `id` alone beside it. */
-export type Report =
-  | { ready: true }
-  | { failed: Refusal }
-  | { waits: string }
-  | { id: number; asks: number }
-  | { id: number; outcome: Awaited<ReturnType<typeof attempt>> };
+import type { Order, Report, Setup } from "./messages.ts";
+import { attempt, type Job, type Perform, refusalOf } from "./task.ts";
 
 /** Opens what a command needs, and calls `use` with what it does to one input. */
 export type Open = (flags: never, use: (perform: Perform<never, unknown>) => Promise<void>) => Promise<void>;
 
-export function addWorker(program: Command, signal: AbortSignal): void {
-  program.command("worker", { hidden: true }).action(() => work(signal));
-}
-
 const tell = (report: Report): void => void (process.connected && process.send?.(report));
 
-async function work(signal: AbortSignal): Promise<void> {
-  if (!process.send) throw new UsageError("worker: is started by rank1 itself, for many inputs");
+/** Works until there is an end of it. */
+export async function work(signal: AbortSignal): Promise<void> {
   const gone = (): never => process.exit(0);
   process.on("disconnect", gone);
   const [setup] = (await once(process, "message")) as [Setup];
@@ -67,7 +39,7 @@ function serve(perform: Perform<Job, unknown>, folder: string | undefined, signa
     const outcome = await attempt(perform, job, { signal, admit }, folder).catch((error: Error) => ({
       refusal: refusalOf(error),
     }));
-    tell({ id, outcome });
+    tell({ id, outcome: "refusal" in outcome ? { refusal: outcome.refusal } : outcome });
   };
   return new Promise((resolve) => {
     process.on("message", (order: Order) => {
