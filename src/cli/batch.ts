@@ -187,7 +187,8 @@ async function runMany<J extends Job, R>(batch: Batch<J, R>, crew: Crew<J, R>, j
   }
   await batch.finish(failures);
   signal.throwIfAborted();
-  if (changed > 0 && !flags.quiet) say(`${changed} of these were done again: their input or the options have changed`);
+  if (changed > 0 && !flags.quiet)
+    say(`${changed} of these were done again: their inputs, results or the options have changed`);
   if (stopped) throw withHint(stopped, jobs.length - bar.counts.done - bar.counts.before - bar.counts.failed, journal);
   if (failures.length > 0) {
     const where = journal ? `: ${journal.failures} lists them, --resume tries them again` : "";
