@@ -1,17 +1,18 @@
 // Gradients of convolution weights and biases: sums over positions of inputs times gradients of the outputs. A matrix
-// product where there is one group, sums of rows for depthwise convolutions.
+// product for each group, sums of rows for depthwise convolutions.
 import { matrix } from "../factor/matrix.ts";
 import { numberOf } from "../graph/nodes.ts";
 import type { GraphNode, Value } from "../graph/types.ts";
 import { type WindowAxes, windowOf } from "../graph/window.ts";
 import type { Gemm } from "./gemm.ts";
+import { channelsOf } from "./groups.ts";
 
 /** Numbers of patches that are gathered for one product. */
 const mostGathered = 2 ** 22;
 
 /**
  * Adds the gradient of the weight [out, in / groups, kh, kw] to `total`, for an input [n, in, h, w] and the gradient of the result
- * [n, out, h, w]. The convolution has one group, or one for each input channel.
+ * [n, out, h, w].
  */
 export function addWeightGradient(
   total: Float64Array,
@@ -22,8 +23,16 @@ export function addWeightGradient(
   gemm: Gemm,
 ): void {
   const window = windowOf(node, x.shape, size);
-  if (numberOf(node, "group", 1) > 1) addDepthwise(total, window, x, gradient);
-  else addProducts(total, window, x, gradient, gemm);
+  const groups = numberOf(node, "group", 1);
+  if (groups > 1 && groups === x.shape[1]) {
+    addDepthwise(total, window, x, gradient);
+    return;
+  }
+  const each = total.length / groups;
+  for (let i = 0; i < groups; i++) {
+    const [own, wanted] = [channelsOf(x, i, groups), channelsOf(gradient, i, groups)];
+    addProducts(total.subarray(i * each, (i + 1) * each), window, own, wanted, gemm);
+  }
 }
 
 /** Adds the sums over places of a gradient [n, out, h, w] to those of the channels. */
