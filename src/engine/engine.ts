@@ -14,7 +14,7 @@ import { everyPlan, plan as makePlan, type Planner } from "../plan/planner.ts";
 import type { FilterProblem, LayerProblem, Plan, Problem } from "../plan/types.ts";
 import { type CheckedImage, checkPicture, type ImageLike } from "../tensor/image.ts";
 import type { Image, TensorLike } from "../tensor.ts";
-import { budgetOf, keyOf, ProgramCache } from "./cache.ts";
+import { budgetOf, infoOf, keyOf, ProgramCache } from "./cache.ts";
 import { checkProblem, checkRunOptions, runKeys } from "./calls.ts";
 import { filterComposed } from "./composed.ts";
 import {
@@ -109,14 +109,7 @@ export class Engine {
 
   /** The backend that the engine runs on, and why this one. */
   info(): EngineInfo {
-    const { backend, reason, relaxed, wide } = this.choice;
-    const { count, bytes } = this.programs;
-    const lanes = backend.name !== "wasm" ? 1 : wide.enabled ? 8 : 4;
-    const verdicts = Object.fromEntries(this.choice.verdicts);
-    return {
-      ...{ backend: backend.name, reason, lanes, threads: backend.threads, relaxed, wide: { ...wide, verdicts } },
-      ...{ bytes: backend.bytes(), programs: { count, bytes } },
-    };
+    return infoOf(this.choice, this.programs);
   }
 
   /** Bytes of `maxMemory` that nothing in the engine holds. @internal */
@@ -172,7 +165,15 @@ export class Engine {
    */
   filter(image: ImageLike | EngineValue, filter: Filter, options: FilterCallOptions & IntoValue): Promise<EngineValue>;
   filter(image: ImageLike | EngineValue, filter: Filter, options?: FilterCallOptions): Promise<Image>;
-  async filter(
+  filter(image: ImageLike | EngineValue, filter: Filter, options?: FilterCallOptions): Promise<Image | EngineValue> {
+    try {
+      return this.filterNow(image, filter, options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  private filterNow(
     image: ImageLike | EngineValue,
     filter: Filter,
     options?: FilterCallOptions,
@@ -386,7 +387,7 @@ export class Engine {
     x: Picture,
     target: Target,
     options: ProgramRunOptions,
-  ): Promise<Image | EngineValue> {
+  ): ReturnType<typeof runPlan> {
     const run = (program: Program) => runPlan(plan, program, problem, x, target, options, this.values);
     const program = this.programs.find<Program>(key);
     if (program) return run(program);
