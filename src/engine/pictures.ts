@@ -38,6 +38,10 @@ function unmasked(image: ImageLike | EngineValue, limits: ImageLimits): CheckedI
   throw new InvalidArgumentError({ parameter: "image", expected, received });
 }
 
+/** Whether a picture's alpha decides nothing about how it is filtered. */
+export const isPlain = (problem: FilterProblem, x: Picture): boolean =>
+  problem.alpha !== "premultiply" || problem.known !== undefined || x.data instanceof EngineValue;
+
 /** True where nothing that a result reads is translucent, pixels or the border's value, so that alpha can be ignored and kept. */
 export async function isOpaque(picture: CheckedImage, problem: FilterProblem, signal: Abortable): Promise<boolean> {
   const { data, channels, width, height } = picture;
@@ -131,8 +135,8 @@ export function runFilter(
   options: ProgramRunOptions,
 ): Soon<Image | EngineValue> {
   const { alpha, origin, known } = problem;
-  const isPlain = alpha !== "premultiply" && !origin && !known && !to.apart;
-  if (!isPlain || x.data instanceof EngineValue || to.data instanceof EngineValue)
+  const isSimple = alpha !== "premultiply" && !origin && !known && !to.apart;
+  if (!isSimple || x.data instanceof EngineValue || to.data instanceof EngineValue)
     return runAny(program, problem, x, to, options);
   const before = frames.get(program);
   const ends = before?.problem === problem ? before : endsOf(problem, x, opaque(x.dtype));

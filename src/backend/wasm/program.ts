@@ -14,7 +14,7 @@ import {
   type Weights,
 } from "../backend.ts";
 import { buffersOf } from "../margins.ts";
-import { Slices, type Steps, turn } from "../slices.ts";
+import { Slices, type Steps, stopwatch, turn } from "../slices.ts";
 import { type Bound, bindAll, type Ends, rebind, unbind } from "./bind.ts";
 import { writeImage, writeRoom } from "./image.ts";
 import type { LoadedKernel } from "./kernels.ts";
@@ -238,7 +238,7 @@ export class WasmProgram implements Program {
       known.stream.begin();
       return known;
     }
-    const ends = bindAll(this.site(), layout, this.bound, inputs, outputs);
+    const ends = bindAll({ staging: host.staging, views: host.views, base }, layout, this.bound, inputs, outputs);
     const made = { ends, stream: new Stream(layout, ends, host.views, base) };
     host.flowing.set(this, made);
     return made;
@@ -331,11 +331,6 @@ export class WasmProgram implements Program {
     return Math.min(1, (stage + (stage < count ? next / strips : 0)) / count);
   }
 
-  private site() {
-    const { staging, views } = this.host;
-    return { staging, views, base: this.base };
-  }
-
   /** Has finished strips flagged of the stages that the stream asks for, and says which may be taken when one begins. */
   private openStages({ flagged, gates }: Stream): void {
     const { words, bytes } = this.host.views;
@@ -398,14 +393,4 @@ function roomFor({ allocator, kernels }: ProgramHost, { bytes }: Layout, loaded:
     kernels.release(loaded);
     throw error;
   }
-}
-
-/** Tells the milliseconds since it was last asked, or made. */
-export function stopwatch(): () => number {
-  let last = performance.now();
-  return () => {
-    const [before, now] = [last, performance.now()];
-    last = now;
-    return now - before;
-  };
 }
