@@ -25,7 +25,7 @@ export interface Input extends Entry {
 /** Adds those options. */
 export function addInputs(command: Command): Command {
   return command
-    .option("--list <file>", "read names of inputs from there, one a line; - is the standard input")
+    .option("--list <file>", "read names of inputs from there, one a line; {shard} in its name is the number of the part")
     .addOption(new Option("--root <folder>", "what results' names leave out of their inputs' (default: the folder of all)").hideHelp()) // biome-ignore format: a line
     .option("--shard <k/n>", "take one of n parts, from 1; auto/n: by the variables of a cluster's job", parse);
 }
@@ -61,11 +61,14 @@ interface Source {
  */
 export async function findInputs(
   args: readonly string[],
-  { list, root: given, shard, output }: InputsFlags,
+  { list: lists, root: given, shard, output }: InputsFlags,
   endings: readonly string[],
   signal: AbortSignal,
 ): Promise<Input[]> {
   const sources: Source[] = [];
+  const list = lists?.replaceAll("{shard}", () => `${checkShard(shard).index}`);
+  // A list of its own is the part that it takes.
+  const part = list === lists ? shard : undefined;
   for (const arg of args) sources.push(await sourceOf(arg, endings, signal));
   if (list !== undefined) sources.push(await listed(list, signal));
   const root = given ?? commonFolder(sources.map(({ base }) => base));
@@ -77,7 +80,7 @@ export async function findInputs(
     const own: Input[] = [];
     for await (const entry of files) {
       const name = entry.path === "-" ? "-" : nameBelow(root, entry.path);
-      if (shard && partOf(name, shard.count) !== shard.index) continue;
+      if (part && partOf(name, part.count) !== part.index) continue;
       if (!isNamed && (seen.has(entry.path) || (output !== undefined && isBelow(output, entry.path)))) continue;
       own.push({ ...entry, name });
     }
@@ -88,6 +91,11 @@ export async function findInputs(
     }
   }
   return all;
+}
+
+function checkShard(shard: Shard | undefined): Shard {
+  if (shard) return shard;
+  throw new UsageError("--list: expected --shard, whose number stands for {shard}, got none");
 }
 
 /** The part, from 1, that a name belongs to, whatever other names there are. */
