@@ -70,7 +70,7 @@ export async function findInputs(
   // A list of its own is the part that it takes.
   const part = list === lists ? shard : undefined;
   for (const arg of args) sources.push(await sourceOf(arg, endings, signal));
-  if (list !== undefined) sources.push(await listed(list, signal));
+  if (list !== undefined) sources.push(await listed(list, list !== lists, signal));
   const root = given ?? commonFolder(sources.map(({ base }) => base));
   const all: Input[] = [];
   const seen = new Set<string>();
@@ -141,10 +141,11 @@ async function* some(arg: string, entries: AsyncIterable<Entry>, expected: strin
 }
 
 /** Names of a list. Where results lie must not depend on what else a list holds, as each shard may have its own. */
-async function listed(list: string, signal: AbortSignal): Promise<Source> {
+async function listed(list: string, isPart: boolean, signal: AbortSignal): Promise<Source> {
   const text = new TextDecoder().decode(await readSource(list, signal));
   const names = text.split(/\r?\n/).filter((name) => name.trim() !== "");
   const [first] = names;
+  if (first === undefined && isPart) return { base: ".", files: [] };
   if (first === undefined) throw new UsageError(`--list: expected names of files, got none in ${list}`);
   const base = isAddress(first) ? first.split("/", 3).join("/") : isAbsolute(first) ? resolve("/") : ".";
   return { base, files: names.map((path) => ({ path })) };
@@ -172,11 +173,11 @@ function isBelow(folder: string, path: string): boolean {
   return way !== "" && !isAbsolute(way) && way.split(sep)[0] !== "..";
 }
 
-/** The name of a path below a root. */
+/** The name of a path below a root. Keys of a store may have any form: none leads out of a folder of results. */
 function nameBelow(root: string, path: string): string {
-  if (isAddress(root) !== isAddress(path) || !isBelow(root, path))
-    throw new UsageError(
-      `${path}: expected an input below ${root || "/"}, got one elsewhere; --root names another folder`,
-    );
-  return isAddress(root) ? path.slice(below(root, "").length) : relative(root, path);
+  const name = isAddress(root) ? path.slice(below(root, "").length) : relative(root, path);
+  if (isAddress(root) === isAddress(path) && isBelow(root, path) && !name.split(/[/\\]/).includes("..")) return name;
+  throw new UsageError(
+    `${path}: expected an input below ${root || "/"}, got one elsewhere; --root names another folder`,
+  );
 }
