@@ -127,6 +127,7 @@ describe(`the compiler (${where})`, () => {
     { dtype: "u16", filter: "unsharp", output: "u8", ...columnRow },
     { dtype: "f32", filter: "unsharp", output: "f32", ...columnRow },
     { dtype: "u8", filter: "disk:9", output: "f32", strategy: "fft" },
+    { dtype: "u8", filter: "sobel-x", output: "f32", strategy: "fft exact" },
   ];
   const kernels: [name: string, pattern: RegExp][] = [
     ["the column pass in fixed point", /^column x4 u8 i32 in fixed /],
@@ -146,7 +147,8 @@ describe(`the compiler (${where})`, () => {
     ["the row pass to u8 in u16", /^row u16 u8 in u16 /],
     ["the second term, to u8", /^row f32 f32 u8 in f32 /],
     ["the second term, to f32", /^row f32 f32 f32 in f32 saturate relaxed /],
-    ["transforms", /^fft 64x64 u8 f32 /],
+    ["transforms", /^fft f32 64x64 u8 f32 /],
+    ["transforms in f64", /^fft f64 whole 64x64 u8 f32 /],
   ];
 
   const [x, pads] = [[1, 16, 16, 16], "same"] as const;
