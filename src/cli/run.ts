@@ -67,6 +67,7 @@ printed.
 Examples:
   rank1 run model.onnx photo.jpg --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --labels classes.txt --save
   rank1 run model.onnx *.jpg --top 1
+  rank1 run model.onnx photos/ -o scores/ --resume
   rank1 run upscale.onnx small.png -o large.png
   rank1 run segment.onnx photo.jpg --as mask --labels classes.txt -o mask.png
   rank1 run detector.onnx photo.jpg --letterbox --bgr --range 0..255 --outputs boxes,scores -o results/
