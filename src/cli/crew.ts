@@ -7,6 +7,7 @@ import { removeLeft } from "../node/files.ts";
 import { StopsAll } from "../node/store.ts";
 import { below, folderOf, isAddress } from "../node/stores.ts";
 import type { Order, Report, Setup } from "./messages.ts";
+import { shares } from "./shares.ts";
 import { errorOf, type Job, type Outcome } from "./task.ts";
 import { say } from "./text.ts";
 
@@ -38,34 +39,6 @@ const main = (): string => {
   return fileURLToPath(new URL(`../../${file}`, import.meta.url));
 };
 
-/** Memory for what jobs hold: one waits until it fits beside the others, or is alone. */
-function shares() {
-  const total = 0.6 * process.availableMemory();
-  const held = new Map<object, number>();
-  const queue: { job: object; bytes: number; grant: () => void }[] = [];
-  const next = (): void => {
-    for (let first = queue[0]; first; first = queue[0]) {
-      const sum = [...held.values()].reduce((a, b) => a + b, 0);
-      if (held.size > 0 && sum + first.bytes > total) return;
-      queue.shift();
-      held.set(first.job, first.bytes);
-      first.grant();
-    }
-  };
-  return {
-    ask(job: object, bytes: number, grant: () => void): void {
-      queue.push({ job, bytes, grant });
-      next();
-    },
-    end(job: object): void {
-      const at = queue.findIndex((one) => one.job === job);
-      if (at >= 0) queue.splice(at, 1);
-      held.delete(job);
-      next();
-    },
-  };
-}
-
 /** How a process has ended. */
 type Ending = string | Error;
 
@@ -82,7 +55,7 @@ interface Member<R> {
 /** Processes for jobs of one kind. `count` of them at most. */
 export function openCrew<J extends Job, R>(setup: Setup, count: number, signal: AbortSignal): Crew<J, R> {
   const members = new Set<Member<R>>();
-  const memory = shares();
+  const memory = shares(0.6 * process.availableMemory());
   let next = 0;
   let alone: Promise<unknown> = Promise.resolve();
   const stop = (): void => {
