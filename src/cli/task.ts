@@ -5,7 +5,7 @@ import { StopsAll } from "../node/store.ts";
 import { bytesAt, hashOf, storeOf } from "../node/stores.ts";
 import { readSource, UsageError } from "./arguments.ts";
 import type { Trace } from "./journal.ts";
-import { hint, writeOutput } from "./output.ts";
+import { replaced, writeOutput } from "./output.ts";
 
 /** One input among others: plain data, which goes to other processes. */
 export interface Job {
@@ -101,5 +101,10 @@ async function isThere(path: string, data: Uint8Array, signal: AbortSignal): Pro
   const found = await store.stat(path, signal);
   if (!found) return false;
   if (found.size === data.byteLength && Buffer.compare(await bytesAt(path, signal), data) === 0) return true;
-  throw new InvalidArgumentError({ parameter: path, expected: "a name that is free", received: "another file", hint });
+  throw new InvalidArgumentError({
+    parameter: path,
+    expected: "a name that is free",
+    received: "another file",
+    hint: replaced,
+  });
 }
