@@ -33,6 +33,7 @@ import {
   dotBytes,
   dotTile,
   dotUnroll,
+  mostStraight,
   panelOutputs,
 } from "./layout.ts";
 import { listFor } from "./list.ts";
@@ -47,17 +48,14 @@ export interface Panel {
 const tileOf = (spec: ConvSpec, { write }: StepBuffers, { wide }: CodeMode): number =>
   convShape(spec).dots ? dotTile(spec.outputs, wide) : convTile(spec, write, wide);
 
-/** Elements of the only stretch of a row that are multiplied without a loop. */
-const mostStraight = 8;
-
 /**
- * How a row of the window is multiplied: all of it at once, so many elements; else in a loop over stretches, of blocks of four (of few
+ * How a row of the window is multiplied: `whole`, so many elements at once; else in a loop over stretches: of blocks of four (of few
  * channels: of a pixel's), if there are any, and what is left over.
  */
 function stretchOf({ few, run, runs, inputs }: ConvShape): { whole?: number; loops: boolean; rest: number } {
   if (few) return { whole: few.isRow ? few.pixels * inputs : undefined, loops: true, rest: 0 };
-  const whole = runs === 1 && run <= mostStraight ? run : undefined;
-  return { whole, loops: run >= 4, rest: run % 4 };
+  if (run <= mostStraight) return { whole: runs === 1 ? run : undefined, loops: false, rest: run };
+  return { loops: true, rest: run % 4 };
 }
 
 /** What the code of a convolution depends on besides its panels. */
