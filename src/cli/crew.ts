@@ -3,7 +3,9 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
+import { removeLeft } from "../node/files.ts";
 import { StopsAll } from "../node/store.ts";
+import { below, folderOf, isAddress } from "../node/stores.ts";
 import type { Order, Report, Setup } from "./messages.ts";
 import { errorOf, type Job, type Outcome } from "./task.ts";
 import { say } from "./text.ts";
@@ -66,6 +68,8 @@ type Ending = string | Error;
 
 interface Member<R> {
   child: ChildProcess;
+  /** Of its temporary files. */
+  tag?: string;
   jobs: Map<number, (outcome: Outcome<R> | { ended: Ending }) => void>;
   ended: Promise<void>;
   /** It has one job and gets no other. */
@@ -90,9 +94,8 @@ export function openCrew<J extends Job, R>(setup: Setup, count: number, signal: 
     });
     const member: Member<R> = { child, jobs: new Map(), ended: Promise.resolve(), single };
     let failed: Error | undefined;
-    let ready = false;
     child.on("message", (report: Report) => {
-      if ("ready" in report) ready = true;
+      if ("ready" in report) member.tag = report.ready;
       else if ("failed" in report) failed = errorOf(report.failed);
       else if ("waits" in report) sayOnce(report.waits);
       else {
@@ -106,7 +109,8 @@ export function openCrew<J extends Job, R>(setup: Setup, count: number, signal: 
       members.delete(member);
       const early =
         failed ?? new StopsAll(`a process to work in: expected one that starts, got one that ended (${ending})`);
-      for (const resolve of member.jobs.values()) resolve({ ended: ready && !failed ? ending : early });
+      for (const resolve of member.jobs.values())
+        resolve({ ended: member.tag !== undefined && !failed ? ending : early });
     };
     member.ended = new Promise((resolve) => {
       child.on("exit", (code, killed) => resolve(over(killed ?? `code ${code}`)));
@@ -126,7 +130,10 @@ export function openCrew<J extends Job, R>(setup: Setup, count: number, signal: 
     memory.end(member.jobs.get(id)!);
     member.jobs.delete(id);
     signal.throwIfAborted();
-    if ("ended" in outcome && outcome.ended instanceof Error) throw outcome.ended;
+    if (!("ended" in outcome)) return outcome;
+    if (outcome.ended instanceof Error) throw outcome.ended;
+    if (setup.folder !== undefined && !isAddress(setup.folder))
+      await removeLeft(folderOf(below(setup.folder, job.name)), member.tag);
     return outcome;
   };
 

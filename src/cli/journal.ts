@@ -4,7 +4,7 @@ import { randomUUID } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { type FileHandle, open, rm } from "node:fs/promises";
 import { createInterface } from "node:readline/promises";
-import { makeFoldersFor, removeStale } from "../node/files.ts";
+import { makeFoldersFor, removeLeft } from "../node/files.ts";
 import { type Stamp, StopsAll } from "../node/store.ts";
 import { below, bytesAt, folderOf, hashOf, isAddress, storeOf } from "../node/stores.ts";
 import type { Input } from "./inputs.ts";
@@ -70,7 +70,7 @@ export async function openJournal(options: Options): Promise<Journal> {
       const place = folderOf(below(folder, input.name));
       if (inputs && state !== "done" && !isAddress(folder) && !cleaned.has(place)) {
         cleaned.add(place);
-        await removeStale(place);
+        await removeLeft(place);
       }
       return state;
     },

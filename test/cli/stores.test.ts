@@ -1,10 +1,15 @@
 // Inputs and results in a store by addresses, with s3rver; a store that does not answer for a while; no SDK.
+import type { ChildProcess } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { createServer as createHttpServer, type IncomingMessage } from "node:http";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { exampleModel } from "../../src/node/package.ts";
+import { setPatience } from "../../src/node/patience.ts";
+import { StopsAll } from "../../src/node/store.ts";
+import { storeOf } from "../../src/node/stores.ts";
 import { temporaryFolder } from "../node/folder.ts";
 import { contents, preload, tinyPictures } from "./batch.ts";
 import { rank1, spawnRank1 } from "./run.ts";
@@ -60,10 +65,8 @@ describe.skipIf(!hasStore)("a store", () => {
     const args = ["filter", path("in"), "-o", "s3://bucket/later/", ...recipe, "--workers", "1"];
     const impatient = await rank1In(...args, "--force", "--patience", "0");
     expect([impatient.code, impatient.stderr]).toEqual([1, expect.stringMatching(/expected an object that can be \w+, got .*ECONNREFUSED.*/)]); // biome-ignore format: a line
-    const waiting = rank1In(...args, "--resume", "--patience", "60");
-    await wait(2500);
-    await store.open();
-    const { code, stderr } = await waiting;
+    const started = ({ stderr }: ChildProcess) => stderr!.once("data", () => wait(500).then(() => store.open()));
+    const { code, stderr } = await spawnRank1([...args, "--resume", "--patience", "60"], { env: store.env(), started });
     expect([code, stderr]).toEqual([0, expect.stringMatching(/the store does not answer \(.*ECONNREFUSED.*\n.*40 pictures in/s)]); // biome-ignore format: a line
     expect(await store.objects("later/")).toHaveLength(40);
   });
@@ -76,6 +79,62 @@ describe.skipIf(!hasStore)("a store", () => {
     const { code, stderr } = await rank1In(...args);
     expect([code, stderr]).toEqual([3, expect.stringMatching(/^rank1: s3:\/\/bucket\/in\/none\.png: expected a readable file, got a name that does not exist\n/)]); // biome-ignore format: a line
     expect(readdirSync(path("scores/in")).sort()).toEqual(["a", "b"]);
+  });
+});
+
+describe.skipIf(!hasStore)("answers", () => {
+  const answers: ((request: IncomingMessage) => [status: number, body: string])[] = [];
+  const asked: string[] = [];
+  const server = createHttpServer((request, response) => {
+    asked.push(`${request.method} ${request.url}`);
+    const [status, body] = answers.shift()!(request);
+    request.resume();
+    request.on("end", () => response.writeHead(status, { "content-type": "application/xml" }).end(body));
+  });
+  const page = (key: string, next: string): string =>
+    `<ListBucketResult><Name>b</Name><KeyCount>1</KeyCount><IsTruncated>${next !== ""}</IsTruncated>${next && `<NextContinuationToken>${next}</NextContinuationToken>`}<Contents><Key>${key}</Key><ETag>"${key}"</ETag><Size>5</Size></Contents></ListBucketResult>`;
+  const wrong = (status: number, code: string) => (): [number, string] => [status, `<Error><Code>${code}</Code><Message>${code}!</Message></Error>`]; // biome-ignore format: a line
+
+  beforeAll(async () => {
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    vi.stubEnv("AWS_ENDPOINT_URL", `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    vi.stubEnv("AWS_ACCESS_KEY_ID", "x");
+    vi.stubEnv("AWS_SECRET_ACCESS_KEY", "x");
+  });
+  afterAll(() => {
+    vi.unstubAllEnvs();
+    setPatience({ milliseconds: 0, tell: () => {} });
+    server.close();
+  });
+
+  test("of long lists come in pages; names of folders are no files", async () => {
+    answers.push(() => [200, page("in/a.png", "more")], () => [200, page("in/sub/", "yet more")], () => [200, page("in/b c.png", "")]); // biome-ignore format: a line
+    const found = [];
+    for await (const entry of (await storeOf("s3://b/in/")).list("s3://b/in/")) found.push(entry);
+    expect(found).toEqual([
+      { path: "s3://b/in/a.png", stamp: { size: 5, version: '"in/a.png"' } },
+      { path: "s3://b/in/b c.png", stamp: { size: 5, version: '"in/b c.png"' } },
+    ]);
+    expect(asked.splice(0).map((url) => /continuation-token=([^&]*)/.exec(url)?.[1])).toEqual([undefined, "more", "yet%20more"]); // biome-ignore format: a line
+  });
+
+  test("that ask to slow down are followed by others; a refusal is said at once", async () => {
+    const told: string[] = [];
+    setPatience({ milliseconds: 20_000, tell: (message) => told.push(message) });
+    // The SDK itself asks three times.
+    answers.push(...Array(4).fill(wrong(503, "SlowDown")), () => [200, "bytes"]);
+    const store = await storeOf("s3://b/x");
+    expect(Buffer.from((await store.read("s3://b/x")).bytes).toString()).toBe("bytes");
+    expect(told).toEqual([expect.stringMatching(/^s3:\/\/b\/x: the store does not answer \(SlowDown!/)]);
+    answers.push(wrong(403, "AccessDenied"));
+    await expect(store.read("s3://b/y")).rejects.toThrow(
+      /s3:\/\/b\/y: expected an object that can be read, got AccessDenied!/,
+    );
+    answers.push(wrong(403, "AccessDenied"));
+    await expect(store.write("s3://b/y", "text")).rejects.toThrow(StopsAll);
+    answers.push(wrong(404, "NoSuchBucket"));
+    await expect(store.read("s3://none/y")).rejects.toThrow(StopsAll);
+    expect(answers).toEqual([]);
   });
 });
 
