@@ -38,7 +38,7 @@ import {
   settingsOf,
 } from "./run-input.ts";
 import { type Made, madeText } from "./run-made.ts";
-import type { Control, Job, Perform } from "./task.ts";
+import { type Control, type Job, type Perform, readAdmitted } from "./task.ts";
 import { milliseconds } from "./text.ts";
 
 interface Flags extends ModelFlags, EngineFlags, InputFlags, BatchFlags, OutputFlags {
@@ -263,7 +263,8 @@ interface Running {
 }
 
 async function runJob(model: Model, job: Job, { feed, target, options, outputs, control }: Running): Promise<Result> {
-  const { signal, onProgress, read } = control;
+  const { signal, onProgress } = control;
+  const read = (path: string): Promise<Uint8Array> => readAdmitted(control, path, 3);
   try {
     const pictures: Made[] = [];
     const values = await feed({ signal, read, tell: (made) => pictures.push(made) });

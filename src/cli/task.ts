@@ -76,6 +76,15 @@ export async function attempt<J extends Job, R>(
   }
 }
 
+/** Reads a file, once there is memory for `times` what its pictures take when they are decoded. */
+export async function readAdmitted({ read, admit }: Control, path: string, times: number): Promise<Uint8Array> {
+  const bytes = await read(path);
+  if (!admit) return bytes;
+  const { bytesWhenDecoded } = await import("../node/pictures.ts");
+  await admit(bytes.byteLength + times * (await bytesWhenDecoded(bytes)));
+  return bytes;
+}
+
 export function refusalOf(error: Error): Refusal {
   const of = error instanceof StopsAll ? "all" : error instanceof UsageError ? "usage" : "input";
   return { message: error.message, of, stack: error.stack };
