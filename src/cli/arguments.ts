@@ -6,7 +6,7 @@ import type { RawSpec } from "../node/arrays.ts";
 import { readStdin } from "../node/files.ts";
 import type { StepOptions } from "../node/filter-steps.ts";
 import { pictureTypes } from "../node/formats.ts";
-import { storeOf } from "../node/stores.ts";
+import { bytesAt } from "../node/stores.ts";
 import { rare } from "./help.ts";
 
 /** The command line is wrong: exit code 2. Everything else that fails gives 1. */
@@ -40,7 +40,7 @@ export function withOption(error: Error, raise: string | undefined): Error {
 
 /** The bytes of a file, of an object in a store, or of the standard input where the name is `-`. */
 export const readSource = (file: string, signal?: AbortSignal): Promise<Uint8Array> =>
-  file === "-" ? readStdin(signal) : storeOf(file).then((store) => store.read(file, signal));
+  file === "-" ? readStdin(signal) : bytesAt(file, signal);
 
 /** The name of a source in messages. */
 export const sourceName = (file: string): string => (file === "-" ? "the standard input" : file);

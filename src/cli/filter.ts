@@ -25,7 +25,7 @@ import {
   UsageError,
   usage,
 } from "./arguments.ts";
-import { addBatch, type BatchFlags, checkBatch, isMany, jsonPrinter, optionsOf, runBatch } from "./batch.ts";
+import { addBatch, type BatchFlags, checkBatch, condition, isMany, jsonPrinter, optionsOf, runBatch } from "./batch.ts";
 import { explainFilters } from "./filter-explain.ts";
 import { type FileJob, filterPicture, type PictureFlags } from "./filter-picture.ts";
 import { rare } from "./help.ts";
@@ -68,6 +68,7 @@ interface Setup {
 
 const examples = `
 All files are inputs; results go where -o says: to one file, or under the inputs' names into a folder.
+Many are shared among processes, one a core; --resume leaves out what is done, --shard takes a part (docs/batch.md).
 Several filters are applied in their order; what is between them is neither rounded nor cut off.
 
 Edges are grey (--colour keeps colours). sobel, scharr, prewitt and roberts alone mean the magnitude of the gradient;
@@ -97,6 +98,8 @@ Examples:
   rank1 filter moving.gif -o soft.webp -f gaussian:sigma=2
   rank1 filter scan.tiff -o page3.png -f sharpen --page 3
   rank1 filter field.npy -o gradient.npy -f sobel-x
+  rank1 filter 'photos/**/*.jpg' -o soft/ -f gaussian:sigma=2 --resume
+  rank1 filter s3://bucket/in/ -o s3://bucket/out/ -f sobel --shard 3/10
   rank1 filter - -o - -f '[[0,-1,0],[-1,5,-1],[0,-1,0]]' < in.png > out.png
   rank1 filter photo.jpg -f gaussian:sigma=8 --explain
   rank1 filter -f disk:9 --tolerance 0.05 --size 4000x3000x3 --explain`;
@@ -154,11 +157,11 @@ function withOwnNames({ colour, color, ...given }: Flags): Flags {
 
 async function filterPictures(files: string[], said: Flags, signal: AbortSignal): Promise<void> {
   const given = withOwnNames(said);
-  const { output, force, explain, resume, threads } = given;
+  const { output, explain, threads } = given;
   checkOutputName(output);
   checkArguments(files, given);
   await checkBatch(given, explain);
-  const inputs = explain ? [] : await findInputs(files, given, endings, signal);
+  const inputs = await findInputs(files, given, endings, signal);
   const jobs = explain ? [] : await usage(() => jobsOf(inputs, given));
   const { mask: file } = given;
   const mask =
@@ -168,9 +171,9 @@ async function filterPictures(files: string[], said: Flags, signal: AbortSignal)
   const here = { ...flags, threads: isMany(jobs.length, flags) ? 1 : threads };
   await withFilters({ filters, flags: here }, async (engine, steps) => {
     checkTypes(steps, jobs, given);
-    if (explain) return explainFilters(engine, steps, files, flags, signal);
+    if (explain) return explainFilters(engine, steps, inputs.map(({ path }) => path), flags, signal); // biome-ignore format: a line
     const read = [...jobs.map(({ input }) => input), ...(file === undefined ? [] : [file])];
-    await checkOutputs(jobs.map((job) => job.output), { inputs: read, force: force || resume }); // biome-ignore format: a line
+    await checkOutputs(jobs.map((job) => job.output), { inputs: read, ...condition(jobs.length, flags) }); // biome-ignore format: a line
     await runJobs(engine, { steps, filters, inputs, jobs, flags, signal });
   });
 }
@@ -217,7 +220,7 @@ function checkArguments(files: readonly string[], flags: Flags): void {
   if (borderValue !== undefined && border !== "constant")
     wrong("--border-value", "--border constant, of which it is an option", border ? `--border ${border}` : "none");
   if (!explain && (size || depth)) wrong(size ? "--size" : "--depth", "--explain, of which it is an option", "none");
-  if (size && files.length > 0) wrong("--size", "either pictures or their size", "both");
+  if (size && (files.length > 0 || flags.list !== undefined)) wrong("--size", "either pictures or their size", "both");
   if (depth && !size) wrong("--depth", "--size, of which it is an option", "none");
   if (explain) return;
   if (files.length === 0 && flags.list === undefined)

@@ -25,7 +25,7 @@ export interface Input extends Entry {
 /** Adds those options. */
 export function addInputs(command: Command): Command {
   return command
-    .option("--list <file>", "read names of inputs from there, one a line; - is the standard input")
+    .option("--list <file>", "read names of inputs from there, one a line; {shard} in its name is the number of the part")
     .addOption(new Option("--root <folder>", "what results' names leave out of their inputs' (default: the folder of all)").hideHelp()) // biome-ignore format: a line
     .option("--shard <k/n>", "take one of n parts, from 1; auto/n: by the variables of a cluster's job", parse);
 }
@@ -61,13 +61,16 @@ interface Source {
  */
 export async function findInputs(
   args: readonly string[],
-  { list, root: given, shard, output }: InputsFlags,
+  { list: lists, root: given, shard, output }: InputsFlags,
   endings: readonly string[],
   signal: AbortSignal,
 ): Promise<Input[]> {
   const sources: Source[] = [];
+  const list = lists?.replaceAll("{shard}", () => `${checkShard(shard).index}`);
+  // A list of its own is the part that it takes.
+  const part = list === lists ? shard : undefined;
   for (const arg of args) sources.push(await sourceOf(arg, endings, signal));
-  if (list !== undefined) sources.push(await listed(list, signal));
+  if (list !== undefined) sources.push(await listed(list, list !== lists, signal));
   const root = given ?? commonFolder(sources.map(({ base }) => base));
   const all: Input[] = [];
   const seen = new Set<string>();
@@ -77,7 +80,7 @@ export async function findInputs(
     const own: Input[] = [];
     for await (const entry of files) {
       const name = entry.path === "-" ? "-" : nameBelow(root, entry.path);
-      if (shard && partOf(name, shard.count) !== shard.index) continue;
+      if (part && partOf(name, part.count) !== part.index) continue;
       if (!isNamed && (seen.has(entry.path) || (output !== undefined && isBelow(output, entry.path)))) continue;
       own.push({ ...entry, name });
     }
@@ -90,11 +93,18 @@ export async function findInputs(
   return all;
 }
 
+function checkShard(shard: Shard | undefined): Shard {
+  if (shard) return shard;
+  throw new UsageError("--list: expected --shard, whose number stands for {shard}, got none");
+}
+
 /** The part, from 1, that a name belongs to, whatever other names there are. */
 export const partOf = (name: string, count: number): number =>
   1 + (Number.parseInt(hashOf(name.replaceAll("\\", "/")).slice(0, 12), 16) % count);
 
 async function sourceOf(arg: string, endings: readonly string[], signal: AbortSignal): Promise<Source> {
+  if (/\.(txt|lst)$/i.test(arg))
+    throw new UsageError(`${arg}: expected an input, got a list by its name; --list ${arg} reads it`);
   if (arg === "-") return { base: ".", files: [{ path: arg }] };
   const store = await storeOf(arg);
   if (await isFolderName(arg)) {
@@ -133,10 +143,11 @@ async function* some(arg: string, entries: AsyncIterable<Entry>, expected: strin
 }
 
 /** Names of a list. Where results lie must not depend on what else a list holds, as each shard may have its own. */
-async function listed(list: string, signal: AbortSignal): Promise<Source> {
+async function listed(list: string, isPart: boolean, signal: AbortSignal): Promise<Source> {
   const text = new TextDecoder().decode(await readSource(list, signal));
   const names = text.split(/\r?\n/).filter((name) => name.trim() !== "");
   const [first] = names;
+  if (first === undefined && isPart) return { base: ".", files: [] };
   if (first === undefined) throw new UsageError(`--list: expected names of files, got none in ${list}`);
   const base = isAddress(first) ? first.split("/", 3).join("/") : isAbsolute(first) ? resolve("/") : ".";
   return { base, files: names.map((path) => ({ path })) };
@@ -164,11 +175,11 @@ function isBelow(folder: string, path: string): boolean {
   return way !== "" && !isAbsolute(way) && way.split(sep)[0] !== "..";
 }
 
-/** The name of a path below a root. */
+/** The name of a path below a root. Keys of a store may have any form: none leads out of a folder of results. */
 function nameBelow(root: string, path: string): string {
-  if (isAddress(root) !== isAddress(path) || !isBelow(root, path))
-    throw new UsageError(
-      `${path}: expected an input below ${root || "/"}, got one elsewhere; --root names another folder`,
-    );
-  return isAddress(root) ? path.slice(below(root, "").length) : relative(root, path);
+  const name = isAddress(root) ? path.slice(below(root, "").length) : relative(root, path);
+  if (isAddress(root) === isAddress(path) && isBelow(root, path) && !name.split(/[/\\]/).includes("..")) return name;
+  throw new UsageError(
+    `${path}: expected an input below ${root || "/"}, got one elsewhere; --root names another folder`,
+  );
 }

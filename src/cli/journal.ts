@@ -1,11 +1,12 @@
 // What is done of many inputs, a line in JSON each, beside the results: --resume reads it. A line is written when its outputs are
 // whole and in place; whatever ends the process in between costs that one input's work, which gives the same bytes again.
+import { randomUUID } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { type FileHandle, open, rm } from "node:fs/promises";
 import { createInterface } from "node:readline/promises";
-import { makeFoldersFor, removeStale } from "../node/files.ts";
+import { makeFoldersFor, removeLeft } from "../node/files.ts";
 import { type Stamp, StopsAll } from "../node/store.ts";
-import { below, folderOf, hashOf, isAddress, storeOf } from "../node/stores.ts";
+import { below, bytesAt, folderOf, hashOf, isAddress, storeOf } from "../node/stores.ts";
 import type { Input } from "./inputs.ts";
 import type { Shard } from "./shard.ts";
 
@@ -69,7 +70,7 @@ export async function openJournal(options: Options): Promise<Journal> {
       const place = folderOf(below(folder, input.name));
       if (inputs && state !== "done" && !isAddress(folder) && !cleaned.has(place)) {
         cleaned.add(place);
-        await removeStale(place);
+        await removeLeft(place);
       }
       return state;
     },
@@ -94,7 +95,7 @@ async function isCurrent(
   const store = await storeOf(path);
   const is = stamp ?? (await store.stat(path, signal));
   if (is?.size !== was.size) return false;
-  if (is.version !== was.version && hashOf(await store.read(path, signal)) !== was.hash) return false;
+  if (is.version !== was.version && hashOf(await bytesAt(path, signal)) !== was.hash) return false;
   if (isAddress(folder)) return true; // a store holds objects whole and for good
   for (const [name, bytes] of Object.entries(outputs)) {
     if ((await (await storeOf(folder)).stat(below(folder, name)))?.size !== bytes) return false;
@@ -130,7 +131,7 @@ const isThere = (folder: string): Promise<boolean> =>
   );
 
 async function* linesOf(path: string, signal: AbortSignal): AsyncGenerator<string> {
-  if (isAddress(path)) yield* new TextDecoder().decode(await (await storeOf(path)).read(path, signal)).split("\n");
+  if (isAddress(path)) yield* new TextDecoder().decode(await bytesAt(path, signal)).split("\n");
   else yield* createInterface({ input: createReadStream(path, { signal }), crlfDelay: Number.POSITIVE_INFINITY });
 }
 
@@ -227,7 +228,7 @@ function gathered(put: (lines: string[]) => Promise<void>): Sink {
 
 /** An object for every some lines: objects cannot be appended to. */
 function segments(prefix: string): Sink {
-  const start = new Date().toISOString().replace(/\D/g, "");
+  const start = `${new Date().toISOString().replace(/\D/g, "")}-${randomUUID().slice(0, 8)}`;
   let next = 0;
   return gathered(async (lines) => {
     const path = `${prefix}-${start}-${String(next++).padStart(6, "0")}.jsonl`;

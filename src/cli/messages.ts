@@ -16,9 +16,9 @@ export interface Setup {
 /** To a worker. */
 export type Order = { id: number; job: Job } | { id: number; granted: true } | { end: true };
 
-/** From a worker; those with a result have an `id` alone beside it. */
+/** From a worker: the tag of its temporary files when it is ready. Those with a result have an `id` alone beside it. */
 export type Report =
-  | { ready: true }
+  | { ready: string }
   | { failed: Refusal }
   | { waits: string }
   | { id: number; asks: number }

@@ -1,6 +1,7 @@
 // The other side of crew.ts: a process that rank1 starts to work on some of many inputs. It is told what to do by messages, and
 // ends when the process that started it does.
 import { once } from "node:events";
+import { ownTag } from "../node/files.ts";
 import { setPatience } from "../node/patience.ts";
 import type { Order, Report, Setup } from "./messages.ts";
 import { attempt, type Job, type Perform, refusalOf } from "./task.ts";
@@ -47,6 +48,6 @@ function serve(perform: Perform<Job, unknown>, folder: string | undefined, signa
       else if ("job" in order) void one(order.id, order.job);
       else granted.get(order.id)?.();
     });
-    tell({ ready: true });
+    tell({ ready: ownTag });
   });
 }

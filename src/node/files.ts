@@ -8,6 +8,9 @@ import { addAbortSignal } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { checkOneOf, describe, InvalidArgumentError } from "../errors.ts";
 
+/** What the names of this process's temporary files have in common, and no other process's. */
+export const ownTag: string = randomUUID().slice(0, 8);
+
 /** Temporary files that exist now: whatever ends the process by `process.exit` takes them along. */
 const temporaries = new Set<string>();
 
@@ -163,7 +166,10 @@ export async function writeAtomic(path: string, data: string | Uint8Array, signa
   await checkOutput(path);
   const existing = await statIfExists(path);
   const target = existing ? await realpath(path) : await endOfLink(path);
-  const temporary = join(dirname(target), `.${basename(target).slice(0, 100)}.${randomUUID().slice(0, 8)}.tmp`);
+  const temporary = join(
+    dirname(target),
+    `.${basename(target).slice(0, 100)}.${ownTag}-${randomUUID().slice(0, 8)}.tmp`,
+  );
   try {
     if (existing && !existing.isFile()) return await writeFile(target, data, { signal });
     if (temporaries.size === 0) process.once("exit", removeTemporaries);
@@ -183,12 +189,15 @@ export async function writeAtomic(path: string, data: string | Uint8Array, signa
 /** Older than this no temporary file is still being written. */
 const hour = 3_600_000;
 
-/** Removes temporary files of {@link writeAtomic} that processes have left in a folder when they were killed. */
-export async function removeStale(folder: string): Promise<void> {
+/** Removes temporary files of {@link writeAtomic} that processes have left in a folder: of the one with this tag, or old ones. */
+export async function removeLeft(folder: string, tag?: string): Promise<void> {
   const names = await readdir(folder).catch(() => []);
-  for (const name of names.filter((one) => /^\..+\.[0-9a-f]{8}\.tmp$/.test(one))) {
+  for (const name of names) {
+    const [, whose] = /^\..+\.([0-9a-f]{8})-[0-9a-f]{8}\.tmp$/.exec(name) ?? [];
+    if (whose === undefined || (tag !== undefined && whose !== tag)) continue;
     const found = await stat(join(folder, name)).catch(() => undefined);
-    if (found?.isFile() && Date.now() - found.mtimeMs > hour) await rm(join(folder, name), { force: true });
+    if (found?.isFile() && (tag !== undefined || Date.now() - found.mtimeMs > hour))
+      await rm(join(folder, name), { force: true });
   }
 }
 

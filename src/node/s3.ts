@@ -129,6 +129,8 @@ function placeOf(path: string): Place {
   throw new InvalidArgumentError({ parameter: path, expected: "an address such as s3://bucket/name", received: path });
 }
 
+const stampOf = ({ ContentLength: size = 0, ETag: version = "" }: Answer): Stamp => ({ size, version });
+
 function missing(path: string): never {
   const [expected, received] = ["a readable file", "a name that does not exist"];
   throw new InvalidArgumentError({ parameter: path, expected, received });
@@ -137,12 +139,12 @@ function missing(path: string): never {
 export const store: Store = {
   async stat(path, signal): Promise<Stamp | undefined> {
     const found = await request("HeadObjectCommand", path, placeOf(path), { signal });
-    return found && { size: found.ContentLength ?? 0, version: found.ETag ?? "" };
+    return found && stampOf(found);
   },
 
   async read(path, signal) {
     const found = await request("GetObjectCommand", path, placeOf(path), { signal });
-    return found?.bytes ?? missing(path);
+    return found?.bytes ? { bytes: found.bytes, stamp: stampOf(found) } : missing(path);
   },
 
   async write(path, data, signal) {

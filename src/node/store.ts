@@ -18,7 +18,7 @@ export interface Entry {
 /** Files of one kind of place. */
 export interface Store {
   stat(path: string, signal?: AbortSignal): Promise<Stamp | undefined>;
-  read(path: string, signal?: AbortSignal): Promise<Uint8Array>;
+  read(path: string, signal?: AbortSignal): Promise<{ readonly bytes: Uint8Array; readonly stamp: Stamp }>;
   /** Writes a whole file or nothing, and replaces what is there. */
   write(path: string, data: string | Uint8Array, signal?: AbortSignal): Promise<void>;
   /** All files below a folder. */

@@ -17,7 +17,12 @@ const files: Store = {
     return found?.isFile() ? { size: found.size, version: String(Math.trunc(found.mtimeMs)) } : undefined;
   },
 
-  read: readBytes,
+  async read(path, signal) {
+    // Before it is read: what is written meanwhile is noticed the next time.
+    const stamp = await this.stat(path).catch(() => undefined);
+    const bytes = await readBytes(path, signal);
+    return { bytes, stamp: stamp ?? { size: bytes.byteLength, version: "" } };
+  },
 
   async write(path, data, signal) {
     try {
@@ -49,6 +54,10 @@ export const isAddress = (path: string): boolean => path.startsWith("s3://");
 export async function storeOf(path: string): Promise<Store> {
   return isAddress(path) ? (await import("./s3.ts")).store : files;
 }
+
+/** The bytes of a file or object. */
+export const bytesAt = async (path: string, signal?: AbortSignal): Promise<Uint8Array> =>
+  (await (await storeOf(path)).read(path, signal)).bytes;
 
 /** A name below a folder, which may be in a store. */
 export const below = (folder: string, name: string): string =>

@@ -42,6 +42,8 @@ test("broken pictures are listed, results lie as their inputs do, and the journa
   expect(Object.keys(whole)).toContain("c/d/299.png");
   const names = lines(path("whole")).map(({ name }) => name);
   expect(names.sort()).toEqual(Object.keys(whole));
+  const again = await rank1(...filter("whole"));
+  expect([again.code, again.stderr]).toEqual([1, expect.stringMatching(/expected a name that is free, got a file; --resume leaves out what is done, --force replaces it\n$/)]); // biome-ignore format: a line
   // What one process makes, in any order, is the same.
   await rank1("filter", path("in/b/1.png"), "-o", path("single.png"), ...recipe);
   expect(readFileSync(path("single.png"), "base64")).toBe(whole["b/1.png"]);
@@ -49,18 +51,20 @@ test("broken pictures are listed, results lie as their inputs do, and the journa
 
 test("after SIGKILL at any time what is there is whole, and --resume does the rest once", async () => {
   let done = 0;
-  for (let round = 0; round < 4; round++) {
+  // A file that is being opened when its process ends may be left for an hour.
+  const results = () => Object.entries(contents(path("killed"))).filter(([name]) => !name.includes("/."));
+  for (let round = 0; round < 3; round++) {
     const started = (child: { kill(name: string): void }) => void wait(900 + 900 * Math.random()).then(() => child.kill("SIGKILL")); // biome-ignore format: a line
     await spawnRank1(filter("killed", "--resume", "--quiet"), { started: started as never });
     await wait(150); // its processes notice
     if (!existsSync(path("killed"))) continue;
-    const found = Object.entries(contents(path("killed"))).filter(([name]) => !name.includes("/."));
+    const found = results();
     for (const [name, bytes] of found) expect(whole[name] === bytes, name).toBe(true);
     expect(found.length).toBeGreaterThanOrEqual(done);
     done = found.length;
   }
   const { code, stderr } = await spawnRank1(filter("killed", "--resume"));
-  expect([code, contents(path("killed"))]).toEqual([3, whole]);
+  expect([code, Object.fromEntries(results())]).toEqual([3, whole]);
   const before = Number(/, (\d+) were done before/.exec(stderr)?.[1] ?? 0);
   const all = readFileSync(path("killed/.rank1/journal-1-of-1.jsonl"), "utf8").split("\n").filter((line) => line.endsWith("}")); // biome-ignore format: a line
   expect(all.length).toBe(count);
@@ -68,12 +72,15 @@ test("after SIGKILL at any time what is there is whole, and --resume does the re
 });
 
 describe("--resume", () => {
+  const few = 30;
+
   test("does again what has changed: an input, a result, the options; a line that was cut off counts for nothing", async () => {
-    cpSync(path("in/b"), path("few"), { recursive: true });
+    mkdirSync(path("few"));
+    for (let i = 0; i < few; i++) cpSync(path(`in/b/${3 * i + 1}.png`), path(`few/${3 * i + 1}.png`));
     const run = (...more: string[]) => rank1("filter", path("few"), "-o", `${path("again")}/`, "-f", "box:3", "--resume", "--workers", "1", ...more); // biome-ignore format: a line
     const first = await run();
-    expect([first.code, first.stderr]).toEqual([0, expect.stringMatching(/^rank1: 100 pictures in .*\)\n$/)]);
-    expect((await run()).stderr).toMatch(/^rank1: 0 pictures in .*, 100 were done before\n$/);
+    expect([first.code, first.stderr]).toEqual([0, expect.stringMatching(/^rank1: 30 pictures in .*\)\n$/)]);
+    expect((await run()).stderr).toMatch(/^rank1: 0 pictures in .*, 30 were done before\n$/);
     cpSync(path("in/a/0.png"), path("few/1.png"));
     utimesSync(path("few/4.png"), 1, 1); // is read, and found to be the same
     rmSync(path("again/7.png"));
@@ -82,15 +89,15 @@ describe("--resume", () => {
     writeFileSync(journal, readFileSync(journal).subarray(0, -40));
     const { stderr } = await run();
     const missing = ["1.png", "7.png"].includes(last) ? 2 : 3;
-    expect(stderr).toMatch(new RegExp(`^rank1: ${missing} pictures in .*, ${100 - missing} were done before\n`));
+    expect(stderr).toMatch(new RegExp(`^rank1: ${missing} pictures in .*, ${few - missing} were done before\n`));
     const other = await run("--border", "edge");
-    expect(other.stderr).toMatch(/^rank1: 100 pictures .*\nrank1: 100 of these were done again: their inputs, results/);
+    expect(other.stderr).toMatch(/^rank1: 30 pictures .*\nrank1: 30 of these were done again: their inputs, results/);
   });
 
   test("leaves alone what is not its own, and takes temporary files along that nobody writes any more", async () => {
     mkdirSync(path("alien/b"), { recursive: true });
     writeFileSync(path("alien/b/1.png"), "mine");
-    const [old, fresh] = [path("alien/b/.1.png.0123abcd.tmp"), path("alien/b/.4.png.0123abcd.tmp")];
+    const [old, fresh] = [path("alien/b/.1.png.0123abcd-0123abcd.tmp"), path("alien/b/.4.png.0123abcd-0123abcd.tmp")];
     for (const file of [old, fresh]) writeFileSync(file, "part");
     utimesSync(old, 1, 1);
     const run = (...more: string[]) => rank1("filter", path("in/b"), "-o", `${path("alien/b")}/`, ...recipe, "--resume", "--workers", "1", ...more); // biome-ignore format: a line
@@ -160,19 +167,19 @@ test("a picture that brings its process down costs itself alone", async () => {
 });
 
 test("models: results lie as their inputs do, and what is known of each is printed in order", async () => {
-  cpSync(path("in/c"), path("models"), { recursive: true });
-  rmSync(path("models/d/cut.png"));
+  mkdirSync(path("models/d"), { recursive: true });
+  for (let i = 0; i < 40; i++) cpSync(path(`in/c/d/${3 * i + 2}.png`), path(`models/d/${3 * i + 2}.png`));
   const model = exampleModel.pathname;
   const args = ["run", model, path("models"), "--workers", "2", "--quiet", "-o", `${path("scores")}/`];
   const { code, stderr } = await spawnRank1(args);
   expect([code, stderr]).toEqual([0, ""]);
   const names = Object.keys(contents(path("scores")));
-  expect(names).toHaveLength(100);
+  expect(names).toHaveLength(40);
   expect(names[0]).toMatch(/^d\/101\.png\.\w+\.npy$/);
   expect((await rank1(...args, "--resume")).code).toBe(0);
   const json = await spawnRank1(["run", model, path("models"), "--workers", "2", "--json", "--shard", "1/2"]);
   const { results } = JSON.parse(json.stdout) as { results: { input: string }[] };
   expect(results.map(({ input }) => input)).toEqual(results.map(({ input }) => input).sort());
-  expect(results.length).toBeGreaterThan(20);
+  expect(results.length).toBeGreaterThan(3);
   expect(statSync(path("scores")).isDirectory()).toBe(true);
 });

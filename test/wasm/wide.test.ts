@@ -44,14 +44,13 @@ interface NetworkCase {
   name?: string;
 }
 
-/** The functions of a kernel, in their order: of the conv family, one for each width of its panels and the strip. */
-const functionsOf = (kernel: string): readonly string[] => [
-  ...(/^conv .* of ([\d+]+) /.exec(kernel)?.[1] ?? "")
-    .split("+")
-    .filter(Boolean)
-    .map((width) => `${width} outputs`),
-  "strip",
-];
+/** The functions of a kernel, in their order: of the conv family, one for each width of its panels, that of the list, the strip. */
+function functionsOf(kernel: string): readonly string[] {
+  const [, tile, widths] = /^conv f32 (\d+) .* of ([\d+]+) /.exec(kernel) ?? [];
+  if (!widths) return ["strip"];
+  const list = ["list", tile, / flat /.test(kernel) && "flat", / add /.test(kernel) && "add"].filter(Boolean);
+  return [...widths.split("+").map((width) => `${width} outputs`), list.join(" "), "strip"];
+}
 
 /** Runs cases in a process of its own. By the kernel that each made new, and its function: what V8 says of it. */
 function traceOf(cases: readonly (FilterCase | LayerCase | NetworkCase)[]): Map<string, string> {
@@ -100,8 +99,11 @@ function traceOf(cases: readonly (FilterCase | LayerCase | NetworkCase)[]): Map<
     if (!part.startsWith("KERNELS ")) continue;
     // Of one module, in the order of its functions.
     const kernels: string[] = JSON.parse(part.split("\n")[0]!.slice("KERNELS ".length));
+    const lists = new Set<string>();
     for (const kernel of kernels) {
-      const names = functionsOf(kernel);
+      // Kernels of one module share their lists.
+      const names = functionsOf(kernel).filter((name) => !lists.has(name));
+      for (const name of names) if (name.startsWith("list")) lists.add(name);
       for (const [i, name] of names.entries()) traces.set(`${kernel}, ${name}`, functions[i] ?? "");
       functions = functions.slice(names.length);
     }

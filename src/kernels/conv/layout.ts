@@ -41,7 +41,7 @@ export interface ConvShape {
   /** Elements that one output sums. */
   depth: number;
   runs: number;
-  /** Elements of a stretch that are multiplied, in blocks of four and what is left over, and how many bytes the blocks span. */
+  /** Elements of a stretch that are multiplied: all at once, or in blocks of four and what is left over. Bytes that blocks span. */
   run: number;
   blockBytes: number;
   /** Inputs of one group, padding included where it is multiplied, too. */
@@ -55,6 +55,8 @@ export interface ConvShape {
   dots: boolean;
 }
 
+/** Elements of a stretch that are multiplied without a loop. */
+export const mostStraight = 8;
 /** Elements of a row of a window of few channels that are multiplied without a loop. */
 const mostUnrolled = 24;
 /** The share of padding up to which neighbouring pixels are multiplied as one stretch. */
@@ -79,7 +81,7 @@ export function convShape({ size, dilations, groups, inputs, outputs, members, p
   const isRow = run <= mostUnrolled && pixels === size[1];
   return {
     ...{ depth: taps * each, runs: joined ? 1 : size[1], run, inputs: each },
-    blockBytes: isFew ? pixels * stored * 4 : (run - (run % 4)) * 4,
+    blockBytes: isFew ? pixels * stored * 4 : dots || run > mostStraight ? (run - (run % 4)) * 4 : 0,
     ...{ panels: Math.floor(padded / panelOutputs), tail: padded % panelOutputs },
     ...(isFew && { few: { pixels: isRow ? pixels : 1, isRow } }),
     dots,
@@ -98,11 +100,17 @@ export const dotBytes = (spec: ConvSpec): number => (convShape(spec).dots ? 12 *
 /** Output pixels that are summed at once, at most. */
 export const mostTile = 8;
 
-/** Output pixels that are summed at once: the tile that wastes least. 6 are fastest, and what is over costs a whole tile. */
-export function convTile({ phase, rowsOut = 1, rowStart = 0 }: ConvSpec, write: BufferSpec): number {
+/**
+ * Output pixels that are summed at once: the tile that wastes least, since what is over costs a whole one. 6 are fastest, of two
+ * registers each; where all outputs of a pixel are one register, 8: a product takes as long as eight of them are begun.
+ */
+export function convTile(spec: ConvSpec, write: BufferSpec, wide: boolean): number {
+  const { phase, rowsOut = 1, rowStart = 0 } = spec;
+  const { panels, tail } = convShape(spec);
   const pixels = (phase?.count ?? pixelsOf(write)) * Math.ceil(((write.height ?? 1) - rowStart) / rowsOut);
-  const slots = (tile: number): number => Math.ceil(pixels / tile) * tile * (1 + 0.06 * (6 - tile));
-  return [6, 5, 4].reduce((best, tile) => (slots(tile) < slots(best) ? tile : best));
+  const best = panels === 0 && tail <= (wide ? 8 : 4) ? 8 : 6;
+  const slots = (tile: number): number => Math.ceil(pixels / tile) * tile * (1 + 0.06 * (best - tile));
+  return [best, best - 1, best - 2].reduce((least, tile) => (slots(tile) < slots(least) ? tile : least));
 }
 
 /** Panels of outputs, the last of them perhaps smaller, among which the work on one row can be split. */

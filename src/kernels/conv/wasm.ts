@@ -33,9 +33,10 @@ import {
   dotBytes,
   dotTile,
   dotUnroll,
+  mostStraight,
   panelOutputs,
 } from "./layout.ts";
-import { buildList, listOfRows } from "./list.ts";
+import { listFor } from "./list.ts";
 
 /** One function that sums `vectors` neighbouring vectors of outputs for a tile of pixels, from panels of `side` outputs. */
 export interface Panel {
@@ -45,21 +46,26 @@ export interface Panel {
 }
 
 const tileOf = (spec: ConvSpec, { write }: StepBuffers, { wide }: CodeMode): number =>
-  convShape(spec).dots ? dotTile(spec.outputs, wide) : convTile(spec, write);
+  convShape(spec).dots ? dotTile(spec.outputs, wide) : convTile(spec, write, wide);
 
-/** Elements of a stretch: whether there are blocks of four (of few channels: all of a pixel's), and how many are left over. */
-const stretchOf = ({ few, run }: ConvShape): { loops: boolean; rest: number } =>
-  few ? { loops: true, rest: 0 } : { loops: run >= 4, rest: run % 4 };
+/**
+ * How a row of the window is multiplied: `whole`, so many elements at once; else in a loop over stretches: of blocks of four (of few
+ * channels: of a pixel's), if there are any, and what is left over.
+ */
+function stretchOf({ few, run, runs, inputs }: ConvShape): { whole?: number; loops: boolean; rest: number } {
+  if (few) return { whole: few.isRow ? few.pixels * inputs : undefined, loops: true, rest: 0 };
+  if (run <= mostStraight) return { whole: runs === 1 ? run : undefined, loops: false, rest: run };
+  return { loops: true, rest: run % 4 };
+}
 
 /** What the code of a convolution depends on besides its panels. */
 export function convVariant(spec: ConvSpec, buffers: StepBuffers, mode: CodeMode): string {
   const { activation, residual, outputs } = spec;
   const shape = convShape(spec);
   const { few, dots, inputs } = shape;
-  const { loops, rest } = stretchOf(shape);
-  const stretch = few
-    ? `${few.isRow ? "row" : "pixel"} ${few.pixels}x${inputs}`
-    : rest > 0 && `${loops ? "rest" : "only"} ${rest}`;
+  const { whole, loops, rest } = stretchOf(shape);
+  const blocks = rest > 0 && `${loops ? "rest" : "only"} ${rest}`;
+  const stretch = few ? `${few.isRow ? "row" : "pixel"} ${few.pixels}x${inputs}` : whole ? `all ${whole}` : blocks;
   return [
     ...[
       "conv f32",
@@ -107,6 +113,7 @@ function emitStrip(
   tile: number,
   { whole, tail }: { whole?: Panel; tail?: Panel },
 ): void {
+  const pointers = listFor(module, tile, spec.size[0] === 1);
   defineKernel(module, name, (f, { rows, params, scratch: list, target, sources: [source, constants, third] }) => {
     const p = convWords.reader(params);
     const added = spec.residual ? third : undefined;
@@ -127,7 +134,7 @@ function emitStrip(
       return Array.from({ length: side / 4 / vectors }, (_, i) => call(i * vectors * 4));
     };
     const products = [
-      ...(spec.size[0] === 1 ? listOfRows : buildList)(f, tile, { rows, params, source, list, target, added, tiles }),
+      set(tiles, pointers({ rows, params, source, list, target, added })),
       set(weights, load("i32.load", get(constants))),
       set(group, p("groups")),
       doWhile(
@@ -165,7 +172,7 @@ function emitStrip(
         set(rows, i32(1)),
         doWhile(
           get(left),
-          ...[tiles, inOffset, outOffset].map((local) => set(local, i32(0))),
+          ...[inOffset, outOffset].map((local) => set(local, i32(0))),
           ...products,
           ...[bump(source, p("rowStep")), bump(target, p("targetStep")), bump(constants, p("targetStep"))],
           ...(added ? [bump(added, 4)] : []),
@@ -195,7 +202,7 @@ function emitPanel(
     const leftSide = f.local("v128");
     const shape = convShape(spec);
     const { few, inputs } = shape;
-    const { loops, rest } = stretchOf(shape);
+    const { whole, loops, rest } = stretchOf(shape);
     const setPointers = (offset: Local): Code[] =>
       pointers.map((x, i) => set(x, sum(load("i32.load", get(list), i * 4), get(offset))));
     /** Products by the u-th weights from b on, of the elements that stand so many bytes after the pointers. */
@@ -220,8 +227,8 @@ function emitPanel(
         ...pointers.map((x) => bump(x, few ? few.pixels * 16 : unroll * 4)),
       ),
     ];
-    const row = few?.isRow
-      ? elements(unroll)
+    const row = whole
+      ? elements(whole)
       : [
           set(run, p("runs")),
           doWhile(
