@@ -32,7 +32,7 @@ export async function filterPicture(
   control: Control,
 ): Promise<FileReport> {
   // Its picture, results of other types, and what encoders make of them.
-  const read = (): Promise<Uint8Array> => readAdmitted(control, job.input, steps.floats ? 14 : 5);
+  const read = (): Promise<Uint8Array> => readAdmitted(control, job.input, steps.floats ? 20 : 7);
   const source = await openInput(job.input, flags, control.signal, read);
   const pages = await planInput(engine, steps, source.pages, flags);
   const format = job.format ?? source.format;

@@ -3,9 +3,18 @@
 import { Rank1Error } from "../../errors.ts";
 import { kernelOf } from "../../kernels/table.ts";
 import { type Elements, viewOf } from "../../tensor.ts";
-import type { BackendPlan, Bindings, CompileOptions, Program, ProgramRunOptions, Rooms, Weights } from "../backend.ts";
+import {
+  type BackendPlan,
+  type Bindings,
+  type CompileOptions,
+  ended,
+  type Program,
+  type ProgramRunOptions,
+  type Rooms,
+  type Weights,
+} from "../backend.ts";
 import { buffersOf } from "../margins.ts";
-import { Slices, type Steps, turn } from "../slices.ts";
+import { Slices, type Steps, stopwatch, turn } from "../slices.ts";
 import { type Bound, bindAll, type Ends, rebind, unbind } from "./bind.ts";
 import { writeImage, writeRoom } from "./image.ts";
 import type { LoadedKernel } from "./kernels.ts";
@@ -46,6 +55,7 @@ interface Flowing {
 /** A run on its way. */
 interface Run {
   number: number;
+  ends: Ends;
   stream: Stream;
   threads: number;
   options: ProgramRunOptions;
@@ -55,6 +65,8 @@ interface Run {
   /** The signal before the last look at what is done. */
   seen: number;
 }
+
+type Outcome = "ended" | "due" | "waiting";
 
 export class WasmProgram implements Program {
   readonly layout: Layout;
@@ -148,7 +160,26 @@ export class WasmProgram implements Program {
     if (changed) writeRoom(layout, host.views, base);
   }
 
-  async run(inputs: Bindings, outputs: Bindings, options: ProgramRunOptions = {}): Promise<void> {
+  run(inputs: Bindings, outputs: Bindings, options: ProgramRunOptions = {}): Promise<void> {
+    try {
+      const state = this.begin(inputs, outputs, options);
+      if (state.threads > 1) return this.goOn(state);
+      try {
+        const outcome = this.drive(state);
+        if (outcome !== "ended") return this.goOn(state, outcome);
+        this.complete(state);
+      } catch (error) {
+        this.close(state);
+        throw error;
+      }
+      this.close(state);
+      return ended;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  private begin(inputs: Bindings, outputs: Bindings, options: ProgramRunOptions): Run {
     if (this.disposed) {
       const [expected, received] = ["one in use", "a disposed one"];
       throw new Rank1Error("DISPOSED", { parameter: "layer", expected, received });
@@ -156,44 +187,47 @@ export class WasmProgram implements Program {
     options.signal?.throwIfAborted();
     this.enter();
     const { host, layout, base } = this;
-    const { driver, pool } = host;
     const { ends, stream } = this.bind(inputs, outputs);
     const threads = options.onStage ? 1 : layout.threads;
-    if (threads > 1) pool!.wake();
+    if (threads > 1) host.pool!.wake();
     this.openStages(stream);
-    const run = driver.begin(base, threads, stream.gates[0]!.limit);
+    const number = host.driver.begin(base, threads, stream.gates[0]!.limit);
+    return { number, ends, stream, threads, options, slices: new Slices(options.signal), stage: -1, seen: 0 };
+  }
+
+  /** All that one look does not end; `outcome` of the look before. */
+  private async goOn(state: Run, outcome?: Outcome): Promise<void> {
+    const { pool } = this.host;
+    const { stream, threads, options, slices } = state;
     try {
       if (threads > 1) pool!.call();
-      const state: Run = {
-        number: run,
-        stream,
-        threads,
-        options,
-        slices: new Slices(options.signal),
-        stage: -1,
-        seen: 0,
-      };
-      for (;;) {
-        const outcome = this.drive(state);
-        if (outcome === "ended") break;
-        if (outcome === "waiting") await this.wait(state.seen);
-        if (outcome === "waiting" && !state.slices.due()) continue;
+      for (let found = outcome ?? this.drive(state); found !== "ended"; found = this.drive(state)) {
+        if (found === "waiting") await this.wait(state.seen);
+        if (found === "waiting" && !slices.due()) continue;
         options.onProgress?.(this.share(stream));
         await turn();
-        state.slices.begin();
+        slices.begin();
         if (threads > 1) pool!.check();
       }
-      for (let i = 0; i < ends.late.length; i++) ends.late[i]!.move(0, ends.late[i]!.rows);
-      for (let i = 0; i < ends.after.length; i++) ends.after[i]!();
-      options.onProgress?.(1);
+      this.complete(state);
     } finally {
-      driver.close(run);
-      unbind(ends);
+      this.close(state);
       if (threads > 1) {
         await pool!.settle();
         pool!.rest();
       }
     }
+  }
+
+  private complete({ ends, options }: Run): void {
+    for (let i = 0; i < ends.late.length; i++) ends.late[i]!.move(0, ends.late[i]!.rows);
+    for (let i = 0; i < ends.after.length; i++) ends.after[i]!();
+    options.onProgress?.(1);
+  }
+
+  private close({ number, ends }: Run): void {
+    this.host.driver.close(number);
+    unbind(ends);
   }
 
   /** What moves arrays and in which order: the last run's, where this one differs in the arrays alone. */
@@ -204,7 +238,7 @@ export class WasmProgram implements Program {
       known.stream.begin();
       return known;
     }
-    const ends = bindAll(this.site(), layout, this.bound, inputs, outputs);
+    const ends = bindAll({ staging: host.staging, views: host.views, base }, layout, this.bound, inputs, outputs);
     const made = { ends, stream: new Stream(layout, ends, host.views, base) };
     host.flowing.set(this, made);
     return made;
@@ -241,7 +275,7 @@ export class WasmProgram implements Program {
   }
 
   /** Feeds, works and empties until the last strip is out, or something has to be waited for. */
-  private drive(state: Run): "ended" | "due" | "waiting" {
+  private drive(state: Run): Outcome {
     const { driver, views, control: at } = this.host;
     const { number, stream, threads, options, slices } = state;
     for (;;) {
@@ -295,11 +329,6 @@ export class WasmProgram implements Program {
     const count = this.layout.stages.length;
     if (count === 1 && stream.share !== undefined) return stream.share;
     return Math.min(1, (stage + (stage < count ? next / strips : 0)) / count);
-  }
-
-  private site() {
-    const { staging, views } = this.host;
-    return { staging, views, base: this.base };
   }
 
   /** Has finished strips flagged of the stages that the stream asks for, and says which may be taken when one begins. */
@@ -364,14 +393,4 @@ function roomFor({ allocator, kernels }: ProgramHost, { bytes }: Layout, loaded:
     kernels.release(loaded);
     throw error;
   }
-}
-
-/** Tells the milliseconds since it was last asked, or made. */
-export function stopwatch(): () => number {
-  let last = performance.now();
-  return () => {
-    const [before, now] = [last, performance.now()];
-    last = now;
-    return now - before;
-  };
 }
