@@ -130,6 +130,10 @@ describe.each(testEngines())("on %s,", (_name, promise) => {
         for (const { solver: strategy } of everyPlan(engine, image, filter, options)) {
           // What a transform rounds depends on where its tiles begin.
           if (strategy === "fft") continue;
+          // A thin picture is turned where that is faster, and then rows come before columns.
+          const isTurned = (of: FilterOptions): boolean | undefined =>
+            engine.plan(engine.filterProblem({ ...image, dtype: imageDTypeOf(image.data)! }, filter, of), { strategy }).turned; // biome-ignore format: one line
+          if (isTurned(options) !== isTurned(whole)) continue;
           const all = await engine.filter(image, filter, { ...whole, strategy });
           const expected = bits(cropped(all, place));
           const what = `${strategy}, seed ${seed}`;
