@@ -144,8 +144,8 @@ export type WorkOf = (step: Step, buffers: ReadonlyMap<BufferId, BufferSpec>) =>
 /** What the cost model knows of a machine; times in nanoseconds on one thread. */
 export interface Profile {
   name: string;
-  /** One multiply-accumulate, by arithmetic, in a vector kernel. */
-  multiplication: Record<Arithmetic | "matrix" | "depthwise" | "fft" | "fft64", number>;
+  /** One multiply-accumulate, by arithmetic, in a vector kernel; "pass": in f32, by taps along one axis. */
+  multiplication: Record<Arithmetic | "pass" | "matrix" | "depthwise" | "fft" | "fft64", number>;
   addition: number;
   /** Serial additions of a running sum along a row, which no vector helps. */
   serialAddition: number;

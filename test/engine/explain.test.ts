@@ -45,9 +45,9 @@ describe("explain", () => {
        plan what it does multiplications a value predicted
       > direct 6 taps at once 6 ? ms chosen
        column-row column pass, row pass 5 ? ms predicted ? x slower
+       fft exact spectra of tiles of 64 x 64 in f64 20.9 ? ms predicted ? x slower
        running-sum - - does not apply: neither column nor row is constant
        coarse - - does not apply: it approximates, and no tolerance is given
-       fft - - does not apply: sums of integers are exact, and no tolerance is given
 
       stage 1: strips of ? rows
        direct: x -> y (6 taps, i16)
@@ -62,9 +62,9 @@ describe("explain", () => {
        plan what it does multiplications a value predicted
       > direct 9 taps at once 9 ? ms chosen
        column-row 2 x column pass, row pass 8 ? ms predicted ? x slower
+       fft exact spectra of tiles of 64 x 64 in f64 20.9 ? ms predicted ? x slower
        running-sum - - does not apply: it needs a filter of rank 1
        coarse - - does not apply: it approximates, and no tolerance is given
-       fft - - does not apply: sums of integers are exact, and no tolerance is given
 
       stage 1: strips of ? rows
        direct: x -> y (9 taps, i16)
@@ -79,9 +79,9 @@ describe("explain", () => {
        plan what it does multiplications a value predicted
       > direct 25 taps at once 25 ? ms chosen
        column-row 5 x column pass, row pass 30.2 ? ms predicted ? x slower
+       fft exact spectra of tiles of 64 x 64 in f64 20.9 ? ms predicted ? x slower
        running-sum - - does not apply: it needs a filter of rank 1
        coarse - - does not apply: it approximates, and no tolerance is given
-       fft - - does not apply: sums of integers are exact, and no tolerance is given
 
       stage 1: strips of ? rows
        direct: x -> y (25 taps, i32)
@@ -96,9 +96,9 @@ describe("explain", () => {
        plan what it does multiplications a value predicted
       > running-sum running column sums, running row sums 1 ? ms chosen
        column-row column pass, row pass 63.5 ? ms predicted ? x slower
+       fft exact spectra of tiles of 256 x 256 in f64 51.2 ? ms predicted ? x slower
        direct 961 taps at once 961 ? ms predicted ? x slower
        coarse - - does not apply: it approximates, and no tolerance is given
-       fft - - does not apply: sums of integers are exact, and no tolerance is given
 
       stage 1: strips of ? rows
        column pass: x -> column (running sums of 31 along the column)

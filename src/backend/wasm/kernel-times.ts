@@ -79,7 +79,7 @@ function callsOf(program: WasmProgram, index: number, backend: WasmBackend): (()
   return calls;
 }
 
-const layered: ReadonlySet<string> = new Set(["fft", "matrix", "depthwise"]);
+const layered: ReadonlySet<string> = new Set(["fft", "pass", "matrix", "depthwise"]);
 
 /** What a step does over the whole picture. */
 function accountOf(

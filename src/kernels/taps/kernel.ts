@@ -40,7 +40,7 @@ export const taps: Kernel<TapsSpec> = {
   work: (spec, { write }) => {
     const multiplications = spec.taps.length * rowElements(write);
     return {
-      arithmetic: spec.arithmetic,
+      arithmetic: spec.arithmetic === "f32" && isLine(spec) ? "pass" : spec.arithmetic,
       multiplications,
       additions: spec.mean ? 2 * rowElements(write) : 0,
       serialAdditions: strided(spec) ? multiplications : 0,
@@ -56,3 +56,7 @@ export const taps: Kernel<TapsSpec> = {
   params: tapsParams,
   overrun: { elements: tapsBlock, rows: tapsRows },
 };
+
+/** Several taps along one axis. */
+const isLine = ({ taps }: TapsSpec): boolean =>
+  taps.length > 1 && (taps.every(({ dx }) => dx === taps[0]!.dx) || taps.every(({ dy }) => dy === taps[0]!.dy));
