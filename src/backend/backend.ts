@@ -125,6 +125,11 @@ export interface Program {
   runSync?(inputs: Rooms, outputs: Rooms): void;
   /** True only where the elements `from` to `to` of a mask are from 0 to 1; between runs. Absent, or false: look at each. */
   areWeights?(mask: Float32Array, from: number, to: number): boolean;
+  /**
+   * Mirrors a picture at the diagonal, between runs: `sides` of `from`, whose pixels are elements of 1, 2 or 4 bytes. Absent, or
+   * false: nothing is done.
+   */
+  turn?(from: TypedArray, to: TypedArray, sides: [height: number, width: number], bytes: number): boolean;
   /** Gives its memory back, once; later runs are refused. */
   dispose(): void;
 }

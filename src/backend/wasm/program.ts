@@ -2,7 +2,7 @@
 // while the caller's thread moves arrays in and out.
 import { Rank1Error } from "../../errors.ts";
 import { kernelOf } from "../../kernels/table.ts";
-import { type Elements, viewOf } from "../../tensor.ts";
+import { type Elements, type TypedArray, viewOf } from "../../tensor.ts";
 import {
   type BackendPlan,
   type Bindings,
@@ -14,7 +14,7 @@ import {
   type Weights,
 } from "../backend.ts";
 import { buffersOf } from "../margins.ts";
-import { Slices, type Steps, stopwatch, turn } from "../slices.ts";
+import { turn as nextTurn, Slices, type Steps, stopwatch } from "../slices.ts";
 import { type Bound, bindAll, type Ends, rebind, unbind } from "./bind.ts";
 import { writeImage, writeRoom } from "./image.ts";
 import type { LoadedKernel } from "./kernels.ts";
@@ -26,6 +26,7 @@ import type { PackedWeights, SharedRoom } from "./shared.ts";
 import type { Staging } from "./staging.ts";
 import { Stream } from "./stream.ts";
 import { Trial, type TrialHost } from "./trial.ts";
+import { turn } from "./turn.ts";
 import { areWeights } from "./weights.ts";
 
 /** What programs need of their backend. */
@@ -136,10 +137,9 @@ export class WasmProgram implements Program {
   }
 
   dispose(): void {
-    if (this.disposed) return;
+    const { host, disposed } = this;
     this.disposed = true;
-    const { host } = this;
-    if (host.isDisposed) return;
+    if (disposed || host.isDisposed) return;
     host.kernels.release(this.kernels.flat());
     host.allocator.release(this.block);
     if (this.layout.room) host.room.leave(this);
@@ -205,7 +205,7 @@ export class WasmProgram implements Program {
         if (found === "waiting") await this.wait(state.seen);
         if (found === "waiting" && !slices.due()) continue;
         options.onProgress?.(this.share(stream));
-        await turn();
+        await nextTurn();
         slices.begin();
         if (threads > 1) pool!.check();
       }
@@ -267,6 +267,10 @@ export class WasmProgram implements Program {
 
   areWeights(mask: Float32Array, from: number, to: number): boolean {
     return areWeights(this.host.staging, mask, from, to);
+  }
+
+  turn(from: TypedArray, to: TypedArray, sides: [height: number, width: number], bytes: number): boolean {
+    return turn(this.host.staging, from, to, sides, bytes);
   }
 
   private room(id: string): Elements {
