@@ -10,7 +10,7 @@ import { addKernels } from "../kernels/table.ts";
 import type { BufferSpec, GemmSpec, LayerWindow } from "../plan/types.ts";
 
 /** Programs of recent shapes are kept while they take no more bytes together. */
-const mostBytes = 2 ** 28;
+const mostBytes = 2 ** 26;
 /** 2 GiB: a memory that is shared has to say. */
 const maxMemory = 2 ** 31;
 /** A multiplication in f64, in nanoseconds: what waking other threads is weighed against. */
