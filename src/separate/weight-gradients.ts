@@ -23,6 +23,7 @@ export function addWeightGradient(
 ): void {
   const window = windowOf(node, x.shape, size);
   if (numberOf(node, "group", 1) > 1) addDepthwise(total, window, x, gradient);
+  else if (isPointwise(window)) addPointwise(total, x, gradient, gemm);
   else addProducts(total, window, x, gradient, gemm);
 }
 
@@ -35,6 +36,17 @@ export function addBiasGradient(total: Float64Array, { shape, data }: Value): vo
     for (let i = plane * places; i < (plane + 1) * places; i++) sum += data[i] as number;
     total[plane % channels]! += sum;
   }
+}
+
+const isPointwise = ([, ...sides]: WindowAxes): boolean =>
+  sides.every(({ size, stride, before, input, output }) => size * stride === 1 && before === 0 && input === output);
+
+/** Of each picture the product of the gradients' planes and the input's. */
+function addPointwise(total: Float64Array, x: Value, gradient: Value, gemm: Gemm): void {
+  const [images, places] = [x.shape[0]!, x.shape[2]! * x.shape[3]!];
+  const plane = (value: Value, n: number): Float32Array =>
+    numbers(value).subarray(n * value.shape[1]! * places, (n + 1) * value.shape[1]! * places);
+  for (let n = 0; n < images; n++) gemm.addTimesTransposed(total, plane(gradient, n), plane(x, n), places);
 }
 
 /** Rows of outputs of all pictures are gathered, entry of a patch by entry, and multiplied by their gradients. */
