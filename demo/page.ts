@@ -107,12 +107,12 @@ function overview(chapters: readonly Chapter[], { backend, threads, processor, n
 <td>${exact.kh} × ${exact.kw}</td><td class="rank">${rank}</td><td>${count(direct)} → ${count(separable)}</td>
 <td class="words">${escapeHtml(chosen.plan.solver)}</td><td>${timeOf(chosen)}</td></tr>`;
   });
-  return `<table class="glance">
+  return `<div class="scroll"><table class="glance">
 <thead><tr><th scope="col">filter</th><th scope="col">size</th><th scope="col">rank</th>
 <th scope="col">multiplications a value, as it stands → in passes</th><th scope="col" class="words">plan</th>
 <th scope="col">time</th></tr></thead>
 <tbody>${rows.join("\n")}</tbody>
-</table>
+</table></div>
 <p class="note">Times are measured: the best of several warm runs (kernels compiled, threads
 started); backend ${backend},
 ${threads} ${threads === 1 ? "thread" : "threads"}, ${escapeHtml(processor)}, Node ${escapeHtml(node)}. The plan is chosen by

@@ -25,6 +25,7 @@ export const navigation: Readonly<Record<string, readonly Entry[]>> = {
     { title: "Layers", path: "docs/layers.md" },
     { title: "Models", path: "docs/models.md" },
     { title: "Separating a model", path: "docs/separating.md" },
+    { title: "Many pictures, many machines", path: "docs/batch.md" },
     { title: "Pages and bundlers", path: "docs/deploying.md" },
     { title: "Errors", path: "docs/errors.md" },
     { title: "Theory", path: "docs/theory.md" },

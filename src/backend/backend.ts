@@ -123,6 +123,8 @@ export interface Program {
    * rows. Only of values without margins and padding.
    */
   runSync?(inputs: Rooms, outputs: Rooms): void;
+  /** True only where the elements `from` to `to` of a mask are from 0 to 1; between runs. Absent, or false: look at each. */
+  areWeights?(mask: Float32Array, from: number, to: number): boolean;
   /** Gives its memory back, once; later runs are refused. */
   dispose(): void;
 }

@@ -3,9 +3,10 @@
 import { type Command, InvalidArgumentError as CommanderError, Option } from "commander";
 import { type Extent, type Filter, LimitError, type NanPolicy, Rank1Error, type Region } from "../index.ts";
 import type { RawSpec } from "../node/arrays.ts";
-import { readBytes, readStdin } from "../node/files.ts";
+import { readStdin } from "../node/files.ts";
 import type { StepOptions } from "../node/filter-steps.ts";
 import { pictureTypes } from "../node/formats.ts";
+import { bytesAt } from "../node/stores.ts";
 import { rare } from "./help.ts";
 
 /** The command line is wrong: exit code 2. Everything else that fails gives 1. */
@@ -37,9 +38,9 @@ export function withOption(error: Error, raise: string | undefined): Error {
   return new Error(message, { cause: error });
 }
 
-/** The bytes of a file, or of the standard input where its name is `-`. */
+/** The bytes of a file, of an object in a store, or of the standard input where the name is `-`. */
 export const readSource = (file: string, signal?: AbortSignal): Promise<Uint8Array> =>
-  file === "-" ? readStdin(signal) : readBytes(file, signal);
+  file === "-" ? readStdin(signal) : bytesAt(file, signal);
 
 /** The name of a source in messages. */
 export const sourceName = (file: string): string => (file === "-" ? "the standard input" : file);

@@ -3,7 +3,7 @@ import { type Engine, explain, type PictureSpec, type Plan } from "../index.ts";
 import { writeStdout } from "../node/files.ts";
 import { isGrey, specOf } from "../node/filter-file.ts";
 import { type FilterStep, planSteps, type Steps } from "../node/filter-steps.ts";
-import { usage } from "./arguments.ts";
+import { readSource, usage } from "./arguments.ts";
 import { openInput, type PictureFlags, planInput } from "./filter-picture.ts";
 import { styled } from "./text.ts";
 
@@ -35,7 +35,7 @@ export async function explainFilters(
     explained.push({ spec, plans: await usage(() => planSteps(engine, steps, spec), "--max-filter-side") });
   }
   for (const input of files) {
-    const { pages } = await openInput(input, flags, signal);
+    const { pages } = await openInput(input, flags, signal, () => readSource(input, signal));
     for (const { picture, plans } of await planInput(engine, steps, pages, flags)) {
       const spec = specOf(picture);
       if (explained.some((other) => JSON.stringify(other.spec) === JSON.stringify(spec))) continue;

@@ -2,7 +2,6 @@
 import type { Engine } from "../index.ts";
 import {
   type FileReport,
-  type Job,
   type Opened,
   openPictures,
   type PictureOptions,
@@ -12,18 +11,16 @@ import {
 } from "../node/filter-file.ts";
 import type { Steps } from "../node/filter-steps.ts";
 import type { FileFormat } from "../node/formats.ts";
-import type { Picture } from "../node/pictures.ts";
-import { readSource, sourceName, usage, withOption } from "./arguments.ts";
-import { writeOutput } from "./output.ts";
+import { bytesWhenDecoded, type Picture } from "../node/pictures.ts";
+import { sourceName, usage, withOption } from "./arguments.ts";
+import type { Control, Job } from "./task.ts";
 
 export type PictureFlags = PictureOptions;
 
 /** Without a format: that of the input. */
-export type FileJob = Omit<Job, "format"> & { format?: FileFormat };
-
-interface Control {
-  signal: AbortSignal;
-  onProgress: (done: number) => void;
+export interface FileJob extends Job {
+  output: string;
+  format?: FileFormat;
 }
 
 /** Reads, filters and writes one file. */
@@ -34,20 +31,36 @@ export async function filterPicture(
   flags: PictureFlags,
   control: Control,
 ): Promise<FileReport> {
-  const source = await openInput(job.input, flags, control.signal);
+  const read = async (): Promise<Uint8Array> => {
+    const bytes = await control.read(job.input);
+    await control.admit?.(await memoryFor(bytes, steps.floats));
+    return bytes;
+  };
+  const source = await openInput(job.input, flags, control.signal, read);
   const pages = await planInput(engine, steps, source.pages, flags);
   const format = job.format ?? source.format;
   const work = { job: { ...job, format }, steps, options: flags, source, pages };
-  return runWork(engine, work, control, (bytes) => writeOutput(job.output, bytes, control.signal));
+  return runWork(engine, work, control, (bytes) => control.write(job.output, bytes));
 }
 
 /** The pictures of an input; - is the standard input. */
-export async function openInput(input: string, flags: PictureFlags, signal: AbortSignal): Promise<Opened> {
+export async function openInput(
+  input: string,
+  flags: PictureFlags,
+  signal: AbortSignal,
+  read: () => Promise<Uint8Array>,
+): Promise<Opened> {
   try {
-    return await openPictures(sourceName(input), () => readSource(input, signal), flags, signal);
+    return await openPictures(sourceName(input), read, flags, signal);
   } catch (error) {
     throw withOption(error as Error, "--max-pixels");
   }
+}
+
+/** About what filtering a file takes at most, in bytes: its pictures, results of other types, and what encoders make of them. */
+async function memoryFor(file: Uint8Array, floats: boolean): Promise<number> {
+  const decoded = await bytesWhenDecoded(file);
+  return file.byteLength + decoded * (floats ? 14 : 5);
 }
 
 /** The plans of pictures; whatever does not fit them is the command line's fault. */

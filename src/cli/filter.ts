@@ -1,17 +1,17 @@
 // rank1 filter: pictures in, filtered pictures out. The files are checked before any work; what becomes of one file is in
 // filter-picture.ts and node/filter-file.ts, how several filters follow one another in node/filter-steps.ts.
-import { basename, extname, join } from "node:path";
+import { extname } from "node:path";
 import { type Command, Option } from "commander";
 import type { Engine, Image } from "../index.ts";
 import { showModes } from "../node/convert.ts";
-import { writeStdout } from "../node/files.ts";
 import type { FileReport } from "../node/filter-file.ts";
 import { readSteps, type Steps } from "../node/filter-steps.ts";
 import { checkFormat, type FileFormat, fileFormatOf, fileFormats, formatNamed, formatNames } from "../node/formats.ts";
 import { readMask } from "../node/mask.ts";
+import { version } from "../node/package.ts";
+import { below, hashOf } from "../node/stores.ts";
 import {
   addFilterOptions,
-  checkFailures,
   checkOutputName,
   type FilterFlags,
   parseCount,
@@ -25,17 +25,21 @@ import {
   UsageError,
   usage,
 } from "./arguments.ts";
+import { addBatch, type BatchFlags, checkBatch, isMany, jsonPrinter, optionsOf, runBatch } from "./batch.ts";
 import { explainFilters } from "./filter-explain.ts";
 import { type FileJob, filterPicture, type PictureFlags } from "./filter-picture.ts";
 import { rare } from "./help.ts";
+import { findInputs, type Input } from "./inputs.ts";
 import { aboutEngine, addEngineOptions, type EngineFlags, withEngine } from "./open.ts";
 import { addOutput, checkOutputs, checkStdin, checkTerminal, meansFolder, type OutputFlags } from "./output.ts";
-import { milliseconds, progressBar, say } from "./text.ts";
+import type { Perform } from "./task.ts";
+import { milliseconds, say } from "./text.ts";
 
 interface Flags
   extends Omit<PictureFlags, "mask">,
     Pick<FilterFlags, "maxFilterSide" | "mask">,
     EngineFlags,
+    BatchFlags,
     OutputFlags {
   filter: string[];
   colour?: boolean;
@@ -53,8 +57,18 @@ interface Flags
 /** With the mask's weights in place of its name. */
 type Read = Omit<Flags, "mask"> & { mask?: Image };
 
+/** Filters by what the command line calls them. */
+type Named = Parameters<typeof readSteps>[1];
+
+/** What other processes are told: plain data. */
+interface Setup {
+  filters: Named;
+  flags: Read;
+}
+
 const examples = `
 All files are inputs; results go where -o says: to one file, or under the inputs' names into a folder.
+Many are shared among processes, one a core; --resume leaves out what is done, --shard takes a part (docs/batch.md).
 Several filters are applied in their order; what is between them is neither rounded nor cut off.
 
 Edges are grey (--colour keeps colours). sobel, scharr, prewitt and roberts alone mean the magnitude of the gradient;
@@ -84,6 +98,8 @@ Examples:
   rank1 filter moving.gif -o soft.webp -f gaussian:sigma=2
   rank1 filter scan.tiff -o page3.png -f sharpen --page 3
   rank1 filter field.npy -o gradient.npy -f sobel-x
+  rank1 filter 'photos/**/*.jpg' -o soft/ -f gaussian:sigma=2 --resume
+  rank1 filter s3://bucket/in/ -o s3://bucket/out/ -f sobel --shard 3/10
   rank1 filter - -o - -f '[[0,-1,0],[-1,5,-1],[0,-1,0]]' < in.png > out.png
   rank1 filter photo.jpg -f gaussian:sigma=8 --explain
   rank1 filter -f disk:9 --tolerance 0.05 --size 4000x3000x3 --explain`;
@@ -92,7 +108,7 @@ export function addFilter(program: Command, signal: AbortSignal): void {
   const command = program
     .command("filter")
     .description("filter pictures (PNG, JPEG, WebP, TIFF, AVIF, GIF; grey, RGB, alpha) and arrays (.npy, raw)")
-    .argument("[files...]", "pictures; - is the standard input")
+    .argument("[files...]", "pictures, quoted patterns, folders, s3:// addresses; - is the standard input")
     .option(
       "-f, --filter <filter>",
       "a name (see rank1 filters), [[...]], or a JSON file; repeatable, in order",
@@ -103,7 +119,7 @@ export function addFilter(program: Command, signal: AbortSignal): void {
     "file or folder/",
     "where results go; - is the standard output, in the format of the input (or --format)",
   );
-  addEngineOptions(addFilterOptions(command))
+  addEngineOptions(addFilterOptions(addBatch(command)))
     .option("--grey", "filter one grey channel (default of edges)")
     .option("--no-grey", "filter each colour (default of all else)")
     .option("--colour", "the same as --no-grey")
@@ -141,30 +157,48 @@ function withOwnNames({ colour, color, ...given }: Flags): Flags {
 
 async function filterPictures(files: string[], said: Flags, signal: AbortSignal): Promise<void> {
   const given = withOwnNames(said);
-  const { backend, threads, wide, maxPixels, maxFilterSide, output, force, explain } = given;
+  const { output, force, explain, resume, threads } = given;
   checkOutputName(output);
   checkArguments(files, given);
-  const jobs = explain ? [] : await usage(() => jobsOf(files, given));
+  await checkBatch(given, explain);
+  const inputs = await findInputs(files, given, endings, signal);
+  const jobs = explain ? [] : await usage(() => jobsOf(inputs, given));
   const { mask: file } = given;
   const mask =
     file === undefined ? undefined : await readMask(sourceName(file), () => readSource(file, signal), signal);
   const flags: Read = { ...given, mask };
-  const limits = { ...(maxPixels && { pixels: maxPixels }), ...(maxFilterSide && { filterSide: maxFilterSide }) };
-  await withEngine({ backend, threads, wide, limits }, async (engine) => {
-    const steps = await stepsOf(engine, flags);
+  const filters = await Promise.all(flags.filter.map(async (text) => ({ text, filter: await parseFilter(text) })));
+  const here = { ...flags, threads: isMany(jobs.length, flags) ? 1 : threads };
+  await withFilters({ filters, flags: here }, async (engine, steps) => {
     checkTypes(steps, jobs, given);
-    if (explain) return explainFilters(engine, steps, files, flags, signal);
-    const inputs = [...jobs.map(({ input }) => input), ...(file === undefined ? [] : [file])];
-    await checkOutputs(jobs.map((job) => job.output), { inputs, force }); // biome-ignore format: a line
-    await runJobs(engine, steps, jobs, flags, signal);
+    if (explain) return explainFilters(engine, steps, inputs.map(({ path }) => path), flags, signal); // biome-ignore format: a line
+    const read = [...jobs.map(({ input }) => input), ...(file === undefined ? [] : [file])];
+    await checkOutputs(jobs.map((job) => job.output), { inputs: read, force: force || resume }); // biome-ignore format: a line
+    await runJobs(engine, { steps, filters, inputs, jobs, flags, signal });
   });
 }
 
-/** Reads the filters, and checks them before any picture is read. */
-async function stepsOf(engine: Engine, flags: Read): Promise<Steps> {
-  const list = await Promise.all(flags.filter.map(async (text) => ({ text, filter: await parseFilter(text) })));
-  return usage(() => readSteps(engine, list, flags), "--max-filter-side");
+/** Endings of files in folders that are taken for pictures or arrays. */
+const endings = Object.values(fileFormats).flatMap(({ extensions }): readonly string[] => extensions);
+
+/** Makes an engine, and checks the filters before any picture is read. */
+async function withFilters(
+  { filters, flags }: Setup,
+  use: (engine: Engine, steps: Steps) => Promise<void>,
+): Promise<void> {
+  const { backend, threads, wide, maxPixels, maxFilterSide } = flags;
+  const limits = { ...(maxPixels && { pixels: maxPixels }), ...(maxFilterSide && { filterSide: maxFilterSide }) };
+  await withEngine({ backend, threads, wide, limits }, async (engine) => {
+    await use(engine, await usage(() => readSteps(engine, filters, flags), "--max-filter-side"));
+  });
 }
+
+/** In one of several processes: calls `use` with what is done to one picture. */
+export const openFilter = (
+  setup: Setup,
+  use: (perform: Perform<FileJob, FileReport>) => Promise<void>,
+): Promise<void> =>
+  withFilters(setup, (engine, steps) => use((job, control) => filterPicture(engine, steps, job, setup.flags, control)));
 
 /** Checks the options before any file is read. */
 function checkArguments(files: readonly string[], flags: Flags): void {
@@ -177,6 +211,7 @@ function checkArguments(files: readonly string[], flags: Flags): void {
     ...files.map((file) => ["an input", file] as const),
     ...filter.map((text) => ["--filter", text] as const),
     ["--mask", flags.mask],
+    ["--list", flags.list],
   ]);
   const stray = (["anchor", "strategy", "mask", "nan", "fill"] as const).find(
     (name) => flags[name] !== undefined && filter.length > 1,
@@ -185,10 +220,11 @@ function checkArguments(files: readonly string[], flags: Flags): void {
   if (borderValue !== undefined && border !== "constant")
     wrong("--border-value", "--border constant, of which it is an option", border ? `--border ${border}` : "none");
   if (!explain && (size || depth)) wrong(size ? "--size" : "--depth", "--explain, of which it is an option", "none");
-  if (size && files.length > 0) wrong("--size", "either pictures or their size", "both");
+  if (size && (files.length > 0 || flags.list !== undefined)) wrong("--size", "either pictures or their size", "both");
   if (depth && !size) wrong("--depth", "--size, of which it is an option", "none");
   if (explain) return;
-  if (files.length === 0) wrong("files", "pictures, or - for one on the standard input", "none");
+  if (files.length === 0 && flags.list === undefined)
+    wrong("files", "pictures, or - for one on the standard input", "none");
   if (output === undefined) {
     const last = files.length > 1 ? ` (all files are inputs: rank1 filter ${files[0]} -o ${files.at(-1)})` : "";
     wrong("-o", `where results go, such as -o result.png or -o results/${last}`, "none");
@@ -197,13 +233,13 @@ function checkArguments(files: readonly string[], flags: Flags): void {
   checkTerminal(output);
 }
 
-async function jobsOf(files: readonly string[], { output, format }: Flags): Promise<FileJob[]> {
-  if (await meansFolder(output!)) return files.map((input) => jobIn(output!, input, format));
-  const [input, ...others] = files;
-  if (others.length > 0) {
-    throw new UsageError(`-o: expected a folder for ${files.length} pictures, such as ${output}/, got ${output}`);
+async function jobsOf(inputs: readonly Input[], { output, format }: Flags): Promise<FileJob[]> {
+  if (await meansFolder(output!)) return inputs.map((input) => jobIn(output!, input, format));
+  if (inputs.length > 1) {
+    throw new UsageError(`-o: expected a folder for ${inputs.length} pictures, such as ${output}/, got ${output}`);
   }
-  return [{ input: input!, output: output!, format: format ?? (output === "-" ? undefined : formatFor(output!)) }];
+  const own = format ?? (output === "-" ? undefined : formatFor(output!));
+  return inputs.map(({ path: input, name }) => ({ input, name, output: output!, format: own }));
 }
 
 /** The format that a result's name asks for. */
@@ -215,11 +251,10 @@ function formatFor(name: string): FileFormat {
   }
 }
 
-function jobIn(folder: string, input: string, format: FileFormat | undefined): FileJob {
+function jobIn(folder: string, { path: input, name }: Input, format: FileFormat | undefined): FileJob {
   if (input === "-") throw new UsageError("-o: expected a file for what the standard input holds, got a folder");
-  const name = basename(input);
-  const renamed = format === undefined ? name : basename(name, extname(name)) + fileFormats[format].extensions[0];
-  return { input, output: join(folder, renamed), format: format ?? formatFor(name) };
+  const own = format === undefined ? name : name.slice(0, name.length - extname(name).length) + fileFormats[format].extensions[0]; // biome-ignore format: a line
+  return { input, name, output: below(folder, own), format: format ?? formatFor(name) };
 }
 
 /** Options that need results of some kind. */
@@ -234,35 +269,40 @@ function checkTypes({ signed }: Steps, jobs: readonly FileJob[], { linear, type,
   );
 }
 
-/** All jobs, one after another; where there are several, one that fails does not stop the others. */
-async function runJobs(engine: Engine, steps: Steps, jobs: FileJob[], flags: Read, signal: AbortSignal): Promise<void> {
-  const pictures: FileReport[] = [];
-  const failures: { input: string; message: string }[] = [];
-  for (const [i, job] of jobs.entries()) {
-    const label = jobs.length > 1 ? `${job.input} (${i + 1} of ${jobs.length})` : job.input;
-    const progress = progressBar(label, !flags.quiet);
-    try {
-      const report = await filterPicture(engine, steps, job, flags, { signal, onProgress: progress.update });
-      pictures.push(report);
-      progress.clear();
-      if (!flags.quiet && !flags.json) {
-        process.stderr.write(`${summaryOf(report)}\n`);
-        for (const note of report.notes) say(`${sourceName(job.input)}: ${note}`);
-      }
-    } catch (error) {
-      progress.clear();
-      signal.throwIfAborted();
-      if (jobs.length === 1 || error instanceof UsageError) throw error;
-      const { message } = error as Error;
-      failures.push({ input: job.input, message });
-      say(message);
-    }
-  }
-  if (flags.json) {
-    const report = { version: 1, filters: flags.filter, engine: aboutEngine(engine), pictures, failures };
-    await writeStdout(`${JSON.stringify(report, undefined, 2)}\n`);
-  }
-  checkFailures(failures.length, jobs.length, "pictures");
+/** All that is to be done, with what the flags have become. */
+interface Task extends Setup {
+  steps: Steps;
+  inputs: readonly Input[];
+  jobs: readonly FileJob[];
+  signal: AbortSignal;
+}
+
+const bytesIn = ({ data: { buffer, byteOffset, byteLength } }: Image): Uint8Array => new Uint8Array(buffer, byteOffset, byteLength); // biome-ignore format: a line
+
+async function runJobs(engine: Engine, { steps, filters, inputs, jobs, flags, signal }: Task): Promise<void> {
+  const { json, quiet, mask, threads = 1, filter } = flags;
+  const notes = new Map<string, number>();
+  const printer = jsonPrinter(() => ({ version: 1, filters: filter, engine: aboutEngine(engine) }), "pictures");
+  const options =
+    JSON.stringify(filters.map((one) => one.filter)) + optionsOf({ ...flags, filter: undefined, mask: undefined });
+  await runBatch<FileJob, FileReport>({
+    ...{ jobs, inputs, what: "pictures", flags, signal },
+    recipe: async () => hashOf("filter", version, options, ...(mask ? [`${mask.width}`, bytesIn(mask)] : [])),
+    setup: jobs.some(({ input }) => input === "-") ? undefined : { kind: "filter", flags: { filters, flags: { ...flags, threads } satisfies Read }, memory: 0 }, // biome-ignore format: a line
+    perform: (job, control) => filterPicture(engine, steps, job, flags, control),
+    async report(report, job, each) {
+      if (json) return printer.add(report, each);
+      for (const note of report.notes) notes.set(note, (notes.get(note) ?? 0) + 1);
+      if (!each || quiet) return;
+      process.stderr.write(`${summaryOf(report)}\n`);
+      for (const note of report.notes) say(`${sourceName(job.input)}: ${note}`);
+      notes.clear();
+    },
+    async finish(failures) {
+      for (const [note, count] of quiet ? [] : notes) say(`${note} (${count} pictures)`);
+      if (json) await printer.finish({ failures });
+    },
+  });
 }
 
 function summaryOf({ output, width, height, channels, type, pages, plans, milliseconds: times }: FileReport): string {

@@ -51,6 +51,32 @@ ${sections.map(({ id, title, html }) => `<section id="${id}">\n<h2>${title}</h2>
 
 export const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
 
+/** A cell of a `listTable`: HTML, and on narrow screens, where no head stands over it, what it is. */
+export interface ListCell {
+  html: string;
+  /** "parameters", behind a number of them. */
+  unit?: string;
+  /** "loss", before it. */
+  lead?: string;
+}
+
+/**
+ * A table of many rows, each with a name (HTML). On narrow screens a row is its name, and under it what its cells say, one after the
+ * other.
+ */
+export function listTable(heads: readonly string[], rows: readonly (readonly [string, ...ListCell[]])[]): string {
+  const lines = rows.map(([name, ...cells]) => {
+    const said = (place: "lead" | "unit", text?: string): string =>
+      text ? ` data-${place}="${escapeHtml(text)}"` : "";
+    const own = cells.map(({ html, lead, unit }) => `<td${said("lead", lead)}${said("unit", unit)}>${html}</td>`);
+    return `<tr><th scope="row">${name}</th>${own.join("")}</tr>`;
+  });
+  return `<div class="scroll"><table class="layers list">
+<thead><tr>${heads.map((head) => `<th scope="col">${head}</th>`).join("")}</tr></thead>
+<tbody>${lines.join("\n")}</tbody>
+</table></div>`;
+}
+
 /** A table of texts, the first of each row its name. On narrow screens each row is a block of its own, cell under cell. */
 export function stackedTable(heads: readonly string[], rows: readonly (readonly string[])[]): string {
   const [names, ...titles] = heads.map(escapeHtml);
@@ -79,12 +105,12 @@ html { -webkit-text-size-adjust: 100%; scroll-behavior: smooth }
 @media (prefers-reduced-motion: reduce) { html { scroll-behavior: auto } }
 body { margin: 0 auto; max-width: 1300px; padding: 0 clamp(16px, 4vw, 40px) 64px; background: var(--paper);
   color: var(--ink); font: 16px/1.55 ui-sans-serif, system-ui, sans-serif; overflow-wrap: break-word }
-header { display: grid; gap: 24px 48px; align-items: center; padding: clamp(32px, 6vw, 64px) 0 0 }
+header { display: grid; grid-template-columns: minmax(0, 1fr); gap: 24px 48px; align-items: center; padding: clamp(32px, 6vw, 64px) 0 0 }
 .halves { position: relative; width: fit-content }
 .halves img { display: block; max-width: 100%; height: auto; border-radius: 8px }
 .halves img + img { position: absolute; inset: 0; clip-path: polygon(58% 0, 100% 0, 100% 100%, 42% 100%) }
 .mark { margin: 0; color: var(--accent); font-weight: 700; letter-spacing: .04em }
-h1 { margin: 4px 0 16px; font-size: clamp(32px, 6vw, 54px); line-height: 1.08; letter-spacing: -.02em }
+h1 { overflow-wrap: anywhere; margin: 4px 0 16px; font-size: clamp(32px, 6vw, 54px); line-height: 1.08; letter-spacing: -.02em }
 .lead { max-width: 44em; margin: 0; font-size: clamp(17px, 2vw, 20px); color: var(--soft) }
 section { margin-top: clamp(28px, 3vw, 36px); scroll-margin-top: 16px }
 section + section { border-top: 1px solid var(--line); padding-top: clamp(24px, 3vw, 32px) }
@@ -139,6 +165,7 @@ tbody th:first-child { min-width: 5.5em }
 .ways td { white-space: nowrap }
 .ways em { color: var(--accent); font-style: normal; font-weight: 600 }
 .layers td, .glance td { white-space: nowrap }
+.list td:last-child { white-space: normal }
 .layers th:first-child { width: 30%; min-width: 10em; overflow-wrap: anywhere }
 .curve { max-width: 100%; height: auto }
 .curve text { font-size: 12px; font-family: inherit }
@@ -151,10 +178,30 @@ tbody th:first-child { min-width: 5.5em }
   .stacked td { display: grid; grid-template-columns: auto 1fr; gap: 16px; white-space: normal }
   .stacked td:empty { display: none }
   .stacked td::before { content: attr(data-head); color: var(--soft) }
+  .list thead { position: absolute; clip-path: inset(50%); width: 1px; height: 1px; overflow: hidden }
+  .list tr { display: flex; flex-wrap: wrap; gap: 0 14px; padding: 7px 0; border-bottom: 1px solid var(--line) }
+  .list th, .list td { padding: 0; border: 0 }
+  .list tbody th:first-child { width: 100% }
+  .list td { color: var(--soft); font-size: 15px }
+  .list td:empty { display: none }
+  .list td[data-lead]::before { content: attr(data-lead) " " }
+  .list td[data-unit]::after { content: " " attr(data-unit) }
+  .glance thead { position: absolute; clip-path: inset(50%); width: 1px; height: 1px; overflow: hidden }
+  .glance tr { display: flex; flex-wrap: wrap; gap: 0 14px; padding: 8px 0;
+    border-bottom: 1px solid var(--line) }
+  .glance th, .glance td { padding: 0; border: 0 }
+  .glance tbody th { flex: 1 0 calc(100% - 6em) }
+  .glance td { order: 2; font-size: 15px }
+  .glance td:last-child { order: 1 }
+  .glance .rank::before { content: "rank " }
 }
 .track { display: block; margin-top: 4px; min-height: 8px }
 .bar { display: block; height: 8px; border-radius: 2px; background: var(--quiet) }
 .bar.on { background: var(--accent) }
+@media (forced-colors: active) {
+  .bar { forced-color-adjust: none; background: CanvasText }
+  .bar.on { background: Highlight }
+}
 dl { margin: 0 }
 dl div { padding: 7px 0; border-bottom: 1px solid var(--line) }
 dt { color: var(--soft); font-size: 14px }
@@ -173,14 +220,6 @@ pre { margin: 8px 0 0; padding: 14px 16px; overflow-x: auto; background: var(--s
 footer { margin-top: 64px; color: var(--soft); font-size: 14px }
 @media (max-width: 699px) {
   .curve text { font-size: 20px }
-  .glance thead { position: absolute; clip-path: inset(50%); width: 1px; height: 1px; overflow: hidden }
-  .glance tr { display: flex; flex-wrap: wrap; gap: 0 14px; padding: 8px 0;
-    border-bottom: 1px solid var(--line) }
-  .glance th, .glance td { padding: 0; border: 0 }
-  .glance tbody th { flex: 1 0 calc(100% - 6em) }
-  .glance td { order: 2; font-size: 15px }
-  .glance td:last-child { order: 1 }
-  .glance .rank::before { content: "rank " }
 }
 @media (min-width: 900px) {
   header { grid-template-columns: minmax(0, 1fr) minmax(0, 1fr) }

@@ -1,6 +1,6 @@
 // The page of a model: where its multiplications are, by kind and by layer, and what splitting its layers would lose.
 import type { Inspection, Layer } from "../onnx/index.ts";
-import { bar, escapeHtml, htmlPage } from "./html.ts";
+import { bar, escapeHtml, htmlPage, type ListCell, listTable } from "./html.ts";
 import { count, harmless, number, quantity } from "./text.ts";
 
 /** "1 × 64 × 30 × 40". */
@@ -62,15 +62,17 @@ function kinds(layers: readonly Layer[], total: number): string {
     .sort((a, b) => b.multiplications - a.multiplications || b.parameters - a.parameters)
     .map(({ kind, layers, multiplications, parameters }) => {
       const share = total > 0 ? multiplications / total : 0;
-      return `<tr><th scope="row">${escapeHtml(kind)}${track(share)}</th><td>${layers}</td><td>${quantity(parameters)}</td>
-<td>${quantity(multiplications)}</td><td>${percent(share)}</td></tr>`;
+      const cells = [{ html: String(layers), unit: layers === 1 ? "layer" : "layers" }, ...counts(parameters, multiplications, share)]; // biome-ignore format: a line
+      return [escapeHtml(kind) + track(share), ...cells] as const;
     });
-  return `<div class="scroll"><table class="layers">
-<thead><tr><th scope="col">kind</th><th scope="col">layers</th><th scope="col">parameters</th>
-<th scope="col">multipli&shy;cations</th><th scope="col">share</th></tr></thead>
-<tbody>${rows.join("\n")}</tbody>
-</table></div>`;
+  return listTable(["kind", "layers", "parameters", "multipli&shy;cations", "share"], rows);
 }
+
+const counts = (parameters: number, multiplications: number, share: number): ListCell[] => [
+  { html: quantity(parameters), unit: "parameters" },
+  { html: quantity(multiplications), unit: "multiplications" },
+  { html: percent(share) },
+];
 
 const track = (share: number): string => `<span class="track">${share > 0 ? bar(share, "on") : ""}</span>`;
 
@@ -79,21 +81,21 @@ function table(layers: readonly Layer[], total: number, share: number): string {
   const largest = Math.max(...listed.map((layer) => layer.multiplications));
   const rows = listed.map((layer) => {
     const { name, outputs, parameters, multiplications, splits } = layer;
-    return `<tr><th scope="row"><b>${escapeHtml(kindText(layer))}</b> <span class="note">${escapeHtml(name)}</span>
-${track(multiplications / largest)}</th><td>${outputs.map(sides).join(", ")}</td><td>${quantity(parameters)}</td>
-<td>${quantity(multiplications)}</td><td>${percent(multiplications / total)}</td><td>${losses(splits)}</td></tr>`;
+    const head = `<b>${escapeHtml(kindText(layer))}</b> <span class="note">${escapeHtml(name)}</span>
+${track(multiplications / largest)}`;
+    const result = { html: outputs.map(sides).join(", ") };
+    const loss = { html: losses(splits), ...(splits.length > 0 && { lead: "loss" }) };
+    return [head, result, ...counts(parameters, multiplications, multiplications / total), loss] as const;
   });
   const others = layers.length - listed.length;
+  const left = others > 0 ? `<p class="note">${count(others)} layers without multiplications are not listed.</p>` : "";
+  if (listed.length === 0) return left;
   return `<p>The loss is the relative error of a layer’s weights when two layers with ${number(100 * share, 3)} % of its
 multiplications or less take its place: a depthwise layer and a pointwise one, a column and a row, or one with
 few channels in between (bottleneck). The smallest of the three is shown; of the outputs it says little, but layers with
 a small loss are easy to separate.</p>
-<div class="scroll"><table class="layers">
-<thead><tr><th scope="col">layer</th><th scope="col">result</th><th scope="col">parameters</th>
-<th scope="col">multipli&shy;cations</th><th scope="col">share</th><th scope="col">loss at ${number(share, 3)}</th></tr></thead>
-<tbody>${rows.join("\n")}</tbody>
-</table></div>
-<p class="note">${others > 0 ? `${count(others)} layers without multiplications are not listed.` : ""}</p>`;
+${listTable(["layer", "result", "parameters", "multipli&shy;cations", "share", `loss at ${number(share, 3)}`], rows)}
+${left}`;
 }
 
 const splitWords = { depthwise: "depthwise, pointwise", spatial: "column, row", bottleneck: "bottleneck" } as const;

@@ -2,7 +2,9 @@
 // are made, and a file that exists is replaced only with --force.
 import { sep } from "node:path";
 import { type Command, Option } from "commander";
-import { checkNewFile, isFolder, makeFoldersFor, writeAtomic, writeStdout } from "../node/files.ts";
+import { InvalidArgumentError } from "../errors.ts";
+import { atOnce, checkNewFile, type Identities, identitiesOf, isFolder, writeStdout } from "../node/files.ts";
+import { isAddress, storeOf } from "../node/stores.ts";
 import { UsageError } from "./arguments.ts";
 
 export interface OutputFlags {
@@ -22,8 +24,12 @@ export function addForce(command: Command): Command {
 
 /** Whether `-o` means a folder: it ends in a slash, or is one. */
 export async function meansFolder(path: string): Promise<boolean> {
-  return path !== "-" && (endsInSlash(path) || (await isFolder(path)));
+  return path !== "-" && (endsInSlash(path) || (!isAddress(path) && (await isFolder(path))));
 }
+
+/** Whether an input means the files below it: a folder, or an address that ends in a slash. */
+export const isFolderName = async (path: string): Promise<boolean> =>
+  isAddress(path) ? endsInSlash(path) : isFolder(path);
 
 const endsInSlash = (path: string): boolean => path.endsWith("/") || path.endsWith(sep);
 
@@ -39,21 +45,42 @@ export async function checkOutputs(
   { inputs = [], force }: { inputs?: readonly string[]; force?: boolean },
 ): Promise<void> {
   const files = paths.filter((path) => path !== undefined);
-  const twice = files.find((path, i) => files.indexOf(path) < i);
+  const seen = new Set<string>();
+  const twice = files.find((path) => seen.size === seen.add(path).size);
   if (twice === "-") throw new UsageError("-: expected one result for the standard output, got several");
   if (twice !== undefined) throw new UsageError(`-o: expected results of different names, got ${twice} twice`);
-  const read = inputs.filter((input) => input !== "-");
-  for (const path of files) {
-    if (endsInSlash(path)) throw new UsageError(`${path}: expected the name of a file, got a folder`);
-    if (path !== "-") await checkNewFile(path, { inputs: read, force, hint: "--force replaces it" });
-  }
+  const read = inputs.filter((input) => input !== "-" && !isAddress(input));
+  let identities: Promise<Identities> | undefined;
+  const errors: Error[] = [];
+  await atOnce([...files.entries()], async ([i, path]) => {
+    if (path === "-" || errors.some(() => true)) return;
+    try {
+      if (endsInSlash(path)) throw new UsageError(`${path}: expected the name of a file, got a folder`);
+      identities ??= identitiesOf(read);
+      if (isAddress(path)) await checkAddress(path, inputs, force);
+      else await checkNewFile(path, { inputs: await identities, force, hint });
+    } catch (error) {
+      errors[i] = error as Error;
+    }
+  });
+  for (const error of errors) if (error) throw error;
+}
+
+/** What messages on files that exist end with. */
+export const hint = "--force replaces it";
+
+async function checkAddress(path: string, inputs: readonly string[], force: boolean | undefined): Promise<void> {
+  const wrong = (expected: string, received: string, more?: string): never => {
+    throw new InvalidArgumentError({ parameter: path, expected, received, hint: more });
+  };
+  if (inputs.includes(path)) wrong("an output that is not one of the inputs", `the same file as ${path}`);
+  if (!force && (await (await storeOf(path)).stat(path))) wrong("a name that is free", "a file", hint);
 }
 
 /** Writes a whole file, or to the standard output. */
 export async function writeOutput(path: string, data: string | Uint8Array, signal?: AbortSignal): Promise<void> {
   if (path === "-") return writeStdout(data);
-  await makeFoldersFor(path);
-  await writeAtomic(path, data, signal);
+  await (await storeOf(path)).write(path, data, signal);
 }
 
 /** The standard input holds one thing. `readers` are arguments, with what they are called. */

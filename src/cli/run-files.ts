@@ -1,14 +1,15 @@
 // Output files of rank1 run: where results go and in which format. A folder gets a file for each result, a single result
 // may have a file of its own.
-import { basename, extname, join } from "node:path";
+import { extname } from "node:path";
 import type { Tensor } from "../index.ts";
 import { writeNpy } from "../node/npy.ts";
+import { below } from "../node/stores.ts";
 import type { ValueInfo } from "../onnx/index.ts";
 import { UsageError } from "./arguments.ts";
 import { encodeMask, maskOf } from "./mask.ts";
-import { checkOutputs, checkTerminal, meansFolder, writeOutput } from "./output.ts";
+import { checkOutputs, checkTerminal, meansFolder } from "./output.ts";
 import type { Answer, Kind } from "./run-answer.ts";
-import type { Job } from "./run-input.ts";
+import type { Control, Job } from "./task.ts";
 
 /** The parsed `-o`. */
 export interface Target {
@@ -45,7 +46,7 @@ export async function checkTarget(
   { path, folder, as }: Target,
   outputs: readonly ValueInfo[],
   jobs: readonly Job[],
-  options: { inputs: readonly string[]; force?: boolean },
+  options: { inputs: readonly string[]; force?: boolean | undefined },
 ): Promise<void> {
   const count = jobs.length * outputs.length;
   if (!folder && count > 1) {
@@ -53,7 +54,7 @@ export async function checkTarget(
     throw new UsageError(`-o: expected ${expected}, got ${path}`);
   }
   if (!folder) return checkOutputs([path], options);
-  const stems = jobs.flatMap((job) => outputs.map(({ name }) => join(path, stemOf(job.name, name))));
+  const stems = jobs.flatMap((job) => outputs.map(({ name }) => below(path, stemOf(job.name, name))));
   // What a result is shows only when it is there.
   const endings = as === undefined ? [".npy", ".png"] : [endingOf(as)];
   for (const ending of endings) await checkOutputs(stems.map((stem) => stem + ending), options); // biome-ignore format: a line
@@ -64,13 +65,13 @@ const endingOf = (kind: Kind): string => (kind === "picture" || kind === "mask" 
 /** Writes a result, and notes where. */
 export async function writeResult(
   { path, folder }: Target,
-  job: string,
+  job: Job,
   answer: Answer,
   tensor: Tensor,
-  signal: AbortSignal,
+  write: Control["write"],
 ): Promise<void> {
-  answer.file = folder ? join(path, stemOf(job, answer.name) + endingOf(answer.as)) : path;
-  await writeOutput(answer.file, await bytesOf(answer, tensor), signal);
+  answer.file = folder ? below(path, stemOf(job.name, answer.name) + endingOf(answer.as)) : path;
+  await write(answer.file, await bytesOf(answer, tensor));
 }
 
 async function bytesOf({ as, file, range }: Answer, tensor: Tensor): Promise<Uint8Array> {
@@ -87,8 +88,8 @@ async function bytesOf({ as, file, range }: Answer, tensor: Tensor): Promise<Uin
   return encodePicture({ ...picture, alpha: picture.channels === 4 }, file === "-" ? "png" : formatOf(file!));
 }
 
-/** The name of a result of a file (or of arrays by name), without an ending: nothing in a model's names may lead elsewhere. */
+/** The name of a result of a file (or of arrays by name) below the folder of results, without an ending: nothing in a model's names may lead elsewhere. */
 function stemOf(input: string, output: string): string {
   const safe = output.replace(/[^\w.-]+/g, "_").replace(/^\.+/, "_");
-  return [...(input && input !== "-" ? [basename(input)] : []), safe].join(".");
+  return [...(input && input !== "-" ? [input] : []), safe].join(".");
 }

@@ -25,11 +25,15 @@ export interface InputFlags extends PictureFlags {
   save?: boolean;
 }
 
-/** What goes into one run. The name is a file's; arrays by name have none. */
-export interface Job {
-  name: string;
-  inputs(signal: AbortSignal, tell?: (made: Made) => void): Promise<Record<string, Tensor>>;
-}
+/** What goes into one run of a model: a file, or arrays by name, for which there is no file. */
+export type Feed = (options: {
+  signal: AbortSignal;
+  read?: Read;
+  tell?: (made: Made) => void;
+}) => Promise<Record<string, Tensor>>;
+
+/** Gives the bytes of a file. */
+type Read = (file: string) => Promise<Uint8Array>;
 
 /** Settings of pictures, and which of them are those beside the model. */
 export interface Settings {
@@ -98,7 +102,7 @@ function addInput(text: string, inputs: Map<string, string> = new Map()): Map<st
 export function checkInputFlags(
   model: string,
   files: readonly string[],
-  { input, labels, save, explain, ...flags }: InputFlags & { explain?: boolean },
+  { input, labels, save, explain, list, ...flags }: InputFlags & { explain?: boolean; list?: string },
 ): void {
   const wrong = (option: string, expected: string, received: string): never => {
     throw new UsageError(`${option}: expected ${expected}, got ${received}`);
@@ -109,9 +113,11 @@ export function checkInputFlags(
     ...files.map((file) => ["an input", file] as const),
     ...named,
     ["--labels", labels],
+    ["--list", list],
   ]);
-  if (files.length === 0 && !input && !explain) wrong("inputs", "pictures or .npy files after the model", "none");
-  if (files.length > 0 && input) wrong("--input", "either files after the model or inputs by name", "both");
+  const some = files.length > 0 || list !== undefined;
+  if (!some && !input && !explain) wrong("inputs", "pictures or .npy files after the model", "none");
+  if (some && input) wrong("--input", "either files after the model or inputs by name", "both");
   const settings = pictureSettings(flags);
   const stray = Object.entries(settings).find(([, value]) => value !== undefined);
   const isPicture = (file: string): boolean => !/\.npy$/i.test(file);
@@ -163,24 +169,25 @@ async function readLabels(file: string): Promise<string[]> {
   throw new UsageError(`--labels: expected one name a line, or a list of texts in JSON, got ${file}`);
 }
 
-export function jobsOf(
+/** Reads a file as the input of a model; without a file, arrays by name. */
+export function feedOf(
   model: Model,
   settings: Sidecar,
-  files: readonly string[],
+  file: string | undefined,
   { input, outputs }: InputFlags & { outputs?: string[] },
-): Job[] {
-  const named: Job["inputs"] = (signal, tell) => namedInputs(model, input!, { settings, signal, tell, outputs });
-  if (input) return [{ name: "", inputs: named }];
-  const inputs = (name: string): Job["inputs"] => {
-    return (signal, tell) => oneInput(model.choosing(outputs), name, { settings, signal, tell });
+): Feed {
+  return ({ signal, tell, read = (name) => readSource(name, signal) }) => {
+    const reading = { settings, signal, tell, read };
+    if (file === undefined) return namedInputs(model, input!, { ...reading, outputs });
+    return oneInput(model.choosing(outputs), file, reading);
   };
-  return files.map((name) => ({ name, inputs: inputs(name) }));
 }
 
 /** How files are read as inputs. */
 interface Reading {
   settings: Sidecar;
   signal: AbortSignal;
+  read: Read;
   /** Gets what each picture became. */
   tell?: (made: Made) => void;
 }
@@ -190,7 +197,7 @@ type Takes = Pick<Model, "inputs">;
 
 /** A picture or a .npy file as a model's only input. */
 async function oneInput(model: Takes, file: string, reading: Reading): Promise<Record<string, Tensor>> {
-  const bytes = await readSource(file, reading.signal);
+  const bytes = await reading.read(file);
   if (isNpy(bytes, file)) return arrayInput(model, bytes, sourceName(file));
   const [input] = await pictureInputs(model, { name: sourceName(file), bytes }, reading);
   return input!;
@@ -219,7 +226,7 @@ async function namedInputs(
     throw new UsageError(`--input: expected ${missing.length > 1 ? "some" : "one"} named ${wanted}, got none`);
   }
   const read = async ([name, file]: [string, string]) => {
-    const bytes = await readSource(file, reading.signal);
+    const bytes = await reading.read(file);
     if (isNpy(bytes, file)) return { [name]: readNpy(bytes, sourceName(file)) };
     const [input] = await pictureInputs(model, { name: sourceName(file), bytes, input: name }, reading);
     return input!;
@@ -242,7 +249,7 @@ interface PictureFile {
 export async function pictureInputs(
   { inputs }: Takes,
   { name: file, bytes, input: wantedName }: PictureFile,
-  { settings: { size, background, labels: _, ...settings }, signal, tell }: Reading,
+  { settings: { size, background, labels: _, ...settings }, signal, tell }: Omit<Reading, "read">,
   pieces: Pieces = (picture) => [picture],
 ): Promise<Record<string, Tensor>[]> {
   const input = wantedName === undefined ? inputs[0] : inputs.find(({ name }) => name === wantedName);

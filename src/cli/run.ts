@@ -4,9 +4,13 @@ import { type Command, Option } from "commander";
 import { checkOneOf, InvalidArgumentError, UnsupportedOpError } from "../errors.ts";
 import type { Engine } from "../index.ts";
 import { writeStdout } from "../node/files.ts";
+import { version } from "../node/package.ts";
+import { hashOf, storeOf } from "../node/stores.ts";
 import type { Model, ValueInfo } from "../onnx/index.ts";
-import { checkFailures, parseCount, threadsOption, UsageError, usage } from "./arguments.ts";
+import { parseCount, readSource, threadsOption, UsageError, usage } from "./arguments.ts";
+import { addBatch, type BatchFlags, checkBatch, isMany, jsonPrinter, optionsOf, runBatch } from "./batch.ts";
 import { rare } from "./help.ts";
+import { findInputs, type Input } from "./inputs.ts";
 import { inspectionText } from "./inspect.ts";
 import {
   aboutEngine,
@@ -26,17 +30,18 @@ import { checkTarget, type Target, targetOf, writeResult } from "./run-files.ts"
 import {
   addInputOptions,
   checkInputFlags,
+  type Feed,
+  feedOf,
   type InputFlags,
-  type Job,
-  jobsOf,
   parseRange,
   type Settings,
   settingsOf,
 } from "./run-input.ts";
 import { type Made, madeText } from "./run-made.ts";
-import { milliseconds, progressBar, say } from "./text.ts";
+import type { Control, Job, Perform } from "./task.ts";
+import { milliseconds } from "./text.ts";
 
-interface Flags extends ModelFlags, EngineFlags, InputFlags, OutputFlags {
+interface Flags extends ModelFlags, EngineFlags, InputFlags, BatchFlags, OutputFlags {
   as?: Kind;
   outputs?: string[];
   outputRange?: [number, number];
@@ -62,6 +67,7 @@ printed.
 Examples:
   rank1 run model.onnx photo.jpg --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --labels classes.txt --save
   rank1 run model.onnx *.jpg --top 1
+  rank1 run model.onnx photos/ -o scores/ --resume
   rank1 run upscale.onnx small.png -o large.png
   rank1 run segment.onnx photo.jpg --as mask --labels classes.txt -o mask.png
   rank1 run detector.onnx photo.jpg --letterbox --bgr --range 0..255 --outputs boxes,scores -o results/
@@ -74,8 +80,11 @@ export function addRun(program: Command, signal: AbortSignal): void {
     .command("run")
     .description("run an ONNX model on pictures, or on arrays from .npy files")
     .argument("<model>", "an ONNX file, or - for one on the standard input")
-    .argument("[inputs...]", "pictures or .npy files, each a run of its own; - is the standard input");
-  addOutput(addInputOptions(command), "folder/ or file", "write results there; - is the standard output")
+    .argument(
+      "[inputs...]",
+      "pictures or .npy files, each a run of its own; quoted patterns, folders, s3:// addresses; - is the standard input",
+    );
+  addOutput(addBatch(addInputOptions(command)), "folder/ or file", "write results there; - is the standard output")
     .addOption(new Option("--as <kind>", "what results are (default: guessed, and said)").choices(kinds))
     .option("--outputs <names>", "results that are wanted, such as boxes,scores: only what they need is computed", parseNames)
     .addOption(rare("--output-range <low..high>", "what is black and white in a picture (default: guessed)").argParser(parseRange)) // biome-ignore format: a line
@@ -103,42 +112,76 @@ interface Result {
   outputs: Answer[];
 }
 
-async function run(file: string, inputs: string[], flags: Flags, signal: AbortSignal): Promise<void> {
-  checkInputFlags(file, inputs, flags);
+async function run(file: string, files: string[], flags: Flags, signal: AbortSignal): Promise<void> {
+  checkInputFlags(file, files, flags);
   checkPrinting(flags);
-  const { output, as, threads, wide, json, explain } = flags;
+  await checkBatch(flags, flags.explain);
+  const { output, as, json, explain, input, outputs, force, resume } = flags;
   const target = output === undefined || explain ? undefined : await targetOf(output, as);
   const { settings, beside } = await settingsOf(file, flags);
-  await withEngine({ threads, wide }, (engine) =>
+  const inputs = input ? [] : await findInputs(files, flags, await endings(), signal);
+  const jobs = input ? [{ input: "", name: "" }] : inputs.map(({ path, name }) => ({ input: path, name }));
+  const threads = isMany(jobs.length, flags) && !flags.timings ? 1 : flags.threads;
+  await withRun({ file, settings, target, flags: { ...flags, threads } }, async (engine, model, perform) => {
+    const chosen = await usage(() => chosenOutputs(model, outputs));
+    const [missing, ...others] = outputs ? [] : model.missing;
+    if (missing) throw new UnsupportedOpError([missing, ...others]);
+    const feed = input || inputs[0] ? feedOf(model, settings, inputs[0]?.path, flags) : undefined;
+    if (explain) {
+      const values = await feed?.({ signal });
+      if (!values && !json && openInputs(model.choosing(outputs).inputs).length > 0) {
+        const { inspectModel } = await import("../onnx/index.ts");
+        const found = inspectModel(model, { partial: true, splits: false });
+        return writeStdout(`${inspectionText(nameOf(file), found, { wanted: "what is computed where" })}\n`);
+      }
+      return writeStdout(`${await explainRun(model, nameOf(file), { inputs: values, outputs }, json)}\n`);
+    }
+    const read = [file, ...inputs.map(({ path }) => path), ...(input?.values() ?? [])];
+    if (target) await checkTarget(target, chosen, jobs, { inputs: read, force: force || resume });
+    await runJobs(engine, model, { file, settings, target, flags, inputs, jobs, signal, beside, perform });
+  });
+}
+
+/** Endings of files in folders that are taken for inputs. */
+async function endings(): Promise<readonly string[]> {
+  const { pictureFormats } = await import("../node/formats.ts");
+  return [...Object.values(pictureFormats).flatMap(({ extensions }): readonly string[] => extensions), ".npy"];
+}
+
+/** What is needed to run a model on a file: plain data, which other processes are told. */
+interface Setup {
+  file: string;
+  settings: Settings["settings"];
+  target?: Target;
+  flags: Flags;
+}
+
+type Use = (engine: Engine, model: Model, perform: Perform<Job, Result>) => Promise<void>;
+
+/** Makes an engine and loads the model. */
+function withRun({ file, settings, target, flags }: Setup, use: Use): Promise<void> {
+  const { threads, wide, top, outputRange: range } = flags;
+  return withEngine({ threads, wide }, (engine) =>
     withModel(
       file,
       flags,
       async (model) => {
-        const jobs = jobsOf(model, settings, inputs, flags);
-        const outputs = flags.outputs;
-        const chosen = await usage(() => chosenOutputs(model, outputs));
-        const [missing, ...others] = outputs ? [] : model.missing;
-        if (missing) throw new UnsupportedOpError([missing, ...others]);
-        if (explain) {
-          const values = await jobs[0]?.inputs(signal);
-          if (!values && !json && openInputs(model.choosing(outputs).inputs).length > 0) {
-            const { inspectModel } = await import("../onnx/index.ts");
-            const found = inspectModel(model, { partial: true, splits: false });
-            return writeStdout(`${inspectionText(nameOf(file), found, { wanted: "what is computed where" })}\n`);
-          }
-          return writeStdout(`${await explainRun(model, nameOf(file), { inputs: values, outputs }, json)}\n`);
-        }
-        const read = [file, ...inputs, ...(flags.input?.values() ?? [])];
-        if (target) await checkTarget(target, chosen, jobs, { inputs: read, force: flags.force });
         const { pictureAxes: axesOf } = await import("../onnx/index.ts");
-        const only = model.outputs.length === 1;
-        const options = { as: target?.as ?? as, top: flags.top, labels: settings.labels, range: flags.outputRange, only, axesOf }; // biome-ignore format: a line
-        await runJobs(engine, model, nameOf(file), jobs, { target, options, flags, signal, beside });
+        const as = target?.as ?? flags.as;
+        const options = { as, top, labels: settings.labels, range, only: model.outputs.length === 1, axesOf };
+        await use(engine, model, (job, control) => {
+          const feed = feedOf(model, settings, job.input === "" ? undefined : job.input, flags);
+          return runJob(model, job, { feed, target, options, outputs: flags.outputs, control });
+        });
       },
       { engine, shapes: flags.shape },
     ),
   );
 }
+
+/** In one of several processes: calls `use` with what is done to one file. */
+export const openRun = (setup: Setup, use: (perform: Perform<Job, Result>) => Promise<void>): Promise<void> =>
+  withRun(setup, (_engine, _model, perform) => use(perform));
 
 /** The outputs with these names, all of them unless some are given. */
 function chosenOutputs({ outputs }: Model, names: readonly string[] | undefined): readonly ValueInfo[] {
@@ -154,81 +197,89 @@ function checkPrinting({ output, explain, timings, json }: Flags): void {
   if (stray) throw new UsageError(`${stray}: expected results in files, got -o -`);
 }
 
-interface Control {
-  target?: Target;
-  options: AnswerOptions;
-  flags: Flags;
+/** All that is to be done, with what the flags have become. */
+interface Task extends Setup {
+  inputs: readonly Input[];
+  jobs: readonly Job[];
   signal: AbortSignal;
   /** Settings that stand beside the model, and are used. */
   beside?: Settings["beside"];
+  perform: Perform<Job, Result>;
 }
 
-/** All jobs, one after another; where there are several, one that fails does not stop the others. */
-async function runJobs(engine: Engine, model: Model, name: string, jobs: readonly Job[], control: Control) {
-  const { target, flags, signal, beside } = control;
-  const { json, quiet } = flags;
+async function runJobs(engine: Engine, model: Model, task: Task): Promise<void> {
+  const { file, settings, target, flags, inputs, jobs, signal, beside, perform } = task;
+  const { json, quiet, threads = 1 } = flags;
   const print = (text: string): Promise<void> | boolean =>
     target?.path === "-" ? process.stderr.write(text) : writeStdout(text);
-  const results: Result[] = [];
-  const failures: { input: string; message: string }[] = [];
-  for (const [i, job] of jobs.entries()) {
-    const label = jobs.length > 1 ? `${job.name} (${i + 1} of ${jobs.length})` : job.name;
-    try {
-      const result = await runJob(model, job, label, control);
-      results.push(result);
-      if (!json && !quiet) await print(`${resultText(result, beside)}\n`);
-    } catch (error) {
-      signal.throwIfAborted();
-      if (jobs.length === 1 || error instanceof UsageError) throw error;
-      const { message } = error as Error;
-      failures.push({ input: job.name, message });
-      say(message);
-    }
-  }
-  const timed = jobs.find(({ name }) => results.some(({ input }) => input === name));
-  const timings =
-    flags.timings && timed ? await timeTasks(model, await timed.inputs(signal), flags.outputs, signal) : undefined;
-  if (json) {
-    const report = {
-      version: 1,
-      model: name,
-      engine: aboutEngine(engine),
-      settings: beside,
-      results,
-      failures,
-      timings,
-    };
-    await writeStdout(`${JSON.stringify(report, undefined, 2)}\n`);
-  } else if (timings) await writeStdout(`\n${timingsText(timings)}\n`);
-  checkFailures(failures.length, jobs.length, "inputs");
+  const name = nameOf(file);
+  const printer = jsonPrinter(() => ({ version: 1, model: name, engine: aboutEngine(engine), settings: beside }), "results"); // biome-ignore format: a line
+  let timed: Job | undefined;
+  const isHere = flags.timings || file === "-" || jobs.some(({ input }) => input === "-" || input === "");
+  const setup = { file, settings, target, flags: { ...flags, threads } } satisfies Setup;
+  await runBatch<Job, Result>({
+    ...{ jobs, inputs, what: "inputs", flags, signal, perform },
+    recipe: () => recipeOf(setup),
+    setup: isHere ? undefined : { kind: "run", flags: setup, memory: 3 * ((await sizeOf(file)) ?? 0) },
+    async report(result, job, each) {
+      timed ??= job;
+      if (json) await printer.add(result, each);
+      else if (!quiet && (each || !target)) await print(`${resultText(result, beside)}\n`);
+    },
+    async finish(failures) {
+      const feed = timed && feedOf(model, settings, timed.input === "" ? undefined : timed.input, flags);
+      const timings = flags.timings && feed && !signal.aborted ? await timeTasks(model, await feed({ signal }), flags.outputs, signal) : undefined; // biome-ignore format: a line
+      if (json) await printer.finish({ failures, timings });
+      else if (timings) await writeStdout(`\n${timingsText(timings)}\n`);
+    },
+  });
 }
 
-async function runJob(
-  model: Model,
-  { name, inputs }: Job,
-  label: string,
-  { target, options, flags, signal }: Control,
-): Promise<Result> {
-  const progress = progressBar(label, !flags.quiet);
+const sizeOf = async (file: string): Promise<number | undefined> => (await (await storeOf(file)).stat(file))?.size;
+
+/** A hash of the model and of all that its results depend on besides their input. A model that came through a pipe is new each time. */
+async function recipeOf({ file, settings: { labels: _, ...settings }, target, flags }: Setup): Promise<string> {
+  const { externalData, ...rest } = flags;
+  const parts: (string | Uint8Array)[] = [
+    "run",
+    version,
+    optionsOf({ ...rest, ...settings, as: target?.as ?? flags.as }),
+  ];
+  parts.push(file === "-" ? `${performance.timeOrigin}` : await readSource(file));
+  for await (const { path } of externalData === undefined ? [] : (await storeOf(externalData)).list(externalData))
+    parts.push(path.slice(externalData!.length), await hashOfFile(path));
+  return hashOf(...parts);
+}
+
+const hashOfFile = async (path: string): Promise<string> => hashOf(await readSource(path));
+
+/** How one input is run. */
+interface Running {
+  feed: Feed;
+  target?: Target;
+  options: AnswerOptions;
+  outputs?: string[];
+  control: Control;
+}
+
+async function runJob(model: Model, job: Job, { feed, target, options, outputs, control }: Running): Promise<Result> {
+  const { signal, onProgress, read } = control;
   try {
     const pictures: Made[] = [];
-    const values = await inputs(signal, (made) => pictures.push(made));
+    const values = await feed({ signal, read, tell: (made) => pictures.push(made) });
     const before = (await model.info()).programs.length;
     const start = performance.now();
-    const found = await model.run(values, { signal, onProgress: progress.update, outputs: flags.outputs });
+    const found = await model.run(values, { signal, onProgress, outputs });
     const spent = performance.now() - start;
-    progress.clear();
     const { programs } = await model.info();
     const compiling = programs.length > before ? Object.values(programs.at(-1)!.milliseconds).reduce((a, b) => a + b, 0) : undefined; // biome-ignore format: a line
-    const outputs = Object.entries(found).map(([name, tensor]) => answerOf(name, tensor, options));
-    for (const answer of target ? outputs : []) {
-      await writeResult(target!, name, answer, found[answer.name]!, signal);
+    const answers = Object.entries(found).map(([name, tensor]) => answerOf(name, tensor, options));
+    for (const answer of target ? answers : []) {
+      await writeResult(target!, job, answer, found[answer.name]!, control.write);
     }
-    return { input: name, milliseconds: spent, compiling, pictures, outputs };
+    return { input: job.input, milliseconds: spent, compiling, pictures, outputs: answers };
   } catch (error) {
     throw withSizeHint(error, model);
-  } finally {
-    progress.clear();
   }
 }
 

@@ -131,7 +131,7 @@ const mostDecades = 7;
 
 /** Loss, on a logarithmic axis, against the reduction; the point that was reached is a ring. */
 function curve(report: Report): string {
-  const [width, height, left, bottom] = [640, 320, 76, 56];
+  const [width, height, left, top, bottom] = [640, 340, 76, 36, 56];
   const shown = report.curve.filter(isDrawn);
   if (shown.length < 2) return "<p>No layer loses anything.</p>";
   const { across, up, own } = axesOf(report);
@@ -140,13 +140,12 @@ function curve(report: Report): string {
   const [low, high] = [Math.floor(Math.min(...decades)), Math.ceil(Math.max(...decades))];
   const most = Math.ceil(Math.max(...all.map(({ reduction }) => reduction)));
   const x = (reduction: number): number => left + ((reduction - 1) / (most - 1 || 1)) * (width - left - 16);
-  const y = (loss: number): number => 12 + ((high - Math.log10(loss)) / (high - low || 1)) * (height - bottom - 12);
+  const y = (loss: number): number => top + ((high - Math.log10(loss)) / (high - low || 1)) * (height - bottom - top);
   const place = ({ reduction, loss }: Place): string => `${x(reduction).toFixed(1)},${y(loss).toFixed(1)}`;
   const apart = Math.max(1, Math.ceil((high - low) / mostDecades));
   const rows = Array.from({ length: Math.floor((high - low) / apart) + 1 }, (_, i) => high - i * apart);
   const step = Math.max(1, Math.ceil((most - 1) / 8));
   const columns = Array.from({ length: Math.floor((most - 1) / step) + 1 }, (_, i) => 1 + i * step);
-  const middle = (height - bottom + 12) / 2;
   const texts = [
     ...rows.map(
       (decade) =>
@@ -154,7 +153,7 @@ function curve(report: Report): string {
     ),
     ...columns.map((one) => `<text x="${x(one)}" y="${height - 34}" text-anchor="middle">÷ ${one}</text>`),
     `<text x="${(width + left) / 2}" y="${height - 10}" text-anchor="middle">${across}</text>`,
-    `<text x="14" y="${middle}" text-anchor="middle" transform="rotate(-90 14 ${middle})">${up}</text>`,
+    `<text x="0" y="16">${up}</text>`,
   ];
   const lines = rows.map((decade) => `<path d="M${left} ${y(10 ** decade)}H${width - 16}" stroke-opacity=".2"/>`);
   const rings = own.map((point) => {

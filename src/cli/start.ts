@@ -18,5 +18,9 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 });
 
 enableCompileCache();
-const { runProgram } = await import("./program.ts");
-process.exitCode = await runProgram(process.argv.slice(2), interruption.signal);
+const [, , ...args] = process.argv;
+if (args[0] === "worker" && process.send) await (await import("./worker.ts")).work(interruption.signal);
+else {
+  const { runProgram } = await import("./program.ts");
+  process.exitCode = await runProgram(args, interruption.signal);
+}

@@ -1,5 +1,5 @@
 // Masks: how well each pixel of a picture is known, as a filter's weights. The forms in which they may be given, and their checks.
-import type { MaskArray } from "../backend/backend.ts";
+import type { MaskArray, Program } from "../backend/backend.ts";
 import { type Abortable, inSlices } from "../backend/slices.ts";
 import { describe, InvalidArgumentError } from "../errors.ts";
 import type { CheckedImage } from "../tensor/image.ts";
@@ -52,36 +52,24 @@ function checkSides(mask: unknown, height: number, width: number): void {
 }
 
 /**
- * A picture's weights: those of a value are read.
+ * A picture's weights: those of a value are read. They are looked at before the program runs, lest `out` be written in vain.
  *
  * @throws InvalidArgumentError for floats that are not from 0 to 1; the signal's reason where it fires.
  */
 export async function weightsOf(
   { mask: given }: { mask?: MaskArray | EngineValue },
+  program: Pick<Program, "areWeights">,
   signal: Abortable | undefined,
 ): Promise<MaskArray | undefined> {
   const mask = given instanceof EngineValue ? ((await given.inner.read()) as MaskArray) : given;
   if (!(mask instanceof Float32Array)) return mask;
   let wrong = -1;
   await inSlices(mask.length, signal, (from, to) => {
-    if (areWeights(mask, from, to)) return true;
+    if (program.areWeights?.(mask, from, to)) return true;
     for (let i = from; i < to && wrong < 0; i++) if (!(mask[i]! >= 0 && mask[i]! <= 1)) wrong = i;
     return wrong < 0;
   });
   if (wrong < 0) return mask;
   const received = `${mask[wrong]} at ${wrong}`;
   throw new InvalidArgumentError({ parameter: "mask", expected: "weights from 0 to 1", received });
-}
-
-/** Whether elements are floats from 0 to 1, which are ordered as their bits are; -0 counts as none of them. */
-function areWeights(mask: Float32Array, from: number, to: number): boolean {
-  const bits = new Int32Array(mask.buffer, mask.byteOffset, mask.length);
-  const one = 0x3f800000;
-  // The sign of these differences and bits says whether one is outside.
-  let signs = 0;
-  for (let i = from; i < to; i++) {
-    const weight = bits[i]!;
-    signs |= weight | (one - weight);
-  }
-  return signs >= 0;
 }

@@ -126,7 +126,7 @@ export async function runFilter(
   };
   if (origin) source.origin = { x: origin[1], y: origin[0] };
   if (known) {
-    const mask = await weightsOf(x, options.signal);
+    const mask = await weightsOf(x, program, options.signal);
     source.known = { ...known, fill: known.fill.map((v) => v ?? Number.NaN), mask };
   }
   const { part, apart } = to;

@@ -31,7 +31,7 @@ export function analyseForPasses(filter: CheckedFilter, ofIntegers: boolean): An
 }
 
 /** The rows of a matrix, or its columns where those are fewer, each as a term with a single tap the other way. */
-function linesOf(values: readonly number[], kh: number, kw: number): Term[] {
+export function linesOf(values: readonly number[], kh: number, kw: number): Term[] {
   const unit = (length: number, at: number): number[] => Array.from({ length }, (_, i) => (i === at ? 1 : 0));
   const columns = (): Term[] =>
     unit(kw, 0).map((_, j) => ({ column: unit(kh, 0).map((_, i) => values[i * kw + j]!), row: unit(kw, j) }));

@@ -7,11 +7,15 @@ import { type ImageDType, isFloat, isWide, rangeOf, type ViewDType } from "../te
 import { finishKind, shiftOf } from "./taps/layout.ts";
 import { finishValue } from "./taps/reference.ts";
 
-/** The least and the greatest value of Σ tap · input, over all inputs of the type; of floats over those from -1 to 1. */
-function sumRange(problem: FilterProblem, taps: readonly number[]): [number, number] {
-  const { x, window } = problem;
+/** The least and the greatest pixel that there may be, beyond the edges too; of floats those from -1 to 1 are meant. */
+export function pixelRange({ x, window }: FilterProblem): [least: number, most: number] {
   const [low, high] = isFloat(x.dtype) ? [-1, 1] : rangeOf[x.dtype];
-  const [least, most] = [Math.min(low, window.borderValue), Math.max(high, window.borderValue)];
+  return [Math.min(low, window.borderValue), Math.max(high, window.borderValue)];
+}
+
+/** The least and the greatest value of Σ tap · input, over all such pixels. */
+function sumRange(problem: FilterProblem, taps: readonly number[]): [number, number] {
+  const [least, most] = pixelRange(problem);
   let [from, to] = [0, 0];
   for (const tap of taps) {
     from += tap > 0 ? tap * least : tap * most;

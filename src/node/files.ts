@@ -2,11 +2,14 @@
 // renamed, and `-` stands for the standard streams. Settings are JSON objects with a version.
 import { randomUUID } from "node:crypto";
 import { rmSync } from "node:fs";
-import { mkdir, readFile, readlink, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, readlink, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { addAbortSignal } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { checkOneOf, describe, InvalidArgumentError } from "../errors.ts";
+
+/** What the names of this process's temporary files have in common, and no other process's. */
+export const ownTag: string = randomUUID().slice(0, 8);
 
 /** Temporary files that exist now: whatever ends the process by `process.exit` takes them along. */
 const temporaries = new Set<string>();
@@ -52,27 +55,51 @@ export async function readBytes(path: string, signal?: AbortSignal): Promise<Uin
   }
 }
 
+/** Files by what the system knows them by, whatever their names. */
+export type Identities = ReadonlyMap<string, string>;
+
+const identityOf = ({ dev, ino }: { dev: number; ino: number }): string => `${dev}:${ino}`;
+
+/** What files are known by; those that do not exist are left out. */
+export async function identitiesOf(paths: readonly string[]): Promise<Identities> {
+  const found = new Map<string, string>();
+  await atOnce(paths, async (path) => {
+    const status = await statIfExists(path);
+    if (status) found.set(identityOf(status), path);
+  });
+  return found;
+}
+
+/** Calls `work` for each value, for some at once. */
+export async function atOnce<T>(values: readonly T[], work: (value: T) => Promise<void>, most = 32): Promise<void> {
+  const rest = values.values();
+  const one = async (): Promise<void> => {
+    for (const value of rest) await work(value);
+  };
+  await Promise.all(Array.from({ length: Math.min(most, values.length) }, one));
+}
+
 /**
  * Checks that a file may be written at `path`: its folder exists, it is not itself a folder, and it is none of `inputs`
  * (also not through a symbolic or hard link). Throws {@link InvalidArgumentError}; writes nothing.
  */
-export async function checkOutput(path: string, inputs: readonly string[] = []): Promise<void> {
+export async function checkOutput(path: string, inputs: readonly string[] | Identities = []): Promise<void> {
   await checkFolder(dirname(path), path);
   const target = await statIfExists(path);
   if (target?.isDirectory())
     throw new InvalidArgumentError({ parameter: path, expected: "the name of a file", received: "a folder" });
-  for (const input of target ? inputs : []) {
-    const source = await statIfExists(input);
-    if (source?.dev !== target?.dev || source?.ino !== target?.ino) continue;
-    const [expected, received] = ["an output that is not one of the inputs", `the same file as ${input}`];
-    throw new InvalidArgumentError({ parameter: path, expected, received });
-  }
+  if (!target) return;
+  const known = Array.isArray(inputs) ? await identitiesOf(inputs) : (inputs as Identities);
+  const input = known.get(identityOf(target));
+  if (input === undefined) return;
+  const [expected, received] = ["an output that is not one of the inputs", `the same file as ${input}`];
+  throw new InvalidArgumentError({ parameter: path, expected, received });
 }
 
 /** Conditions on a file that is to be written. */
 export interface NewFileOptions {
   /** Files that are read: none of them is written, by whatever name. */
-  inputs?: readonly string[];
+  inputs?: readonly string[] | Identities;
   /** Files that exist may be replaced. */
   force?: boolean;
   /** What the message about one that exists ends with. */
@@ -139,7 +166,10 @@ export async function writeAtomic(path: string, data: string | Uint8Array, signa
   await checkOutput(path);
   const existing = await statIfExists(path);
   const target = existing ? await realpath(path) : await endOfLink(path);
-  const temporary = join(dirname(target), `.${basename(target).slice(0, 100)}.${randomUUID().slice(0, 8)}.tmp`);
+  const temporary = join(
+    dirname(target),
+    `.${basename(target).slice(0, 100)}.${ownTag}-${randomUUID().slice(0, 8)}.tmp`,
+  );
   try {
     if (existing && !existing.isFile()) return await writeFile(target, data, { signal });
     if (temporaries.size === 0) process.once("exit", removeTemporaries);
@@ -153,6 +183,21 @@ export async function writeAtomic(path: string, data: string | Uint8Array, signa
   } finally {
     temporaries.delete(temporary);
     if (temporaries.size === 0) process.off("exit", removeTemporaries);
+  }
+}
+
+/** Older than this no temporary file is still being written. */
+const hour = 3_600_000;
+
+/** Removes temporary files of {@link writeAtomic} that processes have left in a folder: of the one with this tag, or old ones. */
+export async function removeLeft(folder: string, tag?: string): Promise<void> {
+  const names = await readdir(folder).catch(() => []);
+  for (const name of names) {
+    const [, whose] = /^\..+\.([0-9a-f]{8})-[0-9a-f]{8}\.tmp$/.exec(name) ?? [];
+    if (whose === undefined || (tag !== undefined && whose !== tag)) continue;
+    const found = await stat(join(folder, name)).catch(() => undefined);
+    if (found?.isFile() && (tag !== undefined || Date.now() - found.mtimeMs > hour))
+      await rm(join(folder, name), { force: true });
   }
 }
 

@@ -130,6 +130,14 @@ export async function readPictures(source: string | Uint8Array, options: ReadOpt
   return { pages, ...(animation && { animation }), notes, format };
 }
 
+/** What a file's pictures take when they are decoded, in bytes, about; of what is no picture, its own bytes. */
+export async function bytesWhenDecoded(file: Uint8Array): Promise<number> {
+  const found = await sharp(file, lenience).metadata().catch(() => undefined); // biome-ignore format: a line
+  if (!found) return file.byteLength;
+  const { width, height, pageHeight = height, pages = 1, channels, depth } = found;
+  return width * pageHeight * pages * Math.max(channels, 3) * (depth === "uchar" ? 1 : depth === "ushort" ? 2 : 4);
+}
+
 /** Refuses a page behind the last one. */
 export function checkPage(name: string, page: number | undefined, count: number): void {
   if (page === undefined || page <= count) return;

@@ -84,6 +84,7 @@ export const builtInProfile: Profile = {
     matrix: 0.021,
     depthwise: 0.033,
     fft: 0.14,
+    fft64: 0.27,
   },
   addition: 0.1,
   serialAddition: 0.45,

@@ -60,7 +60,14 @@ export interface FftSpec {
   /** Elements of each row of a tile that are results. */
   results: number;
   terms: Term[];
-  arithmetic: "f32";
+  arithmetic: "f32" | "f64";
+  /** Of integers in f64: sums are rounded to the integers that they are. */
+  whole?: {
+    /** What pixels are less before they are transformed, so that their magnitudes are small. */
+    middle: number;
+    /** What that takes from every sum. */
+    missing: number;
+  };
   finish: Finish;
 }
 

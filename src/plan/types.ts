@@ -145,7 +145,7 @@ export type WorkOf = (step: Step, buffers: ReadonlyMap<BufferId, BufferSpec>) =>
 export interface Profile {
   name: string;
   /** One multiply-accumulate, by arithmetic, in a vector kernel. */
-  multiplication: Record<Arithmetic | "matrix" | "depthwise" | "fft", number>;
+  multiplication: Record<Arithmetic | "matrix" | "depthwise" | "fft" | "fft64", number>;
   addition: number;
   /** Serial additions of a running sum along a row, which no vector helps. */
   serialAddition: number;

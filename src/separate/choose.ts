@@ -7,7 +7,8 @@ import { frontier, type Option, withinCost, withinLoss } from "./budget.ts";
 import { affordable, type Choice, type Metrics, type SeparationContext, yieldToEventLoop } from "./context.ts";
 import { curveOf, Evaluator, filledIn, type Point, rankSteps } from "./curves.ts";
 import { decompositionCost, type NetworkCost } from "./decomposition.ts";
-import { biasOf, blindFitting, type Fitting, Moments, patchSize } from "./moments.ts";
+import { biasOfGroups, blindFittings, type Fittings, GroupMoments } from "./groups.ts";
+import { patchSize } from "./moments.ts";
 import { forEachRun, withOutputs } from "./network.ts";
 import type { Target } from "./targets.ts";
 
@@ -28,7 +29,7 @@ export async function measureCurves(
   const { targets, specs, costs, graph, engine, samples, gemm, options } = context;
   const { signal, seed, goal } = options;
   const step = rankSteps[goal.kind === "speedup" ? "time" : "multiplications"];
-  let fittings: Map<Target, Fitting> | undefined;
+  let fittings: Map<Target, Fittings> | undefined;
   const evaluation = samples?.some("evaluate", affordable(context, 2e10, 6, most.evaluated));
   const curves = new Map<Target, readonly Point[]>();
   for (const [i, target] of targets.entries()) {
@@ -37,14 +38,14 @@ export async function measureCurves(
     const x = specs.get(target.x)!;
     const points = await context.checkpoint.once(`curve of ${target.y} by ${step}`, async () => {
       fittings ??= await curveFittings(context, metrics);
-      const fitting = fittings.get(target)!;
+      const own = fittings.get(target)!;
       const evaluator = evaluation && new Evaluator(graph, target, context.heads, engine);
       try {
         await evaluator?.prepare(graph, evaluation!, signal);
         const loss = async ({ weight, error }: Fit): Promise<number> =>
-          evaluator ? evaluator.evaluate(weight, biasOf(fitting, weight), signal) : error;
+          evaluator ? evaluator.evaluate(weight, biasOfGroups(own, weight), signal) : error;
         const tools = { costContext: context, step, gemm, seed, signal };
-        return await curveOf(target, fitting, x, costs.get(target)!, loss, tools);
+        return await curveOf(target, own, x, costs.get(target)!, loss, tools);
       } finally {
         await evaluator?.dispose();
       }
@@ -56,13 +57,16 @@ export async function measureCurves(
   return curves;
 }
 
-/** The fit problem of each layer's curve, for its inputs in the original network. */
-async function curveFittings(context: SeparationContext, metrics: Metrics): Promise<Map<Target, Fitting>> {
+/** The fit problems of each layer's curve, for its inputs in the original network. */
+async function curveFittings(context: SeparationContext, metrics: Metrics): Promise<Map<Target, Fittings>> {
   const { targets, graph, engine, samples, gemm, options } = context;
-  if (!samples) return new Map(targets.map((target) => [target, blindFitting(target)]));
+  if (!samples) return new Map(targets.map((target) => [target, blindFittings(target)]));
   const fitted = samples.some("fit", affordable(context, 2e11, 8, most.fitted));
   const moments = new Map(
-    targets.map((target) => [target, new Moments(target, gemm, shareOf(target, fitted.count, mostMoments), false)]),
+    targets.map((target) => [
+      target,
+      new GroupMoments(target, gemm, shareOf(target, fitted.count, mostMoments), false),
+    ]),
   );
   const inputs = withOutputs(
     graph,
@@ -85,8 +89,8 @@ async function curveFittings(context: SeparationContext, metrics: Metrics): Prom
 /** The share of all positions that this much work allows, and so many for each entry of a patch and of a result. */
 export function shareOf(target: Target, samples: number, most: { work: number; perEntry: number }): number {
   const [, rows, cols] = target.places;
-  const size = patchSize(target) + target.outChannels;
-  const places = Math.min(most.work / ((size * size) / 2), most.perEntry * size);
+  const size = patchSize(target) + target.outChannels / target.groups;
+  const places = Math.min(most.work / ((target.groups * size * size) / 2), most.perEntry * size);
   return Math.min(1, places / (samples * rows.output * cols.output));
 }
 

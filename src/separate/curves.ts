@@ -2,16 +2,16 @@
 // a few ranks on samples that the fit has not seen. Between them the logarithm of the loss is interpolated.
 import type { Engine } from "../engine/engine.ts";
 import { type DecompositionName, decompositions } from "../factor/decompositions.ts";
-import { type Fit, type Found, fitDecomposition } from "../factor/fit.ts";
+import type { Fit, Found } from "../factor/fit.ts";
 import type { Matrix } from "../factor/matrix.ts";
 import type { MinimizeOptions } from "../factor/minimize.ts";
 import type { Graph, GraphNode, Spec } from "../graph/types.ts";
 import type { Tensor } from "../tensor.ts";
 import { type CostContext, decompositionCost, decompositionsOf, type NetworkCost } from "./decomposition.ts";
 import type { Gemm } from "./gemm.ts";
+import { type Fittings, fitGroups } from "./groups.ts";
 import type { Heads } from "./heads.ts";
 import { Loss } from "./loss.ts";
-import type { Fitting } from "./moments.ts";
 import { forEachRun, Runner, type Values, withOutputs } from "./network.ts";
 import { seeded } from "./random.ts";
 import type { Target } from "./targets.ts";
@@ -46,7 +46,7 @@ const searching = { near: { iterations: 20 }, first: { iterations: 60 }, next: {
 /** The measured points of a target's curve; `whole` is the target's cost as it is. */
 export async function curveOf(
   target: Target,
-  fitting: Fitting,
+  fittings: Fittings,
   x: Spec,
   whole: NetworkCost,
   evaluate: (fit: Fit) => Promise<number>,
@@ -54,7 +54,7 @@ export async function curveOf(
 ): Promise<Point[]> {
   const fitted = (decomposition: DecompositionName, rank: number, search: MinimizeOptions, from?: Found) => {
     const tools = { multiply: gemm.multiply, random: seeded(seed).normal };
-    return fitDecomposition(decomposition, fitting, rank, tools, search, from);
+    return fitGroups(decomposition, fittings, rank, tools, search, from);
   };
   const units = new Map(
     decompositionsOf(target).map((decomposition) => [

@@ -1,7 +1,7 @@
 // Decompositions of one convolution: the nodes and constants that replace it, what they cost, and those that are exact
 // because the weight is of low rank.
 import type { Engine } from "../engine/engine.ts";
-import { type DecompositionName, decompositions, type Shape } from "../factor/decompositions.ts";
+import type { DecompositionName, Shape } from "../factor/decompositions.ts";
 import { factorize } from "../factor/factorize.ts";
 import { transpose } from "../factor/matrix.ts";
 import { infer } from "../graph/infer.ts";
@@ -11,6 +11,7 @@ import type { Graph, GraphNode, Spec } from "../graph/types.ts";
 import { sizeOf } from "../graph/values.ts";
 import { operators } from "../onnx/ops/index.ts";
 import type { F32Tensor, Tensor } from "../tensor.ts";
+import { joinedWeights, partsOf, shapesOf } from "./groups.ts";
 import { weightMatrix } from "./moments.ts";
 import type { Target } from "./targets.ts";
 
@@ -68,7 +69,8 @@ export function decomposedLayer(
   const nodes = parts.map(([role, axes], i): GraphNode => {
     const isLast = i === parts.length - 1;
     const { shape, data } = weights[i]!;
-    const channels = i === 0 ? target.sizes.inChannels : weights[i - 1]!.shape[0];
+    const channels = i === 0 ? target.groups * target.sizes.inChannels : weights[i - 1]!.shape[0];
+    const groups = role === "depthwise" ? channels : target.groups;
     const names = { weight: `${y}/${role}.weight`, bias: `${y}/${role}.bias` };
     const turned = target.transposed && isLast;
     constants.set(names.weight, turned ? transposedWeight(target, data) : { shape, data });
@@ -78,7 +80,7 @@ export function decomposedLayer(
       ...{ name: `${node.name}/${role}`, op: turned ? "ConvTranspose" : "Conv", opset: node.opset },
       inputs: [input, names.weight, ...(isLast ? [names.bias] : [])],
       outputs: [isLast ? y : `${y}/${role}`],
-      attributes: turned ? node.attributes : windowAttributes(target, axes, shape, role === "depthwise" ? channels : 1),
+      attributes: turned ? node.attributes : windowAttributes(target, axes, shape, groups),
     };
   });
   return { nodes, constants };
@@ -135,8 +137,10 @@ export function decompositionCost(
   x: Spec,
   costContext: CostContext,
 ): NetworkCost {
-  const { before, last } = decompositions[decomposition].shapes(target.sizes, rank);
-  const weights = [...before, last].map((shape) => ({ shape, data: new Float32Array(sizeOf(shape)) }));
+  const weights = shapesOf(target, decomposition, rank).map((shape) => ({
+    shape,
+    data: new Float32Array(sizeOf(shape)),
+  }));
   return costOf(decomposedLayer(target, decomposition, weights, target.bias), target, x, costContext);
 }
 
@@ -171,37 +175,65 @@ export interface ExactDecomposition {
   weights: { shape: Shape; data: Float32Array }[];
 }
 
-/** The decomposition of fewest multiplications that a weight has without error; undefined where none has fewer than the weight. */
+/**
+ * The decomposition of fewest multiplications that a weight has without error, of groups at the largest rank of any; undefined where
+ * none has fewer than the weight.
+ */
 export function exactDecomposition(
   target: Target,
   x: Spec,
   whole: NetworkCost,
   costContext: CostContext,
 ): ExactDecomposition | undefined {
-  const { outChannels, inChannels, kh, kw } = target.sizes;
-  const weight = {
-    shape: [outChannels, inChannels, kh, kw],
-    data: Float32Array.from(transpose(weightMatrix(target)).data),
-  };
+  const parts = partsOf(target);
   const found = decompositionsOf(target).flatMap((decomposition): ExactDecomposition[] => {
-    if (decomposition === "depthwise") {
-      const { rank, depthwise, pointwise } = factorize(weight, { split: decomposition });
-      return [{ decomposition, rank, weights: inOrder(depthwise, pointwise) }];
-    }
-    if (decomposition === "spatial") {
-      const { rank, vertical, horizontal } = factorize(weight, { split: decomposition });
-      return [{ decomposition, rank, weights: inOrder(vertical, horizontal) }];
-    }
-    // Of a single tap the two are the same.
-    if (decomposition !== "bottleneck" && !target.transposed) return [];
-    const { rank, first, second } = factorize(weight, { split: "bottleneck" });
-    return [{ decomposition, rank, weights: inOrder(first, second) }];
+    const own = parts.map((part) => exactly(part, decomposition));
+    if (!own[0]) return [];
+    const rank = Math.max(...own.map((one) => one!.rank));
+    const filters = decomposition === "depthwise" ? target.sizes.inChannels : 1;
+    const all = own.map((one) => atRank(one!, rank, filters));
+    return [{ decomposition, rank, weights: joinedWeights(all) }];
   });
   const costs = new Map(
     found.map((one) => [one, decompositionCost(target, one.decomposition, one.rank, x, costContext).multiplications]),
   );
   const [best] = found.sort((a, b) => costs.get(a)! - costs.get(b)!);
   return best && costs.get(best)! < whole.multiplications ? best : undefined;
+}
+
+type Exact = Pick<ExactDecomposition, "rank" | "weights">;
+
+/** The two convolutions of a rank with zeros for what a larger one has; `blocks`: how many times a rank they have. */
+function atRank({ rank, weights }: Exact, wanted: number, blocks: number): Exact["weights"] {
+  return weights.map(({ shape: [outputs, inputs, kh, kw], data }, i) => {
+    const all = i === 0 ? blocks : blocks * outputs;
+    const [from, to] = [data.length / all, (data.length / all / rank) * wanted];
+    const padded = new Float32Array(all * to);
+    for (let b = 0; b < all; b++) padded.set(data.subarray(b * from, (b + 1) * from), b * to);
+    const grown = (side: number): number => (side / rank) * wanted;
+    return { shape: i === 0 ? [grown(outputs), inputs, kh, kw] : [outputs, grown(inputs), kh, kw], data: padded };
+  });
+}
+
+/** A convolution of one group in a decomposition of its own rank; undefined where another one says the same. */
+function exactly(part: Target, decomposition: DecompositionName): Exact | undefined {
+  const { outChannels, inChannels, kh, kw } = part.sizes;
+  const weight = {
+    shape: [outChannels, inChannels, kh, kw],
+    data: Float32Array.from(transpose(weightMatrix(part)).data),
+  };
+  if (decomposition === "depthwise") {
+    const found = factorize(weight, { split: "depthwise" });
+    return { rank: found.rank, weights: inOrder(found.depthwise, found.pointwise) };
+  }
+  if (decomposition === "spatial") {
+    const found = factorize(weight, { split: "spatial" });
+    return { rank: found.rank, weights: inOrder(found.vertical, found.horizontal) };
+  }
+  // Of a single tap the two are the same.
+  if (decomposition !== "bottleneck" && !part.transposed) return undefined;
+  const found = factorize(weight, { split: "bottleneck" });
+  return { rank: found.rank, weights: inOrder(found.first, found.second) };
 }
 
 const inOrder = (...tensors: F32Tensor[]): ExactDecomposition["weights"] =>

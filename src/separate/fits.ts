@@ -1,13 +1,13 @@
 // Fits the layers in their order: each to the original's outputs, for the inputs that the layers before it, already
 // rewritten, give. A convolution whose result is added to a shortcut also compensates the shortcut's error.
-import { type Fit, fitDecomposition } from "../factor/fit.ts";
+import type { Fit } from "../factor/fit.ts";
 import { identity } from "../factor/matrix.ts";
 import type { Graph, Value } from "../graph/types.ts";
 import { newValue, numbersOf } from "../graph/values.ts";
 import { shareOf } from "./choose.ts";
 import { affordable, type Choice, type Metrics, type SeparationContext, yieldToEventLoop } from "./context.ts";
 import { type DecomposedLayer, decomposedLayer } from "./decomposition.ts";
-import { biasOf, blindFitting, type Fitting, Moments } from "./moments.ts";
+import { biasOfGroups, blindFittings, type Fittings, fitGroups, GroupMoments } from "./groups.ts";
 import { Runner, replaceNode, withOutputs } from "./network.ts";
 import { seeded } from "./random.ts";
 import type { Target } from "./targets.ts";
@@ -61,19 +61,24 @@ async function fitOf(
   metrics: Metrics,
 ): Promise<Pick<Fit, "weights"> & { bias: Float64Array }> {
   const { gemm, options } = context;
-  const fitting = await fittingOf(context, graph, target, metrics);
+  const fittings = await fittingsOf(context, graph, target, metrics);
   const tools = { multiply: gemm.multiply, random: seeded(options.seed).normal };
-  const { weights, weight } = fitDecomposition(decomposition, fitting, rank, tools, found ? goingOn : search, found);
-  return { weights, bias: biasOf(fitting, weight) };
+  const { weights, weight } = fitGroups(decomposition, fittings, rank, tools, found ? goingOn : search, found);
+  return { weights, bias: biasOfGroups(fittings, weight) };
 }
 
-/** The fit problem of a target, for its inputs in `graph`. */
-async function fittingOf(context: SeparationContext, graph: Graph, target: Target, metrics: Metrics): Promise<Fitting> {
+/** The fit problems of a target, for its inputs in `graph`. */
+async function fittingsOf(
+  context: SeparationContext,
+  graph: Graph,
+  target: Target,
+  metrics: Metrics,
+): Promise<Fittings> {
   const { samples, gemm, engine, options } = context;
-  if (!samples) return blindFitting(target);
+  if (!samples) return blindFittings(target);
   const { x, y, added, transposed } = target;
   const fitted = samples.some("fit", affordable(context, 3e11, 20, 4 * samples.count));
-  const moments = new Moments(target, gemm, shareOf(target, fitted.count, mostMoments), !transposed);
+  const moments = new GroupMoments(target, gemm, shareOf(target, fitted.count, mostMoments), !transposed);
   const names = added === undefined ? [] : [added];
   const before = new Runner(withOutputs(context.graph, transposed ? [x] : [y, ...names]), engine);
   const after = new Runner(withOutputs(graph, [x, ...names]), engine);

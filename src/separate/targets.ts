@@ -5,19 +5,21 @@ import type { Graph, GraphNode, Spec } from "../graph/types.ts";
 import { numbersOf, toValue } from "../graph/values.ts";
 import { transposedWindow, type WindowAxes, windowOf } from "../graph/window.ts";
 
-/** A convolution of one group, or a transposed one, with constant f32 weights. */
+/** A convolution, or a transposed one of one group, with constant f32 weights. A group has several inputs. */
 export interface Target {
   node: GraphNode;
   /** Names of the values before and after it. */
   x: string;
   y: string;
   transposed: boolean;
+  groups: number;
+  /** Of all groups. */
   outChannels: number;
-  /** [out, in, kh, kw]; of a transposed one [in, out, kh, kw]. */
+  /** [out, in / groups, kh, kw]; of a transposed one [in, out, kh, kw]. */
   weight: Float64Array;
   bias: Float64Array;
   window: WindowAxes;
-  /** The matrix of the weight for fits: a transposed convolution gives out · kh · kw numbers for each place of its input. */
+  /** The matrix of the weight for fits, of one group: a transposed convolution gives out · kh · kw numbers for each place of its input. */
   sizes: Sizes;
   /** The places at which that matrix is applied. */
   places: WindowAxes;
@@ -37,20 +39,23 @@ function targetOf(node: GraphNode, graph: Graph, specs: ReadonlyMap<string, Spec
   if (!transposed && node.op !== "Conv") return undefined;
   const [x = "", weightName = "", biasName = ""] = node.inputs;
   const [weight, bias, spec] = [graph.constants.get(weightName), graph.constants.get(biasName), specs.get(x)];
-  const isPlain = numberOf(node, "group", 1) === 1 && node.attributes.activation === undefined && !node.inputs[3];
+  const groups = numberOf(node, "group", 1);
+  const isPlain = (groups === 1 || !transposed) && node.attributes.activation === undefined && !node.inputs[3];
   if (!weight || !spec || (biasName && !bias) || !isPlain) return undefined;
   if (spec.shape.length !== 4 || spec.dtype !== "f32" || toValue(weight)?.dtype !== "f32") return undefined;
   const [first = 1, second = 1, kh = 1, kw = 1] = weight.shape;
+  // A group of one input is a depthwise convolution already.
+  if (groups > 1 && (second === 1 || first % groups > 0 || spec.shape[1] !== groups * second)) return undefined;
   const numbers = Float64Array.from(numbersOf(weight));
   if (!numbers.every(Number.isFinite)) return undefined;
   const [inChannels, outChannels] = transposed ? [first, second] : [second, first];
   const window = (transposed ? transposedWindow : windowOf)(node, spec.shape, [kh, kw]);
   return {
-    ...{ node, x, y: node.outputs[0]!, transposed, outChannels, weight: numbers, window },
+    ...{ node, x, y: node.outputs[0]!, transposed, groups, outChannels, weight: numbers, window },
     bias: bias ? Float64Array.from(numbersOf(bias)) : new Float64Array(outChannels),
     sizes: transposed
       ? { inChannels, outChannels: outChannels * kh * kw, kh: 1, kw: 1 }
-      : { inChannels, outChannels, kh, kw },
+      : { inChannels, outChannels: outChannels / groups, kh, kw },
     places: transposed ? pointwisePlaces(window.map(({ output }) => output)) : window,
   };
 }

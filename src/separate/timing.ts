@@ -2,13 +2,13 @@
 // any serve. Forms are measured layer by layer, and what is chosen of them as a whole network.
 import { createEngine } from "../engine/engine.ts";
 import { InvalidArgumentError, Rank1Error } from "../errors.ts";
-import { decompositions } from "../factor/decompositions.ts";
 import type { Graph } from "../graph/types.ts";
 import { newValue, sizeOf } from "../graph/values.ts";
 import { type Curves, choose, fastest } from "./choose.ts";
 import { type Choice, type SeparationContext, yieldToEventLoop } from "./context.ts";
 import type { Point } from "./curves.ts";
 import { type DecomposedLayer, decomposedLayer, type NetworkCost, networkCost } from "./decomposition.ts";
+import { shapesOf } from "./groups.ts";
 import { compareTimes, replaceNode, type Values } from "./network.ts";
 import { backendTime } from "./profile.ts";
 import { seeded } from "./random.ts";
@@ -126,9 +126,8 @@ export function unfitted(
 }
 
 function anyLayer(target: Target, { decomposition, rank }: NonNullable<Choice>): DecomposedLayer {
-  const { before, last } = decompositions[decomposition].shapes(target.sizes, rank);
   const random = seeded(rank).normal;
-  const weights = [...before, last].map((shape) => {
+  const weights = shapesOf(target, decomposition, rank).map((shape) => {
     const count = sizeOf(shape);
     return { shape, data: Float32Array.from({ length: count }, () => random() / Math.sqrt(count)) };
   });

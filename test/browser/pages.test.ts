@@ -5,10 +5,11 @@ import { pathToFileURL } from "node:url";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, expect, test } from "vitest";
 import { drawFactors } from "../../src/cli/draw.ts";
+import { modelPage } from "../../src/cli/inspect-page.ts";
 import { palettes } from "../../src/cli/palette.ts";
 import { separatePage } from "../../src/cli/separate-page.ts";
 import { factorize } from "../../src/index.ts";
-import type { LayerReport, Report } from "../../src/onnx/index.ts";
+import { inspectModel, type LayerReport, loadModel, type Report } from "../../src/onnx/index.ts";
 import { colourOf } from "../../web/src/colour.ts";
 import { temporaryFolder } from "../node/folder.ts";
 import { findings } from "./axe.ts";
@@ -71,6 +72,27 @@ pageTest.for(widths)("the report of a separation shows all of its tables: %i pix
   const labels = await page.locator(".curve text[text-anchor=end]").evaluateAll((all) => all.map((one) => one.getBoundingClientRect().top)); // biome-ignore format: one line
   for (const [i, top] of labels.slice(1).entries()) expect(Math.abs(top - labels[i]!)).toBeGreaterThan(9);
   expect((await findings(page)).map(({ says }) => says)).toEqual([]);
+});
+
+const shapes = await inspectModel(await loadModel(readFileSync(join(import.meta.dirname, "../../assets/shapes.onnx"))));
+const names = ["/features/denseblock1/denselayer1/conv2/Conv_output_0_quantised_dequantised", "conv"];
+const inspection = {
+  ...shapes,
+  layers: shapes.layers.map((layer, i) => ({ ...layer, name: names[i % 2]! })),
+};
+
+pageTest.for(widths)("the page of a model shows all of its tables: %i pixels", async (width, { show }) => {
+  const text = modelPage("a_model_of_a_long_name_quantised_and_without_a_hyphen.onnx", inspection, 0.5);
+  for (const forcedColors of ["none", "active"] as const) {
+    const page = await show("model.html", text, { viewport: { width, height: 800 }, forcedColors });
+    const beyond = await page.evaluate(() =>
+      [...document.querySelectorAll(".scroll, html")].map((one) => one.scrollWidth - one.clientWidth),
+    );
+    expect(Math.max(...beyond)).toBeLessThanOrEqual(0);
+    const ground = (selector: string) => page.locator(selector).first().evaluate((one) => getComputedStyle(one).backgroundColor); // biome-ignore format: one line
+    expect(await ground(".bar")).not.toBe(await ground("body"));
+    if (forcedColors === "none") expect((await findings(page)).map(({ says }) => says)).toEqual([]);
+  }
 });
 
 pageTest("a drawing is of other colours on a dark ground", async ({ show }) => {

@@ -1,6 +1,30 @@
 // Learn as the studio's first view: what a visitor without an address sees, and the way on to the other views.
-import { expect } from "vitest";
+import { rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import type { Page } from "playwright-core";
+import { afterAll, expect } from "vitest";
+import { buildLearn } from "../../scripts/learn.ts";
+import { lessons, titles } from "../../web/src/learn/state.ts";
+import { temporaryFolder } from "../node/folder.ts";
 import { seriousFindings, studioTest } from "./studio.ts";
+
+const file = join(temporaryFolder(), "learn-alone.html");
+afterAll(() => rmSync(file, { force: true }));
+
+/** Of everything on a screen of Learn what it is, and how it is drawn, apart from where and how large. */
+async function drawn(page: Page): Promise<Record<string, string>[]> {
+  await page.locator(".lesson").waitFor();
+  await page.locator(".waiting").waitFor({ state: "detached" });
+  return page.locator(".lesson, .lesson *, .lead, .tasks *").evaluateAll((all) =>
+    all.map((one) => {
+      const style = getComputedStyle(one);
+      const parts = "background-color border-block border-inline color cursor display font fill margin opacity outline overflow padding position stroke translate visibility"; // biome-ignore format: one line
+      const values = parts.split(" ").map((name) => [name, style.getPropertyValue(name)]);
+      return { ...Object.fromEntries(values), name: `${one.tagName} ${one.getAttribute("class") ?? ""}` };
+    }),
+  );
+}
 
 studioTest("the studio begins with Learn, and its address holds the screen", async ({ visit }) => {
   const page = await visit("");
@@ -29,4 +53,18 @@ studioTest("it keeps what was done while other views are shown, and no engine st
   const wider = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
   expect(wider).toBeLessThanOrEqual(0);
   expect(await seriousFindings(page)).toEqual([]);
+});
+
+studioTest("its screens look as they do alone: no other view's style reaches them", async ({ visit }) => {
+  writeFileSync(file, await buildLearn());
+  const page = await visit("");
+  const alone = await page.context().newPage();
+  for (const lesson of lessons) {
+    await page.evaluate((hash) => {
+      location.hash = hash;
+    }, `#v=1&tab=learn&screen=${lesson}`);
+    await expect.poll(() => page.locator(".path [aria-current]").textContent()).toBe(`${lessons.indexOf(lesson) + 1} ${titles[lesson]}`); // biome-ignore format: one line
+    await alone.goto(`${pathToFileURL(file).href}#${lesson}`);
+    expect(await drawn(page), lesson).toEqual(await drawn(alone));
+  }
 });

@@ -12,10 +12,10 @@ declare global {
   var tasks: { long: number[]; progress: number[] };
 }
 
-const [firstBudget, budget, budgetWithModels] = [110_000, 176_000, 346_000];
+const [firstBudget, budget, budgetWithModels] = [110_000, 179_000, 350_000];
 
 studioTest(
-  "loads at most 110 kB, gzipped, at first, 176 kB with its engine, and nothing from elsewhere",
+  "loads at most 110 kB, gzipped, at first, 179 kB with its engine, and nothing from elsewhere",
   async ({ visit }) => {
     const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((path) =>
       /\.(js|css|html)$/.test(path),
@@ -117,18 +117,25 @@ async function openMegapixel(page: Page): Promise<void> {
   await watchPaints(page);
 }
 
-studioTest("a slider paints a megapixel soon", async ({ visit }) => {
+/** Milliseconds from a slider's input until its result is painted: the goal, and what a busy machine may take. */
+const [paintGoal, paintLimit] = [16, 25];
+
+studioTest("a slider paints a megapixel in the time of a frame", async ({ visit }) => {
   const page = await visit("#v=1&tab=picture&filter=box:size=3");
   await openMegapixel(page);
   const values = Array.from({ length: 15 }, (_, i) => 3 + i);
   await sweep(page, "size", values);
   await sweep(page, "size", values);
-  const { paints, longest } = await sweep(page, "size", [...values, ...values, ...values]);
-  const [drawn, shown] = [paints.map((paint) => paint.drawn), paints.map((paint) => paint.shown)];
   const said = (times: number[]): string => `median ${quantile(times, 0.5).toFixed(1)} ms, 95th percentile ${quantile(times, 0.95).toFixed(1)} ms`; // biome-ignore format: one line
-  console.log(`slider to paint, 1 megapixel RGBA: ${said(drawn)}; to the frame that shows it: ${said(shown)}; longest task ${longest.toFixed(0)} ms`); // biome-ignore format: one line
-  // The machine of a test may be busy: what is asserted is far from what is printed
-  expect(quantile(drawn, 0.5)).toBeLessThan(250);
+  let best = Infinity;
+  // Other programs may steal time from some rounds, but not from all
+  for (let round = 0; round < 12 && best > paintGoal; round++) {
+    const { paints, longest } = await sweep(page, "size", [...values, ...values]);
+    const [drawn, shown] = [paints.map((paint) => paint.drawn), paints.map((paint) => paint.shown)];
+    best = Math.min(best, quantile(drawn, 0.5));
+    console.log(`slider to paint, 1 megapixel RGBA: ${said(drawn)}; to the frame that shows it: ${said(shown)}; longest task ${longest.toFixed(0)} ms`); // biome-ignore format: one line
+  }
+  expect(best).toBeLessThan(paintLimit);
 });
 
 studioTest("no task blocks the page while the rank of a megapixel's filter moves", async ({ visit }) => {

@@ -1,6 +1,7 @@
 // rank1 demo: the files it writes, and whether its page stands alone and tells the truth.
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import sharp from "sharp";
 import { beforeAll, expect, test } from "vitest";
 import { renderChart } from "../../demo/drawing/chart.ts";
@@ -8,6 +9,7 @@ import { examples } from "../../demo/examples.ts";
 import { createEngine, explain, factorize } from "../../src/index.ts";
 import { writePicture } from "../../src/node/encode.ts";
 import { readPicture } from "../../src/node/pictures.ts";
+import { launchBrowser, needBrowser } from "../browser/chromium.ts";
 import { temporaryFolder } from "../node/folder.ts";
 import { type Result, rank1, rank1With } from "./run.ts";
 
@@ -43,6 +45,28 @@ test("prints a short tour that ends with the page", () => {
   );
   expect(lines.at(-1)).toBe(`Open ${join(out, "index.html")} in a browser to see it all.`);
 });
+
+test("its page stays short, and no wider than any screen", async ({ skip }) => {
+  needBrowser(skip);
+  const browser = await launchBrowser();
+  try {
+    // Half of what the page once took, and some room
+    for (const [width, longest] of [[360, 12_500], [768, 11_300], [1280, 7_500]] as const) {
+      const page = await browser.newPage({ viewport: { width, height: 800 } });
+      await page.goto(pathToFileURL(join(out, "index.html")).href);
+      const found = await page.evaluate(() => {
+        const { scrollHeight, scrollWidth, clientWidth } = document.documentElement;
+        return { long: scrollHeight, beyond: scrollWidth - clientWidth };
+      });
+      expect(found.beyond, `${width}`).toBeLessThanOrEqual(0);
+      expect(found.long, `${width}`).toBeLessThan(longest);
+      // biome-ignore lint/performance/useDomNodeTextContent: what is folded does not count
+      expect((await page.locator("body").innerText()).split(/\s+/).length).toBeLessThan(1800);
+    }
+  } finally {
+    await browser.close();
+  }
+}, 60_000); // biome-ignore format: a table
 
 test("writes every picture, whole", async () => {
   expect(readdirSync(out).sort()).toEqual([...made, "scene.png", "chart.png", "index.html"].sort());

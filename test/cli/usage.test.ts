@@ -74,7 +74,8 @@ const wrong: [args: string[], message: RegExp][] = [
     ["filter", "in.png", "text.png", "-o", "new", "-f", "box:3"],
     /^-o: expected a folder for 2 pictures, such as new\/, got new$/,
   ],
-  [["filter", "in.png", "other/in.png", "-o", "other", "-f", "box:3"], /^-o: .*, got other\/in\.png twice$/],
+  [["filter", "in.png", "in.png", "-o", "other", "-f", "box:3"], /^-o: .*, got other\/in\.png twice$/],
+  [["filter", "other", "-o", "new/", "-f", "box:3"], /^other: expected files in it that end in \.png, .*, got none$/],
   [
     ["filter", "-", "-o", "new/", "-f", "box:3"],
     /^-o: expected a file for what the standard input holds, got a folder$/,
@@ -130,7 +131,6 @@ const failing: [args: string[], message: RegExp][] = [
     ["filter", "no.png", "-o", "out.png", "-f", "box:3"],
     /^no\.png: expected a readable file, got a name that does not exist$/,
   ],
-  [["filter", "other", "-o", "out.png", "-f", "box:3"], /^other: expected a readable file, got a folder$/],
   [
     ["filter", "text.png", "-o", "out.png", "-f", "box:3"],
     /^text\.png: expected an intact PNG, .* picture, got data of another kind$/,

@@ -77,6 +77,9 @@ const opaque = (image: Image, dtype: ImageDType): Image => ({
   data: image.data.map((v, i) => (i % image.channels === image.channels - 1 ? fullOf(dtype) : v)) as Image["data"],
 });
 
+/** Gives each pixel back, and has a window of 5 × 5. */
+const middle = Array.from({ length: 5 }, (_, y) => Array.from({ length: 5 }, (_, x) => Number(x === 2 && y === 2)));
+
 describe.each(testEngines())("on %s", (_name, promise) => {
   for (const dtype of ["u8", "u16", "f32"] as const) {
     for (const channels of [2, 4] as const) {
@@ -119,6 +122,28 @@ describe.each(testEngines())("on %s", (_name, promise) => {
           expect(alphaOf(kept)).toEqual(alphaOf(image));
           const colours = (data: Image["data"]): number[] => Array.from(data).filter((_, i) => i % 4 < 3);
           expect(colours(kept.data)).toEqual(colours(plain.data));
+        }
+      }
+    }
+  });
+
+  it("keeps alpha of results that lie beyond the picture, or on a region of it, by its border", async () => {
+    const engine = await promise;
+    const places: FilterOptions[] = [
+      { extent: "full" },
+      { extent: "valid" },
+      { extent: "full", region: { x: -2, y: 3, width: 9, height: 6 } },
+      { region: { x: 2, y: 1, width: 7, height: 6 } },
+    ];
+    for (const dtype of ["u8", "f32"] as const) {
+      const image = translucent(9, 7, 4, dtype, 8);
+      const alphas = { width: 9, height: 7, channels: 1, data: image.data.filter((_, i) => i % 4 === 3) } as Image;
+      for (const border of ["reflect", "symmetric", "edge", "wrap", "constant"] as const) {
+        for (const place of places) {
+          const options = { ...place, border, borderValue: 1, output: dtype } as const;
+          const { data } = await engine.filter(alphas, middle, options);
+          const kept = await engine.filter(image, middle, { ...options, alpha: "keep" });
+          expect(alphaOf(kept), JSON.stringify(options)).toEqual([...data]);
         }
       }
     }

@@ -11,6 +11,7 @@ import {
   type ImageDType,
   type Plan,
 } from "../../src/index.ts";
+import { newArray } from "../../src/tensor.ts";
 import { correlate, random, randomImage, toType } from "../oracle.ts";
 import { bits, testEngines, worst } from "./engines.ts";
 
@@ -37,7 +38,7 @@ async function planFor(
 const bound = ({ error, problem }: Plan, largest: number): number =>
   error.maxAbs + 2 ** -23 * largest + (problem.y.dtype === "f32" ? 0 : 1);
 
-const arbitrary = fc.record({
+const shapes = {
   width: fc.integer({ min: 64, max: 150 }),
   height: fc.integer({ min: 1, max: 100 }),
   channels: fc.integer({ min: 1, max: 4 }),
@@ -48,7 +49,8 @@ const arbitrary = fc.record({
   kw: fc.integer({ min: 2, max: 9 }),
   gain: fc.constantFrom(1, 0.5, -3),
   seed: fc.nat(1e9),
-});
+};
+const arbitrary = fc.record(shapes);
 
 describe.each(testEngines())("products of spectra, on %s,", (_name, promise) => {
   it("miss the exact sums by no more than the plan says", { timeout: 120_000 }, async () => {
@@ -174,6 +176,113 @@ describe("the stated error", () => {
   });
 });
 
+describe.each(testEngines().slice(1))("sums of integers, on %s,", (_name, promise) => {
+  const exactly = "fft exact";
+  /** How many values of the exact plan are not those of loops over integers. */
+  async function faults(image: Image, dtype: ImageDType, filter: number[][], options: FilterOptions) {
+    const engine = await promise;
+    const problem = engine.filterProblem({ ...image, dtype }, filter, options);
+    const plan = engine.plan(problem, { strategy: exactly });
+    expect(plan.error).toEqual({ relative: 0, maxAbs: 0 });
+    const output = problem.y.dtype as ImageDType;
+    const { data } = await engine.run(plan, image);
+    const wanted = toType(correlate(image, filter, options), output);
+    return wanted.filter((v, i) => data[i] !== (output === "f32" ? Math.fround(v) : v)).length;
+  }
+
+  it("are equal to those of loops over integers", { timeout: 120_000 }, async () => {
+    const dtype = fc.constantFrom<ImageDType>("u8", "i8", "u16", "i16");
+    const output = fc.constantFrom<ImageDType>("u8", "i8", "u16", "i16", "i32", "u32", "f32", "f64");
+    await fc.assert(
+      fc.asyncProperty(
+        fc.record({ ...shapes, dtype, output }),
+        fc.constantFrom(1, 9, 1000, 2 ** 20),
+        async ({ width, height, channels, dtype, kh, kw, seed, ...rest }, most) => {
+          const next = random(seed);
+          const tap = (): number => Math.floor(next() * (2 * most + 1)) - most;
+          const filter = Array.from({ length: kh }, () => Array.from({ length: kw }, tap));
+          filter[0]![0] = 1;
+          const image = randomImage(width, height, channels, dtype, seed);
+          const anchor: [number, number] = [seed % kw, (seed >> 8) % kh];
+          expect(await faults(image, dtype, filter, { ...rest, anchor, offset: 3, borderValue: 7 })).toBe(0);
+        },
+      ),
+      { numRuns: 25 },
+    );
+  });
+
+  it("are so on the worst pictures, up to the largest taps that the bound allows", { timeout: 120_000 }, async () => {
+    const engine = await promise;
+    const next = random(4);
+    const [width, height] = [90, 70];
+    for (const [dtype, low, high, side] of [
+      ["u8", 0, 255, 17],
+      ["u16", 0, 65_535, 11],
+      ["i16", -32_768, 32_767, 8],
+      ["i32", -(2 ** 31), 2 ** 31 - 1, 5],
+    ] as const) {
+      const random = Array.from({ length: side }, () => Array.from({ length: side }, () => 2 * next() - 1));
+      const alternating = random.map((row, y) => row.map((_, x) => ((x + y) % 2 ? -1 : 1)));
+      for (const shape of [
+        random,
+        alternating,
+        random.map((row) => row.map(Math.abs)),
+        random.map((row) => row.map(() => 1)),
+      ]) {
+        // The first tap is 1, lest a factor of all be set apart as a gain.
+        const ofSize = (most: number): number[][] =>
+          shape.map((row, y) => row.map((tap, x) => (x + y === 0 ? 1 : Math.round(tap * most) || 1)));
+        const isTaken = (most: number): boolean => {
+          const plan = engine.plan(
+            engine.filterProblem({ width, height, channels: 1, dtype }, ofSize(most), { output: "f64" }),
+          );
+          return [plan, ...plan.rejected].some(({ solver, cost }) => solver === exactly && cost);
+        };
+        let most = 1;
+        while (isTaken(2 * most)) most *= 2;
+        if (!isTaken(most)) continue;
+        const filter = ofSize(most);
+        const pictures: ((x: number, y: number) => boolean)[] = [
+          () => true,
+          () => false,
+          (x, y) => (x + y) % 2 === 0,
+          () => next() < 0.5,
+          // Where all taps add up.
+          (x, y) => filter[y % side]![x % side]! > 0,
+          (x, y) => filter[y % side]![x % side]! < 0,
+        ];
+        for (const isHigh of pictures) {
+          const data = newArray(dtype, width * height).map((_, i) =>
+            isHigh(i % width, Math.floor(i / width)) ? high : low,
+          );
+          const image = { width, height, channels: 1, data } as Image;
+          expect(await faults(image, dtype, filter, { output: "f64" }), `${dtype}, taps to ${most}`).toBe(0);
+        }
+      }
+    }
+  });
+
+  it("are those of every tile", { timeout: 60_000 }, async () => {
+    for (const [width, height, channels, side] of [
+      [700, 90, 1, 23],
+      [50, 240, 1, 9],
+      [420, 230, 1, 27],
+      [1900, 34, 1, 31],
+    ] as const) {
+      const next = random(side);
+      const filter = Array.from({ length: side }, () =>
+        Array.from({ length: side }, () => Math.floor(next() * 201) - 100),
+      );
+      const image = randomImage(width, height, channels, "u8", side);
+      const engine = await promise;
+      const problem = engine.filterProblem({ ...image, dtype: "u8" }, filter, { output: "i32" });
+      const sums = await engine.run(engine.plan(problem, { strategy: "direct" }), image);
+      const { data } = await engine.run(engine.plan(problem, { strategy: exactly }), image);
+      expect(worst(data, sums.data)).toBe(0);
+    }
+  });
+});
+
 describe("the planner", () => {
   const large = { width: 4000, height: 3000 };
   const ones = Array.from({ length: 31 }, (_, y) => Array.from({ length: 31 }, (_, x) => ((x * y) % 7) - 2));
@@ -186,7 +295,9 @@ describe("the planner", () => {
   });
 
   it("keeps sums of integers exact where no tolerance is given", async () => {
-    expect((await planFor(large, ones)).solver).not.toBe(strategy);
+    const exactly = await planFor(large, ones);
+    expect(exactly).toMatchObject({ solver: "fft exact", error: { relative: 0, maxAbs: 0 } });
+    expect(explain(exactly)).toContain("\nexact\n");
     const plan = await planFor(large, ones, { tolerance: 1e-5 });
     expect(plan.solver).toBe(strategy);
     expect(plan.error.relative).toBeGreaterThan(0);
@@ -205,7 +316,16 @@ describe("the planner", () => {
       [{ width: 20, height: 99 }, randomFilter(3, 3, 1)],
       /48 pixels wide, the picture only 20/,
     ],
-    ["integers", [large, ones], /tolerance/],
+    [
+      "integers that are large for what rounds",
+      [{ ...large, dtype: "u16" }, ones.map((row) => row.map((tap) => tap * 2 ** 21 + 1)), { output: "f64" }],
+      /take sums of such integers for others/,
+    ],
+    [
+      "integers of more than 53 bits",
+      [large, ones.map((row) => row.map((tap) => tap * 2 ** 40 + 1)), { output: "f64" }],
+      /53 bits/,
+    ],
   ])("says why not: %s", async (_what, [picture, filter, options], why) => {
     const { rejected } = await planFor(picture, filter, options);
     expect(rejected.find(({ solver }) => solver === strategy)!.why).toMatch(why);

@@ -236,6 +236,33 @@ describe.each(testEngines())("on %s", (name, promise) => {
     expect(bits(await run(-0))).toBe(bits(await run(0)));
   });
 
+  it("a weight outside 0 to 1 is found wherever it stands, and nothing is written", async () => {
+    const engine = await promise;
+    for (const [width, height] of [
+      [1, 1],
+      [5, 1],
+      [37, 2],
+      [331, 199],
+    ] as const) {
+      // biome-ignore format: a line
+      const count = width * height;
+      const image = { width, height, channels: 1, data: new Float32Array(count) };
+      const [mask, out] = [new Float32Array(count).fill(1), new Float32Array(count).fill(-7)];
+      for (const at of new Set(
+        [0, 1, 2, 3, count - 2, count - 1, count >> 1, 65_535, 65_536].filter((i) => i >= 0 && i < count),
+      ))
+        for (const weight of [1 + 2 ** -23, -1e-30, Number.NaN, Number.POSITIVE_INFINITY]) {
+          mask[at] = weight;
+          const expected = `mask: expected weights from 0 to 1, got ${Math.fround(weight)} at ${at}`;
+          await expect(engine.filter(image, "box:3", { mask, out })).rejects.toThrow(expected);
+          mask[at] = 1;
+        }
+      expect(out.every((v) => v === -7)).toBe(true);
+      await engine.filter(image, "box:3", { mask, out });
+      expect(out.every((v) => v === 0)).toBe(true);
+    }
+  });
+
   it("far from what is known only the relative weight counts", async () => {
     const engine = await promise;
     const mask = new Float32Array(61 * 61);

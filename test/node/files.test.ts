@@ -83,7 +83,7 @@ describe("writeAtomic", () => {
       cwd: path("exit"),
     });
     expect(status).toBe(7);
-    expect(stdout.toString()).toMatch(/^\.big\.[0-9a-f]{8}\.tmp$/);
+    expect(stdout.toString()).toMatch(/^\.big\.[0-9a-f]{8}-[0-9a-f]{8}\.tmp$/);
     expect(readdirSync(path("exit"))).toEqual([]);
   });
 

@@ -24,6 +24,7 @@ describe("the gradient of a convolution's weight", () => {
     ["pointwise", [5, 4, 1, 1], {}],
     ["with a window", [5, 4, 3, 2], { pads: [1, 0, 1, 1] }],
     ["in steps, dilated", [3, 4, 3, 3], { strides: [2, 3], dilations: [2, 1], pads: [2, 1, 0, 1] }],
+    ["of groups", [6, 2, 3, 2], { group: 2, strides: [1, 2], pads: [1, 0, 1, 1] }],
     ["depthwise", [4, 1, 3, 3], { group: 4, pads: [1, 1, 1, 1] }],
     ["depthwise in steps, several filters a channel", [8, 1, 3, 3], { group: 4, strides: [2, 2], pads: [0, 1, 1, 1] }],
   ];

@@ -44,14 +44,13 @@ interface NetworkCase {
   name?: string;
 }
 
-/** The functions of a kernel, in their order: of the conv family, one for each width of its panels and the strip. */
-const functionsOf = (kernel: string): readonly string[] => [
-  ...(/^conv .* of ([\d+]+) /.exec(kernel)?.[1] ?? "")
-    .split("+")
-    .filter(Boolean)
-    .map((width) => `${width} outputs`),
-  "strip",
-];
+/** The functions of a kernel, in their order: of the conv family, one for each width of its panels, that of the list, the strip. */
+function functionsOf(kernel: string): readonly string[] {
+  const [, tile, widths] = /^conv f32 (\d+) .* of ([\d+]+) /.exec(kernel) ?? [];
+  if (!widths) return ["strip"];
+  const list = ["list", tile, / flat /.test(kernel) && "flat", / add /.test(kernel) && "add"].filter(Boolean);
+  return [...widths.split("+").map((width) => `${width} outputs`), list.join(" "), "strip"];
+}
 
 /** Runs cases in a process of its own. By the kernel that each made new, and its function: what V8 says of it. */
 function traceOf(cases: readonly (FilterCase | LayerCase | NetworkCase)[]): Map<string, string> {
@@ -100,8 +99,11 @@ function traceOf(cases: readonly (FilterCase | LayerCase | NetworkCase)[]): Map<
     if (!part.startsWith("KERNELS ")) continue;
     // Of one module, in the order of its functions.
     const kernels: string[] = JSON.parse(part.split("\n")[0]!.slice("KERNELS ".length));
+    const lists = new Set<string>();
     for (const kernel of kernels) {
-      const names = functionsOf(kernel);
+      // Kernels of one module share their lists.
+      const names = functionsOf(kernel).filter((name) => !lists.has(name));
+      for (const name of names) if (name.startsWith("list")) lists.add(name);
       for (const [i, name] of names.entries()) traces.set(`${kernel}, ${name}`, functions[i] ?? "");
       functions = functions.slice(names.length);
     }
@@ -127,6 +129,7 @@ describe(`the compiler (${where})`, () => {
     { dtype: "u16", filter: "unsharp", output: "u8", ...columnRow },
     { dtype: "f32", filter: "unsharp", output: "f32", ...columnRow },
     { dtype: "u8", filter: "disk:9", output: "f32", strategy: "fft" },
+    { dtype: "u8", filter: "sobel-x", output: "f32", strategy: "fft exact" },
   ];
   const kernels: [name: string, pattern: RegExp][] = [
     ["the column pass in fixed point", /^column x4 u8 i32 in fixed /],
@@ -146,7 +149,8 @@ describe(`the compiler (${where})`, () => {
     ["the row pass to u8 in u16", /^row u16 u8 in u16 /],
     ["the second term, to u8", /^row f32 f32 u8 in f32 /],
     ["the second term, to f32", /^row f32 f32 f32 in f32 saturate relaxed /],
-    ["transforms", /^fft 64x64 u8 f32 /],
+    ["transforms", /^fft f32 64x64 u8 f32 /],
+    ["transforms in f64", /^fft f64 whole 64x64 u8 f32 /],
   ];
 
   const [x, pads] = [[1, 16, 16, 16], "same"] as const;

@@ -91,8 +91,9 @@ function accountOf(
   const rows = grid.images * grid.extent;
   const work = workOf(step, buffers);
   const { multiplications } = work;
-  // Transforms and layers have rates of their own, and multiply in f32.
-  const arithmetic = layered.has(work.arithmetic) ? "f32" : (work.arithmetic as Arithmetic);
+  // Transforms and layers have rates of their own, and multiply in f32 or f64.
+  const arithmetic =
+    work.arithmetic === "fft64" ? "f64" : layered.has(work.arithmetic) ? "f32" : (work.arithmetic as Arithmetic);
   const additions = work.additions + work.serialAdditions;
   const [reads, write] = [step.reads.map((id) => buffers.get(id)!), buffers.get(step.writes)!];
   const kernel = kernelOf(step.kernel);

@@ -17,6 +17,7 @@ import type { PackedWeights, SharedRoom } from "./shared.ts";
 import type { Staging } from "./staging.ts";
 import { Stream } from "./stream.ts";
 import { Trial, type TrialHost } from "./trial.ts";
+import { areWeights } from "./weights.ts";
 
 /** What programs need of their backend. */
 export interface ProgramHost extends TrialHost {
@@ -228,6 +229,10 @@ export class WasmProgram implements Program {
       if (threads > 1) pool!.settleSync();
     }
     for (const [id, use] of outputs) use(this.room(id));
+  }
+
+  areWeights(mask: Float32Array, from: number, to: number): boolean {
+    return areWeights(this.host.staging, mask, from, to);
   }
 
   private room(id: string): Elements {

@@ -79,6 +79,36 @@ export function weigherOf(staging: Staging, source: SourceBinding, rows: ViewDTy
   };
 }
 
+/** Whether elements of a mask are floats from 0 to 1, which are ordered as their bits are; -0 counts as none of them. */
+export function areWeights(staging: Staging, mask: Float32Array, from: number, to: number): boolean {
+  const length = to - from;
+  const at = staging.reserve(signsRoom + align(4 * length));
+  const look = staging.compiled("weights", 3, emitLook);
+  // What follows the last element is looked at, too.
+  staging.stretch("f32", at + signsRoom, Math.ceil(length / 4) * 4).fill(0, length & -4);
+  staging.put(mask, "f32", from, length, at + signsRoom);
+  look(at, at + signsRoom, Math.ceil(length / 4));
+  return staging.stretch("i32", at, 4).every((signs) => signs >= 0);
+}
+
+const signsRoom = 64;
+
+/** Whether any of so many vectors of weights is outside, by the signs of what it stores. */
+function emitLook(f: FunctionBuilder, staging: number): void {
+  const [to, from, vectors] = f.params as [Local, Local, Local];
+  const { signs, w } = f.locals("v128", "signs", "w");
+  const one = splat("i32x4", 0x3f800000);
+  f.emit(
+    times(
+      vectors,
+      set(w, load("v128.load", get(from), 0, staging)),
+      set(signs, op("v128.or", get(signs), op("v128.or", get(w), op("i32x4.sub", one, get(w))))),
+      bump(from, 16),
+    ),
+    store("v128.store", get(to), get(signs), 0, staging),
+  );
+}
+
 /** Moves means in rows of a type out, as pixels of a picture. */
 export function unweigherOf(staging: Staging, target: TargetBinding, rows: ViewDType): MovePixels {
   const { dtype, source } = target;

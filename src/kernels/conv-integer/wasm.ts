@@ -20,7 +20,7 @@ import {
 import type { ConvIntegerSpec } from "../../plan/types.ts";
 import { bytesOf } from "../../tensor.ts";
 import { convWords, panelOutputs } from "../conv/layout.ts";
-import { buildList } from "../conv/list.ts";
+import { listFor } from "../conv/list.ts";
 import { clipped } from "../functions.ts";
 import { type CodeMode, defineKernel, type StepBuffers } from "../kernel.ts";
 import { integerShape, integerTile } from "./layout.ts";
@@ -58,6 +58,7 @@ export function emitInteger(
   const whole = panels > 0 ? panel(mode.wide ? 4 : 2, panelOutputs) : undefined;
   const rest = tail > 0 ? panel(tail / 4, tail) : undefined;
   for (const one of [whole, rest]) if (one && !module.has(one.name)) emitPanel(module, one, spec, tile, bytes);
+  const pointers = listFor(module, tile, false);
   defineKernel(module, name, (f, { rows, params, scratch: list, target, sources: [source, constants] }) => {
     const p = convWords.reader(params);
     const { tiles, weights, outOffset, left } = f.locals("i32", "tiles", "weights", "outOffset", "left");
@@ -74,7 +75,7 @@ export function emitInteger(
     f.emit(
       // With no rows, everything is called once: so it is compiled.
       when(op("i32.eqz", get(rows)), ...sums(whole), ...sums(rest), [0x0f]),
-      ...buildList(f, tile, { rows, params, source, list, target, added: undefined, tiles }),
+      set(tiles, pointers({ rows, params, source, list, target, added: undefined })),
       set(weights, load("i32.load", get(constants))),
       ...(whole
         ? [

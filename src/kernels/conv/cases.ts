@@ -80,8 +80,13 @@ const three: Partial<Window> = { size: [3, 3], pads: [1, 1] };
 export const cases: readonly KernelCase[] = [
   ...hardWindows.map(([name, window, sides]) => conv(name, { sides, inputs: 5, outputs: 11, window })),
   ...hardWindows.map(([name, window, sides]) => conv(`${name}, 1 channel`, { sides, inputs: 1, outputs: 1, window })),
-  // A tile is at most six pixels, a panel 16 outputs.
+  // A tile is at most eight pixels, a panel 16 outputs.
   ...count(1, 12).map((width) => conv(`width ${width}`, { sides: [1, width], inputs: 4, outputs: 8 })),
+  // Tiles within a row and across rows: of eight pixels, of fewer; of windows of one row and of several.
+  ...count(1, 20).flatMap((width, i) => [
+    conv(`3 rows of ${width}, to 8`, { sides: [3, width], inputs: 6, outputs: 8, residual: i % 2 === 1, images: 2 }),
+    conv(`3 rows of ${width}, to 24`, { sides: [3, width], inputs: 6, outputs: 24, window: i % 2 === 1 ? three : {} }),
+  ]),
   ...count(1, 35).map((outputs) => conv(`to ${outputs}`, { sides: [2, 5], inputs: 9, outputs, images: 2 })),
   ...count(1, 17).map((inputs) => conv(`from ${inputs}`, { sides: [3, 5], inputs, outputs: 20, window: three })),
   // Stretches without their padding: of single pixels in blocks of four and what is left over, along both axes.
@@ -102,6 +107,7 @@ export const cases: readonly KernelCase[] = [
       window: { ...three, strides: [2, 1] },
     }),
   ),
+  ...[4, 8].map((each) => conv(`groups of ${each}`, { inputs: 4 * each, outputs: 4 * each, groups: 4, window: three })),
   conv("groups of whole vectors", { inputs: 16, outputs: 32, groups: 2, window: { ...three, dilations: [2, 2] } }),
   conv("groups of whole panels", { inputs: 16, outputs: 128, groups: 8, window: { ...three, dilations: [2, 2] } }),
   conv("a group for each input", { inputs: 4, outputs: 8, groups: 4, window: three }),

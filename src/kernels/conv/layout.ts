@@ -98,11 +98,17 @@ export const dotBytes = (spec: ConvSpec): number => (convShape(spec).dots ? 12 *
 /** Output pixels that are summed at once, at most. */
 export const mostTile = 8;
 
-/** Output pixels that are summed at once: the tile that wastes least. 6 are fastest, and what is over costs a whole tile. */
-export function convTile({ phase, rowsOut = 1, rowStart = 0 }: ConvSpec, write: BufferSpec): number {
+/**
+ * Output pixels that are summed at once: the tile that wastes least, since what is over costs a whole one. 6 are fastest, of two
+ * registers each; where all outputs of a pixel are one register, 8: a product takes as long as eight of them are begun.
+ */
+export function convTile(spec: ConvSpec, write: BufferSpec, wide: boolean): number {
+  const { phase, rowsOut = 1, rowStart = 0 } = spec;
+  const { panels, tail } = convShape(spec);
   const pixels = (phase?.count ?? pixelsOf(write)) * Math.ceil(((write.height ?? 1) - rowStart) / rowsOut);
-  const slots = (tile: number): number => Math.ceil(pixels / tile) * tile * (1 + 0.06 * (6 - tile));
-  return [6, 5, 4].reduce((best, tile) => (slots(tile) < slots(best) ? tile : best));
+  const best = panels === 0 && tail <= (wide ? 8 : 4) ? 8 : 6;
+  const slots = (tile: number): number => Math.ceil(pixels / tile) * tile * (1 + 0.06 * (best - tile));
+  return [best, best - 1, best - 2].reduce((least, tile) => (slots(tile) < slots(least) ? tile : least));
 }
 
 /** Panels of outputs, the last of them perhaps smaller, among which the work on one row can be split. */

@@ -1,5 +1,6 @@
 // The list of pointers that a strip of a convolution works by: tile after tile, of each row of the window, of the output, of what
-// is added.
+// is added. Tiles within a row are written four pointers at a time, since neighbouring pixels are equally far apart; what that writes
+// beyond a line is written over by the next.
 import {
   bump,
   type Code,
@@ -7,141 +8,131 @@ import {
   type FunctionBuilder,
   get,
   i32,
+  ifElse,
   type Local,
+  lane,
   load,
+  type ModuleBuilder,
   op,
   set,
+  splat,
   store,
   sum,
   when,
 } from "../../codegen/assembler.ts";
 import { convWords } from "./layout.ts";
 
-interface ListLocals {
+interface ListArguments {
   rows: Local;
   params: Local;
   source: Local;
   list: Local;
   target: Local;
   added: Local | undefined;
-  tiles: Local;
 }
 
-/** Pointers of tile after tile; the last tile repeats the last pixel. Leaves the number of tiles. */
-export function buildList(f: FunctionBuilder, tile: number, names: ListLocals): Code[] {
-  const { rows, params, source, list, target, added, tiles } = names;
+/**
+ * Defines the function that writes such a list, unless the module has it, and gives a call of it, whose result is the number of tiles;
+ * the last of them repeats the last pixel. `flat`: windows of one row. It stands apart so that kernels are short: into long ones V8 puts
+ * the loops of their panels, where these have too few registers.
+ */
+export function listFor(module: ModuleBuilder, tile: number, flat: boolean): (names: ListArguments) => Code {
+  return ({ rows, params, source, list, target, added }) => {
+    const name = `list of ${tile}${flat ? " flat" : ""}${added ? " add" : ""}`;
+    const given = [rows, params, source, list, target, ...(added ? [added] : [])];
+    if (!module.has(name)) {
+      module.define(name, Array(given.length).fill("i32"), (f) => f.emit(...writeList(f, tile, flat)), ["i32"]);
+    }
+    return module.call(name, ...given.map(get));
+  };
+}
+
+function writeList(f: FunctionBuilder, tile: number, flat: boolean): Code[] {
+  const [rows, params, source, list, target, added] = f.params as [Local, Local, Local, Local, Local, Local?];
   const p = convWords.reader(params);
-  const { at, slot, x, inAt, outAt, addAt, ky, table, entry, kh, left } = f.locals(
-    "i32",
-    ...(["at", "slot", "x", "inAt", "outAt", "addAt", "ky", "table", "entry", "kh", "left"] as const),
-  );
+  const { at, slot, x, left, tiles } = f.locals("i32", "at", "slot", "x", "left", "tiles");
+  const { ky, table, entry } = f.locals("i32", "ky", "table", "entry");
+  const base = f.local("v128");
   const line = tile * 4;
-  const { outRow, addRow } = f.locals("i32", "outRow", "addRow");
+  /** Offsets within a row: of the next pixel, of four from there on, and of a whole tile, four by four. */
+  const along = (step: Code, offset: Code) => {
+    const fours = f.array("v128", Math.ceil(tile / 4));
+    return { step, offset, next: f.local("i32"), ramp: f.local("v128"), fours };
+  };
+  const input = along(p("inStep"), p("inOffset"));
+  const others = [
+    { ...along(p("outStep"), p("outOffset")), rows: target },
+    ...(added ? [{ ...along(p("addStep"), p("addOffset")), rows: added }] : []),
+  ];
+  const all = [input, ...others];
+  /** The lines of a tile one after the other, of which `put` writes what it does from `entry` on: for rows at an address. */
+  const lines = (put: (one: ReturnType<typeof along>, row: Code) => Code[]): Code[] => {
+    const first = [...put(input, load("i32.load", get(table))), bump(entry, line)];
+    return [
+      set(table, get(source)),
+      ...(flat ? first : [set(ky, p("kh")), doWhile(get(ky), ...first, bump(table, p("tableStep")), bump(ky, -1))]),
+      ...others.flatMap((one, i) => [
+        ...put(one, load("i32.load", get(one.rows))),
+        ...(i < others.length - 1 ? [bump(entry, line)] : []),
+      ]),
+    ];
+  };
+  const advance = (pixels: number): Code[] => [
+    ...all.map(({ next, step }) => bump(next, op("i32.mul", step, i32(pixels)))),
+    bump(x, -pixels),
+    bump(left, -pixels),
+  ];
+  const nextTile = [set(at, sum(get(entry), i32(line))), set(slot, i32(0)), bump(tiles, 1)];
+  const wholeTile = [
+    ...all.flatMap(({ fours, ramp, next, step }) => [
+      set(fours[0]!, op("i32x4.add", get(ramp), op("i32x4.splat", get(next)))),
+      ...fours
+        .slice(1)
+        .map((four, i) => set(four, op("i32x4.add", get(fours[i]!), op("i32x4.splat", op("i32.shl", step, i32(2)))))),
+    ]),
+    set(entry, get(at)),
+    ...lines(({ fours }, row) => [
+      set(base, op("i32x4.splat", row)),
+      ...fours.map((four, i) => store("v128.store", get(entry), op("i32x4.add", get(four), get(base)), 16 * i)),
+    ]),
+    ...nextTile,
+    ...advance(tile),
+  ];
   const pixel = [
     set(entry, sum(get(at), get(slot))),
-    set(table, get(source)),
-    set(ky, get(kh)),
-    doWhile(
-      get(ky),
-      store("i32.store", get(entry), sum(load("i32.load", get(table)), get(inAt))),
-      bump(entry, line),
-      bump(table, p("tableStep")),
-      bump(ky, -1),
-    ),
-    store("i32.store", get(entry), sum(get(outRow), get(outAt))),
-    ...(added ? [store("i32.store", get(entry), sum(get(addRow), get(addAt)), line)] : []),
+    ...lines(({ next }, row) => [store("i32.store", get(entry), sum(row, get(next)))]),
     bump(slot, 4),
-    when(
-      op("i32.eq", get(slot), i32(line)),
-      set(slot, i32(0)),
-      set(at, sum(get(entry), i32(added ? line + 4 : 4))),
-      bump(tiles, 1),
-    ),
   ];
-  const startRow = [
-    set(x, p("width")),
-    set(inAt, p("inOffset")),
-    set(outAt, p("outOffset")),
-    set(outRow, load("i32.load", get(target))),
-    ...(added ? [set(addAt, p("addOffset")), set(addRow, load("i32.load", get(added)))] : []),
+  const onePixel = [
+    ...pixel,
+    when(op("i32.eq", get(slot), i32(line)), bump(entry, 4 - line), ...nextTile),
+    ...advance(1),
   ];
+  const startRow = [set(x, p("width")), ...all.map(({ next, offset }) => set(next, offset))];
   const nextRow = [
     bump(source, p("rowStep")),
     bump(target, p("targetStep")),
     ...(added ? [bump(added, 4)] : []),
     ...startRow,
   ];
-  const advance = [
-    bump(x, -1),
-    bump(inAt, p("inStep")),
-    bump(outAt, p("outStep")),
-    ...(added ? [bump(addAt, p("addStep"))] : []),
-    when(op("i32.eqz", get(x)), ...nextRow),
-  ];
+  const isWhole = op("i32.and", op("i32.eqz", get(slot)), op("i32.ge_s", get(x), i32(tile)));
   return [
     set(at, get(list)),
-    set(kh, p("kh")),
+    ...all.map(({ ramp, step }) => set(ramp, op("i32x4.mul", op("i32x4.splat", step), zeroToThree))),
     ...startRow,
     set(left, op("i32.mul", get(rows), p("width"))),
-    doWhile(
-      op("i32.or", get(left), get(slot)),
-      ...pixel,
-      when(op("i32.gt_s", get(left), i32(1)), ...advance),
-      set(left, op("i32.sub", get(left), op("i32.ne", get(left), i32(0)))),
+    doWhile(get(left), ifElse(isWhole, wholeTile, onePixel), when(get(left), when(op("i32.eqz", get(x)), ...nextRow))),
+    when(
+      get(slot),
+      ...all.map(({ next, step }) => set(next, op("i32.sub", get(next), step))),
+      doWhile(op("i32.ne", get(slot), i32(line)), ...pixel),
+      bump(tiles, 1),
     ),
+    get(tiles),
   ];
 }
 
-/** The same where the window is one row: the pointers of neighbouring pixels follow from each other. */
-export function listOfRows(f: FunctionBuilder, tile: number, names: ListLocals): Code[] {
-  const { rows, params, source, list, target, added, tiles } = names;
-  const p = convWords.reader(params);
-  const { at, end, left, x, inAt, outAt, addAt } = f.locals(
-    ...(["i32", "at", "end", "left", "x", "inAt", "outAt", "addAt"] as const),
-  );
-  const line = tile * 4;
-  const pixel = [
-    store("i32.store", get(at), get(inAt)),
-    store("i32.store", get(at), get(outAt), line),
-    ...(added ? [store("i32.store", get(at), get(addAt), 2 * line)] : []),
-    bump(at, 4),
-  ];
-  const startRow = [
-    set(x, p("width")),
-    set(inAt, sum(load("i32.load", get(source)), p("inOffset"))),
-    set(outAt, sum(load("i32.load", get(target)), p("outOffset"))),
-    ...(added ? [set(addAt, sum(load("i32.load", get(added)), p("addOffset")))] : []),
-  ];
-  const nextRow = [
-    bump(source, p("rowStep")),
-    bump(target, p("targetStep")),
-    ...(added ? [bump(added, 4)] : []),
-    ...startRow,
-  ];
-  const advance = [
-    bump(x, -1),
-    bump(inAt, p("inStep")),
-    bump(outAt, p("outStep")),
-    ...(added ? [bump(addAt, p("addStep"))] : []),
-    when(op("i32.eqz", get(x)), ...nextRow),
-  ];
-  const isFull = op("i32.eq", get(at), get(end));
-  return [
-    set(at, get(list)),
-    set(end, sum(get(list), i32(line))),
-    ...startRow,
-    set(left, op("i32.mul", get(rows), p("width"))),
-    doWhile(
-      get(left),
-      ...pixel,
-      when(isFull, bump(at, line * (added ? 2 : 1)), set(end, sum(get(at), i32(line))), bump(tiles, 1)),
-      bump(left, -1),
-      when(get(left), ...advance),
-    ),
-    when(
-      op("i32.ne", sum(get(at), i32(line)), get(end)),
-      bump(tiles, 1),
-      doWhile(op("i32.ne", get(at), get(end)), ...pixel),
-    ),
-  ];
-}
+const zeroToThree: Code = [1, 2, 3].reduce<Code>(
+  (vector, n) => lane("i32x4.replace_lane", n, vector, i32(n)),
+  splat("i32x4", 0),
+);

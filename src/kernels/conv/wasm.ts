@@ -35,7 +35,7 @@ import {
   dotUnroll,
   panelOutputs,
 } from "./layout.ts";
-import { buildList, listOfRows } from "./list.ts";
+import { listFor } from "./list.ts";
 
 /** One function that sums `vectors` neighbouring vectors of outputs for a tile of pixels, from panels of `side` outputs. */
 export interface Panel {
@@ -45,7 +45,7 @@ export interface Panel {
 }
 
 const tileOf = (spec: ConvSpec, { write }: StepBuffers, { wide }: CodeMode): number =>
-  convShape(spec).dots ? dotTile(spec.outputs, wide) : convTile(spec, write);
+  convShape(spec).dots ? dotTile(spec.outputs, wide) : convTile(spec, write, wide);
 
 /** Elements of a stretch: whether there are blocks of four (of few channels: all of a pixel's), and how many are left over. */
 const stretchOf = ({ few, run }: ConvShape): { loops: boolean; rest: number } =>
@@ -107,6 +107,7 @@ function emitStrip(
   tile: number,
   { whole, tail }: { whole?: Panel; tail?: Panel },
 ): void {
+  const pointers = listFor(module, tile, spec.size[0] === 1);
   defineKernel(module, name, (f, { rows, params, scratch: list, target, sources: [source, constants, third] }) => {
     const p = convWords.reader(params);
     const added = spec.residual ? third : undefined;
@@ -127,7 +128,7 @@ function emitStrip(
       return Array.from({ length: side / 4 / vectors }, (_, i) => call(i * vectors * 4));
     };
     const products = [
-      ...(spec.size[0] === 1 ? listOfRows : buildList)(f, tile, { rows, params, source, list, target, added, tiles }),
+      set(tiles, pointers({ rows, params, source, list, target, added })),
       set(weights, load("i32.load", get(constants))),
       set(group, p("groups")),
       doWhile(
@@ -165,7 +166,7 @@ function emitStrip(
         set(rows, i32(1)),
         doWhile(
           get(left),
-          ...[tiles, inOffset, outOffset].map((local) => set(local, i32(0))),
+          ...[inOffset, outOffset].map((local) => set(local, i32(0))),
           ...products,
           ...[bump(source, p("rowStep")), bump(target, p("targetStep")), bump(constants, p("targetStep"))],
           ...(added ? [bump(added, 4)] : []),

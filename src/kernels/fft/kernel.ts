@@ -16,19 +16,19 @@ export const multiplicationsIn = ([height, width]: FftSpec["tile"]): number => 3
 
 export const fft: Kernel<FftSpec> = {
   family: "fft",
-  describe: ({ tile }) => `tiles of ${tile.join(" x ")}`,
+  describe: ({ tile, whole }) => `tiles of ${tile.join(" x ")}${whole ? " in f64, rounded to integers" : ""}`,
   reference({ terms, arithmetic, finish }, [input], write, rows) {
     const [kh, kw] = [terms[0]!.column.length, terms[0]!.row.length];
     const taps = valuesOf(terms, kh, kw).map((tap, i) => ({ dy: Math.floor(i / kw), dx: i % kw, tap }));
     tapsReference({ family: "taps", taps, arithmetic, finish }, [input!], write, rows * write.spec.stride);
   },
-  entry: ({ tile, finish }, { reads, write }, { relaxed, wide }) =>
-    `fft ${tile.join("x")} ${reads[0]!.dtype} ${write.dtype} ${finishKind(finish, "f32")}${relaxed ? " relaxed" : ""}${wide ? " wide" : ""}`,
+  entry: ({ tile, arithmetic, whole, finish }, { reads, write }, { relaxed, wide }) =>
+    `fft ${arithmetic}${whole ? " whole" : ""} ${tile.join("x")} ${reads[0]!.dtype} ${write.dtype} ${finishKind(finish, arithmetic)}${relaxed ? " relaxed" : ""}${wide ? " wide" : ""}`,
   emit: emitFft,
-  work: ({ tile, results }, { write }) => {
+  work: ({ tile, results, arithmetic }, { write }) => {
     const elements = tile[0] * tile[1] * Math.ceil(rowElements(write) / results / 2);
     const multiplications = multiplicationsIn(tile) * elements;
-    return { arithmetic: "fft", multiplications, additions: 0, serialAdditions: 0 };
+    return { arithmetic: arithmetic === "f64" ? "fft64" : "fft", multiplications, additions: 0, serialAdditions: 0 };
   },
   params: fftParams,
   overrun: { elements: 0, rows: 0 },

@@ -15,26 +15,38 @@ import {
   shuffle,
   store,
 } from "../../codegen/assembler.ts";
+import type { FftSpec } from "../../plan/types.ts";
+import { bytesOf } from "../../tensor.ts";
 import type { CodeMode } from "../kernel.ts";
-import { multiplyAdd } from "../lanes.ts";
-import { block, type Pass } from "./layout.ts";
+import { loadTap, multiplyAdd, shapeOf } from "../lanes.ts";
+import type { Pass } from "./layout.ts";
 
-/** Real and imaginary parts of four elements. */
+/** Real and imaginary parts of the elements of a vector. */
 type Complex = readonly [re: Local, im: Local];
 
 type Binary = (x: Code, y: Code) => Code;
-const add: Binary = (x, y) => op("f32x4.add", x, y);
-const subtract: Binary = (x, y) => op("f32x4.sub", x, y);
-const multiply: Binary = (x, y) => op("f32x4.mul", x, y);
 
-/** Words of two vectors in turn, from the first halves or from the second. */
-const zip = (half: 0 | 8): Binary => {
-  const bytes = Array.from({ length: 16 }, (_, i) => half + (i & 3) + 4 * (i >> 3) + 16 * ((i >> 2) & 1));
+/** Elements of so many bytes of two vectors in turn, from the first halves or from the second. */
+const zip = (half: 0 | 8, size: number): Binary => {
+  const bytes = Array.from({ length: 16 }, (_, i) => {
+    const element = Math.floor(i / size);
+    return half + (i % size) + size * (element >> 1) + 16 * (element & 1);
+  });
   return (x, y) => shuffle(bytes, x, y);
 };
 
 /** Over a tile at the local `at`, whose imaginary parts stand `plane` bytes after the real ones. */
-export function passesOver(f: FunctionBuilder, params: Local, mode: CodeMode, plane: number) {
+export function passesOver(
+  f: FunctionBuilder,
+  params: Local,
+  mode: CodeMode,
+  arithmetic: FftSpec["arithmetic"],
+  plane: number,
+) {
+  const [shape, bytes] = [shapeOf[arithmetic], bytesOf[arithmetic]];
+  const add: Binary = (x, y) => op(`${shape}.add`, x, y);
+  const subtract: Binary = (x, y) => op(`${shape}.sub`, x, y);
+  const multiply: Binary = (x, y) => op(`${shape}.mul`, x, y);
   const { at, outer, inner, vector, constants } = f.locals("i32", "at", "outer", "inner", "vector", "constants");
   const complex = (): Complex => [f.local("v128"), f.local("v128")];
   // In wide mode two vectors go together: all of both is loaded and computed before any is stored.
@@ -62,10 +74,10 @@ export function passesOver(f: FunctionBuilder, params: Local, mode: CodeMode, pl
   /** z ·= a loaded factor, or its conjugate. */
   const turn = ([re, im]: Complex, factorPart: (part: number) => Code, conjugate: boolean): Code[] => {
     const first = (x: Local): Code => multiply(get(x), get(factor[0]));
-    const plus = (x: Local, y: Local): Code => multiplyAdd("f32", mode, get(y), get(factor[1]), first(x));
+    const plus = (x: Local, y: Local): Code => multiplyAdd(arithmetic, mode, get(y), get(factor[1]), first(x));
     const minus = (x: Local, y: Local): Code =>
       mode.relaxed
-        ? op("f32x4.relaxed_nmadd", get(y), get(factor[1]), first(x))
+        ? op(`${shape}.relaxed_nmadd`, get(y), get(factor[1]), first(x))
         : subtract(first(x), multiply(get(y), get(factor[1])));
     const [real, imaginary] = conjugate ? [plus, minus] : [minus, plus];
     return [
@@ -86,9 +98,9 @@ export function passesOver(f: FunctionBuilder, params: Local, mode: CodeMode, pl
   const pass = ({ distance, twiddles, lanes, vectors }: Pass, length: number, step: number, back: boolean): Code[] => {
     const sets = held.slice(0, vectors);
     const twiddle = (k: number, s: number) => (part: number) => {
-      const offset = (2 * k + part) * lanes * 4;
+      const offset = (2 * k + part) * lanes * bytes;
       return lanes === 1
-        ? load("v128.load32_splat", get(constants), offset)
+        ? loadTap(arithmetic, get(constants), offset)
         : load("v128.load", get(constants), offset + s * 16);
     };
     const turned = (z: readonly Complex[], s: number): Code[] =>
@@ -117,7 +129,7 @@ export function passesOver(f: FunctionBuilder, params: Local, mode: CodeMode, pl
         outer,
         distance / lanes,
         lanes * step,
-        3 * lanes * 8,
+        3 * lanes * 2 * bytes,
         repeat(
           inner,
           (length * step) / group,
@@ -139,19 +151,22 @@ export function passesOver(f: FunctionBuilder, params: Local, mode: CodeMode, pl
       const z = held[0]!;
       const there = butterfly(z, false);
       const again = butterfly(there.results, true);
-      /** Four neighbours of four butterflies each become one element of each of four; and back. */
+      const [low, high] = [zip(0, bytes), zip(8, bytes)];
+      /** Four neighbours of four butterflies, or of two, become one element of each of those in four vectors; and back. */
       const transpose = (four: readonly Complex[]): Code[] =>
         [0, 1].flatMap((part) => {
-          const mix = (i: number, j: number): Code[] => exchange(four[i]![part]!, four[j]![part]!, zip(0), zip(8));
-          return [...mix(0, 2), ...mix(1, 3), ...mix(0, 1), ...mix(2, 3)];
+          const mix = (i: number, j: number): Code[] => exchange(four[i]![part]!, four[j]![part]!, low, high);
+          return [...(bytes === 4 ? [...mix(0, 2), ...mix(1, 3)] : []), ...mix(0, 1), ...mix(2, 3)];
         });
+      /** The order in which vectors lie in memory for that. */
+      const laid = ([a, b, c, d]: readonly Complex[]): Complex[] => (bytes === 4 ? [a!, b!, c!, d!] : [a!, c!, b!, d!]);
       return [
         set(at, start),
         set(constants, spectrum),
-        set(inner, i32(width / block)),
+        set(inner, i32((width * bytes) / 64)),
         doWhile(
           get(inner),
-          ...transfer([z], 16, (v, offset) => set(v, load("v128.load", get(at), offset))),
+          ...transfer([laid(z)], 16, (v, offset) => set(v, load("v128.load", get(at), offset))),
           ...transpose(z),
           ...there.code,
           ...there.results.flatMap((value, k) =>
@@ -159,9 +174,9 @@ export function passesOver(f: FunctionBuilder, params: Local, mode: CodeMode, pl
           ),
           ...again.code,
           ...transpose(again.results),
-          ...transfer([again.results], 16, (v, offset) => store("v128.store", get(at), get(v), offset)),
-          bump(at, block * 4),
-          bump(constants, block * 4),
+          ...transfer([laid(again.results)], 16, (v, offset) => store("v128.store", get(at), get(v), offset)),
+          bump(at, 64),
+          bump(constants, 64),
           bump(inner, -1),
         ),
       ];

@@ -29,23 +29,25 @@ import { passesOver } from "./passes.ts";
 export function emitFft(
   module: ModuleBuilder,
   name: string,
-  { tile: [height, width], finish: end }: FftSpec,
+  { tile: [height, width], arithmetic, whole, finish: end }: FftSpec,
   { reads, write }: StepBuffers,
   mode: CodeMode,
 ): void {
-  const pitch = tilePitch(width);
-  const { columns, rows: alongRows, spectrum } = fftLayout([height, width]);
+  const bytes = bytesOf[arithmetic];
+  const [pitch, plane] = [tilePitch(width, arithmetic), bytes * width];
+  const { columns, rows: alongRows, spectrum } = fftLayout({ tile: [height, width], arithmetic });
   const [input, output] = [reads[0]!.dtype, write.dtype];
   defineKernel(module, name, (f, { rows, params, sources: [source, tiles], target }) => {
     const { last, first, second, tile, x, at, y, table, from } = f.locals(
       ...(["i32", "last", "first", "second", "tile", "x", "at", "y", "table", "from"] as const),
     );
-    const values = f.array("v128", block / 4);
-    const spare = f.local("v128");
-    const { along, product } = passesOver(f, params, mode, 4 * width);
-    const finish = finisher(f, params, "f32", finishKind(end, "f32"), output, { ...mode, wide: false });
+    const values = f.array("v128", (block * bytes) / 16);
+    const { spare, middle, missing } = f.locals("v128", "spare", "middle", "missing");
+    const { along, product } = passesOver(f, params, mode, arithmetic, plane);
+    const finish = finisher(f, params, arithmetic, finishKind(end, arithmetic), output, { ...mode, wide: false });
+    const wholeNumber = (value: Code): Code => op("f64x2.add", op("f64x2.nearest", value), get(missing));
     const header = (offset: number): Code => load("i32.load", get(params), offset);
-    const column = op("i32.add", get(tile), scaled(get(x), 4));
+    const column = op("i32.add", get(tile), scaled(get(x), bytes));
 
     const eachBlock = (elements: Code, ...body: Code[]): Code[] => [
       set(x, i32(0)),
@@ -60,19 +62,21 @@ export function emitFft(
         get(y),
         ...[first, second].flatMap((start, part) => [
           set(from, op("i32.add", load("i32.load", get(table)), scaled(op("i32.add", get(start), get(x)), bytes))),
-          ...body(part * 4 * width),
+          ...body(part * plane),
         ]),
         bump(at, pitch),
         bump(table, 4),
         bump(y, -1),
       ),
     ];
-    const takeIn = eachRow(i32(height), source, bytesOf[input], (plane) => [
-      ...loadVectors(input, "f32", get(from), values, spare),
-      ...values.map((value, v) => store("v128.store", get(at), get(value), plane + v * 16)),
+    const takeIn = eachRow(i32(height), source, bytesOf[input], (part) => [
+      ...loadVectors(input, arithmetic, get(from), values, spare),
+      ...(whole ? values.map((value) => set(value, op("f64x2.sub", get(value), get(middle)))) : []),
+      ...values.map((value, v) => store("v128.store", get(at), get(value), part + v * 16)),
     ]);
-    const putOut = eachRow(header(fftHeader.rows), target, bytesOf[output], (plane) => [
-      ...values.map((value, v) => set(value, load("v128.load", get(at), plane + v * 16))),
+    const putOut = eachRow(header(fftHeader.rows), target, bytesOf[output], (part) => [
+      ...values.map((value, v) => set(value, load("v128.load", get(at), part + v * 16))),
+      ...(whole ? values.map((value) => set(value, wholeNumber(get(value)))) : []),
       ...finish.store(values, get(from)),
     ]);
     const products = [
@@ -81,11 +85,11 @@ export function emitFft(
       set(y, i32(height)),
       doWhile(
         get(y),
-        ...along(alongRows, get(at), width, 4, false),
+        ...along(alongRows, get(at), width, bytes, false),
         ...product(get(at), get(from), width),
-        ...along(alongRows, get(at), width, 4, true),
+        ...along(alongRows, get(at), width, bytes, true),
         bump(at, pitch),
-        bump(from, 8 * width),
+        bump(from, 2 * plane),
         bump(y, -1),
       ),
     ];
@@ -96,6 +100,14 @@ export function emitFft(
     };
     f.emit(
       ...finish.prelude,
+      ...(whole
+        ? (
+            [
+              [middle, fftHeader.middle],
+              [missing, fftHeader.missing],
+            ] as const
+          ).map(([local, offset]) => set(local, load("v128.load64_splat", get(params), offset)))
+        : []),
       set(last, op("i32.sub", header(tapsLayout.elements), header(fftHeader.results))),
       whileLoop(
         get(rows),

@@ -47,19 +47,17 @@ export function finisher(
 ): Finisher {
   const arithmetic = given === "fixed" ? "i32" : given;
   const order = mode.wide ? partners : neighbours;
-  if (arithmetic === "i32" && output === "f64") {
-    const store = (sums: readonly Local[], address: Code): Code[] =>
-      save(
-        f,
-        sums.flatMap((sum) => [doubles(sum, 0), doubles(sum, 1)]),
-        address,
-      );
+  const unscaled = kind === "saturate" && output === "f32";
+  if (arithmetic === "i32" && (output === "f64" || unscaled)) {
+    const floats = (sum: Local): Code[] =>
+      unscaled ? [op("f32x4.convert_i32x4_s", get(sum))] : [doubles(sum, 0), doubles(sum, 1)];
+    const store = (sums: readonly Local[], address: Code): Code[] => save(f, sums.flatMap(floats), address);
     return { prelude: [], initial: zero, store, group: 0 };
   }
   if (kind === "raw" || (kind === "saturate" && output === arithmetic)) {
     return { prelude: [], initial: zero, store: storeVectors, group: 0 };
   }
-  if (arithmetic === "f64") return finishDouble(f, params, arithmetic, output);
+  if (arithmetic === "f64") return finishDouble(f, params, arithmetic, kind, output);
   if (arithmetic === "f32") return finishFloat(f, params, kind, output, mode, (sums) => sums.map(get));
   const shift = Number(/^shift (\d+)/.exec(kind)?.[1] ?? 0);
   const initial = shift ? loadTap(arithmetic, get(params), tapsLayout.rounding) : zero;
@@ -79,7 +77,7 @@ export function finisher(
       group: mode.wide ? groupOf(arithmetic, output) : 0,
     };
   }
-  if (arithmetic === "i32") return finishDouble(f, params, arithmetic, output);
+  if (arithmetic === "i32") return finishDouble(f, params, arithmetic, kind, output);
   return finishFloat(f, params, kind, output, mode, (sums) => floatsOf(sums, arithmetic));
 }
 
@@ -182,9 +180,16 @@ function floatsOf(sums: readonly Local[], arithmetic: Arithmetic): Code[] {
 }
 
 /** Wide integer sums are scaled in f64, as in the specification: ties fall alike, so integer filters stay exact. */
-function finishDouble(f: FunctionBuilder, params: Local, arithmetic: "i32" | "f64", output: ViewDType): Finisher {
+function finishDouble(
+  f: FunctionBuilder,
+  params: Local,
+  arithmetic: "i32" | "f64",
+  kind: FinishKind,
+  output: ViewDType,
+): Finisher {
   const { denominator, gain, offset, low, high } = f.locals("v128", "denominator", "gain", "offset", "low", "high");
   const affine = (sums: Code): Code => {
+    if (kind === "saturate") return sums;
     const sum = op("f64x2.div", sums, get(denominator));
     return op("f64x2.add", op("f64x2.mul", sum, get(gain)), get(offset));
   };

@@ -4,6 +4,7 @@ import {
   type Engine,
   type EngineInfo,
   type Filter,
+  type FilterOptions,
   type Image,
   type PictureSpec,
   type Plan,
@@ -109,6 +110,20 @@ export async function time(call: FilterCall, { signal }: Context): Promise<numbe
   return (await apply(image, call.filter, call, other, { signal })).milliseconds;
 }
 
+/** Plans of the last calls: a slider that is dragged comes back to its values. */
+const plans = new Map<string, Plan>();
+const mostPlans = 64;
+
+function planOf(running: Engine, image: Held, wanted: Filter, options: FilterOptions): Plan {
+  const asked = [specOf(image), wanted, { alpha: image.alpha, ...options }] as const;
+  const key = JSON.stringify(asked);
+  const plan = plans.get(key) ?? running.plan(running.filterProblem(...asked));
+  plans.delete(key);
+  plans.set(key, plan);
+  if (plans.size > mostPlans) plans.delete(plans.keys().next().value!);
+  return plan;
+}
+
 /** Filters into `shown`: bytes at once, other types by way of an array of theirs. */
 async function apply(
   image: Held,
@@ -119,7 +134,7 @@ async function apply(
 ): Promise<{ plan: Plan; milliseconds: number }> {
   const running = await engine();
   const { output } = given;
-  const plan = running.plan(running.filterProblem(specOf(image), wanted, { alpha: image.alpha, ...given }));
+  const plan = planOf(running, image, wanted, given);
   const wide = output === "i16" || output === "f32";
   const out = wide ? wideArray(output, shown.length) : shown;
   const begin = performance.now();
@@ -231,7 +246,7 @@ const trials = 5;
 export async function measure({ filter, options }: FilterCall, { signal }: Context): Promise<Record<string, number>> {
   const [image, running] = [source(), await engine()];
   const given = { alpha: image.alpha, ...options };
-  const plan = running.plan(running.filterProblem(specOf(image), filter, given));
+  const plan = planOf(running, image, filter, options);
   const solvers = [plan.solver, ...plan.rejected.filter(({ cost }) => cost !== undefined).map(({ solver }) => solver)];
   const times: Record<string, number> = {};
   // In turn, so that a busy moment of the machine meets all of them

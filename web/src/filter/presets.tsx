@@ -1,10 +1,10 @@
 // The named filters in two groups, each as a small picture, and the sliders of the one that is chosen.
 import { useSignal } from "@preact/signals";
-import { useMemo } from "preact/hooks";
+import { useId, useMemo } from "preact/hooks";
 import { namedFilters } from "rank1";
 import { Slider } from "../parts/controls.tsx";
 import { Heat } from "../parts/heat.tsx";
-import { type Choice, named, resized, weightsOf } from "../state/choice.ts";
+import { type Choice, named, nameOf, resized, weightsOf } from "../state/choice.ts";
 import { choose, filter } from "../state/state.ts";
 import { number } from "../text.ts";
 
@@ -32,8 +32,47 @@ const groups = [
   ["Needs more", choices.filter(({ rank }) => rank > 1)],
 ] as const;
 
-/** One stop of the tab key; arrows move along all names. */
+/** Pictures of all named filters, and where there is little room a list of their names. */
 export function Presets() {
+  return (
+    <>
+      <Pictures />
+      <Names />
+    </>
+  );
+}
+
+function Names() {
+  const id = useId();
+  const choice = filter.value;
+  return (
+    <div class="select preset-names">
+      <label for={id}>Filter</label>
+      <select
+        id={id}
+        value={choice.kind === "named" ? choice.name : ""}
+        onChange={({ currentTarget: { value } }) => {
+          const found = choices.find(({ name }) => name === value);
+          if (found) choose(found.choice);
+        }}
+      >
+        {choice.kind !== "named" && <option value="">{nameOf(choice)}</option>}
+        {groups.map(([title, list]) => (
+          <optgroup key={title} label={title}>
+            {list.map(({ name, rank }) => (
+              <option key={name} value={name}>
+                {rank > 1 ? `${name}, rank ${rank}` : name}
+              </option>
+            ))}
+          </optgroup>
+        ))}
+      </select>
+    </div>
+  );
+}
+
+/** One stop of the tab key; arrows move along all names. */
+function Pictures() {
   const chosen = filter.value.kind === "named" ? filter.value.name : undefined;
   const stop = useSignal<string | undefined>(undefined);
   const names = groups.flatMap(([, list]) => list.map(({ name }) => name));

@@ -2,7 +2,7 @@
 import { useSignal } from "@preact/signals";
 import type { Inspection } from "rank1/onnx";
 import { Bar, Choices } from "../parts/controls.tsx";
-import { percent, quantity, times } from "../text.ts";
+import { percent, plural, quantity, times } from "../text.ts";
 import { Kernels } from "./kernels.tsx";
 import { Losses, splitNames } from "./losses.tsx";
 import type { OpenModel } from "./state.ts";
@@ -44,7 +44,15 @@ export function Layers({ open: { inspection, estimated } }: { open: OpenModel })
     <section class="panel layers" aria-label="Layers">
       <div class="row spread">
         <h2>Where the multiplications are</h2>
-        <Choices label="Order" hideLabel value={order.value} options={orders} onChange={(one) => (order.value = one)} />
+        {listed.length > 1 && (
+          <Choices
+            label="Order"
+            hideLabel
+            value={order.value}
+            options={orders}
+            onChange={(one) => (order.value = one)}
+          />
+        )}
       </div>
       {estimated < 1 && (
         <div class="working">
@@ -54,12 +62,14 @@ export function Layers({ open: { inspection, estimated } }: { open: OpenModel })
           <progress max={1} value={estimated} aria-label="Estimating what splits lose" />
         </div>
       )}
-      <p class="heads hint" aria-hidden="true">
-        <span>layer</span>
-        <span>result</span>
-        <span class="amount">multiplications</span>
-        <span>best split, at half of them</span>
-      </p>
+      {listed.length > 0 && (
+        <p class="heads hint" aria-hidden="true">
+          <span>layer</span>
+          <span>result</span>
+          <span class="amount">multiplications</span>
+          <span>best split, at half of them</span>
+        </p>
+      )}
       <ol>
         {listed.slice(0, all.value ? Infinity : mostAtFirst).map(({ layer, index }) => {
           const isOpen = opened.value === index;
@@ -101,9 +111,9 @@ export function Layers({ open: { inspection, estimated } }: { open: OpenModel })
         </div>
       )}
       <p class="hint">
-        What is lost is the relative error of a layer’s weights when two layers with half its multiplications take its
-        place. Open a layer for all splits and their singular values.
-        {others > 0 && ` ${others} layers without multiplications are not listed.`}
+        {listed.length > 0 &&
+          "What is lost is the relative error of a layer’s weights when two layers with half its multiplications take its place. Open a layer for all splits and their singular values. "}
+        {others > 0 && `${plural(others, "layer")} without multiplications ${others === 1 ? "is" : "are"} not listed.`}
       </p>
     </section>
   );

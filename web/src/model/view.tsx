@@ -40,7 +40,7 @@ export function ModelView() {
         <>
           <Layers open={open} />
           <Run />
-          <Separation open={open} />
+          {open.inspection.layers.some(({ kind }) => /conv/i.test(kind)) && <Separation open={open} />}
           <Copy snippets={snippetsOf(open)} />
         </>
       )}

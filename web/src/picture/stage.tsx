@@ -91,7 +91,7 @@ export function Stage() {
           </div>
         </Picker>
         {both && <Handle at={divider.value} onMove={(at) => (divider.value = at)} />}
-        {!hovered.value && <p class="point">Point at a pixel: its sum stands beside the picture</p>}
+        {!hovered.value && <p class="point">Point at a pixel for its sum</p>}
       </div>
       {progress.value !== undefined && (
         <progress aria-label="Filtering" max={1} value={progress.value}>

@@ -1,0 +1,76 @@
+// Where files lie: in folders of this machine, or in a store that an address names (s3://bucket/name). A store's own code is
+// loaded when an address of its kind comes.
+import { createHash } from "node:crypto";
+import { opendir, stat } from "node:fs/promises";
+import { dirname, join, posix } from "node:path";
+import { makeFoldersFor, readBytes, writeAtomic } from "./files.ts";
+import { StopsAll, type Store } from "./store.ts";
+
+/** Of a disk or folder and not of one name. */
+const ofAll = ["ENOSPC", "EDQUOT", "EROFS", "EACCES", "EPERM", "EIO"];
+
+const files: Store = {
+  async stat(path) {
+    const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== "ENOENT" && error.code !== "ENOTDIR") throw error;
+    });
+    return found?.isFile() ? { size: found.size, version: String(Math.trunc(found.mtimeMs)) } : undefined;
+  },
+
+  async read(path, signal) {
+    // Before it is read: what is written meanwhile is noticed the next time.
+    const stamp = await this.stat(path).catch(() => undefined);
+    const bytes = await readBytes(path, signal);
+    return { bytes, stamp: stamp ?? { size: bytes.byteLength, version: "" } };
+  },
+
+  async write(path, data, signal) {
+    try {
+      await makeFoldersFor(path);
+      await writeAtomic(path, data, signal);
+    } catch (error) {
+      const { code } = ((error as Error).cause ?? {}) as NodeJS.ErrnoException;
+      if (ofAll.includes(code ?? "")) throw new StopsAll((error as Error).message, { cause: error });
+      throw error;
+    }
+  },
+
+  async *list(folder, signal) {
+    for await (const entry of await opendir(folder)) {
+      signal?.throwIfAborted();
+      const path = join(folder, entry.name);
+      if (entry.name.startsWith(".")) continue;
+      // Links to folders are not followed: they may lead round in a circle.
+      if (entry.isDirectory()) yield* this.list(path, signal);
+      else if (entry.isFile() || (entry.isSymbolicLink() && (await this.stat(path)))) yield { path };
+    }
+  },
+};
+
+/** Whether a path is an address in a store. */
+export const isAddress = (path: string): boolean => path.startsWith("s3://");
+
+/** Where a path leads. */
+export async function storeOf(path: string): Promise<Store> {
+  return isAddress(path) ? (await import("./s3.ts")).store : files;
+}
+
+/** The bytes of a file or object. */
+export const bytesAt = async (path: string, signal?: AbortSignal): Promise<Uint8Array> =>
+  (await (await storeOf(path)).read(path, signal)).bytes;
+
+/** A name below a folder, which may be in a store. */
+export const below = (folder: string, name: string): string =>
+  isAddress(folder) ? `${folder.replace(/\/+$/, "")}/${name.replaceAll("\\", "/")}` : join(folder, name);
+
+/** The folder of a path, which may be in a store. */
+export function folderOf(path: string): string {
+  return isAddress(path) ? `s3://${posix.dirname(path.slice("s3://".length))}` : dirname(path);
+}
+
+/** The SHA-256 of bytes, in as many hexadecimal digits as tell things apart that nobody has forged. */
+export const hashOf = (...parts: (string | Uint8Array)[]): string => {
+  const hash = createHash("sha256");
+  for (const part of parts) hash.update(part);
+  return hash.digest("hex").slice(0, 32);
+};
