@@ -61,7 +61,7 @@ export async function measureCurves(
 async function curveFittings(context: SeparationContext, metrics: Metrics): Promise<Map<Target, Fittings>> {
   const { targets, graph, engine, samples, gemm, options } = context;
   if (!samples) return new Map(targets.map((target) => [target, blindFittings(target)]));
-  const fitted = samples.some("fit", affordable(context, 2e11, 8, most.fitted));
+  const fitted = samples.some("fit", affordable(context, 2e11, 8, most.fitted), true);
   const moments = new Map(
     targets.map((target) => [
       target,

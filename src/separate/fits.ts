@@ -77,7 +77,7 @@ async function fittingsOf(
   const { samples, gemm, engine, options } = context;
   if (!samples) return blindFittings(target);
   const { x, y, added, transposed } = target;
-  const fitted = samples.some("fit", affordable(context, 3e11, 20, 4 * samples.count));
+  const fitted = samples.some("fit", affordable(context, 3e11, 20, 4 * samples.count), true);
   const moments = new GroupMoments(target, gemm, shareOf(target, fitted.count, mostMoments), !transposed);
   const names = added === undefined ? [] : [added];
   const before = new Runner(withOutputs(context.graph, transposed ? [x] : [y, ...names]), engine);

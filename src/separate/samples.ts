@@ -73,15 +73,15 @@ export class Samples {
   }
 
   /**
-   * At most so many of the samples for a purpose, evenly spread, or so many pieces of them. Nothing is fitted to those that
-   * evaluate.
+   * At most so many of the samples for a purpose, evenly spread, or so many pieces of them, `varied` as {@link piecesOf} does it.
+   * Nothing is fitted to those that evaluate.
    */
-  some(purpose: "fit" | "evaluate", most: number): Selection {
+  some(purpose: "fit" | "evaluate", most: number, varied = false): Selection {
     const { count, taken } = this.choice(purpose, most);
     const pieces = this.cut ? Math.min(this.cut.count, Math.max(1, Math.floor(most / count))) : 1;
     return {
       count: count * pieces,
-      [Symbol.asyncIterator]: () => this.batches((index) => taken.has(index), pieces, purpose === "fit"),
+      [Symbol.asyncIterator]: () => this.batches((index) => taken.has(index), pieces, varied),
     };
   }
 
