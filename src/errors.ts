@@ -222,8 +222,9 @@ export function checkOptions<T extends object>(
   if (typeof options !== "object" || options === null || Array.isArray(options)) {
     throw new InvalidArgumentError({ parameter, expected: "an object of options", received: describe(options) });
   }
-  for (const key of Object.keys(options)) {
-    if (!(known as readonly string[]).includes(key)) checkOneOf(`${parameter} key`, key, known);
+  for (const key in options) {
+    const isKnown = (known as readonly string[]).includes(key) || !Object.hasOwn(options, key);
+    if (!isKnown) checkOneOf(`${parameter} key`, key, known);
   }
   return options as T;
 }

@@ -172,7 +172,9 @@ export function storedIn(dtype: DType, bytes: Uint8Array): TypedArray {
 /** The image type of an array by its class; undefined where none fits. */
 export function imageDTypeOf(data: unknown): ImageDType | undefined {
   if (data instanceof Uint8ClampedArray) return "u8";
-  return imageDTypes.find((dtype) => data instanceof classes[dtype]);
+  // Every frame of a video comes here: without a function made for it.
+  for (let i = 0; i < imageDTypes.length; i++) if (data instanceof classes[imageDTypes[i]!]) return imageDTypes[i];
+  return undefined;
 }
 
 /** The grey of a pixel whose colours begin at an element, by the weights that OpenCV and Pillow have: not rounded. */

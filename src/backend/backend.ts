@@ -116,7 +116,7 @@ export interface Program {
   /** Bytes of the backend's memory that it uses, and those of them that it shares with others (none where absent). */
   readonly bytes: number;
   readonly shared?: number;
-  /** One run at a time on a backend. */
+  /** One run at a time on a backend. What it returns is {@link ended} where the run is over by then, as short ones are. */
   run(inputs: Bindings, outputs: Bindings, options?: ProgramRunOptions): Promise<void>;
   /**
    * Runs at once and blocks this thread: inputs are written, and results read, where they stand, by whoever is given their
@@ -125,9 +125,17 @@ export interface Program {
   runSync?(inputs: Rooms, outputs: Rooms): void;
   /** True only where the elements `from` to `to` of a mask are from 0 to 1; between runs. Absent, or false: look at each. */
   areWeights?(mask: Float32Array, from: number, to: number): boolean;
+  /**
+   * Mirrors a picture at the diagonal, between runs: `sides` of `from`, whose pixels are elements of 1, 2 or 4 bytes. Absent, or
+   * false: nothing is done.
+   */
+  turn?(from: TypedArray, to: TypedArray, sides: [height: number, width: number], bytes: number): boolean;
   /** Gives its memory back, once; later runs are refused. */
   dispose(): void;
 }
+
+/** Of runs that are over: one promise for all, since every frame of a video has one. */
+export const ended: Promise<void> = Promise.resolve();
 
 /** What fills or reads the rows of values, by id. */
 export type Rooms = ReadonlyMap<string, (room: TypedArray) => void>;

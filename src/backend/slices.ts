@@ -1,4 +1,7 @@
 // Long work on the caller's thread runs in slices, so that events (an abort, a repaint) get their turn in between.
+import type { Steps } from "../plan/steps.ts";
+
+export { finished, type Steps } from "../plan/steps.ts";
 
 /** What ends long work early: an AbortSignal is one. */
 export type Abortable = Pick<AbortSignal, "throwIfAborted">;
@@ -48,17 +51,6 @@ export class Slices {
   }
 }
 
-/** Work in parts: at each yield others may have a turn, or the work may end. */
-export type Steps<T = void> = Generator<void, T, void>;
-
-/** All of the work at once. */
-export function finished<T>(steps: Steps<T>): T {
-  for (;;) {
-    const next = steps.next();
-    if (next.done) return next.value;
-  }
-}
-
 /** All of the work, with turns for events in between; an abort is thrown into it. */
 export async function inTurns<T>(steps: Steps<T>, signal?: Abortable): Promise<T> {
   const slices = new Slices(signal);
@@ -97,4 +89,14 @@ export function turn(): Promise<void> {
     };
     port2.postMessage(undefined);
   });
+}
+
+/** Tells the milliseconds since it was last asked, or made. */
+export function stopwatch(): () => number {
+  let last = performance.now();
+  return () => {
+    const [before, now] = [last, performance.now()];
+    last = now;
+    return now - before;
+  };
 }

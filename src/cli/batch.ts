@@ -9,7 +9,7 @@ import { addInputs, type Input, type InputsFlags } from "./inputs.ts";
 import { type Failure, type Journal, openJournal } from "./journal.ts";
 import type { Setup } from "./messages.ts";
 import { meter } from "./meter.ts";
-import { meansFolder } from "./output.ts";
+import { type Condition, meansFolder, replaced } from "./output.ts";
 import { clusterOf } from "./shard.ts";
 import { attempt, errorOf, type Job, type Outcome, type Perform } from "./task.ts";
 import { progressBar, say } from "./text.ts";
@@ -68,6 +68,12 @@ export interface Batch<J extends Job, R> {
 /** Whether inputs are taken as many: see {@link runBatch}. */
 export const isMany = (count: number, { shard, resume, workers }: BatchFlags): boolean =>
   count >= many || shard !== undefined || workers !== undefined || resume === true;
+
+/** What is to be so before results are written: with --resume some of them exist. */
+export function condition(count: number, flags: BatchFlags & { force?: boolean }): Condition {
+  const hint = isMany(count, flags) ? `--resume leaves out what is done, ${replaced}` : replaced;
+  return { force: flags.force || flags.resume, hint };
+}
 
 /** Checks the options before any file is read. */
 export async function checkBatch({ resume, failures, output }: BatchFlags, explain?: boolean): Promise<void> {

@@ -7,6 +7,7 @@ import { removeLeft } from "../node/files.ts";
 import { StopsAll } from "../node/store.ts";
 import { below, folderOf, isAddress } from "../node/stores.ts";
 import type { Order, Report, Setup } from "./messages.ts";
+import { shares } from "./shares.ts";
 import { errorOf, type Job, type Outcome } from "./task.ts";
 import { say } from "./text.ts";
 
@@ -19,6 +20,9 @@ export interface Crew<J extends Job, R> {
 
 /** Two at a time: one is read and decoded, or encoded and written, while the other is computed. */
 const atOnce = 2;
+
+/** So often a job is tried in a process of its own: others than it may have ended the first. */
+const triesAlone = 2;
 
 /** What a process takes before it has read anything, in bytes. */
 const ownMemory = 200e6;
@@ -34,34 +38,6 @@ const main = (): string => {
   const file = import.meta.url.endsWith(".ts") ? "src/cli/main.ts" : "dist/cli/main.js";
   return fileURLToPath(new URL(`../../${file}`, import.meta.url));
 };
-
-/** Memory for what jobs hold: one waits until it fits beside the others, or is alone. */
-function shares() {
-  const total = 0.6 * process.availableMemory();
-  const held = new Map<object, number>();
-  const queue: { job: object; bytes: number; grant: () => void }[] = [];
-  const next = (): void => {
-    for (let first = queue[0]; first; first = queue[0]) {
-      const sum = [...held.values()].reduce((a, b) => a + b, 0);
-      if (held.size > 0 && sum + first.bytes > total) return;
-      queue.shift();
-      held.set(first.job, first.bytes);
-      first.grant();
-    }
-  };
-  return {
-    ask(job: object, bytes: number, grant: () => void): void {
-      queue.push({ job, bytes, grant });
-      next();
-    },
-    end(job: object): void {
-      const at = queue.findIndex((one) => one.job === job);
-      if (at >= 0) queue.splice(at, 1);
-      held.delete(job);
-      next();
-    },
-  };
-}
 
 /** How a process has ended. */
 type Ending = string | Error;
@@ -79,7 +55,7 @@ interface Member<R> {
 /** Processes for jobs of one kind. `count` of them at most. */
 export function openCrew<J extends Job, R>(setup: Setup, count: number, signal: AbortSignal): Crew<J, R> {
   const members = new Set<Member<R>>();
-  const memory = shares();
+  const memory = shares(0.6 * process.availableMemory());
   let next = 0;
   let alone: Promise<unknown> = Promise.resolve();
   const stop = (): void => {
@@ -88,10 +64,8 @@ export function openCrew<J extends Job, R>(setup: Setup, count: number, signal: 
   signal.addEventListener("abort", stop);
 
   const start = (single = false): Member<R> => {
-    const child = fork(main(), ["worker"], {
-      serialization: "advanced",
-      stdio: ["ignore", "ignore", "inherit", "ipc"],
-    });
+    const env = { ...process.env, VIPS_CONCURRENCY: "1" };
+    const child = fork(main(), ["worker"], { env, serialization: "advanced", stdio: ["ignore", "ignore", "inherit", "ipc"] }); // biome-ignore format: a line
     const member: Member<R> = { child, jobs: new Map(), ended: Promise.resolve(), single };
     let failed: Error | undefined;
     child.on("message", (report: Report) => {
@@ -105,16 +79,13 @@ export function openCrew<J extends Job, R>(setup: Setup, count: number, signal: 
         else resolve(report.outcome as Outcome<R>);
       }
     });
-    const over = (ending: Ending): void => {
+    const over = (ending: string): void => {
       members.delete(member);
-      const early =
-        failed ?? new StopsAll(`a process to work in: expected one that starts, got one that ended (${ending})`);
-      for (const resolve of member.jobs.values())
-        resolve({ ended: member.tag !== undefined && !failed ? ending : early });
+      for (const resolve of member.jobs.values()) resolve({ ended: failed ?? ending });
     };
     member.ended = new Promise((resolve) => {
       child.on("exit", (code, killed) => resolve(over(killed ?? `code ${code}`)));
-      child.on("error", (error) => resolve(over(error)));
+      child.on("error", ({ message }) => resolve(over(message)));
     });
     tell(member, setup);
     members.add(member);
@@ -139,13 +110,19 @@ export function openCrew<J extends Job, R>(setup: Setup, count: number, signal: 
 
   /** A job at which a process has ended, in a process of its own and while no other such job runs. */
   const again = async (job: J): Promise<Outcome<R>> => {
-    const member = start(true);
-    const outcome = await give(member, job);
-    if (!("ended" in outcome)) {
-      await leave(member);
-      return outcome;
+    let ended: Ending = "";
+    for (let left = triesAlone; left > 0; left--) {
+      const member = start(true);
+      const outcome = await give(member, job);
+      if (!("ended" in outcome)) {
+        await leave(member);
+        return outcome;
+      }
+      ended = outcome.ended;
+      if (left === 1 && member.tag === undefined)
+        throw new StopsAll(`a process to work in: expected one that starts, got one that ended (${ended})`);
     }
-    const message = `${job.input}: expected a file that can be worked on, got the end of the process that did (${outcome.ended})`;
+    const message = `${job.input}: expected a file that can be worked on, got the end of the process that did (${ended})`;
     return { refusal: { message, of: "input" } };
   };
 

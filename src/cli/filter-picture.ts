@@ -11,9 +11,9 @@ import {
 } from "../node/filter-file.ts";
 import type { Steps } from "../node/filter-steps.ts";
 import type { FileFormat } from "../node/formats.ts";
-import { bytesWhenDecoded, type Picture } from "../node/pictures.ts";
+import type { Picture } from "../node/pictures.ts";
 import { sourceName, usage, withOption } from "./arguments.ts";
-import type { Control, Job } from "./task.ts";
+import { type Control, type Job, readAdmitted } from "./task.ts";
 
 export type PictureFlags = PictureOptions;
 
@@ -31,11 +31,8 @@ export async function filterPicture(
   flags: PictureFlags,
   control: Control,
 ): Promise<FileReport> {
-  const read = async (): Promise<Uint8Array> => {
-    const bytes = await control.read(job.input);
-    await control.admit?.(await memoryFor(bytes, steps.floats));
-    return bytes;
-  };
+  // Its picture, results of other types, and what encoders make of them.
+  const read = (): Promise<Uint8Array> => readAdmitted(control, job.input, steps.floats ? 20 : 7);
   const source = await openInput(job.input, flags, control.signal, read);
   const pages = await planInput(engine, steps, source.pages, flags);
   const format = job.format ?? source.format;
@@ -55,12 +52,6 @@ export async function openInput(
   } catch (error) {
     throw withOption(error as Error, "--max-pixels");
   }
-}
-
-/** About what filtering a file takes at most, in bytes: its pictures, results of other types, and what encoders make of them. */
-async function memoryFor(file: Uint8Array, floats: boolean): Promise<number> {
-  const decoded = await bytesWhenDecoded(file);
-  return file.byteLength + decoded * (floats ? 14 : 5);
 }
 
 /** The plans of pictures; whatever does not fit them is the command line's fault. */

@@ -25,7 +25,7 @@ import {
   UsageError,
   usage,
 } from "./arguments.ts";
-import { addBatch, type BatchFlags, checkBatch, isMany, jsonPrinter, optionsOf, runBatch } from "./batch.ts";
+import { addBatch, type BatchFlags, checkBatch, condition, isMany, jsonPrinter, optionsOf, runBatch } from "./batch.ts";
 import { explainFilters } from "./filter-explain.ts";
 import { type FileJob, filterPicture, type PictureFlags } from "./filter-picture.ts";
 import { rare } from "./help.ts";
@@ -157,7 +157,7 @@ function withOwnNames({ colour, color, ...given }: Flags): Flags {
 
 async function filterPictures(files: string[], said: Flags, signal: AbortSignal): Promise<void> {
   const given = withOwnNames(said);
-  const { output, force, explain, resume, threads } = given;
+  const { output, explain, threads } = given;
   checkOutputName(output);
   checkArguments(files, given);
   await checkBatch(given, explain);
@@ -173,7 +173,7 @@ async function filterPictures(files: string[], said: Flags, signal: AbortSignal)
     checkTypes(steps, jobs, given);
     if (explain) return explainFilters(engine, steps, inputs.map(({ path }) => path), flags, signal); // biome-ignore format: a line
     const read = [...jobs.map(({ input }) => input), ...(file === undefined ? [] : [file])];
-    await checkOutputs(jobs.map((job) => job.output), { inputs: read, force: force || resume }); // biome-ignore format: a line
+    await checkOutputs(jobs.map((job) => job.output), { inputs: read, ...condition(jobs.length, flags) }); // biome-ignore format: a line
     await runJobs(engine, { steps, filters, inputs, jobs, flags, signal });
   });
 }

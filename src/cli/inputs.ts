@@ -103,6 +103,8 @@ export const partOf = (name: string, count: number): number =>
   1 + (Number.parseInt(hashOf(name.replaceAll("\\", "/")).slice(0, 12), 16) % count);
 
 async function sourceOf(arg: string, endings: readonly string[], signal: AbortSignal): Promise<Source> {
+  if (/\.(txt|lst)$/i.test(arg))
+    throw new UsageError(`${arg}: expected an input, got a list by its name; --list ${arg} reads it`);
   if (arg === "-") return { base: ".", files: [{ path: arg }] };
   const store = await storeOf(arg);
   if (await isFolderName(arg)) {

@@ -31,9 +31,13 @@ export function meter(total: number, what: string, quiet: boolean): Meter {
   let next = start + (stream.isTTY ? 300 : betweenLines);
   let shown = false;
   const worked = (): number => counts.done + counts.failed;
-  const rate = (now: number): number => {
+  /** One a second, of the last half minute. */
+  const sample = (now: number): void => {
+    if (now - samples.at(-1)![0] < 1000) return;
     samples.push([now, worked()]);
-    samples = samples.filter(([time], i) => i === samples.length - 1 || time >= now - window);
+    samples = samples.filter(([time]) => time >= now - window);
+  };
+  const rate = (now: number): number => {
     const [time, done] = samples[0]!;
     return now > time ? (1000 * (worked() - done)) / (now - time) : 0;
   };
@@ -50,6 +54,7 @@ export function meter(total: number, what: string, quiet: boolean): Meter {
   };
   const show = (): void => {
     const now = performance.now();
+    sample(now);
     if (quiet || now < next) return;
     next = now + (stream.isTTY ? 200 : betweenLines);
     if (!stream.isTTY) {

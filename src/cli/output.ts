@@ -39,10 +39,20 @@ export function checkTerminal(output: string | undefined): void {
     throw new UsageError("-o: expected a file, or - that leads to a file or another program, got - at a terminal");
 }
 
+/** On files that are to be written. */
+export interface Condition {
+  /** Files that are read: none of them is written. */
+  inputs?: readonly string[];
+  /** Files that exist may be replaced. */
+  force?: boolean;
+  /** What the message on one that exists ends with. */
+  hint?: string;
+}
+
 /** Checks, before any work, that all files can be written, and that no two of them are one. */
 export async function checkOutputs(
   paths: readonly (string | undefined)[],
-  { inputs = [], force }: { inputs?: readonly string[]; force?: boolean },
+  { inputs = [], force, hint = replaced }: Condition,
 ): Promise<void> {
   const files = paths.filter((path) => path !== undefined);
   const seen = new Set<string>();
@@ -57,7 +67,7 @@ export async function checkOutputs(
     try {
       if (endsInSlash(path)) throw new UsageError(`${path}: expected the name of a file, got a folder`);
       identities ??= identitiesOf(read);
-      if (isAddress(path)) await checkAddress(path, inputs, force);
+      if (isAddress(path)) await checkAddress(path, inputs, force, hint);
       else await checkNewFile(path, { inputs: await identities, force, hint });
     } catch (error) {
       errors[i] = error as Error;
@@ -67,9 +77,14 @@ export async function checkOutputs(
 }
 
 /** What messages on files that exist end with. */
-export const hint = "--force replaces it";
+export const replaced = "--force replaces it";
 
-async function checkAddress(path: string, inputs: readonly string[], force: boolean | undefined): Promise<void> {
+async function checkAddress(
+  path: string,
+  inputs: readonly string[],
+  force: boolean | undefined,
+  hint: string,
+): Promise<void> {
   const wrong = (expected: string, received: string, more?: string): never => {
     throw new InvalidArgumentError({ parameter: path, expected, received, hint: more });
   };

@@ -7,7 +7,7 @@ import { below } from "../node/stores.ts";
 import type { ValueInfo } from "../onnx/index.ts";
 import { UsageError } from "./arguments.ts";
 import { encodeMask, maskOf } from "./mask.ts";
-import { checkOutputs, checkTerminal, meansFolder } from "./output.ts";
+import { type Condition, checkOutputs, checkTerminal, meansFolder } from "./output.ts";
 import type { Answer, Kind } from "./run-answer.ts";
 import type { Control, Job } from "./task.ts";
 
@@ -46,7 +46,7 @@ export async function checkTarget(
   { path, folder, as }: Target,
   outputs: readonly ValueInfo[],
   jobs: readonly Job[],
-  options: { inputs: readonly string[]; force?: boolean | undefined },
+  options: Condition,
 ): Promise<void> {
   const count = jobs.length * outputs.length;
   if (!folder && count > 1) {

@@ -8,7 +8,7 @@ import { version } from "../node/package.ts";
 import { hashOf, storeOf } from "../node/stores.ts";
 import type { Model, ValueInfo } from "../onnx/index.ts";
 import { parseCount, readSource, threadsOption, UsageError, usage } from "./arguments.ts";
-import { addBatch, type BatchFlags, checkBatch, isMany, jsonPrinter, optionsOf, runBatch } from "./batch.ts";
+import { addBatch, type BatchFlags, checkBatch, condition, isMany, jsonPrinter, optionsOf, runBatch } from "./batch.ts";
 import { rare } from "./help.ts";
 import { findInputs, type Input } from "./inputs.ts";
 import { inspectionText } from "./inspect.ts";
@@ -38,7 +38,7 @@ import {
   settingsOf,
 } from "./run-input.ts";
 import { type Made, madeText } from "./run-made.ts";
-import type { Control, Job, Perform } from "./task.ts";
+import { type Control, type Job, type Perform, readAdmitted } from "./task.ts";
 import { milliseconds } from "./text.ts";
 
 interface Flags extends ModelFlags, EngineFlags, InputFlags, BatchFlags, OutputFlags {
@@ -116,7 +116,7 @@ async function run(file: string, files: string[], flags: Flags, signal: AbortSig
   checkInputFlags(file, files, flags);
   checkPrinting(flags);
   await checkBatch(flags, flags.explain);
-  const { output, as, json, explain, input, outputs, force, resume } = flags;
+  const { output, as, json, explain, input, outputs } = flags;
   const target = output === undefined || explain ? undefined : await targetOf(output, as);
   const { settings, beside } = await settingsOf(file, flags);
   const inputs = input ? [] : await findInputs(files, flags, await endings(), signal);
@@ -137,7 +137,7 @@ async function run(file: string, files: string[], flags: Flags, signal: AbortSig
       return writeStdout(`${await explainRun(model, nameOf(file), { inputs: values, outputs }, json)}\n`);
     }
     const read = [file, ...inputs.map(({ path }) => path), ...(input?.values() ?? [])];
-    if (target) await checkTarget(target, chosen, jobs, { inputs: read, force: force || resume });
+    if (target) await checkTarget(target, chosen, jobs, { inputs: read, ...condition(jobs.length, flags) });
     await runJobs(engine, model, { file, settings, target, flags, inputs, jobs, signal, beside, perform });
   });
 }
@@ -263,7 +263,8 @@ interface Running {
 }
 
 async function runJob(model: Model, job: Job, { feed, target, options, outputs, control }: Running): Promise<Result> {
-  const { signal, onProgress, read } = control;
+  const { signal, onProgress } = control;
+  const read = (path: string): Promise<Uint8Array> => readAdmitted(control, path, 3);
   try {
     const pictures: Made[] = [];
     const values = await feed({ signal, read, tell: (made) => pictures.push(made) });

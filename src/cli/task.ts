@@ -5,7 +5,7 @@ import { StopsAll } from "../node/store.ts";
 import { bytesAt, hashOf, storeOf } from "../node/stores.ts";
 import { readSource, UsageError } from "./arguments.ts";
 import type { Trace } from "./journal.ts";
-import { hint, writeOutput } from "./output.ts";
+import { replaced, writeOutput } from "./output.ts";
 
 /** One input among others: plain data, which goes to other processes. */
 export interface Job {
@@ -76,6 +76,15 @@ export async function attempt<J extends Job, R>(
   }
 }
 
+/** Reads a file, once there is memory for `times` what its pictures take when they are decoded. */
+export async function readAdmitted({ read, admit }: Control, path: string, times: number): Promise<Uint8Array> {
+  const bytes = await read(path);
+  if (!admit) return bytes;
+  const { bytesWhenDecoded } = await import("../node/pictures.ts");
+  await admit(bytes.byteLength + times * (await bytesWhenDecoded(bytes)));
+  return bytes;
+}
+
 export function refusalOf(error: Error): Refusal {
   const of = error instanceof StopsAll ? "all" : error instanceof UsageError ? "usage" : "input";
   return { message: error.message, of, stack: error.stack };
@@ -92,5 +101,10 @@ async function isThere(path: string, data: Uint8Array, signal: AbortSignal): Pro
   const found = await store.stat(path, signal);
   if (!found) return false;
   if (found.size === data.byteLength && Buffer.compare(await bytesAt(path, signal), data) === 0) return true;
-  throw new InvalidArgumentError({ parameter: path, expected: "a name that is free", received: "another file", hint });
+  throw new InvalidArgumentError({
+    parameter: path,
+    expected: "a name that is free",
+    received: "another file",
+    hint: replaced,
+  });
 }

@@ -1,6 +1,8 @@
 // Cache of programs by their plans, within a budget of memory: the least recently used go first.
+import type { Choice } from "../backend/choose.ts";
 import { LimitError } from "../errors.ts";
 import type { Plan } from "../plan/types.ts";
+import type { EngineInfo } from "./types.ts";
 
 /** Plans that compute the same in the same way have equal keys. */
 export function keyOf({ stages, buffers, problem }: Plan): string {
@@ -115,4 +117,15 @@ export class ProgramCache {
     for (const kept of this.kept.values()) sum += of(kept);
     return sum;
   }
+}
+
+/** What an engine says of its backend and of what it keeps. */
+export function infoOf({ backend, reason, relaxed, wide, verdicts }: Choice, programs: ProgramCache): EngineInfo {
+  const { count, bytes } = programs;
+  const lanes = backend.name !== "wasm" ? 1 : wide.enabled ? 8 : 4;
+  return {
+    ...{ backend: backend.name, reason, lanes, threads: backend.threads, relaxed },
+    ...{ wide: { ...wide, verdicts: Object.fromEntries(verdicts) } },
+    ...{ bytes: backend.bytes(), programs: { count, bytes } },
+  };
 }

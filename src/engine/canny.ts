@@ -1,6 +1,7 @@
 // Canny's edges: grey, a blur, the thinned gradient by generated code, and then, of the weak edges, those that strong ones
 // lead to.
 import type { BackendPlan, SourceBinding, TargetBinding } from "../backend/backend.ts";
+import { inSlices } from "../backend/slices.ts";
 import { InvalidArgumentError } from "../errors.ts";
 import type { CannyValues } from "../factor/composed.ts";
 import { wordsFor } from "../kernels/edges/layout.ts";
@@ -10,7 +11,7 @@ import { costOf, grainFor } from "../plan/cost.ts";
 import { placeOf } from "../plan/extent.ts";
 import type { BufferSpec, EdgesSpec, FilterProblem, Profile } from "../plan/types.ts";
 import type { ImageLike } from "../tensor/image.ts";
-import { type Image, type ImageDType, isFloat, isWide, rangeOf } from "../tensor.ts";
+import { arrayIn, type Image, type ImageArray, type ImageDType, isFloat, isWide, rangeOf } from "../tensor.ts";
 import { plainView } from "./calls.ts";
 import { draw, follow } from "./follow.ts";
 import { flatten } from "./grey.ts";
@@ -45,7 +46,8 @@ export async function canny(
     throw new InvalidArgumentError({ parameter: "image.channels", expected, received });
   }
   const { width, height } = x;
-  const target = checkOut(out, { ...x, channels, hasAlpha: false, premultiplied: false }, problem, "u8");
+  const shown = isImageData(x) && alpha && !holds(out, problem, channels);
+  const target = checkOut(out, shown ? x : { ...x, channels, hasAlpha: false, premultiplied: false }, problem, "u8");
   addKernels(pictureKernels);
 
   const plain = channels === x.channels ? sourceOf(x) : await withoutAlpha(x, channels, alpha, signal);
@@ -84,22 +86,53 @@ export async function canny(
   ); // biome-ignore format: a call
   const edges = { bits, words, elements: width * channels, step: channels };
   await follow(edges, signal);
-  const data = aloneIn(target) as Uint8Array;
+  const place = placeOf(problem);
+  const data = shown ? new Uint8Array(place.width * place.height * channels) : (aloneIn(target) as Uint8Array);
   // What touches an edge may be far away: those of a region are of the whole picture.
   const isWhole = problem.origin === undefined;
   const all = isWhole ? data : new Uint8Array(width * height * channels);
   if (isWhole && out !== undefined) all.fill(0);
   await draw(edges, all, signal);
   if (!isWhole) {
-    const { x: left, y: top, width: w, height: h } = placeOf(problem);
+    const { x: left, y: top, width: w, height: h } = place;
     for (let row = 0; row < h; row++) {
       const from = ((top + row) * width + left) * channels;
       data.set(all.subarray(from, from + w * channels), row * w * channels);
     }
   }
   onProgress?.(1);
-  await putWhole(target, data);
+  await putWhole(target, shown ? await opaqueOf(data, channels, aloneIn(target), signal) : data);
   return resultOf(target);
+}
+
+/** A browser's ImageData, or what is like one. */
+const isImageData = ({ data, channels }: Picture): boolean => channels === 4 && data instanceof Uint8ClampedArray;
+
+/** Whether `out` is for edges alone, of so many channels. */
+function holds(out: unknown, problem: FilterProblem, channels: number): boolean {
+  const { width, height } = placeOf(problem);
+  if (out instanceof EngineValue) return out.shape[2] === channels;
+  return (arrayIn(out) as ArrayLike<number> | undefined)?.length === width * height * channels;
+}
+
+/** Edges of one channel or of three as pixels that can be shown: in all colours, opaque. */
+async function opaqueOf(
+  edges: Uint8Array,
+  channels: number,
+  pixels: ImageArray,
+  signal: FilterCallOptions["signal"],
+): Promise<ImageArray> {
+  const [green, blue] = channels === 1 ? [0, 0] : [1, 2];
+  await inSlices(edges.length / channels, signal, (start, end) => {
+    for (let at = start; at < end; at++) {
+      pixels[4 * at] = edges[at * channels]!;
+      pixels[4 * at + 1] = edges[at * channels + green]!;
+      pixels[4 * at + 2] = edges[at * channels + blue]!;
+      pixels[4 * at + 3] = 255;
+    }
+    return true;
+  });
+  return pixels;
 }
 
 function checkStrays(options: FilterCallOptions): void {

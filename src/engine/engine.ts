@@ -14,7 +14,7 @@ import { everyPlan, plan as makePlan, type Planner } from "../plan/planner.ts";
 import type { FilterProblem, LayerProblem, Plan, Problem } from "../plan/types.ts";
 import { type CheckedImage, checkPicture, type ImageLike } from "../tensor/image.ts";
 import type { Image, TensorLike } from "../tensor.ts";
-import { budgetOf, keyOf, ProgramCache } from "./cache.ts";
+import { budgetOf, infoOf, keyOf, ProgramCache } from "./cache.ts";
 import { checkProblem, checkRunOptions, runKeys } from "./calls.ts";
 import { filterComposed } from "./composed.ts";
 import {
@@ -34,8 +34,8 @@ import type { Picture } from "./masks.ts";
 import { fastestPlan } from "./measured.ts";
 import { type CheckedOptions, checkEngineOptions, type EngineOptions, type Limits } from "./options.ts";
 import { type FilterParts, sourceOf } from "./parts.ts";
-import { checkFits, isOpaque, pictureOf } from "./pictures.ts";
-import { type PlannedCall, PlannedFilters, type RunnableCall } from "./planned.ts";
+import { checkFits, isOpaque, isPlain, pictureOf } from "./pictures.ts";
+import { isLong, type PlannedCall, PlannedFilters, type RunnableCall } from "./planned.ts";
 import { CallQueue } from "./queue.ts";
 import { Requests } from "./requests.ts";
 import { runPlan } from "./run-plan.ts";
@@ -92,10 +92,7 @@ export class Engine {
     this.programs = new ProgramCache(budgetOf(maxMemory));
     const { profile } = choice.backend;
     this.planner = { solvers, profile, workOf };
-    this.planned = new PlannedFilters(
-      (x, filter, options, strategy) => this.plan(this.filterProblem(x, filter, options), { strategy }),
-      planning === "predicted",
-    );
+    this.planned = new PlannedFilters(this.planner, limits, planning === "predicted");
     this.parts = {
       profile,
       filter: (image, filter, options) => this.filter(image, filter, options),
@@ -109,14 +106,7 @@ export class Engine {
 
   /** The backend that the engine runs on, and why this one. */
   info(): EngineInfo {
-    const { backend, reason, relaxed, wide } = this.choice;
-    const { count, bytes } = this.programs;
-    const lanes = backend.name !== "wasm" ? 1 : wide.enabled ? 8 : 4;
-    const verdicts = Object.fromEntries(this.choice.verdicts);
-    return {
-      ...{ backend: backend.name, reason, lanes, threads: backend.threads, relaxed, wide: { ...wide, verdicts } },
-      ...{ bytes: backend.bytes(), programs: { count, bytes } },
-    };
+    return infoOf(this.choice, this.programs);
   }
 
   /** Bytes of `maxMemory` that nothing in the engine holds. @internal */
@@ -172,7 +162,15 @@ export class Engine {
    */
   filter(image: ImageLike | EngineValue, filter: Filter, options: FilterCallOptions & IntoValue): Promise<EngineValue>;
   filter(image: ImageLike | EngineValue, filter: Filter, options?: FilterCallOptions): Promise<Image>;
-  async filter(
+  filter(image: ImageLike | EngineValue, filter: Filter, options?: FilterCallOptions): Promise<Image | EngineValue> {
+    try {
+      return this.filterNow(image, filter, options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  private filterNow(
     image: ImageLike | EngineValue,
     filter: Filter,
     options?: FilterCallOptions,
@@ -182,35 +180,38 @@ export class Engine {
     const x = pictureOf(image, this.limits, mask);
     checkRunOptions(given);
     const composed = composedFilter(filter);
+    if (isLong(filter))
+      return this.queue.add(signal, async (signal) => {
+        const call = await this.planned.inTurns(signal, x, filter, filterOptions, strategy);
+        const target = checkOut(out, x, call.problem, call.problem.y.dtype);
+        return this.choose(call, target, { signal, onProgress }, x, filter, filterOptions, strategy);
+      });
     // The options of several filters are those of the first: planned for the checks and the result's place.
     const call = this.planned.of(x, composed?.parts[0] ?? filter, filterOptions, strategy);
     const { problem } = call;
     if (composed) return filterComposed(this.parts, x, problem, composed, given);
     const target = checkOut(out, x, problem, problem.y.dtype);
     return this.queue.add(signal, (signal) => {
-      const isPlain = problem.alpha !== "premultiply" || problem.known !== undefined || x.data instanceof EngineValue;
-      if (isPlain && call.planned.settled) return this.execute(call, x, target, { signal, onProgress });
-      const opaquely = () => this.planned.ofOpaque(call, x, filter, filterOptions, strategy);
-      return this.choose(call, x, target, { signal, onProgress }, isPlain ? undefined : opaquely);
+      if (isPlain(problem, x) && call.planned.settled) return this.execute(call, x, target, { signal, onProgress });
+      return this.choose(call, target, { signal, onProgress }, x, filter, filterOptions, strategy);
     });
   }
 
   /** Runs a plan, or the one for a picture whose alpha does not matter where it is such; measures first what is not settled. */
   private async choose(
     call: PlannedCall,
-    x: Picture,
     target: Target,
     options: ProgramRunOptions & { signal: Abortable },
-    opaquely?: () => PlannedCall,
+    ...request: Parameters<PlannedFilters["of"]>
   ): Promise<Image | EngineValue> {
-    const { signal } = options;
-    const chosen = opaquely && (await isOpaque(x as CheckedImage, call.problem, signal)) ? opaquely() : call;
+    const [{ signal }, [x]] = [options, request];
+    const opaque = !isPlain(call.problem, x) && (await isOpaque(x as CheckedImage, call.problem, signal));
+    const chosen = opaque ? await this.planned.ofOpaque(call, signal, ...request) : call;
     const { planned, problem } = chosen;
     if (!planned.settled) {
       const trial = target.apart ? checkOut(undefined, x, call.problem, call.problem.y.dtype) : target;
-      const plans = everyPlan(problem, this.planner);
       const run = (plan: Plan) => this.execute({ planned: { plan, key: keyOf(plan) }, problem }, x, trial, { signal });
-      const plan = await fastestPlan(plans, run);
+      const plan = await fastestPlan(everyPlan(problem, this.planner), run);
       Object.assign(planned, { plan, key: keyOf(plan), settled: true });
     }
     return this.execute(chosen, x, target, options);
@@ -386,7 +387,7 @@ export class Engine {
     x: Picture,
     target: Target,
     options: ProgramRunOptions,
-  ): Promise<Image | EngineValue> {
+  ): ReturnType<typeof runPlan> {
     const run = (program: Program) => runPlan(plan, program, problem, x, target, options, this.values);
     const program = this.programs.find<Program>(key);
     if (program) return run(program);

@@ -7,7 +7,7 @@ const hopeless = 4;
 const timedRounds = 3;
 
 /** The plan whose best run of three took the least time, of plans in order of their predictions. */
-export async function fastestPlan(plans: readonly Plan[], run: (plan: Plan) => Promise<unknown>): Promise<Plan> {
+export async function fastestPlan(plans: readonly Plan[], run: (plan: Plan) => unknown): Promise<Plan> {
   const most = hopeless * plans[0]!.cost.time;
   const least = new Map(plans.filter(({ cost }) => cost.time <= most).map((plan) => [plan, Infinity]));
   // The first round compiles, and shows which plans have no room in memory.

@@ -1,7 +1,14 @@
 // Pictures as inputs and outputs of filters: the forms in which they may be given, whether their alpha matters, and
 // running a program on one.
 import { opaque, opaqueFor } from "../backend/alpha.ts";
-import type { Program, ProgramRunOptions, SourceBinding, TargetBinding } from "../backend/backend.ts";
+import {
+  type Bindings,
+  ended,
+  type Program,
+  type ProgramRunOptions,
+  type SourceBinding,
+  type TargetBinding,
+} from "../backend/backend.ts";
 import { type Abortable, inSlices } from "../backend/slices.ts";
 import { InvalidArgumentError } from "../errors.ts";
 import { isInside, placeOf, type Region } from "../plan/extent.ts";
@@ -30,6 +37,10 @@ function unmasked(image: ImageLike | EngineValue, limits: ImageLimits): CheckedI
   const received = `[${shape.join(", ")}] in ${dtype}`;
   throw new InvalidArgumentError({ parameter: "image", expected, received });
 }
+
+/** Whether a picture's alpha decides nothing about how it is filtered. */
+export const isPlain = (problem: FilterProblem, x: Picture): boolean =>
+  problem.alpha !== "premultiply" || problem.known !== undefined || x.data instanceof EngineValue;
 
 /** True where nothing that a result reads is translucent, pixels or the border's value, so that alpha can be ignored and kept. */
 export async function isOpaque(picture: CheckedImage, problem: FilterProblem, signal: Abortable): Promise<boolean> {
@@ -99,18 +110,64 @@ export function checkFits({ x, ...problem }: Problem, picture: Picture): void {
   });
 }
 
-/** Runs a filter's program on a picture. */
-export async function runFilter(
+/** What a program's run is bound to. */
+interface Ends {
+  problem: FilterProblem;
+  source: SourceBinding;
+  target: TargetBinding;
+  inputs: Bindings;
+  outputs: Bindings;
+}
+
+/** Of each program's last run of a plain picture: the next frame takes its arrays' places. */
+const frames = new WeakMap<Program, Ends>();
+const none = new Uint8Array(0);
+
+/** A result, or the promise of one. */
+type Soon<T> = T | Promise<T>;
+
+/** Runs a filter's program on a picture; of short runs the result is there at once. */
+export function runFilter(
   program: Program,
   problem: FilterProblem,
   x: Picture,
   to: Target,
   options: ProgramRunOptions,
-): Promise<Image | EngineValue> {
-  const { window, alpha, y, gain, offset, origin, known } = problem;
+): Soon<Image | EngineValue> {
+  const { alpha, origin, known } = problem;
+  const isSimple = alpha !== "premultiply" && !origin && !known && !to.apart;
+  if (!isSimple || x.data instanceof EngineValue || to.data instanceof EngineValue)
+    return runAny(program, problem, x, to, options);
+  const before = frames.get(program);
+  const ends = before?.problem === problem ? before : endsOf(problem, x, opaque(x.dtype));
+  if (ends !== before) frames.set(program, ends);
+  ends.source.premultiplied = x.premultiplied;
+  ends.source.data = plainView(x.data) as ImageArray;
+  ends.target.data = plainView(to.data) as ImageArray;
+  const running = program.run(ends.inputs, ends.outputs, options);
+  if (running !== ended) return whenEnded(running, ends, to);
+  letGo(ends);
+  return resultOf(to);
+}
+
+async function whenEnded(running: Promise<void>, ends: Ends, to: Target): Promise<Image | EngineValue> {
+  try {
+    await running;
+  } finally {
+    letGo(ends);
+  }
+  return resultOf(to);
+}
+
+function letGo({ source, target }: Ends): void {
+  source.data = none;
+  target.data = none;
+}
+
+/** Without the data. Without spreads: objects that are made of others are several times as large. */
+function endsOf(problem: FilterProblem, x: Picture, full: number): Ends {
+  const { window, alpha, y, gain, offset } = problem;
   const { width, height, channels, dtype, premultiplied } = x;
-  const full = alpha === "premultiply" ? await fullOf(x, options.signal) : opaque(dtype);
-  // Without spreads: objects that are made of others are several times as large.
   const source: SourceBinding = {
     kind: "source",
     width,
@@ -122,31 +179,46 @@ export async function runFilter(
     premultiplied,
     border: window.border,
     borderValue: window.borderValue,
-    data: viewOrValue(x.data),
+    data: none,
   };
+  const sum = tapSum(problem);
+  const compares = comparesWithOwn(problem);
+  const target: TargetBinding = {
+    kind: "target",
+    data: none,
+    dtype: y.dtype,
+    alpha,
+    source,
+    width: y.shape[1]!,
+    height: y.shape[0]!,
+    offset,
+    gain: compares ? gain : gain * sum,
+  };
+  if (compares) target.tapSum = sum;
+  return { problem, source, target, inputs: [["x", source]], outputs: [["y", target]] };
+}
+
+async function runAny(
+  program: Program,
+  problem: FilterProblem,
+  x: Picture,
+  to: Target,
+  options: ProgramRunOptions,
+): Promise<Image | EngineValue> {
+  const { alpha, y, origin, known } = problem;
+  const full = alpha === "premultiply" ? await fullOf(x, options.signal) : opaque(x.dtype);
+  const { source, target, inputs, outputs } = endsOf(problem, x, full);
+  source.data = viewOrValue(x.data);
   if (origin) source.origin = { x: origin[1], y: origin[0] };
   if (known) {
     const mask = await weightsOf(x, program, options.signal);
     source.known = { ...known, fill: known.fill.map((v) => v ?? Number.NaN), mask };
   }
   const { part, apart } = to;
-  const data = apart ? newArray(y.dtype, part.width * part.height * channels) : to.data;
-  const sum = tapSum(problem);
-  const compares = comparesWithOwn(problem);
-  const target: TargetBinding = {
-    kind: "target",
-    data: viewOrValue(data),
-    dtype: y.dtype,
-    alpha,
-    source,
-    width: part.width,
-    height: part.height,
-    offset,
-    gain: compares ? gain : gain * sum,
-  };
-  if (compares) target.tapSum = sum;
+  const data = apart ? newArray(y.dtype, part.width * part.height * x.channels) : to.data;
+  target.data = viewOrValue(data);
   if (!apart && origin) target.at = { x: part.x, y: part.y, pitch: to.width };
-  await program.run([["x", source]], [["y", target]], options);
+  await program.run(inputs, outputs, options);
   if (apart) await putApart(to, data as ImageArray, (value, data, part) => value.inner.write(data, part));
   return resultOf(to);
 }

@@ -4,26 +4,23 @@ import { Rank1Error } from "../errors.ts";
 
 export class CallQueue {
   private last: Promise<unknown> = Promise.resolve();
-  /** Calls that run or wait. */
-  private waiting = 0;
   /** Aborted when the engine is disposed of: every call listens. */
   private readonly stop = new AbortController();
-  private readonly finish = (): void => {
-    this.waiting--;
-  };
 
   /** @throws Rank1Error once the queue has ended. */
   check(): void {
     this.stop.signal.throwIfAborted();
   }
 
-  add<T>(given: Abortable | undefined, work: (signal: Abortable) => Promise<T>): Promise<T> {
+  add<T>(given: Abortable | undefined, work: (signal: Abortable) => T | Promise<T>): Promise<T> {
     // Not AbortSignal.any: it would let go of a timeout that nobody else holds.
     const signal = given ? new EitherSignal(given, this.stop.signal) : this.stop.signal;
-    const next = this.waiting === 0 ? start(signal, work) : this.last.then(() => start(signal, work));
-    this.waiting++;
+    const next = this.last.then(() => {
+      signal.throwIfAborted();
+      return work(signal);
+    });
     // Without the result: it would be kept until the next call.
-    this.last = next.then(this.finish, this.finish);
+    this.last = next.then(nothing, nothing);
     return next;
   }
 
@@ -39,11 +36,7 @@ export class CallQueue {
   }
 }
 
-async function start<T>(signal: Abortable, work: (signal: Abortable) => Promise<T>): Promise<T> {
-  await undefined;
-  signal.throwIfAborted();
-  return work(signal);
-}
+function nothing(): void {}
 
 class EitherSignal implements Abortable {
   private readonly given: Abortable;

@@ -16,7 +16,13 @@ export function runPlan(
   to: Target,
   options: ProgramRunOptions,
   own: Pick<WeakSet<EngineValue>, "has">,
+): ReturnType<typeof runFilter> {
+  return turned ? turnedRun(program, problem, x, to, options, own) : runFilter(program, problem, x, to, options);
+}
+
+async function turnedRun(
+  ...given: [...Parameters<typeof runFilter>, own: Pick<WeakSet<EngineValue>, "has">]
 ): Promise<Image | EngineValue> {
-  if (!turned) return runFilter(program, problem, x, to, options);
-  return import("./rare.ts").then(({ runTurned }) => runTurned(program, problem, x, to, options, own));
+  const { runTurned } = await import("./rare.ts");
+  return runTurned(...given);
 }

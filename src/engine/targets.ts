@@ -40,9 +40,28 @@ export function checkOut(
   problem: Pick<FilterProblem, "y" | "origin">,
   dtype: ImageDType,
 ): Target {
+  const isWhole = !problem.origin && ArrayBuffer.isView(out) && imageDTypeOf(out) === dtype;
+  return (isWhole && wholeTarget(out as ImageArray, x, problem.y.shape)) || anyTarget(out, x, problem, dtype);
+}
+
+/** An array that holds a result without a region; the same as any target, without what is made to find it. */
+function wholeTarget(data: ImageArray, x: Picture, shape: readonly number[]): Target | undefined {
+  const { channels, mask } = x;
+  const height = shape[0]!;
+  const width = shape[1]!;
+  if (data.length !== width * height * channels) return undefined;
+  if (mask && !(mask instanceof EngineValue)) checkApart(data, mask, "the mask");
+  if (!(x.data instanceof EngineValue)) checkApart(data, x.data, "the image");
+  return { data, width, height, channels, says: saidOf(x), part: { x: 0, y: 0, width, height }, apart: false };
+}
+
+const saidOf = ({ hasAlpha, premultiplied }: Picture): Target["says"] =>
+  hasAlpha ? { hasAlpha: true, ...(premultiplied && { premultiplied: true }) } : nothing;
+
+function anyTarget(out: unknown, x: Picture, problem: Pick<FilterProblem, "y" | "origin">, dtype: ImageDType): Target {
   const { channels } = x;
   const place = placeOf(problem);
-  const says = x.hasAlpha ? { hasAlpha: true, ...(x.premultiplied && { premultiplied: true }) } : nothing;
+  const says = saidOf(x);
   const alone = {
     width: place.width,
     height: place.height,

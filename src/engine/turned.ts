@@ -32,7 +32,7 @@ export async function runTurned(
   const turn = async <T extends ImageArray>(name: string, data: T | EngineValue, sides: Sides): Promise<T> => {
     const array = data instanceof EngineValue ? ((await data.inner.read()) as T) : data;
     checkThere(name, array, sides.width * sides.height * sides.channels);
-    return turned(array, sides, options);
+    return turned(program, array, sides, options);
   };
   const picture = {
     ...{ ...x, width: height, height: width, data: await turn("x", x.data, x) },
@@ -43,11 +43,20 @@ export async function runTurned(
   const alone = aloneIn(to);
   const result = isLine(part) ? alone : newArray(problem.y.dtype, part.width * part.height * channels);
   const target = { data: result, width: part.width, height: part.height, channels, part, apart: false, says: to.says };
-  await runFilter(program, turnedProblem(problem), picture, target, options);
-  const back = await turned(result, { ...part, channels }, options, alone);
+  await runFilter(program, mirrored(problem), picture, target, options);
+  const back = await turned(program, result, { ...part, channels }, options, alone);
   // This call is what the queue of the engine is at: a value is written at once.
   if (back !== to.data) await putApart(to, back, (value, data, part) => value.inner.write(data, part));
   return resultOf(to);
+}
+
+const problems = new WeakMap<FilterProblem, FilterProblem>();
+
+/** The problem of the turned picture: the same one for every frame. */
+function mirrored(problem: FilterProblem): FilterProblem {
+  const known = problems.get(problem) ?? turnedProblem(problem);
+  problems.set(problem, known);
+  return known;
 }
 
 function foreign(): InvalidArgumentError {
@@ -59,6 +68,7 @@ const isLine = ({ width, height }: Pick<Sides, "width" | "height">): boolean => 
 
 /** The elements mirrored at the diagonal: of one row or one column, the array itself. */
 async function turned<T extends ImageArray>(
+  program: Pick<Program, "turn">,
   data: T,
   { width, height, channels }: Sides,
   { signal }: ProgramRunOptions,
@@ -66,6 +76,8 @@ async function turned<T extends ImageArray>(
 ): Promise<T> {
   if (isLine({ width, height })) return data;
   const result = into ?? (newArray(imageDTypeOf(data)!, width * height * channels) as T);
+  if (width * height <= mostAtOnce && program.turn?.(data, result, [height, width], data.BYTES_PER_ELEMENT * channels))
+    return result;
   const words = wordsOf(data, result, channels);
   await inSlices(width * height, signal, (from, to) => {
     mirror(words, { width, height, channels }, Math.ceil(from / width), Math.ceil(to / width));
@@ -73,6 +85,9 @@ async function turned<T extends ImageArray>(
   });
   return result;
 }
+
+/** Pixels that are turned within a slice. */
+const mostAtOnce = 2 ** 22;
 
 type Words = Uint8Array | Uint16Array | Uint32Array;
 

@@ -6,7 +6,8 @@ import { type CheckedFilter, checkFilter, type Filter } from "./filter.ts";
 import { eliminate, integerRank, isSmall, smallTerms, type Term, type WholeTerms } from "./integers.ts";
 import { latticeTerms } from "./lattice.ts";
 import { rankExceeds } from "./sketch.ts";
-import { checkTruncateOptions, norm, type Svd, svd, type TruncateOptions, truncate } from "./svd.ts";
+import { finished, type Steps } from "./steps.ts";
+import { checkTruncateOptions, decomposing, norm, type Svd, type TruncateOptions, truncate } from "./svd.ts";
 import { factorizeWeight, type WeightFactors, type WeightOptions } from "./weights.ts";
 
 /**
@@ -98,7 +99,7 @@ export function factorize(
   const limits = checkTruncateOptions(options);
   const filter = checkFilter(given);
   const { kh, kw, gain, offset } = filter;
-  const analysis = analyse(gain === 0 ? zeros(filter) : filter, false);
+  const analysis = finished(analyse(gain === 0 ? zeros(filter) : filter, false));
   const { terms, denominator, rank, error } = factorsWithin(analysis, limits);
   const { rank: exactRank } = analysis;
   return {
@@ -147,7 +148,7 @@ export interface Analysis {
   rank: number;
   /** As many terms as the rank. */
   exact?: WholeTerms;
-  decompose: () => Svd;
+  decompose: () => Steps<Svd>;
   /** The singular values, descending; where not all were found, the last stands for the norm of the others. */
   spectrum: () => number[];
 }
@@ -158,7 +159,7 @@ export function factorsWithin({ rank, exact, decompose, spectrum }: Analysis, li
   const values = all ? [] : spectrum();
   const kept = all ? { rank, error: 0 } : truncate([values], values.length, limits);
   const whole = all || (exact && kept.rank === values.length);
-  const { terms, denominator } = whole ? exact! : truncated(decompose(), kept.rank);
+  const { terms, denominator } = whole ? exact! : truncated(finished(decompose()), kept.rank);
   return { terms: terms.map(oriented), denominator, rank: terms.length, error: kept.error };
 }
 
@@ -168,13 +169,14 @@ export function factorsWithin({ rank, exact, decompose, spectrum }: Analysis, li
  *
  * @throws LimitError for both sides above 513 and a rank above 128.
  */
-export function analyse(filter: CheckedFilter, ofIntegers: boolean): Analysis {
+export function* analyse(filter: CheckedFilter, ofIntegers: boolean): Steps<Analysis> {
   const { kh, kw, values } = filter;
   if (!values) return analyseColumnRow(filter);
   const least = Math.min(kh, kw);
   const maxRank = least > largeSide ? largeRank : least;
-  if (least > largeSide && rankExceeds(filter, maxRank, negligible(filter))) throw tooLarge();
-  return filter.integer ? analyseIntegers(filter, values, maxRank, ofIntegers) : analyseReals(filter, values, maxRank);
+  if (least > largeSide && (yield* rankExceeds(filter, maxRank, negligible(filter)))) throw tooLarge();
+  if (filter.integer) return yield* analyseIntegers(filter, values, maxRank, ofIntegers);
+  return yield* analyseReals(filter, values, maxRank);
 }
 
 function analyseColumnRow({ column, row, integer }: CheckedFilter): Analysis {
@@ -182,41 +184,52 @@ function analyseColumnRow({ column, row, integer }: CheckedFilter): Analysis {
   const terms = sigma === 0 ? [] : [{ column: column!, row: row! }];
   const exact = { terms, denominator: integer || sigma === 0 ? 1 : 0 };
   const spectrum = (): number[] => terms.map(() => sigma);
-  return { rank: terms.length, exact, decompose: () => svd([], 0, 0), spectrum };
+  return { rank: terms.length, exact, decompose: () => decomposing([], 0, 0), spectrum };
 }
 
-function analyseIntegers(filter: CheckedFilter, values: number[], maxRank: number, ofIntegers: boolean): Analysis {
+function* analyseIntegers(
+  filter: CheckedFilter,
+  values: number[],
+  maxRank: number,
+  ofIntegers: boolean,
+): Steps<Analysis> {
   const { kh, kw } = filter;
   const isLarge = Math.min(kh, kw) > largeSide;
   // Nothing exact takes little time where rank and sides are large.
-  if (isLarge && rankExceeds(filter, largeExactRank, 0)) return analyseReals(filter, values, maxRank);
+  if (isLarge && (yield* rankExceeds(filter, largeExactRank, 0))) return yield* analyseReals(filter, values, maxRank);
+  yield;
   const crosses = eliminate(values, kh, kw, maxRank);
   const rank = crosses ? crosses.length : integerRank(values, kh, kw, maxRank);
   checkRank(rank, maxRank);
+  yield;
   const found = crosses && smallTerms(values, kh, kw, crosses);
   // Terms over a denominator are the smaller ones, sums over pixels without one.
   const whole = found && (found.denominator === 1 || !ofIntegers) ? undefined : latticeTerms(values, kh, kw, rank);
   const exact = whole && (ofIntegers || isSmall(whole, values)) ? { terms: whole, denominator: 1 } : found;
-  const decompose = once(() => svd(values, kh, kw, { maxRank: rank }));
-  const spectrum = (): number[] => (rank === 0 ? [] : rank === 1 ? [norm(values)] : decompose().s);
+  const decompose = once(() => decomposing(values, kh, kw, { maxRank: rank }));
+  const spectrum = (): number[] => (rank === 0 ? [] : rank === 1 ? [norm(values)] : finished(decompose()).s);
   return { rank, exact, decompose, spectrum };
 }
 
-function analyseReals(filter: CheckedFilter, values: number[], maxRank: number): Analysis {
+function* analyseReals(filter: CheckedFilter, values: number[], maxRank: number): Steps<Analysis> {
   const small = negligible(filter);
-  const decomposition = svd(values, filter.kh, filter.kw, { maxRank: maxRank + 1, negligible: small });
+  const decompose = once(() => decomposing(values, filter.kh, filter.kw, { maxRank: maxRank + 1, negligible: small }));
+  const decomposition = yield* decompose();
   const singularValues = decomposition.s.filter((s) => s > small * decomposition.s[0]!);
   checkRank(singularValues.length, maxRank);
-  return { rank: singularValues.length, decompose: () => decomposition, spectrum: () => singularValues };
+  return { rank: singularValues.length, decompose, spectrum: () => singularValues };
 }
 
 /** Singular values of real numbers that are at most this part of the largest are rounding. */
 export const negligible = ({ kh, kw }: CheckedFilter): number => Math.max(kh, kw) * Number.EPSILON;
 
-/** Makes something when it is first asked for. */
-export function once<T>(make: () => T): () => T {
+/** Does work when it is first asked for: later what it made is there. */
+export function once<T>(work: () => Steps<T>): () => Steps<T> {
   let made: { value: T } | undefined;
-  return () => (made ??= { value: make() }).value;
+  return function* () {
+    made ??= { value: yield* work() };
+    return made.value;
+  };
 }
 
 function checkRank(rank: number, maxRank: number): void {

@@ -4,7 +4,8 @@ import { type Analysis, analyse, largeSide, negligible, once } from "./factorize
 import type { CheckedFilter } from "./filter.ts";
 import type { Term } from "./integers.ts";
 import { rankExceeds } from "./sketch.ts";
-import { norm, svd } from "./svd.ts";
+import { finished, type Steps } from "./steps.ts";
+import { decomposing, norm } from "./svd.ts";
 
 /** Multiplications at full rank up to which decomposing takes no longer than asking for the rank. */
 const quick = 2 ** 22;
@@ -14,16 +15,16 @@ const mostTerms = 128;
 const leastRest = 1e-7;
 
 /** As {@link analyse}; of filters of high rank in about a second at most. */
-export function analyseForPasses(filter: CheckedFilter, ofIntegers: boolean): Analysis {
+export function* analyseForPasses(filter: CheckedFilter, ofIntegers: boolean): Steps<Analysis> {
   const { kh, kw, values, integer } = filter;
   const least = Math.min(kh, kw);
-  if (!values || least > largeSide || kh * kw * least <= quick) return analyse(filter, ofIntegers);
+  if (!values || least > largeSide || kh * kw * least <= quick) return yield* analyse(filter, ofIntegers);
   const worth = Math.floor((kh * kw) / (kh + kw));
-  if (!rankExceeds(filter, worth, negligible(filter))) return analyse(filter, ofIntegers);
+  if (!(yield* rankExceeds(filter, worth, negligible(filter)))) return yield* analyse(filter, ofIntegers);
   const exact = { terms: linesOf(values, kh, kw), denominator: integer ? 1 : 0 };
-  const decompose = once(() => svd(values, kh, kw, { maxRank: Math.min(worth, mostTerms) }));
+  const decompose = once(() => decomposing(values, kh, kw, { maxRank: Math.min(worth, mostTerms) }));
   const spectrum = (): number[] => {
-    const [{ s }, all] = [decompose(), norm(values)];
+    const [{ s }, all] = [finished(decompose()), norm(values)];
     const rest = all ** 2 - s.reduce((sum, sigma) => sum + sigma ** 2, 0);
     return [...s, Math.max(leastRest * all, Math.sqrt(Math.max(0, rest)))];
   };

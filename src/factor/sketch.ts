@@ -2,6 +2,7 @@
 // to few of each, which never raises the rank and hardly ever lowers it (Nelson and Nguyen, "OSNAP", 2013).
 import type { CheckedFilter } from "./filter.ts";
 import { rankModulo, residuesOf } from "./integers.ts";
+import type { Steps } from "./steps.ts";
 import { leastSingularValue, norm } from "./svd.ts";
 
 /** To how many sums each row and each column is added. */
@@ -61,12 +62,17 @@ export function leastRank(values: readonly number[], kh: number, kw: number, lim
  * True where the rank is proven to exceed `limit`: of integers the exact one, else the numerical one, of singular values above
  * `negligible` of the largest.
  */
-export function rankExceeds({ values, kh, kw, integer }: CheckedFilter, limit: number, negligible: number): boolean {
+export function* rankExceeds(
+  { values, kh, kw, integer }: CheckedFilter,
+  limit: number,
+  negligible: number,
+): Steps<boolean> {
   if (!values || Math.min(kh, kw) <= limit) return false;
   if (integer) return leastRank(values, kh, kw, limit) > limit;
   const size = norm(values);
   if (size === 0) return false;
   const sketch = sketchOf(values, kh, kw, limit);
-  const least = leastSingularValue(sketch.values, sketch.rows, sketch.cols, limit + 1);
+  yield;
+  const least = yield* leastSingularValue(sketch.values, sketch.rows, sketch.cols, limit + 1);
   return least > 16 * negligible * size * sketch.growth;
 }

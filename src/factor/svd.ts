@@ -2,6 +2,7 @@
 // (Drmač and Veselić, "New fast and accurate Jacobi SVD algorithm", 2008). Small singular values keep their digits. Also
 // its truncation by rank or tolerance.
 import { checkInteger, checkNumber, checkOptions } from "../errors.ts";
+import { finished, type Steps } from "./steps.ts";
 
 /**
  * The compact decomposition: a = Σ s[k] · u[k] ⊗ v[k], with s descending. Singular values that are exactly 0 are left
@@ -27,17 +28,24 @@ export interface SvdOptions {
  * Decomposes `a`, row-major [rows, cols] with finite entries of any scale; entries below 1e-150 of the largest count
  * as zero. Takes about 10 · rows · cols · rank + 60 · cols · rank² operations for rows >= cols.
  */
-export function svd(a: ArrayLike<number>, rows: number, cols: number, options: SvdOptions = {}): Svd {
+export const svd = (a: ArrayLike<number>, rows: number, cols: number, options?: SvdOptions): Svd =>
+  finished(decomposing(a, rows, cols, options));
+
+/** {@link svd} in parts of a few million operations. */
+export function* decomposing(a: ArrayLike<number>, rows: number, cols: number, options: SvdOptions = {}): Steps<Svd> {
   const tall = rows >= cols;
   const { columns, scale } = scaledColumns(a, rows, cols, tall);
   if (scale === 0) return { u: [], s: [], v: [] };
-  const { reflectors, transposedR } = pivotedQr(columns, options);
-  const rotations = jacobi(transposedR);
+  yield;
+  const { reflectors, transposedR } = yield* pivotedQr(columns, options);
+  const rotations = yield* jacobi(transposedR);
   const length = columns[0]!.length;
-  const triples = transposedR.map((x, k) => {
+  const triples: { sigma: number; left: Float64Array; right: Float64Array }[] = [];
+  for (const [k, x] of transposedR.entries()) {
     const sigma = Math.sqrt(dot(x, x, 0));
-    return { sigma, left: reflect(reflectors, rotations[k]!, length), right: x.map((value) => value / sigma) };
-  });
+    triples.push({ sigma, left: reflect(reflectors, rotations[k]!, length), right: x.map((value) => value / sigma) });
+    yield;
+  }
   triples.sort((p, q) => q.sigma - p.sigma);
   const [u, v] = [triples.map((t) => (tall ? t.left : t.right)), triples.map((t) => (tall ? t.right : t.left))];
   for (let k = 0; k < u.length; k++) if (leadingEntry(u[k]!) < 0) [u[k], v[k]] = [negated(u[k]!), negated(v[k]!)];
@@ -65,7 +73,10 @@ interface Reflector {
 }
 
 /** Reduces the columns in place. Returns the reflections and Rᵀ in the original order of columns: A = Q · R. */
-function pivotedQr(columns: Float64Array[], { maxRank = columns.length, negligible = 0 }: SvdOptions) {
+function* pivotedQr(
+  columns: Float64Array[],
+  { maxRank = columns.length, negligible = 0 }: SvdOptions,
+): Steps<{ reflectors: Reflector[]; transposedR: Float64Array[]; order: number[] }> {
   const order = columns.map((_, j) => j);
   const squares = columns.map((column) => dot(column, column, 0));
   const enough = Math.max(negligible ** 2, 1e-300) * squares.reduce((a, b) => Math.max(a, b));
@@ -85,27 +96,33 @@ function pivotedQr(columns: Float64Array[], { maxRank = columns.length, negligib
     row[order[k]!] = diagonal;
     w.fill(0, 0, k);
     w[k]! -= diagonal;
-    const factor = 2 / dot(w, w, k);
-    for (let j = k + 1; j < columns.length; j++) {
-      const column = columns[j]!;
-      addScaled(column, w, -factor * dot(w, column, k), k);
-      row[order[j]!] = column[k]!;
-      squares[j] = dot(column, column, k + 1);
-    }
-    reflectors.push({ w, factor });
+    const reflector = { w, factor: 2 / dot(w, w, k) };
+    reflectLater(columns, squares, k, reflector);
+    for (let j = k + 1; j < columns.length; j++) row[order[j]!] = columns[j]![k]!;
+    reflectors.push(reflector);
     transposedR.push(row);
+    yield;
   }
   return { reflectors, transposedR, order };
+}
+
+/** Reflects the columns after one, and finds their squares below it. */
+function reflectLater(columns: Float64Array[], squares: number[], k: number, { w, factor }: Reflector): void {
+  for (let j = k + 1; j < columns.length; j++) {
+    const column = columns[j]!;
+    addScaled(column, w, -factor * dot(w, column, k), k);
+    squares[j] = dot(column, column, k + 1);
+  }
 }
 
 /**
  * At most the `rank`-th singular value, and not much less; 0 where there are fewer. Takes about 6 · rows · cols · rank
  * operations: that of the triangle that QR with pivoting leaves, by the norm of its inverse.
  */
-export function leastSingularValue(a: ArrayLike<number>, rows: number, cols: number, rank: number): number {
+export function* leastSingularValue(a: ArrayLike<number>, rows: number, cols: number, rank: number): Steps<number> {
   const { columns, scale } = scaledColumns(a, rows, cols, rows >= cols);
   if (scale === 0 || columns.length < rank) return 0;
-  const { transposedR, order } = pivotedQr(columns, { maxRank: rank });
+  const { transposedR, order } = yield* pivotedQr(columns, { maxRank: rank });
   if (transposedR.length < rank) return 0;
   const triangle = transposedR.map((row) => Float64Array.from({ length: rank }, (_, j) => row[order[j]!]!));
   let squares = 0;
@@ -121,29 +138,37 @@ export function leastSingularValue(a: ArrayLike<number>, rows: number, cols: num
 }
 
 /** Makes the vectors orthogonal to each other by plane rotations, in place; returns the columns of their product. */
-function jacobi(x: Float64Array[]): Float64Array[] {
+function* jacobi(x: Float64Array[]): Steps<Float64Array[]> {
   const rotations = x.map((_, k) => Float64Array.from(x, (_, i) => (i === k ? 1 : 0)));
-  const threshold = Number.EPSILON * Math.sqrt(x[0]?.length ?? 1);
   // About ten sweeps are needed, and convergence is quadratic at the end: 60 are out of reach.
   for (let sweep = 0, rotated = true; rotated && sweep < 60; sweep++) {
     rotated = false;
     const squares = x.map((column) => dot(column, column, 0));
     for (let p = 0; p < x.length - 1; p++) {
-      for (let q = p + 1; q < x.length; q++) {
-        const product = dot(x[p]!, x[q]!, 0);
-        if (Math.abs(product) <= threshold * Math.sqrt(squares[p]!) * Math.sqrt(squares[q]!)) continue;
-        rotated = true;
-        const zeta = (squares[q]! - squares[p]!) / (2 * product);
-        const t = (zeta < 0 ? -1 : 1) / (Math.abs(zeta) + Math.hypot(1, zeta));
-        const cosine = 1 / Math.sqrt(1 + t * t);
-        rotate(x[p]!, x[q]!, cosine, cosine * t);
-        rotate(rotations[p]!, rotations[q]!, cosine, cosine * t);
-        squares[p] = changedSquare(squares[p]!, -t * product, x[p]!);
-        squares[q] = changedSquare(squares[q]!, t * product, x[q]!);
-      }
+      if (rotateAll(x, rotations, squares, p)) rotated = true;
+      yield;
     }
   }
   return rotations;
+}
+
+/** Makes one vector and each of those after it orthogonal; whether there was anything to do. */
+function rotateAll(x: Float64Array[], rotations: Float64Array[], squares: number[], p: number): boolean {
+  const threshold = Number.EPSILON * Math.sqrt(x[0]!.length);
+  let rotated = false;
+  for (let q = p + 1; q < x.length; q++) {
+    const product = dot(x[p]!, x[q]!, 0);
+    if (Math.abs(product) <= threshold * Math.sqrt(squares[p]!) * Math.sqrt(squares[q]!)) continue;
+    rotated = true;
+    const zeta = (squares[q]! - squares[p]!) / (2 * product);
+    const t = (zeta < 0 ? -1 : 1) / (Math.abs(zeta) + Math.hypot(1, zeta));
+    const cosine = 1 / Math.sqrt(1 + t * t);
+    rotate(x[p]!, x[q]!, cosine, cosine * t);
+    rotate(rotations[p]!, rotations[q]!, cosine, cosine * t);
+    squares[p] = changedSquare(squares[p]!, -t * product, x[p]!);
+    squares[q] = changedSquare(squares[q]!, t * product, x[q]!);
+  }
+  return rotated;
 }
 
 /** The square of a norm after a rotation; computed anew where the subtraction costs digits. */

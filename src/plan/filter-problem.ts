@@ -11,6 +11,7 @@ import {
 import { factorsWithin } from "../factor/factorize.ts";
 import { type CheckedFilter, checkFilter, type Filter, flipFilter } from "../factor/filter.ts";
 import { analyseForPasses } from "../factor/passes.ts";
+import { finished, type Steps } from "../factor/steps.ts";
 import { checkTruncateOptions } from "../factor/svd.ts";
 import type { KnownAlpha } from "../tensor/image.ts";
 import { type ImageDType, imageDTypes, isFloat, isWide, rangeOf } from "../tensor.ts";
@@ -94,15 +95,24 @@ const borderAliases: Record<string, Border> = {
 };
 
 /** The problem of filtering a picture; throws an InvalidArgumentError that names what is wrong. */
-export function filterProblem(
+export const filterProblem = (
   picture: PictureSpec,
   filter: Filter,
   given?: FilterOptions,
   maxSide?: number,
-): FilterProblem {
+): FilterProblem => finished(findProblem(picture, filter, given, maxSide));
+
+/** {@link filterProblem} in parts: to factor a large filter takes seconds. */
+export function* findProblem(
+  picture: PictureSpec,
+  filter: Filter,
+  given?: FilterOptions,
+  maxSide?: number,
+): Steps<FilterProblem> {
   const options = checkOptions<FilterOptions>("options", given, filterOptionKeys);
   const flip = options.flip === undefined ? false : checkBoolean("flip", options.flip);
   const unflipped = checkFilter(filter, { maxSide });
+  yield;
   const checked = flip ? flipFilter(unflipped) : unflipped;
   const tolerance =
     options.tolerance === undefined ? 0 : checkNumber("tolerance", options.tolerance, { min: 0, max: 1 });
@@ -114,14 +124,16 @@ export function filterProblem(
   const [ax, ay] = checkAnchor(options.anchor, checked);
   const { width, height, channels, dtype, masked = false } = picture;
   const zeroSum = sumsToZero(checked);
+  yield;
   const output =
     options.output === undefined
       ? defaultOutput(dtype, checked, ownGain * checked.gain, offset, zeroSum)
       : checkOneOf("output", options.output, imageDTypes);
   const { means, known } = checkKnown(options, { masked, channels, dtype, output, filter: checked });
+  yield;
   const isZero = vectorsOf(checked).some((taps) => magnitude(taps) === 0);
   const alpha = checkAlpha(options.alpha, picture, isZero || (checked.kh * checked.kw === 1 && offset === 0));
-  const factors = factorsOf(checked, tolerance, !isFloat(dtype) && !known && alpha !== "premultiply");
+  const factors = yield* factorsOf(checked, tolerance, !isFloat(dtype) && !known && alpha !== "premultiply");
   const window: FilterProblem["window"] = {
     size: [checked.kh, checked.kw],
     strides: [1, 1],
@@ -211,8 +223,10 @@ function defaultOutput(
   return filter.integer && Number.isInteger(gain) && largest * Math.abs(gain) <= rangeOf.i16[1] ? "i16" : "f32";
 }
 
-function factorsOf(filter: CheckedFilter, tolerance: number, ofIntegers: boolean): Factors {
-  const analysis = analyseForPasses(filter, ofIntegers);
+function* factorsOf(filter: CheckedFilter, tolerance: number, ofIntegers: boolean): Steps<Factors> {
+  yield;
+  const analysis = yield* analyseForPasses(filter, ofIntegers);
+  if (!analysis.exact || tolerance > 0) yield* analysis.decompose();
   const { terms, denominator, rank } = factorsWithin(analysis, checkTruncateOptions({}));
   const approximations = [];
   if (tolerance > 0 && rank > 1) {

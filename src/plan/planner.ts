@@ -1,6 +1,7 @@
 // The planner: asks every solver of the problem's kind, costs their proposals, picks the cheapest, and records why the
 // others were rejected.
 import { checkOneOf, describe, InvalidArgumentError, Rank1Error } from "../errors.ts";
+import { finished, type Steps } from "../factor/steps.ts";
 import { imageDTypes, viewDTypes } from "../tensor.ts";
 import { costOf } from "./cost.ts";
 import { isBetterTurned, isThin, turnedProblem } from "./turned.ts";
@@ -24,22 +25,27 @@ export interface Planner {
  * Every way that the solvers know to compute a problem, cheapest first, and why others do not apply: all of the picture as it
  * is, or all of it turned.
  */
-export function candidates(problem: Problem, planner: Planner): { found: Candidate[]; refused: Plan["rejected"] } {
-  const upright = proposals(problem, planner);
+export const candidates = (problem: Problem, planner: Planner): Proposals => finished(finding(problem, planner));
+
+interface Proposals {
+  found: Candidate[];
+  refused: Plan["rejected"];
+}
+
+function* finding(problem: Problem, planner: Planner): Steps<Proposals> {
+  const upright = yield* proposals(problem, planner);
   if (!isThin(problem)) return upright;
-  const { found, refused } = proposals(turnedProblem(problem), planner);
+  const { found, refused } = yield* proposals(turnedProblem(problem), planner);
   if (!found[0] || !isBetterTurned(problem, upright.found[0], found[0])) return upright;
   return { found: found.map((candidate) => ({ ...candidate, turned: true as const })), refused };
 }
 
-function proposals(
-  problem: Problem,
-  { solvers, workOf, profile }: Planner,
-): { found: Candidate[]; refused: Plan["rejected"] } {
+function* proposals(problem: Problem, { solvers, workOf, profile }: Planner): Steps<Proposals> {
   const found: Candidate[] = [];
   const refused: Plan["rejected"] = [];
   for (const solver of solvers) {
     if (solver.kind !== problem.kind) continue;
+    yield;
     const drafts = solver.propose(problem, profile);
     if (Array.isArray(drafts)) {
       for (const draft of drafts)
@@ -57,8 +63,12 @@ function proposals(
 }
 
 /** The cheapest plan, or the cheapest of one solver where `strategy` names it. */
-export function plan(problem: Problem, planner: Planner, strategy?: string): Plan {
-  const { found, refused } = candidates(problem, planner);
+export const plan = (problem: Problem, planner: Planner, strategy?: string): Plan =>
+  finished(planning(problem, planner, strategy));
+
+/** {@link plan} in parts: each solver looks at all taps of a large filter. */
+export function* planning(problem: Problem, planner: Planner, strategy?: string): Steps<Plan> {
+  const { found, refused } = yield* finding(problem, planner);
   const chosen = strategy === undefined ? found[0] : found.find(({ solver }) => isOf(solver, strategy));
   if (!chosen) {
     const why = refused.find(({ solver }) => isOf(solver, strategy))?.why;

@@ -78,13 +78,23 @@ export function checkPicture(picture: unknown, limits: ImageLimits): KnownAlpha 
   return checkKnown("picture", more, count);
 }
 
+const isRight = (one: unknown, most: number): one is number =>
+  Number.isSafeInteger(one) && (one as number) >= 1 && (one as number) <= most;
+
 const checkChannels = (parameter: string, channels: unknown): number =>
-  checkInteger(`${parameter}.channels`, channels, { min: 1, max: mostChannels });
+  isRight(channels, mostChannels)
+    ? channels
+    : checkInteger(`${parameter}.channels`, channels, { min: 1, max: mostChannels });
 
 const noAlpha = { hasAlpha: false, premultiplied: false } as const;
 
 function checkKnown(parameter: string, given: Record<string, unknown>, channels: number): Required<KnownAlpha> {
-  if (given.hasAlpha === undefined && given.premultiplied === undefined) return noAlpha;
+  return given.hasAlpha === undefined && given.premultiplied === undefined
+    ? noAlpha
+    : checkSaid(parameter, given, channels);
+}
+
+function checkSaid(parameter: string, given: Record<string, unknown>, channels: number): Required<KnownAlpha> {
   const flag = (name: "hasAlpha" | "premultiplied"): boolean =>
     given[name] !== undefined && checkBoolean(`${parameter}.${name}`, given[name]);
   const known = { hasAlpha: flag("hasAlpha"), premultiplied: flag("premultiplied") };
@@ -96,9 +106,7 @@ function checkKnown(parameter: string, given: Record<string, unknown>, channels:
 /** Sides that are right leave no garbage: every frame of a video comes here. */
 function checkSides(parameter: string, w: unknown, h: unknown, limits: ImageLimits): void {
   const { side, pixels } = limits;
-  const isRight = (one: unknown): one is number =>
-    Number.isSafeInteger(one) && (one as number) >= 1 && (one as number) <= side;
-  if (isRight(w) && isRight(h) && w * h <= pixels) return;
+  if (isRight(w, side) && isRight(h, side) && w * h <= pixels) return;
   const [width, height] = [
     checkInteger(`${parameter}.width`, w, { min: 1 }),
     checkInteger(`${parameter}.height`, h, { min: 1 }),

@@ -180,6 +180,7 @@ describe("inputs", () => {
 
   test.each([
     [["none/*.png"], {}, /none\/\*\.png: expected a pattern that fits some files, got none/],
+    [["names.txt"], {}, /names\.txt: expected an input, got a list by its name; --list names\.txt reads it/],
     [["s3://bucket/a.png", "b.png"], {}, /inputs: expected all of them in one place/],
     [["in/a/0.png"], { root: "/usr" }, /in\/a\/0\.png: expected an input below \/usr, got one elsewhere/],
     [["s3://bucket/x/a.png", "s3://bucket/x/../../b.png"], {}, /expected an input below/],

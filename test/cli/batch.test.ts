@@ -42,6 +42,8 @@ test("broken pictures are listed, results lie as their inputs do, and the journa
   expect(Object.keys(whole)).toContain("c/d/299.png");
   const names = lines(path("whole")).map(({ name }) => name);
   expect(names.sort()).toEqual(Object.keys(whole));
+  const again = await rank1(...filter("whole"));
+  expect([again.code, again.stderr]).toEqual([1, expect.stringMatching(/expected a name that is free, got a file; --resume leaves out what is done, --force replaces it\n$/)]); // biome-ignore format: a line
   // What one process makes, in any order, is the same.
   await rank1("filter", path("in/b/1.png"), "-o", path("single.png"), ...recipe);
   expect(readFileSync(path("single.png"), "base64")).toBe(whole["b/1.png"]);

@@ -178,6 +178,41 @@ describe("a picture", () => {
     expect([found.channels, found.data]).toEqual([1, (await engine.filter(laid, "canny")).data]);
   });
 
+  it("that is an ImageData gives one that can be shown", async () => {
+    const engine = await make();
+    const { data } = randomImage(33, 21, 4, "u8", 8);
+    const plain: Image = { width: 33, height: 21, channels: 4, data, hasAlpha: true };
+    const image = { width: 33, height: 21, data: new Uint8ClampedArray(data) };
+    const region = { x: 5, y: 3, width: 12, height: 9 };
+    for (const filter of ["canny", "canny:colour=each,low=40,high=90"])
+      for (const options of [{}, { region }]) {
+        const edges = await engine.filter(plain, filter, options);
+        expect(edges.data.some((v) => v === 255)).toBe(true);
+        const shown = await engine.filter(image, filter, options);
+        expect(shown).toMatchObject({ width: edges.width, height: edges.height, channels: 4, hasAlpha: true });
+        expect(shown.data).toBeInstanceOf(Uint8ClampedArray);
+        const { channels } = edges;
+        const wanted = Array.from({ length: edges.width * edges.height }, (_, i) =>
+          channels === 1
+            ? [edges.data[i]!, edges.data[i]!, edges.data[i]!, 255]
+            : [...edges.data.subarray(3 * i, 3 * i + 3), 255],
+        ).flat();
+        expect([...shown.data]).toEqual(wanted);
+        const out = new Uint8ClampedArray(shown.data.length);
+        await engine.filter(image, filter, { ...options, out });
+        expect([...out]).toEqual(wanted);
+        const alone = new Uint8Array(edges.data.length);
+        expect((await engine.filter(image, filter, { ...options, out: alone })).channels).toBe(channels);
+        expect(alone).toEqual(edges.data);
+      }
+    const whole = { ...image, data: new Uint8ClampedArray(image.data) };
+    const shown = await engine.filter(image, "canny", { region });
+    await engine.filter(whole, "canny", { region, out: whole.data });
+    const row = (y: number) => whole.data.subarray(((3 + y) * 33 + 5) * 4, ((3 + y) * 33 + 17) * 4);
+    for (let y = 0; y < 9; y++) expect(row(y)).toEqual(shown.data.subarray(y * 48, (y + 1) * 48));
+    expect(whole.data.subarray(0, 400)).toEqual(image.data.subarray(0, 400));
+  });
+
   it("has thresholds in its units, by default 50 and 100 of 255", async () => {
     const engine = await make();
     const image = blobs(40, 30, 1, "u8", 5);

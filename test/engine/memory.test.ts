@@ -27,7 +27,7 @@ it.each(["filters", "layers"])(
 
 it("frames of one size leave little garbage", () => {
   const { garbage } = measure("frames", "--min-semi-space-size=64", "--max-semi-space-size=64");
-  expect(garbage).toBeLessThan(6000);
+  expect(garbage).toBeLessThan(2400);
 }, 60_000);
 
 it.each([1, 2])("kernels that are not used any more go, and come again: %i threads", async (threads) => {

@@ -116,3 +116,35 @@ describe.each(engines)("every candidate plan, on %s", (_name, promise) => {
     );
   });
 });
+
+describe("planning a filter of many taps", () => {
+  const side = 601;
+  const next = random(3);
+  const vectors = () => Array.from({ length: 60 }, () => Array.from({ length: side }, () => next() - 0.5));
+  const [columns, rows] = [vectors(), vectors()];
+  const filter = Array.from({ length: side }, (_, i) =>
+    Array.from({ length: side }, (_, j) => columns.reduce((sum, column, k) => sum + column[i]! * rows[k]![j]!, 0)),
+  );
+  const image = randomImage(20, 10, 1, "u8", 1);
+
+  it("lets events have their turn, stops on a signal, and keeps the order of calls", { timeout: 60_000 }, async () => {
+    const engine = await createEngine({ threads: 1 });
+    const done: string[] = [];
+    let turns = 0;
+    const timer = setInterval(() => turns++, 1);
+    const long = engine.filter(image, filter, { border: "constant" }).then(() => done.push("long"));
+    const short = engine.filter(image, "box:3").then(() => done.push("short"));
+    await Promise.all([long, short]);
+    clearInterval(timer);
+    expect(done).toEqual(["long", "short"]);
+    expect(turns).toBeGreaterThan(3);
+    const abort = new AbortController();
+    const reason = new Error("enough");
+    const stopped = engine.filter(image, [...filter, filter[0]!], { signal: abort.signal });
+    setTimeout(() => abort.abort(reason), 1);
+    await expect(stopped).rejects.toBe(reason);
+    await expect(engine.filter(image, filter, { out: new Uint8Array(3) })).rejects.toMatchObject({ parameter: "out" });
+    expect((await engine.filter(image, "identity")).data).toEqual(image.data);
+    engine.dispose();
+  });
+});

@@ -130,6 +130,10 @@ describe.each(testEngines())("on %s,", (_name, promise) => {
         for (const { solver: strategy } of everyPlan(engine, image, filter, options)) {
           // What a transform rounds depends on where its tiles begin.
           if (strategy === "fft") continue;
+          // A thin picture is turned where that is faster, and then rows come before columns.
+          const isTurned = (of: FilterOptions): boolean | undefined =>
+            engine.plan(engine.filterProblem({ ...image, dtype: imageDTypeOf(image.data)! }, filter, of), { strategy }).turned; // biome-ignore format: one line
+          if (isTurned(options) !== isTurned(whole)) continue;
           const all = await engine.filter(image, filter, { ...whole, strategy });
           const expected = bits(cropped(all, place));
           const what = `${strategy}, seed ${seed}`;
@@ -288,7 +292,9 @@ describe.each(testEngines())("on %s,", (_name, promise) => {
   }, 120_000);
 
   it("regions of equal sides share a plan and a program, and stored plans know theirs", async () => {
-    const engine = await promise;
+    // One of its own: where many programs are kept, each new one sends others away.
+    const { backend, threads } = (await promise).info();
+    const engine = await createEngine({ backend, threads });
     const image = randomImage(64, 48, 3, "u8", 6);
     const whole = await engine.filter(image, "gaussian:1.1");
     const { count } = engine.info().programs;
@@ -310,6 +316,7 @@ describe.each(testEngines())("on %s,", (_name, promise) => {
     const data = image.data.slice();
     await engine.run(plan, { ...image, data }, { out: data });
     expect(bits({ data })).toBe(bits(pasted(image, cropped(whole, region), region)));
+    engine.dispose();
   });
 });
 

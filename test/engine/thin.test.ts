@@ -60,6 +60,36 @@ describe.each(testEngines())("a thin picture, on %s,", (_name, promise) => {
     }
   });
 
+  it("is turned in stretches of any length, whatever its pixels are", { timeout: 60_000 }, async () => {
+    const engine = await promise;
+    const heights = engine.info().backend === "wasm" ? [257, 4095, 4096, 4097, 8193] : [257];
+    let turned = 0;
+    for (const [k, height] of heights.entries())
+      for (const [width, channels, dtype] of [
+        [2, 1, "u8"],
+        [5, 1, "u8"],
+        [31, 1, "u8"],
+        [3, 2, "u8"],
+        [2, 3, "u8"],
+        [7, 4, "u8"],
+        [3, 1, "u16"],
+        [4, 2, "i16"],
+        [8, 1, "f32"],
+        [2, 2, "f32"],
+      ] as const) {
+        const image = randomImage(width, height, channels, dtype, k);
+        const problem = engine.filterProblem({ ...image, dtype }, "box:size=3x1", { output: "f32" });
+        turned += Number(engine.plan(problem).turned ?? false);
+        const there = await engine.filter(mirrored(image), "box:size=1x3", { output: "f32" });
+        const { data } = await engine.filter(image, "box:size=3x1", { output: "f32" });
+        const largest = Array.from(image.data).reduce((most, v) => Math.max(most, Math.abs(v)), 0);
+        expect(worst(data, mirrored(there).data), `${width} x ${height} x ${channels} ${dtype}`).toBeLessThanOrEqual(
+          largest * 1e-6,
+        );
+      }
+    expect(turned).toBeGreaterThan(0);
+  });
+
   it("gives with a mask, alpha, NaN and fill what its mirrored twin gives", async () => {
     const engine = await promise;
     const image = randomImage(2, 900, 4, "f32", 5);

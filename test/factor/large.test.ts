@@ -5,6 +5,7 @@ import { factorsWithin } from "../../src/factor/factorize.ts";
 import { checkFilter } from "../../src/factor/filter.ts";
 import { analyseForPasses } from "../../src/factor/passes.ts";
 import { leastRank, rankExceeds } from "../../src/factor/sketch.ts";
+import { finished } from "../../src/factor/steps.ts";
 import { leastSingularValue, svd } from "../../src/factor/svd.ts";
 import { createEngine } from "../../src/index.ts";
 import { generator, sumOfTerms } from "./matrices.ts";
@@ -42,7 +43,7 @@ test.each([true, false])("a rank above a limit is proven, one up to it never: in
       [1, 0],
     ] as const) {
       const filter = checkFilter({ kh, kw, values: ofRank(rank, kh, kw, whole) });
-      expect(rankExceeds(filter, limit, 1e-14)).toBe(rank > limit);
+      expect(finished(rankExceeds(filter, limit, 1e-14))).toBe(rank > limit);
     }
   }
 });
@@ -59,12 +60,12 @@ test("a bound of singular values is one, and near", () => {
   const values = ofRank(20, 30, 25, false);
   const { s } = svd(values, 30, 25);
   for (const rank of [1, 7, 20]) {
-    const least = leastSingularValue(values, 30, 25, rank);
+    const least = finished(leastSingularValue(values, 30, 25, rank));
     expect(least).toBeLessThanOrEqual(s[rank - 1]! * (1 + 1e-12));
     expect(least).toBeGreaterThan(s[rank - 1]! / 50);
   }
-  expect(leastSingularValue(values, 30, 25, 22)).toBeLessThan(1e-10 * s[0]!);
-  expect(leastSingularValue(values, 30, 25, 26)).toBe(0);
+  expect(finished(leastSingularValue(values, 30, 25, 22))).toBeLessThan(1e-10 * s[0]!);
+  expect(finished(leastSingularValue(values, 30, 25, 26))).toBe(0);
 });
 
 describe("2049 x 2049 of high rank", () => {
@@ -77,7 +78,7 @@ describe("2049 x 2049 of high rank", () => {
     ["real numbers", () => next()],
   ])("is refused soon: %s", (_name, at) => {
     const filter = checkFilter({ kh: n, kw: n, values: Array.from({ length: n * n }, (_, k) => at(Math.floor(k / n), k % n)) }); // biome-ignore format: a line
-    expect(seconds(() => expect(() => analyseForPasses(filter, true)).toThrow(LimitError))).toBeLessThan(2);
+    expect(seconds(() => expect(() => finished(analyseForPasses(filter, true))).toThrow(LimitError))).toBeLessThan(2);
   });
 });
 
@@ -85,14 +86,14 @@ test("large filters of high rank are planned by their lines, exactly, and approx
   const [kh, kw] = [190, 170];
   for (const whole of [true, false]) {
     const values = ofRank(160, kh, kw, whole);
-    const analysis = analyseForPasses(checkFilter({ kh, kw, values }), whole);
+    const analysis = finished(analyseForPasses(checkFilter({ kh, kw, values }), whole));
     const all = factorsWithin(analysis, none);
     expect(all).toMatchObject({ rank: 170, error: 0 });
     const gain = checkFilter({ kh, kw, values }).gain;
     expect(sumOfTerms(all.terms, kh, kw).map((x) => x * gain)).toEqual(checkFilter({ kh, kw, values }).values!.map((x) => x * gain)); // biome-ignore format: a line
   }
   const noisy = ofRank(4, kh, kw, false).map((x) => x + 1e-4 * next());
-  const analysis = analyseForPasses(checkFilter({ kh, kw, values: noisy }), false);
+  const analysis = finished(analyseForPasses(checkFilter({ kh, kw, values: noisy }), false));
   const fewer = factorsWithin(analysis, { ...none, tolerance: 0.01 });
   expect(fewer.rank).toBeLessThanOrEqual(4);
   const rebuilt = sumOfTerms(fewer.terms, kh, kw);

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { createEngine, type FilterOptions, factorize } from "../../src/index.ts";
+import { createEngine, type Filter, type FilterOptions, factorize } from "../../src/index.ts";
 import { readPicture, writePicture } from "../../src/node/index.ts";
 import { writeNpy } from "../../src/node/npy.ts";
 import { filterSnippets, layerSnippets } from "../../web/src/snippets.ts";
@@ -30,19 +30,31 @@ const has = (name: string): boolean => {
 };
 const [numpy, opencv] = [has("numpy"), has("cv2")];
 
-const cases: [string, FilterOptions][] = [
+const own = { kh: 2, kw: 3, values: [0.5, -1, 2e-7, 3, 0, -2.25], gain: 0.125 };
+const cases: [filter: Filter, options: FilterOptions, rank?: number][] = [
   ["sobel-x", { output: "u8", gain: 0.25, offset: 128 }],
   ["gaussian:sigma=1.3", { border: "edge" }],
   ["emboss", { border: "wrap", flip: true }],
   ["laplacian-8", { border: "constant", output: "i16" }],
   ["disk:radius=3", { border: "symmetric" }],
   ["roberts-x", { border: "wrap", flip: true, output: "f32" }],
+  [own, { border: "constant", output: "f32" }],
+  [
+    { column: [-1, 0, 1], row: [1, 2, 1], gain: 0.5 },
+    { output: "u8", offset: 128 },
+  ],
+  ["disk:radius=4", { border: "edge" }, 3],
+  ["emboss", { flip: true, output: "f32" }, 1],
 ];
 
-describe.each(cases)("%s with %j", async (filter, options) => {
-  const { javascript, numpy: array, opencv: picture } = filterSnippets(filter, options, factorize(filter));
+describe.each(cases)("%j with %j", async (filter, options, rank) => {
+  const factors = factorize(filter, rank === undefined ? {} : { rank });
+  const { javascript, numpy: array, opencv: picture } = filterSnippets(filter, options, factors);
   const engine = await createEngine({ backend: "reference" });
-  const expected = (await engine.filter(image, filter, options)).data;
+  const { kh, kw, terms } = factors;
+  const sumAt = (y: number, x: number): number => terms.reduce((sum, { column, row }) => sum + column[y]! * row[x]!, 0);
+  const values = Array.from({ length: kh * kw }, (_, i) => sumAt(Math.floor(i / kw), i % kw));
+  const expected = (await engine.filter(image, rank === undefined ? filter : { kh, kw, values }, options)).data;
   const out = options.output === "i16" || options.output === "f32" ? "out.npy" : "out.png";
   const expectSame = async (file: string): Promise<void> => {
     const found = await readPicture(join(folder, file));
@@ -53,7 +65,7 @@ describe.each(cases)("%s with %j", async (filter, options) => {
   };
 
   it("runs as JavaScript", async () => {
-    const file = join(folder, `${filter.replaceAll(/\W/g, "-")}.ts`);
+    const file = join(folder, `${JSON.stringify(filter).replaceAll(/\W/g, "-")}.ts`);
     const source = (path: string): string => JSON.stringify(new URL(`../../src/${path}`, import.meta.url).href);
     const code = javascript.replace('"rank1/node"', source("node/index.ts")).replace('"rank1"', source("index.ts"));
     writeFileSync(file, code);
@@ -61,12 +73,14 @@ describe.each(cases)("%s with %j", async (filter, options) => {
     await expectSame(out);
   });
 
-  it.skipIf(!numpy)("runs as NumPy", async () => {
+  it("runs as NumPy", async ({ skip }) => {
+    skip(!numpy, `${python} has no numpy`);
     execFileSync(python, ["-c", array!], { cwd: folder });
     await expectSame("out.npy");
   });
 
-  it.skipIf(!opencv)("runs as OpenCV", async () => {
+  it("runs as OpenCV", async ({ skip }) => {
+    skip(!opencv, `${python} has no cv2`);
     execFileSync(python, ["-c", `${picture!.replace('cv2.imread("in.png")', 'cv2.imread("in.png")[..., ::-1].copy()')}`.replace(/cv2\.imwrite\("out\.png", (.*)\)$/m, 'cv2.imwrite("out.png", ($1)[..., ::-1])')], { cwd: folder }); // biome-ignore format: one call
     await expectSame(out);
   });

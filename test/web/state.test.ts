@@ -137,7 +137,7 @@ describe("copies", () => {
     const body = javascript.slice(javascript.indexOf("const"), javascript.indexOf("const engine"));
     const filter = new Function("factorize", `${body} return filter;`)(factorize);
     expect(filter.values).toEqual(sumOf(factors, 1));
-    const tolerance = Number(/--tolerance ([\d.]+)$/.exec(command)![1]);
+    const tolerance = Number(/--tolerance ([\d.]+) --strategy column-row$/.exec(command)![1]);
     expect(factorize("disk:radius=6", { tolerance }).rank).toBe(2);
   });
 

@@ -25,8 +25,8 @@ export function filterSnippets(filter: Filter, given: FilterOptions, factors: Fi
     "const filter = { kh, kw, values };",
   ];
   const whole = [`const filter = ${literal(filter)};`, "const { rank, terms } = factorize(filter);"];
-  // A little more than the error, lest rounding leave this rank out
-  const tolerance = cut ? [`--tolerance ${(1.001 * error).toPrecision(4)}`] : [];
+  // A little more than the error, lest rounding leave this rank out; in passes, for what is cheaper at once would be exact
+  const tolerance = cut ? [`--tolerance ${(1.001 * error).toPrecision(4)} --strategy column-row`] : [];
   // The command line makes edges grey
   const colours = cancels(terms) ? ["--no-grey"] : [];
   // Numbers below zero and above 255 fit no PNG

@@ -2,10 +2,19 @@
 // while the caller's thread moves arrays in and out.
 import { Rank1Error } from "../../errors.ts";
 import { kernelOf } from "../../kernels/table.ts";
-import { type Elements, viewOf } from "../../tensor.ts";
-import type { BackendPlan, Bindings, CompileOptions, Program, ProgramRunOptions, Rooms, Weights } from "../backend.ts";
+import { type Elements, type TypedArray, viewOf } from "../../tensor.ts";
+import {
+  type BackendPlan,
+  type Bindings,
+  type CompileOptions,
+  ended,
+  type Program,
+  type ProgramRunOptions,
+  type Rooms,
+  type Weights,
+} from "../backend.ts";
 import { buffersOf } from "../margins.ts";
-import { Slices, type Steps, turn } from "../slices.ts";
+import { turn as nextTurn, Slices, type Steps, stopwatch } from "../slices.ts";
 import { type Bound, bindAll, type Ends, rebind, unbind } from "./bind.ts";
 import { writeImage, writeRoom } from "./image.ts";
 import type { LoadedKernel } from "./kernels.ts";
@@ -17,6 +26,7 @@ import type { PackedWeights, SharedRoom } from "./shared.ts";
 import type { Staging } from "./staging.ts";
 import { Stream } from "./stream.ts";
 import { Trial, type TrialHost } from "./trial.ts";
+import { turn } from "./turn.ts";
 import { areWeights } from "./weights.ts";
 
 /** What programs need of their backend. */
@@ -46,6 +56,7 @@ interface Flowing {
 /** A run on its way. */
 interface Run {
   number: number;
+  ends: Ends;
   stream: Stream;
   threads: number;
   options: ProgramRunOptions;
@@ -55,6 +66,8 @@ interface Run {
   /** The signal before the last look at what is done. */
   seen: number;
 }
+
+type Outcome = "ended" | "due" | "waiting";
 
 export class WasmProgram implements Program {
   readonly layout: Layout;
@@ -124,10 +137,9 @@ export class WasmProgram implements Program {
   }
 
   dispose(): void {
-    if (this.disposed) return;
+    const { host, disposed } = this;
     this.disposed = true;
-    const { host } = this;
-    if (host.isDisposed) return;
+    if (disposed || host.isDisposed) return;
     host.kernels.release(this.kernels.flat());
     host.allocator.release(this.block);
     if (this.layout.room) host.room.leave(this);
@@ -148,7 +160,26 @@ export class WasmProgram implements Program {
     if (changed) writeRoom(layout, host.views, base);
   }
 
-  async run(inputs: Bindings, outputs: Bindings, options: ProgramRunOptions = {}): Promise<void> {
+  run(inputs: Bindings, outputs: Bindings, options: ProgramRunOptions = {}): Promise<void> {
+    try {
+      const state = this.begin(inputs, outputs, options);
+      if (state.threads > 1) return this.goOn(state);
+      try {
+        const outcome = this.drive(state);
+        if (outcome !== "ended") return this.goOn(state, outcome);
+        this.complete(state);
+      } catch (error) {
+        this.close(state);
+        throw error;
+      }
+      this.close(state);
+      return ended;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  private begin(inputs: Bindings, outputs: Bindings, options: ProgramRunOptions): Run {
     if (this.disposed) {
       const [expected, received] = ["one in use", "a disposed one"];
       throw new Rank1Error("DISPOSED", { parameter: "layer", expected, received });
@@ -156,44 +187,47 @@ export class WasmProgram implements Program {
     options.signal?.throwIfAborted();
     this.enter();
     const { host, layout, base } = this;
-    const { driver, pool } = host;
     const { ends, stream } = this.bind(inputs, outputs);
     const threads = options.onStage ? 1 : layout.threads;
-    if (threads > 1) pool!.wake();
+    if (threads > 1) host.pool!.wake();
     this.openStages(stream);
-    const run = driver.begin(base, threads, stream.gates[0]!.limit);
+    const number = host.driver.begin(base, threads, stream.gates[0]!.limit);
+    return { number, ends, stream, threads, options, slices: new Slices(options.signal), stage: -1, seen: 0 };
+  }
+
+  /** All that one look does not end; `outcome` of the look before. */
+  private async goOn(state: Run, outcome?: Outcome): Promise<void> {
+    const { pool } = this.host;
+    const { stream, threads, options, slices } = state;
     try {
       if (threads > 1) pool!.call();
-      const state: Run = {
-        number: run,
-        stream,
-        threads,
-        options,
-        slices: new Slices(options.signal),
-        stage: -1,
-        seen: 0,
-      };
-      for (;;) {
-        const outcome = this.drive(state);
-        if (outcome === "ended") break;
-        if (outcome === "waiting") await this.wait(state.seen);
-        if (outcome === "waiting" && !state.slices.due()) continue;
+      for (let found = outcome ?? this.drive(state); found !== "ended"; found = this.drive(state)) {
+        if (found === "waiting") await this.wait(state.seen);
+        if (found === "waiting" && !slices.due()) continue;
         options.onProgress?.(this.share(stream));
-        await turn();
-        state.slices.begin();
+        await nextTurn();
+        slices.begin();
         if (threads > 1) pool!.check();
       }
-      for (let i = 0; i < ends.late.length; i++) ends.late[i]!.move(0, ends.late[i]!.rows);
-      for (let i = 0; i < ends.after.length; i++) ends.after[i]!();
-      options.onProgress?.(1);
+      this.complete(state);
     } finally {
-      driver.close(run);
-      unbind(ends);
+      this.close(state);
       if (threads > 1) {
         await pool!.settle();
         pool!.rest();
       }
     }
+  }
+
+  private complete({ ends, options }: Run): void {
+    for (let i = 0; i < ends.late.length; i++) ends.late[i]!.move(0, ends.late[i]!.rows);
+    for (let i = 0; i < ends.after.length; i++) ends.after[i]!();
+    options.onProgress?.(1);
+  }
+
+  private close({ number, ends }: Run): void {
+    this.host.driver.close(number);
+    unbind(ends);
   }
 
   /** What moves arrays and in which order: the last run's, where this one differs in the arrays alone. */
@@ -204,7 +238,7 @@ export class WasmProgram implements Program {
       known.stream.begin();
       return known;
     }
-    const ends = bindAll(this.site(), layout, this.bound, inputs, outputs);
+    const ends = bindAll({ staging: host.staging, views: host.views, base }, layout, this.bound, inputs, outputs);
     const made = { ends, stream: new Stream(layout, ends, host.views, base) };
     host.flowing.set(this, made);
     return made;
@@ -235,13 +269,17 @@ export class WasmProgram implements Program {
     return areWeights(this.host.staging, mask, from, to);
   }
 
+  turn(from: TypedArray, to: TypedArray, sides: [height: number, width: number], bytes: number): boolean {
+    return turn(this.host.staging, from, to, sides, bytes);
+  }
+
   private room(id: string): Elements {
     const { spec, data } = this.layout.places.get(id)!;
     return viewOf(spec.dtype, this.host.views.words.buffer, this.base + data, spec.width * spec.channels);
   }
 
   /** Feeds, works and empties until the last strip is out, or something has to be waited for. */
-  private drive(state: Run): "ended" | "due" | "waiting" {
+  private drive(state: Run): Outcome {
     const { driver, views, control: at } = this.host;
     const { number, stream, threads, options, slices } = state;
     for (;;) {
@@ -295,11 +333,6 @@ export class WasmProgram implements Program {
     const count = this.layout.stages.length;
     if (count === 1 && stream.share !== undefined) return stream.share;
     return Math.min(1, (stage + (stage < count ? next / strips : 0)) / count);
-  }
-
-  private site() {
-    const { staging, views } = this.host;
-    return { staging, views, base: this.base };
   }
 
   /** Has finished strips flagged of the stages that the stream asks for, and says which may be taken when one begins. */
@@ -364,14 +397,4 @@ function roomFor({ allocator, kernels }: ProgramHost, { bytes }: Layout, loaded:
     kernels.release(loaded);
     throw error;
   }
-}
-
-/** Tells the milliseconds since it was last asked, or made. */
-export function stopwatch(): () => number {
-  let last = performance.now();
-  return () => {
-    const [before, now] = [last, performance.now()];
-    last = now;
-    return now - before;
-  };
 }

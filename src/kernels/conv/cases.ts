@@ -119,6 +119,9 @@ export const cases: readonly KernelCase[] = [
   // Lanes are inputs where there are up to four outputs and enough inputs; pixels of up to four inputs lose their padding.
   ...hardWindows.map(([name, window, sides]) => conv(`${name}, to 3`, { sides, inputs: 21, outputs: 3, window })),
   ...hardWindows.map(([name, window, sides]) => conv(`${name}, from 3`, { sides, inputs: 3, outputs: 9, window })),
+  ...[8, 16].map((inputs) =>
+    conv(`dilated, to 3 from ${inputs}`, { inputs, outputs: 3, window: { ...three, pads: [2, 2], dilations: [1, 2] } }),
+  ),
   ...count(1, 4).flatMap((outputs) =>
     activations.map((activation, i) => {
       const more = { residual: i % 2 === 1, images: 1 + (i % 2) };

@@ -41,7 +41,7 @@ export interface ConvShape {
   /** Elements that one output sums. */
   depth: number;
   runs: number;
-  /** Elements of a stretch that are multiplied, in blocks of four and what is left over, and how many bytes the blocks span. */
+  /** Elements of a stretch that are multiplied: all at once, or in blocks of four and what is left over. Bytes that blocks span. */
   run: number;
   blockBytes: number;
   /** Inputs of one group, padding included where it is multiplied, too. */
@@ -55,6 +55,8 @@ export interface ConvShape {
   dots: boolean;
 }
 
+/** Elements of a stretch that are multiplied without a loop. */
+export const mostStraight = 8;
 /** Elements of a row of a window of few channels that are multiplied without a loop. */
 const mostUnrolled = 24;
 /** The share of padding up to which neighbouring pixels are multiplied as one stretch. */
@@ -79,7 +81,7 @@ export function convShape({ size, dilations, groups, inputs, outputs, members, p
   const isRow = run <= mostUnrolled && pixels === size[1];
   return {
     ...{ depth: taps * each, runs: joined ? 1 : size[1], run, inputs: each },
-    blockBytes: isFew ? pixels * stored * 4 : (run - (run % 4)) * 4,
+    blockBytes: isFew ? pixels * stored * 4 : dots || run > mostStraight ? (run - (run % 4)) * 4 : 0,
     ...{ panels: Math.floor(padded / panelOutputs), tail: padded % panelOutputs },
     ...(isFew && { few: { pixels: isRow ? pixels : 1, isRow } }),
     dots,

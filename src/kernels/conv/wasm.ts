@@ -33,6 +33,7 @@ import {
   dotBytes,
   dotTile,
   dotUnroll,
+  mostStraight,
   panelOutputs,
 } from "./layout.ts";
 import { listFor } from "./list.ts";
@@ -47,19 +48,24 @@ export interface Panel {
 const tileOf = (spec: ConvSpec, { write }: StepBuffers, { wide }: CodeMode): number =>
   convShape(spec).dots ? dotTile(spec.outputs, wide) : convTile(spec, write, wide);
 
-/** Elements of a stretch: whether there are blocks of four (of few channels: all of a pixel's), and how many are left over. */
-const stretchOf = ({ few, run }: ConvShape): { loops: boolean; rest: number } =>
-  few ? { loops: true, rest: 0 } : { loops: run >= 4, rest: run % 4 };
+/**
+ * How a row of the window is multiplied: `whole`, so many elements at once; else in a loop over stretches: of blocks of four (of few
+ * channels: of a pixel's), if there are any, and what is left over.
+ */
+function stretchOf({ few, run, runs, inputs }: ConvShape): { whole?: number; loops: boolean; rest: number } {
+  if (few) return { whole: few.isRow ? few.pixels * inputs : undefined, loops: true, rest: 0 };
+  if (run <= mostStraight) return { whole: runs === 1 ? run : undefined, loops: false, rest: run };
+  return { loops: true, rest: run % 4 };
+}
 
 /** What the code of a convolution depends on besides its panels. */
 export function convVariant(spec: ConvSpec, buffers: StepBuffers, mode: CodeMode): string {
   const { activation, residual, outputs } = spec;
   const shape = convShape(spec);
   const { few, dots, inputs } = shape;
-  const { loops, rest } = stretchOf(shape);
-  const stretch = few
-    ? `${few.isRow ? "row" : "pixel"} ${few.pixels}x${inputs}`
-    : rest > 0 && `${loops ? "rest" : "only"} ${rest}`;
+  const { whole, loops, rest } = stretchOf(shape);
+  const blocks = rest > 0 && `${loops ? "rest" : "only"} ${rest}`;
+  const stretch = few ? `${few.isRow ? "row" : "pixel"} ${few.pixels}x${inputs}` : whole ? `all ${whole}` : blocks;
   return [
     ...[
       "conv f32",
@@ -196,7 +202,7 @@ function emitPanel(
     const leftSide = f.local("v128");
     const shape = convShape(spec);
     const { few, inputs } = shape;
-    const { loops, rest } = stretchOf(shape);
+    const { whole, loops, rest } = stretchOf(shape);
     const setPointers = (offset: Local): Code[] =>
       pointers.map((x, i) => set(x, sum(load("i32.load", get(list), i * 4), get(offset))));
     /** Products by the u-th weights from b on, of the elements that stand so many bytes after the pointers. */
@@ -221,8 +227,8 @@ function emitPanel(
         ...pointers.map((x) => bump(x, few ? few.pixels * 16 : unroll * 4)),
       ),
     ];
-    const row = few?.isRow
-      ? elements(unroll)
+    const row = whole
+      ? elements(whole)
       : [
           set(run, p("runs")),
           doWhile(
