@@ -41,7 +41,7 @@ const comparedAt = 3;
 const muchWorse = 1.2;
 const comparing = { iterations: 20 };
 /** Searches that begin near their end are short; others are long at the first rank, and go on from it at the next ones. */
-const searching = { near: { iterations: 20 }, first: { iterations: 60 }, next: { iterations: 30 } };
+const searching = { near: { iterations: 20 }, first: { iterations: 40 }, next: { iterations: 20 } };
 
 /** The measured points of a target's curve; `whole` is the target's cost as it is. */
 export async function curveOf(

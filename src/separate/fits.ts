@@ -13,7 +13,7 @@ import { seeded } from "./random.ts";
 import type { Target } from "./targets.ts";
 
 /** For the second moments of one layer: places are left out beyond so many multiply-accumulates, or places for each entry. */
-const mostMoments = { work: 3e10, perEntry: 400 };
+const mostMoments = { work: 2e10, perEntry: 400 };
 /** The search runs nearly to its end: late steps still gain. Where it goes on from a curve's, fewer are left. */
 const search = { iterations: 200, leastGain: 1e-5 };
 const goingOn = { iterations: 120, leastGain: 1e-5 };
