@@ -50,34 +50,18 @@ export async function measureCurves(
         await evaluator?.dispose();
       }
     });
-    curves.set(target, filledIn(points, step, costBetween(context, target)));
+    const planned = (decomposition: DecompositionName, rank: number): NetworkCost =>
+      decompositionCost(target, decomposition, rank, x, context);
+    curves.set(target, filledIn(points, step, goal.kind === "speedup" ? planned : undefined));
   }
   return curves;
-}
-
-/** Multiplications and parameters grow by the same with each rank; only the time has to be planned for each. */
-function costBetween(
-  context: SeparationContext,
-  target: Target,
-): (decomposition: DecompositionName, rank: number) => NetworkCost {
-  const { specs, options } = context;
-  const x = specs.get(target.x)!;
-  const units = new Map<DecompositionName, NetworkCost>();
-  return (decomposition, rank) => {
-    if (options.goal.kind === "speedup") return decompositionCost(target, decomposition, rank, x, context);
-    const unit = units.get(decomposition) ?? decompositionCost(target, decomposition, 1, x, context);
-    units.set(decomposition, unit);
-    const { outChannels } = target;
-    const parameters = (unit.parameters - outChannels) * rank + outChannels;
-    return { multiplications: unit.multiplications * rank, parameters, time: unit.time * rank };
-  };
 }
 
 /** The fit problems of each layer's curve, for its inputs in the original network. */
 async function curveFittings(context: SeparationContext, metrics: Metrics): Promise<Map<Target, Fittings>> {
   const { targets, graph, engine, samples, gemm, options } = context;
   if (!samples) return new Map(targets.map((target) => [target, blindFittings(target)]));
-  const fitted = samples.some("fit", affordable(context, 2e11, 8, most.fitted));
+  const fitted = samples.some("fit", affordable(context, 2e11, 8, most.fitted), true);
   const moments = new Map(
     targets.map((target) => [
       target,

@@ -41,7 +41,7 @@ const comparedAt = 3;
 const muchWorse = 1.2;
 const comparing = { iterations: 20 };
 /** Searches that begin near their end are short; others are long at the first rank, and go on from it at the next ones. */
-const searching = { near: { iterations: 20 }, first: { iterations: 60 }, next: { iterations: 30 } };
+const searching = { near: { iterations: 20 }, first: { iterations: 40 }, next: { iterations: 20 } };
 
 /** The measured points of a target's curve; `whole` is the target's cost as it is. */
 export async function curveOf(
@@ -101,11 +101,14 @@ const fewest = 8;
 const filling = (rank: number, step: number): number =>
   rank >= fewest ? step * Math.round(rank / step) : Math.round(rank);
 
-/** Points at all ranks between the measured ones. A loss is the least up to its rank, interpolated in the logarithm. */
+/**
+ * Points at all ranks between the measured ones. A loss is the least up to its rank, interpolated in the logarithm; a cost grows
+ * evenly where `costAt` does not plan it.
+ */
 export function filledIn(
   points: readonly Point[],
   step: number,
-  costAt: (decomposition: DecompositionName, rank: number) => NetworkCost,
+  costAt?: (decomposition: DecompositionName, rank: number) => NetworkCost,
 ): Point[] {
   const names = [...new Set(points.map(({ decomposition }) => decomposition))];
   return names.flatMap((decomposition) => {
@@ -123,11 +126,22 @@ export function filledIn(
         .map((rank) => {
           const t = (rank - low.rank) / (high.rank - low.rank);
           const loss = Math.exp((1 - t) * Math.log(low.loss) + t * Math.log(high.loss));
-          return { decomposition, rank, loss, cost: costAt(decomposition, rank), found: high.found };
+          const cost = costAt?.(decomposition, rank) ?? costBetween(low.cost, high.cost, t);
+          return { decomposition, rank, loss, cost, found: high.found };
         });
     });
     return [...falling, ...between];
   });
+}
+
+/** Multiplications and parameters grow by the same with each rank, the time nearly so. */
+function costBetween(low: NetworkCost, high: NetworkCost, t: number): NetworkCost {
+  const between = (of: keyof NetworkCost): number => low[of] + t * (high[of] - low[of]);
+  return {
+    multiplications: Math.round(between("multiplications")),
+    parameters: Math.round(between("parameters")),
+    time: between("time"),
+  };
 }
 
 /** Evaluates other weights of one convolution by the loss of the outputs; what comes before the convolution is computed once. */

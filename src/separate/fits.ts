@@ -13,7 +13,7 @@ import { seeded } from "./random.ts";
 import type { Target } from "./targets.ts";
 
 /** For the second moments of one layer: places are left out beyond so many multiply-accumulates, or places for each entry. */
-const mostMoments = { work: 3e10, perEntry: 400 };
+const mostMoments = { work: 2e10, perEntry: 400 };
 /** The search runs nearly to its end: late steps still gain. Where it goes on from a curve's, fewer are left. */
 const search = { iterations: 200, leastGain: 1e-5 };
 const goingOn = { iterations: 120, leastGain: 1e-5 };
@@ -77,7 +77,7 @@ async function fittingsOf(
   const { samples, gemm, engine, options } = context;
   if (!samples) return blindFittings(target);
   const { x, y, added, transposed } = target;
-  const fitted = samples.some("fit", affordable(context, 3e11, 20, 4 * samples.count));
+  const fitted = samples.some("fit", affordable(context, 3e11, 20, 4 * samples.count), true);
   const moments = new GroupMoments(target, gemm, shareOf(target, fitted.count, mostMoments), !transposed);
   const names = added === undefined ? [] : [added];
   const before = new Runner(withOutputs(context.graph, transposed ? [x] : [y, ...names]), engine);

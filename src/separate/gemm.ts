@@ -10,7 +10,7 @@ import { addKernels } from "../kernels/table.ts";
 import type { BufferSpec, GemmSpec, LayerWindow } from "../plan/types.ts";
 
 /** Programs of recent shapes are kept while they take no more bytes together. */
-const mostBytes = 2 ** 28;
+const mostBytes = 2 ** 26;
 /** 2 GiB: a memory that is shared has to say. */
 const maxMemory = 2 ** 31;
 /** A multiplication in f64, in nanoseconds: what waking other threads is weighed against. */
@@ -18,7 +18,7 @@ const perMultiplication = 0.06;
 
 /** A matrix as one of two factors: entry (k, i) stands at k · perInner + i · perOuter, k along the inner dimension. */
 interface Factor {
-  data: Float64Array;
+  data: Float64Array | Float32Array;
   outer: number;
   perInner: number;
   perOuter: number;
@@ -47,6 +47,15 @@ export class Gemm {
   /** a · bᵀ */
   timesTransposed(a: Matrix, b: Matrix): Matrix {
     return this.times(a, { data: b.data, outer: b.rows, perInner: 1, perOuter: b.cols });
+  }
+
+  /** Adds a · bᵀ to `total` [rows, of b], for numbers in f32: so many rows each, of `inner` numbers. */
+  addTimesTransposed(total: Float64Array, a: Float32Array, b: Float32Array, inner: number): void {
+    const [rows, cols] = [a.length / inner, b.length / inner];
+    const factor = (data: Float32Array, outer: number): Factor => ({ data, outer, perInner: 1, perOuter: inner });
+    this.product(factor(a, rows), factor(b, cols), inner, false, (out, stride) => {
+      for (let r = 0, to = 0; r < rows; r++) for (let c = 0; c < cols; c++) total[to++]! += out[r * stride + c]!;
+    });
   }
 
   private times(a: Matrix, right: Factor): Matrix {

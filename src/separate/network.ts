@@ -132,6 +132,8 @@ interface Comparing {
   threads?: number;
   /** Which of all runs counts, the fastest being 0: the median unless given. What comes between runs makes them slower only. */
   quantile?: number;
+  /** Bytes that both may work in; what an engine allows unless given. */
+  maxMemory?: number;
   signal?: AbortSignal;
 }
 
@@ -141,10 +143,10 @@ export async function compareTimes(
   after: Graph,
   inputs: Values,
   like: Engine,
-  { milliseconds = 2000, threads = 1, quantile = 0.5, signal }: Comparing = {},
+  { milliseconds = 2000, threads = 1, quantile = 0.5, maxMemory, signal }: Comparing = {},
 ): Promise<{ before: number; after: number }> {
   const { backend, wide } = like.info();
-  const engine = await createEngine({ backend, threads, wide: wide.enabled });
+  const engine = await createEngine({ backend, threads, wide: wide.enabled, maxMemory });
   const runners = [new Runner(before, engine), new Runner(after, engine)];
   const times: number[][] = [[], []];
   try {

@@ -65,27 +65,72 @@ function padsNothing({ op, attributes }: GraphNode): boolean {
   return !isAuto && ((attributes.pads as readonly number[] | undefined) ?? []).every((pad) => pad === 0);
 }
 
-/** So many pieces of the input with this index; an input that is no larger stays whole. */
-export function piecesOf(values: Values, { input, height, width }: Cut, count: number, index: number): Values[] {
-  const value = values.get(input)!;
-  const [down, right] = [value.shape[2]! - height, value.shape[3]! - width];
+/** Where a piece stands in its input, and its size. */
+interface Place {
+  top: number;
+  left: number;
+  height: number;
+  width: number;
+}
+
+/** How a piece differs from what stands in the input: channels of three turned, and moved in under black or white. */
+interface Variant {
+  turn: 0 | 1 | 2;
+  down: number;
+  right: number;
+  /** The number beyond the edge that was moved in. */
+  beyond: number;
+}
+
+/**
+ * So many pieces of the input with this index; an input that is no larger stays whole. `varied`: half of them are variants, which
+ * photographs seldom show and other pictures often: a quarter with an edge of black or white (frames, bars, screens), a quarter
+ * with the channels of three in another order (strong colours).
+ */
+export function piecesOf(values: Values, cut: Cut, count: number, index: number, varied = false): Values[] {
+  const value = values.get(cut.input)!;
+  const [down, right] = [value.shape[2]! - cut.height, value.shape[3]! - cut.width];
   if (down < 0 || right < 0) return [values];
-  // Multiples of the plastic number's powers spread evenly over the square (Roberts 2018).
-  const at = (i: number, factor: number, most: number): number =>
-    Math.floor((((index * mostPieces + i + 1) * factor) % 1) * (most + 1));
   return Array.from({ length: count }, (_, i) => {
-    const [top, left] = [at(i, 0.7548776662466927, down), at(i, 0.5698402909980532, right)];
-    return new Map([[input, pieceOf(value, top, left, height, width)]]);
+    const [y, x] = [(1 + index * mostPieces + i) * spread[0], (1 + index * mostPieces + i) * spread[1]];
+    const [top, left] = [Math.floor((y % 1) * (down + 1)), Math.floor((x % 1) * (right + 1))];
+    const place = { top, left, height: cut.height, width: cut.width };
+    return new Map([[cut.input, pieceOf(value, place, varied ? variantOf(index + i, value, place) : plain)]]);
   });
 }
 
-function pieceOf({ dtype, shape, data }: Value, top: number, left: number, height: number, width: number): Value {
+/** Multiples of the plastic number's powers spread evenly over the square (Roberts 2018). */
+const spread = [0.7548776662466927, 0.5698402909980532] as const;
+
+const plain: Variant = { turn: 0, down: 0, right: 0, beyond: 0 };
+
+/** Of four numbers two are plain. An edge comes in from each of the four sides in turn, by a fifth to half of the piece. */
+function variantOf(number: number, { data }: Value, { height, width }: Place): Variant {
+  const round = number >> 2;
+  if (number % 4 === 3) return { ...plain, turn: round & 1 ? 1 : 2 };
+  if (number % 4 !== 1) return plain;
+  const by = (round & 2 ? 1 : -1) * (0.2 + 0.3 * ((number * spread[0]) % 1));
+  const [down, right] = round & 1 ? [Math.trunc(by * height), 0] : [0, Math.trunc(by * width)];
+  const beyond = (data as Float32Array).reduce((a, b) => (round & 4 ? Math.max(a, b) : Math.min(a, b)));
+  return { turn: 0, down, right, beyond };
+}
+
+function pieceOf({ dtype, shape, data }: Value, { top, left, height, width }: Place, variant: Variant): Value {
   const [images = 1, channels = 1, rows = 1, cols = 1] = shape;
   const piece = newValue(dtype, [images, channels, height, width]);
   const to = piece.data as Float32Array;
+  const { turn, down, right, beyond } = variant;
+  const shown = (at: number, size: number): boolean => at >= 0 && at < size;
   for (let row = 0; row < sizeOf(piece.shape) / width; row++) {
-    const from = (Math.floor(row / height) * rows + top + (row % height)) * cols + left;
-    to.set((data as Float32Array).subarray(from, from + width), row * width);
+    const plane = Math.floor(row / height);
+    const channel = plane % channels;
+    const source = plane - channel + (channels === 3 ? (channel + turn) % 3 : channel);
+    const y = (row % height) + down;
+    const from = (source * rows + top + y) * cols + left + right;
+    for (let x = 0; x < width; x++) {
+      const isShown = shown(y, height) && shown(x + right, width);
+      to[row * width + x] = isShown ? (data[from + x] as number) : beyond;
+    }
   }
   return piece;
 }

@@ -73,13 +73,16 @@ export class Samples {
   }
 
   /**
-   * At most so many of the samples for a purpose, evenly spread, or so many pieces of them. Nothing is fitted to those that
-   * evaluate.
+   * At most so many of the samples for a purpose, evenly spread, or so many pieces of them, `varied` as {@link piecesOf} does it.
+   * Nothing is fitted to those that evaluate.
    */
-  some(purpose: "fit" | "evaluate", most: number): Selection {
+  some(purpose: "fit" | "evaluate", most: number, varied = false): Selection {
     const { count, taken } = this.choice(purpose, most);
     const pieces = this.cut ? Math.min(this.cut.count, Math.max(1, Math.floor(most / count))) : 1;
-    return { count: count * pieces, [Symbol.asyncIterator]: () => this.batches((index) => taken.has(index), pieces) };
+    return {
+      count: count * pieces,
+      [Symbol.asyncIterator]: () => this.batches((index) => taken.has(index), pieces, varied),
+    };
   }
 
   private choice(purpose: "fit" | "evaluate", most: number): { count: number; taken: ReadonlySet<number> } {
@@ -105,9 +108,9 @@ export class Samples {
    * Those samples whose index is taken, or so many pieces of each: several with equal shapes joined along their first axis where
    * that is open.
    */
-  private async *batches(takes: (index: number) => boolean, pieces: number): AsyncGenerator<Values> {
+  private async *batches(takes: (index: number) => boolean, pieces: number, varied: boolean): AsyncGenerator<Values> {
     let waiting: Values[] = [];
-    for await (const values of this.taken(takes, pieces)) {
+    for await (const values of this.taken(takes, pieces, varied)) {
       if (waiting.length > 0 && (waiting.length === this.mostJoined(values) || !agree(waiting[0]!, values))) {
         yield join(waiting);
         waiting = [];
@@ -117,12 +120,12 @@ export class Samples {
     if (waiting.length > 0) yield join(waiting);
   }
 
-  private async *taken(takes: (index: number) => boolean, pieces: number): AsyncGenerator<Values> {
+  private async *taken(takes: (index: number) => boolean, pieces: number, varied: boolean): AsyncGenerator<Values> {
     let index = 0;
     for await (const sample of this.source) {
       if (takes(index)) {
         const values = checkInputs(this.graph, sample);
-        yield* this.cut ? piecesOf(values, this.cut, pieces, index) : [values];
+        yield* this.cut ? piecesOf(values, this.cut, pieces, index, varied) : [values];
       }
       index++;
     }

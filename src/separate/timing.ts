@@ -73,6 +73,8 @@ function onePicture({ graph, specs, samples }: SeparationContext): Values {
 
 /** Pictures at a time in the table of times. */
 const batches = [1, 16];
+/** Bytes that several pictures may take. */
+const mostForSeveral = 2 ** 28;
 
 /** Times of a run before and after: of one picture and of several, where the network takes several; on one thread and on all. */
 export async function measureTimes(
@@ -87,9 +89,10 @@ export async function measureTimes(
     if (pictures > 1 && !several) continue;
     const inputs = join(Array<Values>(pictures).fill(onePicture(context)));
     for (const threads of new Set([1, engine.info().threads])) {
-      const limits = { threads, signal, milliseconds: found.length === 0 ? 1500 : 700 };
+      const maxMemory = pictures > 1 ? mostForSeveral : undefined;
+      const limits = { threads, signal, maxMemory, milliseconds: found.length === 0 ? 1500 : 700 };
       const times = await compareTimes(graph, rewritten, inputs, engine, limits).catch((error: unknown) => {
-        // Networks that reshape to fixed sides, or several pictures that do not fit into memory.
+        // Networks that reshape to fixed sides, or several pictures that take more memory.
         if (pictures === 1 || signal?.aborted || !(error instanceof Rank1Error)) throw error;
       });
       if (times) found.push({ pictures, threads, ...times });

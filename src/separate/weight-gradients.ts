@@ -28,10 +28,11 @@ export function addWeightGradient(
     addDepthwise(total, window, x, gradient);
     return;
   }
+  const add = isPointwise(window) ? addPointwise : addProducts;
   const each = total.length / groups;
   for (let i = 0; i < groups; i++) {
     const [own, wanted] = [channelsOf(x, i, groups), channelsOf(gradient, i, groups)];
-    addProducts(total.subarray(i * each, (i + 1) * each), window, own, wanted, gemm);
+    add(total.subarray(i * each, (i + 1) * each), window, own, wanted, gemm);
   }
 }
 
@@ -44,6 +45,17 @@ export function addBiasGradient(total: Float64Array, { shape, data }: Value): vo
     for (let i = plane * places; i < (plane + 1) * places; i++) sum += data[i] as number;
     total[plane % channels]! += sum;
   }
+}
+
+const isPointwise = ([, ...sides]: WindowAxes): boolean =>
+  sides.every(({ size, stride, before, input, output }) => size * stride === 1 && before === 0 && input === output);
+
+/** Of each picture the product of the gradients' planes and the input's. */
+function addPointwise(total: Float64Array, _window: WindowAxes, x: Value, gradient: Value, gemm: Gemm): void {
+  const [images, places] = [x.shape[0]!, x.shape[2]! * x.shape[3]!];
+  const plane = (value: Value, n: number): Float32Array =>
+    numbers(value).subarray(n * value.shape[1]! * places, (n + 1) * value.shape[1]! * places);
+  for (let n = 0; n < images; n++) gemm.addTimesTransposed(total, plane(gradient, n), plane(x, n), places);
 }
 
 /** Rows of outputs of all pictures are gathered, entry of a patch by entry, and multiplied by their gradients. */
@@ -101,28 +113,37 @@ function gather(
     if (place >= 0 && place < input) to[at + i] = data[from + place]!;
 }
 
+/** Each plane of the input is padded once, so that no tap leaves it. */
 function addDepthwise(total: Float64Array, [, rows, cols]: WindowAxes, x: Value, gradient: Value): void {
   const [images, outputs] = [gradient.shape[0]!, gradient.shape[1]!];
-  const [inputs, height, width] = [x.shape[1]!, x.shape[2]!, x.shape[3]!];
-  const [from, to] = [numbers(x), numbers(gradient)];
+  const [inputs, taps, wanted] = [x.shape[1]!, rows.size * cols.size, numbers(gradient)];
+  const width = spanOf(cols);
+  const padded = new Float64Array(spanOf(rows) * width);
   for (let plane = 0; plane < images * outputs; plane++) {
     const [n, o] = [Math.floor(plane / outputs), plane % outputs];
-    const source = (n * inputs + Math.floor((o * inputs) / outputs)) * height;
-    for (let y = 0; y < rows.output; y++) {
-      const own = (plane * rows.output + y) * cols.output;
-      for (let ky = 0; ky < rows.size; ky++) {
-        const row = rowAt(rows, y, ky);
-        if (row < 0 || row >= height) continue;
-        for (let kx = 0; kx < cols.size; kx++) {
-          const first = kx * cols.dilation - cols.before;
-          const begin = Math.max(0, Math.ceil(-first / cols.stride));
-          const end = Math.min(cols.output, Math.floor((width - 1 - first) / cols.stride) + 1);
-          const at = (source + row) * width + first;
-          let sum = 0;
-          for (let i = begin; i < end; i++) sum += to[own + i]! * from[at + i * cols.stride]!;
-          total[(o * rows.size + ky) * cols.size + kx]! += sum;
-        }
+    pad(x, n * inputs + Math.floor((o * inputs) / outputs), rows, cols, padded);
+    for (let tap = 0; tap < taps; tap++) {
+      const first = Math.floor(tap / cols.size) * rows.dilation * width + (tap % cols.size) * cols.dilation;
+      let sum = 0;
+      for (let y = 0; y < rows.output; y++) {
+        const [own, at] = [(plane * rows.output + y) * cols.output, first + y * rows.stride * width];
+        for (let i = 0; i < cols.output; i++) sum += wanted[own + i]! * padded[at + i * cols.stride]!;
       }
+      total[o * taps + tap]! += sum;
     }
+  }
+}
+
+/** From the first to the last place that is read along an axis. */
+const spanOf = ({ output, stride, size, dilation }: WindowAxes[1]): number =>
+  (output - 1) * stride + (size - 1) * dilation + 1;
+
+function pad(x: Value, plane: number, rows: WindowAxes[1], cols: WindowAxes[2], to: Float64Array): void {
+  const width = spanOf(cols);
+  const [from, until] = [Math.max(0, cols.before), Math.min(width, cols.before + cols.input)];
+  for (let at = 0, y = -rows.before; at < to.length; at += width, y++) {
+    if (y < 0 || y >= rows.input) continue;
+    const row = (plane * rows.input + y) * cols.input;
+    to.set(numbers(x).subarray(row + from - cols.before, row + until - cols.before), at + from);
   }
 }

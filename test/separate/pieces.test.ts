@@ -1,6 +1,6 @@
 // Inputs cut to pieces: of which networks, which pieces, and that a network fitted to pieces serves whole inputs.
 import { describe, expect, test } from "vitest";
-import type { Graph, GraphNode, Spec } from "../../src/graph/types.ts";
+import type { Graph, GraphNode, Spec, Value } from "../../src/graph/types.ts";
 import { newValue } from "../../src/graph/values.ts";
 import { loadModel, saveModel, separateModel } from "../../src/onnx/index.ts";
 import { cutOf, piecesOf } from "../../src/separate/pieces.ts";
@@ -70,6 +70,46 @@ test("pieces are windows of an input, spread over it; a smaller input stays whol
   expect(new Set(places).size).toBe(3);
   const small = new Map([["x", newValue("f32", [1, channels, 7, 30])]]);
   expect(piecesOf(small, cut, 3, 0)).toEqual([small]);
+});
+
+test("half of the pieces that are fitted to are variants: edges of black or white from each side, and turned channels", () => {
+  const [height, width, colours] = [20, 30, 3];
+  const x = newValue("f32", [1, colours, height, width]);
+  for (let i = 0; i < x.data.length; i++) x.data[i] = i + 1;
+  const cut = { input: "x", height: 8, width: 10, count: 4 };
+  const at = (piece: Value, c: number, row: number, column: number): number =>
+    Number(piece.data[(c * 8 + row) * 10 + column]);
+  const seen = new Set<string>();
+  for (let index = 0; index < 32; index++) {
+    const own = (varied: boolean): Value => [...piecesOf(new Map([["x", x]]), cut, 1, index, varied)[0]!.values()][0]!;
+    const [plain, varied] = [own(false), own(true)];
+    if (index % 4 === 0 || index % 4 === 2) expect(varied).toEqual(plain);
+    else if (index % 4 === 3) {
+      const turn = (at(varied, 0, 0, 0) - at(plain, 0, 0, 0)) / (height * width);
+      expect([1, 2]).toContain(turn);
+      for (let c = 0; c < colours; c++) expect(at(varied, c, 3, 4)).toBe(at(plain, (c + turn) % colours, 3, 4));
+      seen.add(`turned by ${turn}`);
+    } else {
+      const last = x.data.length;
+      const isBeyond = (row: number, column: number): boolean => [1, last].includes(at(varied, 1, row, column));
+      const corners = [isBeyond(0, 5), isBeyond(7, 5), isBeyond(4, 0), isBeyond(4, 9)];
+      expect(corners.filter(Boolean)).toHaveLength(1);
+      const side = corners.indexOf(true);
+      const rows = Array.from({ length: 8 }, (_, row) => row).filter((row) => !isBeyond(row, 5));
+      const columns = Array.from({ length: 10 }, (_, column) => column).filter((column) => !isBeyond(4, column));
+      const shown = rows.length * columns.length;
+      expect(shown).toBeGreaterThanOrEqual(40);
+      expect(shown).toBeLessThan(80);
+      for (const row of rows) {
+        for (const column of columns) {
+          const [y, z] = [side === 0 ? row - rows[0]! : row + 8 - rows.length, column + 10 - columns.length];
+          expect(at(varied, 2, row, column)).toBe(at(plain, 2, y, side === 2 ? column - columns[0]! : z));
+        }
+      }
+      seen.add(`${side}, ${at(varied, 1, [0, 7, 4, 4][side]!, [5, 5, 0, 9][side]!)}`);
+    }
+  }
+  expect([...seen].sort()).toEqual(["0, 1", "0, 1800", "1, 1", "1, 1800", "2, 1", "2, 1800", "3, 1", "3, 1800", "turned by 1", "turned by 2"]); // biome-ignore format: one line
 });
 
 test("a network fitted to pieces loses little on whole inputs, and its report is of these", async () => {
