@@ -239,7 +239,7 @@ function compared(one: Case): Expected {
 function slackOf(covered: number, size: number, { options, image }: Case): number {
   const ratio = size / Math.abs(covered);
   const beyond = options.border === "constant" ? Math.abs((options.borderValue || 0) / alphaOf(image.dtype)) : 1;
-  return (ratio > 8 ? 2 * ratio * ratio : 1) * Math.max(1, beyond);
+  return (ratio > 8 ? 2 * ratio * ratio : Math.max(1, ratio)) * Math.max(1, beyond);
 }
 
 function weightsIn(mask: MaskLike | undefined): number[] | undefined {
