@@ -144,6 +144,7 @@ export async function settingsOf(model: string, { labels, save, ...flags }: Inpu
   const said = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   const settings: Sidecar = { ...kept, ...said };
   checkFrame(flags, settings);
+  if ([flags.std].flat().includes(0)) throw new UsageError("--std: expected numbers other than 0, got 0");
   if (save) await writeSidecar(model, settings);
   const names = Object.keys(kept).filter((name) => !(name in said));
   return { settings, beside: names.length > 0 ? { file: basename(sidecarOf(model)), names } : undefined };

@@ -33,8 +33,15 @@ const losses: Readonly<Record<LossName, readonly [what: string, unit: string, go
   ],
 };
 
+/** With fewer inputs than this none are set aside to measure the loss on. */
+const fewest = 10;
+const seenOnly =
+  "measured on what the layers were fitted to: of other inputs far more may be lost. Calibrate with a few hundred";
+
 /** What the outputs lose: a line each, its kind first, and a line for each kind that says what is good. */
-export function lossLines({ lossFunction = "divergence", outputs, reached: { loss } }: Report): [string, string][] {
+export function lossLines(report: Report): [string, string][] {
+  const { lossFunction = "divergence", outputs, samples, reached } = report;
+  const { loss } = reached;
   if (loss === undefined) return [];
   const [what, unit] = losses[lossFunction];
   const kinds = new Set(outputs.length > 0 ? outputs.map((one) => one.lossFunction) : [lossFunction]);
@@ -46,6 +53,7 @@ export function lossLines({ lossFunction = "divergence", outputs, reached: { los
   return [
     [kinds.size > 1 ? "loss" : what, `${number(loss, 3)} ${whole}`],
     ...(outputs.length > 1 ? own : []),
+    ...(samples < fewest ? [["", seenOnly] satisfies [string, string]] : []),
     ...[...kinds].map((kind): [string, string] => [
       "",
       kinds.size > 1 ? `${losses[kind][0]}: ${losses[kind][2]}` : losses[kind][2],

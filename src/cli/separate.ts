@@ -1,6 +1,7 @@
 // rank1 separate: a trained model comes back with separable convolutions. Folders of inputs are in calibration.ts, what a
 // model is right about in evaluation.ts, the page in separate-page.ts.
 import { readFile, rm } from "node:fs/promises";
+import { isAbsolute, relative, resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { makeFoldersFor, readSettings, writeAtomic, writeStdout } from "../node/files.ts";
 import { type Sidecar, sidecarOf, writeSidecar } from "../node/model-files.ts";
@@ -19,7 +20,7 @@ import {
   withEngine,
   withModel,
 } from "./open.ts";
-import { addForce, checkOutputs, checkStdin, checkTerminal, writeOutput } from "./output.ts";
+import { addForce, checkOutputs, checkStdin, checkTerminal, replaced, writeOutput } from "./output.ts";
 import { addPictureOptions, type PictureFlags, settingsOf } from "./run-input.ts";
 import { decompositionText, lossLines, separatePage, speedText, timeRows } from "./separate-page.ts";
 import { count, number, progressBar, quantity, say, shortName, styled, table } from "./text.ts";
@@ -124,10 +125,11 @@ async function separate(file: string, flags: Flags, signal: AbortSignal): Promis
         const calibration =
           flags.calibrate === undefined ? undefined : await open(flags.calibrate, "--calibrate", flags.crops);
         const labelled = flags.eval === undefined ? undefined : await open(flags.eval, "--eval");
-        const store = flags.output === "-" ? undefined : partOf(flags.output, flags.resume === true);
+        const store =
+          flags.output === "-" ? undefined : partOf(flags.output, flags.resume === true, flags.force === true);
         const found = await run(model, { ...flags, calibration, profile, store, signal }).catch(async (error) => {
           if (!signal.aborted) await store?.remove();
-          else if (store) say(`stopped: --resume goes on from ${flags.output}.part`);
+          else if (store) say(`stopped: --resume goes on from ${partName(flags.output)}`);
           throw error;
         });
         try {
@@ -164,11 +166,40 @@ function checkFlags(file: string, flags: Flags): void {
   }
 }
 
-/** The files that are written, the settings beside the model among them. */
-function checkFiles(file: string, settings: Sidecar, { output, report, force }: Flags): Promise<void> {
+/** The files that are written, the settings beside the model among them, and what is kept on the way. */
+async function checkFiles(file: string, settings: Sidecar, flags: Flags): Promise<void> {
+  const { output, report, force, resume, profile } = flags;
   const sidecar = hasSettings(settings) && output !== "-" ? sidecarOf(output) : undefined;
-  return checkOutputs([output, report, sidecar], { inputs: [file], force });
+  const inputs = [file, ...(profile === undefined ? [] : [profile])];
+  await checkOutputs([output, report, sidecar], { inputs, force });
+  for (const path of [output, report, sidecar]) {
+    if (path !== undefined && path !== "-") checkNotBelow(path, flags);
+  }
+  if (output === "-") return;
+  const part = partName(output);
+  if (report !== undefined && resolve(report) === resolve(part))
+    throw new UsageError(`--report: expected another name than that of what is kept on the way, got ${report}`);
+  // What a run that was stopped has found took long to find.
+  const hint = "--resume goes on from it, --force begins anew";
+  if (!resume) await checkOutputs([part], { inputs, force, hint });
 }
+
+/** Files of a folder that is read are not written, nor are others beside them. */
+function checkNotBelow(path: string, { calibrate, eval: labelled }: Flags): void {
+  for (const [option, folder] of [
+    ["--calibrate", calibrate],
+    ["--eval", labelled],
+  ] as const) {
+    if (folder === undefined) continue;
+    const from = relative(resolve(folder), resolve(path));
+    if (from === "" || from.startsWith("..") || isAbsolute(from)) continue;
+    throw new UsageError(`${path}: expected a file outside of the folder of ${option}, which is read, got one in it`);
+  }
+}
+
+/** What is found on the way stands beside the output; how its text begins. */
+const begin = '{"version":';
+const partName = (output: string): string => `${output}.part`;
 
 const hasSettings = (settings: Sidecar): boolean => Object.values(settings).some((value) => value !== undefined);
 
@@ -176,14 +207,21 @@ const readProfile = async (file: string): Promise<MachineProfile> =>
   (await readSettings(sourceName(file), () => readSource(file))) as unknown as MachineProfile;
 
 /** What is found on the way, in a file beside the output; where one was stopped, that is read again by --resume alone. */
-function partOf(output: string, resumed: boolean): SeparateStore & { remove(): Promise<void> } {
-  const path = `${output}.part`;
-  let isWritten = false;
+function partOf(output: string, resumed: boolean, forced: boolean): SeparateStore & { remove(): Promise<void> } {
+  const path = partName(output);
+  let [isWritten, isAnothers] = [false, false];
+  let known: string | undefined;
   return {
     async read() {
       if (!resumed) return undefined;
       try {
-        return await readFile(path, "utf8");
+        const text = await readFile(path, "utf8");
+        known = runOf(text);
+        isAnothers = known === undefined && !text.startsWith(begin) && !forced;
+        if (isAnothers)
+          throw new UsageError(`${path}: expected what a run that was stopped has kept, got another file; ${replaced}`);
+        if (known === undefined) say(`--resume: ${path} is cut off, so this begins anew`);
+        return text;
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
         say(`--resume: there is no ${path}, so this begins anew`);
@@ -191,12 +229,28 @@ function partOf(output: string, resumed: boolean): SeparateStore & { remove(): P
       }
     },
     async write(text) {
+      if (known !== undefined && known !== runOf(text)) {
+        isAnothers = true;
+        const expected = "what was found for this model, these inputs and options of this kind";
+        throw new UsageError(
+          `--resume: ${path}: expected ${expected}, got another's; without --resume, --force begins anew`,
+        );
+      }
       if (!isWritten) await makeFoldersFor(path);
       isWritten = true;
       await writeAtomic(path, text);
     },
-    remove: () => (isWritten || resumed ? rm(path, { force: true }) : Promise.resolve()),
+    remove: () => ((isWritten || resumed) && !isAnothers ? rm(path, { force: true }) : Promise.resolve()),
   };
+}
+
+/** For what a text holds what was found; undefined where it is none of that. */
+function runOf(text: string): string | undefined {
+  try {
+    return String((JSON.parse(text) as { of?: string }).of ?? "") || undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 interface Separated {

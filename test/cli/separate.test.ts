@@ -40,6 +40,38 @@ test("what is stopped stays beside the output for --resume, which takes it away 
   expect(existsSync(`${output}.part`)).toBe(false);
 });
 
+test("what another run has kept, files that are read and others' files stay as they are", async () => {
+  const output = join(folder, "kept.onnx");
+  const pictures = mkdtempSync(join(tmpdir(), "rank1-read-"));
+  const shape = drawShapes(1, 4)[0]!.picture;
+  const own = join(pictures, "0.png");
+  await sharp(shape.data, { raw: { width: shape.width, height: shape.height, channels: 3 } }).toFile(own);
+  const bytes = readFileSync(own);
+  const part = `${output}.part`;
+  const run = (...flags: string[]) => rank1("separate", model, "-o", output, "--quiet", ...flags);
+  const kept = JSON.stringify({ version: 1, of: "another model", entries: [] });
+  for (const [text, flags, message] of [
+    [kept, ["--rank", "1"], /kept\.onnx\.part: expected a name that is free, got a file; --resume goes on from it/],
+    ["my own words", ["--rank", "1", "--resume"], /expected what a run that was stopped has kept, got another file/],
+    [kept, ["--reduce", "1.01", "--layers", "/conv1/*", "--calibrate", pictures, "--resume"], /--resume: .*another's/],
+    [kept, ["--rank", "1", "--force", "--report", part], /--report: expected another name/],
+  ] as const) {
+    writeFileSync(part, text);
+    const { code, stderr } = await run(...flags);
+    expect(code).toBeGreaterThan(0);
+    expect(stderr).toMatch(message);
+    expect(readFileSync(part, "utf8")).toBe(text);
+    expect(existsSync(output)).toBe(false);
+  }
+  const page = await run("--rank", "1", "--force", "--calibrate", pictures, "--report", own);
+  expect([page.code !== 0, page.stderr]).toEqual([true, expect.stringMatching(/outside of the folder of --calibrate/)]);
+  expect(readFileSync(own)).toEqual(bytes);
+  const divided = await run("--rank", "1", "--force", "--std", "0");
+  expect([divided.code !== 0, divided.stderr]).toEqual([true, expect.stringMatching(/--std: expected numbers other/)]);
+  const seen = await rank1("separate", model, "-o", output, "--reduce", "1.01", "--layers", "/conv1/*", "--calibrate", pictures, "--force"); // biome-ignore format: one line
+  expect([seen.code, seen.stdout]).toEqual([0, expect.stringMatching(/of other inputs far more may be lost/)]);
+});
+
 test("an existing model is replaced only with --force, with the settings beside it", async () => {
   const output = join(folder, "new/folder/out.onnx");
   const run = (...flags: string[]) => rank1("separate", model, "-o", output, "--rank", "1", "--quiet", ...flags);
