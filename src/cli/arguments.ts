@@ -50,10 +50,15 @@ export const sourceName = (file: string): string => (file === "-" ? "the standar
  * for JSON on the standard input. Only the form is checked here: names and numbers are by what takes the filter.
  */
 export async function parseFilter(text: string): Promise<Filter> {
-  if (/^\s*[[{]/.test(text)) return parseJson(text, text);
-  if (text !== "-" && !/\.json$/i.test(text)) return text;
+  if (isLiteral(text)) return parseJson(text, text);
+  if (text !== "-" && !isFilterFile(text)) return text;
   return parseJson(new TextDecoder().decode(await readSource(text)), sourceName(text));
 }
+
+const isLiteral = (text: string): boolean => /^\s*[[{]/.test(text);
+
+/** Whether a filter stands in a file of this name. */
+export const isFilterFile = (text: string): boolean => !isLiteral(text) && /\.json$/i.test(text);
 
 function parseJson(json: string, source: string): Filter {
   const fail = (why: string): never => {

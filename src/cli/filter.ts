@@ -14,6 +14,7 @@ import {
   addFilterOptions,
   checkOutputName,
   type FilterFlags,
+  isFilterFile,
   parseCount,
   parseFilter,
   parseQuality,
@@ -172,7 +173,7 @@ async function filterPictures(files: string[], said: Flags, signal: AbortSignal)
   await withFilters({ filters, flags: here }, async (engine, steps) => {
     checkTypes(steps, jobs, given);
     if (explain) return explainFilters(engine, steps, inputs.map(({ path }) => path), flags, signal); // biome-ignore format: a line
-    const read = [...jobs.map(({ input }) => input), ...(file === undefined ? [] : [file])];
+    const read = [...jobs.map(({ input }) => input), ...(file === undefined ? [] : [file]), ...flags.filter.filter(isFilterFile)]; // biome-ignore format: a line
     await checkOutputs(jobs.map((job) => job.output), { inputs: read, ...condition(jobs.length, flags) }); // biome-ignore format: a line
     await runJobs(engine, { steps, filters, inputs, jobs, flags, signal });
   });
