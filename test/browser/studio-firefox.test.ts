@@ -23,7 +23,12 @@ describe("in Firefox", () => {
     const engine = () => document.querySelector(".engine")!.textContent;
     expect(await page.evaluate(engine)).toMatch(/^WebAssembly, \d+ threads?$/);
     const canvas = (selector: string) => page.evaluate(canvasText, selector);
-    const [result, framed] = [await canvas("canvas.result"), pixelsIn(await canvas(".layer-of > canvas"))];
+    // Workers paint canvases, which show that a frame or more after the page says so: until then they are empty.
+    const painted = async (selector: string): Promise<ReturnType<typeof canvasText>> => {
+      await expect.poll(async () => /^A*=*$/.test((await canvas(selector)).text), patient).toBe(false);
+      return canvas(selector);
+    };
+    const [result, framed] = [await painted("canvas.result"), pixelsIn(await painted(".layer-of > canvas"))];
     await expectFiltered(pixelsIn(result), framed, "gaussian:sigma=2.4", { border: "edge" });
 
     await page.evaluate(() => {
