@@ -45,13 +45,16 @@ export const readSource = (file: string, signal?: AbortSignal): Promise<Uint8Arr
 /** The name of a source in messages. */
 export const sourceName = (file: string): string => (file === "-" ? "the standard input" : file);
 
+/** Whether a filter is read from a file of that name. */
+export const isFilterFile = (text: string): boolean => !/^\s*[[{]/.test(text) && /\.json$/i.test(text);
+
 /**
  * A filter as the command line gives it: a name with parameters, a literal such as `[[1, 2, 1]]`, a JSON file, or `-`
  * for JSON on the standard input. Only the form is checked here: names and numbers are by what takes the filter.
  */
 export async function parseFilter(text: string): Promise<Filter> {
   if (/^\s*[[{]/.test(text)) return parseJson(text, text);
-  if (text !== "-" && !/\.json$/i.test(text)) return text;
+  if (text !== "-" && !isFilterFile(text)) return text;
   return parseJson(new TextDecoder().decode(await readSource(text)), sourceName(text));
 }
 
