@@ -45,6 +45,9 @@ export const readSource = (file: string, signal?: AbortSignal): Promise<Uint8Arr
 /** The name of a source in messages. */
 export const sourceName = (file: string): string => (file === "-" ? "the standard input" : file);
 
+/** Whether a filter is read from a file of that name. */
+export const isFilterFile = (text: string): boolean => !isLiteral(text) && /\.json$/i.test(text);
+
 /**
  * A filter as the command line gives it: a name with parameters, a literal such as `[[1, 2, 1]]`, a JSON file, or `-`
  * for JSON on the standard input. Only the form is checked here: names and numbers are by what takes the filter.
@@ -56,9 +59,6 @@ export async function parseFilter(text: string): Promise<Filter> {
 }
 
 const isLiteral = (text: string): boolean => /^\s*[[{]/.test(text);
-
-/** Whether a filter stands in a file of this name. */
-export const isFilterFile = (text: string): boolean => !isLiteral(text) && /\.json$/i.test(text);
 
 function parseJson(json: string, source: string): Filter {
   const fail = (why: string): never => {

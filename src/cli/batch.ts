@@ -5,8 +5,9 @@ import { writeStdout } from "../node/files.ts";
 import { setPatience } from "../node/patience.ts";
 import { checkFailures, parseCount, parseNumber, SomeInputsFailed, UsageError } from "./arguments.ts";
 import { type Crew, openCrew, usualCrew } from "./crew.ts";
+import { checkFailuresPlace, type Failure } from "./failures.ts";
 import { addInputs, type Input, type InputsFlags } from "./inputs.ts";
-import { type Failure, type Journal, openJournal } from "./journal.ts";
+import { type Journal, openJournal } from "./journal.ts";
 import type { Setup } from "./messages.ts";
 import { meter } from "./meter.ts";
 import { type Condition, meansFolder, replaced } from "./output.ts";
@@ -66,8 +67,8 @@ export interface Batch<J extends Job, R> {
 }
 
 /** Whether inputs are taken as many: see {@link runBatch}. */
-export const isMany = (count: number, { shard, resume, workers }: BatchFlags): boolean =>
-  count >= many || shard !== undefined || workers !== undefined || resume === true;
+export const isMany = (count: number, { shard, resume, workers, failures }: BatchFlags): boolean =>
+  count >= many || shard !== undefined || workers !== undefined || resume === true || failures !== undefined;
 
 /** What is to be so before results are written: with --resume some of them exist. */
 export function condition(count: number, flags: BatchFlags & { force?: boolean }): Condition {
@@ -78,6 +79,7 @@ export function condition(count: number, flags: BatchFlags & { force?: boolean }
 /** Checks the options before any file is read. */
 export async function checkBatch({ resume, failures, output }: BatchFlags, explain?: boolean): Promise<void> {
   const option = resume ? "--resume" : failures !== undefined ? "--failures" : undefined;
+  if (failures !== undefined) await checkFailuresPlace(failures);
   if (option === undefined || (output !== undefined && (await meansFolder(output)))) return;
   const received = explain ? "--explain" : output === undefined ? "none" : `-o ${output}`;
   throw new UsageError(`${option}: expected a folder of results, such as -o results/, got ${received}`);

@@ -27,10 +27,11 @@ import {
   usage,
 } from "./arguments.ts";
 import { addBatch, type BatchFlags, checkBatch, condition, isMany, jsonPrinter, optionsOf, runBatch } from "./batch.ts";
+import { checkFailuresFile } from "./failures.ts";
 import { explainFilters } from "./filter-explain.ts";
 import { type FileJob, filterPicture, type PictureFlags } from "./filter-picture.ts";
 import { rare } from "./help.ts";
-import { findInputs, type Input } from "./inputs.ts";
+import { findInputs, type Input, listOf } from "./inputs.ts";
 import { aboutEngine, addEngineOptions, type EngineFlags, withEngine } from "./open.ts";
 import { addOutput, checkOutputs, checkStdin, checkTerminal, meansFolder, type OutputFlags } from "./output.ts";
 import type { Perform } from "./task.ts";
@@ -174,7 +175,10 @@ async function filterPictures(files: string[], said: Flags, signal: AbortSignal)
     checkTypes(steps, jobs, given);
     if (explain) return explainFilters(engine, steps, inputs.map(({ path }) => path), flags, signal); // biome-ignore format: a line
     const read = [...jobs.map(({ input }) => input), ...(file === undefined ? [] : [file]), ...flags.filter.filter(isFilterFile)]; // biome-ignore format: a line
-    await checkOutputs(jobs.map((job) => job.output), { inputs: read, ...condition(jobs.length, flags) }); // biome-ignore format: a line
+    const written = jobs.map((job) => job.output);
+    await checkOutputs(written, { inputs: read, ...condition(jobs.length, flags) });
+    const uses = { folder: output!, read: [...read, listOf(flags)], written };
+    await checkFailuresFile(flags.failures, { ...uses, force: flags.force });
     await runJobs(engine, { steps, filters, inputs, jobs, flags, signal });
   });
 }

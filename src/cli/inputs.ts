@@ -61,12 +61,13 @@ interface Source {
  */
 export async function findInputs(
   args: readonly string[],
-  { list: lists, root: given, shard, output }: InputsFlags,
+  flags: InputsFlags,
   endings: readonly string[],
   signal: AbortSignal,
 ): Promise<Input[]> {
   const sources: Source[] = [];
-  const list = lists?.replaceAll("{shard}", () => `${checkShard(shard).index}`);
+  const { list: lists, root: given, shard, output } = flags;
+  const list = listOf(flags);
   // A list of its own is the part that it takes.
   const part = list === lists ? shard : undefined;
   for (const arg of args) sources.push(await sourceOf(arg, endings, signal));
@@ -92,6 +93,10 @@ export async function findInputs(
   }
   return all;
 }
+
+/** The list of this part. */
+export const listOf = ({ list, shard }: InputsFlags): string | undefined =>
+  list?.replaceAll("{shard}", () => `${checkShard(shard).index}`);
 
 function checkShard(shard: Shard | undefined): Shard {
   if (shard) return shard;

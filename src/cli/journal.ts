@@ -2,11 +2,12 @@
 // whole and in place; whatever ends the process in between costs that one input's work, which gives the same bytes again.
 import { randomUUID } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { type FileHandle, open, rm } from "node:fs/promises";
+import { type FileHandle, open, rm, stat } from "node:fs/promises";
 import { createInterface } from "node:readline/promises";
 import { makeFoldersFor, removeLeft } from "../node/files.ts";
 import { type Stamp, StopsAll } from "../node/store.ts";
 import { below, bytesAt, folderOf, hashOf, isAddress, storeOf } from "../node/stores.ts";
+import { type Failure, failureLine, otherContent, placeOf } from "./failures.ts";
 import type { Input } from "./inputs.ts";
 import type { Shard } from "./shard.ts";
 
@@ -20,12 +21,6 @@ export interface Trace {
 interface Done extends Trace {
   name: string;
   recipe: string;
-}
-
-/** A failed input. */
-export interface Failure {
-  input: string;
-  message: string;
 }
 
 export interface Journal {
@@ -75,7 +70,7 @@ export async function openJournal(options: Options): Promise<Journal> {
       return state;
     },
     add: (name, trace) => done.write(JSON.stringify({ name, recipe, ...trace } satisfies Done)),
-    fail: (failure) => failed.write(JSON.stringify(failure)),
+    fail: (failure) => failed.write(failureLine(failure)),
     async close() {
       await done.close();
       await failed.close();
@@ -180,13 +175,20 @@ function inOrder(file: FileHandle, path: string): Sink {
   };
 }
 
-/** Lines of this run alone: the file is made with the first. */
-async function replaced(path: string): Promise<Sink> {
-  if (isAddress(path)) return whole(path);
-  await rm(path, { force: true }).catch(full(path));
+/** Lines of this run alone: the file is made with the first. An older list goes at once, another file only for a line. */
+async function replaced(file: string): Promise<Sink> {
+  if (isAddress(file)) return whole(file);
+  const found = await stat(file).catch(() => undefined);
+  // Devices and pipes stay, and so do links.
+  const isDevice = found !== undefined && !found.isFile();
+  const path = isDevice ? file : await placeOf(file);
+  const remove = async (): Promise<void> => {
+    if (!isDevice) await rm(path, { force: true }).catch(full(path));
+  };
+  if (!(await otherContent(path))) await remove();
   let sink: Promise<Sink> | undefined;
   return {
-    write: async (line) => (await (sink ??= appended(path))).write(line),
+    write: async (line) => (await (sink ??= remove().then(() => appended(path)))).write(line),
     close: async () => (await sink)?.close(),
   };
 }

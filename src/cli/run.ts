@@ -4,13 +4,15 @@ import { type Command, Option } from "commander";
 import { checkOneOf, InvalidArgumentError, UnsupportedOpError } from "../errors.ts";
 import type { Engine } from "../index.ts";
 import { writeStdout } from "../node/files.ts";
+import { sidecarOf } from "../node/model-files.ts";
 import { version } from "../node/package.ts";
-import { hashOf, storeOf } from "../node/stores.ts";
+import { below, hashOf, storeOf } from "../node/stores.ts";
 import type { Model, ValueInfo } from "../onnx/index.ts";
 import { parseCount, readSource, threadsOption, UsageError, usage } from "./arguments.ts";
 import { addBatch, type BatchFlags, checkBatch, condition, isMany, jsonPrinter, optionsOf, runBatch } from "./batch.ts";
+import { checkFailuresFile, type Uses } from "./failures.ts";
 import { rare } from "./help.ts";
-import { findInputs, type Input } from "./inputs.ts";
+import { findInputs, type Input, listOf } from "./inputs.ts";
 import { inspectionText } from "./inspect.ts";
 import {
   aboutEngine,
@@ -118,9 +120,11 @@ async function run(file: string, files: string[], flags: Flags, signal: AbortSig
   await checkBatch(flags, flags.explain);
   const { output, as, json, explain, input, outputs } = flags;
   const target = output === undefined || explain ? undefined : await targetOf(output, as);
-  const { settings, beside } = await settingsOf(file, flags);
   const inputs = input ? [] : await findInputs(files, flags, await endings(), signal);
   const jobs = input ? [{ input: "", name: "" }] : inputs.map(({ path, name }) => ({ input: path, name }));
+  const read = [file, ...inputs.map(({ path }) => path), ...(input?.values() ?? [])];
+  await checkFailuresFile(explain ? undefined : flags.failures, usesOf(file, read, jobs, flags));
+  const { settings, beside } = await settingsOf(file, flags);
   const threads = isMany(jobs.length, flags) && !flags.timings ? 1 : flags.threads;
   await withRun({ file, settings, target, flags: { ...flags, threads } }, async (engine, model, perform) => {
     const chosen = await usage(() => chosenOutputs(model, outputs));
@@ -136,10 +140,17 @@ async function run(file: string, files: string[], flags: Flags, signal: AbortSig
       }
       return writeStdout(`${await explainRun(model, nameOf(file), { inputs: values, outputs }, json)}\n`);
     }
-    const read = [file, ...inputs.map(({ path }) => path), ...(input?.values() ?? [])];
     if (target) await checkTarget(target, chosen, jobs, { inputs: read, ...condition(jobs.length, flags) });
     await runJobs(engine, model, { file, settings, target, flags, inputs, jobs, signal, beside, perform });
   });
+}
+
+/** What a run reads and writes, as far as that is known before the model is. */
+function usesOf(file: string, read: readonly string[], jobs: readonly Job[], flags: Flags): Uses {
+  const { output = "", labels, externalData: readFolder, force } = flags;
+  const others = [labels, listOf(flags), ...(file === "-" ? [] : [sidecarOf(file)])];
+  const written = jobs.map(({ name }) => below(output, `${name}.npy`));
+  return { folder: output, read: [...read, ...others], readFolder, written, isResult: (name) => /\.(npy|png)(?![^/\\])/i.test(name), force }; // biome-ignore format: a line
 }
 
 /** Endings of files in folders that are taken for inputs. */

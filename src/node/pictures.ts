@@ -132,6 +132,7 @@ export async function readPictures(source: string | Uint8Array, options: ReadOpt
 
 /** What a file's pictures take when they are decoded, in bytes, about; of what is no picture, its own bytes. */
 export async function bytesWhenDecoded(file: Uint8Array): Promise<number> {
+  if (file.byteLength === 0) return 0; // sharp takes none; who reads it says so with its name
   const found = await sharp(file, lenience).metadata().catch(() => undefined); // biome-ignore format: a line
   if (!found) return file.byteLength;
   const { width, height, pageHeight = height, pages = 1, channels, depth } = found;

@@ -43,6 +43,18 @@ describe.skipIf(!hasStore)("a store", () => {
 
   afterAll(() => store.close());
 
+  test("--failures takes no other object's place", async () => {
+    await store.put("some/broken.png", "no picture");
+    await store.put("notes.txt", "mine");
+    const run = (failures: string, ...more: string[]) => rank1In("filter", "s3://bucket/some/", "-o", "s3://bucket/listed/", ...recipe, "--failures", `s3://bucket/${failures}`, ...more); // biome-ignore format: a line
+    for (const name of ["some/broken.png", "listed/broken.png", "listed/.rank1/journal-1.jsonl"])
+      expect((await run(name, "--force")).stderr, name).toMatch(/--failures: expected a file of its own, got s3:/);
+    expect((await run("notes.txt")).stderr).toMatch(/--failures: expected a new file, or a list of failures, got s3:/);
+    expect((await store.get("notes.txt")).toString()).toBe("mine");
+    for (let round = 0; round < 2; round++) expect((await run("failed.jsonl")).code).toBe(3);
+    expect(JSON.parse((await store.get("failed.jsonl")).toString()).input).toBe("s3://bucket/some/broken.png");
+  });
+
   test("one object, a pattern into a folder, a folder into the store with shards and --resume", async () => {
     const one = ["filter", "s3://bucket/in/a/0.png", "-o", "s3://bucket/single.png", ...recipe];
     const single = await rank1In(...one);
