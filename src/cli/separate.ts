@@ -329,7 +329,7 @@ function reportText(name: string, output: string, report: Report, evaluation: Ev
   const { times, planned, tuned } = reached;
   const missed = `the goal of --${goal.kind} ${goal.value} was missed: this is the nearest found`;
   return [
-    `${styled("bold", name)} → ${output}${samples ? `, fitted to ${count(samples)} inputs` : ", by its weights alone"}, in ${number(seconds, 3)} s`,
+    `${styled("bold", name)} → ${output}${samples ? `, fitted to ${samples === 1 ? "1 input" : `${count(samples)} inputs`}` : ", by its weights alone"}, in ${number(seconds, 3)} s`,
     "",
     table(["layer", "weight", "becomes", ...right], rows, right),
     "",
