@@ -196,7 +196,8 @@ describe.each(testEngines().slice(1))("sums of integers, on %s,", (_name, promis
     await fc.assert(
       fc.asyncProperty(
         fc.record({ ...shapes, dtype, output }),
-        fc.constantFrom(1, 9, 1000, 2 ** 20),
+        // Larger ones are not always within the bound, and then not offered: the next test is of those.
+        fc.constantFrom(1, 9, 1000, 2 ** 14),
         async ({ width, height, channels, dtype, kh, kw, seed, ...rest }, most) => {
           const next = random(seed);
           const tap = (): number => Math.floor(next() * (2 * most + 1)) - most;
