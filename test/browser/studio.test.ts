@@ -106,6 +106,7 @@ describe("the picture view", () => {
     await page.getByRole("alert").filter({ hasText: "could not be read as a picture" }).waitFor();
     await file.setInputFiles(join(import.meta.dirname, "..", "..", "docs", "images", "sobel.png"));
     await page.getByText(/^sobel\.png, /).waitFor();
+    expect(await page.getByRole("alert").textContent()).toBe("");
     expect(await page.evaluate(() => location.hash)).not.toContain("picture=own");
   });
 

@@ -2,7 +2,7 @@
 // worker.
 import { effect, signal } from "@preact/signals";
 import { call } from "../engine/client.ts";
-import { messageOf, picture, tell } from "../state/state.ts";
+import { messageOf, notice, picture, tell } from "../state/state.ts";
 
 export interface Source {
   /** What it is, in words. */
@@ -48,10 +48,11 @@ async function loadBundled(file: string): Promise<void> {
 export async function takeFile(file: Blob & { name?: string }): Promise<void> {
   stopCamera();
   try {
+    notice.value = undefined; // what was said of the picture before
     await load(file.name ?? "A picture from the clipboard", file);
     picture.value = own;
   } catch (error) {
-    tell(`This file could not be read as a picture: ${messageOf(error)}.`);
+    tell(`This file could not be read as a picture: ${messageOf(error).replace(/\.$/, "")}.`);
   }
 }
 
