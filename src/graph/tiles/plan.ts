@@ -1,6 +1,6 @@
 // Plans tiles: which parts of a picture a network is run on so that its results, put together, are those of the whole picture. Which
 // places of a tile's result are those of the whole one is not estimated: both are followed through the network, and what each place sees compared.
-import { InvalidArgumentError } from "../../errors.ts";
+import { InvalidArgumentError, UnsupportedError } from "../../errors.ts";
 import type { GraphNode } from "../types.ts";
 import { noTiles, type Reader } from "./seen.ts";
 import { type Growth, type Pair, type PictureNetwork, type Rate, type Step, specsFor, type Trace, traced } from "./trace.ts"; // biome-ignore format: a line
@@ -82,7 +82,8 @@ type Range = readonly [from: number, end: number];
 function axisOf(request: TileRequest, d: 0 | 1, tile: number, period: number): TileAxis | undefined {
   const { network, growth, size, outputs } = request;
   const whole = size[d];
-  const traces = [traced(network, sized(request, d, whole)), traced(network, sized(request, d, tile))] as const;
+  const traces = bothTraced(network, sized(request, d, whole), sized(request, d, tile));
+  if (!traces) return undefined;
   const last = whole - tile;
   const rangesAt = (start: number): Map<string, Range> | undefined => {
     const right = rightPlaces(network.fields.keys(), { whole: traces[0], tile: traces[1], growth, start, d });
@@ -109,6 +110,16 @@ function axisOf(request: TileRequest, d: 0 | 1, tile: number, period: number): T
   });
   if (outputs.some((name) => first.get(name)![0] !== 0 || done.get(name) !== results[name])) return undefined;
   return { size: whole, tile, halo: haloOf(inner, traces[1], growth, outputs, d), spans, results };
+}
+
+/** Undefined where a node wants more than so small a tile has. */
+function bothTraced(network: PictureNetwork, whole: Pair, tile: Pair): readonly [Trace, Trace] | undefined {
+  try {
+    return [traced(network, whole), traced(network, tile)];
+  } catch (error) {
+    if (error instanceof InvalidArgumentError || error instanceof UnsupportedError) return undefined;
+    throw error;
+  }
 }
 
 const scaled = (pixels: number, { places, pixels: per }: Rate): number => (pixels * places) / per;
