@@ -115,9 +115,9 @@ export function targetOut(binding: TargetBinding, place: Operand): Dispatch {
   const rounds = !isFloat(dtype);
   const [low, high] = rounds ? rangeOf[dtype] : [0, 0];
   const isWhole = wordType(place.spec.dtype) === "i32";
-  const rounded = (value: string): string => {
-    if (!rounds) return value;
-    if (isWhole && alpha === "none") return `clamp(${value}, p.low, p.high)`;
+  const rounded = (value: string, whole: boolean): string => {
+    if (!rounds) return `f32(${value})`;
+    if (whole) return `clamp(${value}, p.low, p.high)`;
     return `i32(clamp(floor(f32(${value}) + 0.5), f32(p.low), f32(p.high)))`;
   };
   const type = rounds ? "i32" : "f32";
@@ -125,18 +125,18 @@ export function targetOut(binding: TargetBinding, place: Operand): Dispatch {
     ? "sum * bitcast<f32>(p.gain) + bitcast<f32>(p.offset) * weight / bitcast<f32>(p.full)"
     : "sum / weight * bitcast<f32>(p.full) * bitcast<f32>(p.gain) + bitcast<f32>(p.offset)";
   const values: Readonly<Record<"none" | "keep" | "premultiply", string>> = {
-    none: `  return ${rounded("x0[i]")};`,
-    keep: `  if (i % p.channels != p.channels - 1) { return ${rounded("x0[i]")}; }
+    none: `  return ${rounded("x0[i]", isWhole)};`,
+    keep: `  if (i % p.channels != p.channels - 1) { return ${rounded("x0[i]", isWhole)}; }
   let pixel = i / p.channels;
   let line = placeOf(p.originY + pixel / p.width, p.sourceHeight);
   let column = placeOf(p.originX + pixel % p.width, p.sourceWidth);
-  if (line < 0 || column < 0) { return ${rounded("bitcast<f32>(p.edge)")}; }
-  return ${rounded("element((line * p.sourceWidth + column) * p.channels + p.channels - 1)")};`,
+  if (line < 0 || column < 0) { return ${rounded("bitcast<f32>(p.edge)", false)}; }
+  return ${rounded("element((line * p.sourceWidth + column) * p.channels + p.channels - 1)", !isFloat(source.dtype))};`,
     premultiply: `  let sum = f32(x0[i]);
   let weight = f32(x0[i - i % p.channels + p.channels - 1]);
-  if (i % p.channels == p.channels - 1) { return ${rounded("clamp(weight, 0.0, bitcast<f32>(p.full))")}; }
+  if (i % p.channels == p.channels - 1) { return ${rounded("clamp(weight, 0.0, bitcast<f32>(p.full))", false)}; }
   if (!(weight > bitcast<f32>(p.least))) { return ${type}(0); }
-  return ${rounded(`(${colour})`)};`,
+  return ${rounded(`(${colour})`, false)};`,
   };
   const size = 32 / each;
   const mask = size === 32 ? "" : ` & ${(2 ** size - 1).toString()}u`;
