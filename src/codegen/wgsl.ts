@@ -37,7 +37,15 @@ export const ownWords = ["units", "across"] as const;
 export const defaultSize = 64;
 
 /** The text of a module, with the entry point `main`. */
-export function wgslText({ arrays, words, functions = [], shared = [], body, together, size = defaultSize }: WgslModule): string {
+export function wgslText({
+  arrays,
+  words,
+  functions = [],
+  shared = [],
+  body,
+  together,
+  size = defaultSize,
+}: WgslModule): string {
   const fields = [...ownWords, ...words].map((word) => `  ${word}: i32,`).join("\n");
   const bindings = arrays.map(
     ({ name, type, written }, i) =>

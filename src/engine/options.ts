@@ -99,6 +99,7 @@ export async function checkEngineOptions(options?: EngineOptions): Promise<Check
   const backend = given.backend ?? "auto";
   const planning = checkOneOf("planning", given.planning ?? "predicted", ["predicted", "measured"] as const);
   const maxMemory = checkInteger("maxMemory", given.maxMemory ?? 2 ** 30, { min: 2 ** 20, max: 2 ** 32 - 65536 });
+  checkGraphics(backend, given);
   const graphics = {
     device: given.device as GPUDevice | undefined,
     ...(given.powerPreference !== undefined && {
@@ -117,6 +118,18 @@ export async function checkEngineOptions(options?: EngineOptions): Promise<Check
     createWorker: given.createWorker === undefined ? undefined : checkFunction("createWorker", given.createWorker),
   });
   return { choice, limits, planning, maxMemory };
+}
+
+/** Options that only the GPU has, and one that it cannot have. */
+function checkGraphics(backend: string, given: Partial<EngineOptions>): void {
+  for (const name of ["device", "powerPreference", "allowSoftware"] as const) {
+    if (given[name] === undefined || backend === "webgpu") continue;
+    const [expected, received] = ['no such option but with backend "webgpu"', `backend ${describe(backend)}`];
+    throw new InvalidArgumentError({ parameter: name, expected, received });
+  }
+  if (backend !== "webgpu" || given.deterministic !== true) return;
+  const [expected, received] = ['false with backend "webgpu", since GPUs round as they like', "true"];
+  throw new InvalidArgumentError({ parameter: "deterministic", expected, received });
 }
 
 function checkVerdicts(verdicts: unknown): [string, Verdict][] {

@@ -6,8 +6,7 @@ import { type Operand, partsOf, rowOf, type WholeStep } from "./shader.ts";
 export const quadsOf = ({ channels }: Operand): number => channels / 4;
 
 /** Vectors from image to image, or none where one stands for all. */
-export const imageStep = (operand: Operand): number =>
-  operand.images === 1 ? 0 : (operand.rows * rowOf(operand)) / 4;
+export const imageStep = (operand: Operand): number => (operand.images === 1 ? 0 : (operand.rows * rowOf(operand)) / 4);
 /** Vectors from row to row, or none where one stands for all. */
 export const rowStep = (operand: Operand): number => (operand.rows === 1 ? 0 : rowOf(operand) / 4);
 
@@ -30,7 +29,10 @@ export const gridUnits = ({ quads, pixels, tile }: Grid, { turns, images }: Whol
 
 /** Sets q, first (pixel), row (of the grid) and image. */
 export const place = (tile: number): string =>
-  [partsOf("u", ["q", "p.quads"], ["at", "p.tiles"], ["row", "p.turns"], ["image"]), `  let first = at * ${tile};`].join("\n");
+  [
+    partsOf("u", ["q", "p.quads"], ["at", "p.tiles"], ["row", "p.turns"], ["image"]),
+    `  let first = at * ${tile};`,
+  ].join("\n");
 
 /** Where the window reads x0. */
 export function windowWords({ size, strides, dilations, pads }: LayerWindow, x: Operand) {

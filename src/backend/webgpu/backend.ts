@@ -16,9 +16,10 @@ import type {
 } from "../backend.ts";
 import { type DeviceOptions, lostDevice, type OpenDevice, openDevice } from "./device.ts";
 import { ElsewhereProgram, MixedProgram, segmentsOf } from "./elsewhere.ts";
+import { unfitFor } from "./ends.ts";
 import { GpuMemory } from "./memory.ts";
 import { Pipelines } from "./pipelines.ts";
-import { GpuProgram, type ProgramHost, type Station, unfitFor } from "./program.ts";
+import { GpuProgram, type ProgramHost, type Station } from "./program.ts";
 import { missingIn, tasksOf } from "./tasks.ts";
 import { GpuValue, type ValueHost } from "./value.ts";
 
@@ -48,7 +49,12 @@ export class WebGpuBackend implements Backend, ProgramHost, ValueHost {
   private held = 0;
   private disposed = false;
 
-  private constructor(maxMemory: number, options: DeviceOptions, opened: OpenDevice, makeOther: () => Promise<Backend>) {
+  private constructor(
+    maxMemory: number,
+    options: DeviceOptions,
+    opened: OpenDevice,
+    makeOther: () => Promise<Backend>,
+  ) {
     this.maxMemory = maxMemory;
     this.options = options;
     this.makeOther = makeOther;

@@ -56,7 +56,10 @@ function entryPoint(): GPU {
 }
 
 /** From beside this package, or from where the process runs. A plain import would have bundlers look for it. */
-function loadPackage(module: NonNullable<ReturnType<NonNullable<Builtins["getBuiltinModule"]>>>, process: Builtins): GPU {
+function loadPackage(
+  module: NonNullable<ReturnType<NonNullable<Builtins["getBuiltinModule"]>>>,
+  process: Builtins,
+): GPU {
   const places = [import.meta.url, `${process.cwd?.() ?? "."}/package.json`];
   let cause: unknown;
   for (const place of places) {
@@ -80,7 +83,11 @@ export interface Loss {
  *
  * @throws UnsupportedError where there is no GPU, or only one that is computed on the processor.
  */
-export async function openDevice({ device, powerPreference, allowSoftware = false }: DeviceOptions): Promise<OpenDevice> {
+export async function openDevice({
+  device,
+  powerPreference,
+  allowSoftware = false,
+}: DeviceOptions): Promise<OpenDevice> {
   if (device) return opened(checkDevice(device), infoOf((device as { adapterInfo?: GPUAdapterInfo }).adapterInfo));
   const adapter = await entryPoint().requestAdapter({ powerPreference });
   const expected = "a GPU";
@@ -95,9 +102,17 @@ export async function openDevice({ device, powerPreference, allowSoftware = fals
   }
   const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
   try {
-    return opened(await adapter.requestDevice({ requiredLimits: { maxBufferSize, maxStorageBufferBindingSize } }), info);
+    return opened(
+      await adapter.requestDevice({ requiredLimits: { maxBufferSize, maxStorageBufferBindingSize } }),
+      info,
+    );
   } catch (cause) {
-    throw new UnsupportedError({ parameter: "backend", expected, received: `${info.name}, which gives no device`, cause });
+    throw new UnsupportedError({
+      parameter: "backend",
+      expected,
+      received: `${info.name}, which gives no device`,
+      cause,
+    });
   }
 }
 

@@ -35,7 +35,8 @@ export class ElsewhereProgram implements Program {
   }
 
   async run(inputs: Bindings, outputs: Bindings, options?: ProgramRunOptions): Promise<void> {
-    if (![...inputs, ...outputs].some(([, binding]) => reaches(binding))) return this.inner.run(inputs, outputs, options);
+    if (![...inputs, ...outputs].some(([, binding]) => reaches(binding)))
+      return this.inner.run(inputs, outputs, options);
     const arrays = new Map<Value, TypedArray>();
     for (const [, binding] of [...inputs, ...outputs])
       for (const value of valuesOf(binding)) if (!arrays.has(value)) arrays.set(value, await value.read());
@@ -83,7 +84,11 @@ export interface Segment {
 }
 
 /** Neighbouring stages of one place. Where integers of 16 bits would pass between places, all is elsewhere: undefined. */
-export function segmentsOf(stages: readonly Stage[], buffers: readonly BufferSpec[], onGpu: readonly boolean[]): Segment[] | undefined {
+export function segmentsOf(
+  stages: readonly Stage[],
+  buffers: readonly BufferSpec[],
+  onGpu: readonly boolean[],
+): Segment[] | undefined {
   const segments: Segment[] = [];
   for (const [i, stage] of stages.entries()) {
     const last = segments.at(-1);
@@ -137,7 +142,9 @@ export class MixedProgram implements Program {
         const later = (id: string): boolean => segments.slice(i + 1).some((one) => touches(one.stages, id));
         // What nobody writes comes from the caller; what several parts write, each goes on with.
         const reads = values.filter((id) => before(id) || !segments.some((one) => writes(one.stages, id)));
-        const made = values.filter((id) => writes(stages, id) && (later(id) || ends.includes(id) || !isRead(plan.stages, id)));
+        const made = values.filter(
+          (id) => writes(stages, id) && (later(id) || ends.includes(id) || !isRead(plan.stages, id)),
+        );
         const time = plan.cost.time / segments.length;
         const program = await compile({ stages, buffers, ends: made, cost: { time } }, weights, onGpu);
         parts.push({ program, reads, writes: made });

@@ -1,5 +1,5 @@
 // Buffers of one device: storage, which is counted, and buffers that results are read through, which are kept.
-import { usage, mapRead } from "./device.ts";
+import { mapRead, usage } from "./device.ts";
 
 /** Counts memory, and refuses what is too much. */
 export interface Account {

@@ -1,7 +1,8 @@
 // Dispatches between the caller's elements and a plan's places: tensors in either order of axes, pictures with their borders, packed as
 // many to a word as fit.
-import { functionsFor } from "../../kernels/shader-functions.ts";
+
 import { type Dispatch, type Operand, partsOf, wordType } from "../../kernels/shader.ts";
+import { functionsFor } from "../../kernels/shader-functions.ts";
 import type { Border } from "../../plan/types.ts";
 import { bytesOf, type ImageDType, isFloat, rangeOf } from "../../tensor.ts";
 import { leastAlpha } from "../alpha.ts";

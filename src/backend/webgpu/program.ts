@@ -1,31 +1,19 @@
 // A plan on the GPU: its dispatches, and what they read and write. A run is one list of commands, submitted once; results are read
 // where the caller gives arrays for them.
 import { Rank1Error } from "../../errors.ts";
-import { kernelOf } from "../../kernels/table.ts";
 import { type Operand, operandOf } from "../../kernels/shader.ts";
+import { kernelOf } from "../../kernels/table.ts";
 import type { BufferSpec } from "../../plan/types.ts";
-import { bytesOf, type Elements, newArray, type TypedArray } from "../../tensor.ts";
-import type {
-  BackendPlan,
-  Binding,
-  Bindings,
-  Program,
-  ProgramRunOptions,
-  SourceBinding,
-  TargetBinding,
-
-  Weights,
-} from "../backend.ts";
-import { isValue } from "../backend.ts";
-import { checkBindings, targetAt } from "../bindings.ts";
-import { buffersOf, find } from "../margins.ts";
+import { type Elements, newArray } from "../../tensor.ts";
+import type { BackendPlan, Bindings, Program, ProgramRunOptions, Weights } from "../backend.ts";
+import { checkBindings } from "../bindings.ts";
+import { buffersOf } from "../margins.ts";
 import { stopwatch } from "../slices.ts";
+import { Ends, type Moving } from "./ends.ts";
 import type { GpuMemory } from "./memory.ts";
 import { roomFor } from "./memory.ts";
-import { alphaOf, isAlike, isPacked, sourceIn, targetOut, tensorIn, tensorOut } from "./movers.ts";
 import type { Pipelines } from "./pipelines.ts";
-import { keyOf, roomsFor, tableKey, type Task, type TaskList, taskOf, tasksOf } from "./tasks.ts";
-import { GpuValue } from "./value.ts";
+import { keyOf, roomsFor, type Task, type TaskList, tableKey, tasksOf } from "./tasks.ts";
 
 /** A device that is there, with what was made on it. */
 export interface Station {
@@ -66,9 +54,7 @@ export class GpuProgram implements Program {
   private readonly constants = new Map<string, Elements>();
   private readonly operands = new Map<string, Operand>();
   private made: Made | undefined;
-  /** The caller's elements on their way, by the id of the buffer and the place of the binding. */
-  private readonly outer = new Map<string, GPUBuffer>();
-  private outerBytes = 0;
+  private readonly ends: Ends;
   private disposed = false;
 
   private constructor(host: ProgramHost, plan: BackendPlan, weights: Weights, station: Station) {
@@ -84,6 +70,7 @@ export class GpuProgram implements Program {
         this.pack(step.kernel, reads, weights);
       }
     this.phases.weights = watch();
+    this.ends = new Ends(host, plan, this.operands);
     this.bytes = this.sizes().reduce((sum, bytes) => sum + bytes, this.list.tasks.length * wordsStep);
     host.take(this.bytes);
   }
@@ -102,7 +89,11 @@ export class GpuProgram implements Program {
     return program;
   }
 
-  private pack(kernel: BackendPlan["stages"][number]["steps"][number]["kernel"], reads: BufferSpec[], weights: Weights): void {
+  private pack(
+    kernel: BackendPlan["stages"][number]["steps"][number]["kernel"],
+    reads: BufferSpec[],
+    weights: Weights,
+  ): void {
     for (const { id, scope, dtype, width, channels } of reads) {
       if (scope !== "constant" || this.constants.has(id)) continue;
       const given = weights.get(id);
@@ -132,8 +123,11 @@ export class GpuProgram implements Program {
       if (own.some(({ scope }) => scope === "constant")) return [];
       // What the caller gives comes before all tasks; results stay, as does what nobody reads.
       const given = own.some(({ id, scope }) => !written.has(id) && scope !== "strip" && !this.isBetween(own));
-      const read = this.plan.stages.some(({ steps }) => steps.some(({ reads }) => reads.some((id) => own.some((b) => b.id === id))));
-      const stays = own.some(({ id, scope, picture }) => lasting.has(id) || (scope === "output" && picture === undefined)) || !read;
+      const read = this.plan.stages.some(({ steps }) =>
+        steps.some(({ reads }) => reads.some((id) => own.some((b) => b.id === id))),
+      );
+      const stays =
+        own.some(({ id, scope, picture }) => lasting.has(id) || (scope === "output" && picture === undefined)) || !read;
       return [{ ...place, first: given ? -1 : place.first, last: stays ? last : place.last }];
     });
     return roomsFor(places);
@@ -150,7 +144,7 @@ export class GpuProgram implements Program {
     const { memory, pipelines, device } = station;
     const buffers = new Map<string, GPUBuffer>();
     const owned: GPUBuffer[] = [];
-    this.outer.clear();
+    this.ends.clear();
     const own = (buffer: GPUBuffer): GPUBuffer => {
       owned.push(buffer);
       return buffer;
@@ -175,8 +169,12 @@ export class GpuProgram implements Program {
         memory.upload(table, task.table);
       }
       const pipeline = found.get(task.text)!;
-      const group = bindGroup(device, pipeline, { buffer: words, offset: i * wordsStep, size: wordsStep }, task, (key) =>
-        key === tableKey ? table! : buffers.get(key)!,
+      const group = bindGroup(
+        device,
+        pipeline,
+        { buffer: words, offset: i * wordsStep, size: wordsStep },
+        task,
+        (key) => (key === tableKey ? table! : buffers.get(key)!),
       );
       return { pipeline, group, task };
     });
@@ -187,10 +185,10 @@ export class GpuProgram implements Program {
   dispose(): void {
     if (this.disposed) return;
     this.disposed = true;
-    this.host.take(-this.bytes - this.outerBytes);
-    for (const buffer of [...(this.made?.owned ?? []), ...this.outer.values()]) buffer.destroy();
+    this.host.take(-this.bytes);
+    for (const buffer of this.made?.owned ?? []) buffer.destroy();
     this.made = undefined;
-    this.outer.clear();
+    this.ends.clear();
   }
 
   async run(inputs: Bindings, outputs: Bindings, options: ProgramRunOptions = {}): Promise<void> {
@@ -207,10 +205,16 @@ export class GpuProgram implements Program {
     onProgress?.(1);
   }
 
-  private async execute(made: Made, inputs: Bindings, outputs: Bindings, { onStage }: ProgramRunOptions): Promise<void> {
+  private async execute(
+    made: Made,
+    inputs: Bindings,
+    outputs: Bindings,
+    { onStage }: ProgramRunOptions,
+  ): Promise<void> {
     const { station, steps } = made;
     const { device, memory, pipelines } = station;
-    const [ins, outs] = [this.moversIn(made, inputs), this.moversOut(made, inputs, outputs)];
+    const ins = this.ends.moversIn(station, made.buffers, inputs);
+    const outs = this.ends.moversOut(station, inputs, outputs);
     const all = [...ins, ...outs].map(({ task }) => task.text);
     const found = await pipelines.all(all);
     const owned: GPUBuffer[] = [];
@@ -220,14 +224,23 @@ export class GpuProgram implements Program {
       owned.push(words);
       device.queue.writeBuffer(words, 0, task.words as Int32Array<ArrayBuffer>);
       const pipeline = found.get(task.text)!;
-      const group = bindGroup(device, pipeline, { buffer: words }, task, (key) => bind.get(key) ?? made.buffers.get(key)!);
+      const group = bindGroup(
+        device,
+        pipeline,
+        { buffer: words },
+        task,
+        (key) => bind.get(key) ?? made.buffers.get(key)!,
+      );
       dispatch(encoder, [{ pipeline, group, task }]);
     };
     for (const one of ins) move(one);
     if (onStage) {
       for (let stage = 0; stage < this.plan.stages.length; stage++) {
         onStage();
-        dispatch(encoder, steps.filter(({ task }) => task.stage === stage));
+        dispatch(
+          encoder,
+          steps.filter(({ task }) => task.stage === stage),
+        );
         device.queue.submit([encoder.finish()]);
         await device.queue.onSubmittedWorkDone();
         encoder = device.createCommandEncoder();
@@ -235,134 +248,12 @@ export class GpuProgram implements Program {
       onStage();
     } else dispatch(encoder, steps);
     for (const one of outs) move(one);
-    const reads = this.copies(made, encoder, inputs, outputs);
+    const reads = this.ends.copies(station, made.buffers, encoder, outputs);
     device.queue.submit([encoder.finish()]);
     await Promise.all(reads.map(({ lent, take }) => take(lent)));
     for (const buffer of owned) buffer.destroy();
   }
-
-  /** The buffer of the caller's elements of one binding: a value's own, or one that is kept for the next run. */
-  private outerOf(made: Made, name: string, { data }: Binding, bytes: number): GPUBuffer {
-    if (isValue(data)) return (data as GpuValue).home;
-    const known = this.outer.get(name);
-    if (known && known.size >= roomFor(bytes)) return known;
-    known?.destroy();
-    this.host.take(roomFor(bytes) - (known?.size ?? 0));
-    this.outerBytes += roomFor(bytes) - (known?.size ?? 0);
-    const buffer = made.station.memory.storage(bytes);
-    this.outer.set(name, buffer);
-    return buffer;
-  }
-
-  private moversIn(made: Made, inputs: Bindings): Moving[] {
-    const { memory, device, limits } = made.station;
-    return inputs.flatMap(([id, binding], i): Moving[] => {
-      const place = this.operandFor(id);
-      const key = keyOf(place.spec);
-      const home = made.buffers.get(key)!;
-      const { data } = binding;
-      if (binding.kind === "tensor" && isAlike(binding, place)) {
-        if (!isValue(data)) memory.upload(home, data as Float32Array);
-        else {
-          const encoder = device.createCommandEncoder();
-          encoder.copyBufferToBuffer((data as GpuValue).home, 0, home, 0, roomFor(4 * (data as GpuValue).length));
-          device.queue.submit([encoder.finish()]);
-        }
-        return [];
-      }
-      const outer = this.outerOf(made, `in ${i}`, binding, bytesIn(binding));
-      if (!isValue(data)) memory.upload(outer, arrayIn(binding, data as TypedArray));
-      const made1 = binding.kind === "tensor" ? tensorIn(binding, place) : sourceIn(binding as SourceBinding, place);
-      const task = taskOf(made1, { x0: "outer", y: key }, limits.dispatch, 0);
-      return [{ task, bind: new Map([["outer", outer]]) }];
-    });
-  }
-
-  private moversOut(made: Made, inputs: Bindings, outputs: Bindings): Moving[] {
-    const { limits } = made.station;
-    return outputs.flatMap(([id, binding], i): Moving[] => {
-      const place = this.operandFor(id);
-      if (binding.kind === "tensor" && isAlike(binding, place)) return [];
-      const outer = this.outerOf(made, `out ${i}`, targetIn(binding), bytesIn(binding));
-      const bind = new Map([["outer", outer]]);
-      if (binding.kind === "tensor")
-        return [{ task: taskOf(tensorOut(binding, place), { x0: keyOf(place.spec), y: "outer" }, limits.dispatch, 0), bind }];
-      const target = binding as TargetBinding;
-      const from = inputs.findIndex(([, one]) => one === target.source || one.kind === "source");
-      if (alphaOf(target) === "keep") bind.set("source", this.outerOf(made, `in ${from}`, inputs[from]![1], 0));
-      const keys = { x0: keyOf(place.spec), x1: "source", y: "outer" };
-      return [{ task: taskOf(targetOut(target, place), keys, limits.dispatch, 0), bind }];
-    });
-  }
-
-  /** Copies of results to where they can be read, and what then puts them into the caller's arrays. */
-  private copies(made: Made, encoder: GPUCommandEncoder, _inputs: Bindings, outputs: Bindings) {
-    const { memory } = made.station;
-    return outputs.flatMap(([id, binding], i) => {
-      const place = this.operandFor(id);
-      const alike = binding.kind === "tensor" && isAlike(binding, place);
-      const from = alike ? made.buffers.get(keyOf(place.spec))! : this.outerOf(made, `out ${i}`, targetIn(binding), 0);
-      const bytes = bytesIn(binding);
-      const { data } = binding;
-      if (isValue(data) && binding.kind !== "target") {
-        if (alike) encoder.copyBufferToBuffer(from, 0, (data as GpuValue).home, 0, roomFor(bytes));
-        return [];
-      }
-      if (isValue(data) && !isPart(binding as TargetBinding)) return [];
-      const lent = memory.lend(bytes);
-      encoder.copyBufferToBuffer(from, 0, lent, 0, roomFor(bytes));
-      const take = (lent: GPUBuffer): Promise<void> => this.put(memory, lent, binding);
-      return [{ lent, take }];
-    });
-  }
-
-  private async put(memory: GpuMemory, lent: GPUBuffer, binding: Binding): Promise<void> {
-    const { data } = binding;
-    const target = binding as TargetBinding;
-    if (binding.kind !== "target" || !isPart(target)) return memory.read(lent, arrayIn(binding, data as TypedArray));
-    const { width, height, at, source, dtype } = target;
-    const result = newArray(dtype, width * height * source.channels);
-    await memory.read(lent, result);
-    if (isValue(data)) return data.write(result, { x: at!.x, y: at!.y, width, height });
-    const row = width * source.channels;
-    for (let y = 0; y < height; y++)
-      (data as Elements).set(result.subarray(y * row, (y + 1) * row), targetAt(target, y) * source.channels);
-  }
-
-  private operandFor(id: string): Operand {
-    const known = this.operands.get(id);
-    if (known) return known;
-    // Of a value that is given and taken without a step.
-    const spec = find(this.plan.buffers, id);
-    return operandOf(spec, { grid: { images: 1, extent: 1, grain: 1 }, steps: [] });
-  }
 }
-
-interface Moving {
-  task: Task;
-  bind: Map<string, GPUBuffer>;
-}
-
-/** A result that is a part of what takes it does not go there at once. */
-const isPart = ({ at, width, height, data, source }: TargetBinding): boolean =>
-  at !== undefined && (at.x !== 0 || at.y !== 0 || at.pitch !== width || lengthOf(data) !== width * height * source.channels);
-const lengthOf = (data: ArrayBufferView | { shape: readonly number[] }): number =>
-  ArrayBuffer.isView(data) ? (data as unknown as Elements).length : data.shape.reduce((a, b) => a * b, 1);
-
-/** A target that takes a part is computed apart. */
-const targetIn = (binding: Binding): Binding =>
-  binding.kind === "target" && isPart(binding) ? { ...binding, data: new Uint8Array(0) } : binding;
-
-/** The bytes of a binding's elements. */
-function bytesIn(binding: Binding): number {
-  if (binding.kind === "tensor") return 4 * binding.images * binding.height * binding.width * binding.channels;
-  const { width, height, dtype } = binding;
-  return width * height * (binding.kind === "target" ? binding.source : binding).channels * bytesOf[dtype];
-}
-
-/** The elements of a binding, of an array that may be longer. */
-const arrayIn = (binding: Binding, data: TypedArray): TypedArray =>
-  (data as Elements).subarray(0, bytesIn(binding) / data.BYTES_PER_ELEMENT);
 
 function bindGroup(
   device: GPUDevice,
@@ -390,16 +281,3 @@ function dispatch(
   }
   pass.end();
 }
-
-/** Why a run's bindings are none for the GPU: what only the host does with them. */
-export function unfitFor(inputs: Bindings, outputs: Bindings): string | undefined {
-  for (const [, binding] of [...inputs, ...outputs]) {
-    if (binding.kind === "tensor") continue;
-    const source = binding.kind === "target" ? binding.source : binding;
-    if (source.known) return "pixels with weights of their own";
-    if (!isPacked(binding.dtype) || !isPacked(source.dtype)) return `pictures of ${binding.dtype}`;
-    if (binding.kind === "target" && alphaOf(binding) === undefined) return "derivatives under alpha that weights colours";
-  }
-  return undefined;
-}
-

@@ -154,7 +154,10 @@ export function roomsFor(places: Iterable<Place>): Room[] {
     // The one that fits best: the smallest that is large enough, else the largest.
     const fit = free
       .sort((a, b) => a.elements - b.elements)
-      .reduce<(typeof rooms)[number] | undefined>((best, room) => (best && best.elements >= elements ? best : room), undefined);
+      .reduce<(typeof rooms)[number] | undefined>(
+        (best, room) => (best && best.elements >= elements ? best : room),
+        undefined,
+      );
     if (!fit) {
       rooms.push({ elements, keys: [key], last });
       continue;

@@ -2,7 +2,7 @@
 import { f32Literal } from "../../codegen/wgsl.ts";
 import type { ExpressionNode, ExpressionSpec } from "../../plan/types.ts";
 import { imageStep, place, rowStep } from "../layer-shader.ts";
-import { type Operand, type Shader, type WholeStep } from "../shader.ts";
+import type { Operand, Shader, WholeStep } from "../shader.ts";
 import { functionsFor } from "../shader-functions.ts";
 
 const bit = (condition: string): string => `select(vec4f(0.0), vec4f(1.0), ${condition})`;
@@ -84,7 +84,14 @@ ${lines.join("\n")}
           y: "vec4f",
         },
         words: {
-          ...{ quads, tiles: write.pixels, turns: rows, pixels: write.pixels, yRows: write.rows, channels: spec.channels },
+          ...{
+            quads,
+            tiles: write.pixels,
+            turns: rows,
+            pixels: write.pixels,
+            yRows: write.rows,
+            channels: spec.channels,
+          },
           ...Object.fromEntries(strides),
         },
         units: quads * write.pixels * rows * images,

@@ -10,7 +10,9 @@ export const move: Shader<MoveSpec> = {
   dispatches({ loops, from, to, channels }, { reads, write }): Dispatch[] {
     const [x] = reads as [Operand];
     const terms = loops.map((_, k) => k);
-    const parts = terms.toReversed().map((k): [string, string] | [string] => (k === 0 ? ["i0"] : [`i${k}`, `p.count${k}`]));
+    const parts = terms
+      .toReversed()
+      .map((k): [string, string] | [string] => (k === 0 ? ["i0"] : [`i${k}`, `p.count${k}`]));
     const sum = (which: string): string => [`p.${which}`, ...terms.map((k) => `i${k} * p.${which}${k}`)].join(" + ");
     const words: Record<string, number> = { source: elementAt(from, x), to: elementAt(to, write) };
     for (const [k, loop] of loops.entries()) {

@@ -1,8 +1,18 @@
 // The WGSL of the pool family: four channels of a pixel a unit.
-import type { PoolSpec } from "../../plan/types.ts";
-import { gridUnits, gridWords, overWindow, place, quadsOf, storeTile, targetWords, windowWords } from "../layer-shader.ts";
-import type { Operand, Shader } from "../shader.ts";
+
 import { f32Literal } from "../../codegen/wgsl.ts";
+import type { PoolSpec } from "../../plan/types.ts";
+import {
+  gridUnits,
+  gridWords,
+  overWindow,
+  place,
+  quadsOf,
+  storeTile,
+  targetWords,
+  windowWords,
+} from "../layer-shader.ts";
+import type { Operand, Shader } from "../shader.ts";
 import { functionsFor } from "../shader-functions.ts";
 
 export const pool: Shader<PoolSpec> = {

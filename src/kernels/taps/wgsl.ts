@@ -2,7 +2,16 @@
 // no shift is a search in a table that says from which sum on a result is which.
 import type { Finish, TapsSpec } from "../../plan/types.ts";
 import { type ImageDType, rangeOf, type ViewDType } from "../../tensor.ts";
-import { type Dispatch, elementsOf, type Operand, partsOf, rowOf, type Shader, type WholeStep, wordType } from "../shader.ts";
+import {
+  type Dispatch,
+  elementsOf,
+  type Operand,
+  partsOf,
+  rowOf,
+  type Shader,
+  type WholeStep,
+  wordType,
+} from "../shader.ts";
 import { finishKind, shiftOf } from "./layout.ts";
 import { addendOf, finishValue } from "./reference.ts";
 
@@ -15,9 +24,13 @@ export interface Ending {
   table: number[];
 }
 
-const isNarrow = (dtype: ViewDType): dtype is "u8" | "u16" | "i16" => dtype === "u8" || dtype === "u16" || dtype === "i16";
+const isNarrow = (dtype: ViewDType): dtype is "u8" | "u16" | "i16" =>
+  dtype === "u8" || dtype === "u16" || dtype === "i16";
 
-const limits = (dtype: ImageDType): { low: number; high: number } => ({ low: rangeOf[dtype][0], high: rangeOf[dtype][1] });
+const limits = (dtype: ImageDType): { low: number; high: number } => ({
+  low: rangeOf[dtype][0],
+  high: rangeOf[dtype][1],
+});
 
 /** Of sums in f32. */
 export function floatEnding(finish: Finish | undefined, dtype: ViewDType): Ending {
@@ -93,8 +106,7 @@ function thresholds(finish: Finish, dtype: "u8" | "u16" | "i16"): { from: number
 }
 
 /** The store of `value` as the target's words have it. */
-export const stored = ({ spec: { dtype } }: Operand, value: string): string =>
-  `${wordType(dtype)}(${value})`;
+export const stored = ({ spec: { dtype } }: Operand, value: string): string => `${wordType(dtype)}(${value})`;
 
 const unit = "elements";
 

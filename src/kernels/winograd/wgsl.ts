@@ -12,7 +12,10 @@ const before = (at: (i: number) => string): string[] => [
   `${at(2)} - ${at(1)}`,
   `${at(1)} - ${at(3)}`,
 ];
-const after = (at: (i: number) => string): string[] => [`${at(0)} + ${at(1)} + ${at(2)}`, `${at(1)} - ${at(2)} - ${at(3)}`];
+const after = (at: (i: number) => string): string[] => [
+  `${at(0)} + ${at(1)} + ${at(2)}`,
+  `${at(1)} - ${at(2)} - ${at(3)}`,
+];
 const both = (line: typeof before, sides: number): string =>
   [
     ...range(4).flatMap((i) => line((j) => `a${i}${j}`).map((sum, j) => `  let b${i}${j} = ${sum};`)),
