@@ -241,8 +241,7 @@ describe.skipIf(reason !== undefined)(
     });
 
     it("goes on with another device after its own was lost, and says what is gone", async () => {
-      const { create } = createRequire(import.meta.url)("webgpu") as { create(options: string[]): GPU };
-      const device = await (await create([]).requestAdapter())!.requestDevice();
+      const device = await (await ownGpu().requestAdapter())!.requestDevice();
       const engine = await createEngine({ backend: "webgpu", device, allowSoftware: true });
       const image: Image = {
         width: 9,
