@@ -3,6 +3,7 @@
 import { Command, CommanderError } from "commander";
 import { description, version } from "../node/package.ts";
 import { checkRenamed, SomeInputsFailed, UsageError } from "./arguments.ts";
+import type { RunBatch } from "./batch.ts";
 import { addBench } from "./bench.ts";
 import { addCompile } from "./compile.ts";
 import { addDemo } from "./demo.ts";
@@ -23,8 +24,8 @@ Results go where -o says: files that exist are replaced only with --force, folde
 Exit codes: 0 done, 1 failed (a file, the machine), 2 wrong usage, 3 some of several inputs failed, 130 interrupted.
 RANK1_DEBUG=1 adds the stack to errors; NO_COLOR=1 turns colours off.`;
 
-/** All commands; `all` makes help show options that few need. */
-export function createProgram(signal: AbortSignal, all = false): Command {
+/** All commands; `all` makes help show options that few need, `run` is told what is to be done with many inputs in place of doing it. */
+export function createProgram(signal: AbortSignal, all = false, run?: RunBatch): Command {
   const program = new Command("rank1")
     .description(description)
     .version(version)
@@ -33,10 +34,10 @@ export function createProgram(signal: AbortSignal, all = false): Command {
     .addHelpText("after", ending);
   addFactor(program);
   addFilters(program);
-  addFilter(program, signal);
+  addFilter(program, signal, run);
   addLayer(program);
   addInspect(program);
-  addRun(program, signal);
+  addRun(program, signal, run);
   addSeparate(program, signal);
   addCompile(program, signal);
   addBench(program, signal);
