@@ -148,7 +148,7 @@ const whole = (path: string): string => (isAddress(path) ? path : resolve(path))
 
 async function planOf<J extends Job, R>(command: string, batch: Batch<J, R>, signal: AbortSignal): Promise<BatchPlan> {
   const { inputs, flags, setup } = batch;
-  const { output, shard = { index: 1, count: 1 }, patience = 300, resume, force = false } = flags;
+  const { output, shard = { index: 1, count: 1 }, patience = usualPatience / 1000, resume, force = false } = flags;
   if (!setup) throw new UsageError("inputs: expected files or addresses, got what this process alone can read");
   const folder = whole(output!);
   const recipe = await batch.recipe();
@@ -208,6 +208,9 @@ function unpacked(_: string, value: unknown): unknown {
   return new arrays[array](Uint8Array.from(Buffer.from(base64, "base64")).buffer);
 }
 
+/** How long a store is waited for until the plan says it, in milliseconds. */
+const usualPatience = 300_000;
+
 /**
  * Starts processes for the jobs of a plan, where it has been saved: on this machine or on another that reads and writes the same folders or
  * stores by the same names.
@@ -217,6 +220,7 @@ function unpacked(_: string, value: unknown): unknown {
  */
 export async function openBatch(path: string, options: BatchOptions = {}): Promise<BatchWorkers> {
   const { signal = new AbortController().signal, processes } = options;
+  setPatience({ milliseconds: usualPatience, tell: say });
   const saved = await stopping(signal, () => readSaved(path, signal));
   const { recipe, folder, patience, memory } = saved;
   setPatience({ milliseconds: patience, tell: say });

@@ -8,8 +8,10 @@ import type { TestServer } from "./servers.ts";
 
 export interface Faults {
   server: TestServer;
-  /** For lists of what was read. */
+  /** For the list of what was read. */
   folder: string;
+  /** The folder of pictures: others that are read are results, which a job finds there when it is done again. */
+  inputs: string;
   /** Each with two jobs at once. */
   workers: number;
   /** Of each worker. */
@@ -38,7 +40,7 @@ export interface Report {
 
 /** Lets workers do what is in the queue. */
 export async function workUnderFaults(faults: Faults): Promise<Report> {
-  const { server, folder, workers, kills, slow, lock, options } = faults;
+  const { server, folder, inputs, workers, kills, slow, lock, options } = faults;
   const read = join(folder, "read.txt");
   writeFileSync(read, "");
   const env = {
@@ -50,7 +52,10 @@ export async function workUnderFaults(faults: Faults): Promise<Report> {
   const begun = performance.now();
   const working = (): Started =>
     start(["work", "--processes", "1", "--until-empty", "--lock", `${lock}`], { ...options, env, preload: preload("slow.ts") }); // biome-ignore format: a line
-  const reads = (): number => readFileSync(read, "utf8").split("\n").length - 1;
+  const reads = (): number =>
+    readFileSync(read, "utf8")
+      .split("\n")
+      .filter((line) => line.startsWith(inputs)).length;
   /** Waits until so many pictures have been read. */
   const after = async (count: number): Promise<undefined> => {
     for (const end = Date.now() + 30_000; reads() < count && Date.now() < end; ) await wait(20);

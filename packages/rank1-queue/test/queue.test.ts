@@ -5,6 +5,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { contents, preload, tinyPictures } from "../../../test/cli/batch.ts";
 import { spawnRank1 } from "../../../test/cli/run.ts";
+import { openStore, type TestStore } from "../../../test/cli/store.ts";
 import { temporaryFolder } from "../../../test/node/folder.ts";
 import { problemsOf, workUnderFaults } from "./faults.ts";
 import { missing, queue, type RunOptions, start } from "./run.ts";
@@ -126,12 +127,66 @@ describe.each(kinds)("$name", ({ name, missing: absent, open }) => {
 
     test("after kill -9 of workers and a restart of the server all is there, once", async () => {
       await queue(["submit", ...filter(`killed-${name}`)], on());
-      const faults = { server, folder, workers: 4, kills: 1, restart: true, slow: 100, lock: 4 };
+      const faults = { server, folder, inputs: path("in"), workers: 4, kills: 1, restart: true, slow: 100, lock: 5 };
       const { kills, concurrency, restarts, reads, codes, stderr } = await workUnderFaults(faults);
       expect(codes, stderr).toEqual(codes.map(() => 0));
       expect(problemsOf(path(`killed-${name}`), whole)).toEqual([]);
       // A server that restarts may forget what each of the workers has.
-      expect(reads - count).toBeLessThanOrEqual((kills + restarts * 4) * concurrency);
+      expect(reads - count, stderr).toBeLessThanOrEqual((kills + restarts * 4) * concurrency);
     }, 90_000);
   });
+});
+
+const [redis] = kinds;
+const noFaults = missing ?? redis!.missing;
+
+describe.skipIf(noFaults)(`faults elsewhere${noFaults ? `: ${noFaults}` : ""}`, () => {
+  let server: TestServer;
+  let store: TestStore | undefined;
+  const env = (more: Record<string, string> = {}) => ({ RANK1_QUEUE_SERVER: server.address, ...more });
+  const work = (options: RunOptions) => queue(["work", "--until-empty", "--processes", "1"], options);
+
+  beforeAll(async () => {
+    server = await redis!.open(path("elsewhere"));
+    store = await openStore(path("store"), "bucket");
+  });
+  afterAll(async () => {
+    await server?.stop("SIGKILL");
+    await store?.close();
+  });
+
+  test("a full disk fails no job: the worker ends with code 1; with room again the rest is done", async () => {
+    await queue(["submit", ...few("full")], { env: env() });
+    const full = await work({ env: env({ RANK1_TEST_ROOM: "15" }), preload: preload("full-disk.ts") });
+    expect([full.code, full.stderr]).toEqual([1, expect.stringMatching(/got a full disk\n$/)]);
+    const { stdout } = await queue(["status", "--json"], { env: env() });
+    const { waiting, working, failed, done } = JSON.parse(stdout);
+    expect({ working, failed, all: waiting + done }).toEqual({ working: 0, failed: 0, all: 100 });
+    expect((await work({ env: env() })).code).toBe(0);
+    expect(problemsOf(path("full"), fewWhole())).toEqual([]);
+  }, 60_000);
+
+  test("a store that does not answer for a while is waited for; for longer, the worker gives its jobs back", async (context) => {
+    if (!store) return context.skip("s3rver or the SDK is not installed");
+    const { close, open, objects } = store;
+    const own = env({ RANK1_QUEUE: "store", ...store.env() });
+    const into = (out: string, patience: string): string[] => ["submit", "filter", path("in/b"), "-o", `s3://bucket/${out}/`, ...recipe, "--patience", patience]; // biome-ignore format: a line
+    await queue(into("waited", "60"), { env: own });
+    await close();
+    const waiting = start(["work", "--until-empty", "--processes", "1"], { env: own });
+    await wait(2500);
+    await open();
+    expect((await waiting.result).code).toBe(0);
+    expect((await objects("waited/")).sort()).toEqual(Object.keys(fewWhole()));
+    await queue(into("later", "1"), { env: own });
+    const slow = { RANK1_TEST_READ: path("read-later.txt"), RANK1_TEST_SLOW: "100" };
+    const begun = work({ env: { ...own, ...slow }, preload: preload("slow.ts") });
+    await eventually(async () => expect((await objects("later/")).length).toBeGreaterThan(0));
+    await close();
+    const stopped = await begun;
+    expect([stopped.code, stopped.stderr]).toEqual([1, expect.stringMatching(/expected an object that can be .*ECONNREFUSED[^\n]*\n$/)]); // biome-ignore format: a line
+    await open();
+    expect((await work({ env: own })).code).toBe(0);
+    expect((await objects("later/")).sort()).toEqual(Object.keys(fewWhole()));
+  }, 60_000);
 });
