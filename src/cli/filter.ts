@@ -37,7 +37,7 @@ import {
   type RunBatch,
   runBatch,
 } from "./batch.ts";
-import { checkFailuresFile } from "./failures.ts";
+import { checkFailuresFile, failuresOf } from "./failures.ts";
 import { explainFilters } from "./filter-explain.ts";
 import { type FileJob, filterPicture, type PictureFlags } from "./filter-picture.ts";
 import { rare } from "./help.ts";
@@ -188,7 +188,7 @@ async function filterPictures(files: string[], said: Flags, signal: AbortSignal,
     const written = jobs.map((job) => job.output);
     await checkOutputs(written, { inputs: read, ...condition(jobs.length, flags) });
     const uses = { folder: output!, read: [...read, listOf(flags)], written };
-    await checkFailuresFile(flags.failures, { ...uses, force: flags.force });
+    await checkFailuresFile(await failuresOf(flags), { ...uses, force: flags.force });
     await runJobs(engine, { steps, filters, inputs, jobs, flags, signal, run });
   });
 }

@@ -74,11 +74,13 @@ export interface BatchOptions {
 
 /** The work cannot go on here: the disk is full, the store does not answer, what a plan has saved cannot be read. */
 export class BatchStopped extends Error {
+  /** "BatchStopped". */
   override name = "BatchStopped";
 }
 
 /** The command line of a plan is wrong. */
 export class BatchUsageError extends Error {
+  /** "BatchUsageError". */
   override name = "BatchUsageError";
 }
 
