@@ -3,7 +3,6 @@
 import { Command, CommanderError } from "commander";
 import { description, version } from "../node/package.ts";
 import { checkRenamed, SomeInputsFailed, UsageError } from "./arguments.ts";
-import type { RunBatch } from "./batch.ts";
 import { addBench } from "./bench.ts";
 import { addCompile } from "./compile.ts";
 import { addDemo } from "./demo.ts";
@@ -24,8 +23,8 @@ Results go where -o says: files that exist are replaced only with --force, folde
 Exit codes: 0 done, 1 failed (a file, the machine), 2 wrong usage, 3 some of several inputs failed, 130 interrupted.
 RANK1_DEBUG=1 adds the stack to errors; NO_COLOR=1 turns colours off.`;
 
-/** All commands; `all` makes help show options that few need, `run` is told what is to be done with many inputs in place of doing it. */
-export function createProgram(signal: AbortSignal, all = false, run?: RunBatch): Command {
+/** All commands; `all` makes help show options that few need. */
+export function createProgram(signal: AbortSignal, all = false): Command {
   const program = new Command("rank1")
     .description(description)
     .version(version)
@@ -34,10 +33,10 @@ export function createProgram(signal: AbortSignal, all = false, run?: RunBatch):
     .addHelpText("after", ending);
   addFactor(program);
   addFilters(program);
-  addFilter(program, signal, run);
+  addFilter(program, signal);
   addLayer(program);
   addInspect(program);
-  addRun(program, signal, run);
+  addRun(program, signal);
   addSeparate(program, signal);
   addCompile(program, signal);
   addBench(program, signal);

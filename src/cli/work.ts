@@ -2,20 +2,21 @@
 // at other times. What all jobs of a command have in common lies in a file beside the journal, where whoever writes results reads it.
 import { randomUUID } from "node:crypto";
 import { resolve } from "node:path";
-import { CommanderError } from "commander";
+import { Command, CommanderError } from "commander";
 import { InvalidArgumentError } from "../errors.ts";
 import { atOnce } from "../node/files.ts";
 import { version } from "../node/package.ts";
 import { setPatience } from "../node/patience.ts";
 import { below, bytesAt, hashOf, isAddress, storeOf } from "../node/stores.ts";
-import { UsageError } from "./arguments.ts";
-import { type Batch, type BatchFlags, pending } from "./batch.ts";
+import { checkRenamed, UsageError } from "./arguments.ts";
+import { type Batch, type BatchFlags, pending, type RunBatch } from "./batch.ts";
 import { openCrew, usualCrew } from "./crew.ts";
-import { asksForAll } from "./help.ts";
+import { addFilter } from "./filter.ts";
+import { asksForAll, configureHelp } from "./help.ts";
 import type { Input } from "./inputs.ts";
 import { cleaner, openDone, readJournal } from "./journal.ts";
 import { meansFolder } from "./output.ts";
-import { createProgram } from "./program.ts";
+import { addRun } from "./run.ts";
 import { errorOf, type Job } from "./task.ts";
 import { say } from "./text.ts";
 
@@ -122,14 +123,18 @@ export async function planBatch(args: readonly string[], options: PlanOptions = 
   const { signal = new AbortController().signal } = options;
   const [command = "none"] = args;
   let plan: BatchPlan | undefined;
-  const program = createProgram(signal, asksForAll(args), async (batch) => {
+  const program = new Command("rank1").exitOverride();
+  const run: RunBatch = async (batch) => {
     plan = await planOf(command, batch, signal);
-  });
+  };
+  for (const add of [addFilter, addRun]) add(program, signal, run);
+  configureHelp(program, asksForAll(args));
   for (const one of [program, ...program.commands]) one.configureOutput({ outputError: () => {} });
   program.hook("preAction", (_, action) => checkFlags(action.opts()));
   try {
     if (command !== "filter" && command !== "run")
       throw new UsageError(`command: expected filter or run, got ${command}`);
+    checkRenamed(args);
     await program.parseAsync(args, { from: "user" });
   } catch (error) {
     const isUsage = error instanceof UsageError || (error instanceof CommanderError && error.exitCode !== 0);
