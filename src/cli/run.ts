@@ -10,7 +10,7 @@ import { below, hashOf, storeOf } from "../node/stores.ts";
 import type { Model, ValueInfo } from "../onnx/index.ts";
 import { parseCount, readSource, threadsOption, UsageError, usage } from "./arguments.ts";
 import { addBatch, type BatchFlags, checkBatch, condition, isMany, jsonPrinter, optionsOf, runBatch } from "./batch.ts";
-import { checkFailuresFile, type Uses } from "./failures.ts";
+import { checkFailuresFile, failuresOf, type Uses } from "./failures.ts";
 import { rare } from "./help.ts";
 import { findInputs, type Input, listOf } from "./inputs.ts";
 import { inspectionText } from "./inspect.ts";
@@ -123,7 +123,7 @@ async function run(file: string, files: string[], flags: Flags, signal: AbortSig
   const inputs = input ? [] : await findInputs(files, flags, await endings(), signal);
   const jobs = input ? [{ input: "", name: "" }] : inputs.map(({ path, name }) => ({ input: path, name }));
   const read = [file, ...inputs.map(({ path }) => path), ...(input?.values() ?? [])];
-  await checkFailuresFile(explain ? undefined : flags.failures, usesOf(file, read, jobs, flags));
+  await checkFailuresFile(explain ? undefined : await failuresOf(flags), usesOf(file, read, jobs, flags));
   const { settings, beside } = await settingsOf(file, flags);
   const threads = isMany(jobs.length, flags) && !flags.timings ? 1 : flags.threads;
   await withRun({ file, settings, target, flags: { ...flags, threads } }, async (engine, model, perform) => {
