@@ -266,11 +266,12 @@ export class PictureIn implements Mover {
     const { border, alpha, known } = this.binding;
     const start = base + data + slot * pitch;
     const first = start / bytesOf[spec.dtype];
-    const memory = views.of(spec.dtype);
     const elements = spec.width * spec.channels;
+    if (y >= 0) this.copyRows(start, y, count);
+    // Not before: room for the copy may have moved the memory.
+    const memory = views.of(spec.dtype);
     if (y < 0) this.fillPixels(memory, first, spec.width);
     else {
-      this.copyRows(start, y, count);
       if (border === "constant") this.fillMargins(memory, first, count);
       else if (this.border.count > 0) {
         const { address, count: pairs } = this.border;
