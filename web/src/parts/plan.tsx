@@ -4,7 +4,7 @@ import { count, milliseconds, number } from "../text.ts";
 import { Bar } from "./controls.tsx";
 
 /** Plans are plain text, which has an x for it. */
-const timesSign = (text: string): string => text.replaceAll(/(?<=\d) x (?=\d|slower)/g, " × ");
+const timesSign = (text: string): string => text.replaceAll(/(?<=\d) x /g, " × ");
 
 interface Props {
   plan: Plan;
