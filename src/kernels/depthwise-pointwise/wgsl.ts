@@ -2,17 +2,25 @@
 // A workgroup makes a tile of pixels and up to 128 outputs; it goes through the channels in chunks, of which it loads the input with its
 // halo, and the weights, once.
 import type { ConvSpec, DepthwiseSpec } from "../../plan/types.ts";
-import { type ConvShape, convShape, panelOutputs } from "../conv/layout.ts";
+import { type ConvShape, convShape } from "../conv/layout.ts";
+import {
+  addProducts,
+  beginSums,
+  endSums,
+  loadMix,
+  mixBytes,
+  mixPixels,
+  mixShared,
+  mixSide,
+  mixUnits,
+} from "../conv/mix-wgsl.ts";
 import { depthwiseShape } from "../depthwise/layout.ts";
-import { each, imageStep, quadsOf, rowStep, windowWords } from "../layer-shader.ts";
+import { imageStep, quadsOf, rowStep, windowWords } from "../layer-shader.ts";
 import { type Dispatch, type Operand, partsOf, type WholeStep } from "../shader.ts";
 import { activated, functionsFor } from "../shader-functions.ts";
 
-/** Pixels of a tile. Each of the 64 units sums four neighbours of a row, and every eighth quad of outputs. */
+/** Pixels of a tile. */
 export const tile = { width: 8, height: 4 };
-const units = 64;
-const pixels = tile.width * tile.height;
-const side = 8;
 
 interface Sizes {
   /** Quads of channels of a chunk, quads of outputs that a unit sums for each pixel. */
@@ -28,9 +36,9 @@ function sizesFor({ size, strides, dilations }: DepthwiseSpec, outputs: number, 
   const seen = (axis: 0 | 1, count: number): number =>
     (count - 1) * strides[axis] + (size[axis] - 1) * dilations[axis] + 1;
   const [rows, columns] = [seen(0, tile.height), seen(1, tile.width)];
-  const quads = Math.min(4, Math.ceil(outputs / side));
+  const quads = Math.min(4, Math.ceil(outputs / mixSide));
   const need = (chunk: number): number =>
-    16 * chunk * (rows * columns + size[0] * size[1] + 1 + pixels + 4 * side * quads);
+    16 * chunk * (rows * columns + size[0] * size[1] + 1) + mixBytes(chunk, quads);
   const chunk = [4, 2, 1].find((one) => need(one) <= bytes);
   return chunk === undefined ? undefined : { chunk, quads, columns, rows };
 }
@@ -56,12 +64,12 @@ export function fused(
   if (!sizes || !isPlain(second) || first.phase || first.rowsOut || shape.dots || before.turns < after.turns)
     return undefined;
   const [down, across] = [Math.ceil(after.turns / tile.height), Math.ceil(write.pixels / tile.width)];
-  const blocks = Math.ceil(quadsOf(write) / (side * sizes.quads));
+  const blocks = Math.ceil(quadsOf(write) / (mixSide * sizes.quads));
   const groups = blocks * down * across * after.images;
   const added = second.residual ? after.reads[2]! : undefined;
   const body = bodyOf(first, second, sizes);
   return {
-    module: { body, functions: functionsFor(body), shared: sharedOf(first, sizes), together: true, size: units },
+    module: { body, functions: functionsFor(body), shared: sharedOf(first, sizes), together: true, size: mixUnits },
     arrays: { x0: "vec4f", x1: "vec4f", x2: "vec4f", ...(added && ({ x3: "vec4f" } as const)), y: "vec4f" },
     words: {
       ...windowWords(first, x),
@@ -74,7 +82,7 @@ export function fused(
         addPixel: added ? quadsOf(added) : 0,
       },
     },
-    units: groups * units,
+    units: groups * mixUnits,
   };
 }
 
@@ -83,34 +91,21 @@ const panelWords = ({ depth, panels, tail }: ConvShape) => ({ sums: depth, panel
 const sharedOf = ({ size }: DepthwiseSpec, { chunk, quads, columns, rows }: Sizes): string[] => [
   `var<workgroup> seen: array<vec4f, ${rows * columns * chunk}>;`,
   `var<workgroup> taps: array<vec4f, ${(size[0] * size[1] + 1) * chunk}>;`,
-  `var<workgroup> middle: array<vec4f, ${pixels * chunk}>;`,
-  `var<workgroup> mix: array<vec4f, ${4 * chunk * side * quads}>;`,
+  ...mixShared(chunk, quads),
 ];
 
 function bodyOf(first: DepthwiseSpec, second: ConvSpec, { chunk, quads, columns, rows }: Sizes): string {
   const taps = first.size[0] * first.size[1];
-  const wide = side * quads;
-  const four = [0, 1, 2, 3];
-  const sums = four.flatMap((i) => Array.from({ length: quads }, (_, j) => ({ i, j, name: `s${i}${j}` })));
-  /** Where the weights of an output quad begin. */
-  const panel = (quad: string): string => {
-    const whole = panelOutputs / 4;
-    return `let panel = min(${quad} / ${whole}, p.panels);
-      let step = select(p.tail, ${whole}, panel < p.panels);
-      let begin = panel * ${whole} * (p.sums + 1) + ${quad} - panel * ${whole};`;
-  };
+  const mix = { array: "x2", start: "0", outputs: "p.yQuads" };
   return `  if (group >= p.groups) { return; }
 ${partsOf("group", ["block", "p.blocks"], ["right", "p.tilesAcross"], ["lower", "p.down"], ["image"])}
   let firstColumn = right * ${tile.width} * p.strideX - p.padX;
   let firstLine = lower * ${tile.height} * p.strideY - p.padY;
-  let firstQuad = block * ${wide};
-  let pixel = lane % ${side} * 4;
-  let quad = lane / ${side};
-${each(quads, (j) => `  var bias${j} = vec4f(0.0);\n  { let q = firstQuad + quad + ${side * j}; if (q < p.yQuads) { ${panel("q")} bias${j} = x2[begin]; } }`)}
-${sums.map(({ j, name }) => `  var ${name} = bias${j};`).join("\n")}
+  let firstQuad = block * ${mixSide * quads};
+${beginSums(quads, mix)}
   for (var base = 0; base < p.between; base += ${chunk}) {
     workgroupBarrier();
-    for (var i = lane; i < ${rows * columns * chunk}; i += ${units}) {
+    for (var i = lane; i < ${rows * columns * chunk}; i += ${mixUnits}) {
       let c = base + i % ${chunk};
       let line = firstLine + i / ${chunk * columns};
       let column = firstColumn + i / ${chunk} % ${columns};
@@ -120,22 +115,13 @@ ${sums.map(({ j, name }) => `  var ${name} = bias${j};`).join("\n")}
       }
       seen[i] = v;
     }
-    for (var i = lane; i < ${(taps + 1) * chunk}; i += ${units}) {
+    for (var i = lane; i < ${(taps + 1) * chunk}; i += ${mixUnits}) {
       let c = min(base + i % ${chunk}, p.between - 1);
       taps[i] = x1[c / p.side * ${taps + 1} * p.side + c % p.side + i / ${chunk} * p.side];
     }
-    for (var i = lane; i < ${4 * chunk * wide}; i += ${units}) {
-      let q = firstQuad + i % ${wide};
-      let e = base * 4 + i / ${wide};
-      var v = vec4f(0.0);
-      if (q < p.yQuads && e < p.sums) {
-        ${panel("q")}
-        v = x2[begin + (e + 1) * step];
-      }
-      mix[i] = v;
-    }
+${loadMix(chunk, quads, mix)}
     workgroupBarrier();
-    for (var i = lane; i < ${pixels * chunk}; i += ${units}) {
+    for (var i = lane; i < ${mixPixels * chunk}; i += ${mixUnits}) {
       let c = i % ${chunk};
       let at = i / ${chunk};
       let corner = (at / ${tile.width} * p.strideY * ${columns} + at % ${tile.width} * p.strideX) * ${chunk} + c;
@@ -148,30 +134,15 @@ ${sums.map(({ j, name }) => `  var ${name} = bias${j};`).join("\n")}
       middle[i] = ${activated(first.activation, "sum")};
     }
     workgroupBarrier();
-    for (var c = 0; c < ${chunk}; c++) {
-${four.map((i) => `      let m${i} = middle[(pixel + ${i}) * ${chunk} + c];`).join("\n")}
-${four
-  .map(
-    (k) => `      { let w = (4 * c + ${k}) * ${wide} + quad;
-${each(quads, (j) => `        let w${j} = mix[w + ${side * j}];`)}
-${sums.map(({ i, j, name }) => `        ${name} += m${i}.${"xyzw"[k]} * w${j};`).join("\n")}
-      }`,
-  )
-  .join("\n")}
-    }
+${addProducts(chunk, quads)}
   }
-${sums
-  .map(({ i, j, name }) => {
-    const added = second.residual ? ` + x3[image * p.addImage + line * p.addRow + column * p.addPixel + q]` : "";
-    return `  {
-    let q = firstQuad + quad + ${side * j};
-    let line = lower * ${tile.height} + (pixel + ${i}) / ${tile.width};
-    let column = right * ${tile.width} + (pixel + ${i}) % ${tile.width};
+${endSums(quads, (sum, pixel) => {
+  const added = second.residual ? ` + x3[image * p.addImage + line * p.addRow + column * p.addPixel + q]` : "";
+  return `    let line = lower * ${tile.height} + ${pixel} / ${tile.width};
+    let column = right * ${tile.width} + ${pixel} % ${tile.width};
     if (q < p.yQuads && line < p.turns && column < p.yPixels) {
-      let all = ${name}${added};
+      let all = ${sum}${added};
       y[((image * p.yRows + line) * p.yPixels + column) * p.yQuads + q] = ${activated(second.activation, "all")};
-    }
-  }`;
-  })
-  .join("\n")}`;
+    }`;
+})}`;
 }
