@@ -10,6 +10,7 @@ import { checkFormat, type FileFormat, fileFormatOf, fileFormats, formatNamed, f
 import { readMask } from "../node/mask.ts";
 import { version } from "../node/package.ts";
 import { below, hashOf } from "../node/stores.ts";
+import { plural } from "../words.ts";
 import {
   addFilterOptions,
   checkOutputName,
@@ -315,7 +316,7 @@ async function runJobs(engine: Engine, { steps, filters, inputs, jobs, flags, si
       notes.clear();
     },
     async finish(failures) {
-      for (const [note, count] of quiet ? [] : notes) say(`${note} (${count} pictures)`);
+      for (const [note, count] of quiet ? [] : notes) say(`${note} (${plural(count, "picture")})`);
       if (json) await printer.finish({ failures });
     },
   });
