@@ -9,6 +9,7 @@ export const errorCodes = [
   "UNKNOWN_VERSION",
   "DISPOSED",
   "WORKER",
+  "DEVICE_LOST",
 ] as const;
 
 /** What kind of error a {@link Rank1Error} is, for programs: docs/errors.md says what each means. */
@@ -224,9 +225,27 @@ export function checkOptions<T extends object>(
   }
   for (const key in options) {
     const isKnown = (known as readonly string[]).includes(key) || !Object.hasOwn(options, key);
-    if (!isKnown) checkOneOf(`${parameter} key`, key, known);
+    if (!isKnown) checkOneOf(`${parameter} key`, key, known, otherNames(known));
   }
   return options as T;
+}
+
+/** Names that options of one meaning have in other calls and libraries. */
+const synonyms = [
+  ["output", "type", "dtype", "ddepth"],
+  ["border", "mode", "borderType"],
+  ["borderValue", "cval"],
+  ["gain", "scale"],
+  ["offset", "delta"],
+];
+
+/** The known one of some options, by its synonyms. */
+function otherNames<T extends string>(known: readonly T[]): Record<string, T> {
+  const pairs = synonyms.flatMap((names) => {
+    const [own, ...others] = known.filter((name) => names.includes(name));
+    return own && others.length === 0 ? names.map((name) => [name, own] as const) : [];
+  });
+  return Object.fromEntries(pairs.filter(([name, own]) => name !== own));
 }
 
 /** The name at the smallest edit distance, if that is small against its length. */

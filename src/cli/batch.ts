@@ -5,7 +5,7 @@ import { writeStdout } from "../node/files.ts";
 import { setPatience } from "../node/patience.ts";
 import { checkFailures, parseCount, parseNumber, SomeInputsFailed, UsageError } from "./arguments.ts";
 import { type Crew, openCrew, usualCrew } from "./crew.ts";
-import { checkFailuresPlace, type Failure } from "./failures.ts";
+import { checkFailuresPlace, type Failure, failuresOf } from "./failures.ts";
 import { addInputs, type Input, type InputsFlags } from "./inputs.ts";
 import { type Journal, openJournal } from "./journal.ts";
 import type { Setup } from "./messages.ts";
@@ -32,7 +32,7 @@ export function addBatch(command: Command): Command {
       new Option("--workers <count>", "processes that share the work (default: from 16 inputs on as many as cores)")
         .argParser(parseCount), // biome-ignore format: a line
     )
-    .addOption(new Option("--failures <file>", "list what failed there (default: in .rank1/ in the folder of results)").hideHelp()) // biome-ignore format: a line
+    .addOption(new Option("--failures <file>", "list what failed there; {shard} in its name is the number of the part (default: in .rank1/ in the folder of results)").hideHelp()) // biome-ignore format: a line
     .addOption(new Option("--patience <seconds>", "wait so long for a store that does not answer (default: 300 for many inputs)").argParser(parsePatience).hideHelp()); // biome-ignore format: a line
 }
 
@@ -77,7 +77,9 @@ export function condition(count: number, flags: BatchFlags & { force?: boolean }
 }
 
 /** Checks the options before any file is read. */
-export async function checkBatch({ resume, failures, output }: BatchFlags, explain?: boolean): Promise<void> {
+export async function checkBatch(flags: BatchFlags, explain?: boolean): Promise<void> {
+  const { resume, output } = flags;
+  const failures = await failuresOf(flags);
   const option = resume ? "--resume" : failures !== undefined ? "--failures" : undefined;
   if (failures !== undefined) await checkFailuresPlace(failures);
   if (option === undefined || (output !== undefined && (await meansFolder(output)))) return;
@@ -113,7 +115,8 @@ export async function runBatch<J extends Job, R>(batch: Batch<J, R>): Promise<vo
 }
 
 async function openJournalOf<J extends Job, R>({ flags, recipe, inputs, signal }: Batch<J, R>, folder: string) {
-  const { shard = { index: 1, count: 1 }, failures, resume } = flags;
+  const { shard = { index: 1, count: 1 }, resume } = flags;
+  const failures = await failuresOf(flags);
   return openJournal({ folder, shard, failures, recipe: await recipe(), inputs: resume ? inputs : undefined, signal });
 }
 

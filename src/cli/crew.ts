@@ -2,6 +2,7 @@
 // process and not a thread, so that a file which brings down a decoder, or takes all memory, costs itself alone.
 import { type ChildProcess, fork } from "node:child_process";
 import { availableParallelism } from "node:os";
+import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { removeLeft } from "../node/files.ts";
 import { StopsAll } from "../node/store.ts";
@@ -23,6 +24,10 @@ const atOnce = 2;
 
 /** So often a job is tried in a process of its own: others than it may have ended the first. */
 const triesAlone = 2;
+/** The same where processes are killed from outside, for which the job is not at fault unless it takes all memory. */
+const triesKilled = 5;
+/** So many processes may end one after another, with no result between them, before they have begun to work. */
+const mostUnready = 20;
 
 /** What a process takes before it has read anything, in bytes. */
 const ownMemory = 200e6;
@@ -111,7 +116,9 @@ export function openCrew<J extends Job, R>(setup: Setup, count: number, signal: 
   /** A job at which a process has ended, in a process of its own and while no other such job runs. */
   const again = async (job: J): Promise<Outcome<R>> => {
     let ended: Ending = "";
-    for (let left = triesAlone; left > 0; left--) {
+    let tries = 0;
+    let unready = 0;
+    for (let most = triesKilled; tries < most; ) {
       const member = start(true);
       const outcome = await give(member, job);
       if (!("ended" in outcome)) {
@@ -119,8 +126,13 @@ export function openCrew<J extends Job, R>(setup: Setup, count: number, signal: 
         return outcome;
       }
       ended = outcome.ended;
-      if (left === 1 && member.tag === undefined)
+      if (ended !== "SIGKILL" && ended !== "SIGTERM") most = triesAlone;
+      // One that ends before it has begun says nothing about the job.
+      if (member.tag !== undefined) tries++;
+      else if (++unready >= mostUnready || (most === triesAlone && unready >= triesAlone))
         throw new StopsAll(`a process to work in: expected one that starts, got one that ended (${ended})`);
+      // Who kills them may be at it still, and memory that was full may be free in a moment.
+      await wait(Math.min(2000, 50 * 2 ** (tries + unready)), undefined, { signal });
     }
     const message = `${job.input}: expected a file that can be worked on, got the end of the process that did (${ended})`;
     return { refusal: { message, of: "input" } };

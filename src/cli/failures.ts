@@ -8,6 +8,8 @@ import { atOnce, checkNewFile, identitiesOf, isFolder } from "../node/files.ts";
 import { below, bytesAt, isAddress, storeOf } from "../node/stores.ts";
 import { wisdomFile } from "../node/wisdom.ts";
 import { UsageError } from "./arguments.ts";
+import { withShard } from "./inputs.ts";
+import type { Shard } from "./shard.ts";
 
 /** A failed input. */
 export interface Failure {
@@ -33,6 +35,27 @@ export interface Uses {
 const wrong = (expected: string, received: string): never => {
   throw new UsageError(`--failures: expected ${expected}, got ${received}`);
 };
+
+/**
+ * Where a command's list of failures goes; {shard} is the number of its part.
+ *
+ * @throws UsageError for several parts and one name: each would remove the others' list.
+ */
+export async function failuresOf({
+  failures,
+  shard,
+}: {
+  failures?: string;
+  shard?: Shard;
+}): Promise<string | undefined> {
+  if (failures === undefined) return undefined;
+  const name = withShard("--failures", failures, shard);
+  const parts = shard?.count ?? 1;
+  const isDevice = (await stat(name).catch(() => undefined))?.isFile() === false;
+  if (parts > 1 && name === failures && !isDevice)
+    wrong(`a name of its own for each of ${parts} parts, such as failures-{shard}.jsonl`, failures);
+  return name;
+}
 
 const endsInSlash = (path: string): boolean => path.endsWith("/") || path.endsWith(sep);
 

@@ -27,7 +27,7 @@ import {
   usage,
 } from "./arguments.ts";
 import { addBatch, type BatchFlags, checkBatch, condition, isMany, jsonPrinter, optionsOf, runBatch } from "./batch.ts";
-import { checkFailuresFile } from "./failures.ts";
+import { checkFailuresFile, failuresOf } from "./failures.ts";
 import { explainFilters } from "./filter-explain.ts";
 import { type FileJob, filterPicture, type PictureFlags } from "./filter-picture.ts";
 import { rare } from "./help.ts";
@@ -178,7 +178,7 @@ async function filterPictures(files: string[], said: Flags, signal: AbortSignal)
     const written = jobs.map((job) => job.output);
     await checkOutputs(written, { inputs: read, ...condition(jobs.length, flags) });
     const uses = { folder: output!, read: [...read, listOf(flags)], written };
-    await checkFailuresFile(flags.failures, { ...uses, force: flags.force });
+    await checkFailuresFile(await failuresOf(flags), { ...uses, force: flags.force });
     await runJobs(engine, { steps, filters, inputs, jobs, flags, signal });
   });
 }

@@ -4,7 +4,7 @@ import { glob } from "node:fs/promises";
 import { isAbsolute, join, matchesGlob, relative, resolve, sep } from "node:path";
 import { type Command, InvalidArgumentError as CommanderError, Option } from "commander";
 import type { Entry } from "../node/store.ts";
-import { below, folderOf, hashOf, isAddress, storeOf } from "../node/stores.ts";
+import { below, folderOf, hashOf, isAddress, leadsToFile, storeOf } from "../node/stores.ts";
 import { readSource, UsageError } from "./arguments.ts";
 import { isFolderName } from "./output.ts";
 import { parseShard, type Shard } from "./shard.ts";
@@ -95,13 +95,14 @@ export async function findInputs(
 }
 
 /** The list of this part. */
-export const listOf = ({ list, shard }: InputsFlags): string | undefined =>
-  list?.replaceAll("{shard}", () => `${checkShard(shard).index}`);
+export const listOf = ({ list, shard }: InputsFlags): string | undefined => list && withShard("--list", list, shard);
 
-function checkShard(shard: Shard | undefined): Shard {
-  if (shard) return shard;
-  throw new UsageError("--list: expected --shard, whose number stands for {shard}, got none");
-}
+/** A name with the number of the part for {shard}. */
+export const withShard = (option: string, name: string, shard: Shard | undefined): string =>
+  name.replaceAll("{shard}", () => {
+    if (shard) return `${shard.index}`;
+    throw new UsageError(`${option}: expected --shard, whose number stands for {shard}, got none`);
+  });
 
 /** The part, from 1, that a name belongs to, whatever other names there are. */
 export const partOf = (name: string, count: number): number =>
@@ -133,7 +134,8 @@ async function* globbed(pattern: string, base: string, signal: AbortSignal): Asy
     signal.throwIfAborted();
     const path = join(entry.parentPath, entry.name);
     const hidden = relative(base, path).split(sep).some((part) => part.startsWith(".")); // biome-ignore format: a line
-    if (!hidden && !entry.isDirectory()) yield { path: isAbsolute(pattern) ? path : relative("", path) };
+    if (hidden || entry.isDirectory() || (entry.isSymbolicLink() && !(await leadsToFile(path)))) continue;
+    yield { path: isAbsolute(pattern) ? path : relative("", path) };
   }
 }
 

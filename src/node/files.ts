@@ -60,11 +60,11 @@ export type Identities = ReadonlyMap<string, string>;
 
 const identityOf = ({ dev, ino }: { dev: number; ino: number }): string => `${dev}:${ino}`;
 
-/** What files are known by; those that do not exist are left out. */
+/** What files are known by; those that cannot be reached are left out: to read them fails. */
 export async function identitiesOf(paths: readonly string[]): Promise<Identities> {
   const found = new Map<string, string>();
   await atOnce(paths, async (path) => {
-    const status = await statIfExists(path);
+    const status = await stat(path).catch(() => undefined);
     if (status) found.set(identityOf(status), path);
   });
   return found;

@@ -40,12 +40,20 @@ const files: Store = {
       signal?.throwIfAborted();
       const path = join(folder, entry.name);
       if (entry.name.startsWith(".")) continue;
-      // Links to folders are not followed: they may lead round in a circle.
       if (entry.isDirectory()) yield* this.list(path, signal);
-      else if (entry.isFile() || (entry.isSymbolicLink() && (await this.stat(path)))) yield { path };
+      else if (entry.isFile() || (entry.isSymbolicLink() && (await leadsToFile(path)))) yield { path };
     }
   },
 };
+
+/**
+ * Whether a link leads to a file, or should: one that leads nowhere is an input that fails, and not one that is left out. Links to
+ * folders are not followed: they may lead round in a circle.
+ */
+export async function leadsToFile(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => undefined);
+  return found === undefined || found.isFile();
+}
 
 /** Whether a path is an address in a store. */
 export const isAddress = (path: string): boolean => path.startsWith("s3://");
