@@ -5,7 +5,7 @@ import type { Graph, GraphNode } from "../graph/types.ts";
 import { numbersOf } from "../graph/values.ts";
 import type { Tensor } from "../tensor.ts";
 import { affordable, type SeparationContext } from "./context.ts";
-import type { DecomposedLayer } from "./decomposition.ts";
+import type { DecomposedLayer, DividedLayer } from "./decomposition.ts";
 import type { Rewritten } from "./fits.ts";
 import { logProbabilities, rowsOf } from "./heads.ts";
 import { Runner, replaceNode } from "./network.ts";
@@ -22,12 +22,6 @@ const leastGain = 0.01;
 /** Operators between a layer and the scores that pass a factor on, or whose results tell no common offset. */
 const passing = new Set(["Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Dropout", "Softmax"]);
 const averaging = new Set(["LogSoftmax", "GlobalAveragePool", "AveragePool", "ReduceMean"]);
-
-/** A dense layer that is divided by a temperature, and the output that it gives the scores of. */
-export interface DividedLayer extends DecomposedLayer {
-  output: string;
-  temperature: number;
-}
 
 /** Scores of one input, and the probabilities that the original gives. */
 interface Row {
