@@ -142,7 +142,11 @@ export function addFilter(program: Command, signal: AbortSignal): void {
     )
     .addOption(threadsOption())
     .addOption(rare("--backend <name>", "what computes").choices(["auto", "wasm", "reference"]).default("auto"))
-    .option("--memory <size>", "what a picture may take, such as 500M; larger ones are filtered strip by strip (default: a quarter)", parseBytes)
+    .option(
+      "--memory <size>",
+      "what a picture may take, such as 500M; larger ones are filtered strip by strip (default: a quarter)",
+      parseBytes,
+    )
     .addOption(rare("--max-pixels <count>", "largest picture, in pixels (default: 2^30)").argParser(parseCount))
     .option("--quiet", "print nothing but errors")
     .option("--json", "print timings and plans as JSON")

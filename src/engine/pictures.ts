@@ -14,7 +14,15 @@ import { InvalidArgumentError } from "../errors.ts";
 import { isInside, placeOf, type Region } from "../plan/extent.ts";
 import { comparesWithOwn, tapSum } from "../plan/taps.ts";
 import type { FilterProblem, Problem } from "../plan/types.ts";
-import { type CheckedImage, checkImage, type ImageLike, type ImageLimits, mostChannels, opaqueFor, wholes } from "../tensor/image.ts";
+import {
+  type CheckedImage,
+  checkImage,
+  type ImageLike,
+  type ImageLimits,
+  mostChannels,
+  opaqueFor,
+  wholes,
+} from "../tensor/image.ts";
 import { type Image, type ImageArray, imageDTypes, isFloat, isImageDType, newArray } from "../tensor.ts";
 import { type PictureValue, plainView } from "./calls.ts";
 import { checkMask, type MaskLike, type Picture, weightsOf } from "./masks.ts";

@@ -20,7 +20,9 @@ function removeTemporaries(): void {
 
 /** A name beside a file for one that goes when the process exits, unless it is forgotten before. */
 export function temporaryBeside(path: string, ending = ""): string {
-  const name = `.${basename(path).slice(0, 100)}.${ownTag}-${randomUUID().slice(0, 8)}.tmp${ending}`;
+  // What is such a name itself is of the same file.
+  const own = basename(path).replace(/^\.(.+)\.[0-9a-f]{8}-[0-9a-f]{8}\.tmp$/, "$1");
+  const name = `.${own.slice(0, 100)}.${ownTag}-${randomUUID().slice(0, 8)}.tmp${ending}`;
   if (temporaries.size === 0) process.once("exit", removeTemporaries);
   const temporary = join(dirname(path), name);
   temporaries.add(temporary);

@@ -80,7 +80,9 @@ export async function filterFile(
     const large = await findLarge(plan, input);
     if (large) {
       await makeFoldersFor(output);
-      return await filterInStrips(engine, { ...plan, ...large }, control, (write) => createAtomic(output, write, signal));
+      return await filterInStrips(engine, { ...plan, ...large }, control, (write) =>
+        createAtomic(output, write, signal),
+      );
     }
     const source = await openPictures(input, () => readBytes(input, signal), given, signal);
     const work = { job, steps, options: given, source, pages: planPictures(engine, steps, source.pages, given) };

@@ -50,7 +50,11 @@ export async function filterInStrips(
   const work: Work = { ...given, pages };
   const targets = pages.map((page) => targetOf(work, page));
   const finishes = targets.map((target) => ({ ...target, linear: options.linear, floats: steps.floats }));
-  const heads = pages.map(({ picture, plans }, i) => ({ ...picture, ...sidesOf(plans), data: newArray(targets[i]!.type, 0) }));
+  const heads = pages.map(({ picture, plans }, i) => ({
+    ...picture,
+    ...sidesOf(plans),
+    data: newArray(targets[i]!.type, 0),
+  }));
   const { kept, notes, quality } = checkEncoding(heads, format, { ...options, name: output });
   const written = kept.map((page) => fitted(page, format));
   const bytes = file.temporary + (needsEnvelope(format) ? bytesOfRows(written[0]!) : 0);
@@ -93,7 +97,7 @@ export async function filterInStrips(
 
 /** @throws UnsupportedError for filters and formats that need the whole picture. */
 export function checkWhole({ file, job, ...work }: Omit<StripWork, "memory">): void {
-  const hint = "raise the memory that a picture may take, or filter a smaller one";
+  const hint = "a larger memory (--memory) holds it whole";
   const wrong = (parameter: string, expected: string, received: string): never => {
     throw new UnsupportedError({ parameter, expected, received, hint });
   };
@@ -117,7 +121,8 @@ async function checkSpace(output: string, bytes: number): Promise<void> {
   throw new InvalidArgumentError({ parameter: dirname(output), expected, received });
 }
 
-const inGigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(bytes < 1e10 ? 2 : 0)} GB`;
+const inGigabytes = (bytes: number): string =>
+  bytes < 1e9 ? `${(bytes / 1e6).toPrecision(3)} MB` : `${(bytes / 1e9).toPrecision(3)} GB`;
 
 /** Gives each value while the next one is made. */
 async function* ahead<T>(values: AsyncGenerator<T>): AsyncGenerator<T> {
@@ -214,7 +219,10 @@ class PageFilter {
     if (least > memory / 2)
       throw new LimitError({
         ...{ parameter: this.work.job.input, expected: `strips within ${inGigabytes(memory / 2)} of memory` },
-        ...{ received: `${inGigabytes(least)} for the rows that the filters read at once`, hint: "raise the memory that a picture may take" },
+        ...{
+          received: `${inGigabytes(least)} for the rows that the filters read at once`,
+          hint: "raise it with memory (--memory)",
+        },
       });
     return Math.min(rows, Math.max(this.align, Math.floor(memory / 2 / row) - halo));
   }

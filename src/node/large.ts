@@ -2,8 +2,8 @@
 import { stat } from "node:fs/promises";
 import { checkInteger, UnsupportedError } from "../errors.ts";
 import { isPlainOrFree } from "./files.ts";
-import { checkWhole } from "./filter-strips.ts";
 import type { Steps } from "./filter-steps.ts";
+import { checkWhole } from "./filter-strips.ts";
 import { bytesWhenDecoded } from "./pictures.ts";
 import { lookAt, type RowsFile } from "./rows.ts";
 import type { Work } from "./work.ts";
@@ -23,7 +23,10 @@ export interface Large {
 }
 
 /** The input where it would take more memory than it may; undefined of all others. `name` is what messages call it. */
-export async function findLarge({ job, steps, options }: Omit<Work, "pages">, name: string): Promise<Large | undefined> {
+export async function findLarge(
+  { job, steps, options }: Omit<Work, "pages">,
+  name: string,
+): Promise<Large | undefined> {
   const { input, output } = job;
   const found = await stat(input).catch(() => undefined);
   if (!found?.isFile() || !(await isPlainOrFree(output))) return undefined;

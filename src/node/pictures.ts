@@ -137,6 +137,13 @@ export function notesOf(found: Found, bytes: Uint8Array): string[] {
   return notes;
 }
 
+/** Has libvips look at files anew: it takes those that it knows by their names for what they were. */
+export function forgetFiles(): void {
+  const { memory, files, items } = sharp.cache();
+  sharp.cache(false);
+  sharp.cache({ memory: memory.max, files: files.max, items: items.max });
+}
+
 /** What a file's pictures take when they are decoded, in bytes, about; of what is no picture, its own bytes. */
 export async function bytesWhenDecoded(
   file: Uint8Array | string,
@@ -144,6 +151,7 @@ export async function bytesWhenDecoded(
   page?: number,
 ): Promise<number> {
   if (size === 0) return 0; // sharp takes none; who reads it says so with its name
+  if (typeof file === "string") forgetFiles();
   const found = await sharp(file, lenience).metadata().catch(() => undefined); // biome-ignore format: a line
   if (!found) return size;
   const { width, height, pageHeight = height, channels, depth } = found;

@@ -12,7 +12,7 @@ import { forgetTemporary, fullDisk, isFull, temporaryBeside } from "./files.ts";
 import type { FileFormat } from "./formats.ts";
 import { metadataOf } from "./metadata.ts";
 import { isNpy, lookAtNpy } from "./npy.ts";
-import { checkPage, convertible, decode, depths, formatFound, lenience, notesOf, type Picture, readMetadata, typeRead } from "./pictures.ts"; // biome-ignore format: a line
+import { checkPage, convertible, decode, depths, forgetFiles, formatFound, lenience, notesOf, type Picture, readMetadata, typeRead } from "./pictures.ts"; // biome-ignore format: a line
 import { isReadable, type ReadableTiff } from "./tiff-read.ts";
 import { upright } from "./upright.ts";
 
@@ -66,7 +66,8 @@ export async function lookAt(path: string, options: Options): Promise<RowsFile> 
     const view = fileBytes(file, fstatSync(file).size);
     const head = view.slice(0, Math.min(mostOfHead, view.byteLength));
     if (options.raw) return ofArray(path, options, "raw", { ...options.raw, at: 0, size: view.byteLength });
-    if (isNpy(head, options.name)) return ofArray(path, options, "npy", { ...placeOfNpy(head, options.name), size: view.byteLength });
+    if (isNpy(head, options.name))
+      return ofArray(path, options, "npy", { ...placeOfNpy(head, options.name), size: view.byteLength });
     return await ofPicture(path, options, { bytes: head, directories: readDirectories(view), wide: new Set() });
   } finally {
     closeSync(file);
@@ -77,8 +78,14 @@ function placeOfNpy(head: Uint8Array, name: string): Place {
   const { dtype, shape, turned, order, at } = lookAtNpy(head, name);
   const [height = 0, width = 0, channels = 1] = shape;
   checkShape(shape, name);
-  if (isImageDType(dtype as ImageDType) && !turned && order === "False") return { width, height, channels, dtype: dtype as ImageDType, at };
-  throw unsupported(name, "little-endian elements of a picture's type in C order", dtype, "np.ascontiguousarray and astype give them");
+  if (isImageDType(dtype as ImageDType) && !turned && order === "False")
+    return { width, height, channels, dtype: dtype as ImageDType, at };
+  throw unsupported(
+    name,
+    "little-endian elements of a picture's type in C order",
+    dtype,
+    "np.ascontiguousarray and astype give them",
+  );
 }
 
 /** A file's bytes, read in blocks. */
@@ -115,7 +122,12 @@ interface Place extends RawSpec {
   at: number;
 }
 
-function ofArray(path: string, { name, page, maxPixels }: Options, format: "npy" | "raw", place: Place & { size: number }): RowsFile {
+function ofArray(
+  path: string,
+  { name, page, maxPixels }: Options,
+  format: "npy" | "raw",
+  place: Place & { size: number },
+): RowsFile {
   const { width, height, channels, dtype, size } = place;
   checkPage(name, page, 1);
   checkLimit(name, width * height, maxPixels ?? Number.POSITIVE_INFINITY, "pixels", "maxPixels");
@@ -124,7 +136,12 @@ function ofArray(path: string, { name, page, maxPixels }: Options, format: "npy"
   return { pages: [{ picture, open: () => rowsIn(path, place, picture) }], notes: [], format, temporary: 0 };
 }
 
-async function ofPicture(path: string, { name, page: wanted, maxPixels }: Options, tiff: ReadableTiff): Promise<RowsFile> {
+async function ofPicture(
+  path: string,
+  { name, page: wanted, maxPixels }: Options,
+  tiff: ReadableTiff,
+): Promise<RowsFile> {
+  forgetFiles();
   const found = await readMetadata(name, tiff, 0, path);
   const count = found.pages ?? 1;
   checkPage(name, wanted, count);
@@ -148,7 +165,12 @@ export const bytesOfRows = (picture: Picture): number =>
   picture.width * picture.height * picture.channels * picture.data.BYTES_PER_ELEMENT;
 
 const unsupported = (parameter: string, expected: string, received: string, hint: string): UnsupportedError =>
-  new UnsupportedError({ parameter, expected, received: `${received}, of a picture that is filtered strip by strip`, hint });
+  new UnsupportedError({
+    parameter,
+    expected,
+    received: `${received}, of a picture that is filtered strip by strip`,
+    hint,
+  });
 
 interface Origin {
   path: string;
@@ -161,10 +183,20 @@ function pageOf({ path, name, tiff }: Origin, found: Found, index: number): Page
   const directory = tiff.directories[index];
   const [converted, grey, type] = [space in convertible, space === "b-w" || space === "grey16", typeRead(found)];
   if ((directory && !isReadable(directory)) || (space === "grey16" && type === "i16"))
-    throw unsupported(name, "levels or 32-bit floats, of at most four channels", `${channels} of ${type}`, "a .npy array or raw pixels may have any");
+    throw unsupported(
+      name,
+      "levels or 32-bit floats, of at most four channels",
+      `${channels} of ${type}`,
+      "a .npy array or raw pixels may have any",
+    );
   const [width, height] = [found.width, found.pageHeight ?? found.height];
   const [w, h] = orientation > 4 ? [height, width] : [width, height];
-  const rest = { alpha, ...(alpha && { hasAlpha: true }), icc: converted ? undefined : icc, metadata: metadataOf(found, directory) };
+  const rest = {
+    alpha,
+    ...(alpha && { hasAlpha: true }),
+    icc: converted ? undefined : icc,
+    metadata: metadataOf(found, directory),
+  };
   const colours = converted ? 3 + Number(alpha) : channels;
   const picture: Picture = { width: w, height: h, channels: colours, data: newArray(type, 0), ...rest };
   const target = type === "u8" ? (grey ? "b-w" : "srgb") : type === "u16" ? (grey ? "grey16" : "rgb16") : space;
@@ -179,7 +211,8 @@ function pageOf({ path, name, tiff }: Origin, found: Found, index: number): Page
         const place = await headerOfV(temporary, name);
         const own = { width, height, channels: colours, dtype: type };
         for (const key of ["width", "height", "channels", "dtype"] as const)
-          if (place[key] !== own[key]) throw unsupported(name, `${key} ${own[key]}`, `${place[key]}`, "convert the picture first");
+          if (place[key] !== own[key])
+            throw unsupported(name, `${key} ${own[key]}`, `${place[key]}`, "convert the picture first");
         if (orientation === 1) return await temporaryRows(temporary, place, picture);
         return await turned(temporary, place, { picture, orientation, beside, signal });
       } catch (error) {
@@ -235,7 +268,7 @@ async function headerOfV(path: string, name: string): Promise<Place> {
   const file = await open(path);
   try {
     const { buffer } = await file.read(Buffer.alloc(bytesOfHeader), 0, bytesOfHeader, 0);
-    const [width, height, channels, , , format] = Array.from({ length: 6 }, (_, i) => buffer.readInt32LE(4 + 4 * i));
+    const [width, height, channels, , format] = Array.from({ length: 5 }, (_, i) => buffer.readInt32LE(4 + 4 * i));
     const dtype = depths[formats[format!] ?? ""] as ImageDType | undefined;
     if (buffer.readUInt32LE(0) === 0x08f2a6b6 && dtype) return { width: width!, height: height!, channels: channels!, dtype, at: bytesOfHeader }; // biome-ignore format: a line
     throw unsupported(name, "plain pixels", describe(formats[format!]), "convert the picture first");
@@ -272,7 +305,8 @@ async function rowsIn(path: string, { width, channels, dtype, at }: Place, pictu
 async function fill(file: FileHandle, bytes: Uint8Array, at: number, path: string): Promise<void> {
   for (let done = 0; done < bytes.length; ) {
     const { bytesRead } = await file.read(bytes, done, Math.min(bytes.length - done, 2 ** 30), at + done);
-    if (bytesRead === 0) throw new InvalidArgumentError({ parameter: path, expected: "all of its rows", received: "its end" });
+    if (bytesRead === 0)
+      throw new InvalidArgumentError({ parameter: path, expected: "all of its rows", received: "its end" });
     done += bytesRead;
   }
 }

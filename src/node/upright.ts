@@ -60,7 +60,15 @@ function mirrored({ source, place, orientation, top, count, out }: Band): void {
 }
 
 /** Rows that are columns in the file: from left to right (5, 6) or right to left, read downwards (5, 8) or upwards. */
-async function columns({ source, place, orientation, top, count, out, signal }: Band & { signal: AbortSignal | undefined }): Promise<void> {
+async function columns({
+  source,
+  place,
+  orientation,
+  top,
+  count,
+  out,
+  signal,
+}: Band & { signal: AbortSignal | undefined }): Promise<void> {
   const { width, height, channels } = place;
   const left = orientation < 7 ? top : width - top - count;
   for (let y = 0; y < height; y++) {
@@ -77,7 +85,11 @@ async function columns({ source, place, orientation, top, count, out, signal }: 
 }
 
 /** Pixels of the file: parts of one row, or whole rows. */
-function read(source: number, place: Band["place"], { x, y, width, height }: { x: number; y: number; width: number; height: number }): ImageArray {
+function read(
+  source: number,
+  place: Band["place"],
+  { x, y, width, height }: { x: number; y: number; width: number; height: number },
+): ImageArray {
   const out = newArray(place.dtype, width * height * place.channels);
   const at = place.at + (y * place.width + x) * place.channels * bytesOf[place.dtype];
   const bytes = new Uint8Array(out.buffer);

@@ -54,7 +54,12 @@ async function toFile(path: string, write: (file: FileHandle) => Promise<void>):
   }
 }
 
-async function throughEnvelope(to: string, format: FileFormat, { picture, rows }: PageRows, quality: number): Promise<void> {
+async function throughEnvelope(
+  to: string,
+  format: FileFormat,
+  { picture, rows }: PageRows,
+  quality: number,
+): Promise<void> {
   const envelope = temporaryBeside(to, ".png");
   const { metadata, icc } = picture;
   const travels = formatNamed(format).metadata && (icc || metadata);
