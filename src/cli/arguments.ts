@@ -27,9 +27,15 @@ export async function usage<T>(check: () => T | Promise<T>, raise?: string): Pro
   try {
     return await check();
   } catch (error) {
-    throw error instanceof Rank1Error ? new UsageError(withOption(error, raise).message, { cause: error }) : error;
+    throw error instanceof Rank1Error && !isOfTheSystem(error)
+      ? new UsageError(withOption(error, raise).message, { cause: error })
+      : error;
   }
 }
+
+/** Whether the system said it: a full disk is no wrong usage. */
+const isOfTheSystem = ({ cause }: Error): boolean =>
+  (cause as NodeJS.ErrnoException | undefined)?.syscall !== undefined;
 
 /** An error whose hint names the option of the command line in place of the library's. */
 export function withOption(error: Error, raise: string | undefined): Error {

@@ -33,14 +33,12 @@ const losses: Readonly<Record<LossName, readonly [what: string, unit: string, go
   ],
 };
 
-/** With fewer inputs than this none are set aside to measure the loss on. */
-const fewest = 10;
 const seenOnly =
   "measured on what the layers were fitted to: of other inputs far more may be lost. Calibrate with a few hundred";
 
 /** What the outputs lose: a line each, its kind first, and a line for each kind that says what is good. */
 export function lossLines(report: Report): [string, string][] {
-  const { lossFunction = "divergence", outputs, samples, reached } = report;
+  const { lossFunction = "divergence", outputs, apart, reached } = report;
   const { loss } = reached;
   if (loss === undefined) return [];
   const [what, unit] = losses[lossFunction];
@@ -53,12 +51,24 @@ export function lossLines(report: Report): [string, string][] {
   return [
     [kinds.size > 1 ? "loss" : what, `${number(loss, 3)} ${whole}`],
     ...(outputs.length > 1 ? own : []),
-    ...(samples < fewest ? [["", seenOnly] satisfies [string, string]] : []),
+    ...(!apart ? [["", seenOnly] satisfies [string, string]] : []),
     ...[...kinds].map((kind): [string, string] => [
       "",
       kinds.size > 1 ? `${losses[kind][0]}: ${losses[kind][2]}` : losses[kind][2],
     ]),
   ];
+}
+
+/** Why no layer was changed; undefined where one was. */
+export function unchangedText({ layers, goal: { kind, value } }: Report): string | undefined {
+  if (layers.some(({ decomposition }) => decomposition !== undefined)) return undefined;
+  const why = {
+    rank: `no layer takes fewer multiplications as depthwise × ${value}, pointwise`,
+    tolerance: value === 0 ? "none is of low rank exactly" : `none can lose as little as ${value}`,
+    reduce: `${value} is reached by all as they are`,
+    speedup: `${value} is reached by all as they are`,
+  };
+  return `Nothing changed: ${why[kind]}`;
 }
 
 /** "1.3 × as fast"; where nothing is gained, that. */
@@ -84,6 +94,7 @@ export function separatePage(name: string, report: Report, evaluation?: Evaluati
   const { totals, reached, samples, goal } = report;
   const { multiplications, parameters } = totals;
   const { milliseconds: times, speedup } = reached;
+  const unchanged = unchangedText(report);
   const facts = [
     ["multiplications", `${quantity(multiplications.before)} → ${quantity(multiplications.after)}`],
     ["parameters", `${quantity(parameters.before)} → ${quantity(parameters.after)}`],
@@ -101,7 +112,7 @@ export function separatePage(name: string, report: Report, evaluation?: Evaluati
     title: `${name}: separated`,
     heading: name,
     lead: `${number(reached.reduction, 3)} × fewer multiplications, ${samples ? `fitted to ${count(samples)} inputs` : "by the weights alone"}. One
-multiplication is one multiply-accumulate: 2 FLOP.`,
+multiplication is one multiply-accumulate: 2 FLOP.${unchanged ? ` ${escapeHtml(unchanged)}.` : ""}`,
     beside: `<div><dl>${beside}</dl>${evaluated}</div>`,
     sections: [
       ...(reached.times ? [{ id: "times", title: "What a run takes here", html: timesTable(reached.times) }] : []),

@@ -22,7 +22,7 @@ import {
 } from "./open.ts";
 import { addForce, checkOutputs, checkStdin, checkTerminal, replaced, writeOutput } from "./output.ts";
 import { addPictureOptions, type PictureFlags, settingsOf } from "./run-input.ts";
-import { decompositionText, lossLines, separatePage, speedText, timeRows } from "./separate-page.ts";
+import { decompositionText, lossLines, separatePage, speedText, timeRows, unchangedText } from "./separate-page.ts";
 import { count, number, progressBar, quantity, say, shortName, styled, table } from "./text.ts";
 
 interface Flags extends ModelFlags, EngineFlags, PictureFlags {
@@ -340,6 +340,7 @@ function reportText(name: string, output: string, report: Report, evaluation: Ev
     ...(tuned ? [`before tuning    ${number(tuned.before, 3)}`] : []),
     `checked          the file, loaded again, gives the same outputs (within ${number(difference, 1)} of the largest)`,
     ...(evaluation ? [evaluationText(evaluation)] : []),
+    ...[unchangedText(report)].filter((text) => text !== undefined),
     ...(missing.length > 0 ? ["", ...leftText(missing)] : []),
     ...(times ? ["", table(["a run of", "before", "after", "so it is"], timeRows(times), timeColumns)] : []),
     ...Object.entries(assumed).map(

@@ -103,6 +103,8 @@ export interface Report {
   }[];
   /** How many inputs the fits were made for. */
   samples: number;
+  /** Whether the loss was measured on inputs that nothing was fitted to; of fewer than ten all do both. */
+  apart: boolean;
   /**
    * The largest difference between outputs of the fitted network and those of its file, loaded again, for one input: as a share of an output's
    * largest value.

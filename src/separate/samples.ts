@@ -72,6 +72,11 @@ export class Samples {
     throw new InvalidArgumentError({ parameter: "calibration", expected: "at least one input", received: "none" });
   }
 
+  /** Whether some are set aside to evaluate by, which nothing is fitted to. */
+  get apart(): boolean {
+    return this.count >= fewest;
+  }
+
   /**
    * At most so many of the samples for a purpose, evenly spread, or so many pieces of them, `varied` as {@link piecesOf} does it.
    * Nothing is fitted to those that evaluate.

@@ -316,7 +316,15 @@ async function reportOf(context: SeparationContext, { context: timed = context, 
   const least = goal.kind === "speedup" && !profile ? goal.value * (1 - near) : goal.value;
   const met = goal.kind === "tolerance" ? (loss ?? 0) <= goal.value : achieved[goal.kind] >= least;
   return {
-    ...{ layers, goal, samples: samples?.count ?? 0, curve: tradeOff(timed, curves), seconds: 0, difference: 0 },
+    ...{
+      layers,
+      goal,
+      samples: samples?.count ?? 0,
+      apart: samples?.apart ?? false,
+      curve: tradeOff(timed, curves),
+      seconds: 0,
+      difference: 0,
+    },
     totals: {
       multiplications: { before: whole.multiplications, after: after.multiplications },
       parameters: { before: whole.parameters, after: after.parameters },

@@ -56,7 +56,7 @@ const report: Report = {
   },
   lossFunction: "divergence",
   curve: [1, 2, 3, 4].map((reduction) => ({ reduction, loss: 1e-12 * 1000 ** reduction })),
-  ...{ samples: 12, seconds: 1, difference: 0, missing: [], assumed: {}, outputs: [] },
+  ...{ samples: 12, apart: true, seconds: 1, difference: 0, missing: [], assumed: {}, outputs: [] },
 };
 
 const widths = [360, 768, 1280];

@@ -24,7 +24,7 @@ const report: Report = {
   reached: { reduction: 2.5, speedup: 1.5, milliseconds: { before: 3, after: 2 }, loss: 0.1, met: true },
   lossFunction: "divergence",
   curve: [1, 2, 3, 4].map((reduction) => ({ reduction, loss: 0.01 * (reduction - 1) ** 2 })),
-  ...{ samples: 12, seconds: 1, difference: 0, missing: [], assumed: {}, outputs: [] },
+  ...{ samples: 12, apart: true, seconds: 1, difference: 0, missing: [], assumed: {}, outputs: [] },
 };
 const evaluation: Evaluation = {
   ...{ pictures: 1000, before: 0.804, after: 0.802, agreement: 0.937, interval: 0.014 },

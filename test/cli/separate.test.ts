@@ -138,6 +138,16 @@ test.each([
   expect(existsSync(output)).toBe(false);
 });
 
+test.each([
+  ["rank", "100000", /Nothing changed: no layer takes fewer multiplications as depthwise × 100000, pointwise/],
+  ["tolerance", "0", /Nothing changed: none is of low rank exactly/],
+])("says that --%s %s changes nothing", async (goal, value, message) => {
+  const output = join(folder, `unchanged-${goal}.onnx`);
+  const { stdout, code } = await rank1("separate", model, "-o", output, `--${goal}`, value);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(message);
+});
+
 test("a page escapes names, draws the curve and does without what is not known", () => {
   const change = { before: 10, after: 5 };
   const report: Report = {
@@ -148,7 +158,7 @@ test("a page escapes names, draws the curve and does without what is not known",
     goal: { kind: "reduce", value: 2 },
     reached: { reduction: 2, loss: 0.02, met: true },
     curve: [1, 2, 3].map((reduction) => ({ reduction, loss: 0.01 * reduction ** 2 })),
-    ...{ samples: 12, seconds: 1, difference: 0, missing: [], assumed: {}, outputs: [] },
+    ...{ samples: 12, apart: true, seconds: 1, difference: 0, missing: [], assumed: {}, outputs: [] },
   };
   const html = separatePage("a & b", report);
   expect(html).toContain("&#60;b&#62;");

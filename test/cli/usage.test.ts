@@ -4,7 +4,9 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "nod
 import { join } from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { UsageError, usage } from "../../src/cli/arguments.ts";
 import { createProgram } from "../../src/cli/program.ts";
+import { InvalidArgumentError } from "../../src/errors.ts";
 import { temporaryFolder } from "../node/folder.ts";
 import { rank1, spawnRank1 } from "./run.ts";
 
@@ -306,4 +308,15 @@ test("--explain plans, and writes nothing", async () => {
   const edges = await rank1(...filter("sobel", "--explain"));
   expect(edges.stdout).toMatch(/^sobel: the magnitude .* of sobel-x and sobel-y\n\nfilter 3 x 3 on 10 x 20 x 1 u8 /);
   expect(readdirSync(folder).sort()).toEqual(contents);
+});
+
+test("a full disk is no wrong usage", async () => {
+  const cause = Object.assign(new Error("ENOSPC: no space left on device, write"), {
+    code: "ENOSPC",
+    syscall: "write",
+  });
+  const told = { parameter: "model.part", expected: "a file that can be written", received: "a full disk" };
+  const full = new InvalidArgumentError({ ...told, cause });
+  await expect(usage(() => Promise.reject(full))).rejects.toBe(full);
+  await expect(usage(() => Promise.reject(new InvalidArgumentError(told)))).rejects.toBeInstanceOf(UsageError);
 });
