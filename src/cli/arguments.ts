@@ -99,8 +99,8 @@ export function parseCount(text: string): number {
 /** "500M", "2G", "1e9": bytes, at least a megabyte. */
 export function parseBytes(text: string): number {
   const [, digits = "", unit = ""] = /^(.*?)([kMGT]?)i?B?$/i.exec(text.trim()) ?? [];
-  const value = parseNumber(digits) * 1000 ** " kmgt".indexOf(unit.toLowerCase() || " ");
-  if (value >= 2 ** 20) return Math.round(value);
+  const value = Number(digits) * 1000 ** " kmgt".indexOf(unit.toLowerCase() || " ");
+  if (digits !== "" && value >= 2 ** 20) return Math.round(value);
   throw new CommanderError("Expected bytes such as 500M or 2G, at least 2M.");
 }
 

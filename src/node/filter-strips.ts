@@ -58,7 +58,7 @@ export async function filterInStrips(
   const { kept, notes, quality } = checkEncoding(heads, format, { ...options, name: output });
   const written = kept.map((page) => fitted(page, format));
   const bytes = file.temporary + (needsEnvelope(format) ? bytesOfRows(written[0]!) : 0);
-  await checkSpace(output, bytes);
+  await checkSpace(dirname(output), bytes);
   if (bytes > 0) control.onSpace?.(bytes);
 
   const start = performance.now();
@@ -114,11 +114,13 @@ function sidesOf(plans: readonly Plan[][]): { width: number; height: number } {
   return { width, height };
 }
 
-async function checkSpace(output: string, bytes: number): Promise<void> {
-  const { bavail, bsize } = await statfs(dirname(output));
-  if (bavail * bsize >= bytes) return;
-  const [expected, received] = [`${inGigabytes(bytes)} free for files meanwhile`, inGigabytes(bavail * bsize)];
-  throw new InvalidArgumentError({ parameter: dirname(output), expected, received });
+/** The folder may have to be made: in one that is there. */
+async function checkSpace(folder: string, bytes: number): Promise<void> {
+  const disk = await statfs(folder).catch(() => undefined);
+  if (!disk && dirname(folder) !== folder) return checkSpace(dirname(folder), bytes);
+  if (!disk || disk.bavail * disk.bsize >= bytes) return;
+  const [expected, received] = [`${inGigabytes(bytes)} free for files meanwhile`, inGigabytes(disk.bavail * disk.bsize)];
+  throw new InvalidArgumentError({ parameter: folder, expected, received });
 }
 
 const inGigabytes = (bytes: number): string =>
