@@ -119,7 +119,10 @@ async function checkSpace(folder: string, bytes: number): Promise<void> {
   const disk = await statfs(folder).catch(() => undefined);
   if (!disk && dirname(folder) !== folder) return checkSpace(dirname(folder), bytes);
   if (!disk || disk.bavail * disk.bsize >= bytes) return;
-  const [expected, received] = [`${inGigabytes(bytes)} free for files meanwhile`, inGigabytes(disk.bavail * disk.bsize)];
+  const [expected, received] = [
+    `${inGigabytes(bytes)} free for files meanwhile`,
+    inGigabytes(disk.bavail * disk.bsize),
+  ];
   throw new InvalidArgumentError({ parameter: folder, expected, received });
 }
 
