@@ -72,6 +72,29 @@ export function answerOf(name: string, tensor: Tensor, options: AnswerOptions): 
   return kind === "mask" ? { ...answer, ...describeMask(tensor, options) } : answer;
 }
 
+/** What a result is taken for where its values do not matter: nothing but its shape and type is looked at. */
+export function kindOf(name: string, tensor: Tensor, options: AnswerOptions): Kind {
+  const axes = options.axesOf(tensor.shape);
+  if (options.as === undefined) return guess(name, { tensor, values: [], axes }, options);
+  checkKind(name, tensor, options.as, axes);
+  return options.as;
+}
+
+/** What is said of a picture before its values are known. */
+export function pictureAnswer(name: string, tensor: Tensor, options: AnswerOptions): Answer {
+  const { shape, dtype = dtypeOf(tensor) } = tensor;
+  const answer: Answer = { name, dtype, shape, as: "picture", guessed: options.as === undefined };
+  return options.as === undefined ? { ...answer, other: otherThan("picture", tensor, options) } : answer;
+}
+
+/** Black and white of a picture with such values. */
+export const rangeFor = (
+  tensor: Tensor,
+  least: number,
+  most: number,
+  { range }: AnswerOptions,
+): readonly [number, number] => range ?? (least <= most ? guessRange(least, most, isFloats(tensor)) : [0, 1]);
+
 /** The other guess. Of a few numbers in many axes nothing else could be thought. */
 function otherThan(kind: Kind, tensor: Tensor, { only }: AnswerOptions): Kind | undefined {
   if (kind !== "values") return "values";

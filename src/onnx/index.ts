@@ -69,6 +69,7 @@ export {
   tensorToImage,
 } from "./picture-out.ts";
 export type { Address, BytesHolder, ModelSource } from "./source.ts";
+export { type PartOfOutput, placePart } from "./tile-parts.ts";
 export {
   imageTiles,
   type RunImageOptions,
@@ -77,4 +78,3 @@ export {
   type TiledImageOptions,
   type TiledOptions,
 } from "./tiled.ts";
-export type { PartOfOutput } from "./tiling.ts";

@@ -11,7 +11,8 @@ import { newArray, type Tensor } from "../tensor.ts";
 import { type ImageTensorOptions, imageToTensor, pictureInput, type ValueScale } from "./image.ts";
 import type { Model } from "./model.ts";
 import { type ByteImage, tensorToImage } from "./picture-out.ts";
-import { fieldOf, outputFieldsOf, type PartOfOutput, type PictureModel, tilesOf } from "./tiling.ts";
+import type { PartOfOutput } from "./tile-parts.ts";
+import { fieldOf, outputFieldsOf, type PictureModel, tilesOf } from "./tiling.ts";
 
 interface Request {
   model: Model;

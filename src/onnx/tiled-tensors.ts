@@ -3,7 +3,8 @@ import type { CallHooks } from "../engine/calls.ts";
 import type { Graph, Value } from "../graph/types.ts";
 import type { Tensor } from "../tensor.ts";
 import type { Model } from "./model.ts";
-import { copyBox, like, pictureModel, placed, tilesOf, tilingOf } from "./tiling.ts";
+import { copyBox, like, placed, placePart } from "./tile-parts.ts";
+import { pictureModel, tilesOf, tilingOf } from "./tiling.ts";
 
 interface Request {
   model: Model;
@@ -32,10 +33,7 @@ export async function wholeFromTiles({ model, graph, values, most, hooks }: Requ
     new Map([...values].map(([name, value]) => [name, cut(name, value, top, left)]));
   const results: Record<string, Tensor> = {};
   for await (const parts of tilesOf(of, tiling, read, hooks)) {
-    for (const [name, { tensor, shape, axes, top, left }] of Object.entries(parts)) {
-      results[name] ??= like(tensor, shape);
-      copyBox(tensor, results[name], tensor.shape, tensor.shape.map(() => 0), placed(tensor, axes, top, left)); // biome-ignore format: a line
-    }
+    for (const [name, part] of Object.entries(parts)) results[name] = placePart(part, results[name]);
   }
   return results;
 }

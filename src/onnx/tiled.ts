@@ -8,7 +8,7 @@ import { inputValues, type ModelInput } from "./choice.ts";
 import type { ImageTensorOptions, ValueScale } from "./image.ts";
 import { Model } from "./model.ts";
 import type { ByteImage } from "./picture-out.ts";
-import type { PartOfOutput } from "./tiling.ts";
+import type { PartOfOutput } from "./tile-parts.ts";
 
 /** How a model runs by tiles. */
 export interface TiledOptions extends CallHooks {

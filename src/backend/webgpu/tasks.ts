@@ -3,7 +3,7 @@
 import { defaultSize, type WgslArray, type WgslType, wgslText } from "../../codegen/wgsl.ts";
 import type { StepBuffers } from "../../kernels/kernel.ts";
 import { type Dispatch, elementsOf, operandOf, type WholeStep } from "../../kernels/shader.ts";
-import { shaderOf } from "../../kernels/shaders.ts";
+import { joined, shaderOf } from "../../kernels/shaders.ts";
 import { stepRows } from "../../plan/strips.ts";
 import type { BufferSpec, Stage, Step } from "../../plan/types.ts";
 import type { BackendPlan } from "../backend.ts";
@@ -111,33 +111,43 @@ export function tasksOf(
   };
   for (const [index, stage] of stages.entries()) {
     const rows = stepRows(stage, buffers);
-    for (const [i, step] of stage.steps.entries()) {
+    const wholes = stage.steps.map((step, i) => wholeOf(step, stage, buffers, rows[i]!.last + 1, limits.shared));
+    for (let i = 0; i < stage.steps.length; i++) {
       const begin = tasks.length;
-      tasks.push(...dispatchesOf(step, stage, buffers, rows[i]!.last + 1, limits, index));
-      for (const id of [...step.reads, step.writes]) touch(find(buffers, id), stage, begin, tasks.length - 1);
+      const [step, next] = stage.steps.slice(i, i + 2) as [Step, Step | undefined];
+      const both = next && isBetween(stage, step, next) && find(buffers, step.writes).scope === "strip";
+      const one = both ? joined([step.kernel, next.kernel], [wholes[i]!, wholes[i + 1]!]) : undefined;
+      const reads = one ? [...step.reads, ...next!.reads.filter((id) => id !== step.writes)] : step.reads;
+      const writes = one ? next!.writes : step.writes;
+      const keys: Record<string, string> = { y: keyOf(find(buffers, writes)) };
+      for (const [k, id] of reads.entries()) keys[`x${k}`] = keyOf(find(buffers, id));
+      const made = one ? [one] : shaderOf(step.kernel)!.dispatches(step.kernel, wholes[i]!);
+      tasks.push(...made.map((dispatch) => taskOf(dispatch, keys, limits.dispatch, index)));
+      for (const id of [...reads, writes]) touch(find(buffers, id), stage, begin, tasks.length - 1);
+      if (one) i++;
     }
   }
   return { tasks, places };
 }
 
-function dispatchesOf(
-  { kernel, reads, writes }: Step,
+/** Whether a step reads first what the one before writes, and nobody else does. */
+const isBetween = ({ steps }: Stage, { writes }: Step, next: Step): boolean =>
+  next.reads[0] === writes &&
+  next.reads.lastIndexOf(writes) === 0 &&
+  steps.every((step) => step === next || !step.reads.includes(writes));
+
+function wholeOf(
+  { reads, writes }: Step,
   stage: Stage,
   buffers: readonly BufferSpec[],
   turns: number,
-  { dispatch, shared }: { dispatch: number; shared: number },
-  index: number,
-): Task[] {
-  const whole: WholeStep = {
+  sharedBytes: number,
+): WholeStep {
+  return {
     reads: reads.map((id) => operandOf(find(buffers, id), stage)),
     write: operandOf(find(buffers, writes), stage),
-    ...{ images: stage.grid.images, turns, sharedBytes: shared },
+    ...{ images: stage.grid.images, turns, sharedBytes },
   };
-  const keys: Record<string, string> = { y: keyOf(find(buffers, writes)) };
-  for (const [i, id] of reads.entries()) keys[`x${i}`] = keyOf(find(buffers, id));
-  return shaderOf(kernel)!
-    .dispatches(kernel, whole)
-    .map((one) => taskOf(one, keys, dispatch, index));
 }
 
 /** A buffer of the GPU that several places share, one after the other. */

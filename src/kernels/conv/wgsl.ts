@@ -19,6 +19,17 @@ import {
 import { type Dispatch, type Operand, partsOf, rowOf, type Shader, type WholeStep } from "../shader.ts";
 import { activated, functionsFor } from "../shader-functions.ts";
 import { type ConvShape, convShape, panelOutputs } from "./layout.ts";
+import {
+  addProducts,
+  beginSums,
+  endSums,
+  loadMix,
+  mixBytes,
+  mixPixels,
+  mixShared,
+  mixSide,
+  mixUnits,
+} from "./mix-wgsl.ts";
 
 /** Where the weights of an image, or of a row, begin; in vectors. */
 const weightsStart = ({ packed }: ConvSpec): string =>
@@ -137,6 +148,78 @@ function words(spec: ConvSpec, shape: ConvShape, { reads, write }: WholeStep) {
   };
 }
 
+/** Workgroups that keep a GPU busy: where there are fewer, they are made smaller. */
+const busy = 256;
+
+/** A pointwise convolution as products of workgroups; undefined where it is none, or a small one. */
+function pointwise(
+  spec: ConvSpec,
+  shape: ConvShape,
+  step: WholeStep,
+  wholes: Record<string, number>,
+): Dispatch | undefined {
+  const { size, strides, pads, groups, packed, phase, rowsOut, rowStart, residual, outputs } = spec;
+  const { write, turns, images, sharedBytes } = step;
+  const isPointwise = [...size, ...strides].every((one) => one === 1) && pads.every((pad) => pad === 0);
+  if (!isPointwise || packed === "rows" || phase || rowsOut || rowStart) return undefined;
+  const tiles = Math.ceil((turns * write.pixels) / mixPixels);
+  const own = groups === 1 ? quadsOf(write) : outputs / groups / 4;
+  // Holes beyond the last group would stay as they are.
+  if (turns * write.pixels < mixPixels || own < 4 || (groups > 1 && own * groups !== quadsOf(write))) return undefined;
+  const blocksOf = (quads: number): number => Math.ceil(own / (mixSide * quads));
+  const groupsOf = (quads: number): number => blocksOf(quads) * groups * tiles * images;
+  const quads = [4, 2].find((one) => own > (mixSide * one) / 2 && groupsOf(one) >= busy) ?? 1;
+  const chunk = [8, 4, 2].find((one) => mixBytes(one, quads) <= sharedBytes);
+  if (chunk === undefined) return undefined;
+  const mix = { array: "x1", start: "weights", outputs: "p.ownQuads" };
+  const added = residual
+    ? " + x2[image * p.addImage + line * p.addRow + column * p.addPixel + part * p.ownQuads + q]"
+    : "";
+  const body = `  if (group >= p.workgroups) { return; }
+${partsOf("group", ["block", "p.blocks"], ["part", "p.groups"], ["tile", "p.tiles"], ["image"])}
+  let weights = ${weightsStart(spec)} + part * p.groupSide * (p.sums + 1);
+  let firstQuad = block * ${mixSide * quads};
+${beginSums(quads, mix)}
+  for (var base = 0; base < p.ownIn; base += ${chunk}) {
+    workgroupBarrier();
+    for (var i = lane; i < ${mixPixels * chunk}; i += ${mixUnits}) {
+      let c = base + i % ${chunk};
+      let at = tile * ${mixPixels} + i / ${chunk};
+      var v = vec4f(0.0);
+      if (c < p.ownIn && at < p.turns * p.yPixels) { v = x0[image * p.xImage + at * p.depth + part * p.groupIn + c]; }
+      middle[i] = v;
+    }
+${loadMix(chunk, quads, mix)}
+    workgroupBarrier();
+${addProducts(chunk, quads)}
+  }
+${endSums(
+  quads,
+  (sum, pixel) => `    let at = tile * ${mixPixels} + ${pixel};
+    if (q < p.ownQuads && at < p.turns * p.yPixels) {
+      let line = at / p.yPixels;
+      let column = at % p.yPixels;
+      let all = ${sum}${added};
+      y[((image * p.yRows + line) * p.yPixels + column) * p.yQuads + part * p.ownQuads + q] = ${activated(spec.activation, "all")};
+    }`,
+)}`;
+  const workgroups = groupsOf(quads);
+  return {
+    module: { body, functions: functionsFor(body), shared: mixShared(chunk, quads), together: true, size: mixUnits },
+    arrays: { x0: "vec4f", x1: "vec4f", ...(residual && ({ x2: "vec4f" } as const)), y: "vec4f" },
+    words: {
+      ...wholes,
+      workgroups,
+      blocks: blocksOf(quads),
+      tiles,
+      turns,
+      ownQuads: own,
+      ownIn: Math.ceil(shape.inputs / 4),
+    },
+    units: workgroups * mixUnits,
+  };
+}
+
 export const conv: Shader<ConvSpec> = {
   dispatches(spec, step): Dispatch[] {
     const shape = convShape(spec);
@@ -156,6 +239,8 @@ export const conv: Shader<ConvSpec> = {
         },
       ];
     }
+    const tiled = shape.dots ? undefined : pointwise(spec, shape, step, wholes);
+    if (tiled) return [tiled];
     const tile = tileOf(pixels);
     const grid = { quads: shape.dots ? 1 : quadsOf(step.write), pixels, tile };
     const body = shape.dots ? dotsBody(spec, tile) : quadBody(spec, shape, tile);
