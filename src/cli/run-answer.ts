@@ -2,6 +2,7 @@
 // picture (and how), or any other array.
 import type { Tensor } from "../index.ts";
 import type { PictureAxes } from "../onnx/index.ts";
+import { plural } from "../words.ts";
 import { UsageError } from "./arguments.ts";
 import { sides } from "./inspect-page.ts";
 import { areas, isMask, maskForm, maskOf } from "./mask.ts";
@@ -226,7 +227,7 @@ export function answerText({
   const doubt = guessed && other ? ` (guess; else --as ${other})` : "";
   const title = `  ${styled("bold", harmless(name))}  ${dtype} ${sides(shape)}${range}  as ${as}${scale}${doubt}${written}`;
   if (!top) return data && as === "values" ? `${title}\n    ${data.map((value) => number(value)).join(", ")}` : title;
-  const note = labels === undefined ? [] : [`    --labels: ${labels} names for ${classes} classes`];
+  const note = labels === undefined ? [] : [`    --labels: ${plural(labels, "name")} for ${plural(classes!, "class")}`];
   const value = as === "mask" ? "pixels" : "value";
   const rows = top.map(({ index, label, value: own, share }) => [
     `    ${index}`,

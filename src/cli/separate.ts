@@ -6,6 +6,7 @@ import { type Command, Option } from "commander";
 import { makeFoldersFor, readSettings, writeAtomic, writeStdout } from "../node/files.ts";
 import { type Sidecar, sidecarOf, writeSidecar } from "../node/model-files.ts";
 import type { LossChoice, MachineProfile, Model, Report, SeparateOptions, SeparateStore } from "../onnx/index.ts";
+import { plural } from "../words.ts";
 import { parseCount, parseNumber, readSource, sourceName, threadsOption, UsageError, usage } from "./arguments.ts";
 import { InputFolder } from "./calibration.ts";
 import { type Evaluation, evaluate, evaluationText } from "./evaluation.ts";
@@ -329,7 +330,7 @@ function reportText(name: string, output: string, report: Report, evaluation: Ev
   const { times, planned, tuned } = reached;
   const missed = `the goal of --${goal.kind} ${goal.value} was missed: this is the nearest found`;
   return [
-    `${styled("bold", name)} → ${output}${samples ? `, fitted to ${samples === 1 ? "1 input" : `${count(samples)} inputs`}` : ", by its weights alone"}, in ${number(seconds, 3)} s`,
+    `${styled("bold", name)} → ${output}${samples ? `, fitted to ${plural(samples, "input", count)}` : ", by its weights alone"}, in ${number(seconds, 3)} s`,
     "",
     table(["layer", "weight", "becomes", ...right], rows, right),
     "",

@@ -2,6 +2,7 @@
 import { checkLimit, describe, InvalidArgumentError } from "../errors.ts";
 import type { PictureSpec } from "../index.ts";
 import { bytesOf, type DType, type Image, type ImageArray, imageDTypeOf, imageDTypes, storedIn, type TypedArray } from "../tensor.ts"; // biome-ignore format: a line
+import { plural } from "../words.ts";
 import { readNpy } from "./npy.ts";
 
 /** The form of raw pixels: row by row, channels interleaved, little-endian. */
@@ -23,7 +24,7 @@ export function readArray(bytes: Uint8Array, name: string, maxPixels: number): A
   const { values, notes } = asImageArray(data, dtype);
   if (height <= 4 && channels > 4)
     notes.push(
-      `read as height ${height}, width ${width}, ${channels} channels; x.transpose(1, 2, 0) puts channels last`,
+      `read as height ${height}, width ${width}, ${plural(channels, "channel")}; x.transpose(1, 2, 0) puts channels last`,
     );
   return { pages: [{ width, height, channels, data: values, alpha: false }], notes, format: "npy" };
 }
@@ -49,7 +50,7 @@ export function checkRawSize({ width, height, channels, dtype }: RawSpec, bytes:
   const size = width * height * channels * bytesOf[dtype];
   if (bytes === size) return;
   const expected = `${width} x ${height} x ${channels} values of ${dtype}: ${size} bytes`;
-  throw new InvalidArgumentError({ parameter: name, expected, received: `${bytes} bytes` });
+  throw new InvalidArgumentError({ parameter: name, expected, received: plural(bytes, "byte") });
 }
 
 /** Numbers as pictures have them: integers of 64 bits become 64-bit floats, which hold those up to 2^53. */

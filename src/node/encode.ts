@@ -3,6 +3,7 @@ import sharp, { type Sharp } from "sharp";
 import { checkBoolean, checkInteger, InvalidArgumentError } from "../errors.ts";
 import { checkImage, type ImageLike } from "../tensor/image.ts";
 import { type ImageDType, imageDTypeOf, isFloat, newArray, rangeOf } from "../tensor.ts";
+import { plural } from "../words.ts";
 import { makeFoldersFor, writeAtomic } from "./files.ts";
 import { checkFormat, type FileFormat, type FormatName, fileFormatOf, formatNamed, type PictureFormat } from "./formats.ts"; // biome-ignore format: a line
 import { writeNpy } from "./npy.ts";
@@ -98,7 +99,11 @@ function checkPages(pages: readonly Picture[], format: FileFormat, parameter: st
   }
   const colours = pages.map((page) => page.channels - Number(page.alpha));
   if (!anyChannels && colours.some((count) => count !== 1 && count !== 3))
-    wrong(`1 or 3 colour channels for ${title}, and alpha`, `${channels} channels`, "TIFF, .npy and .raw hold any");
+    wrong(
+      `1 or 3 colour channels for ${title}, and alpha`,
+      plural(channels, "channel"),
+      "TIFF, .npy and .raw hold any",
+    );
 }
 
 /** Checks that a format holds so many pictures. */

@@ -2,6 +2,7 @@
 // read in either byte order and either order of elements, written little-endian in C order.
 import { checkInteger, describe, InvalidArgumentError, UnsupportedError } from "../errors.ts";
 import { bytesOf, type DType, halvesToFloats, storedIn, type Tensor, type TypedArray } from "../tensor.ts";
+import { plural } from "../words.ts";
 
 const magic = "\x93NUMPY";
 
@@ -25,7 +26,7 @@ export function readNpy(bytes: Uint8Array, name = "npy file"): Tensor {
   const { header, data } = parts(bytes, name);
   const { dtype, shape, turned, order } = readHeader(header, name);
   const size = shape.reduce((product, side) => product * side, bytesOf[dtype]);
-  if (data.length !== size) broken(name, `${data.length} bytes of data where the shape takes ${size}`);
+  if (data.length !== size) broken(name, `${plural(data.length, "byte")} of data where the shape takes ${size}`);
   const read = storedIn(dtype, turned ? swapped(data, bytesOf[dtype]) : data);
   const stored = order === "True" && shape.length > 1 ? inCOrder(read, shape) : read;
   if (dtype === "f16") return { shape, data: halvesToFloats(stored as Uint16Array) };

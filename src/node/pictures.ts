@@ -4,6 +4,7 @@ import sharp, { type Metadata as Found } from "sharp";
 import { checkInteger, checkLimit, InvalidArgumentError } from "../errors.ts";
 import { mostChannels } from "../tensor/image.ts";
 import { type Image, type ImageArray, type ImageDType, imageDTypes, newArray, storedIn } from "../tensor.ts";
+import { plural } from "../words.ts";
 import { readArray } from "./arrays.ts";
 import type { Directory } from "./directories.ts";
 import { readBytes } from "./files.ts";
@@ -260,7 +261,7 @@ export async function readMetadata(
   throw new InvalidArgumentError({
     parameter: name,
     expected: "a grey, RGB, CMYK or Lab picture, with or without alpha",
-    received: `${channels} channels of type ${depth} in colour space "${space}"`,
+    received: `${plural(channels, "channel")} of type ${depth} in colour space "${space}"`,
   });
 }
 

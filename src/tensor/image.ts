@@ -10,6 +10,7 @@ import {
   newArray,
   viewOf,
 } from "../tensor.ts";
+import { plural } from "../words.ts";
 
 /** Pictures with more channels are refused. */
 export const mostChannels = 1024;
@@ -174,7 +175,7 @@ export function checkImage(parameter: string, image: unknown, limits: ImageLimit
   if (data.length !== width * height * channels) {
     throw new InvalidArgumentError({
       parameter: `${parameter}.data`,
-      expected: `${width} x ${height} x ${channels} = ${width * height * channels} elements`,
+      expected: `${width} x ${height} x ${channels} = ${plural(width * height * channels, "element")}`,
       received: `${data.length}`,
     });
   }
