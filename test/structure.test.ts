@@ -48,6 +48,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     ],
     ...["demo", "node", "npm"],
   ],
+  batch: ["cli"],
 };
 
 const longest = 400;
@@ -140,7 +141,7 @@ function tooLong(sources: Sources): string[] {
 }
 
 function shapes(sources: Sources): string[] {
-  const busy = ["index.ts", "onnx/index.ts", "ahead/index.ts", "node/index.ts"].flatMap((entry) => {
+  const busy = ["index.ts", "onnx/index.ts", "ahead/index.ts", "node/index.ts", "batch/index.ts"].flatMap((entry) => {
     const rest = withoutComments(sources.get(entry) ?? "")
       .replaceAll(/^export (?:type )?(?:\*|\{[^}]*\}) from "[^"]+";/gm, "")
       .trim();
@@ -304,10 +305,29 @@ describe("web/", () => {
   });
 });
 
+describe("packages/rank1-queue/", () => {
+  const sources = read("packages/rank1-queue/src");
+
+  it("imports rank1 by its public name, and else its own dependencies alone", () => {
+    const imports = [...sources].flatMap(([path, text]) => importsOf(path, text).map((one) => ({ path, ...one })));
+    const packages = ["rank1/batch", "bullmq", "commander"];
+    const wrong = imports.filter(({ external, target }) =>
+      external ? !packages.includes(target) && !target.startsWith("node:") : !sources.has(target),
+    );
+    expect(wrong.map(({ path, target }) => `${path} imports ${target}`)).toEqual([]);
+  });
+
+  it("is small: the queue is BullMQ's, the work rank1's", () => {
+    const lines = [...sources.values()].reduce((sum, text) => sum + text.trimEnd().split("\n").length, 0);
+    expect(lines).toBeLessThanOrEqual(500);
+  });
+});
+
 it.each([
   ["web/src", "picture/stage.tsx"],
   ["test", "engine/layers.test.ts"],
   ["bench", "layers/rivals/list.ts"],
+  ["packages", "rank1-queue/src/work.ts"],
   ["scripts", "build.ts"],
   ["training", "shapes/train.py"],
 ])("%s/ has no file that is too long", (folder, one) => {

@@ -87,6 +87,9 @@ export async function checkBatch(flags: BatchFlags, explain?: boolean): Promise<
   throw new UsageError(`${option}: expected a folder of results, such as -o results/, got ${received}`);
 }
 
+/** What becomes of a batch: {@link runBatch} does it. */
+export type RunBatch = <J extends Job, R>(batch: Batch<J, R>) => Promise<void>;
+
 /** Does a command's work on each of its inputs; one that fails does not stop the others, where there are several. */
 export async function runBatch<J extends Job, R>(batch: Batch<J, R>): Promise<void> {
   const { jobs, flags } = batch;
@@ -213,9 +216,9 @@ function withHint(error: Error, left: number, journal: Journal | undefined): Err
 }
 
 /** Jobs, with what the journal says of them; what it says of those that follow is looked up meanwhile. */
-async function* pending<J extends Job, R>(
+export async function* pending<J extends Job, R>(
   { jobs, inputs, flags }: Batch<J, R>,
-  journal: Journal | undefined,
+  journal: Pick<Journal, "state"> | undefined,
 ): AsyncGenerator<readonly [J, "done" | "changed" | undefined]> {
   if (!journal || !flags.resume) {
     for (const job of jobs) yield [job, undefined];

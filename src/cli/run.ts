@@ -10,7 +10,17 @@ import { version } from "../node/package.ts";
 import { below, hashOf, storeOf } from "../node/stores.ts";
 import type { Model, ValueInfo } from "../onnx/index.ts";
 import { parseCount, readSource, sourceName, threadsOption, UsageError, usage } from "./arguments.ts";
-import { addBatch, type BatchFlags, checkBatch, condition, isMany, jsonPrinter, optionsOf, runBatch } from "./batch.ts";
+import {
+  addBatch,
+  type BatchFlags,
+  checkBatch,
+  condition,
+  isMany,
+  jsonPrinter,
+  optionsOf,
+  type RunBatch,
+  runBatch,
+} from "./batch.ts";
 import { checkFailuresFile, failuresOf, type Uses } from "./failures.ts";
 import { rare } from "./help.ts";
 import { findInputs, type Input, listOf } from "./inputs.ts";
@@ -81,7 +91,7 @@ Examples:
   rank1 run model.onnx photo.jpg --shape input=1x3x480x640 --timings
   rank1 run model.onnx --explain`;
 
-export function addRun(program: Command, signal: AbortSignal): void {
+export function addRun(program: Command, signal: AbortSignal, runAll: RunBatch = runBatch): void {
   const command = program
     .command("run")
     .description("run an ONNX model on pictures, or on arrays from .npy files")
@@ -107,7 +117,7 @@ export function addRun(program: Command, signal: AbortSignal): void {
     .option("--quiet", "print nothing but errors")
     .option("--json", "print JSON")
     .addHelpText("after", examples)
-    .action((file: string, inputs: string[], flags: Flags) => run(file, inputs, flags, signal));
+    .action((file: string, inputs: string[], flags: Flags) => run(file, inputs, flags, signal, runAll));
 }
 
 /** "boxes,scores" */
@@ -125,7 +135,7 @@ interface Result {
   outputs: Answer[];
 }
 
-async function run(file: string, files: string[], flags: Flags, signal: AbortSignal): Promise<void> {
+async function run(file: string, files: string[], flags: Flags, signal: AbortSignal, runAll: RunBatch): Promise<void> {
   checkInputFlags(file, files, flags);
   checkPrinting(flags);
   checkTile(flags.tile, { ...flags });
@@ -153,7 +163,7 @@ async function run(file: string, files: string[], flags: Flags, signal: AbortSig
       return writeStdout(`${await explainRun(model, nameOf(file), { inputs: values, outputs }, json)}\n`);
     }
     if (target) await checkTarget(target, chosen, jobs, { inputs: read, ...condition(jobs.length, flags) });
-    await runJobs(engine, model, { file, settings, target, flags, inputs, jobs, signal, beside, perform });
+    await runJobs(engine, model, { file, settings, target, flags, inputs, jobs, signal, beside, perform, runAll });
   });
 }
 
@@ -229,10 +239,11 @@ interface Task extends Setup {
   /** Settings that stand beside the model, and are used. */
   beside?: Settings["beside"];
   perform: Perform<Job, Result>;
+  runAll: RunBatch;
 }
 
 async function runJobs(engine: Engine, model: Model, task: Task): Promise<void> {
-  const { file, settings, target, flags, inputs, jobs, signal, beside, perform } = task;
+  const { file, settings, target, flags, inputs, jobs, signal, beside, perform, runAll } = task;
   const { json, quiet, threads = 1 } = flags;
   const print = (text: string): Promise<void> | boolean =>
     target?.path === "-" ? process.stderr.write(text) : writeStdout(text);
@@ -241,7 +252,7 @@ async function runJobs(engine: Engine, model: Model, task: Task): Promise<void> 
   let timed: Job | undefined;
   const isHere = flags.timings || file === "-" || jobs.some(({ input }) => input === "-" || input === "");
   const setup = { file, settings, target, flags: { ...flags, threads } } satisfies Setup;
-  await runBatch<Job, Result>({
+  await runAll<Job, Result>({
     ...{ jobs, inputs, what: "inputs", flags, signal, perform },
     recipe: () => recipeOf(setup),
     setup: isHere ? undefined : { kind: "run", flags: setup, memory: 3 * ((await sizeOf(file)) ?? 0) },

@@ -3,7 +3,7 @@ import type { CallHooks } from "../engine/calls.ts";
 import { describe, InvalidArgumentError, UnsupportedError } from "../errors.ts";
 import { planAxis, type TileAxis, type TilePart } from "../graph/tiles/plan.ts";
 import type { Field } from "../graph/tiles/seen.ts";
-import { type Growth, growthOf, type Pair, type PictureNetwork, specsFor } from "../graph/tiles/trace.ts";
+import { type Growth, growthOf, opened, type Pair, type PictureNetwork, specsFor } from "../graph/tiles/trace.ts";
 import type { Value } from "../graph/types.ts";
 import { toValue } from "../graph/values.ts";
 import { type CheckedImage, checkImage, type ImageLike } from "../tensor/image.ts";
@@ -121,8 +121,7 @@ const multiples = [1, 2, 4, 8, 16, 32, 64, 128];
 
 /** Tiles whose outputs show all of the picture. */
 function planned(of: PictureModel, size: Pair, most: Pair, fixed: readonly (number | undefined)[]): Planned {
-  const { network } = of;
-  const { growth, multiple, base } = growthFor(network, size, fixed);
+  const { growth, network, multiple, base } = growthFor(of.network, size, fixed);
   const fields = outputFieldsOf(of, growth.fields);
   const outputs = [...fields.keys()];
   const lost = ([0, 1] as const).map((d) => lostAlong(network, growth, outputs, base, d));
@@ -155,13 +154,20 @@ function growthFor(network: PictureNetwork, size: Pair, fixed: readonly (number 
   for (const multiple of multiples) {
     const base = size.map((side, d) => fixed[d] ?? Math.ceil(side / multiple) * multiple) as unknown as Pair;
     try {
-      return { growth: growthOf(network, base), multiple, base };
+      return { growth: growthOf(network, base), network, multiple, base };
     } catch (error) {
-      if (!(error instanceof InvalidArgumentError)) throw error;
       refusal ??= error;
+      if (!(error instanceof InvalidArgumentError)) break;
     }
   }
-  throw refusal;
+  const [height, width] = fixed;
+  if (height === undefined || width === undefined) throw refusal;
+  try {
+    const any = opened(network, [height, width]);
+    return { growth: growthOf(any, [height, width]), network: any, multiple: 1, base: [height, width] as const };
+  } catch {
+    throw refusal;
+  }
 }
 
 /** Pixels of the picture that each output leaves out at its ends, and where its first place begins. */

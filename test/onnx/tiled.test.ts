@@ -140,6 +140,26 @@ describe("pictures", () => {
     }
   });
 
+  it("go through a network that writes down shapes for its one size", async () => {
+    const shuffle = [
+      node("Reshape", ["h", "apart"], ["a"]),
+      node("Transpose", ["a"], ["b"], { perm: [0, 1, 4, 2, 5, 3] }),
+      node("Reshape", ["b", "whole"], ["y"]),
+    ];
+    const conv = node("Conv", ["x", "w"], ["h"], same);
+    const constants = {
+      w: weight([12, 3, 3, 3]),
+      apart: integers(-1, 3, 2, 2, 32, 40),
+      whole: integers(-1, 3, 64, 80),
+    };
+    const fixed = modelOf(graphOf({ x: [1, 3, 32, 40] }, [conv, ...shuffle], ["y"], constants));
+    const any = [conv, node("DepthToSpace", ["h"], ["y"], { blocksize: 2, mode: "CRD" })];
+    const open = modelOf(graphOf({ x: [1, 3, "h", "w"] }, any, ["y"], { w: constants.w }));
+    const picture = pictureOf(95, 61);
+    const whole = tensorToImage((await open.run({ x: imageToTensor(picture) })).y!);
+    expect(Buffer.compare((await runImage(fixed, picture)).data, whole.data)).toBe(0);
+  });
+
   it("are laid into the next size that a network takes", async () => {
     const nodes = [
       node("MaxPool", ["x"], ["half"], { kernel_shape: [2, 2], strides: [2, 2] }),

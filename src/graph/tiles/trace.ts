@@ -1,5 +1,6 @@
 // Follows a picture through a network of given shapes: where its rows and columns lie in each value, how each node sees them, and how
 // sizes grow with the picture's.
+import { InvalidArgumentError, UnsupportedError } from "../../errors.ts";
 import { inferShapes } from "../infer.ts";
 import type { Graph, GraphNode, Operators, Spec } from "../types.ts";
 import { type Field, noTiles, type Seen, type Sight } from "./seen.ts";
@@ -16,6 +17,17 @@ export interface PictureNetwork {
   specs: ReadonlyMap<string, Spec>;
   /** Of the inputs that show the picture. */
   fields: ReadonlyMap<string, Field>;
+  /** Constants that write down shapes for one size of pictures. */
+  written?: readonly WrittenShape[];
+}
+
+/** A shape of which rows and columns are those of one size. */
+interface WrittenShape {
+  name: string;
+  shape: readonly number[];
+  field: Field;
+  /** The size that it is for. */
+  size: Pair;
 }
 
 /** How a node's results see its inputs. */
@@ -33,7 +45,7 @@ export interface Trace {
 }
 
 /** Types and shapes of all values for a picture of this size. */
-export function specsFor({ graph, operators, specs, fields }: PictureNetwork, size: Pair): Map<string, Spec> {
+export function specsFor({ graph, operators, specs, fields, written }: PictureNetwork, size: Pair): Map<string, Spec> {
   const inputs = new Map(
     [...specs].map(([name, { dtype, shape }]) => {
       const field = fields.get(name);
@@ -41,7 +53,34 @@ export function specsFor({ graph, operators, specs, fields }: PictureNetwork, si
       return [name, { dtype, shape: sides }];
     }),
   );
-  return inferShapes(graph, operators, inputs);
+  return inferShapes(written ? { ...graph, constants: withShapes(graph, written, size) } : graph, operators, inputs);
+}
+
+/** The constants with written shapes for this size. */
+function withShapes({ constants }: Graph, written: readonly WrittenShape[], size: Pair): Graph["constants"] {
+  const all = new Map(constants);
+  for (const { name, shape, field, size: own } of written) {
+    const sides = shape.map((side, axis) => {
+      const d = field.indexOf(axis);
+      return BigInt(d < 0 ? side : Math.round((side * size[d]!) / own[d]!));
+    });
+    all.set(name, { shape: [sides.length], data: BigInt64Array.from(sides) });
+  }
+  return all;
+}
+
+/** A network for one size of pictures as one for all: what its Reshape nodes write down grows with the picture. */
+export function opened(network: PictureNetwork, size: Pair): PictureNetwork {
+  const { specs, steps } = traced(network, size);
+  const written: WrittenShape[] = [];
+  const nodes = network.graph.nodes.map((node) => {
+    const field = node.op === "Reshape" ? steps.get(node)?.sights[0]?.field : undefined;
+    if (!field || !specs.get(node.inputs[1]!)?.data) return node;
+    const name = `${node.outputs[0]}, its shape`;
+    written.push({ name, shape: specs.get(node.outputs[0]!)!.shape, field, size });
+    return { ...node, inputs: [node.inputs[0]!, name] };
+  });
+  return { ...network, graph: { ...network.graph, nodes }, written };
 }
 
 /** @throws UnsupportedError for a node that sees more than places near each other. */
@@ -95,10 +134,22 @@ export interface Growth {
 
 const divisor = (a: number, b: number): number => (b === 0 ? a : divisor(b, a % b));
 
+/** The same for a larger picture, which the network may not take. */
+function tracedLarge(network: PictureNetwork, size: Pair): Trace {
+  try {
+    return traced(network, [size[0] + apart, size[1] + apart]);
+  } catch (error) {
+    if (!(error instanceof InvalidArgumentError)) throw error;
+    const { parameter, expected, received } = error;
+    const hint = "tiles need a network that takes pictures of other sizes";
+    throw new UnsupportedError({ parameter, expected, received, hint, cause: error });
+  }
+}
+
 /** How a network's values grow from a picture of this size on. */
 export function growthOf(network: PictureNetwork, size: Pair): Growth {
   const small = specsFor(network, size);
-  const large = traced(network, [size[0] + apart, size[1] + apart]);
+  const large = tracedLarge(network, size);
   const rates = new Map<string, readonly [Rate, Rate]>();
   const period: [number, number] = [1, 1];
   const rateOf = (name: string, axis: number, seen?: Seen): Rate => {
