@@ -4,18 +4,20 @@ import { extname } from "node:path";
 import { type Command, Option } from "commander";
 import type { Engine, Image } from "../index.ts";
 import { showModes } from "../node/convert.ts";
-import type { FileReport } from "../node/filter-file.ts";
 import { readSteps, type Steps } from "../node/filter-steps.ts";
 import { checkFormat, type FileFormat, fileFormatOf, fileFormats, formatNamed, formatNames } from "../node/formats.ts";
+import { anyPicture } from "../node/large.ts";
 import { readMask } from "../node/mask.ts";
 import { version } from "../node/package.ts";
 import { below, hashOf } from "../node/stores.ts";
+import type { FileReport } from "../node/work.ts";
 import { plural } from "../words.ts";
 import {
   addFilterOptions,
   checkOutputName,
   type FilterFlags,
   isFilterFile,
+  parseBytes,
   parseCount,
   parseFilter,
   parseQuality,
@@ -151,6 +153,11 @@ export function addFilter(program: Command, signal: AbortSignal, run: RunBatch =
     )
     .addOption(threadsOption())
     .addOption(rare("--backend <name>", "what computes").choices(["auto", "wasm", "reference"]).default("auto"))
+    .option(
+      "--memory <size>",
+      "what a picture may take, such as 500M; larger ones are filtered strip by strip (default: a quarter)",
+      parseBytes,
+    )
     .addOption(rare("--max-pixels <count>", "largest picture, in pixels (default: 2^30)").argParser(parseCount))
     .option("--quiet", "print nothing but errors")
     .option("--json", "print timings and plans as JSON")
@@ -202,8 +209,8 @@ async function withFilters(
   { filters, flags }: Setup,
   use: (engine: Engine, steps: Steps) => Promise<void>,
 ): Promise<void> {
-  const { backend, threads, wide, maxPixels, maxFilterSide } = flags;
-  const limits = { ...(maxPixels && { pixels: maxPixels }), ...(maxFilterSide && { filterSide: maxFilterSide }) };
+  const { backend, threads, wide, maxFilterSide } = flags;
+  const limits = { ...anyPicture, ...(maxFilterSide && { filterSide: maxFilterSide }) };
   await withEngine({ backend, threads, wide, limits }, async (engine) => {
     await use(engine, await usage(() => readSteps(engine, filters, flags), "--max-filter-side"));
   });

@@ -6,7 +6,7 @@ import { type FileHandle, open, rm, stat } from "node:fs/promises";
 import { createInterface } from "node:readline/promises";
 import { makeFoldersFor, removeLeft } from "../node/files.ts";
 import { type Stamp, StopsAll } from "../node/store.ts";
-import { below, bytesAt, folderOf, hashOf, isAddress, storeOf } from "../node/stores.ts";
+import { below, bytesAt, folderOf, hashOf, hashOfFile, isAddress, storeOf } from "../node/stores.ts";
 import { type Failure, failureLine, otherContent, placeOf } from "./failures.ts";
 import type { Input } from "./inputs.ts";
 import type { Shard } from "./shard.ts";
@@ -120,13 +120,16 @@ async function isCurrent(
   const store = await storeOf(path);
   const is = stamp ?? (await store.stat(path, signal));
   if (is?.size !== was.size) return false;
-  if (is.version !== was.version && hashOf(await bytesAt(path, signal)) !== was.hash) return false;
+  if (is.version !== was.version && (await hashAt(path, signal)) !== was.hash) return false;
   if (isAddress(folder)) return true; // a store holds objects whole and for good
   for (const [name, bytes] of Object.entries(outputs)) {
     if ((await (await storeOf(folder)).stat(below(folder, name)))?.size !== bytes) return false;
   }
   return true;
 }
+
+const hashAt = async (path: string, signal: AbortSignal): Promise<string> =>
+  isAddress(path) ? hashOf(await bytesAt(path, signal)) : hashOfFile(path, signal);
 
 /** The last line of each of these inputs. Where parts were cut otherwise before, those of all parts. */
 async function readKnown(folder: string, { index, count }: Shard, inputs: readonly Input[], signal: AbortSignal) {
