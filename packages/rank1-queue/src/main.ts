@@ -2,7 +2,7 @@
 // rank1-queue: many pictures through rank1 by a queue of jobs. Exit codes are those of rank1: 0 done, 1 could not start or go on, 2 wrong
 // usage, 3 some jobs failed.
 import { readFileSync } from "node:fs";
-import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { BatchUsageError } from "rank1/batch";
 import { type Jobs, type Place, placeOf, UsageError, usualServer, withQueue } from "./server.ts";
 import { failedJobs, retry, statusOf } from "./status.ts";
@@ -105,20 +105,19 @@ function createProgram(): Command {
   return program;
 }
 
-try {
-  await createProgram().parseAsync();
-} catch (error) {
-  if (error instanceof CommanderError)
-    process.exitCode = error.exitCode === 0 ? 0 : 2; // commander has said why
-  else {
-    say(
-      stop.signal.aborted && !(error instanceof Error && error.name !== "AbortError")
-        ? "interrupted"
-        : String((error as Error).message),
-    );
-    process.exitCode =
-      error instanceof UsageError || error instanceof BatchUsageError ? 2 : stop.signal.aborted ? 130 : 1;
-  }
+/** The exit code; what commander throws, also that of rank1, it has said. */
+function codeOf(error: Error & { code?: string; exitCode?: number }): number {
+  if (error.code?.startsWith("commander.")) return error.exitCode === 0 ? 0 : 2;
+  const interrupted = stop.signal.aborted && error.name === "AbortError";
+  say(interrupted ? "interrupted" : error.message);
+  if (error instanceof UsageError || error instanceof BatchUsageError) return 2;
+  return interrupted ? 130 : 1;
 }
+
+await createProgram()
+  .parseAsync()
+  .catch((error) => {
+    process.exitCode = codeOf(error);
+  });
 // Connections to a server that does not answer would keep it.
 process.exit();
