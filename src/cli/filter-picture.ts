@@ -64,7 +64,8 @@ async function filterLarge(
   const onSpace = (bytes: number): void =>
     control.tell?.(`${job.input}: is filtered strip by strip, with ${quantity(bytes)}B in files beside ${job.output} meanwhile`); // biome-ignore format: a line
   const work = { job: { ...job, format }, steps, options: flags, ...large };
-  return usage(() => filterInStrips(engine, work, { ...control, onSpace }, (write) => control.create(job.output, write)), "--max-filter-side"); // biome-ignore format: a line
+  await planInput(engine, steps, large.file.pages.map(({ picture }) => picture), flags); // biome-ignore format: a line
+  return filterInStrips(engine, work, { ...control, onSpace }, (write) => control.create(job.output, write));
 }
 
 /** The pictures of an input; - is the standard input. */
