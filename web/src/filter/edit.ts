@@ -13,13 +13,16 @@ export interface Taps {
   row: readonly number[];
 }
 
-/** The taps along the grid: those that were typed, or those of a term. */
+/** The taps along the grid, in its units: those that were typed, or those of a term. */
 export const taps = computed((): Taps => {
   const choice = filter.value;
   if (choice.kind === "taps") return choice;
   const { kh, kw } = weights.value;
   const { terms } = parts.value;
-  return terms[term.value] ?? terms[0] ?? { column: Array(kh).fill(0), row: Array(kw).fill(0) };
+  const one = terms[term.value] ?? terms[0];
+  if (!one) return { column: Array(kh).fill(0), row: Array(kw).fill(0) };
+  if (unit.value === 1) return one;
+  return { column: one.column, row: one.row.map((tap) => Number((unit.value * tap).toPrecision(15))) };
 });
 
 const values = (changed: Partial<Extract<Choice, { kind: "values" }>>): Choice => {
@@ -40,11 +43,14 @@ export function editTap(axis: keyof Taps, index: number, value: number): void {
 
 function setTaps(changed: Taps): void {
   if (filter.value.kind === "taps" || exact.value.exactRank <= 1) {
-    const gain = filter.value.kind === "taps" ? filter.value.gain : parts.value.gain;
-    choose({ kind: "taps", column: changed.column, row: changed.row, gain });
+    choose({ kind: "taps", column: changed.column, row: changed.row, gain: weights.value.gain });
     return;
   }
-  const terms = parts.value.terms.map((one, i) => (i === term.value ? { ...one, ...changed } : one));
+  // A tap that was not typed keeps all its digits
+  const shown = taps.value.row;
+  const rowOf = (one: Taps) =>
+    one.row.map((tap, x) => (changed.row[x] === shown[x] ? tap : changed.row[x]! / unit.value));
+  const terms = parts.value.terms.map((one, i) => (i === term.value ? { ...one, ...changed, row: rowOf(one) } : one));
   choose(values({ values: sumOf({ ...weights.value, terms }, unit.value) }), true);
 }
 

@@ -15,7 +15,9 @@ export function Rank() {
     <div class="rank">
       <div class="figures">
         <Figure value={String(exactRank)} strong>
-          {exactRank === 1 ? "is the rank: one column times one row" : `is the rank of this ${kh} × ${kw} filter`}
+          {exactRank === 1
+            ? "is the rank: one column times one row"
+            : `is the rank of this ${kh}\u00a0×\u00a0${kw} filter`}
         </Figure>
         <Figure value={separable === 0 ? "0" : changed.value}>
           {separable === 0

@@ -31,13 +31,15 @@ export function Terms() {
         {terms.length > mostTerms && <p class="more">+ {terms.length - mostTerms} more</p>}
         {shownRank.value < exact.value.exactRank && (
           <>
-            <span class="sign" aria-hidden="true">
-              =
-            </span>
-            <figure>
-              <Heat values={sums} most={most} width={kw} height={kh} label="The sum of the terms that are kept" />
-              <figcaption>their sum</figcaption>
-            </figure>
+            <div class="added">
+              <span class="sign" aria-hidden="true">
+                =
+              </span>
+              <figure>
+                <Heat values={sums} most={most} width={kw} height={kh} label="The sum of the terms that are kept" />
+                <figcaption>their sum</figcaption>
+              </figure>
+            </div>
             <figure>
               <Heat values={residual} most={most} width={kw} height={kh} label="What the sum lacks" />
               <figcaption>what it lacks</figcaption>
@@ -53,7 +55,7 @@ export function Terms() {
               ? `${plural(rank, "column")} ⊗ ${plural(rank, "row")}: equal to the filter, number by number.`
               : `The nearest sum of ${plural(rank, "term")} there is: its relative error is ${percent(error)}.`}
         </p>
-        <Legend most={number(most)} />
+        {most > 0 && <Legend most={number(most)} />}
       </div>
     </section>
   );
@@ -73,9 +75,9 @@ function Term({ column, row, kh, kw, most, index, selected }: TermProps) {
   const scale = unit.value;
   const product = useMemo(() => column.flatMap((c) => row.map((r) => scale * c * r)), [column, row, scale]);
   const sign = index > 0 ? "+" : factors.value.error === 0 ? "=" : "≈";
-  const label = `Term ${index + 1}: the column ${column.map((tap) => number(tap)).join(", ")} times the row ${row.map((tap) => number(tap)).join(", ")}`;
+  const label = `Term ${index + 1}: the column ${column.map((tap) => number(tap)).join(", ")} times the row ${row.map((tap) => number(scale * tap)).join(", ")}`;
   return (
-    <>
+    <div class="added">
       <span class="sign" aria-hidden="true">
         {sign}
       </span>
@@ -95,6 +97,6 @@ function Term({ column, row, kh, kw, most, index, selected }: TermProps) {
           column {index + 1} ⊗ row {index + 1}
         </figcaption>
       </figure>
-    </>
+    </div>
   );
 }

@@ -3,8 +3,8 @@ import type { Plan } from "rank1";
 import { count, milliseconds, number } from "../text.ts";
 import { Bar } from "./controls.tsx";
 
-/** Plans are plain text, which has an x for it. */
-const timesSign = (text: string): string => text.replaceAll(/(?<=\d) x /g, " × ");
+/** Plans are plain text, which has an x for it; no line ends at the sign. */
+const timesSign = (text: string): string => text.replaceAll(/(?<=\d) [x×] /g, "\u00a0×\u00a0");
 
 interface Props {
   plan: Plan;

@@ -6,7 +6,10 @@ import { displayOf } from "./display.ts";
 import { followStages, mostStagedPixels, shownTerm } from "./result.ts";
 import type { Source } from "./source.ts";
 
-export function Passes({ source: { image } }: { source: Source }) {
+/** Of a side: pictures that are narrower are enlarged, and show their pixels. */
+const fewPixels = 150;
+
+export function Passes({ source: { image, opaque } }: { source: Source }) {
   const original = useRef<HTMLCanvasElement>(null);
   const column = useRef<HTMLCanvasElement>(null);
   const row = useRef<HTMLCanvasElement>(null);
@@ -15,6 +18,7 @@ export function Passes({ source: { image } }: { source: Source }) {
   useEffect(() => followStages([original.current!, column.current!, row.current!]), []);
   const { rank } = factors.value;
   const { terms } = parts.value;
+  const look = `${opaque ? "" : "chequered"}${image.width < fewPixels ? " pixelated" : ""}`;
   const which = rank > 1 && term ? ` of term ${terms.indexOf(term) + 1} of ${rank}` : "";
   const signed = (values: readonly number[] = []): boolean =>
     displayOf({ kh: values.length, kw: 1, values, gain: 1 }, true).signed;
@@ -24,12 +28,12 @@ export function Passes({ source: { image } }: { source: Source }) {
       <h2>Pass by pass</h2>
       <ol>
         <li>
-          <canvas ref={original} role="img" aria-label="The picture" />
+          <canvas ref={original} class={look} role="img" aria-label="The picture" />
           <h3>The picture</h3>
           {large && <p class="hint">A piece of it, around the pixel that was picked.</p>}
         </li>
         <li>
-          <canvas ref={column} role="img" aria-label={`After the column pass${which}`} />
+          <canvas ref={column} class={look} role="img" aria-label={`After the column pass${which}`} />
           <h3>Column pass{which}</h3>
           <p class="hint">
             {tapsText(term?.column)}: {plural(term?.column.length ?? 0, "multiplication")} a value
@@ -37,7 +41,7 @@ export function Passes({ source: { image } }: { source: Source }) {
           </p>
         </li>
         <li>
-          <canvas ref={row} role="img" aria-label={`After the row pass${which}`} />
+          <canvas ref={row} class={look} role="img" aria-label={`After the row pass${which}`} />
           <h3>Row pass: {rank > 1 ? "one of the terms that are added" : "the result"}</h3>
           <p class="hint">
             {tapsText(term?.row)}: {plural(term?.row.length ?? 0, "multiplication")} a value

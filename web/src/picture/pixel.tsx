@@ -105,6 +105,13 @@ interface NumbersProps {
 /** More of them are drawn as colours alone. */
 const mostColumns = 7;
 
+/** With as many digits as a cell has room for. */
+function fitting(value: number, columns: number): string {
+  const room = columns > 5 ? 4 : 5;
+  const texts = [3, 2, 1].map((digits) => number(value, digits));
+  return texts.find((text) => text.length <= room) ?? texts.at(-1)!;
+}
+
 function Numbers({ values, columns, label, plain = false }: NumbersProps) {
   const most = largest(values) || 1;
   const rows = values.length / columns;
@@ -122,7 +129,7 @@ function Numbers({ values, columns, label, plain = false }: NumbersProps) {
       <div role="img" aria-label={words} style={{ "--columns": columns }}>
         {values.map((value, i) => (
           <span key={i} style={plain ? {} : { background: cssColour(value / most, dark) }}>
-            {number(value, 3)}
+            {fitting(value, columns)}
           </span>
         ))}
       </div>

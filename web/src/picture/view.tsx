@@ -25,7 +25,7 @@ import {
   tell,
   type,
 } from "../state/state.ts";
-import { milliseconds as asTime, count, number } from "../text.ts";
+import { milliseconds as asTime, count, number, percent } from "../text.ts";
 import { display, filterOptions } from "./call.ts";
 import { Passes } from "./passes.tsx";
 import { Pixel } from "./pixel.tsx";
@@ -206,7 +206,7 @@ function RankSlider() {
       value={shownRank.value}
       min={1}
       max={exactRank}
-      text={`${shownRank.value} of ${exactRank}, error ${error === 0 ? "0" : number(error)}`}
+      text={`${shownRank.value} of ${exactRank}, error ${error === 0 ? "0" : percent(error)}`}
       onInput={(value) => {
         rank.value = value === exactRank ? undefined : value;
       }}
