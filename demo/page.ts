@@ -159,7 +159,7 @@ function drawing(exact: FilterFactors, factors: FilterFactors, filter: string): 
   const alt = `The ${exact.kh} × ${exact.kw} table of ${filter}, ${sign} ${terms}: positive numbers orange, negative blue`;
   const svg = drawFactors(exact, factors);
   const [width, height] = svg.match(/(?<= (width|height)=")\d+/g)!;
-  const size = `width="${width}" height="${height}" style="min-width:${Math.floor(0.55 * Number(width))}px"`;
+  const size = `width="${width}" height="${height}" style="min-width:${Math.floor(0.5 * Number(width))}px"`;
   return `<p class="drawing"><img src="${dataUri("image/svg+xml", svg)}" ${size} alt="${escapeHtml(alt)}"></p>`;
 }
 

@@ -4,7 +4,7 @@ import { type Opened, openPictures, runWork } from "../node/filter-file.ts";
 import type { Steps } from "../node/filter-steps.ts";
 import { filterInStrips } from "../node/filter-strips.ts";
 import { type FileFormat, fileFormatOf } from "../node/formats.ts";
-import { findLarge, type Large, planLarge, timesDecoded } from "../node/large.ts";
+import { findLarge, type Large, timesDecoded } from "../node/large.ts";
 import type { Picture } from "../node/pictures.ts";
 import { isAddress } from "../node/stores.ts";
 import { type FileReport, type PictureOptions, type Planned, planPictures } from "../node/work.ts";
@@ -63,16 +63,9 @@ async function filterLarge(
   const format = job.format ?? large.file.format;
   const onSpace = (bytes: number): void =>
     control.tell?.(`${job.input}: is filtered strip by strip, with ${quantity(bytes)}B in files beside ${job.output} meanwhile`); // biome-ignore format: a line
-  const plan = { job: { ...job, format }, steps, options: flags };
-  // What does not fit the pictures is the command line's fault; what comes later is theirs, or the disk's.
-  const pages = await usage(() => planLarge(engine, large, plan), "--max-filter-side");
-  try {
-    return await filterInStrips(engine, { ...plan, ...large, pages }, { ...control, onSpace }, (write) =>
-      control.create(job.output, write),
-    );
-  } catch (error) {
-    throw withOption(error as Error, "--memory");
-  }
+  const work = { job: { ...job, format }, steps, options: flags, ...large };
+  await planInput(engine, steps, large.file.pages.map(({ picture }) => picture), flags); // biome-ignore format: a line
+  return filterInStrips(engine, work, { ...control, onSpace }, (write) => control.create(job.output, write));
 }
 
 /** The pictures of an input; - is the standard input. */

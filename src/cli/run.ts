@@ -1,7 +1,7 @@
 // rank1 run: a model on pictures, or on arrays from .npy files. How they become inputs is in run-input.ts, what is said of
 // results in run-answer.ts, where they go in run-files.ts.
 import { type Command, Option } from "commander";
-import { checkOneOf, InvalidArgumentError, UnsupportedOpError } from "../errors.ts";
+import { checkOneOf, InvalidArgumentError, LimitError, UnsupportedOpError } from "../errors.ts";
 import type { Engine } from "../index.ts";
 import { writeStdout } from "../node/files.ts";
 import { sidecarOf } from "../node/model-files.ts";
@@ -332,6 +332,16 @@ async function runJob(model: Model, job: Job, { feed, target, options, outputs, 
 
 /** An error of sizes that names the option which sets them. */
 function withSizeHint(error: unknown, { inputs }: Model): unknown {
+  if (error instanceof LimitError && error.parameter.startsWith("node ")) {
+    const { parameter, expected, received } = error;
+    return new LimitError({
+      parameter,
+      expected,
+      received,
+      hint: "--tile 256 runs pictures piece by piece",
+      cause: error,
+    });
+  }
   if (!(error instanceof InvalidArgumentError)) return error;
   const isOpen = inputs.some(({ shape }) => shape?.slice(1).some((side) => typeof side !== "number"));
   const ofInput = error.parameter.startsWith("input ") && error.received.startsWith("[");

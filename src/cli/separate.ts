@@ -320,7 +320,7 @@ const right = ["multiplications", "after", "÷", "loss alone"];
 const timeColumns = ["before", "after", "so it is"];
 
 function reportText(name: string, output: string, report: Report, evaluation: Evaluation | undefined): string {
-  const { layers, totals, reached, goal, samples, seconds, missing, difference, assumed } = report;
+  const { layers, totals, reached, goal, samples, seconds, missing, difference, assumed, outputs } = report;
   const rows = layers.map(({ name: layer, weight, decomposition, rank, multiplications: { before, after }, loss }) => [
     ...[shortName(layer), weight.join(" × "), decomposition ? decompositionText(decomposition, rank!) : "as it is"],
     ...[quantity(before), decomposition ? quantity(after) : "", decomposition ? number(before / after, 3) : ""],
@@ -338,6 +338,11 @@ function reportText(name: string, output: string, report: Report, evaluation: Ev
     `parameters       ${quantity(parameters.before)} → ${quantity(parameters.after)}`,
     ...(planned ? [`on ${planned.for}  ${speedText(planned.speedup)}, as planned`] : []),
     ...lossLines(report).map(([what, text]) => `${what.padEnd(16)} ${text}`),
+    ...outputs.flatMap(({ temperature }) =>
+      temperature === undefined
+        ? []
+        : [`scores           divided by ${number(temperature, 3)}: no more sure than they should be`],
+    ),
     ...(tuned ? [`before tuning    ${number(tuned.before, 3)}`] : []),
     `checked          the file, loaded again, gives the same outputs (within ${number(difference, 1)} of the largest)`,
     ...(evaluation ? [evaluationText(evaluation)] : []),

@@ -10,7 +10,7 @@ import { applySteps, readSteps } from "./filter-steps.ts";
 import { filterInStrips } from "./filter-strips.ts";
 import { finishedResults, type Result, resultOf } from "./finish.ts";
 import { checkFormat, type FormatName, fileFormatOf } from "./formats.ts";
-import { anyPicture, checkMemory, findLarge, planLarge } from "./large.ts";
+import { anyPicture, checkMemory, findLarge } from "./large.ts";
 import { readMask } from "./mask.ts";
 import { checkPage, type PictureFile, readPictures } from "./pictures.ts";
 import { brightnessNotes, type Control, type FileReport, numbersOf, type PictureOptions, planPictures, reportOf, targetOf, type Work } from "./work.ts"; // biome-ignore format: a line
@@ -79,9 +79,8 @@ export async function filterFile(
     const plan = { job, steps, options: given };
     const large = await findLarge(plan, input);
     if (large) {
-      const pages = planLarge(engine, large, plan);
       await makeFoldersFor(output);
-      return await filterInStrips(engine, { ...plan, ...large, pages }, control, (write) =>
+      return await filterInStrips(engine, { ...plan, ...large }, control, (write) =>
         createAtomic(output, write, signal),
       );
     }

@@ -12,11 +12,11 @@ import { applyStep, planSteps } from "./filter-steps.ts";
 import { coloursOf, type Finish, finishedRows, peakShare, scaleOf } from "./finish.ts";
 import { bytesOfRows, type RowSource, type RowsFile } from "./rows.ts";
 import { type Reach, type Rows, reachOf, rowsRead, stripsOf } from "./strips.ts";
-import { brightnessNotes, type Control, type FileReport, isGrey, numbersOf, type Planned, reportOf, specOf, targetOf, type Work } from "./work.ts"; // biome-ignore format: a line
+import { brightnessNotes, type Control, type FileReport, isGrey, numbersOf, type Planned, planPictures, reportOf, specOf, targetOf, type Work } from "./work.ts"; // biome-ignore format: a line
 import { needsEnvelope, writeRows } from "./write-rows.ts";
 
 /** What {@link filterInStrips} works on. */
-export interface StripWork extends Work {
+export interface StripWork extends Omit<Work, "pages"> {
   file: RowsFile;
   /** Bytes of memory at most, about. */
   memory: number;
@@ -39,13 +39,15 @@ function whyWhole({ steps }: Pick<Work, "steps">): string | undefined {
  */
 export async function filterInStrips(
   engine: Engine,
-  work: StripWork,
+  given: StripWork,
   control: Control & { onSpace?: (bytes: number) => void },
   create: Create,
 ): Promise<FileReport> {
-  const { file, job, steps, options, pages } = work;
+  const { file, job, steps, options } = given;
   const { format, output, input } = job;
   const { signal } = control;
+  const pages = planPictures(engine, steps, file.pages.map(({ picture }) => picture), options); // biome-ignore format: a line
+  const work: Work = { ...given, pages };
   const targets = pages.map((page) => targetOf(work, page));
   const finishes = targets.map((target) => ({ ...target, linear: options.linear, floats: steps.floats }));
   const heads = pages.map(({ picture, plans }, i) => ({
@@ -60,7 +62,7 @@ export async function filterInStrips(
   if (bytes > 0) control.onSpace?.(bytes);
 
   const start = performance.now();
-  const filters = pages.map((page, i) => new PageFilter(engine, work, page, finishes[i]!, work.memory));
+  const filters = pages.map((page, i) => new PageFilter(engine, work, page, finishes[i]!, given.memory));
   let read = 0;
   let shown: string[] = [];
   let onProgress = (_rows: number): void => {};
@@ -94,7 +96,7 @@ export async function filterInStrips(
 }
 
 /** @throws UnsupportedError for filters and formats that need the whole picture. */
-export function checkWhole({ file, job, ...work }: Omit<StripWork, "memory" | "pages">): void {
+export function checkWhole({ file, job, ...work }: Omit<StripWork, "memory">): void {
   const hint = "a larger memory (--memory) holds it whole";
   const wrong = (parameter: string, expected: string, received: string): never => {
     throw new UnsupportedError({ parameter, expected, received, hint });

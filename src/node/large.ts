@@ -1,13 +1,12 @@
 // Which pictures are too large to be held whole, and the way that these go instead.
 import { stat } from "node:fs/promises";
 import { checkInteger, UnsupportedError } from "../errors.ts";
-import type { Engine } from "../index.ts";
 import { isPlainOrFree } from "./files.ts";
 import type { Steps } from "./filter-steps.ts";
 import { checkWhole } from "./filter-strips.ts";
 import { bytesWhenDecoded } from "./pictures.ts";
 import { lookAt, type RowsFile } from "./rows.ts";
-import { type Planned, planPictures, type Work } from "./work.ts";
+import type { Work } from "./work.ts";
 
 /** Limits of an engine whose pictures are checked as they are read, and may be rows of larger ones. */
 export const anyPicture = { side: 1e8, pixels: Number.MAX_SAFE_INTEGER };
@@ -22,10 +21,6 @@ export interface Large {
   file: RowsFile;
   memory: number;
 }
-
-/** Plans its pages, none of which is decoded. Throws what does not fit them. */
-export const planLarge = (engine: Engine, { file }: Large, { steps, options }: Omit<Work, "pages">): Planned[] =>
-  planPictures(engine, steps, file.pages.map(({ picture }) => picture), options); // biome-ignore format: a line
 
 /** The input where it would take more memory than it may; undefined of all others. `name` is what messages call it. */
 export async function findLarge(

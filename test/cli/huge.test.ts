@@ -69,6 +69,9 @@ test("among many, with a journal, too; and what is refused is said in the comman
   const few = (...more: string[]) => rank1("filter", path("small.raw"), "-o", path("few.png"), ...more);
   const edges = await few("--raw", "600x900x1:u8", "-f", "canny", "--memory", "2M");
   expect([edges.code, edges.stderr]).toEqual([1, expect.stringMatching(/got canny, whose edges .*--memory/)]);
+  writeFileSync(path("cut.tif"), readFileSync(path("in.tif")).subarray(0, 2e5));
+  const cut = await rank1("filter", path("cut.tif"), "-o", path("cut.png"), "-f", "box:3", "--memory", "2M");
+  expect([cut.code, cut.stderr]).toEqual([1, expect.stringMatching(/cut\.tif: expected /)]);
   const size = await few(...raw, "--memory", "much");
   expect([size.code, size.stderr]).toEqual([2, expect.stringMatching(/--memory.* Expected bytes such as 500M or 2G/)]);
 }, 120_000);

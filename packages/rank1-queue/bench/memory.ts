@@ -32,7 +32,7 @@ const [redis] = kinds;
 const server = await redis!.open(join(folder, "server"));
 const env = { RANK1_QUEUE_SERVER: server.address };
 await queue(["submit", "filter", join(folder, "in"), "-o", `${join(folder, "out")}/`, "-f", "gaussian:sigma=1.5"], { env }); // biome-ignore format: a line
-const { child, result } = start(["work", "--until-empty"], { env });
+const { child, result } = start(["work", "--until-empty"], { env, preload: process.env.RANK1_BENCH_NODE });
 let over = false;
 void result.then(() => {
   over = true;
@@ -44,7 +44,8 @@ for (let next = 0; !over; await wait(200)) {
   const memory = anonymous(family(child.pid!));
   if (memory === 0) continue;
   samples.push([done, memory]);
-  console.log(`${done} jobs: ${memory.toFixed(0)} MB (${load()})`);
+  const each = family(child.pid!).map((pid) => anonymous([pid]).toFixed(0));
+  console.log(`${done} jobs: ${memory.toFixed(0)} MB (${each.join(", ")}; ${load()})`);
   next = done + 500;
 }
 await server.stop("SIGKILL");

@@ -29,8 +29,6 @@ export interface TileAxis {
   size: number;
   /** Of a tile, in pixels. */
   tile: number;
-  /** Pixels at the edges of a tile, where other tiles are, whose results do not count: before and after. */
-  halo: readonly [number, number];
   spans: readonly TileSpan[];
   /** Of each whole output. */
   results: Readonly<Record<string, number>>;
@@ -62,7 +60,7 @@ function single({ network, growth, size, outputs }: TileRequest, d: 0 | 1): Tile
   const specs = specsFor(network, size);
   const results = resultsOf(specs, growth, outputs, d);
   const parts = Object.fromEntries(outputs.map((name) => [name, { from: 0, to: 0, count: results[name]! }]));
-  return { size: size[d], tile: size[d], halo: [0, 0], spans: [{ start: 0, parts }], results };
+  return { size: size[d], tile: size[d], spans: [{ start: 0, parts }], results };
 }
 
 /** How many rows or columns outputs have. */
@@ -109,7 +107,7 @@ function axisOf(request: TileRequest, d: 0 | 1, tile: number, period: number): T
     return { start, parts: Object.fromEntries(parts) };
   });
   if (outputs.some((name) => first.get(name)![0] !== 0 || done.get(name) !== results[name])) return undefined;
-  return { size: whole, tile, halo: haloOf(inner, traces[1], growth, outputs, d), spans, results };
+  return { size: whole, tile, spans, results };
 }
 
 /** Undefined where a node wants more than so small a tile has. */
@@ -152,17 +150,6 @@ function startsOf({ last, period, outputs, rangeOf, rateOf }: Starts): number[] 
   }
   return starts;
 }
-
-/** In pixels of the picture, of the output that wants most. */
-function haloOf(ranges: ReadonlyMap<string, Range>, { specs, fields }: Trace, { rates }: Growth, outputs: readonly string[], d: 0 | 1): [number, number] {
-  const halos = outputs.map((name) => {
-    const { places, pixels } = rates.get(name)![d];
-    const [from, end] = ranges.get(name)!;
-    const after = specs.get(name)!.shape[fields.get(name)![d]]! - end;
-    return [Math.ceil((from * pixels) / places), Math.ceil((after * pixels) / places)] as const;
-  });
-  return [Math.max(...halos.map(([before]) => before)), Math.max(...halos.map(([, after]) => after))];
-} // biome-ignore format: lines
 
 /** The longest run of places that are right. */
 function longest(right: Uint8Array): Range {
