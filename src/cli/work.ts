@@ -308,7 +308,13 @@ async function readSaved(path: string, signal: AbortSignal): Promise<Saved> {
   }
   const types = { rank1: "string", recipe: "string", kind: "string", folder: "string", patience: "number", memory: "number", flags: "object" }; // biome-ignore format: a line
   const isWhole = saved?.version === 1 && (saved.kind === "filter" || saved.kind === "run" || saved.rank1 !== version);
-  if (!isWhole || Object.entries(types).some(([key, type]) => typeof saved[key as keyof Saved] !== type || saved[key as keyof Saved] === null)) // biome-ignore format: a line
+  if (
+    !isWhole ||
+    Object.entries(types).some(
+      ([key, type]) => typeof saved[key as keyof Saved] !== type || saved[key as keyof Saved] === null,
+    )
+  )
+    // biome-ignore format: a line
     return wrong("what a plan has saved", "other text");
   if (saved.rank1 === version) return saved;
   const hint = "results may differ: run that version here, or plan again";
