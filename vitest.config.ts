@@ -7,7 +7,12 @@ export default defineConfig({
   resolve: studio.resolve,
   oxc: studio.oxc,
   test: {
-    ...{ include: ["test/**/*.test.ts"], testTimeout: 120_000, pool: "forks", maxWorkers: 2 },
+    ...{
+      include: ["test/**/*.test.ts", "packages/*/test/**/*.test.ts"],
+      testTimeout: 120_000,
+      pool: "forks",
+      maxWorkers: 2,
+    },
     // What a page comes to takes longer where other files run beside it.
     expect: { poll: { timeout: 20_000 } },
   },

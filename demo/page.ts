@@ -3,6 +3,7 @@ import { drawFactors, shownTerms } from "../src/cli/draw.ts";
 import { bar, dataUri, escapeHtml, htmlPage, type Section } from "../src/cli/html.ts";
 import { count, fraction, milliseconds, number } from "../src/cli/text.ts";
 import { explain, type FilterFactors, factorize } from "../src/index.ts";
+import { plural } from "../src/words.ts";
 import { layerHtml } from "./layer.ts";
 import type { Findings, Trial } from "./tour.ts";
 
@@ -115,7 +116,7 @@ function overview(chapters: readonly Chapter[], { backend, threads, processor, n
 </table></div>
 <p class="note">Times are measured: the best of several warm runs (kernels compiled, threads
 started); backend ${backend},
-${threads} ${threads === 1 ? "thread" : "threads"}, ${escapeHtml(processor)}, Node ${escapeHtml(node)}. The plan is chosen by
+${plural(threads, "thread")}, ${escapeHtml(processor)}, Node ${escapeHtml(node)}. The plan is chosen by
 predicted time, before anything runs. One multiplication is one multiply-accumulate. Where a plan is listed with its own
 count, zeros of the filter are left out, and what strips of the picture compute twice is in.</p>`;
 }
@@ -158,7 +159,7 @@ function drawing(exact: FilterFactors, factors: FilterFactors, filter: string): 
   const alt = `The ${exact.kh} × ${exact.kw} table of ${filter}, ${sign} ${terms}: positive numbers orange, negative blue`;
   const svg = drawFactors(exact, factors);
   const [width, height] = svg.match(/(?<= (width|height)=")\d+/g)!;
-  const size = `width="${width}" height="${height}" style="min-width:${Math.floor(0.55 * Number(width))}px"`;
+  const size = `width="${width}" height="${height}" style="min-width:${Math.floor(0.5 * Number(width))}px"`;
   return `<p class="drawing"><img src="${dataUri("image/svg+xml", svg)}" ${size} alt="${escapeHtml(alt)}"></p>`;
 }
 

@@ -16,7 +16,7 @@ const name = (kind: string): string => photo.replace(/\.\w+$/, `-${kind}.png`);
 
 async function doubled(model: string, kind: string): Promise<Picture> {
   const network = await loadModel(model, { engine });
-  await double(network, { ...before, width: 1, height: 1 }); // compiles
+  await double(network, { ...before, width: 1, height: 1, data: before.data.subarray(0, 3) }); // compiles
   const start = performance.now();
   const picture = await double(network, before);
   console.log(`${kind}: ${((performance.now() - start) / 1000).toFixed(2)} s`);

@@ -25,7 +25,7 @@ import { thirdParty } from "./third-party.ts";
 const root = dirname(import.meta.dirname);
 
 /** What package.json exports; tsconfig.build.json names them, too. */
-const faces = ["index", "onnx/index", "ahead/index", "node/index"];
+const faces = ["index", "onnx/index", "ahead/index", "node/index", "batch/index"];
 
 /** Makes the package's `dist` folder at `outdir`. */
 export async function buildPackage(outdir: string): Promise<void> {

@@ -9,7 +9,7 @@ import { build } from "esbuild";
  * Gzipped bytes: of filters and layers at first (the goal is 60,000), of these and models at first (95,000), and of all that there
  * is. A budget of a size that is above its goal is that size, rounded up.
  */
-export const budgets = { core: 102_700, models: 196_700, all: 290_500 };
+export const budgets = { core: 105_700, models: 203_700, all: 333_000 };
 
 export interface Part {
   name: string;

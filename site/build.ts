@@ -33,13 +33,20 @@ function writeDocuments(): void {
 }
 
 /** By what users import, in place of TypeDoc's names for the files. */
-const modules: Readonly<Record<string, string>> = { index: "rank1", onnx: "rank1/onnx", node: "rank1/node" };
+const modules: Readonly<Record<string, string>> = {
+  index: "rank1",
+  onnx: "rank1/onnx",
+  node: "rank1/node",
+  batch: "rank1/batch",
+};
 /** TypeDoc takes whole addresses only: this one becomes a relative one. */
 const home = "https://rank1.invalid/";
 
 async function writeReference(): Promise<void> {
   const app = await Application.bootstrap({
-    entryPoints: ["index.ts", "onnx/index.ts", "node/index.ts"].map((path) => join(root, "src", path)),
+    entryPoints: ["index.ts", "onnx/index.ts", "node/index.ts", "batch/index.ts"].map((path) =>
+      join(root, "src", path),
+    ),
     ...{ tsconfig: join(import.meta.dirname, "tsconfig.json"), basePath: join(root, "src") },
     ...{ name: "rank1 API", readme: "none", titleLink: home, navigationLinks: { Overview: home } },
     ...{ customCss: join(import.meta.dirname, "api.css"), favicon: join(root, "web", "public", "icon.svg") },

@@ -9,6 +9,7 @@ export const errorCodes = [
   "UNKNOWN_VERSION",
   "DISPOSED",
   "WORKER",
+  "DEVICE_LOST",
 ] as const;
 
 /** What kind of error a {@link Rank1Error} is, for programs: docs/errors.md says what each means. */

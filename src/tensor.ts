@@ -1,5 +1,6 @@
 // Data that goes in and out: element types, tensors and images. Views of the caller's memory, never copies.
 import { checkOneOf, describe, InvalidArgumentError } from "./errors.ts";
+import { plural } from "./words.ts";
 
 /** Element types, by bits: unsigned and signed integers, floats, and booleans as bytes of 0 and 1. */
 export type DType =
@@ -222,7 +223,7 @@ export function checkTensor(parameter: string, tensor: unknown, rank: number): F
   }
   const length = shape.reduce((product, side) => product * side, 1);
   if (data.length !== length) {
-    const expected = `${shape.join(" x ")} = ${length} elements`;
+    const expected = `${shape.join(" x ")} = ${plural(length, "element")}`;
     throw new InvalidArgumentError({ parameter: `${parameter}.data`, expected, received: `${data.length}` });
   }
   return { shape, data };
@@ -245,7 +246,7 @@ export function checkShape(
 /** @throws InvalidArgumentError where an array, detached or shrunk meanwhile, no longer has so many elements. */
 export function checkThere(parameter: string, array: ArrayLike<unknown>, length: number): void {
   if (array.length >= length) return;
-  const expected = `an array that keeps its ${length} elements until the call is done`;
+  const expected = `an array that keeps its ${plural(length, "element")} until the call is done`;
   throw new InvalidArgumentError({ parameter, expected, received: `${array.length} of them` });
 }
 

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import sharp from "sharp";
 import { beforeAll, describe, expect, it } from "vitest";
 import { temporaryFolder } from "./node/folder.ts";
+import { attributeOf, model, node, tensor, value } from "./onnx/build.ts";
 
 const root = join(import.meta.dirname, "..");
 const programsOf = (page: string): string[] =>
@@ -23,6 +24,18 @@ beforeAll(async () => {
   const pixels = Buffer.from(Uint8Array.from({ length: 90 * 60 * 3 }, (_, i) => (7 * i) % 251));
   await sharp(pixels, { raw: { width: 90, height: 60, channels: 3 } }).toFile(join(folder, "photo.jpg"));
   copyFileSync(join(root, "assets", "shapes.onnx"), join(folder, "model.onnx"));
+  writeFileSync(join(folder, "upscale.onnx"), upscaling);
+});
+
+/** A network that doubles pictures, badly: of one size, and without their edges. */
+const upscaling = model({
+  nodes: [
+    node("Conv", ["x", "w"], ["y"]),
+    node("DepthToSpace", ["y"], ["z"], { attribute: [attributeOf(["blocksize", 2])] }),
+  ],
+  initializers: [tensor("w", [12, 3, 3, 3])],
+  inputs: [value("x", [1, 3, 32, 32])],
+  outputs: [value("z", [1, 3, 60, 60])],
 });
 
 /** What the comments behind calls of console.log promise, where they quote a value. */

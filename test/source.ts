@@ -5,6 +5,7 @@ const sources = new Map([
   ["rank1", new URL("../src/index.ts", import.meta.url).href],
   ["rank1/onnx", new URL("../src/onnx/index.ts", import.meta.url).href],
   ["rank1/node", new URL("../src/node/index.ts", import.meta.url).href],
+  ["rank1/batch", new URL("../src/batch/index.ts", import.meta.url).href],
 ]);
 
 registerHooks({ resolve: (name, context, next) => next(sources.get(name) ?? name, context) });

@@ -19,26 +19,36 @@ const seam = ["backend/backend.ts", "backend/choose.ts", "backend/slices.ts", "b
 /** What each part may import besides itself: parts, single files, modules, "npm" (all of them and Node's own). */
 const arrows: Readonly<Record<string, readonly string[]>> = {
   errors: [],
-  tensor: ["errors"],
-  factor: ["errors", "tensor"],
-  plan: ["errors", "tensor", "factor"],
+  words: [],
+  tensor: ["errors", "words"],
+  factor: ["errors", "words", "tensor"],
+  plan: ["errors", "words", "tensor", "factor"],
   codegen: ["errors"],
-  kernels: ["errors", "tensor", "factor", "plan", "codegen"],
-  backend: ["errors", "tensor", "plan", "kernels", "codegen"],
-  engine: ["errors", "tensor", "factor", "plan", "kernels", ...seam],
-  index: ["errors", "tensor", "factor", "plan", "kernels", "backend/backend.ts", "engine"],
-  graph: ["errors", "tensor", "factor", "plan", "kernels", "backend/backend.ts", "engine"],
-  onnx: ["errors", "tensor", "factor", "plan", "kernels", "engine", "graph", "@bufbuild/protobuf/wire"],
-  "onnx/index.ts": ["errors", "tensor", "factor", "graph", "onnx", "separate"],
-  separate: ["errors", "tensor", "factor", "plan", "kernels", ...seam, "engine", "graph", "onnx"],
-  ahead: ["errors", "tensor", "factor", "plan", ...seam, "backend/wasm/code.ts", "engine", "graph", "onnx"],
-  node: ["errors", "tensor", "index", "plan/taps.ts", "npm"],
+  kernels: ["errors", "words", "tensor", "factor", "plan", "codegen"],
+  backend: ["errors", "words", "tensor", "plan", "kernels", "codegen"],
+  engine: ["errors", "words", "tensor", "factor", "plan", "kernels", ...seam],
+  index: ["errors", "words", "tensor", "factor", "plan", "kernels", "backend/backend.ts", "engine"],
+  graph: ["errors", "words", "tensor", "factor", "plan", "kernels", "backend/backend.ts", "engine"],
+  onnx: ["errors", "words", "tensor", "factor", "plan", "kernels", "engine", "graph", "@bufbuild/protobuf/wire"],
+  "onnx/index.ts": ["errors", "words", "tensor", "factor", "graph", "onnx", "separate"],
+  separate: ["errors", "words", "tensor", "factor", "plan", "kernels", ...seam, "engine", "graph", "onnx"],
+  ahead: ["errors", "words", "tensor", "factor", "plan", ...seam, "backend/wasm/code.ts", "engine", "graph", "onnx"],
+  node: ["errors", "words", "tensor", "index", "plan/taps.ts", "npm"],
   // How numbers, pages and factors look is the command line's; what the demo says in them is the demo's.
-  demo: ["index", "onnx/index.ts", "node", "cli/text.ts", "cli/html.ts", "cli/draw.ts", "npm"],
+  demo: ["words", "index", "onnx/index.ts", "node", "cli/text.ts", "cli/html.ts", "cli/draw.ts", "npm"],
   cli: [
-    ...["errors", "index", "onnx/index.ts", "ahead/index.ts", "backend/wasm/peaks.ts", "backend/wasm/kernel-times.ts"],
+    ...[
+      "errors",
+      "words",
+      "index",
+      "onnx/index.ts",
+      "ahead/index.ts",
+      "backend/wasm/peaks.ts",
+      "backend/wasm/kernel-times.ts",
+    ],
     ...["demo", "node", "npm"],
   ],
+  batch: ["cli"],
 };
 
 const longest = 400;
@@ -131,7 +141,7 @@ function tooLong(sources: Sources): string[] {
 }
 
 function shapes(sources: Sources): string[] {
-  const busy = ["index.ts", "onnx/index.ts", "ahead/index.ts", "node/index.ts"].flatMap((entry) => {
+  const busy = ["index.ts", "onnx/index.ts", "ahead/index.ts", "node/index.ts", "batch/index.ts"].flatMap((entry) => {
     const rest = withoutComments(sources.get(entry) ?? "")
       .replaceAll(/^export (?:type )?(?:\*|\{[^}]*\}) from "[^"]+";/gm, "")
       .trim();
@@ -276,7 +286,8 @@ describe("web/", () => {
   const sources = read("web/src");
   /** What pages of users have, too; everything else of the studio is its own, or comes with the bundled network. */
   const packages = ["rank1", "rank1/onnx", "preact", "preact/hooks", "@preact/signals"];
-  const bundled = ["../../demo/drawing/shapes/", "../../assets/"];
+  // How counts are worded is the same everywhere.
+  const bundled = ["../../demo/drawing/shapes/", "../../assets/", "../../src/words.ts"];
 
   it("imports rank1 by its public names only, and nothing else but its view library and the bundled network", () => {
     const imports = [...sources].flatMap(([path, text]) => importsOf(path, text).map((one) => ({ path, ...one })));
@@ -294,10 +305,29 @@ describe("web/", () => {
   });
 });
 
+describe("packages/rank1-queue/", () => {
+  const sources = read("packages/rank1-queue/src");
+
+  it("imports rank1 by its public name, and else its own dependencies alone", () => {
+    const imports = [...sources].flatMap(([path, text]) => importsOf(path, text).map((one) => ({ path, ...one })));
+    const packages = ["rank1/batch", "bullmq", "commander"];
+    const wrong = imports.filter(({ external, target }) =>
+      external ? !packages.includes(target) && !target.startsWith("node:") : !sources.has(target),
+    );
+    expect(wrong.map(({ path, target }) => `${path} imports ${target}`)).toEqual([]);
+  });
+
+  it("is small: the queue is BullMQ's, the work rank1's", () => {
+    const lines = [...sources.values()].reduce((sum, text) => sum + text.trimEnd().split("\n").length, 0);
+    expect(lines).toBeLessThanOrEqual(500);
+  });
+});
+
 it.each([
   ["web/src", "picture/stage.tsx"],
   ["test", "engine/layers.test.ts"],
   ["bench", "layers/rivals/list.ts"],
+  ["packages", "rank1-queue/src/work.ts"],
   ["scripts", "build.ts"],
   ["training", "shapes/train.py"],
 ])("%s/ has no file that is too long", (folder, one) => {

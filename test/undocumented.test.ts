@@ -9,7 +9,7 @@ import { undocumented } from "./undocumented.ts";
 const source = join(import.meta.dirname, "..", "src");
 
 describe("the public face", () => {
-  it.each(["index.ts", "onnx/index.ts", "node/index.ts"])(
+  it.each(["index.ts", "onnx/index.ts", "node/index.ts", "batch/index.ts"])(
     "%s has no name without a doc comment",
     { timeout: 60_000 },
     (entry) => {

@@ -1,5 +1,6 @@
 // The files of something compiled: the code twice, its data, modules that load them, and their types.
 import { InvalidArgumentError, describe as said } from "../errors.ts";
+import { plural } from "../words.ts";
 import type { FilterRecipe, ModelRecipe, Recipe } from "./recipe.ts";
 import { hashOf, parts } from "./runtime.js";
 import { filtersRuntime } from "./runtime-filters.js";
@@ -164,7 +165,7 @@ function filterTypes([filter]: readonly FilterRecipe[]): string {
     const names: Record<string, string> = { u8: "Uint8Array | Uint8ClampedArray", i8: "Int8Array", u16: "Uint16Array", i16: "Int16Array", u32: "Uint32Array", i32: "Int32Array", f32: "Float32Array", f64: "Float64Array" }; // biome-ignore format: a line
     return names[dtype]!;
   };
-  return `/** ${width} x ${height} pixels of ${channels} channels, interleaved, row by row. ImageData is one, of four channels. */
+  return `/** ${width} x ${height} pixels of ${plural(channels, "channel")}, interleaved, row by row. ImageData is one, of four channels. */
 export interface Picture {
   data: ${array(input)};
   width?: number;

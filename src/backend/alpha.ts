@@ -15,9 +15,6 @@ export const opaque = (dtype: ImageDType): number => (isFloat(dtype) ? 1 : range
  */
 export const leastAlpha = (dtype: ImageDType, full: number): number => full * (isWide(dtype) ? 2 ** -46 : 2 ** -17);
 
-/** As `opaque`, of a picture of floats that may have any: 1, or where its alpha is far larger, that of 8 or 16 bits. */
-export const opaqueFor = (largest: number): number => [1, 255, 65535].find((full) => largest < 2 * full) ?? largest;
-
 /** Colours of `count` elements, from `at` on, times their alpha, unless they are already. */
 export function premultiply(
   row: Numbers,

@@ -154,8 +154,28 @@ export interface Value {
   dispose(): void;
 }
 
+/** What an engine says of its GPU. */
+export interface GraphicsInfo {
+  /** The adapter, as it calls itself. */
+  adapter: string;
+  /** It computes on the processor. */
+  software: boolean;
+  /** Largest buffer, in bytes. */
+  maxBufferBytes: number;
+  /** Largest value that a kernel reads or writes, in bytes. */
+  maxBindingBytes: number;
+  /** Memory that the units of a workgroup share, in bytes. */
+  sharedBytes: number;
+  /** What ran on WebAssembly instead, and why; the first twenty kinds. */
+  elsewhere: string[];
+  /** How often the device was lost, and another taken. */
+  losses: number;
+}
+
 export interface Backend {
-  readonly name: "wasm" | "reference";
+  readonly name: "wasm" | "webgpu" | "reference";
+  /** Of the GPU's: the adapter, and what does not run on it. */
+  readonly graphics?: GraphicsInfo;
   /** What the cost model assumes of it. */
   readonly profile: Profile;
   /** Threads that work, the caller's included. */

@@ -5,6 +5,7 @@ import { WasmBackend } from "./wasm/backend.ts";
 import { detectFeatures } from "./wasm/features.ts";
 import { hardwareThreads } from "./wasm/host.ts";
 import { wideSupport } from "./wasm/wide.ts";
+import type { DeviceOptions } from "./webgpu/device.ts";
 
 export type BackendName = "auto" | "wasm" | "webgpu" | "reference";
 
@@ -16,6 +17,8 @@ export interface BackendOptions {
   verdicts?: Iterable<[string, Verdict]>;
   maxMemory: number;
   createWorker?: () => Worker;
+  /** Of "webgpu". */
+  graphics?: DeviceOptions;
 }
 
 export interface Choice {
@@ -38,11 +41,7 @@ const mostThreads = 16;
 /** The backend that options ask for; the reference loads when it is to run. */
 export async function chooseBackend(options: BackendOptions): Promise<Choice> {
   const { backend: name, maxMemory } = options;
-  if (name === "webgpu") {
-    const [expected, received] = ['"auto", "wasm" or "reference"', '"webgpu"'];
-    const hint = 'this version has no WebGPU backend: "auto", the default, takes the fastest that it has';
-    throw new UnsupportedError({ parameter: "backend", expected, received, hint });
-  }
+  if (name === "webgpu") return chooseWebGpu(options);
   const { simd, reason } = detectFeatures();
   if (name !== "reference" && (name !== "auto" || simd)) return chooseWasm(options);
   const why = name === "reference" ? askedFor(name) : (reason ?? noSimd);
@@ -51,6 +50,17 @@ export async function chooseBackend(options: BackendOptions): Promise<Choice> {
   return {
     ...{ backend: new ReferenceBackend(maxMemory), relaxed: false, reason: why, verdicts: new Map() },
     wide: { enabled: false, reason: "the reference runs" },
+  };
+}
+
+/** The GPU, and for what it has no kernels what would run without it. */
+async function chooseWebGpu(options: BackendOptions): Promise<Choice> {
+  const { WebGpuBackend } = await import("./webgpu/backend.ts");
+  const other = async (): Promise<Backend> => (await chooseBackend({ ...options, backend: "auto" })).backend;
+  return {
+    backend: await WebGpuBackend.create(options.maxMemory, options.graphics ?? {}, other),
+    ...{ relaxed: true, reason: askedFor("webgpu"), verdicts: new Map() },
+    wide: { enabled: false, reason: "the GPU runs" },
   };
 }
 

@@ -96,6 +96,14 @@ export function parseCount(text: string): number {
   throw new CommanderError("Expected an integer of at least 1.");
 }
 
+/** "500M", "2G", "1e9": bytes, at least a megabyte. */
+export function parseBytes(text: string): number {
+  const [, digits = "", unit = ""] = /^(.*?)([kMGT]?)i?B?$/i.exec(text.trim()) ?? [];
+  const value = Number(digits) * 1000 ** " kmgt".indexOf(unit.toLowerCase() || " ");
+  if (digits !== "" && value >= 2 ** 20) return Math.round(value);
+  throw new CommanderError("Expected bytes such as 500M or 2G, at least 2M.");
+}
+
 /** The numbers between separators; none where one of them is malformed, so that the message says the whole form. */
 function partsOf(text: string, separator: string, parse: (part: string) => number): number[] {
   try {

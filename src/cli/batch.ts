@@ -87,6 +87,9 @@ export async function checkBatch(flags: BatchFlags, explain?: boolean): Promise<
   throw new UsageError(`${option}: expected a folder of results, such as -o results/, got ${received}`);
 }
 
+/** What becomes of a batch: {@link runBatch} does it. */
+export type RunBatch = <J extends Job, R>(batch: Batch<J, R>) => Promise<void>;
+
 /** Does a command's work on each of its inputs; one that fails does not stop the others, where there are several. */
 export async function runBatch<J extends Job, R>(batch: Batch<J, R>): Promise<void> {
   const { jobs, flags } = batch;
@@ -127,7 +130,10 @@ async function runFew<J extends Job, R>({ jobs, flags, what, signal, ...batch }:
   for (const [i, job] of jobs.entries()) {
     const label = jobs.length > 1 ? `${job.input} (${i + 1} of ${jobs.length})` : job.input;
     const progress = progressBar(label, !flags.quiet);
-    const outcome = await attempt(batch.perform, job, { signal, onProgress: progress.update }).finally(progress.clear);
+    const tell = (message: string): void => void (flags.quiet || say(message));
+    const outcome = await attempt(batch.perform, job, { signal, onProgress: progress.update, tell }).finally(
+      progress.clear,
+    );
     if ("result" in outcome) await batch.report(outcome.result, job, true);
     else if (outcome.refusal.of !== "input" || jobs.length === 1) throw outcome.error ?? errorOf(outcome.refusal);
     else failures.push(failed(job, outcome.refusal.message));
@@ -213,9 +219,9 @@ function withHint(error: Error, left: number, journal: Journal | undefined): Err
 }
 
 /** Jobs, with what the journal says of them; what it says of those that follow is looked up meanwhile. */
-async function* pending<J extends Job, R>(
+export async function* pending<J extends Job, R>(
   { jobs, inputs, flags }: Batch<J, R>,
-  journal: Journal | undefined,
+  journal: Pick<Journal, "state"> | undefined,
 ): AsyncGenerator<readonly [J, "done" | "changed" | undefined]> {
   if (!journal || !flags.resume) {
     for (const job of jobs) yield [job, undefined];
@@ -263,7 +269,18 @@ export function jsonPrinter(head: () => object, name: string) {
 /** Those options of a command that results depend on, as text, in an order of their own. */
 export function optionsOf(flags: object): string {
   const places = ["output", "force", "threads", "wide", "quiet", "json", "shard", "resume", "workers", "list", "root"];
-  const rest = ["failures", "patience", "explain", "timings", "top", "labels", "save", "maxPixels", "maxFilterSide"];
+  const rest = [
+    "failures",
+    "patience",
+    "explain",
+    "timings",
+    "top",
+    "labels",
+    "save",
+    "maxPixels",
+    "maxFilterSide",
+    "memory",
+  ];
   const kept = Object.entries(flags).filter(([name]) => !places.includes(name) && !rest.includes(name));
   return JSON.stringify(Object.fromEntries(kept.sort(([a], [b]) => (a < b ? -1 : 1))));
 }

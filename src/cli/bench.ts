@@ -4,6 +4,7 @@ import { type Command, Option } from "commander";
 import type { EngineInfo } from "../index.ts";
 import { settingsText, writeStdout } from "../node/files.ts";
 import { wisdomFile, writeVerdicts } from "../node/wisdom.ts";
+import { plural } from "../words.ts";
 import { parseCount, parseSides, UsageError } from "./arguments.ts";
 import {
   type Control,
@@ -105,7 +106,7 @@ async function keepVerdicts({ wide, json }: Flags, signal: AbortSignal): Promise
   const narrow = Object.entries(learnt.verdicts).filter(([, verdict]) => verdict !== "wide");
   const count = Object.keys(learnt.verdicts).length;
   const text = learnt.enabled
-    ? `${count} kernels, ${narrow.length} of which stay narrow; kept in ${wisdomFile()}`
+    ? `${plural(count, "kernel")}, ${narrow.length} of which ${narrow.length === 1 ? "stays" : "stay"} narrow; kept in ${wisdomFile()}`
     : `nothing to learn: no 256-bit vectors here (${learnt.reason})`;
   await writeStdout(`${[text, ...narrow.map(([kernel, verdict]) => `  ${kernel}: ${verdict}`)].join("\n")}\n`);
 }
@@ -155,7 +156,7 @@ function textOf(report: Report, why: boolean): string {
   const ratios = problems.map(ratioOf).sort((a, b) => a - b);
   const common = Math.exp(ratios.reduce((sum, ratio) => sum + Math.log(ratio), 0) / ratios.length);
   return [
-    `${processor.model}, ${processor.cores} cores, Node ${node}, ${code}, ${engine.threads === 1 ? "1 thread" : `${engine.threads} threads`}; ${width} x ${height} u8`,
+    `${processor.model}, ${plural(processor.cores, "core")}, Node ${node}, ${code}, ${plural(engine.threads, "thread")}; ${width} x ${height} u8`,
     `At most, on one thread: ${number(f32, 3)} (f32), ${number(i32, 3)} (i32), ${number(i16, 3)} (i16), ${number(fixed, 3)} (fixed) multiplications and ` +
       `${number(peaks.additions, 3)} additions a nanosecond; ${number(peaks.cache, 3)} GB/s from the cache, ` +
       `${number(peaks.memory, 3)} GB/s in memory.`,

@@ -64,7 +64,7 @@ export function openCrew<J extends Job, R>(setup: Setup, count: number, signal: 
   let next = 0;
   let alone: Promise<unknown> = Promise.resolve();
   const stop = (): void => {
-    for (const { child } of members) child.kill("SIGTERM");
+    for (const { child } of members) if (child.connected) child.disconnect(); // ends it
   };
   signal.addEventListener("abort", stop);
 

@@ -11,6 +11,7 @@ import { type Trial, tryOut } from "../../demo/tour.ts";
 import type { Engine, EngineInfo } from "../index.ts";
 import { encodePicture } from "../node/encode.ts";
 import { writeStdout } from "../node/files.ts";
+import { plural } from "../words.ts";
 import { readSource, sourceName, UsageError } from "./arguments.ts";
 import { addEngineOptions, type EngineFlags, withEngine } from "./open.ts";
 import { addForce, checkOutputs, writeOutput } from "./output.ts";
@@ -123,14 +124,14 @@ function introduction({ backend, threads }: EngineInfo, image: string | undefine
   const on = image === undefined ? "a painted scene and a test chart" : image;
   return [
     `A filter of rank r is a sum of r columns ⊗ rows: k · k multiplications become r · 2k.`,
-    `${examples.length} filters on ${on}; ${backend}, ${threads} ${threads === 1 ? "thread" : "threads"}, times of warm runs:`,
+    `${plural(examples.length, "filter")} on ${on}; ${backend}, ${plural(threads, "thread")}, times of warm runs:`,
   ];
 }
 
 /** An example in two lines and a blank one before. */
 function lines({ example, exact, factors, chosen, rejected, after }: Chapter): string[] {
   const { direct, separable } = factors.multiplications;
-  const rank = factors.rank < exact.rank ? `${factors.rank} of ${exact.rank} terms` : `rank ${exact.rank}`;
+  const rank = factors.rank < exact.rank ? `${factors.rank} of ${plural(exact.rank, "term")}` : `rank ${exact.rank}`;
   const { tolerance } = example.options;
   const name = tolerance ? `${example.filter} --tolerance ${tolerance}` : example.filter;
   const others = rejected.length > 0 ? ` (${rejected.slice(0, 2).map(timed).join(", ")})` : "";

@@ -119,7 +119,7 @@ function cells(
   const largest = Math.max(...values.map(maxOf)) || 1;
   // Rounding errors around zero are zero
   const clean = values.map((line) => line.map((value) => (Math.abs(value) <= 1e-13 * largest ? 0 : value)));
-  const texts = clean.map((line) => line.map(show));
+  const texts = clean.map((line) => line.map((value) => show(value).replace("-", "−")));
   const longest = longestOf(texts.flat());
   const size = Math.min(0.44 * side, (1.55 * side) / longest);
   const [width, height] = [side - 1, side - 1];

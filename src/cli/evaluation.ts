@@ -2,6 +2,7 @@
 import { relative, sep } from "node:path";
 import type { Tensor } from "../index.ts";
 import type { Model } from "../onnx/index.ts";
+import { plural } from "../words.ts";
 import { UsageError } from "./arguments.ts";
 import type { InputFolder } from "./calibration.ts";
 import { count } from "./text.ts";
@@ -66,7 +67,7 @@ function answerOf(outputs: Record<string, Tensor>, labels: readonly string[]): n
   if (data.length !== labels.length) {
     const received = `[${shape.join(", ")}]`;
     throw new UsageError(
-      `--eval: expected a model with ${labels.length} classes, as there are subfolders, got ${received}`,
+      `--eval: expected a model with ${plural(labels.length, "class")}, as there are subfolders, got ${received}`,
     );
   }
   let best = 0;
@@ -75,14 +76,23 @@ function answerOf(outputs: Record<string, Tensor>, labels: readonly string[]): n
 }
 
 /** Shares with their 95 % intervals, and how many points lie between them with that of the difference. */
-export function evaluationText({ pictures, before, after, agreement, interval, intervals }: Evaluation): string {
+export function evaluationLines(found: Evaluation): [what: string, text: string][] {
+  const { pictures, before, after, agreement, interval, intervals } = found;
   const number = (share: number): string => (100 * share).toFixed(1);
   const shown = (share: number, [low, high]: [number, number]): string =>
     `${number(share)} % (${number(low)} to ${number(high)})`;
   const change = 100 * (after - before);
   const points = `${change < 0 ? "−" : "+"}${Math.abs(change).toFixed(1)} ± ${(100 * interval).toFixed(1)} points`;
   return [
-    `right answers    ${shown(before, intervals.before)} → ${shown(after, intervals.after)}, ${points}, of ${count(pictures)} pictures`,
-    `the same answer  ${shown(agreement, intervals.agreement)}; in brackets: 95 % intervals`,
-  ].join("\n");
+    [
+      "right answers",
+      `${shown(before, intervals.before)} → ${shown(after, intervals.after)}, ${points}, of ${plural(pictures, "picture", count)}`,
+    ],
+    ["the same answer", `${shown(agreement, intervals.agreement)}; in brackets: 95 % intervals`],
+  ];
 }
+
+export const evaluationText = (found: Evaluation): string =>
+  evaluationLines(found)
+    .map(([what, text]) => `${what.padEnd(16)} ${text}`)
+    .join("\n");

@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import { type FilterFactors, factorize } from "../index.ts";
 import { writeStdout } from "../node/files.ts";
+import { noun, plural } from "../words.ts";
 import { parseCount, parseFilter, parseNumber, UsageError, usage } from "./arguments.ts";
 import { drawFactors, type Shown, shownTerms, valuesOf } from "./draw.ts";
 import { addForce, checkOutputs, writeOutput } from "./output.ts";
@@ -95,7 +96,7 @@ function termLines(exact: FilterFactors, { kh, kw, rank }: FilterFactors, shown:
       if (kh * kw <= 36) return [title, ...grid(valuesOf({ kh, kw, terms: [term] }), denominator, term)];
       return [title, `  column  ${list(term.column, denominator)}`, `  row     ${list(term.row, denominator)}`];
     }),
-    ...(more > 0 ? [`+ ${more} more ${more === 1 ? "term" : "terms"}, listed by --json`] : []),
+    ...(more > 0 ? [`+ ${more} more ${noun(more, "term")}, listed by --json`] : []),
   ];
 }
 
@@ -172,7 +173,7 @@ function costLines(exact: FilterFactors, factors: FilterFactors): string[] {
   const passes = factors.rank === 1 ? "a column and a row pass" : `${factors.rank} column and row passes`;
   const verdict = separable < direct ? `${number(direct / separable, 3)} × fewer` : "direct is no dearer";
   const cost = `${direct} direct → ${separable} in ${passes}, per value (${verdict})`;
-  const error = `${number(factors.error)} relative, with ${factors.rank} of ${exact.rank} terms`;
+  const error = `${number(factors.error)} relative, with ${factors.rank} of ${plural(exact.rank, "term")}`;
   const lines: [title: string, text: string][] = [["error", factors.error === 0 ? "0" : error]];
   if (exact.rank > 0) lines.push(["multiplications", cost]);
   if (exact.rank > 1) lines.unshift(["best rank 1", `relative error ${number(errorOfRank1(exact))}`]);

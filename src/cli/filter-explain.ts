@@ -1,8 +1,8 @@
 // rank1 filter --explain: the plans for pictures, or for a picture of a given size, with the rejected candidates.
 import { type Engine, explain, type PictureSpec, type Plan } from "../index.ts";
 import { writeStdout } from "../node/files.ts";
-import { isGrey, specOf } from "../node/filter-file.ts";
 import { type FilterStep, planSteps, type Steps } from "../node/filter-steps.ts";
+import { isGrey, specOf } from "../node/work.ts";
 import { readSource, usage } from "./arguments.ts";
 import { openInput, type PictureFlags, planInput } from "./filter-picture.ts";
 import { styled } from "./text.ts";

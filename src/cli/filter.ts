@@ -4,17 +4,20 @@ import { extname } from "node:path";
 import { type Command, Option } from "commander";
 import type { Engine, Image } from "../index.ts";
 import { showModes } from "../node/convert.ts";
-import type { FileReport } from "../node/filter-file.ts";
 import { readSteps, type Steps } from "../node/filter-steps.ts";
 import { checkFormat, type FileFormat, fileFormatOf, fileFormats, formatNamed, formatNames } from "../node/formats.ts";
+import { anyPicture } from "../node/large.ts";
 import { readMask } from "../node/mask.ts";
 import { version } from "../node/package.ts";
 import { below, hashOf } from "../node/stores.ts";
+import type { FileReport } from "../node/work.ts";
+import { plural } from "../words.ts";
 import {
   addFilterOptions,
   checkOutputName,
   type FilterFlags,
   isFilterFile,
+  parseBytes,
   parseCount,
   parseFilter,
   parseQuality,
@@ -26,7 +29,17 @@ import {
   UsageError,
   usage,
 } from "./arguments.ts";
-import { addBatch, type BatchFlags, checkBatch, condition, isMany, jsonPrinter, optionsOf, runBatch } from "./batch.ts";
+import {
+  addBatch,
+  type BatchFlags,
+  checkBatch,
+  condition,
+  isMany,
+  jsonPrinter,
+  optionsOf,
+  type RunBatch,
+  runBatch,
+} from "./batch.ts";
 import { checkFailuresFile, failuresOf } from "./failures.ts";
 import { explainFilters } from "./filter-explain.ts";
 import { type FileJob, filterPicture, type PictureFlags } from "./filter-picture.ts";
@@ -106,7 +119,7 @@ Examples:
   rank1 filter photo.jpg -f gaussian:sigma=8 --explain
   rank1 filter -f disk:9 --tolerance 0.05 --size 4000x3000x3 --explain`;
 
-export function addFilter(program: Command, signal: AbortSignal): void {
+export function addFilter(program: Command, signal: AbortSignal, run: RunBatch = runBatch): void {
   const command = program
     .command("filter")
     .description("filter pictures (PNG, JPEG, WebP, TIFF, AVIF, GIF; grey, RGB, alpha) and arrays (.npy, raw)")
@@ -140,11 +153,16 @@ export function addFilter(program: Command, signal: AbortSignal): void {
     )
     .addOption(threadsOption())
     .addOption(rare("--backend <name>", "what computes").choices(["auto", "wasm", "reference"]).default("auto"))
+    .option(
+      "--memory <size>",
+      "what a picture may take, such as 500M; larger ones are filtered strip by strip (default: a quarter)",
+      parseBytes,
+    )
     .addOption(rare("--max-pixels <count>", "largest picture, in pixels (default: 2^30)").argParser(parseCount))
     .option("--quiet", "print nothing but errors")
     .option("--json", "print timings and plans as JSON")
     .addHelpText("after", examples)
-    .action((files: string[], flags: Flags) => filterPictures(files, flags, signal));
+    .action((files: string[], flags: Flags) => filterPictures(files, flags, signal, run));
 }
 
 const addOne = (text: string, list: readonly string[] = []): string[] => [...list, text];
@@ -157,7 +175,7 @@ function withOwnNames({ colour, color, ...given }: Flags): Flags {
   return { ...flags, grey: false };
 }
 
-async function filterPictures(files: string[], said: Flags, signal: AbortSignal): Promise<void> {
+async function filterPictures(files: string[], said: Flags, signal: AbortSignal, run: RunBatch): Promise<void> {
   const given = withOwnNames(said);
   const { output, explain, threads } = given;
   checkOutputName(output);
@@ -179,7 +197,7 @@ async function filterPictures(files: string[], said: Flags, signal: AbortSignal)
     await checkOutputs(written, { inputs: read, ...condition(jobs.length, flags) });
     const uses = { folder: output!, read: [...read, listOf(flags)], written };
     await checkFailuresFile(await failuresOf(flags), { ...uses, force: flags.force });
-    await runJobs(engine, { steps, filters, inputs, jobs, flags, signal });
+    await runJobs(engine, { steps, filters, inputs, jobs, flags, signal, run });
   });
 }
 
@@ -191,8 +209,8 @@ async function withFilters(
   { filters, flags }: Setup,
   use: (engine: Engine, steps: Steps) => Promise<void>,
 ): Promise<void> {
-  const { backend, threads, wide, maxPixels, maxFilterSide } = flags;
-  const limits = { ...(maxPixels && { pixels: maxPixels }), ...(maxFilterSide && { filterSide: maxFilterSide }) };
+  const { backend, threads, wide, maxFilterSide } = flags;
+  const limits = { ...anyPicture, ...(maxFilterSide && { filterSide: maxFilterSide }) };
   await withEngine({ backend, threads, wide, limits }, async (engine) => {
     await use(engine, await usage(() => readSteps(engine, filters, flags), "--max-filter-side"));
   });
@@ -280,17 +298,18 @@ interface Task extends Setup {
   inputs: readonly Input[];
   jobs: readonly FileJob[];
   signal: AbortSignal;
+  run: RunBatch;
 }
 
 const bytesIn = ({ data: { buffer, byteOffset, byteLength } }: Image): Uint8Array => new Uint8Array(buffer, byteOffset, byteLength); // biome-ignore format: a line
 
-async function runJobs(engine: Engine, { steps, filters, inputs, jobs, flags, signal }: Task): Promise<void> {
+async function runJobs(engine: Engine, { steps, filters, inputs, jobs, flags, signal, run }: Task): Promise<void> {
   const { json, quiet, mask, threads = 1, filter } = flags;
   const notes = new Map<string, number>();
   const printer = jsonPrinter(() => ({ version: 1, filters: filter, engine: aboutEngine(engine) }), "pictures");
   const options =
     JSON.stringify(filters.map((one) => one.filter)) + optionsOf({ ...flags, filter: undefined, mask: undefined });
-  await runBatch<FileJob, FileReport>({
+  await run<FileJob, FileReport>({
     ...{ jobs, inputs, what: "pictures", flags, signal },
     recipe: async () => hashOf("filter", version, options, ...(mask ? [`${mask.width}`, bytesIn(mask)] : [])),
     setup: jobs.some(({ input }) => input === "-") ? undefined : { kind: "filter", flags: { filters, flags: { ...flags, threads } satisfies Read }, memory: 0 }, // biome-ignore format: a line
@@ -304,7 +323,7 @@ async function runJobs(engine: Engine, { steps, filters, inputs, jobs, flags, si
       notes.clear();
     },
     async finish(failures) {
-      for (const [note, count] of quiet ? [] : notes) say(`${note} (${count} pictures)`);
+      for (const [note, count] of quiet ? [] : notes) say(`${note} (${plural(count, "picture")})`);
       if (json) await printer.finish({ failures });
     },
   });

@@ -95,7 +95,7 @@ export const dataUri = (type: string, data: Uint8Array | string): string =>
 
 /** A bar that fills a share (0 to 1) of its line. */
 export const bar = (share: number, kind: "on" | "off"): string =>
-  `<span class="bar ${kind}" style="width:${number(Math.max(0.4, 100 * share), 3)}%"></span>`;
+  `<span class="bar ${kind}" style="width:${number(100 * share, 3)}%"></span>`;
 
 export const style = `
 :root { color-scheme: light dark; ${properties(palettes.light)} }
@@ -167,7 +167,7 @@ tbody th:first-child { min-width: 5.5em }
 .layers td, .glance td { white-space: nowrap }
 .list td:last-child { white-space: normal }
 .layers th:first-child { width: 30%; min-width: 10em; overflow-wrap: anywhere }
-.curve { max-width: 100%; height: auto }
+.curve { width: 640px; max-width: 100%; height: auto }
 .curve text { font-size: 12px; font-family: inherit }
 @media (max-width: 899px) {
   .stacked thead { position: absolute; clip-path: inset(50%); width: 1px; height: 1px; overflow: hidden }
@@ -182,6 +182,7 @@ tbody th:first-child { min-width: 5.5em }
   .list tr { display: flex; flex-wrap: wrap; gap: 0 14px; padding: 7px 0; border-bottom: 1px solid var(--line) }
   .list th, .list td { padding: 0; border: 0 }
   .list tbody th:first-child { width: 100% }
+  .list .track { margin-bottom: 4px }
   .list td { color: var(--soft); font-size: 15px }
   .list td:empty { display: none }
   .list td[data-lead]::before { content: attr(data-lead) " " }
@@ -196,7 +197,7 @@ tbody th:first-child { min-width: 5.5em }
   .glance .rank::before { content: "rank " }
 }
 .track { display: block; margin-top: 4px; min-height: 8px }
-.bar { display: block; height: 8px; border-radius: 2px; background: var(--quiet) }
+.bar { display: block; min-width: 3px; height: 8px; border-radius: 2px; background: var(--quiet) }
 .bar.on { background: var(--accent) }
 @media (forced-colors: active) {
   .bar { forced-color-adjust: none; background: CanvasText }

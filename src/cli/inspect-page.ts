@@ -1,5 +1,6 @@
 // The page of a model: where its multiplications are, by kind and by layer, and what splitting its layers would lose.
 import type { Inspection, Layer } from "../onnx/index.ts";
+import { noun, plural } from "../words.ts";
 import { bar, escapeHtml, htmlPage, type ListCell, listTable } from "./html.ts";
 import { count, harmless, number, quantity } from "./text.ts";
 
@@ -38,8 +39,8 @@ export function modelPage(name: string, inspection: Inspection, share: number): 
   return htmlPage({
     title: `${name}: layers`,
     heading: name,
-    lead: `${quantity(totals.multiplications)} multiplications and ${quantity(totals.parameters)} parameters in
-${layers.length} layers. One multiplication is one multiply-accumulate: 2 FLOP.${unknown}`,
+    lead: `${plural(totals.multiplications, "multiplication", quantity)} and ${plural(totals.parameters, "parameter", quantity)} in
+${plural(layers.length, "layer")}. One multiplication is one multiply-accumulate: 2 FLOP.${unknown}`,
     beside: `<dl><div><dt>inputs</dt><dd>${values(inputs)}</dd></div><div><dt>outputs</dt><dd>${values(outputs)}</dd></div>
 <div><dt>format</dt><dd>ONNX, operator set ${opset}${maker}</dd></div>${lacks}</dl>`,
     sections: [
@@ -62,15 +63,15 @@ function kinds(layers: readonly Layer[], total: number): string {
     .sort((a, b) => b.multiplications - a.multiplications || b.parameters - a.parameters)
     .map(({ kind, layers, multiplications, parameters }) => {
       const share = total > 0 ? multiplications / total : 0;
-      const cells = [{ html: String(layers), unit: layers === 1 ? "layer" : "layers" }, ...counts(parameters, multiplications, share)]; // biome-ignore format: a line
+      const cells = [{ html: String(layers), unit: noun(layers, "layer") }, ...counts(parameters, multiplications, share)]; // biome-ignore format: a line
       return [escapeHtml(kind) + track(share), ...cells] as const;
     });
   return listTable(["kind", "layers", "parameters", "multipli&shy;cations", "share"], rows);
 }
 
 const counts = (parameters: number, multiplications: number, share: number): ListCell[] => [
-  { html: quantity(parameters), unit: "parameters" },
-  { html: quantity(multiplications), unit: "multiplications" },
+  { html: quantity(parameters), unit: noun(parameters, "parameter") },
+  { html: quantity(multiplications), unit: noun(multiplications, "multiplication") },
   { html: percent(share) },
 ];
 
@@ -88,7 +89,10 @@ ${track(multiplications / largest)}`;
     return [head, result, ...counts(parameters, multiplications, multiplications / total), loss] as const;
   });
   const others = layers.length - listed.length;
-  const left = others > 0 ? `<p class="note">${count(others)} layers without multiplications are not listed.</p>` : "";
+  const left =
+    others > 0
+      ? `<p class="note">${plural(others, "layer", count)} without multiplications ${others === 1 ? "is" : "are"} not listed.</p>`
+      : "";
   if (listed.length === 0) return left;
   return `<p>The loss is the relative error of a layer’s weights when two layers with ${number(100 * share, 3)} % of its
 multiplications or less take its place: a depthwise layer and a pointwise one, a column and a row, or one with

@@ -2,6 +2,7 @@
 import { type Command, InvalidArgumentError as CommanderError } from "commander";
 import { writeStdout } from "../node/files.ts";
 import type { Forecast, Inspection, Layer, Model } from "../onnx/index.ts";
+import { plural } from "../words.ts";
 import { parseNumber, UsageError } from "./arguments.ts";
 import { rare } from "./help.ts";
 import { kindText, missingNames, modelPage, percent, sides } from "./inspect-page.ts";
@@ -115,7 +116,7 @@ export function inspectionText(
   const rows = listed.map((layer) => row(layer, totals.multiplications, largest));
   const others = layers.length - listed.length;
   const unknown = layers.filter((layer) => layer.outputs.length === 0).length;
-  const figures = isOpen ? "" : `, ${quantity(totals.multiplications)} multiplications`;
+  const figures = isOpen ? "" : `, ${plural(totals.multiplications, "multiplication", quantity)}`;
   const hint = `for ${wanted}: ${inputs
     .filter((info) => open.includes(info.name))
     .map(shapeOption)
@@ -126,13 +127,13 @@ export function inspectionText(
       return `  ${kind.padEnd(6)}  ${harmless(name)}  ${dtype ?? ""} ${harmless(sides(shape))}`;
     }),
     ...(missing.length > 0 ? [`  ${styled("red", "not computed by rank1:")} ${missingNames(missing)}; the rest is shown, and can be separated`] : []),
-    ...(unknown > 0 && !isOpen ? [`  of ${unknown} ${unknown === 1 ? "layer" : "layers"} the file does not tell the shapes: they count no multiplications`] : []),
+    ...(unknown > 0 && !isOpen ? [`  of ${plural(unknown, "layer")} the file does not tell the shapes: ${unknown === 1 ? "it counts" : "they count"} no multiplications`] : []),
     "",
-    `${layers.length} layers, ${quantity(totals.parameters)} parameters${figures}`,
+    `${plural(layers.length, "layer")}, ${plural(totals.parameters, "parameter", quantity)}${figures}`,
     "1 multiplication = 1 multiply-accumulate = 2 FLOP",
     "",
     table(["layer", "kind", "result", ...right, "share", loss], rows, right),
-    ...(others > 0 ? [`and ${others} ${others === 1 ? "layer" : "layers"} without ${isOpen ? "parameters" : "multiplications"}, listed by --all`] : []),
+    ...(others > 0 ? [`and ${plural(others, "layer")} without ${isOpen ? "parameters" : "multiplications"}, listed by --all`] : []),
     "",
     `${loss}: relative error of the weights when the layer becomes two with ${number(100 * share, 3)} % of its`,
     "multiplications or less, along the best split: depthwise, spatial or bottleneck.",

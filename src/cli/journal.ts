@@ -6,7 +6,7 @@ import { type FileHandle, open, rm, stat } from "node:fs/promises";
 import { createInterface } from "node:readline/promises";
 import { makeFoldersFor, removeLeft } from "../node/files.ts";
 import { type Stamp, StopsAll } from "../node/store.ts";
-import { below, bytesAt, folderOf, hashOf, isAddress, storeOf } from "../node/stores.ts";
+import { below, bytesAt, folderOf, hashOf, hashOfFile, isAddress, storeOf } from "../node/stores.ts";
 import { type Failure, failureLine, otherContent, placeOf } from "./failures.ts";
 import type { Input } from "./inputs.ts";
 import type { Shard } from "./shard.ts";
@@ -47,34 +47,64 @@ interface Options {
 
 /** Opens the journal of a folder of results, and reads what `inputs` are known from it. */
 export async function openJournal(options: Options): Promise<Journal> {
-  const { folder, shard, recipe, inputs, signal } = options;
-  const at = (name: string): string => below(folder, `.rank1/${name}`);
+  const { folder, shard, recipe, inputs } = options;
   const suffix = `${shard.index}-of-${shard.count}`;
-  const known = inputs ? await readKnown(at(""), shard, inputs, signal) : new Map<string, string>();
-  const failures = options.failures ?? at(`failures-${suffix}.jsonl`);
-  const done = isAddress(folder) ? segments(at(`journal-${suffix}`)) : await appended(at(`journal-${suffix}.jsonl`));
+  const state = await readJournal(options);
+  const clean = cleaner(folder);
+  const failures = options.failures ?? at(folder, `failures-${suffix}.jsonl`);
+  const done = await openDone(folder, recipe, suffix);
   const failed = await replaced(failures);
-  const cleaned = new Set<string>();
   return {
     failures,
     async state(input) {
-      const line = known.get(input.name);
-      known.delete(input.name);
-      const record = line === undefined ? undefined : parse(line);
-      const state = record && (await isCurrent(record, recipe, input, folder, signal)) ? "done" : record && "changed";
-      const place = folderOf(below(folder, input.name));
-      if (inputs && state !== "done" && !isAddress(folder) && !cleaned.has(place)) {
-        cleaned.add(place);
-        await removeLeft(place);
-      }
-      return state;
+      const found = await state(input);
+      if (inputs && found !== "done") await clean(input.name);
+      return found;
     },
-    add: (name, trace) => done.write(JSON.stringify({ name, recipe, ...trace } satisfies Done)),
+    add: done.add,
     fail: (failure) => failed.write(failureLine(failure)),
     async close() {
       await done.close();
       await failed.close();
     },
+  };
+}
+
+const at = (folder: string, name: string): string => below(folder, `.rank1/${name}`);
+
+/** What the journal of a folder of results says of `inputs`; nothing is written. */
+export async function readJournal({ folder, shard, recipe, inputs, signal }: Options): Promise<Journal["state"]> {
+  const known = inputs ? await readKnown(at(folder, ""), shard, inputs, signal) : new Map<string, string>();
+  return async (input) => {
+    const line = known.get(input.name);
+    known.delete(input.name);
+    const record = line === undefined ? undefined : parse(line);
+    return record && (await isCurrent(record, recipe, input, folder, signal)) ? "done" : record && "changed";
+  };
+}
+
+/** Takes what is done with a recipe. `suffix` tells apart what parts, or processes, write at once: "3-of-10", "1-of-1-0123abcd". */
+export async function openDone(
+  folder: string,
+  recipe: string,
+  suffix: string,
+): Promise<Pick<Journal, "add" | "close">> {
+  const path = at(folder, `journal-${suffix}`);
+  const lines = isAddress(folder) ? segments(path) : await appended(`${path}.jsonl`);
+  return {
+    add: (name, trace) => lines.write(JSON.stringify({ name, recipe, ...trace } satisfies Done)),
+    close: lines.close,
+  };
+}
+
+/** Removes, before the first result of each folder, temporary files that nobody writes any more. */
+export function cleaner(folder: string): (name: string) => Promise<void> {
+  const cleaned = new Set<string>();
+  return async (name) => {
+    const place = folderOf(below(folder, name));
+    if (isAddress(folder) || cleaned.has(place)) return;
+    cleaned.add(place);
+    await removeLeft(place);
   };
 }
 
@@ -90,13 +120,16 @@ async function isCurrent(
   const store = await storeOf(path);
   const is = stamp ?? (await store.stat(path, signal));
   if (is?.size !== was.size) return false;
-  if (is.version !== was.version && hashOf(await bytesAt(path, signal)) !== was.hash) return false;
+  if (is.version !== was.version && (await hashAt(path, signal)) !== was.hash) return false;
   if (isAddress(folder)) return true; // a store holds objects whole and for good
   for (const [name, bytes] of Object.entries(outputs)) {
     if ((await (await storeOf(folder)).stat(below(folder, name)))?.size !== bytes) return false;
   }
   return true;
 }
+
+const hashAt = async (path: string, signal: AbortSignal): Promise<string> =>
+  isAddress(path) ? hashOf(await bytesAt(path, signal)) : hashOfFile(path, signal);
 
 /** The last line of each of these inputs. Where parts were cut otherwise before, those of all parts. */
 async function readKnown(folder: string, { index, count }: Shard, inputs: readonly Input[], signal: AbortSignal) {

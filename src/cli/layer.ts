@@ -3,6 +3,7 @@
 import { type Command, InvalidArgumentError as CommanderError } from "commander";
 import { explain, type LayerCost, type LayerSpec, layerCost, type Pads, type Plan, type StageCost } from "../index.ts";
 import { writeStdout } from "../node/files.ts";
+import { noun, plural } from "../words.ts";
 import { parseCount, UsageError, usage } from "./arguments.ts";
 import { rare } from "./help.ts";
 import { addEngineOptions, type EngineFlags, withEngine } from "./open.ts";
@@ -140,7 +141,7 @@ function asText(base: Layer, forms: readonly Form[]): string {
     ...(pads !== "valid" ? [`pads ${pads}`] : []),
     ...(depthMultiplier! > 1 ? [`depth multiplier ${depthMultiplier}`] : []),
   ];
-  const facts = [`${shapeText(base.size!)} filters, ${base.outputs} outputs`, ...window].join(", ");
+  const facts = [`${shapeText(base.size!)} filters, ${plural(base.outputs!, "output")}`, ...window].join(", ");
   return [
     `${styled("bold", "layer")}  ${facts}`,
     ...forms.slice(0, 2).flatMap(({ title, cost }) => ["", styled("bold", title), ...boxes(cost), ...sums(cost)]),
@@ -182,8 +183,9 @@ function sums({ stages }: LayerCost): string[] {
   const widest = Math.max(...stages.map(({ name }) => name.length));
   return stages.map(({ name, input, size, groups, output, parameters, multiplications }: StageCost) => {
     const each = [...size, input[2] / groups].filter((n) => n > 1);
-    const sum = `${output.join(" · ")} outputs × ${each.join(" · ") || 1} each = ${count(multiplications)}`;
-    return `${name.padEnd(widest)}  ${sum}; ${count(parameters)} parameters`;
+    const outputs = output.reduce((product, side) => product * side, 1);
+    const sum = `${output.join(" · ")} ${noun(outputs, "output")} × ${each.join(" · ") || 1} each = ${count(multiplications)}`;
+    return `${name.padEnd(widest)}  ${sum}; ${plural(parameters, "parameter", count)}`;
   });
 }
 

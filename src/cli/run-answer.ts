@@ -2,6 +2,7 @@
 // picture (and how), or any other array.
 import type { Tensor } from "../index.ts";
 import type { PictureAxes } from "../onnx/index.ts";
+import { plural } from "../words.ts";
 import { UsageError } from "./arguments.ts";
 import { sides } from "./inspect-page.ts";
 import { areas, isMask, maskForm, maskOf } from "./mask.ts";
@@ -71,6 +72,29 @@ export function answerOf(name: string, tensor: Tensor, options: AnswerOptions): 
   if (kind === "classes") return { ...answer, top: best(values, top, labels), ...countsOf(labels, values.length) };
   return kind === "mask" ? { ...answer, ...describeMask(tensor, options) } : answer;
 }
+
+/** What a result is taken for where its values do not matter: nothing but its shape and type is looked at. */
+export function kindOf(name: string, tensor: Tensor, options: AnswerOptions): Kind {
+  const axes = options.axesOf(tensor.shape);
+  if (options.as === undefined) return guess(name, { tensor, values: [], axes }, options);
+  checkKind(name, tensor, options.as, axes);
+  return options.as;
+}
+
+/** What is said of a picture before its values are known. */
+export function pictureAnswer(name: string, tensor: Tensor, options: AnswerOptions): Answer {
+  const { shape, dtype = dtypeOf(tensor) } = tensor;
+  const answer: Answer = { name, dtype, shape, as: "picture", guessed: options.as === undefined };
+  return options.as === undefined ? { ...answer, other: otherThan("picture", tensor, options) } : answer;
+}
+
+/** Black and white of a picture with such values. */
+export const rangeFor = (
+  tensor: Tensor,
+  least: number,
+  most: number,
+  { range }: AnswerOptions,
+): readonly [number, number] => range ?? (least <= most ? guessRange(least, most, isFloats(tensor)) : [0, 1]);
 
 /** The other guess. Of a few numbers in many axes nothing else could be thought. */
 function otherThan(kind: Kind, tensor: Tensor, { only }: AnswerOptions): Kind | undefined {
@@ -203,7 +227,7 @@ export function answerText({
   const doubt = guessed && other ? ` (guess; else --as ${other})` : "";
   const title = `  ${styled("bold", harmless(name))}  ${dtype} ${sides(shape)}${range}  as ${as}${scale}${doubt}${written}`;
   if (!top) return data && as === "values" ? `${title}\n    ${data.map((value) => number(value)).join(", ")}` : title;
-  const note = labels === undefined ? [] : [`    --labels: ${labels} names for ${classes} classes`];
+  const note = labels === undefined ? [] : [`    --labels: ${plural(labels, "name")} for ${plural(classes!, "class")}`];
   const value = as === "mask" ? "pixels" : "value";
   const rows = top.map(({ index, label, value: own, share }) => [
     `    ${index}`,

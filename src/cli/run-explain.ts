@@ -2,6 +2,7 @@
 // of each task.
 import type { Tensor } from "../index.ts";
 import type { ExplainModelOptions, Model, ModelPlan, Task } from "../onnx/index.ts";
+import { plural } from "../words.ts";
 import { sides } from "./inspect-page.ts";
 import { bar, harmless, milliseconds, number, quantity, shortName, styled, table } from "./text.ts";
 
@@ -22,7 +23,7 @@ function asText(name: string, { partitions, kernels, bytes }: ModelPlan): string
   const count = (wanted: Task["place"]): number => tasks.filter(({ place }) => place === wanted).length;
   const [stages, nodes] = [count("backend"), count("host")];
   return [
-    `${styled("bold", harmless(name))}  ${stages} stages by ${kernels.length} kernels, ${nodes} nodes on the host; ${quantity(bytes)}B of memory`,
+    `${styled("bold", harmless(name))}  ${plural(stages, "stage")} by ${plural(kernels.length, "kernel")}, ${plural(nodes, "node")} on the host; ${quantity(bytes)}B of memory`,
     ...partitions.flatMap(({ place, tasks }, i) => {
       const rows = tasks.map((task) => [
         task.op,

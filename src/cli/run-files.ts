@@ -1,7 +1,7 @@
 // Output files of rank1 run: where results go and in which format. A folder gets a file for each result, a single result
 // may have a file of its own.
 import { extname } from "node:path";
-import type { Tensor } from "../index.ts";
+import type { Image, Tensor } from "../index.ts";
 import { writeNpy } from "../node/npy.ts";
 import { below } from "../node/stores.ts";
 import type { ValueInfo } from "../onnx/index.ts";
@@ -67,25 +67,30 @@ export async function writeResult(
   { path, folder }: Target,
   job: Job,
   answer: Answer,
-  tensor: Tensor,
+  result: Tensor | Image,
   write: Control["write"],
 ): Promise<void> {
   answer.file = folder ? below(path, stemOf(job.name, answer.name) + endingOf(answer.as)) : path;
-  await write(answer.file, await bytesOf(answer, tensor));
+  await write(answer.file, await bytesOf(answer, result));
 }
 
-async function bytesOf({ as, file, range }: Answer, tensor: Tensor): Promise<Uint8Array> {
+async function bytesOf({ as, file, range }: Answer, result: Tensor | Image): Promise<Uint8Array> {
+  if ("width" in result) return encoded(result, file!);
+  const tensor = result;
   if (as === "mask") {
     const mask = maskOf(tensor)!;
     const { width, height, classes } = mask;
     return file!.endsWith(".npy") ? writeNpy({ shape: [height, width], data: classes }) : encodeMask(mask);
   }
   if (as !== "picture") return writeNpy(tensor);
+  const { tensorToImage } = await import("../onnx/index.ts");
+  return encoded(tensorToImage(tensor, { range }), file!);
+}
+
+async function encoded(picture: Image, file: string): Promise<Uint8Array> {
   const { encodePicture } = await import("../node/encode.ts");
   const { formatOf } = await import("../node/formats.ts");
-  const { tensorToImage } = await import("../onnx/index.ts");
-  const picture = tensorToImage(tensor, { range });
-  return encodePicture({ ...picture, alpha: picture.channels === 4 }, file === "-" ? "png" : formatOf(file!));
+  return encodePicture({ ...picture, alpha: picture.channels === 4 }, file === "-" ? "png" : formatOf(file));
 }
 
 /** The name of a result of a file (or of arrays by name) below the folder of results, without an ending: nothing in a model's names may lead elsewhere. */

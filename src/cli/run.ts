@@ -1,15 +1,26 @@
 // rank1 run: a model on pictures, or on arrays from .npy files. How they become inputs is in run-input.ts, what is said of
 // results in run-answer.ts, where they go in run-files.ts.
 import { type Command, Option } from "commander";
-import { checkOneOf, InvalidArgumentError, UnsupportedOpError } from "../errors.ts";
+import { checkOneOf, InvalidArgumentError, LimitError, UnsupportedOpError } from "../errors.ts";
 import type { Engine } from "../index.ts";
 import { writeStdout } from "../node/files.ts";
 import { sidecarOf } from "../node/model-files.ts";
+import { isNpy } from "../node/npy.ts";
 import { version } from "../node/package.ts";
 import { below, hashOf, storeOf } from "../node/stores.ts";
 import type { Model, ValueInfo } from "../onnx/index.ts";
-import { parseCount, readSource, threadsOption, UsageError, usage } from "./arguments.ts";
-import { addBatch, type BatchFlags, checkBatch, condition, isMany, jsonPrinter, optionsOf, runBatch } from "./batch.ts";
+import { parseCount, readSource, sourceName, threadsOption, UsageError, usage } from "./arguments.ts";
+import {
+  addBatch,
+  type BatchFlags,
+  checkBatch,
+  condition,
+  isMany,
+  jsonPrinter,
+  optionsOf,
+  type RunBatch,
+  runBatch,
+} from "./batch.ts";
 import { checkFailuresFile, failuresOf, type Uses } from "./failures.ts";
 import { rare } from "./help.ts";
 import { findInputs, type Input, listOf } from "./inputs.ts";
@@ -40,6 +51,7 @@ import {
   settingsOf,
 } from "./run-input.ts";
 import { type Made, madeText } from "./run-made.ts";
+import { checkTile, parseTile, runByTiles, type Tile, type Tiled, withTileName } from "./run-tiles.ts";
 import { type Control, type Job, type Perform, readAdmitted } from "./task.ts";
 import { milliseconds } from "./text.ts";
 
@@ -48,6 +60,7 @@ interface Flags extends ModelFlags, EngineFlags, InputFlags, BatchFlags, OutputF
   outputs?: string[];
   outputRange?: [number, number];
   top: number;
+  tile?: Tile;
   threads?: number;
   explain?: boolean;
   timings?: boolean;
@@ -71,13 +84,14 @@ Examples:
   rank1 run model.onnx *.jpg --top 1
   rank1 run model.onnx photos/ -o scores/ --resume
   rank1 run upscale.onnx small.png -o large.png
+  rank1 run upscale.onnx photo.jpg --tile 256 -o large.png
   rank1 run segment.onnx photo.jpg --as mask --labels classes.txt -o mask.png
   rank1 run detector.onnx photo.jpg --letterbox --bgr --range 0..255 --outputs boxes,scores -o results/
   rank1 run model.onnx --input x=x.npy --input mask=mask.png -o results/
   rank1 run model.onnx photo.jpg --shape input=1x3x480x640 --timings
   rank1 run model.onnx --explain`;
 
-export function addRun(program: Command, signal: AbortSignal): void {
+export function addRun(program: Command, signal: AbortSignal, runAll: RunBatch = runBatch): void {
   const command = program
     .command("run")
     .description("run an ONNX model on pictures, or on arrays from .npy files")
@@ -90,6 +104,11 @@ export function addRun(program: Command, signal: AbortSignal): void {
     .addOption(new Option("--as <kind>", "what results are (default: guessed, and said)").choices(kinds))
     .option("--outputs <names>", "results that are wanted, such as boxes,scores: only what they need is computed", parseNames)
     .addOption(rare("--output-range <low..high>", "what is black and white in a picture (default: guessed)").argParser(parseRange)) // biome-ignore format: a line
+    .option(
+      "--tile <pixels>",
+      "pictures of any size: run the model on overlapping tiles (auto: of the size that it declares, or 256)",
+      parseTile,
+    )
     .option("--top <count>", "how many classes are shown", parseCount, 5);
   addEngineOptions(addModelOptions(command, "the shape of an input in place of the model's"))
     .addOption(threadsOption())
@@ -98,7 +117,7 @@ export function addRun(program: Command, signal: AbortSignal): void {
     .option("--quiet", "print nothing but errors")
     .option("--json", "print JSON")
     .addHelpText("after", examples)
-    .action((file: string, inputs: string[], flags: Flags) => run(file, inputs, flags, signal));
+    .action((file: string, inputs: string[], flags: Flags) => run(file, inputs, flags, signal, runAll));
 }
 
 /** "boxes,scores" */
@@ -109,14 +128,17 @@ interface Result {
   milliseconds: number;
   /** Of these: what went into compiling for this shape. */
   compiling?: number;
+  /** On how many tiles the model ran. */
+  tiles?: number;
   /** What pictures became. */
   pictures: Made[];
   outputs: Answer[];
 }
 
-async function run(file: string, files: string[], flags: Flags, signal: AbortSignal): Promise<void> {
+async function run(file: string, files: string[], flags: Flags, signal: AbortSignal, runAll: RunBatch): Promise<void> {
   checkInputFlags(file, files, flags);
   checkPrinting(flags);
+  checkTile(flags.tile, { ...flags });
   await checkBatch(flags, flags.explain);
   const { output, as, json, explain, input, outputs } = flags;
   const target = output === undefined || explain ? undefined : await targetOf(output, as);
@@ -141,7 +163,7 @@ async function run(file: string, files: string[], flags: Flags, signal: AbortSig
       return writeStdout(`${await explainRun(model, nameOf(file), { inputs: values, outputs }, json)}\n`);
     }
     if (target) await checkTarget(target, chosen, jobs, { inputs: read, ...condition(jobs.length, flags) });
-    await runJobs(engine, model, { file, settings, target, flags, inputs, jobs, signal, beside, perform });
+    await runJobs(engine, model, { file, settings, target, flags, inputs, jobs, signal, beside, perform, runAll });
   });
 }
 
@@ -182,7 +204,8 @@ function withRun({ file, settings, target, flags }: Setup, use: Use): Promise<vo
         const options = { as, top, labels: settings.labels, range, only: model.outputs.length === 1, axesOf };
         await use(engine, model, (job, control) => {
           const feed = feedOf(model, settings, job.input === "" ? undefined : job.input, flags);
-          return runJob(model, job, { feed, target, options, outputs: flags.outputs, control });
+          const { outputs, tile } = flags;
+          return runJob(model, job, { feed, target, options, outputs, tile, settings, control });
         });
       },
       { engine, shapes: flags.shape },
@@ -216,10 +239,11 @@ interface Task extends Setup {
   /** Settings that stand beside the model, and are used. */
   beside?: Settings["beside"];
   perform: Perform<Job, Result>;
+  runAll: RunBatch;
 }
 
 async function runJobs(engine: Engine, model: Model, task: Task): Promise<void> {
-  const { file, settings, target, flags, inputs, jobs, signal, beside, perform } = task;
+  const { file, settings, target, flags, inputs, jobs, signal, beside, perform, runAll } = task;
   const { json, quiet, threads = 1 } = flags;
   const print = (text: string): Promise<void> | boolean =>
     target?.path === "-" ? process.stderr.write(text) : writeStdout(text);
@@ -228,7 +252,7 @@ async function runJobs(engine: Engine, model: Model, task: Task): Promise<void> 
   let timed: Job | undefined;
   const isHere = flags.timings || file === "-" || jobs.some(({ input }) => input === "-" || input === "");
   const setup = { file, settings, target, flags: { ...flags, threads } } satisfies Setup;
-  await runBatch<Job, Result>({
+  await runAll<Job, Result>({
     ...{ jobs, inputs, what: "inputs", flags, signal, perform },
     recipe: () => recipeOf(setup),
     setup: isHere ? undefined : { kind: "run", flags: setup, memory: 3 * ((await sizeOf(file)) ?? 0) },
@@ -270,33 +294,54 @@ interface Running {
   target?: Target;
   options: AnswerOptions;
   outputs?: string[];
+  tile?: Tile;
+  settings: Settings["settings"];
   control: Control;
 }
 
-async function runJob(model: Model, job: Job, { feed, target, options, outputs, control }: Running): Promise<Result> {
+async function runJob(model: Model, job: Job, { feed, target, options, outputs, tile, settings, control }: Running): Promise<Result> {
   const { signal, onProgress } = control;
   const read = (path: string): Promise<Uint8Array> => readAdmitted(control, path, 3);
   try {
-    const pictures: Made[] = [];
-    const values = await feed({ signal, read, tell: (made) => pictures.push(made) });
     const before = (await model.info()).programs.length;
-    const start = performance.now();
-    const found = await model.run(values, { signal, onProgress, outputs });
+    const pictures: Made[] = [];
+    let [start, found, tiles]: [number, Tiled["answers"], number | undefined] = [performance.now(), [], undefined];
+    const bytes = tile !== undefined && job.input !== "" ? await read(job.input) : undefined;
+    if (bytes && !isNpy(bytes, job.input)) {
+      const file = { name: sourceName(job.input), bytes };
+      const tiled = await runByTiles({ model, file, settings, tile: tile!, outputs, options, signal, onProgress });
+      pictures.push(tiled.made);
+      [found, tiles] = [tiled.answers, tiled.tiles];
+    } else {
+      const values = await feed({ signal, read: bytes ? async () => bytes : read, tell: (made) => pictures.push(made) });
+      start = performance.now();
+      const { runTiled } = await import("../onnx/index.ts");
+      const hooks = { signal, onProgress, outputs };
+      const results = tile === undefined ? await model.run(values, hooks) : await runTiled(model, values, { ...hooks, ...(tile !== "auto" && { tile }) });
+      found = Object.entries(results).map(([name, result]) => ({ answer: answerOf(name, result, options), result }));
+    }
     const spent = performance.now() - start;
     const { programs } = await model.info();
-    const compiling = programs.length > before ? Object.values(programs.at(-1)!.milliseconds).reduce((a, b) => a + b, 0) : undefined; // biome-ignore format: a line
-    const answers = Object.entries(found).map(([name, tensor]) => answerOf(name, tensor, options));
-    for (const answer of target ? answers : []) {
-      await writeResult(target!, job, answer, found[answer.name]!, control.write);
-    }
-    return { input: job.input, milliseconds: spent, compiling, pictures, outputs: answers };
+    const compiling = programs.length > before ? Object.values(programs.at(-1)!.milliseconds).reduce((a, b) => a + b, 0) : undefined;
+    for (const { answer, result } of target ? found : []) await writeResult(target!, job, answer, result, control.write);
+    return { input: job.input, milliseconds: spent, compiling, tiles, pictures, outputs: found.map(({ answer }) => answer) };
   } catch (error) {
-    throw withSizeHint(error, model);
+    throw withSizeHint(withTileName(error), model);
   }
-}
+} // biome-ignore format: lines
 
 /** An error of sizes that names the option which sets them. */
 function withSizeHint(error: unknown, { inputs }: Model): unknown {
+  if (error instanceof LimitError && error.parameter.startsWith("node ")) {
+    const { parameter, expected, received } = error;
+    return new LimitError({
+      parameter,
+      expected,
+      received,
+      hint: "--tile 256 runs pictures piece by piece",
+      cause: error,
+    });
+  }
   if (!(error instanceof InvalidArgumentError)) return error;
   const isOpen = inputs.some(({ shape }) => shape?.slice(1).some((side) => typeof side !== "number"));
   const ofInput = error.parameter.startsWith("input ") && error.received.startsWith("[");
@@ -309,8 +354,11 @@ function withSizeHint(error: unknown, { inputs }: Model): unknown {
   return new InvalidArgumentError({ parameter, expected, received, hint, cause: error });
 }
 
+/** The model gets fewer pixels than the picture has. */
+const isShrunk = ({ picture, size }: Made): boolean => size.width * size.height < picture.width * picture.height;
+
 function resultText(
-  { input, milliseconds: spent, compiling, pictures, outputs }: Result,
+  { input, milliseconds: spent, compiling, tiles, pictures, outputs }: Result,
   beside: Settings["beside"],
 ): string {
   const compiled = compiling === undefined ? "" : ` (${milliseconds(compiling)} of them to compile, once)`;
@@ -318,7 +366,11 @@ function resultText(
   const used = beside?.names.filter((name) => pictures.length > 0 || name === "labels") ?? [];
   return [
     title,
-    ...pictures.map((made) => `  ${madeText(made, pictures.length > 1)}`),
+    ...pictures.map(
+      (made) =>
+        `  ${madeText(made, pictures.length > 1)}${tiles === undefined ? "" : `, in ${tiles} tile${tiles > 1 ? "s" : ""}`}`,
+    ),
+    ...(tiles === undefined && outputs.some(({ as }) => as === "picture") && pictures.some(isShrunk) ? ["  --tile auto runs the model on all pixels, tile by tile"] : []), // biome-ignore format: a line
     ...(used.length > 0 ? [`  ${used.join(", ")} by ${beside!.file}`] : []),
     ...outputs.map(answerText),
   ].join("\n");

@@ -1,6 +1,7 @@
 // The page about a separation: totals, the curve of loss against reduction, and what each layer became.
 import type { LayerReport, Report, TimeChange } from "../onnx/index.ts";
-import { type Evaluation, evaluationText } from "./evaluation.ts";
+import { plural } from "../words.ts";
+import { type Evaluation, evaluationLines } from "./evaluation.ts";
 import { escapeHtml, htmlPage, stackedTable } from "./html.ts";
 import { count, milliseconds, number, quantity } from "./text.ts";
 
@@ -10,8 +11,8 @@ const decompositions: Readonly<Record<Name, (rank: number) => string>> = {
   cp: (rank) => `pointwise, depthwise, pointwise (rank ${rank})`,
   depthwise: (rank) => `depthwise × ${rank}, pointwise`,
   spatial: (rank) => `column, row (rank ${rank})`,
-  bottleneck: (rank) => `to ${rank} channels, pointwise`,
-  narrow: (rank) => `pointwise to ${rank} channels, window`,
+  bottleneck: (rank) => `to ${plural(rank, "channel")}, pointwise`,
+  narrow: (rank) => `pointwise to ${plural(rank, "channel")}, window`,
 };
 
 /** "column, row (rank 16)" */
@@ -80,7 +81,7 @@ export function speedText(speedup: number): string {
 
 /** "16 inputs, 2 threads" */
 const runText = ({ pictures, threads }: TimeChange): string =>
-  `${pictures === 1 ? "1 input" : `${pictures} inputs`}, ${threads === 1 ? "1 thread" : `${threads} threads`}`;
+  `${plural(pictures, "input")}, ${plural(threads, "thread")}`;
 
 /** Of each way to run, how long it takes before and after, and how many times as fast that is. */
 export const timeRows = (times: readonly TimeChange[]): string[][] =>
@@ -88,6 +89,13 @@ export const timeRows = (times: readonly TimeChange[]): string[][] =>
     ...[runText(one), milliseconds(one.before), milliseconds(one.after)],
     speedText(one.before / one.after),
   ]);
+
+const wanted: Readonly<Record<Report["goal"]["kind"], (value: string) => string>> = {
+  speedup: (value) => `${value} × as fast`,
+  reduce: (value) => `${value} × fewer multiplications`,
+  tolerance: (value) => `a loss of at most ${value}`,
+  rank: (value) => `depthwise separable layers, depth multiplier ${value}`,
+};
 
 /** The whole page. */
 export function separatePage(name: string, report: Report, evaluation?: Evaluation): string {
@@ -102,18 +110,18 @@ export function separatePage(name: string, report: Report, evaluation?: Evaluati
       ? [["time, 1 thread", `${milliseconds(times.before)} → ${milliseconds(times.after)}, ${speedText(speedup)}`]]
       : []),
     ...lossLines(report),
-    ["wanted", `${goal.kind} ${goal.value}${reached.met ? "" : ", missed"}`],
+    ...(evaluation ? evaluationLines(evaluation) : []),
+    ["wanted", `${wanted[goal.kind](number(goal.value))}${reached.met ? "" : ", missed"}`],
   ];
   const beside = facts
     .map(([what, text]) => `<div><dt>${escapeHtml(what!)}</dt><dd>${escapeHtml(text!)}</dd></div>`)
     .join("\n");
-  const evaluated = evaluation ? `<p>${escapeHtml(evaluationText(evaluation)).replace("\n", "<br>")}</p>` : "";
   return htmlPage({
     title: `${name}: separated`,
     heading: name,
-    lead: `${number(reached.reduction, 3)} × fewer multiplications, ${samples ? `fitted to ${count(samples)} inputs` : "by the weights alone"}. One
+    lead: `${number(reached.reduction, 3)} × fewer multiplications, ${samples ? `fitted to ${plural(samples, "input", count)}` : "by the weights alone"}. One
 multiplication is one multiply-accumulate: 2 FLOP.${unchanged ? ` ${escapeHtml(unchanged)}.` : ""}`,
-    beside: `<div><dl>${beside}</dl>${evaluated}</div>`,
+    beside: `<dl>${beside}</dl>`,
     sections: [
       ...(reached.times ? [{ id: "times", title: "What a run takes here", html: timesTable(reached.times) }] : []),
       ...(report.curve.length > 1
@@ -150,7 +158,7 @@ const mostDecades = 7;
 
 /** Loss, on a logarithmic axis, against the reduction; the point that was reached is a ring. */
 function curve(report: Report): string {
-  const [width, height, left, top, bottom] = [640, 340, 76, 36, 56];
+  const [width, height, left, right, top, bottom] = [640, 340, 76, 28, 36, 56];
   const shown = report.curve.filter(isDrawn);
   if (shown.length < 2) return "<p>No layer loses anything.</p>";
   const { across, up, own } = axesOf(report);
@@ -158,7 +166,7 @@ function curve(report: Report): string {
   const decades = all.map(({ loss }) => Math.log10(loss));
   const [low, high] = [Math.floor(Math.min(...decades)), Math.ceil(Math.max(...decades))];
   const most = Math.ceil(Math.max(...all.map(({ reduction }) => reduction)));
-  const x = (reduction: number): number => left + ((reduction - 1) / (most - 1 || 1)) * (width - left - 16);
+  const x = (reduction: number): number => left + ((reduction - 1) / (most - 1 || 1)) * (width - left - right);
   const y = (loss: number): number => top + ((high - Math.log10(loss)) / (high - low || 1)) * (height - bottom - top);
   const place = ({ reduction, loss }: Place): string => `${x(reduction).toFixed(1)},${y(loss).toFixed(1)}`;
   const apart = Math.max(1, Math.ceil((high - low) / mostDecades));
@@ -174,7 +182,7 @@ function curve(report: Report): string {
     `<text x="${(width + left) / 2}" y="${height - 10}" text-anchor="middle">${across}</text>`,
     `<text x="0" y="16">${up}</text>`,
   ];
-  const lines = rows.map((decade) => `<path d="M${left} ${y(10 ** decade)}H${width - 16}" stroke-opacity=".2"/>`);
+  const lines = rows.map((decade) => `<path d="M${left} ${y(10 ** decade)}H${width - right}" stroke-opacity=".2"/>`);
   const rings = own.map((point) => {
     const [cx, cy] = place(point).split(",");
     return `<circle cx="${cx}" cy="${cy}" r="6" stroke-width="2.5"/>`;

@@ -6,6 +6,7 @@ import { type Command, Option } from "commander";
 import { makeFoldersFor, readSettings, writeAtomic, writeStdout } from "../node/files.ts";
 import { type Sidecar, sidecarOf, writeSidecar } from "../node/model-files.ts";
 import type { LossChoice, MachineProfile, Model, Report, SeparateOptions, SeparateStore } from "../onnx/index.ts";
+import { plural } from "../words.ts";
 import { parseCount, parseNumber, readSource, sourceName, threadsOption, UsageError, usage } from "./arguments.ts";
 import { InputFolder } from "./calibration.ts";
 import { type Evaluation, evaluate, evaluationText } from "./evaluation.ts";
@@ -319,7 +320,7 @@ const right = ["multiplications", "after", "÷", "loss alone"];
 const timeColumns = ["before", "after", "so it is"];
 
 function reportText(name: string, output: string, report: Report, evaluation: Evaluation | undefined): string {
-  const { layers, totals, reached, goal, samples, seconds, missing, difference, assumed } = report;
+  const { layers, totals, reached, goal, samples, seconds, missing, difference, assumed, outputs } = report;
   const rows = layers.map(({ name: layer, weight, decomposition, rank, multiplications: { before, after }, loss }) => [
     ...[shortName(layer), weight.join(" × "), decomposition ? decompositionText(decomposition, rank!) : "as it is"],
     ...[quantity(before), decomposition ? quantity(after) : "", decomposition ? number(before / after, 3) : ""],
@@ -329,7 +330,7 @@ function reportText(name: string, output: string, report: Report, evaluation: Ev
   const { times, planned, tuned } = reached;
   const missed = `the goal of --${goal.kind} ${goal.value} was missed: this is the nearest found`;
   return [
-    `${styled("bold", name)} → ${output}${samples ? `, fitted to ${samples === 1 ? "1 input" : `${count(samples)} inputs`}` : ", by its weights alone"}, in ${number(seconds, 3)} s`,
+    `${styled("bold", name)} → ${output}${samples ? `, fitted to ${plural(samples, "input", count)}` : ", by its weights alone"}, in ${number(seconds, 3)} s`,
     "",
     table(["layer", "weight", "becomes", ...right], rows, right),
     "",
@@ -337,6 +338,11 @@ function reportText(name: string, output: string, report: Report, evaluation: Ev
     `parameters       ${quantity(parameters.before)} → ${quantity(parameters.after)}`,
     ...(planned ? [`on ${planned.for}  ${speedText(planned.speedup)}, as planned`] : []),
     ...lossLines(report).map(([what, text]) => `${what.padEnd(16)} ${text}`),
+    ...outputs.flatMap(({ temperature }) =>
+      temperature === undefined
+        ? []
+        : [`scores           divided by ${number(temperature, 3)}: no more sure than they should be`],
+    ),
     ...(tuned ? [`before tuning    ${number(tuned.before, 3)}`] : []),
     `checked          the file, loaded again, gives the same outputs (within ${number(difference, 1)} of the largest)`,
     ...(evaluation ? [evaluationText(evaluation)] : []),

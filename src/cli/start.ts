@@ -2,9 +2,13 @@
 // its cache for the next time (NODE_DISABLE_COMPILE_CACHE=1 turns that off).
 import { enableCompileCache } from "node:module";
 
+const [, , ...args] = process.argv;
+const isWorker = args[0] === "worker" && process.send !== undefined;
 const interruption = new AbortController();
 for (const name of ["SIGINT", "SIGTERM"] as const) {
   process.on(name, () => {
+    // Terminals and supervisors signal all processes at once. What becomes of a worker is its parent's to say, which may let it finish
+    if (isWorker) return;
     // A second signal, or a library that does not let go, ends the process; temporary files go with it
     if (interruption.signal.aborted) process.exit(130);
     interruption.abort();
@@ -18,8 +22,7 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 });
 
 enableCompileCache();
-const [, , ...args] = process.argv;
-if (args[0] === "worker" && process.send) await (await import("./worker.ts")).work(interruption.signal);
+if (isWorker) await (await import("./worker.ts")).work(interruption.signal);
 else {
   const { runProgram } = await import("./program.ts");
   process.exitCode = await runProgram(args, interruption.signal);

@@ -1,8 +1,9 @@
 // One input's way through a command, wherever it runs: in this process or in one of several. What reads and writes is given, so
 // that it is known what was read and written.
+import { stat } from "node:fs/promises";
 import { InvalidArgumentError } from "../errors.ts";
 import { StopsAll } from "../node/store.ts";
-import { bytesAt, hashOf, storeOf } from "../node/stores.ts";
+import { bytesAt, createFile, hashOf, hashOfFile, storeOf } from "../node/stores.ts";
 import { readSource, UsageError } from "./arguments.ts";
 import type { Trace } from "./journal.ts";
 import { replaced, writeOutput } from "./output.ts";
@@ -23,6 +24,12 @@ export interface Control {
   onProgress?: (done: number) => void;
   read(path: string): Promise<Uint8Array>;
   write(path: string, data: Uint8Array): Promise<void>;
+  /** Notes a file that is read otherwise. */
+  look(path: string): Promise<void>;
+  /** Writes a file that is made by `write`, under the name that it gets. Addresses and streams are none. */
+  create(path: string, write: (to: string) => Promise<void>): Promise<void>;
+  /** Says something while it works. */
+  tell?(message: string): void;
   /** Waits until so many bytes of memory may be taken. */
   admit?(bytes: number): Promise<void>;
 }
@@ -40,7 +47,7 @@ export interface Refusal {
 /** The error itself is there where it is this process's own. */
 export type Outcome<R> = { result: R; trace: Trace } | { refusal: Refusal; error?: Error };
 
-type Given = Pick<Control, "signal" | "onProgress" | "admit">;
+type Given = Pick<Control, "signal" | "onProgress" | "admit" | "tell">;
 
 /** Performs a job, and says what came of it and what was read and written. `folder` is where results lie. */
 export async function attempt<J extends Job, R>(
@@ -60,13 +67,27 @@ export async function attempt<J extends Job, R>(
       return bytes;
     },
     async write(path, data) {
-      if (job.replaces === false && (await isThere(path, data, signal))) return note(path, data);
+      if (job.replaces === false && (await isThere(path, data, signal))) return note(path, data.byteLength);
       await writeOutput(path, data, signal);
-      note(path, data);
+      note(path, data.byteLength);
+    },
+    async look(path) {
+      // Only a journal asks for it.
+      if (folder === "") return;
+      const stamp = await (await storeOf(path)).stat(path, signal);
+      if (stamp) trace.input = { ...stamp, hash: await hashOfFile(path, signal) };
+    },
+    async create(path, write) {
+      await createFile(path, async (to) => {
+        await write(to);
+        const there = job.replaces === false && (await stat(path).catch(() => undefined));
+        if (there && (await hashOfFile(to, signal)) !== (await hashOfFile(path, signal))) throw isTaken(path);
+      }, signal); // biome-ignore format: a call
+      note(path, (await stat(path)).size);
     },
   };
-  const note = (path: string, data: Uint8Array): void => {
-    trace.outputs[path.slice(folder.length).replace(/^[/\\]+/, "")] = data.byteLength;
+  const note = (path: string, bytes: number): void => {
+    trace.outputs[path.slice(folder.length).replace(/^[/\\]+/, "")] = bytes;
   };
   try {
     return { result: await perform(job, control), trace };
@@ -101,10 +122,8 @@ async function isThere(path: string, data: Uint8Array, signal: AbortSignal): Pro
   const found = await store.stat(path, signal);
   if (!found) return false;
   if (found.size === data.byteLength && Buffer.compare(await bytesAt(path, signal), data) === 0) return true;
-  throw new InvalidArgumentError({
-    parameter: path,
-    expected: "a name that is free",
-    received: "another file",
-    hint: replaced,
-  });
+  throw isTaken(path);
 }
+
+const isTaken = (parameter: string): InvalidArgumentError =>
+  new InvalidArgumentError({ parameter, expected: "a name that is free", received: "another file", hint: replaced });

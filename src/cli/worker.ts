@@ -46,7 +46,10 @@ function serve(perform: Perform<Job, unknown>, folder: string | undefined, signa
     process.on("message", (order: Order) => {
       if ("end" in order) resolve();
       else if ("job" in order) void one(order.id, order.job);
-      else granted.get(order.id)?.();
+      else {
+        granted.get(order.id)?.();
+        granted.delete(order.id);
+      }
     });
     tell({ ready: ownTag });
   });

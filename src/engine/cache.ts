@@ -126,6 +126,7 @@ export function infoOf({ backend, reason, relaxed, wide, verdicts }: Choice, pro
   return {
     ...{ backend: backend.name, reason, lanes, threads: backend.threads, relaxed },
     ...{ wide: { ...wide, verdicts: Object.fromEntries(verdicts) } },
+    ...(backend.graphics && { webgpu: backend.graphics }),
     ...{ bytes: backend.bytes(), programs: { count, bytes } },
   };
 }

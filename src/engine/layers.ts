@@ -16,6 +16,7 @@ import {
 } from "../plan/layer-problem.ts";
 import type { LayerProblem, Plan, ValueSpec } from "../plan/types.ts";
 import { arrayIn, checkSidesIn, checkTensor, type F32Tensor, type TensorLike } from "../tensor.ts";
+import { plural } from "../words.ts";
 import { type CallHooks, checkApart, checkRunOptions } from "./calls.ts";
 import type { IntoValue } from "./types.ts";
 import { EngineValue, innerOf } from "./values.ts";
@@ -130,7 +131,7 @@ function checkBias(parameter: string, bias: unknown, count: number): ArrayLike<n
   const given = (typeof bias === "object" && bias !== null && "data" in bias ? bias.data : bias) as ArrayLike<number>;
   const list = (ArrayBuffer.isView(given) || Array.isArray(given)) && given.length === count;
   if (list && Array.from(given).every((value) => typeof value === "number")) return given;
-  throw new InvalidArgumentError({ parameter, expected: `${count} numbers`, received: describe(bias) });
+  throw new InvalidArgumentError({ parameter, expected: plural(count, "number"), received: describe(bias) });
 }
 
 /** Weights in TensorFlow's order. */
@@ -201,7 +202,7 @@ export function checkLayerOut(
   const array = arrayIn(out);
   if (array instanceof Float32Array && array.length === lengthOf(y))
     return x.data instanceof EngineValue ? array : checkApart(array, x.data, "x");
-  const expected = `a Float32Array of ${lengthOf(y)} elements`;
+  const expected = `a Float32Array of ${plural(lengthOf(y), "element")}`;
   throw new InvalidArgumentError({ parameter: "out", expected, received: describe(array) });
 }
 

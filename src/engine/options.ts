@@ -26,7 +26,7 @@ const defaultLimits: Limits = { side: 1 << 20, pixels: 2 ** 30, filterSide: 2049
 
 /** What an engine is made with; all of it may be left out. */
 export interface EngineOptions {
-  /** "auto" (default): WebAssembly where it runs, else the reference loops. "webgpu" is refused: there is none yet. */
+  /** "auto" (default): WebAssembly where it runs, else the reference loops. "webgpu": the GPU, of the page or of the npm package `webgpu`. */
   backend?: BackendName;
   /** Threads that work, the caller's included. Default: what the machine has, and one where a call is over in a moment. */
   threads?: number;
@@ -53,6 +53,12 @@ export interface EngineOptions {
   maxMemory?: number;
   /** Largest sizes. Defaults: sides of 2^20 and 2^30 pixels, filters of 2049 a side. */
   limits?: Partial<Limits>;
+  /** Of "webgpu": a GPUDevice of yours, which you keep. Default: one that the engine asks for. */
+  device?: object;
+  /** Of "webgpu": which GPU, where there are several. */
+  powerPreference?: "low-power" | "high-performance";
+  /** Of "webgpu": takes an adapter that computes on the processor too, right and slower than WebAssembly. Default false. */
+  allowSoftware?: boolean;
   /** Makes the worker, for pages that cannot load worker.js from beside the module. */
   createWorker?: () => WebWorker;
 }
@@ -79,6 +85,9 @@ export async function checkEngineOptions(options?: EngineOptions): Promise<Check
     "maxMemory",
     "limits",
     "createWorker",
+    "device",
+    "powerPreference",
+    "allowSoftware",
   ] as const;
   const given = checkOptions<EngineOptions>("options", options, keys);
   const limits = { ...defaultLimits };
@@ -90,7 +99,16 @@ export async function checkEngineOptions(options?: EngineOptions): Promise<Check
   const backend = given.backend ?? "auto";
   const planning = checkOneOf("planning", given.planning ?? "predicted", ["predicted", "measured"] as const);
   const maxMemory = checkInteger("maxMemory", given.maxMemory ?? 2 ** 30, { min: 2 ** 20, max: 2 ** 32 - 65536 });
+  checkGraphics(backend, given);
+  const graphics = {
+    device: given.device as GPUDevice | undefined,
+    ...(given.powerPreference !== undefined && {
+      powerPreference: checkOneOf("powerPreference", given.powerPreference, ["low-power", "high-performance"] as const),
+    }),
+    allowSoftware: checkBoolean("allowSoftware", given.allowSoftware ?? false),
+  };
   const choice = await chooseBackend({
+    graphics,
     backend: checkOneOf("backend", backend, ["auto", "wasm", "webgpu", "reference"] as const),
     threads: given.threads === undefined ? undefined : checkInteger("threads", given.threads, { min: 1, max: 64 }),
     deterministic: checkBoolean("deterministic", given.deterministic ?? false),
@@ -100,6 +118,18 @@ export async function checkEngineOptions(options?: EngineOptions): Promise<Check
     createWorker: given.createWorker === undefined ? undefined : checkFunction("createWorker", given.createWorker),
   });
   return { choice, limits, planning, maxMemory };
+}
+
+/** Options that only the GPU has, and one that it cannot have. */
+function checkGraphics(backend: string, given: Partial<EngineOptions>): void {
+  for (const name of ["device", "powerPreference", "allowSoftware"] as const) {
+    if (given[name] === undefined || backend === "webgpu") continue;
+    const [expected, received] = ['no such option but with backend "webgpu"', `backend ${describe(backend)}`];
+    throw new InvalidArgumentError({ parameter: name, expected, received });
+  }
+  if (backend !== "webgpu" || given.deterministic !== true) return;
+  const [expected, received] = ['false with backend "webgpu", since GPUs round as they like', "true"];
+  throw new InvalidArgumentError({ parameter: "deterministic", expected, received });
 }
 
 function checkVerdicts(verdicts: unknown): [string, Verdict][] {

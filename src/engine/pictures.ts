@@ -1,6 +1,6 @@
 // Pictures as inputs and outputs of filters: the forms in which they may be given, whether their alpha matters, and
 // running a program on one.
-import { opaque, opaqueFor } from "../backend/alpha.ts";
+import { opaque } from "../backend/alpha.ts";
 import {
   type Bindings,
   ended,
@@ -14,7 +14,15 @@ import { InvalidArgumentError } from "../errors.ts";
 import { isInside, placeOf, type Region } from "../plan/extent.ts";
 import { comparesWithOwn, tapSum } from "../plan/taps.ts";
 import type { FilterProblem, Problem } from "../plan/types.ts";
-import { type CheckedImage, checkImage, type ImageLike, type ImageLimits, mostChannels } from "../tensor/image.ts";
+import {
+  type CheckedImage,
+  checkImage,
+  type ImageLike,
+  type ImageLimits,
+  mostChannels,
+  opaqueFor,
+  wholes,
+} from "../tensor/image.ts";
 import { type Image, type ImageArray, imageDTypes, isFloat, isImageDType, newArray } from "../tensor.ts";
 import { type PictureValue, plainView } from "./calls.ts";
 import { checkMask, type MaskLike, type Picture, weightsOf } from "./masks.ts";
@@ -46,6 +54,8 @@ export const isPlain = (problem: FilterProblem, x: Picture): boolean =>
 export async function isOpaque(picture: CheckedImage, problem: FilterProblem, signal: Abortable): Promise<boolean> {
   const { data, channels, width, height } = picture;
   const full = await fullOf(picture, signal);
+  const whole = wholes.get(data);
+  if (whole) return whole.read.every((alpha) => alpha === full);
   const read = partRead(problem);
   const [inside, { border, borderValue }] = [isInside(read, picture), problem.window];
   if (!inside && border === "constant" && borderValue !== full) return false;
@@ -70,6 +80,8 @@ export async function fullOf(x: Picture, signal: Abortable | undefined): Promise
   if (!isFloat(dtype) || data instanceof EngineValue) return opaque(dtype);
   const known = found.get(x);
   if (known !== undefined) return known;
+  const whole = wholes.get(data);
+  if (whole) return opaqueFor(whole.largest);
   let largest = 0;
   await inSlices(width * height, signal, (from, to) => {
     for (let pixel = from; pixel < to; pixel++) largest = Math.max(largest, data[(pixel + 1) * channels - 1]! || 0);

@@ -1,5 +1,5 @@
 // Public types of the engine's calls, results and info.
-import type { Verdict } from "../backend/backend.ts";
+import type { GraphicsInfo, Verdict } from "../backend/backend.ts";
 import type { GradientName } from "../factor/filter-functions.ts";
 import type { FilterOptions } from "../plan/filter-problem.ts";
 import type { F32Tensor, Image, ImageArray, ValueDType } from "../tensor.ts";
@@ -26,8 +26,8 @@ export interface FilterCallOptions extends FilterOptions, RunOptions {
 
 /** What an engine runs on. */
 export interface EngineInfo {
-  /** What computes: generated WebAssembly, or plain loops in JavaScript, far slower. */
-  backend: "wasm" | "reference";
+  /** What computes: generated WebAssembly, the GPU, or plain loops in JavaScript, far slower. */
+  backend: "wasm" | "webgpu" | "reference";
   /** Why this backend. */
   reason: string;
   /** Elements of 32 bits that one instruction handles. */
@@ -45,6 +45,8 @@ export interface EngineInfo {
     /** By kernel: kept wide, or narrow since results differ. For `createEngine({ verdicts })` of a later process. */
     verdicts: Record<string, Verdict>;
   };
+  /** Of "webgpu": the adapter and its limits, and what ran elsewhere. */
+  webgpu?: GraphicsInfo;
   /** Bytes of working memory that programs and values hold. What is freed stays with the engine, for what comes next. */
   bytes: number;
   /** Plans that are compiled and kept. */

@@ -1,5 +1,6 @@
 // The forms in which a filter is given, and the one normal form that the rest works with.
 import { checkInteger, checkLimit, checkNumber, checkOneOf, describe, InvalidArgumentError } from "../errors.ts";
+import { plural } from "../words.ts";
 import { defaultMaxSide, parseFilterName } from "./filters.ts";
 import { divisorOf } from "./integers.ts";
 
@@ -228,7 +229,7 @@ function lengthOf(value: unknown): unknown {
 function checkNumbers(parameter: string, value: unknown, length: number): number[] {
   if (!isNumberList(value) || value.length !== length) {
     const received = isNumberList(value) ? `${value.length}` : describe(value);
-    throw new InvalidArgumentError({ parameter, expected: `${length} numbers`, received });
+    throw new InvalidArgumentError({ parameter, expected: plural(length, "number"), received });
   }
   return Array.from(value, (x, i) => (Number.isFinite(x) ? x + 0 : checkNumber(`${parameter}[${i}]`, x)));
 }

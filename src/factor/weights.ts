@@ -1,6 +1,7 @@
 // Factors the 4-D weight of a layer along a split into the weights of the two or three layers that replace it.
 import { checkInteger, checkLimit, checkNumber, checkOneOf, describe, InvalidArgumentError } from "../errors.ts";
 import type { F32Tensor, Tensor } from "../tensor.ts";
+import { plural } from "../words.ts";
 import { cpForm } from "./cp.ts";
 import { singularValues } from "./spectrum.ts";
 import { checkTruncateOptions, numericalRanks, type Svd, svd, type TruncateOptions, truncate } from "./svd.ts";
@@ -275,7 +276,7 @@ function checkWeight({ shape, data }: Tensor): Weight {
   if (data.length !== count) {
     throw new InvalidArgumentError({
       parameter: "weight.data",
-      expected: `${count} elements`,
+      expected: plural(count, "element"),
       received: `${data.length}`,
     });
   }

@@ -18,6 +18,7 @@ import {
   type TensorLike,
   type TypedArray,
 } from "../tensor.ts";
+import { plural } from "../words.ts";
 import { fromBits, isHalf, isHalfArray, roundedArray } from "./halves.ts";
 import { nameOf, refuse } from "./nodes.ts";
 import type { Call, Dimension, Graph, GraphNode, Operators, Spec, Value, ValueInfo } from "./types.ts";
@@ -49,20 +50,25 @@ export function checkOperators(graph: Graph, operators: Operators): void {
 /** Throws {@link LimitError} for a value that is too large, before it is allocated. */
 export function checkSize(node: GraphNode, { shape }: Spec): void {
   if (sizeOf(shape) <= mostElements) return;
-  const [expected, received] = [`at most ${mostElements} elements`, `[${shape}]`];
+  const [expected, received] = [`at most ${plural(mostElements, "element")}`, `[${shape}]`];
   throw new LimitError({ parameter: nameOf(node), expected, received });
 }
 
-/** Types and shapes of the outputs that the node names, by their position; nothing is allocated. */
-export function outputsOf(node: GraphNode, operators: Operators, inputs: readonly (Spec | undefined)[]): Spec[] {
-  return named(node, operators.get(node.op)!.infer(node, inputs));
+/** Types and shapes of the outputs that the node names, by their position; nothing is allocated. `anySize`: nor ever will be. */
+export function outputsOf(
+  node: GraphNode,
+  operators: Operators,
+  inputs: readonly (Spec | undefined)[],
+  anySize = false,
+): Spec[] {
+  return named(node, operators.get(node.op)!.infer(node, inputs), anySize);
 }
 
 /** What an operator tells of its outputs, as far as the node names them. */
-function named(node: GraphNode, all: readonly Spec[]): Spec[] {
+function named(node: GraphNode, all: readonly Spec[], anySize = false): Spec[] {
   const specs = all.slice(0, node.outputs.length);
-  if (specs.length < node.outputs.length) refuse(node, `at most ${specs.length} outputs`, node.outputs);
-  for (const spec of specs) checkSize(node, spec);
+  if (specs.length < node.outputs.length) refuse(node, `at most ${plural(specs.length, "output")}`, node.outputs);
+  for (const spec of anySize ? [] : specs) checkSize(node, spec);
   return specs;
 }
 
@@ -302,7 +308,7 @@ function checkInput(info: ValueInfo, inputs: GivenTensors, sides: Map<string, nu
   };
   const fits = !declared || (declared.length === sidesOf.length && declared.every(same));
   if (!fits) throw wrong(`[${sidesOf.join(", ")}]`);
-  if (data.length !== sizeOf(sidesOf)) throw wrong(`${data.length} elements for [${sidesOf.join(", ")}]`);
+  if (data.length !== sizeOf(sidesOf)) throw wrong(`${plural(data.length, "element")} for [${sidesOf.join(", ")}]`);
   const value = givenValue({ shape: sidesOf, data, dtype: said });
   if (!value || (dtype && heldAs(dtype) !== value.dtype)) {
     const hint = dtype && dtype !== "bool" && said === undefined ? conversionHint(data, dtype) : undefined;

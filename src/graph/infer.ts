@@ -86,16 +86,27 @@ export const inferKnown = (
   most = mostFolded,
 ): Known => finished(inferring(graph, operators, inputs, most));
 
-/** {@link inferKnown} in parts. */
+/** Bytes of values that are computed where shapes alone are wanted. */
+const fewFolded = 2 ** 22;
+
+/** As {@link infer}, of pictures of any size, which nobody is going to compute at once: few values come with their elements. */
+export function inferShapes(graph: Graph, operators: Operators, inputs: ReadonlyMap<string, Spec>): Map<string, Spec> {
+  const { specs, open } = finished(inferring(graph, operators, inputs, fewFolded, true));
+  for (const error of open.values()) throw error;
+  return specs;
+}
+
+/** {@link inferKnown} in parts. `anySize`: values may be larger than those that can be computed. */
 export function* inferring(
   graph: Graph,
   operators: Operators,
   inputs: ReadonlyMap<string, Spec>,
   most = mostFolded,
+  anySize = false,
 ): Steps<Known> {
   checkOperators(graph, operators);
   const known = knownAtFirst(graph, inputs);
-  const room = { left: most };
+  const room = { left: most, anySize };
   const open: Known["open"] = new Map();
   for (const node of graph.nodes) {
     yield;
@@ -140,12 +151,18 @@ function knownAtFirst({ constants }: Graph, inputs: ReadonlyMap<string, Spec>): 
   return known;
 }
 
+/** Bytes of values that may still be computed, and whether others may be of any size. */
+interface Room {
+  left: number;
+  anySize?: boolean;
+}
+
 /** Adds what is known of a node's outputs, if all of its inputs are known; why nothing is, where elements decide sizes. */
 function inferNode(
   node: GraphNode,
   operators: Operators,
   known: Map<string, Spec>,
-  room: { left: number },
+  room: Room,
 ): OpenSizeError | undefined {
   if (node.inputs.some((name) => name !== "" && !known.has(name))) return undefined;
   const read = node.inputs.map((name) => known.get(name));
@@ -153,7 +170,7 @@ function inferNode(
   if (control) return inferControl(node, control, operators, known, room);
   let specs: Spec[];
   try {
-    specs = outputsOf(node, operators, read);
+    specs = outputsOf(node, operators, read, room.anySize);
   } catch (error) {
     if (error instanceof OpenSizeError) return error;
     throw error;
@@ -172,7 +189,7 @@ function inferControl(
   control: Control,
   operators: Operators,
   known: Map<string, Spec>,
-  room: { left: number },
+  room: Room,
 ): OpenSizeError | undefined {
   const read = node.inputs.map((name) => known.get(name));
   const specs = control.infer(node, read, (inner, inputs) => outputsWithin(inner, operators, inputs, room.left));

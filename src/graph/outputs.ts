@@ -3,6 +3,7 @@ import { overlap } from "../engine/calls.ts";
 import type { EngineValue } from "../engine/values.ts";
 import { checkOptions, describe, InvalidArgumentError } from "../errors.ts";
 import { checkSidesIn, type HalfArray, type Tensor, type TypedArray } from "../tensor.ts";
+import { plural } from "../words.ts";
 import { asOutput, type GivenTensor } from "./evaluate.ts";
 import { isHalf, isHalfArray, toBits } from "./halves.ts";
 import type { Graph, Spec, Value, ValueInfo } from "./types.ts";
@@ -45,7 +46,7 @@ export function checkOuts(
       const parameter = `out[${describe(name)}]`;
       checkSidesIn(parameter, out, spec.shape);
       if (!holds(data, spec, outputs.find((one) => one.name === name)!.dtype) || data.length !== length) {
-        const expected = `a ${newValue(spec.dtype, []).data.constructor.name} of ${length} elements`;
+        const expected = `a ${newValue(spec.dtype, []).data.constructor.name} of ${plural(length, "element")}`;
         throw new InvalidArgumentError({ parameter, expected, received: describe(data) });
       }
       for (const input of inputs.values()) {

@@ -3,6 +3,7 @@
 // shapes that came.
 import type { CallHooks } from "../engine/calls.ts";
 import type { Tensor } from "../tensor.ts";
+import { plural } from "../words.ts";
 import type { Known } from "./infer.ts";
 import { layerRules } from "./lower-layers.ts";
 import type { Task } from "./tasks.ts";
@@ -105,7 +106,13 @@ export class Rest {
   get task(): Task {
     const { onHost, after } = this.halves;
     const count = onHost.length + after.nodes.length;
-    return { name: `${count} nodes whose shapes a run finds`, op: "rest", place: "host", steps: [], kernels: [] };
+    return {
+      name: `${plural(count, "node")} whose shapes a run finds`,
+      op: "rest",
+      place: "host",
+      steps: [],
+      kernels: [],
+    };
   }
 
   get bytes(): number {

@@ -2,6 +2,7 @@
 import { checkPlan } from "../plan/planner.ts";
 import type { Cost, Plan, Problem } from "../plan/types.ts";
 import { isFloat } from "../tensor.ts";
+import { plural } from "../words.ts";
 import { describeKernel } from "./table.ts";
 
 /** How many output values a problem has. */
@@ -50,7 +51,7 @@ export function explain(plan: Plan): string {
     ]),
   ];
   const steps = stages.flatMap((stage, index) => [
-    `stage ${index + 1}: strips of ${stage.grid.grain} rows`,
+    `stage ${index + 1}: strips of ${plural(stage.grid.grain, "row")}`,
     ...stage.steps.map(
       (step) => `  ${step.name}: ${step.reads.join(" + ")} -> ${step.writes} (${describeKernel(step.kernel)})`,
     ),

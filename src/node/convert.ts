@@ -41,7 +41,7 @@ export function toGrey(picture: Picture): Picture {
   if (channels - Number(alpha) !== 3) return picture;
   const type = typeOf(picture);
   const round = type.startsWith("f") ? (v: number) => v : Math.round;
-  const out = newArray(type, width * height * (alpha ? 2 : 1));
+  const out = newArray(type, (data.length / channels) * (alpha ? 2 : 1));
   for (let from = 0, to = 0; from < data.length; from += channels) {
     out[to++] = round(greyOf(data, from));
     if (alpha) out[to++] = data[from + 3]!;
@@ -110,6 +110,14 @@ export function toType(image: Image, type: ImageDType): Image {
 export type ShowMode = "abs" | "signed" | "clip";
 export const showModes: readonly ShowMode[] = ["abs", "signed", "clip"];
 
+/** What is known of the picture that a signed result, or rows of it, belong to. */
+interface Shown {
+  /** How many times as large values are shown. */
+  times?: number;
+  /** The usual peak; found in the image unless given. */
+  peak?: number;
+}
+
 /**
  * A signed result as a picture of the given type; an alpha channel is kept.
  *
@@ -118,12 +126,18 @@ export const showModes: readonly ShowMode[] = ["abs", "signed", "clip"];
  * - `signed`: mid-grey (128 or 32768) + v · s, saturated, with zero exactly at mid-grey. s makes all but the largest
  *   half percent of |v| fit, so that faint results are seen too; for a fixed scale filter with gain and offset instead.
  */
-export function showSigned(image: Image, mode: ShowMode, dtype: PictureDType, alpha: boolean, times = 1): Picture {
+export function showSigned(
+  image: Image,
+  mode: ShowMode,
+  dtype: PictureDType,
+  alpha: boolean,
+  { times = 1, peak }: Shown = {},
+): Picture {
   const { width, height, channels, data } = image;
   const max = maxOf[dtype];
   const colours = alpha ? channels - 1 : channels;
   const middle = (max + 1) / 2;
-  const scale = mode === "signed" ? (middle - 1) / (usualPeak(image, colours) || 1) : times;
+  const scale = mode === "signed" ? (middle - 1) / ((peak ?? usualPeak(image, colours)) || 1) : times;
   const show = {
     abs: (v: number) => Math.abs(v) * scale,
     clip: (v: number) => v,
@@ -139,14 +153,29 @@ export function showSigned(image: Image, mode: ShowMode, dtype: PictureDType, al
 
 /** The magnitude that all but half a percent of the colour values other than zero stay below, from a sample of them; 0 of none. */
 export function usualPeak({ data, channels }: Image, colours: number): number {
-  const step = channels * Math.ceil(data.length / channels / 2 ** 17);
+  const { add, peak } = peakOf(data.length / channels, channels, colours);
+  add(data);
+  return peak();
+}
+
+/** {@link usualPeak} of so many pixels, which come in their order, some at a time. */
+export function peakOf(pixels: number, channels: number, colours: number) {
+  const step = channels * Math.ceil(pixels / 2 ** 17);
   const sample: number[] = [];
-  for (let i = 0; i < data.length; i += step) {
-    for (let c = 0; c < colours; c++) {
-      const v = Math.abs(data[i + c]!);
-      if (v > 0 && v < Infinity) sample.push(v);
-    }
-  }
-  const sorted = Float64Array.from(sample).sort();
-  return sorted[Math.floor(0.995 * (sorted.length - 1))] ?? 0;
+  let next = 0;
+  return {
+    add(data: Image["data"]): void {
+      for (; next < data.length; next += step) {
+        for (let c = 0; c < colours; c++) {
+          const v = Math.abs(data[next + c]!);
+          if (v > 0 && v < Infinity) sample.push(v);
+        }
+      }
+      next -= data.length;
+    },
+    peak(): number {
+      const sorted = Float64Array.from(sample).sort();
+      return sorted[Math.floor(0.995 * (sorted.length - 1))] ?? 0;
+    },
+  };
 }

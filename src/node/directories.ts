@@ -45,9 +45,20 @@ export function tagOf(tag: number, type: keyof typeof numberTypes, values: Array
 
 // ── Reading ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+/** Bytes that are read here and there: of a file or an array. */
+export interface Bytes extends Pick<DataView, "byteLength" | "getUint16" | "getUint32" | "getBigUint64"> {
+  /** A copy of some. */
+  slice(start: number, end: number): Uint8Array;
+}
+
+const bytesOf = (bytes: Uint8Array): Bytes =>
+  Object.assign(new DataView(bytes.buffer, bytes.byteOffset, bytes.length), {
+    slice: (start: number, end: number) => new Uint8Array(bytes.subarray(start, end)),
+  });
+
 /** A TIFF file or an EXIF block: its byte order, and the offsets' width. */
 interface Source {
-  view: DataView;
+  view: Bytes;
   little: boolean;
   big: boolean;
   /** Directories that have been entered: damaged files have circles. */
@@ -57,12 +68,13 @@ interface Source {
 const mostDirectories = 10_000;
 
 /** The directories of a TIFF file, a page each, or of an EXIF block, of which the second is a thumbnail's. What is damaged is left out. */
-export function readDirectories(bytes: Uint8Array): Directory[] {
-  if (bytes.length < 16) return [];
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const little = bytes[0] === 0x49;
+export function readDirectories(bytes: Uint8Array | Bytes): Directory[] {
+  const view = bytes instanceof Uint8Array ? bytesOf(bytes) : bytes;
+  if (view.byteLength < 16) return [];
+  const order = view.getUint16(0);
+  const little = order === 0x4949;
   const version = view.getUint16(2, little);
-  if (bytes[0] !== bytes[1] || !(little || bytes[0] === 0x4d) || !(version === 42 || version === 43)) return [];
+  if (!(little || order === 0x4d4d) || !(version === 42 || version === 43)) return [];
   const source: Source = { view, little, big: version === 43, seen: new Set() };
   const found: Directory[] = [];
   for (let at = source.big ? offsetAt(source, 8) : offsetAt(source, 4); at > 0; ) {
@@ -108,7 +120,7 @@ function readTag(source: Source, at: number): Tag | undefined {
   const start = size <= (big ? 8 : 4) ? own : offsetAt(source, own);
   if (size === 0 || start + size > view.byteLength) return undefined;
   if (leading.includes(tag) && size < 4) return undefined;
-  const data = new Uint8Array(view.buffer, view.byteOffset + start, size).slice();
+  const data = view.slice(start, start + size);
   const word = type === 5 || type === 10 ? 4 : sizes[type]!;
   if (!little) for (let i = 0; word > 1 && i < size; i += word) data.subarray(i, i + word).reverse();
   return { tag, type, data, at: start, countAt: at + 4 };

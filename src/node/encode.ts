@@ -3,6 +3,7 @@ import sharp, { type Sharp } from "sharp";
 import { checkBoolean, checkInteger, InvalidArgumentError } from "../errors.ts";
 import { checkImage, type ImageLike } from "../tensor/image.ts";
 import { type ImageDType, imageDTypeOf, isFloat, newArray, rangeOf } from "../tensor.ts";
+import { plural } from "../words.ts";
 import { makeFoldersFor, writeAtomic } from "./files.ts";
 import { checkFormat, type FileFormat, type FormatName, fileFormatOf, formatNamed, type PictureFormat } from "./formats.ts"; // biome-ignore format: a line
 import { writeNpy } from "./npy.ts";
@@ -56,18 +57,27 @@ export async function encodePictures(
   format: FileFormat,
   options: WriteOptions & { animation?: Animation; signal?: AbortSignal; name?: string } = {},
 ): Promise<Encoded> {
-  const { strip, animation, signal, name = "picture" } = options;
-  const quality = checkQuality(options.quality ?? (format === "avif" ? 75 : 90));
-  checkPages(pages, format, name);
-  const bare = strip !== undefined && checkBoolean("strip", strip);
-  const kept = bare ? pages.map(({ icc: _, metadata: __, ...page }) => page) : pages;
-  const notes = lossesOf(kept, format, animation);
+  const { animation, signal } = options;
+  const { kept, notes, quality } = checkEncoding(pages, format, options);
   const written = kept[0]!;
   if (format === "npy") return { bytes: npyOf(written), notes, written };
   if (format === "raw") return { bytes: bytesIn(written), notes, written };
   if (format === "tiff") return { bytes: await writeTiff(kept, signal), notes, written };
   const fits = kept.map((page) => fitted(page, format));
   return { bytes: await throughSharp(fits, { format, quality, animation }), notes, written: fits[0]! };
+}
+
+/** What is written of pictures, with or without their pixels, and what is left out or converted, a sentence each. */
+export function checkEncoding(
+  pages: readonly Picture[],
+  format: FileFormat,
+  { strip, animation, name = "picture", ...options }: WriteOptions & { animation?: Animation; name?: string },
+): { kept: Picture[]; notes: string[]; quality: number } {
+  const quality = checkQuality(options.quality ?? (format === "avif" ? 75 : 90));
+  checkPages(pages, format, name);
+  const bare = strip !== undefined && checkBoolean("strip", strip);
+  const kept = bare ? pages.map(({ icc: _, metadata: __, ...page }) => page) : [...pages];
+  return { kept, notes: lossesOf(kept, format, animation), quality };
 }
 
 /** Checks a quality: an integer from 1 to 100. */
@@ -89,7 +99,11 @@ function checkPages(pages: readonly Picture[], format: FileFormat, parameter: st
   }
   const colours = pages.map((page) => page.channels - Number(page.alpha));
   if (!anyChannels && colours.some((count) => count !== 1 && count !== 3))
-    wrong(`1 or 3 colour channels for ${title}, and alpha`, `${channels} channels`, "TIFF, .npy and .raw hold any");
+    wrong(
+      `1 or 3 colour channels for ${title}, and alpha`,
+      plural(channels, "channel"),
+      "TIFF, .npy and .raw hold any",
+    );
 }
 
 /** Checks that a format holds so many pictures. */
@@ -136,8 +150,11 @@ function bytesIn({ data: { buffer, byteOffset, byteLength } }: Picture): Uint8Ar
 const npyOf = ({ width, height, channels, data }: Picture): Uint8Array =>
   writeNpy({ shape: channels === 1 ? [height, width] : [height, width, channels], data });
 
+/** What such a file begins with: all of it where the picture comes without its pixels. */
+export const npyHead = npyOf;
+
 /** A picture as a format of sharp's holds it. */
-function fitted(picture: Picture, format: PictureFormat): Picture {
+export function fitted(picture: Picture, format: FileFormat): Picture {
   const { types, hasAlpha } = formatNamed(format);
   const narrow = types.includes("u16") ? picture : to8Bit(picture);
   return hasAlpha ? narrow : flattenOnWhite(narrow);
@@ -168,25 +185,30 @@ export function flattenOnWhite(picture: Picture, white = fullScale(picture)): Pi
 }
 
 interface Encoding {
-  format: PictureFormat;
+  format: FileFormat;
   quality: number;
   animation?: Animation;
 }
 
 async function throughSharp(pages: readonly Picture[], { format, quality, animation }: Encoding): Promise<Uint8Array> {
-  const [{ channels, alpha, icc, metadata, data }] = pages as [Picture];
-  const grey = channels - Number(alpha) === 1;
+  const [{ icc, metadata }] = pages as [Picture];
   // sharp takes no profile and no EXIF with raw pixels: those that have some travel in an uncompressed PNG file
   const travels = formatNamed(format).metadata && (icc || metadata);
   const input = travels ? inEnvelopes(pages).keepMetadata() : plain(pages);
-  const output = input.toColourspace(typeOf({ data }) === "u16" ? (grey ? "grey16" : "rgb16") : grey ? "b-w" : "srgb");
   try {
-    return await withFormat(output, { format, quality, animation }).toBuffer();
+    return await encoder(input, pages[0]!, { format, quality, animation }).toBuffer();
   } catch (error) {
     const received = `an encoder error (${lastLine((error as Error).message)})`;
     const expected = `one that ${format} can hold`;
     throw new InvalidArgumentError({ parameter: "picture", expected, received, cause: error });
   }
+}
+
+/** Encodes what holds a picture's pixels in its own colour space. */
+export function encoder(input: Sharp, { channels, alpha, data }: Picture, encoding: Encoding): Sharp {
+  const grey = channels - Number(alpha) === 1;
+  const wide = typeOf({ data }) === "u16";
+  return withFormat(input.toColourspace(wide ? (grey ? "grey16" : "rgb16") : grey ? "b-w" : "srgb"), encoding);
 }
 
 /** Raw pixels; frames one below the other. */

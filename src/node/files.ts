@@ -2,11 +2,11 @@
 // renamed, and `-` stands for the standard streams. Settings are JSON objects with a version.
 import { randomUUID } from "node:crypto";
 import { rmSync } from "node:fs";
-import { mkdir, readdir, readFile, readlink, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, readFile, readlink, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { addAbortSignal } from "node:stream";
 import { buffer } from "node:stream/consumers";
-import { checkOneOf, describe, InvalidArgumentError } from "../errors.ts";
+import { checkOneOf, describe, InvalidArgumentError, Rank1Error } from "../errors.ts";
 
 /** What the names of this process's temporary files have in common, and no other process's. */
 export const ownTag: string = randomUUID().slice(0, 8);
@@ -16,6 +16,22 @@ const temporaries = new Set<string>();
 
 function removeTemporaries(): void {
   for (const path of temporaries) rmSync(path, { force: true });
+}
+
+/** A name beside a file for one that goes when the process exits, unless it is forgotten before. */
+export function temporaryBeside(path: string, ending = ""): string {
+  // What is such a name itself is of the same file.
+  const own = basename(path).replace(/^\.(.+)\.[0-9a-f]{8}-[0-9a-f]{8}\.tmp$/, "$1");
+  const name = `.${own.slice(0, 100)}.${ownTag}-${randomUUID().slice(0, 8)}.tmp${ending}`;
+  if (temporaries.size === 0) process.once("exit", removeTemporaries);
+  const temporary = join(dirname(path), name);
+  temporaries.add(temporary);
+  return temporary;
+}
+
+export function forgetTemporary(temporary: string): void {
+  temporaries.delete(temporary);
+  if (temporaries.size === 0) process.off("exit", removeTemporaries);
 }
 
 /** What the system's error codes mean to a reader; anything else is passed on in its own words. */
@@ -119,6 +135,9 @@ export async function checkNewFile(path: string, options: NewFileOptions = {}): 
   throw new InvalidArgumentError({ parameter: path, expected: "a name that is free", received: "a file", hint });
 }
 
+/** Whether nothing is at a path, or a file as there are files on disks. */
+export const isPlainOrFree = async (path: string): Promise<boolean> => (await statIfExists(path))?.isFile() ?? true;
+
 /** Makes the folders that lead to a file. */
 export async function makeFoldersFor(path: string): Promise<void> {
   // Level by level: a recursive mkdir never ends where the system does not tell what is wrong, as in /proc.
@@ -162,29 +181,39 @@ export async function checkFolder(folder: string, parameter: string = folder): P
  * pointing where it did, an existing file keeps its mode, and a device or pipe is written to directly. On failure, on
  * abort and when the process exits the temporary file is removed.
  */
-export async function writeAtomic(path: string, data: string | Uint8Array, signal?: AbortSignal): Promise<void> {
+export const writeAtomic = (path: string, data: string | Uint8Array, signal?: AbortSignal): Promise<void> =>
+  createAtomic(path, (to, flag) => writeFile(to, data, { signal, flag }), signal);
+
+/** {@link writeAtomic} of what `write` puts into the file whose name it gets. */
+export async function createAtomic(
+  path: string,
+  write: (to: string, flag?: "wx") => Promise<void>,
+  signal?: AbortSignal,
+): Promise<void> {
   await checkOutput(path);
   const existing = await statIfExists(path);
   const target = existing ? await realpath(path) : await endOfLink(path);
-  const temporary = join(
-    dirname(target),
-    `.${basename(target).slice(0, 100)}.${ownTag}-${randomUUID().slice(0, 8)}.tmp`,
-  );
+  const temporary = temporaryBeside(target);
   try {
-    if (existing && !existing.isFile()) return await writeFile(target, data, { signal });
-    if (temporaries.size === 0) process.once("exit", removeTemporaries);
-    temporaries.add(temporary);
-    await writeFile(temporary, data, { signal, flag: "wx", mode: existing?.mode });
+    if (existing && !existing.isFile()) return await write(target);
+    await write(temporary, "wx");
+    if (existing) await chmod(temporary, existing.mode);
     await rename(temporary, target);
   } catch (error) {
     await rm(temporary, { force: true });
     signal?.throwIfAborted();
-    throw fileError(path, "a file that can be written", error);
+    throw error instanceof Rank1Error ? error : fileError(path, "a file that can be written", error);
   } finally {
-    temporaries.delete(temporary);
-    if (temporaries.size === 0) process.off("exit", removeTemporaries);
+    forgetTemporary(temporary);
   }
 }
+
+/** Whether libvips says that a disk is full. */
+export const isFull = (error: unknown): boolean => /no space left|quota/i.test(String((error as Error)?.message));
+
+/** That a disk is full, as other errors on files are told. */
+export const fullDisk = (path: string, cause: unknown): InvalidArgumentError =>
+  fileError(path, "a file that can be written", Object.assign(new Error("", { cause }), { code: "ENOSPC" }));
 
 /** Older than this no temporary file is still being written. */
 const hour = 3_600_000;
@@ -193,7 +222,7 @@ const hour = 3_600_000;
 export async function removeLeft(folder: string, tag?: string): Promise<void> {
   const names = await readdir(folder).catch(() => []);
   for (const name of names) {
-    const [, whose] = /^\..+\.([0-9a-f]{8})-[0-9a-f]{8}\.tmp$/.exec(name) ?? [];
+    const [, whose] = /^\..+\.([0-9a-f]{8})-[0-9a-f]{8}\.tmp(?:\.v|\.png)?$/.exec(name) ?? [];
     if (whose === undefined || (tag !== undefined && whose !== tag)) continue;
     const found = await stat(join(folder, name)).catch(() => undefined);
     if (found?.isFile() && (tag !== undefined || Date.now() - found.mtimeMs > hour))

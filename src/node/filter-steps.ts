@@ -173,34 +173,65 @@ function channelsOf({ filter }: FilterStep, { channels, hasAlpha = false }: Pict
   return hasAlpha ? channels - 1 : channels;
 }
 
-/**
- * Applies every filter in turn. `plans` are those of {@link planSteps} for such a picture; `full` is the greatest value that its
- * file has.
- */
+/** What is known of the file that a picture is of. */
+export interface Scale {
+  /** The picture has alpha. */
+  knownAlpha: boolean;
+  /** The greatest value that its file has. */
+  full: number;
+}
+
+type Control = Pick<FilterCallOptions, "signal" | "onProgress">;
+
+/** Applies every filter in turn. `plans` are those of {@link planSteps} for such a picture. */
 export async function applySteps(
   engine: Engine,
   steps: Steps,
   plans: readonly Plan[][],
   picture: Image,
-  { knownAlpha, full }: { knownAlpha: boolean; full: number },
-  { signal, onProgress }: Pick<FilterCallOptions, "signal" | "onProgress">,
+  scale: Scale,
+  { signal, onProgress }: Control,
 ): Promise<Image> {
-  const { list, flags, floats } = steps;
+  const { list } = steps;
   let image = picture;
-  for (const [i, step] of list.entries()) {
-    const { alpha, known } = plans[i]![0]!.problem as Plan["problem"] & { kind: "filter" };
-    // Floats of a file are white at its greatest value, not at 1.
-    const laid = floats && step.kind === "edges" && alpha !== "none";
-    const filled = known && { mask: flags.mask, fill: known.fill.map((value) => value ?? Number.NaN) };
-    const options = {
-      ...optionsOf(steps, step, knownAlpha && alpha !== "none"),
-      ...filled,
-      alpha: laid ? ("none" as const) : alpha,
-      strategy: flags.strategy,
-    };
+  for (const i of list.keys()) {
     const progress = (done: number): void => onProgress?.((i + done) / list.length);
-    if (laid) image = flattenOnWhite({ ...image, alpha: true }, full);
-    image = await engine.filter(image, scaledBy(step.filter, full), { ...options, signal, onProgress: progress });
+    image = await applyStep(engine, steps, { index: i, plan: plans[i]![0]!, image, scale }, { signal, onProgress: progress }); // biome-ignore format: a line
   }
   return image;
+}
+
+/** One filter among the others, and what it is applied to. */
+export interface StepCall {
+  index: number;
+  /** Its plan, or the first of a magnitude's. */
+  plan: Plan;
+  image: Image;
+  scale: Scale;
+  /** Of a picture that is filtered in parts: which part of `image` is wanted, its mask, and the whole's solver. */
+  part?: Pick<FilterCallOptions, "region" | "mask" | "strategy">;
+}
+
+/** Applies one filter. */
+export async function applyStep(
+  engine: Engine,
+  steps: Steps,
+  { index, plan, image: given, scale: { knownAlpha, full }, part }: StepCall,
+  control: Control,
+): Promise<Image> {
+  const { list, flags, floats } = steps;
+  const step = list[index]!;
+  const { alpha, known } = plan.problem as Plan["problem"] & { kind: "filter" };
+  // Floats of a file are white at its greatest value, not at 1.
+  const laid = floats && step.kind === "edges" && alpha !== "none";
+  const filled = known && { mask: flags.mask, fill: known.fill.map((value) => value ?? Number.NaN) };
+  const options = {
+    ...optionsOf(steps, step, knownAlpha && alpha !== "none"),
+    ...filled,
+    alpha: laid ? ("none" as const) : alpha,
+    strategy: flags.strategy,
+    ...part,
+  };
+  const image = laid ? flattenOnWhite({ ...given, alpha: true }, full) : given;
+  return engine.filter(image, scaledBy(step.filter, full), { ...options, ...control });
 }

@@ -15,7 +15,7 @@ export interface Target {
   fit?: boolean;
 }
 
-interface Finish extends Target {
+export interface Finish extends Target {
   linear?: boolean;
   floats: boolean;
 }
@@ -32,18 +32,37 @@ export const isLevels = (type: ImageDType): type is "u8" | "u16" => type === "u8
 
 /** What a filter made of a picture. */
 export function resultOf(image: Image, source: Picture, finish: Finish): Result {
-  const alpha = source.alpha && image.channels % 2 === 0;
-  const { icc, metadata } = source;
-  const picture = { ...source, alpha };
   const full = fullScale(source);
-  const as = (one: Image): Picture => ({ ...one, alpha, icc, metadata });
   if (!finish.fit) {
-    const done = as(finished(image, picture, finish, 1));
+    const done = finishedRows(image, source, finish);
     return { full, finish: () => done };
   }
-  const unit = finish.linear ? full : 1;
-  const peak = (usualPeak(image, alpha ? image.channels - 1 : image.channels) * unit) / full;
-  return { peak, full, finish: (scale) => as(finished(image, picture, finish, scale)) };
+  const share = peakShare(usualPeak(image, coloursOf(image, source)), source, finish);
+  return { peak: share, full, finish: (times) => finishedRows(image, source, finish, { times }) };
+}
+
+const hasAlpha = (image: Omit<Image, "data">, source: Picture): boolean => source.alpha && image.channels % 2 === 0;
+
+/** Channels of a result that are no alpha. */
+export const coloursOf = (image: Omit<Image, "data">, source: Picture): number =>
+  image.channels - Number(hasAlpha(image, source));
+
+/** A usual peak as a share of the range. */
+export function peakShare(peak: number, source: Picture, { linear }: Finish): number {
+  const full = fullScale(source);
+  return (peak * (linear ? full : 1)) / full;
+}
+
+/** A result, or rows of it, as they are written. `peak` is the usual one of the whole. */
+export function finishedRows(
+  image: Image,
+  source: Picture,
+  finish: Finish,
+  { times = 1, peak }: { times?: number; peak?: number } = {},
+): Picture {
+  const alpha = hasAlpha(image, source);
+  const { icc, metadata } = source;
+  return { ...finished(image, { ...source, alpha }, finish, { times, peak }), alpha, icc, metadata };
 }
 
 /** Less than this share of the range is what rounding leaves of nothing. */
@@ -52,26 +71,39 @@ const nothing = 2 ** -16;
 /** The results as pictures: faint ones at one scale for all, so that frames do not flicker. */
 export function finishedResults(results: readonly Result[]): { pictures: Picture[]; notes: string[] } {
   const peaks = results.flatMap(({ peak }) => (peak === undefined ? [] : [peak]));
+  const { scale, notes } = scaleOf(peaks, results[0]!.full);
+  return { pictures: results.map((result) => result.finish(scale)), notes };
+}
+
+/** How many times as large results are shown, by their usual peaks as shares of the range, and what is said of it. */
+export function scaleOf(peaks: readonly number[], full: number): { scale: number; notes: string[] } {
   const peak = Math.max(0, ...peaks);
   const isFaint = peak > nothing && peak < 0.5;
   const scale = isFaint ? 1 / peak : 1;
   const notes: string[] = [];
   if (isFaint) {
-    const { full } = results[0]!;
     const [reached, times] = [peak * full, scale].map((v) => Number(v.toPrecision(3)));
     notes.push(`values reach ${reached} of ${full}: they are shown ${times} times as large (--show abs, or a --gain, keeps a scale)`); // biome-ignore format: a line
   }
-  return { pictures: results.map((result) => result.finish(scale)), notes };
+  return { scale, notes };
 }
 
 /** A result as a picture of the type that is written. */
-function finished(image: Image, picture: Picture, { type, show, linear, floats }: Finish, scale: number): Image {
+function finished(
+  image: Image,
+  picture: Picture,
+  { type, show, linear, floats }: Finish,
+  { times, peak }: { times: number; peak: number | undefined },
+): Image {
   const { alpha } = picture;
   if (show === undefined && typeOf(image) === type) return image;
   if (show === undefined && linear && isLevels(type)) return fromLinear(image, type, alpha);
   const full = fullScale(picture);
   const levels = linear ? scaled(image, full) : floats && alpha ? fromFloats(image, full) : image;
-  return isLevels(type) ? showSigned(levels, show ?? "clip", type, alpha, scale) : toType(levels, type);
+  if (!isLevels(type)) return toType(levels, type);
+  // Levels are rounded to 32-bit floats, as what they are scaled by is.
+  const shown = peak !== undefined && linear ? Math.fround(peak * full) : peak;
+  return showSigned(levels, show ?? "clip", type, alpha, { times, peak: shown });
 }
 
 function scaled(image: Image, factor: number): Image {

@@ -1,6 +1,7 @@
 // Weights of pixels from files.
 import { InvalidArgumentError } from "../errors.ts";
 import type { Image } from "../index.ts";
+import { plural } from "../words.ts";
 import { toGrey } from "./convert.ts";
 import { readPicture } from "./pictures.ts";
 
@@ -14,5 +15,9 @@ export async function readMask(
   const isWeights = data instanceof Uint8Array || data instanceof Uint16Array || data instanceof Float32Array;
   if (channels === 1) return { width, height, channels, data: isWeights ? data : Float32Array.from(data) };
   const expected = `a picture without alpha or an array of [height, width], zero where nothing is known`;
-  throw new InvalidArgumentError({ parameter: "mask", expected, received: `${channels} channels in ${name}` });
+  throw new InvalidArgumentError({
+    parameter: "mask",
+    expected,
+    received: `${plural(channels, "channel")} in ${name}`,
+  });
 }

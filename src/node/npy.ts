@@ -2,6 +2,7 @@
 // read in either byte order and either order of elements, written little-endian in C order.
 import { checkInteger, describe, InvalidArgumentError, UnsupportedError } from "../errors.ts";
 import { bytesOf, type DType, halvesToFloats, storedIn, type Tensor, type TypedArray } from "../tensor.ts";
+import { plural } from "../words.ts";
 
 const magic = "\x93NUMPY";
 
@@ -23,6 +24,22 @@ const dtypes: Readonly<Record<string, DType>> = {
  */
 export function readNpy(bytes: Uint8Array, name = "npy file"): Tensor {
   const { header, data } = parts(bytes, name);
+  const { dtype, shape, turned, order } = readHeader(header, name);
+  const size = shape.reduce((product, side) => product * side, bytesOf[dtype]);
+  if (data.length !== size) broken(name, `${plural(data.length, "byte")} of data where the shape takes ${size}`);
+  const read = storedIn(dtype, turned ? swapped(data, bytesOf[dtype]) : data);
+  const stored = order === "True" && shape.length > 1 ? inCOrder(read, shape) : read;
+  if (dtype === "f16") return { shape, data: halvesToFloats(stored as Uint16Array) };
+  return { shape, data: stored, ...(dtype === "bool" && { dtype }) };
+}
+
+/** Where an array begins in a file, and what it is, from the first bytes of the file. */
+export function lookAtNpy(bytes: Uint8Array, name: string) {
+  const { header, data } = parts(bytes, name);
+  return { ...readHeader(header, name), at: bytes.length - data.length };
+}
+
+function readHeader(header: string, name: string) {
   const field = (pattern: RegExp): string => header.match(pattern)?.[1] ?? broken(name, "a header that lacks a field");
   const descr = field(/'descr'\s*:\s*'([^']*)'/);
   const order = field(/'fortran_order'\s*:\s*(True|False)/);
@@ -31,12 +48,7 @@ export function readNpy(bytes: Uint8Array, name = "npy file"): Tensor {
   const little = turned ? `<${descr.slice(1)}` : descr;
   const dtype = Object.hasOwn(dtypes, little) ? dtypes[little]! : unsupported(name, "numbers or booleans", descr);
   const shape = sides.split(",").flatMap((side) => (side.trim() === "" ? [] : [sideOf(name, side)]));
-  const size = shape.reduce((product, side) => product * side, bytesOf[dtype]);
-  if (data.length !== size) broken(name, `${data.length} bytes of data where the shape takes ${size}`);
-  const read = storedIn(dtype, turned ? swapped(data, bytesOf[dtype]) : data);
-  const stored = order === "True" && shape.length > 1 ? inCOrder(read, shape) : read;
-  if (dtype === "f16") return { shape, data: halvesToFloats(stored as Uint16Array) };
-  return { shape, data: stored, ...(dtype === "bool" && { dtype }) };
+  return { dtype, shape, turned, order };
 }
 
 const sideOf = (name: string, text: string): number => checkInteger(`${name} shape`, Number(text), { min: 0 });

@@ -4,6 +4,7 @@ import sharp, { type Metadata as Found } from "sharp";
 import { checkInteger, checkLimit, InvalidArgumentError } from "../errors.ts";
 import { mostChannels } from "../tensor/image.ts";
 import { type Image, type ImageArray, type ImageDType, imageDTypes, newArray, storedIn } from "../tensor.ts";
+import { plural } from "../words.ts";
 import { readArray } from "./arrays.ts";
 import type { Directory } from "./directories.ts";
 import { readBytes } from "./files.ts";
@@ -47,7 +48,7 @@ export interface Animation {
 }
 
 /** What sharp calls the containers that are read. */
-const readable: Readonly<Record<string, string>> = {
+export const readable: Readonly<Record<string, string>> = {
   png: "PNG",
   jpeg: "JPEG",
   webp: "WebP",
@@ -55,9 +56,9 @@ const readable: Readonly<Record<string, string>> = {
   heif: "AVIF",
   gif: "GIF",
 };
-const convertible: Readonly<Record<string, string>> = { cmyk: "CMYK", lab: "Lab", labs: "Lab" };
+export const convertible: Readonly<Record<string, string>> = { cmyk: "CMYK", lab: "Lab", labs: "Lab" };
 /** Element types by what sharp calls them. */
-const depths: Readonly<Record<string, string>> = {
+export const depths: Readonly<Record<string, string>> = {
   ...{ uchar: "u8", char: "i8", ushort: "u16", short: "i16", uint: "u32", int: "i32", float: "f32", double: "f64" },
 };
 
@@ -119,23 +120,43 @@ export async function readPictures(source: string | Uint8Array, options: ReadOpt
       ? await readFrames(first, maxPixels)
       : await readEach(first, all ? [...Array(count).keys()] : [(wanted ?? 1) - 1], maxPixels);
   const animation = all && animated ? { delays: found.delay ?? [], loop: found.loop ?? 0 } : undefined;
+  const notes = notesOf(found, bytes);
+  if (end === "unmarked") notes.unshift("the file ends without an end mark: frames may be missing");
+  return { pages, ...(animation && { animation }), notes, format: formatFound(found) };
+}
+
+export const formatFound = ({ format }: Found): FileFormat => (format === "heif" ? "avif" : (format as FileFormat));
+
+/** What is converted or left out; `bytes` are those of the file, or what it begins with. */
+export function notesOf(found: Found, bytes: Uint8Array): string[] {
   const frames = found.format === "png" ? framesOfPng(bytes) : 1;
   const notes = frames > 1 ? [`of the ${frames} frames of an animated PNG only the first can be read`] : [];
-  if (end === "unmarked") notes.push("the file ends without an end mark: frames may be missing");
   const colours = convertible[found.space];
   if (colours) notes.push(`${colours} is converted to RGB of 8 bits a channel`);
   const depth = depths[found.depth]!;
   if (!colours && typeRead(found) !== depth) notes.push(`${depth} is converted to ${typeRead(found)}`);
-  const format = found.format === "heif" ? "avif" : (found.format as FileFormat);
-  return { pages, ...(animation && { animation }), notes, format };
+  return notes;
+}
+
+/** Has libvips look at files anew: it takes those that it knows by their names for what they were. */
+export function forgetFiles(): void {
+  const { memory, files, items } = sharp.cache();
+  sharp.cache(false);
+  sharp.cache({ memory: memory.max, files: files.max, items: items.max });
 }
 
 /** What a file's pictures take when they are decoded, in bytes, about; of what is no picture, its own bytes. */
-export async function bytesWhenDecoded(file: Uint8Array): Promise<number> {
-  if (file.byteLength === 0) return 0; // sharp takes none; who reads it says so with its name
+export async function bytesWhenDecoded(
+  file: Uint8Array | string,
+  size: number = file.length,
+  page?: number,
+): Promise<number> {
+  if (size === 0) return 0; // sharp takes none; who reads it says so with its name
+  if (typeof file === "string") forgetFiles();
   const found = await sharp(file, lenience).metadata().catch(() => undefined); // biome-ignore format: a line
-  if (!found) return file.byteLength;
-  const { width, height, pageHeight = height, pages = 1, channels, depth } = found;
+  if (!found) return size;
+  const { width, height, pageHeight = height, channels, depth } = found;
+  const pages = page === undefined ? (found.pages ?? 1) : 1;
   return width * pageHeight * pages * Math.max(channels, 3) * (depth === "uchar" ? 1 : depth === "ushort" ? 2 : 4);
 }
 
@@ -176,7 +197,7 @@ async function readFrames(source: Source, maxPixels: number): Promise<Picture[]>
 }
 
 /** The element type that a page is read as: its own, or 32-bit floats. */
-function typeRead({ space, depth }: Found): ImageDType {
+export function typeRead({ space, depth }: Found): ImageDType {
   if (space in convertible) return "u8";
   return imageDTypes.find((one) => one === depths[depth]) ?? "f32";
 }
@@ -219,10 +240,16 @@ async function readPage(
 // Our own limit is checked on the metadata. "warning" is the one level at which corrupt JPEG data is an error.
 export const lenience = { limitInputPixels: false, limitInputChannels: false, failOn: "warning" } as const;
 
-async function readMetadata(name: string, { bytes, directories, wide }: ReadableTiff, page: number): Promise<Found> {
+/** What sharp tells of a page; `path` names the file where `bytes` are only what it begins with. */
+export async function readMetadata(
+  name: string,
+  { bytes, directories, wide }: ReadableTiff,
+  page: number,
+  path?: string,
+): Promise<Found> {
   const expected = "a PNG, JPEG, WebP, AVIF, TIFF or GIF picture";
   if (bytes.length === 0) throw new InvalidArgumentError({ parameter: name, expected, received: "an empty file" });
-  const found = await decode({ name, bytes }, undefined, () => sharp(bytes, { ...lenience, page }).metadata());
+  const found = await decode({ name, bytes }, undefined, () => sharp(path ?? bytes, { ...lenience, page }).metadata());
   const { format, depth, space, channels, width } = found;
   if (readable[format] === undefined) throw new InvalidArgumentError({ parameter: name, expected, received: format });
   const plain = ["srgb", "rgb16", "b-w", "grey16", "scrgb"].includes(space) && depth in depths;
@@ -234,12 +261,12 @@ async function readMetadata(name: string, { bytes, directories, wide }: Readable
   throw new InvalidArgumentError({
     parameter: name,
     expected: "a grey, RGB, CMYK or Lab picture, with or without alpha",
-    received: `${channels} channels of type ${depth} in colour space "${space}"`,
+    received: `${plural(channels, "channel")} of type ${depth} in colour space "${space}"`,
   });
 }
 
 /** Runs sharp, and turns whatever it throws into one sentence about the file. */
-async function decode<T>(
+export async function decode<T>(
   { name, bytes }: Pick<Source, "name" | "bytes">,
   format: string | undefined,
   run: () => Promise<T>,

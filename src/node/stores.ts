@@ -1,13 +1,30 @@
 // Where files lie: in folders of this machine, or in a store that an address names (s3://bucket/name). A store's own code is
 // loaded when an address of its kind comes.
 import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
 import { opendir, stat } from "node:fs/promises";
 import { dirname, join, posix } from "node:path";
-import { makeFoldersFor, readBytes, writeAtomic } from "./files.ts";
+import { createAtomic, makeFoldersFor, readBytes, writeAtomic } from "./files.ts";
 import { StopsAll, type Store } from "./store.ts";
 
 /** Of a disk or folder and not of one name. */
 const ofAll = ["ENOSPC", "EDQUOT", "EROFS", "EACCES", "EPERM", "EIO"];
+
+/** Writes a file of a folder that may have to be made. */
+async function stopping(path: string, write: () => Promise<void>): Promise<void> {
+  try {
+    await makeFoldersFor(path);
+    await write();
+  } catch (error) {
+    const { code } = ((error as Error).cause ?? {}) as NodeJS.ErrnoException;
+    if (ofAll.includes(code ?? "")) throw new StopsAll((error as Error).message, { cause: error });
+    throw error;
+  }
+}
+
+/** Makes a whole file or nothing, of what `write` puts under the name that it gets; in folders of this machine alone. */
+export const createFile = (path: string, write: (to: string) => Promise<void>, signal: AbortSignal): Promise<void> =>
+  stopping(path, () => createAtomic(path, write, signal));
 
 const files: Store = {
   async stat(path) {
@@ -24,16 +41,7 @@ const files: Store = {
     return { bytes, stamp: stamp ?? { size: bytes.byteLength, version: "" } };
   },
 
-  async write(path, data, signal) {
-    try {
-      await makeFoldersFor(path);
-      await writeAtomic(path, data, signal);
-    } catch (error) {
-      const { code } = ((error as Error).cause ?? {}) as NodeJS.ErrnoException;
-      if (ofAll.includes(code ?? "")) throw new StopsAll((error as Error).message, { cause: error });
-      throw error;
-    }
-  },
+  write: (path, data, signal) => stopping(path, () => writeAtomic(path, data, signal)),
 
   async *list(folder, signal) {
     for await (const entry of await opendir(folder)) {
@@ -82,3 +90,10 @@ export const hashOf = (...parts: (string | Uint8Array)[]): string => {
   for (const part of parts) hash.update(part);
   return hash.digest("hex").slice(0, 32);
 };
+
+/** The same of a file, which is not held. */
+export async function hashOfFile(path: string, signal: AbortSignal): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const part of createReadStream(path, { signal, highWaterMark: 1 << 20 })) hash.update(part);
+  return hash.digest("hex").slice(0, 32);
+}

@@ -52,6 +52,9 @@ export function readableTiff(bytes: Uint8Array): ReadableTiff {
   return { bytes: out, directories, wide };
 }
 
+/** Whether sharp takes a page as it stands. */
+export const isReadable = (directory: Directory): boolean => !isOfDoubles(directory) && !hasManyBesideGrey(directory);
+
 /** Floats of 64 bits whose bytes lie as they are, each pixel's channels together, and upright. */
 function isOfDoubles(directory: Directory): boolean {
   const [bits, format, samples] = [first(directory, "bits", 1), first(directory, "format", 1), first(directory, "samples", 1)]; // biome-ignore format: a line

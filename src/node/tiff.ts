@@ -1,8 +1,8 @@
 // TIFF files of one or more pages, of every element type that pictures have (TIFF 6.0, with its supplements on Deflate and
-// floating point; BigTIFF where offsets of 32 bits do not reach).
+// floating point; BigTIFF where offsets of 32 bits do not reach). Rows are written as they come, directories behind them all.
 import { promisify } from "node:util";
 import { deflate } from "node:zlib";
-import { type Image, imageDTypeOf, isFloat, newArray } from "../tensor.ts";
+import { type Image, type ImageArray, imageDTypeOf, isFloat, newArray } from "../tensor.ts";
 import { type Directory, tagOf, writeDirectories } from "./directories.ts";
 import { type Metadata, tiffTags } from "./metadata.ts";
 
@@ -15,29 +15,63 @@ export interface Page extends Image {
 }
 
 const bytesOfStrip = 2 ** 18;
+/** Room for either kind of header. */
+const bytesOfHeader = 16;
 
 /** The bytes of the file; losslessly compressed. Pages may differ in size and type. */
 export async function writeTiff(pages: readonly Page[], signal?: AbortSignal): Promise<Uint8Array> {
-  const strips: Uint8Array[][] = [];
+  const parts: Uint8Array[] = [];
+  const file = tiffFile((bytes) => void parts.push(bytes));
   for (const page of pages) {
     signal?.throwIfAborted();
-    strips.push(await stripsOf(page));
+    await file.page(page, [page.data]);
   }
-  const length = strips.flat().reduce((sum, strip) => sum + strip.length, 0);
-  // Directories take far less than what is left below 2^32.
-  const big = length > 0xf0000000;
-  let at = big ? 16 : 8;
-  const directories = pages.map((page, i): Directory => {
-    const offsets = strips[i]!.map((strip) => (at += strip.length) - strip.length);
-    return directoryOf(page, { strips: strips[i]!, offsets, big });
-  });
-  const start = Math.ceil(at / 8) * 8;
-  const gap = new Uint8Array(start - at);
-  return Buffer.concat([header(start, big), ...strips.flat(), gap, writeDirectories(directories, start, big)]);
+  parts[0] = await file.end();
+  return Buffer.concat(parts);
+}
+
+/** A file of which the first bytes are written last. */
+export interface TiffFile {
+  /** A page whose rows come in parts; its own data is not read. */
+  page(page: Page, rows: Iterable<ImageArray> | AsyncIterable<ImageArray>): Promise<void>;
+  /** Ends the file, and gives the bytes that it begins with, in place of the first that were written. */
+  end(): Promise<Uint8Array>;
+}
+
+/** Writes a file part by part; `write` gets bytes that follow those before. */
+export function tiffFile(write: (bytes: Uint8Array) => Promise<void> | void): TiffFile {
+  const pages: { page: Page; offsets: number[]; lengths: number[] }[] = [];
+  let at = 0;
+  const append = async (bytes: Uint8Array): Promise<void> => {
+    await write(bytes);
+    at += bytes.length;
+  };
+  return {
+    async page(page, rows) {
+      if (at === 0) await append(new Uint8Array(bytesOfHeader));
+      const stored = { page, offsets: [] as number[], lengths: [] as number[] };
+      pages.push(stored);
+      for await (const some of inStrips(page, rows)) {
+        for (const strip of await Promise.all(some.map((values) => compressed(page, values)))) {
+          stored.offsets.push(at);
+          stored.lengths.push(strip.length);
+          await append(strip);
+        }
+      }
+    },
+    async end() {
+      // Directories take far less than what is left below 2^32.
+      const big = at > 0xf0000000;
+      await append(new Uint8Array(Math.ceil(at / 8) * 8 - at));
+      const start = at;
+      await append(writeDirectories(pages.map((one) => directoryOf(one, big)), start, big)); // biome-ignore format: a line
+      return header(start, big);
+    },
+  };
 }
 
 function header(directory: number, big: boolean): Uint8Array {
-  const view = new DataView(new ArrayBuffer(big ? 16 : 8));
+  const view = new DataView(new ArrayBuffer(bytesOfHeader));
   view.setUint16(0, 0x4949);
   view.setUint16(2, big ? 43 : 42, true);
   if (big) {
@@ -53,13 +87,13 @@ interface Numbers {
   [index: number]: number;
 }
 
-interface Strips {
-  strips: readonly Uint8Array[];
+interface Stored {
+  page: Page;
   offsets: readonly number[];
-  big: boolean;
+  lengths: readonly number[];
 }
 
-function directoryOf(page: Page, { strips, offsets, big }: Strips): Directory {
+function directoryOf({ page, offsets, lengths }: Stored, big: boolean): Directory {
   const { width, height, channels, data, alpha, icc, metadata } = page;
   const { tags, inner } = tiffTags(metadata?.exif);
   const colours = channels - Number(alpha);
@@ -76,7 +110,7 @@ function directoryOf(page: Page, { strips, offsets, big }: Strips): Directory {
     tagOf(273, offset, offsets),
     tagOf(277, "short", [channels]),
     tagOf(278, "long", [rowsOfStrip(page)]),
-    tagOf(279, offset, strips.map(({ length }) => length)), // biome-ignore format: a line
+    tagOf(279, offset, lengths),
     tagOf(317, "short", [predictorOf(page)]),
     tagOf(339, "short", Array(channels).fill(kindOf(page))),
     // Channels that are no colours; the last one may be alpha that is not premultiplied
@@ -99,29 +133,45 @@ const predictorOf = (page: Image): number => (kindOf(page) === 3 ? 1 : 2);
 const rowsOfStrip = ({ width, height, channels, data }: Image): number =>
   Math.max(1, Math.min(height, Math.floor(bytesOfStrip / (width * channels * data.BYTES_PER_ELEMENT))));
 
-const compress = promisify(deflate);
 /** Strips that are compressed at a time. */
 const together = 16;
 
-async function stripsOf(page: Page): Promise<Uint8Array[]> {
-  const rows = rowsOfStrip(page);
-  const strips: Uint8Array[] = [];
-  for (let y = 0; y < page.height; y += rows * together) {
-    const starts = Array.from({ length: together }, (_, i) => y + i * rows).filter((start) => start < page.height);
-    const some = starts.map((start) => compress(predicted(page, start, Math.min(page.height, start + rows))));
-    strips.push(...(await Promise.all(some)));
+/** Copies of the values of whole strips, some at a time, whatever rows come together. */
+async function* inStrips(
+  page: Page,
+  rows: Iterable<ImageArray> | AsyncIterable<ImageArray>,
+): AsyncGenerator<ImageArray[]> {
+  const { width, channels, data } = page;
+  const dtype = imageDTypeOf(data)!;
+  const length = rowsOfStrip(page) * width * channels;
+  let strip = newArray(dtype, length);
+  let filled = 0;
+  let some: ImageArray[] = [];
+  for await (const part of rows) {
+    for (let from = 0; from < part.length; ) {
+      const count = Math.min(part.length - from, length - filled);
+      strip.set(part.subarray(from, from + count), filled);
+      from += count;
+      filled += count;
+      if (filled < length) continue;
+      some.push(strip);
+      strip = newArray(dtype, length);
+      filled = 0;
+      if (some.length < together) continue;
+      yield some;
+      some = [];
+    }
   }
-  return strips;
+  if (filled > 0) some.push(strip.slice(0, filled));
+  if (some.length > 0) yield some;
 }
 
-/** The rows from one to before another, by the page's predictor. */
-function predicted(page: Page, from: number, to: number): Uint8Array {
-  const { width, channels, data } = page;
-  const row = width * channels;
-  const values = newArray(imageDTypeOf(data)!, (to - from) * row);
-  values.set(data.subarray(from * row, to * row));
-  if (predictorOf(page) === 2) subtract(values, row, channels);
-  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+const deflated = promisify(deflate);
+
+/** The values of a strip, by the page's predictor, which overwrites them. */
+function compressed(page: Page, values: ImageArray): Promise<Uint8Array> {
+  if (predictorOf(page) === 2) subtract(values, page.width * page.channels, page.channels);
+  return deflated(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
 }
 
 /** Values, each less the one of the same channel before it in its row. Signs do not matter to differences that wrap around. */

@@ -3,6 +3,7 @@
 import { activations } from "../graph/activations.ts";
 import { listOf, numberOf, refuse, textOf } from "../graph/nodes.ts";
 import type { GraphNode } from "../graph/types.ts";
+import { plural } from "../words.ts";
 
 const domain = "com.microsoft";
 
@@ -57,7 +58,7 @@ const activationIn = (node: GraphNode): string | undefined =>
 /** Those that are given, and the defaults of others. */
 function parametersOf(node: GraphNode, name: string, given: readonly number[]): number[] {
   const defaults = Object.values(activations[name]!.parameters);
-  if (given.length > defaults.length) refuse(node, `${defaults.length} parameters of ${name}`, given);
+  if (given.length > defaults.length) refuse(node, `${plural(defaults.length, "parameter")} of ${name}`, given);
   return defaults.map((fallback, i) => given[i] ?? fallback);
 }
 

@@ -34,6 +34,7 @@ export {
   type TimeChange,
 } from "../separate/index.ts";
 export type { ModelInput, ModelRunOptions } from "./choice.ts";
+export type { ExternalData } from "./external.ts";
 export {
   type FloatTensorOptions,
   type ImageTensorOptions,
@@ -54,7 +55,6 @@ export {
   type SplitOptions,
 } from "./inspect.ts";
 export {
-  type ExternalData,
   type LoadOptions,
   loadModel,
   type Model,
@@ -69,3 +69,12 @@ export {
   tensorToImage,
 } from "./picture-out.ts";
 export type { Address, BytesHolder, ModelSource } from "./source.ts";
+export { type PartOfOutput, placePart } from "./tile-parts.ts";
+export {
+  imageTiles,
+  type RunImageOptions,
+  runImage,
+  runTiled,
+  type TiledImageOptions,
+  type TiledOptions,
+} from "./tiled.ts";

@@ -15,24 +15,20 @@ import { HostMemory } from "../graph/host-values.ts";
 import type { Outs } from "../graph/outputs.ts";
 import { mostFolded } from "../graph/partitions.ts";
 import { prepare } from "../graph/passes/index.ts";
-import { GraphProgram } from "../graph/program.ts";
+import { GraphProgram, type RunOptions } from "../graph/program.ts";
 import type { Quantized } from "../graph/quantized/expansion.ts";
-import type { Dimension, Graph, Operators, Spec, ValueInfo } from "../graph/types.ts";
+import type { Dimension, Graph, Operators, Spec, Value, ValueInfo } from "../graph/types.ts";
 import { numbersOf, toValue } from "../graph/values.ts";
 import type { Tensor } from "../tensor.ts";
 import { inputValues, isValue, type ModelInput, type ModelRunOptions, saysSizes, withChosenOutputs } from "./choice.ts";
+import { type ExternalData, externalFiles } from "./external.ts";
 import { importGraph } from "./import.ts";
 import { loadOperators } from "./ops/load.ts";
-import { ModelProto, TensorProto } from "./schema.ts";
+import { ModelProto } from "./schema.ts";
 import { SharedWork } from "./shared-work.ts";
 import { type ModelSource, readModelBytes } from "./source.ts";
-import { type ExternalFiles, externalLocation } from "./tensors.ts";
+import type { ExternalFiles } from "./tensors.ts";
 import { decode, encode } from "./wire.ts";
-
-/** Files outside the model by the names that it gives them, or a way to get one. */
-export type ExternalData =
-  | Readonly<Record<string, Uint8Array>>
-  | ((location: string) => Uint8Array | Promise<Uint8Array>);
 
 /** How a model is loaded. */
 export interface LoadOptions {
@@ -212,6 +208,17 @@ export class Model {
     return run.finally(() => this.running.delete(run));
   }
 
+  /**
+   * Runs on inputs that are checked, of any shape: that the file declares another one does not matter.
+   *
+   * @internal
+   */
+  compute(graph: Graph, values: ReadonlyMap<string, Value>, options: RunOptions): Promise<Record<string, Tensor>> {
+    const run = this.programFor(values, graph, options.signal).then((program) => program.run(values, options));
+    this.running.add(run);
+    return run.finally(() => this.running.delete(run));
+  }
+
   /** What loading took, and what was compiled for which shapes of inputs. */
   async info(): Promise<ModelInfo> {
     const made = await Promise.allSettled([...this.programs.values()].map(({ program }) => program.result));
@@ -381,17 +388,4 @@ async function read(bytes: Uint8Array, externalData: ExternalData | undefined) {
 /** The bytes of an ONNX file. What was loaded and not changed comes out as it went in. */
 export function saveModel(model: Model): Uint8Array {
   return encode(ModelProto, model.proto);
-}
-
-/** Every file that initializers name, once each. */
-async function externalFiles({ graph }: ModelProto, source: ExternalData = {}): Promise<Map<string, Uint8Array>> {
-  const files = new Map<string, Uint8Array>();
-  for (const [i, bytes] of (graph?.initializer ?? []).entries()) {
-    const location = externalLocation(decode(TensorProto, bytes, `initializer ${i}`));
-    if (location === undefined || files.has(location)) continue;
-    const own = typeof source === "function" || Object.hasOwn(source, location);
-    const file = own ? await (typeof source === "function" ? source(location) : source[location]) : undefined;
-    if (file) files.set(location, file);
-  }
-  return files;
 }

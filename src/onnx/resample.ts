@@ -35,9 +35,19 @@ export function resize(
   { width, height }: Size,
   part: Part = { left: 0, top: 0, ...picture },
 ): Float64Array {
+  const isWhole = part.left === 0 && part.top === 0 && part.width === width && part.height === height;
+  if (isWhole && width === picture.width && height === picture.height) return asTheyAre(picture, colours);
   const columns = resampled(picture, colours, { length: width, from: part.left, span: part.width });
   const turned = { channels: colours, data: columns, width: picture.height, height: width };
   return resampled(turned, colours, { length: height, from: part.top, span: part.height });
+}
+
+/** The same pixels: no weight rounds them, whatever the picture's size. */
+function asTheyAre({ width, height, channels, data }: Pixels, colours: number): Float64Array {
+  const out = new Float64Array(width * height * colours);
+  for (let pixel = 0, at = 0; pixel < width * height; pixel++)
+    for (let c = 0; c < colours; c++) out[at++] = data[pixel * channels + c]!;
+  return out;
 }
 
 /** So many places that cover `span` pixels of each row, the first of them `from`. */

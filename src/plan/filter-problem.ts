@@ -15,6 +15,7 @@ import { finished, type Steps } from "../factor/steps.ts";
 import { checkTruncateOptions } from "../factor/svd.ts";
 import type { KnownAlpha } from "../tensor/image.ts";
 import { type ImageDType, imageDTypes, isFloat, isWide, rangeOf } from "../tensor.ts";
+import { plural } from "../words.ts";
 import { checkExtent, type Extent, type Region } from "./extent.ts";
 import { checkKnown, type KnownOptions, withCleanTerms } from "./known.ts";
 import type { Alpha, Border, Factors, FilterProblem } from "./types.ts";
@@ -184,7 +185,7 @@ function checkAlpha(alpha: unknown, { channels, hasAlpha = false }: PictureSpec,
   if (alpha === undefined) return hasAlpha ? weighted : "none";
   const checked = checkOneOf("alpha", alpha, ["none", "keep", "premultiply"] as const);
   if (checked !== "none" && !hasAlpha && channels !== 2 && channels !== 4) {
-    const [expected, received] = [`"none" for a picture of ${channels} channels`, describe(alpha)];
+    const [expected, received] = [`"none" for a picture of ${plural(channels, "channel")}`, describe(alpha)];
     throw new InvalidArgumentError({
       parameter: "alpha",
       expected,

@@ -1,6 +1,7 @@
 // What a layer costs, as it stands and in the stages that its weights factor into: shapes, parameters, multiplications
 // and bytes, for the command line and the documentation. (Planners count what a plan does, padding included.)
 import { checkInteger, checkOneOf, describe, InvalidArgumentError } from "../errors.ts";
+import { plural } from "../words.ts";
 import { type LayerOptions, windowFor } from "./layer-problem.ts";
 
 type Pair = readonly [y: number, x: number];
@@ -133,7 +134,7 @@ function checkSpec({ form, input, size, outputs, groups = 1, depthMultiplier = 1
 
 function checkSides(parameter: string, sides: readonly number[] | undefined, length: number): void {
   if (sides?.length !== length) {
-    throw new InvalidArgumentError({ parameter, expected: `${length} numbers`, received: describe(sides) });
+    throw new InvalidArgumentError({ parameter, expected: plural(length, "number"), received: describe(sides) });
   }
   for (const side of sides) checkInteger(parameter, side, { min: 1 });
 }

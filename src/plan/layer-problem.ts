@@ -1,6 +1,7 @@
 // Makes the problem of a layer from the shapes and options of a call: defaults, checks, and the sides of the result.
 import { checkInteger, checkNumber, checkOneOf, checkOptions, describe, InvalidArgumentError } from "../errors.ts";
 import { checkShape } from "../tensor.ts";
+import { plural } from "../words.ts";
 import type { Activation, LayerProblem, Window } from "./types.ts";
 
 /** NHWC: channels innermost, with TensorFlow's orders of weights. NCHW: planes, with those of PyTorch and ONNX. */
@@ -77,10 +78,10 @@ function depthwiseShape(format: DataFormat, name: string, shape: unknown, inputs
   const given = checkShape(name, shape, 4);
   if (format === "NHWC") {
     if (given[2] === inputs) return given as unknown as Hwio;
-    throw mismatch(name, `[kh, kw, ${inputs}, multiplier], as x has ${inputs} channels`, given);
+    throw mismatch(name, `[kh, kw, ${inputs}, multiplier], as x has ${plural(inputs, "channel")}`, given);
   }
   if (given[1] === 1 && given[0]! % inputs === 0) return [given[2]!, given[3]!, inputs, given[0]! / inputs];
-  throw mismatch(name, `[${inputs} · multiplier, 1, kh, kw], as x has ${inputs} channels`, given);
+  throw mismatch(name, `[${inputs} · multiplier, 1, kh, kw], as x has ${plural(inputs, "channel")}`, given);
 }
 
 function pointwiseShape(format: DataFormat, name: string, shape: unknown, inputs: number): Hwio {
@@ -220,7 +221,7 @@ export function layerProblem(kind: LayerKind, shapes: LayerShapes, given?: Layer
     default: {
       const groups = checkInteger("groups", options.groups ?? 1, { min: 1 });
       if (inputs % groups !== 0) {
-        const expected = `a divisor of the ${inputs} channels of x`;
+        const expected = `a divisor of the ${plural(inputs, "channel")} of x`;
         throw new InvalidArgumentError({ parameter: "groups", expected, received: `${groups}` });
       }
       const [kh, kw, each, outputs] = convShape(dataFormat, "weight", shapes.weight);
@@ -228,7 +229,7 @@ export function layerProblem(kind: LayerKind, shapes: LayerShapes, given?: Layer
       if (each * groups !== inputs) {
         throw mismatch(
           "weight",
-          `${inputs / groups} inputs a group (${inputs} channels in ${groups} groups)`,
+          `${plural(inputs / groups, "input")} a group (${plural(inputs, "channel")} in ${plural(groups, "group")})`,
           shapes.weight!,
         );
       }

@@ -33,13 +33,13 @@ export class AugmentedSamples {
     return this.kept.length;
   }
 
-  /** The next so many, each input once before any comes again, as many at a time as the network takes. */
-  next(count: number): Values[] {
+  /** The next so many, each input once before any comes again, up to `most` at a time where the network takes several. */
+  next(count: number, most: number): Values[] {
     const batches: Values[][] = [];
     for (let i = 0; i < count; i++) {
       const sample = augmentedSample(this.draw(), this.any(), this.random);
       const last = batches.at(-1);
-      const fits = last && last.length < this.samples.mostJoined(sample) && agree(last[0]!, sample);
+      const fits = last && last.length < Math.min(most, this.samples.mostJoined(sample)) && agree(last[0]!, sample);
       if (fits) last.push(sample);
       else batches.push([sample]);
     }

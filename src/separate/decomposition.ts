@@ -20,6 +20,12 @@ export interface DecomposedLayer {
   constants: Map<string, Tensor>;
 }
 
+/** A dense layer that is divided by a temperature, and the output that it gives the scores of. */
+export interface DividedLayer extends DecomposedLayer {
+  output: string;
+  temperature: number;
+}
+
 /** The convolutions of each decomposition in order, and which axes of the window each of them takes. */
 const roles: Readonly<
   Record<DecompositionName, readonly (readonly [name: string, axes: "none" | "rows" | "cols" | "both"])[]>

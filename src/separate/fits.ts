@@ -6,7 +6,7 @@ import type { Graph, Value } from "../graph/types.ts";
 import { newValue, numbersOf } from "../graph/values.ts";
 import { shareOf } from "./choose.ts";
 import { affordable, type Choice, type Metrics, type SeparationContext, yieldToEventLoop } from "./context.ts";
-import { type DecomposedLayer, decomposedLayer } from "./decomposition.ts";
+import { type DecomposedLayer, type DividedLayer, decomposedLayer } from "./decomposition.ts";
 import { biasOfGroups, blindFittings, type Fittings, fitGroups, GroupMoments } from "./groups.ts";
 import { Runner, replaceNode, withOutputs } from "./network.ts";
 import { seeded } from "./random.ts";
@@ -21,6 +21,8 @@ const goingOn = { iterations: 120, leastGain: 1e-5 };
 export interface Rewritten {
   graph: Graph;
   decomposed: ReadonlyMap<Target, DecomposedLayer>;
+  /** Dense layers that are divided by a temperature, by the names of their results. */
+  scaled?: ReadonlyMap<string, DividedLayer>;
 }
 
 /** The network with every target as chosen. Progress runs from 0 to 1. */

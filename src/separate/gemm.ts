@@ -22,6 +22,8 @@ interface Factor {
   outer: number;
   perInner: number;
   perOuter: number;
+  /** Where the inner dimension is in parts: entries of one, and how far apart these are. */
+  part?: { count: number; step: number };
 }
 
 /** Multiplies matrices in memory of its own, which grows to what recent products need. */
@@ -49,11 +51,13 @@ export class Gemm {
     return this.times(a, { data: b.data, outer: b.rows, perInner: 1, perOuter: b.cols });
   }
 
-  /** Adds a · bᵀ to `total` [rows, of b], for numbers in f32: so many rows each, of `inner` numbers. */
-  addTimesTransposed(total: Float64Array, a: Float32Array, b: Float32Array, inner: number): void {
-    const [rows, cols] = [a.length / inner, b.length / inner];
-    const factor = (data: Float32Array, outer: number): Factor => ({ data, outer, perInner: 1, perOuter: inner });
-    this.product(factor(a, rows), factor(b, cols), inner, false, (out, stride) => {
+  /** Adds the sum of a · bᵀ over so many matrices [rows, inner] of each, in f32, one after the other, to `total` [rows, of b]. */
+  addTimesTransposed(total: Float64Array, a: Float32Array, b: Float32Array, count: number, inner: number): void {
+    const [rows, cols] = [a, b].map(({ length }) => length / count / inner) as [number, number];
+    const factor = (data: Float32Array, outer: number): Factor => ({
+      ...{ data, outer, perInner: 1, perOuter: inner, part: { count: inner, step: outer * inner } },
+    });
+    this.product(factor(a, rows), factor(b, cols), count * inner, false, (out, stride) => {
       for (let r = 0, to = 0; r < rows; r++) for (let c = 0; c < cols; c++) total[to++]! += out[r * stride + c]!;
     });
   }
@@ -163,7 +167,7 @@ function pack(factor: Factor, inner: number, width: number, to: Float64Array): v
 
 /** Four lanes of a panel: so many entries of each along the inner dimension, `width` apart. */
 function packFour(
-  { data, outer, perInner, perOuter }: Factor,
+  factor: Factor,
   first: number,
   from: number,
   count: number,
@@ -171,8 +175,28 @@ function packFour(
   start: number,
   width: number,
 ): void {
-  let at = from * perInner + first * perOuter;
-  let out = start;
+  const { perInner, perOuter, part = { count: Infinity, step: 0 } } = factor;
+  for (let k = from, out = start; k < from + count; ) {
+    const index = Math.floor(k / part.count);
+    const within = k - (index > 0 ? index * part.count : 0);
+    const own = Math.min(from + count - k, part.count - within);
+    const at = index * part.step + within * perInner + first * perOuter;
+    packStretch(factor, first, at, own, to, out, width);
+    k += own;
+    out += own * width;
+  }
+}
+
+/** {@link packFour} of entries that lie evenly, from `at` on. */
+function packStretch(
+  { data, outer, perInner, perOuter }: Factor,
+  first: number,
+  at: number,
+  count: number,
+  to: Float64Array,
+  out: number,
+  width: number,
+): void {
   if (first + 4 > outer) {
     for (let k = 0; k < count; k++, at += perInner, out += width)
       for (let i = 0; i < 4; i++) to[out + i] = first + i < outer ? data[at + i * perOuter]! : 0;

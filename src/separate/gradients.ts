@@ -224,14 +224,14 @@ const conv: GradientRule = (node, gradient, tape) => {
   const [x = "", name = ""] = node.inputs;
   const { shape } = tape.spec(x);
   const weight = tape.graph.constants.get(name);
-  if (!weight || shape.length !== 4) return {};
+  if (shape.length !== 4) return {};
   const group = numberOf(node, "group", 1);
-  const axes = windowOf(node, shape, weight.shape.slice(2)).slice(1);
+  const axes = windowOf(node, shape, tape.spec(name).shape.slice(2)).slice(1);
   const pads = ["before", "after"].flatMap((side) => axes.map((axis) => axis[side as "before"]));
   const turned = axes.flatMap(({ size, dilation, before }) => (size - 1) * dilation - before);
   const ends = axes.flatMap(({ size, dilation, after }) => (size - 1) * dilation - after);
   const common = { dilations: axes.map(({ dilation }) => dilation), kernel_shape: axes.map(({ size }) => size) };
-  if (axes.every(({ stride }) => stride === 1) && [...turned, ...ends].every((pad) => pad >= 0)) {
+  if (weight && axes.every(({ stride }) => stride === 1) && [...turned, ...ends].every((pad) => pad >= 0)) {
     const flipped = tape.constant(turnedWeight(weight, group));
     return one(tape.emit("Conv", [gradient, flipped], { ...common, pads: [...turned, ...ends], group }));
   }
@@ -246,9 +246,8 @@ const conv: GradientRule = (node, gradient, tape) => {
 const convTranspose: GradientRule = (node, gradient, tape) => {
   const [x = "", name = ""] = node.inputs;
   const { shape } = tape.spec(x);
-  const weight = tape.graph.constants.get(name);
-  if (!weight || shape.length !== 4) return {};
-  const axes = transposedWindow(node, shape, weight.shape.slice(2)).slice(1);
+  if (shape.length !== 4) return {};
+  const axes = transposedWindow(node, shape, tape.spec(name).shape.slice(2)).slice(1);
   // More at an end than a stride: a convolution would have more results than there are inputs.
   const fits = axes.every(({ input, output, size, stride, dilation, before, after }) => {
     return input + before + after - (size - 1) * dilation - 1 < output * stride;

@@ -93,6 +93,8 @@ export interface Report {
     lossFunction: LossFunction;
     /** By that. */
     loss: number;
+    /** Of scores: by what the dense layer that gives them is divided, so that the network is no more sure than it should be. */
+    temperature?: number;
   }[];
   /** What the curves say of other budgets: loss, if layers' losses add up, against the reduction. */
   curve: {

@@ -8,6 +8,7 @@ import type { Model } from "../onnx/model.ts";
 import { operators } from "../onnx/ops/index.ts";
 import { Checkpoint, Fingerprint } from "./checkpoint.ts";
 import { bestReduction, type Curves, choose, measureCurves, tradeOff, uniform } from "./choose.ts";
+import { withConfidence } from "./confidence.ts";
 import {
   affordable,
   type Choice,
@@ -63,7 +64,8 @@ async function separateIn(context: SeparationContext, start: number): Promise<{ 
   const tuned = options.tune && !blind;
   const onProgress = (done: number, what: string): void => options.onProgress(tuned ? untuned * done : done, what);
   const found = await rewritten({ ...context, options: { ...options, onProgress } }, blind);
-  const better = storedIn(model, tuned ? await tunedIfBetter(context, found) : found);
+  const sure = { ...found, rewritten: await withConfidence(context, found.rewritten) };
+  const better = storedIn(model, tuned ? await tunedIfBetter(context, found, sure) : sure);
   options.onProgress(0.96, "measuring the result");
   const report = await reportOf(context, better);
   const written = rewriteModel(model, byResult(better.rewritten), { "rank1.separate": JSON.stringify(said(report)) });
@@ -77,8 +79,8 @@ async function separateIn(context: SeparationContext, start: number): Promise<{ 
 }
 
 /** The new layers by the names of their results. */
-const byResult = ({ decomposed }: Rewritten): Map<string, DecomposedLayer> =>
-  new Map([...decomposed].map(([target, layer]) => [target.y, layer]));
+const byResult = ({ decomposed, scaled = new Map() }: Rewritten): Map<string, DecomposedLayer> =>
+  new Map([...[...decomposed].map(([target, layer]) => [target.y, layer] as const), ...scaled]);
 
 /** The same with weights as the file holds them. */
 function storedIn(model: Model, found: Found): Found {
@@ -88,7 +90,8 @@ function storedIn(model: Model, found: Found): Found {
     ...found.rewritten.graph.constants,
     ...[...stored.values()].flatMap((one) => [...one.constants]),
   ]);
-  return { ...found, rewritten: { graph: { ...found.rewritten.graph, constants }, decomposed } };
+  const scaled = new Map([...(found.rewritten.scaled ?? [])].map(([y, layer]) => [y, { ...layer, ...stored.get(y) }]));
+  return { ...found, rewritten: { graph: { ...found.rewritten.graph, constants }, decomposed, scaled } };
 }
 
 async function rewritten(context: SeparationContext, blind: boolean): Promise<Found> {
@@ -97,16 +100,16 @@ async function rewritten(context: SeparationContext, blind: boolean): Promise<Fo
   return context.options.goal.kind === "rank" ? uniformly(context, metrics) : search(context, metrics);
 }
 
-/** The tuned network, if its loss on inputs that were not fitted to is smaller. */
-async function tunedIfBetter(context: SeparationContext, found: Found): Promise<Found> {
-  const { rewritten } = found;
-  if (rewritten.decomposed.size === 0) return found;
-  const better = await tune(context, rewritten, (done) =>
+/** The fits tuned, if their loss on inputs that were not fitted to is smaller then; `sure`: as they are without. */
+async function tunedIfBetter(context: SeparationContext, fitted: Found, sure: Found): Promise<Found> {
+  if (fitted.rewritten.decomposed.size === 0) return sure;
+  const tuned = await tune(context, fitted.rewritten, (done) =>
     context.options.onProgress(untuned + (0.95 - untuned) * done, "tuning"),
   );
-  const [before, after] = [await lossOf(context, rewritten.graph), await lossOf(context, better.graph)];
+  const better = await withConfidence(context, tuned);
+  const [before, after] = [await lossOf(context, sure.rewritten.graph), await lossOf(context, better.graph)];
   const change = { before: before.value, after: after.value };
-  return change.after < change.before ? { ...found, rewritten: better, tuned: change } : found;
+  return change.after < change.before ? { ...sure, rewritten: better, tuned: change } : sure;
 }
 
 interface Found {
@@ -225,9 +228,9 @@ async function search(context: SeparationContext, metrics: Metrics): Promise<Fou
 }
 
 /** Whether a goal of loss is met, and by what to multiply it for another attempt. */
-async function reach(context: SeparationContext, { graph }: Rewritten): Promise<{ met: boolean; correction: number }> {
+async function reach(context: SeparationContext, rewritten: Rewritten): Promise<{ met: boolean; correction: number }> {
   const { value } = context.options.goal;
-  const { value: loss } = await lossOf(context, graph);
+  const { value: loss } = await lossOf(context, (await withConfidence(context, rewritten)).graph);
   return { met: loss <= value, correction: (0.9 * value) / loss };
 }
 
@@ -299,6 +302,7 @@ async function reportOf(context: SeparationContext, { context: timed = context, 
   });
   const times = rewritten.decomposed.size > 0 ? await measureTimes(context, rewritten.graph) : undefined;
   const milliseconds = times && { before: times[0].before, after: times[0].after };
+  const temperatures = new Map([...(rewritten.scaled?.values() ?? [])].map((one) => [one.output, one.temperature]));
   const measured = samples && (await lossOf(context, rewritten.graph));
   const loss = measured?.value;
   const reached = {
@@ -332,7 +336,7 @@ async function reportOf(context: SeparationContext, { context: timed = context, 
     missing: context.model.missing,
     assumed: context.usual,
     lossFunction: measured?.lossFunction,
-    outputs: measured?.outputs ?? [],
+    outputs: (measured?.outputs ?? []).map((one) => ({ ...one, temperature: temperatures.get(one.name) })),
     reached: { ...reached, met },
   };
 }

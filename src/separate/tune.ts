@@ -1,16 +1,16 @@
 // Tunes the decomposed convolutions by distillation: Adam on all their weights, towards the original's outputs for
 // augmented calibration inputs, without labels (Hinton et al. 2015, "Distilling the Knowledge in a Neural Network").
-import type { Engine } from "../engine/engine.ts";
+import { createEngine, type Engine } from "../engine/engine.ts";
 import { infer } from "../graph/infer.ts";
 import { GraphProgram } from "../graph/program.ts";
-import type { Graph, GraphNode, Value } from "../graph/types.ts";
+import type { Graph, GraphNode, Spec, Value } from "../graph/types.ts";
 import { newValue, numbersOf, write } from "../graph/values.ts";
 import { operators } from "../onnx/ops/index.ts";
 import type { Tensor } from "../tensor.ts";
 import { AugmentedSamples } from "./augmentation.ts";
 import { affordable, type SeparationContext, yieldToEventLoop } from "./context.ts";
 import type { Rewritten } from "./fits.ts";
-import { gradientGraph, gradientOperators } from "./gradients.ts";
+import { type GradientGraph, gradientGraph, gradientOperators } from "./gradients.ts";
 import { type Head, logProbabilities, rowsOf, writeRow } from "./heads.ts";
 import { Runner, specsOf, type Values, valuesOf, withOutputs } from "./network.ts";
 import { seeded } from "./random.ts";
@@ -18,6 +18,8 @@ import { addBiasGradient, addWeightGradient } from "./weight-gradients.ts";
 
 /** How often each input is used where the network is small; inputs for one step. */
 const [epochs, perStep] = [12, 50];
+/** Inputs of one run: half of a step's, since all that lies between layers is kept. */
+const perRun = 25;
 /** A step's length at first, as a share of a tensor's root mean square, and the decays of Adam's means. */
 const [rate, meanDecay, squareDecay] = [5e-4, 0.9, 0.99];
 /** What square errors count, as shares of the outputs' variance, beside divergences. */
@@ -35,22 +37,22 @@ export async function tune(
   const distilled = distilledOf(context.graph);
   const teacher = new Runner(withOutputs(context.graph, distilled), engine);
   const steps = Math.round(affordable(context, 2e12, 4 * perStep, epochs * augmented.count) / perStep);
-  let tuned = { ...withOutputs(graph, distilled), constants: new Map(graph.constants) };
+  const student = await Student.of(context, withOutputs(graph, distilled), parameters);
   try {
     for (let step = 0; step < steps; step++) {
       onProgress(step / steps);
       await yieldToEventLoop();
       for (const { gradient } of parameters) gradient.fill(0);
-      for (const inputs of augmented.next(perStep)) {
+      for (const inputs of augmented.next(perStep, perRun)) {
         options.signal?.throwIfAborted();
         const wanted = await teacher.run(inputs, options.signal);
-        await addGradients(context, tuned, inputs, wanted, parameters);
+        await student.addGradients(inputs, wanted);
       }
       const cosine = 0.5 * (1 + Math.cos((Math.PI * step) / steps));
       for (const parameter of parameters) advance(parameter, step + 1, cosine);
-      tuned = { ...tuned, constants: new Map([...tuned.constants, ...parameters.map(tensorOf)]) };
     }
   } finally {
+    student.dispose();
     await teacher.dispose();
   }
   return put({ graph, decomposed }, new Map(parameters.map(tensorOf)));
@@ -127,40 +129,135 @@ function put({ graph, decomposed }: Rewritten, tuned: ReadonlyMap<string, Tensor
 
 // ── Gradients ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** Adds a batch's gradients to those of the parameters. */
-async function addGradients(
-  { heads, engine, gemm, options: { signal } }: SeparationContext,
-  graph: Graph,
-  inputs: Values,
-  wanted: Values,
-  parameters: readonly Parameter[],
-): Promise<void> {
-  const nodes = [...new Set(parameters.map(({ node }) => node))];
-  const [read, made] = [nodes.map(({ inputs: [x] }) => x!), nodes.map(({ outputs: [y] }) => y!)];
-  const specs = infer(graph, operators, specsOf(inputs));
-  const reverse = gradientGraph(graph, specs, made, read);
-  const found = await once(graph, inputs, engine, signal);
-  const directions = [...reverse.directions].map(([name, own]): [string, Value] => {
-    return [own, directionOf(found.get(name)!, wanted.get(name)!, heads.get(name))];
-  });
-  const values = await once(reverse.graph, new Map([...inputs, ...directions]), engine, signal);
-  for (const { node, isBias, shape, gradient } of parameters) {
-    const own = values.get(reverse.gradients.get(node.outputs[0]!) ?? "");
-    if (!own) continue;
-    if (isBias) addBiasGradient(gradient, own);
-    else addWeightGradient(gradient, node, shape.slice(2), values.get(node.inputs[0]!)!, own, gemm);
+/** The network whose parameters come in with each run, so that it is compiled once for inputs of one shape. */
+class Student {
+  private readonly context: SeparationContext;
+  /** Of each pass one: what their runs share in memory would have to be prepared again and again. */
+  private readonly engines: readonly Engine[];
+  private readonly graph: Graph;
+  private readonly parameters: readonly Parameter[];
+  private compiled: Compiled | undefined;
+  private key = "";
+
+  private constructor(
+    context: SeparationContext,
+    graph: Graph,
+    parameters: readonly Parameter[],
+    engines: readonly Engine[],
+  ) {
+    const constants = new Map(graph.constants);
+    for (const { name } of parameters) constants.delete(name);
+    const inputs = [...graph.inputs, ...parameters.map(({ name, shape }) => ({ name, dtype: "f32" as const, shape }))];
+    this.context = context;
+    this.engines = engines;
+    this.graph = { ...graph, inputs, constants };
+    this.parameters = parameters;
+  }
+
+  /** `graph` has the values that are distilled as its outputs. */
+  static async of(context: SeparationContext, graph: Graph, parameters: readonly Parameter[]): Promise<Student> {
+    const { backend, wide, threads } = context.engine.info();
+    const engine = (): Promise<Engine> => createEngine({ backend, threads, wide: wide.enabled });
+    return new Student(context, graph, parameters, [await engine(), await engine()]);
+  }
+
+  /** Adds a batch's gradients to those of the parameters. */
+  async addGradients(inputs: Values, wanted: Values): Promise<void> {
+    const { heads, gemm, options } = this.context;
+    const given = new Map([...inputs, ...this.parameters.map(inputOf)]);
+    const { forward, backward, directions, gradients } = await this.compiledFor(given);
+    const found = await run(forward, given, options.signal);
+    for (const [name, own] of directions) {
+      found.set(own, directionOf(found.get(name)!, wanted.get(name)!, heads.get(name)));
+    }
+    const values = new Map([...given, ...found]);
+    const changes = await run(backward, values, options.signal);
+    for (const { node, isBias, shape, gradient } of this.parameters) {
+      const own = changes.get(gradients.get(node.outputs[0]!) ?? "");
+      if (!own) continue;
+      if (isBias) addBiasGradient(gradient, own);
+      else addWeightGradient(gradient, node, shape.slice(2), values.get(node.inputs[0]!)!, own, gemm);
+    }
+  }
+
+  private async compiledFor(inputs: Values): Promise<Compiled> {
+    const specs = specsOf(inputs);
+    const key = JSON.stringify([...specs]);
+    if (!this.compiled || key !== this.key) {
+      this.release();
+      this.compiled = await compile(this.graph, specs, this.parameters, this.engines);
+      this.key = key;
+    }
+    return this.compiled;
+  }
+
+  dispose(): void {
+    this.release();
+    for (const engine of this.engines) engine.dispose();
+  }
+
+  private release(): void {
+    this.compiled?.forward.program.dispose();
+    this.compiled?.backward.program.dispose();
+    this.compiled = undefined;
   }
 }
 
-/** Compiles a network, runs it once and disposes of it: at the next step its weights are others. */
-async function once(graph: Graph, inputs: Values, engine: Engine, signal?: AbortSignal): Promise<Values> {
-  const own = new Map(graph.inputs.map(({ name }) => [name, inputs.get(name)!]));
-  const program = await GraphProgram.create(graph, gradientOperators, specsOf(own), engine);
-  try {
-    return valuesOf(await program.run(own, { signal }));
-  } finally {
-    program.dispose();
-  }
+const inputOf = ({ name, shape, values }: Parameter): [string, Value] => [
+  name,
+  { dtype: "f32", shape, data: Float32Array.from(values) },
+];
+
+/** A part of the work, and the values that it reads. */
+interface Pass {
+  program: GraphProgram;
+  reads: readonly string[];
+}
+
+interface Compiled extends Pick<GradientGraph, "directions" | "gradients"> {
+  forward: Pass;
+  /** Reads directions, and what the first has computed. */
+  backward: Pass;
+}
+
+const run = async ({ program, reads }: Pass, values: Values, signal?: AbortSignal): Promise<Map<string, Value>> =>
+  valuesOf(await program.run(new Map(reads.map((name) => [name, values.get(name)!])), { signal }));
+
+async function compile(
+  graph: Graph,
+  inputs: ReadonlyMap<string, Spec>,
+  parameters: readonly Parameter[],
+  [first, second]: readonly Engine[],
+): Promise<Compiled> {
+  const specs = infer(graph, operators, inputs);
+  const nodes = [...new Set(parameters.map(({ node }) => node))];
+  const [read, made] = [nodes.map(({ inputs: [x] }) => x!), nodes.map(({ outputs: [y] }) => y!)];
+  const { graph: reverse, directions, gradients } = gradientGraph(graph, specs, made);
+  const computed = new Set(graph.nodes.flatMap(({ outputs }) => outputs));
+  const back = reverse.nodes.filter(({ outputs }) => !outputs.some((name) => computed.has(name)));
+  const between = new Set(back.flatMap(({ inputs }) => inputs).filter((name) => computed.has(name)));
+  const outputs = [...graph.outputs.map(({ name }) => name), ...read.filter((name) => computed.has(name)), ...between];
+  const spec = (name: string): Spec => ({ dtype: specs.get(name)!.dtype, shape: specs.get(name)!.shape });
+  const known = new Map([
+    ...inputs,
+    ...[...between].map((name) => [name, spec(name)] as const),
+    ...[...directions].map(([name, own]) => [own, spec(name)] as const),
+  ]);
+  const pass = async (part: Graph, engine: Engine): Promise<Pass> => {
+    const reads = part.inputs.map(({ name }) => name);
+    const own = new Map(reads.map((name) => [name, known.get(name)!]));
+    return { program: await GraphProgram.create(part, gradientOperators, own, engine), reads };
+  };
+  const used = new Set([...back.flatMap(({ inputs }) => inputs), ...gradients.values()]);
+  const given = [...known]
+    .filter(([name]) => used.has(name))
+    .map(([name, { dtype, shape }]) => ({ name, dtype, shape }));
+  const results = [...new Set(gradients.values())].map((name) => ({ name }));
+  return {
+    forward: await pass(withOutputs(graph, outputs), first!),
+    backward: await pass({ ...reverse, inputs: given, nodes: back, outputs: results }, second!),
+    ...{ directions, gradients },
+  };
 }
 
 /**

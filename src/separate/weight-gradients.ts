@@ -50,12 +50,10 @@ export function addBiasGradient(total: Float64Array, { shape, data }: Value): vo
 const isPointwise = ([, ...sides]: WindowAxes): boolean =>
   sides.every(({ size, stride, before, input, output }) => size * stride === 1 && before === 0 && input === output);
 
-/** Of each picture the product of the gradients' planes and the input's. */
+/** The product of the gradients' planes and the input's, of all pictures. */
 function addPointwise(total: Float64Array, _window: WindowAxes, x: Value, gradient: Value, gemm: Gemm): void {
   const [images, places] = [x.shape[0]!, x.shape[2]! * x.shape[3]!];
-  const plane = (value: Value, n: number): Float32Array =>
-    numbers(value).subarray(n * value.shape[1]! * places, (n + 1) * value.shape[1]! * places);
-  for (let n = 0; n < images; n++) gemm.addTimesTransposed(total, plane(gradient, n), plane(x, n), places);
+  gemm.addTimesTransposed(total, numbers(gradient), numbers(x), images, places);
 }
 
 /** Rows of outputs of all pictures are gathered, entry of a patch by entry, and multiplied by their gradients. */
@@ -117,21 +115,44 @@ function gather(
 function addDepthwise(total: Float64Array, [, rows, cols]: WindowAxes, x: Value, gradient: Value): void {
   const [images, outputs] = [gradient.shape[0]!, gradient.shape[1]!];
   const [inputs, taps, wanted] = [x.shape[1]!, rows.size * cols.size, numbers(gradient)];
-  const width = spanOf(cols);
-  const padded = new Float64Array(spanOf(rows) * width);
+  const places = rows.output * cols.output;
+  const padded = new Float64Array(spanOf(rows) * spanOf(cols));
   for (let plane = 0; plane < images * outputs; plane++) {
     const [n, o] = [Math.floor(plane / outputs), plane % outputs];
     pad(x, n * inputs + Math.floor((o * inputs) / outputs), rows, cols, padded);
-    for (let tap = 0; tap < taps; tap++) {
-      const first = Math.floor(tap / cols.size) * rows.dilation * width + (tap % cols.size) * cols.dilation;
-      let sum = 0;
-      for (let y = 0; y < rows.output; y++) {
-        const [own, at] = [(plane * rows.output + y) * cols.output, first + y * rows.stride * width];
-        for (let i = 0; i < cols.output; i++) sum += wanted[own + i]! * padded[at + i * cols.stride]!;
-      }
-      total[o * taps + tap]! += sum;
+    const own = wanted.subarray(plane * places, (plane + 1) * places);
+    for (let ky = 0; ky < rows.size; ky++)
+      for (let kx = 0; kx < cols.size; kx += 3)
+        addTaps(total, o * taps + ky * cols.size, ky, kx, own, padded, rows, cols);
+  }
+}
+
+/** Adds the sums of up to three taps of a row, from `kx` on; `at` is that of the first in the row. */
+function addTaps(
+  total: Float64Array,
+  at: number,
+  ky: number,
+  kx: number,
+  wanted: Float32Array,
+  padded: Float64Array,
+  { output: height, stride, dilation }: WindowAxes[1],
+  cols: WindowAxes[2],
+): void {
+  const width = spanOf(cols);
+  const [second, third] = [1, 2].map((tap) => (kx + tap < cols.size ? tap * cols.dilation : 0)) as [number, number];
+  let [a, b, c] = [0, 0, 0];
+  for (let y = 0, from = 0; y < height; y++) {
+    let place = (y * stride + ky * dilation) * width + kx * cols.dilation;
+    for (const end = from + cols.output; from < end; from++, place += cols.stride) {
+      const own = wanted[from]!;
+      a += own * padded[place]!;
+      b += own * padded[place + second]!;
+      c += own * padded[place + third]!;
     }
   }
+  total[at + kx]! += a;
+  if (second > 0) total[at + kx + 1]! += b;
+  if (third > 0) total[at + kx + 2]! += c;
 }
 
 /** From the first to the last place that is read along an axis. */

@@ -10,6 +10,7 @@ import {
   newArray,
   viewOf,
 } from "../tensor.ts";
+import { plural } from "../words.ts";
 
 /** Pictures with more channels are refused. */
 export const mostChannels = 1024;
@@ -64,6 +65,20 @@ export interface KnownAlpha {
   /** Colours are multiplied by it already. */
   readonly premultiplied: boolean;
 }
+
+/** What is so of the whole picture of which an array holds some rows. */
+export interface Whole {
+  /** The largest alpha. */
+  largest: number;
+  /** The least and the largest alpha that its filter reads; NaN where it reads a border that is not opaque. */
+  read: readonly [least: number, largest: number];
+}
+
+/** Of arrays that hold rows of a larger picture: filters treat their alpha as that of the whole. @internal */
+export const wholes: WeakMap<object, Whole> = new WeakMap();
+
+/** The alpha that is opaque in a picture of floats, by the largest: 1, or where that is far larger, that of 8 or 16 bits. */
+export const opaqueFor = (largest: number): number => [1, 255, 65535].find((full) => largest < 2 * full) ?? largest;
 
 /** A picture without its data: sides, channels, type and what is known of alpha. */
 export function checkPicture(picture: unknown, limits: ImageLimits): KnownAlpha {
@@ -160,7 +175,7 @@ export function checkImage(parameter: string, image: unknown, limits: ImageLimit
   if (data.length !== width * height * channels) {
     throw new InvalidArgumentError({
       parameter: `${parameter}.data`,
-      expected: `${width} x ${height} x ${channels} = ${width * height * channels} elements`,
+      expected: `${width} x ${height} x ${channels} = ${plural(width * height * channels, "element")}`,
       received: `${data.length}`,
     });
   }

@@ -180,7 +180,7 @@ describe("by mouse", () => {
     await page.getByText("Then needles", { exact: true }).click();
     await drag(page, group(page, "Needle"), -30, 30);
     await page.getByRole("button", { name: "Add a needle" }).click();
-    expect(await page.locator(".says").textContent()).toMatch(/2 needles of 1 × 1 × 3 .* 8 × 8 × 2 in all/);
+    expect(await page.locator(".says").textContent()).toMatch(/2 needles of 1 × 1 × 3 .* 8\s×\s8\s×\s2 in all/);
     await page.getByLabel(/^Depth multiplier/).fill("2");
     expect(await page.locator(".stack figcaption").allTextContents()).toContain("8 × 8 × 6: R R G G B B");
     expect(await page.locator(".says").textContent()).toContain("1 × 1 × 6");

@@ -14,7 +14,7 @@ describe("what rank1 adds to a page", async () => {
   it("leaves filters that few need to when they are asked for", () => {
     const names = (when: boolean) =>
       sizes.core.filter(({ later }) => later === when).map(({ name }) => name.split("-")[0]);
-    expect(names(true)).toEqual(["rare", "backend"]);
+    expect([...new Set(names(true))]).toEqual(["rare", "backend"]);
     expect([...new Set(names(false))].toSorted()).toEqual(["chunk", "index.js", "worker.js"]);
   });
 

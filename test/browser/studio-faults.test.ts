@@ -253,7 +253,8 @@ describe("the layer", () => {
     await page.getByRole("button", { name: "12 × 12 × 3, 5 × 5" }).click();
     await page.getByText(/^Measured here/).waitFor();
     expect(await page.locator(".product b").textContent()).toBe("1,228,800");
-    expect(await page.locator(".plan .chosen td").first().textContent()).toMatch(/^1,\d{3},\d{3}$/);
+    // Plans follow a moment after the sizes.
+    await expect.poll(() => page.locator(".plan .chosen td").first().textContent()).toMatch(/^1,\d{3},\d{3}$/);
     await page.getByLabel("Output channels").fill("1");
     await page.getByText("as many: it does not pay here").waitFor();
     const table = page.getByRole("region", { name: "A real table of weights" });

@@ -233,7 +233,7 @@ describe("separating in the model view", () => {
       await section(page).getByRole("progressbar").waitFor();
       const link = section(page).getByRole("link", { name: /Download the separated model/ });
       await link.waitFor({ timeout: 200_000 });
-      const text = (await section(page).textContent())!;
+      const text = (await section(page).textContent())!.replaceAll("\u00a0", " ");
       // The same count above and below, and words that agree with the times
       const all = /([\d.]+ k)parameters/.exec((await page.locator(".summary").textContent())!)![1];
       expect(text).toContain(`parameters; ${all} before`);

@@ -81,7 +81,7 @@ test("--svg writes the picture of it", async () => {
   expect(svg).toMatch(/^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg" width="\d+" height="\d+"/);
   expect(svg.match(/<rect /g)).toHaveLength(9 + 3 + 3);
   expect(svg.match(/>(=|⊗)</g)).toEqual([">=<", ">⊗<"]);
-  expect(svg).toContain(">-2</text>");
+  expect(svg).toContain(">−2</text>");
   const large = join(folder, "large.svg");
   await rank1("factor", "gaussian:sigma=40", "--svg", large);
   expect(readFileSync(large, "utf8").match(/<rect /g)).toHaveLength(129 * 129 + 2 * 129);

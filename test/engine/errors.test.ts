@@ -7,7 +7,7 @@ import {
   InvalidArgumentError,
   LimitError,
   Rank1Error,
-  UnsupportedError,
+  type UnsupportedError,
 } from "../../src/index.ts";
 import { randomImage } from "../oracle.ts";
 
@@ -258,11 +258,10 @@ describe("a bad engine", () => {
     [{ threads: 0 }, "threads: expected an integer from 1 to 64, got 0"],
     [{ threads: 1.5 }, "threads: expected an integer from 1 to 64, got 1.5"],
     [{ backend: "cuda" }, 'backend: expected one of auto, wasm, webgpu, reference, got "cuda"'],
-    [
-      { backend: "webgpu" },
-      'backend: expected "auto", "wasm" or "reference", got "webgpu"; this version has no WebGPU backend: "auto", ',
-      UnsupportedError,
-    ],
+    [{ backend: "webgpu", deterministic: true }, 'deterministic: expected false with backend "webgpu", '],
+    [{ backend: "webgpu", device: {} }, "device: expected a GPUDevice, got "],
+    [{ backend: "webgpu", powerPreference: "most" }, "powerPreference: expected one of low-power, high-performance"],
+    [{ allowSoftware: true }, 'allowSoftware: expected no such option but with backend "webgpu", got backend "auto"'],
     [{ deterministic: "yes" }, 'deterministic: expected true or false, got "yes"'],
     [{ maxMemory: 1000 }, "maxMemory: expected an integer from 1048576 to "],
     [{ limits: { width: 5 } }, 'limits key: expected one of side, pixels, filterSide, got "width"'],

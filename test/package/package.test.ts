@@ -34,15 +34,24 @@ it("types are right wherever ES modules are: attw knows no other problems", () =
   });
   expect(stderr).toBe("");
   const { analysis } = JSON.parse(stdout);
-  expect(Object.keys(analysis.entrypoints)).toEqual([".", "./onnx", "./compile", "./node", "./package.json"]);
+  expect(Object.keys(analysis.entrypoints)).toEqual([
+    ".",
+    "./onnx",
+    "./compile",
+    "./node",
+    "./batch",
+    "./package.json",
+  ]);
   const found = analysis.problems.map((p: Record<string, string>) => `${p.kind} ${p.entrypoint} ${p.resolutionKind}`);
   expect(found.toSorted()).toEqual([
     // There are ES modules only. Node has required them since version 22; compilers as old as these rules do not know that.
     "CJSResolvesToESM . node16-cjs",
+    "CJSResolvesToESM ./batch node16-cjs",
     "CJSResolvesToESM ./compile node16-cjs",
     "CJSResolvesToESM ./node node16-cjs",
     "CJSResolvesToESM ./onnx node16-cjs",
     // Compilers that know no "exports" find the main entry alone.
+    "NoResolution ./batch node10",
     "NoResolution ./compile node10",
     "NoResolution ./node node10",
     "NoResolution ./onnx node10",

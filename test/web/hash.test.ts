@@ -119,6 +119,7 @@ describe("addresses", () => {
     ["#v=1&layer=12x3x5x1x9999x1x1", "from 1 to 512"],
     ["#v=1&border=mirror", "is none of reflect"],
     [`#v=1&filter=${"1,".repeat(6000)}`, "at most 12000 characters"],
-    ["#%E0%A4%A", "URI malformed"],
+    ["#%E0%A4%A", '"%A" in it stands for no character'],
+    ["#v=1&filter=%ff%fe", '"%ff%fe" in it stands for no character'],
   ])("refuse %s", (hash, reason) => expect(() => decode(hash)).toThrow(reason));
 });

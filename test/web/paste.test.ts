@@ -48,7 +48,7 @@ describe("pasted filters", () => {
     ["", "nothing to read"],
     ["hello", "“hello” in row 1, column 1 is no number"],
     ["1 2 3\n4 5", "Row 2 has 2 numbers, and row 1 has 3"],
-    ["[1 2; 3]", "Row 2 has 1 numbers, and row 1 has 2"],
+    ["[1 2; 3]", "Row 2 has 1 number, and row 1 has 2"],
     ["1 2\n3 x", "“x” in row 2, column 2 is no number"],
     ["[[1, 2], [3, NaN]]", "“NaN” in row 2, column 2 is no number"],
     ["1 1/0", "“1/0” in row 1, column 2"],

@@ -13,7 +13,7 @@ import { PictureView } from "./picture/view.tsx";
 import { nameOf } from "./state/choice.ts";
 import { type Tab, tabs } from "./state/hash.ts";
 import { type Action, exact, factors, filter, messageOf, notice, shownRank, tab, tell } from "./state/state.ts";
-import { count, percent } from "./text.ts";
+import { count, percent, plural } from "./text.ts";
 
 const titles: Record<Tab, string> = {
   learn: "Learn",
@@ -58,7 +58,7 @@ export function App() {
       <footer>
         <p>
           Pictures and models stay on this machine: nothing is sent anywhere. One multiplication is one
-          multiply-accumulate, 2 FLOP.
+          multiply-accumulate, 2&nbsp;FLOP.
         </p>
       </footer>
       <Announcer />
@@ -115,7 +115,7 @@ function Engine() {
   }, [info]);
   if (!info || info instanceof Error) return <p class="engine" />;
   const { backend, threads, reason } = info;
-  const what = backend === "wasm" ? `WebAssembly, ${threads === 1 ? "1 thread" : `${threads} threads`}` : "JavaScript";
+  const what = backend === "wasm" ? `WebAssembly, ${plural(threads, "thread")}` : "JavaScript";
   return (
     <p class="engine" title={reason}>
       {what}
@@ -169,7 +169,7 @@ function Announcer() {
   const quiet = tab.value === "learn";
   const text = quiet
     ? ""
-    : `Rank ${shownRank.value} of ${exact.value.exactRank}, error ${percent(error)}, ${count(direct)} multiplications as it stands, ${count(separable)} in passes.`;
+    : `Rank ${shownRank.value} of ${exact.value.exactRank}, error ${percent(error)}, ${plural(direct, "multiplication")} as it stands, ${count(separable)} in passes.`;
   const said = useSignal("");
   useEffect(() => {
     const timer = setTimeout(() => {

@@ -1,4 +1,7 @@
 // Formats numbers: short, with a real minus sign, and with no more digits than are significant.
+import { plural as pluralOf } from "../../src/words.ts";
+
+export { noun } from "../../src/words.ts";
 
 const minus = (text: string): string => text.replace("-", "−");
 
@@ -35,8 +38,8 @@ export const percent = (share: number): string => `${number(100 * share, share <
 
 export const times = (sides: readonly (number | string)[]): string => sides.join(" × ");
 
-/** "1 tap", "3 taps". */
-export const plural = (n: number, one: string, many = `${one}s`): string => `${count(n)} ${n === 1 ? one : many}`;
+/** "1 tap", "3,000 taps". */
+export const plural = (n: number, one: string): string => pluralOf(n, one, count);
 
 /**
  * What one count has become: how many times fewer, or as many. Figures that are shown beside it are these two, so that all

@@ -2,6 +2,7 @@
 import { describe, InvalidArgumentError, Rank1Error } from "../../errors.ts";
 import type { BufferSpec } from "../../plan/types.ts";
 import { bytesOf, checkThere, type Elements, newArray, type TypedArray, type ValueDType } from "../../tensor.ts";
+import { plural } from "../../words.ts";
 import { isValue, type Part, type TensorBinding, type Value } from "../backend.ts";
 
 /** A whole value of the plan, row by row; outside are zeros. */
@@ -107,7 +108,7 @@ export class ReferenceValue implements Value {
     const clamped = data instanceof Uint8ClampedArray && elements instanceof Uint8Array;
     const fits = clamped || data instanceof (elements.constructor as new () => Elements);
     if (fits && data.length === elements.length) return data as Elements;
-    const expected = `a ${elements.constructor.name} of ${elements.length} elements`;
+    const expected = `a ${elements.constructor.name} of ${plural(elements.length, "element")}`;
     throw new InvalidArgumentError({ parameter, expected, received: describe(data) });
   }
 }

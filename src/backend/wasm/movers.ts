@@ -10,6 +10,14 @@ import type { Place } from "./layout.ts";
 import type { MemoryViews } from "./memory.ts";
 import { type Staging, stagingBytes } from "./staging.ts";
 import type { Transfers } from "./transfer.ts";
+import {
+  type DividePixels,
+  dividerOf,
+  type MultiplyPixels,
+  multipliedBorder,
+  multiplierOf,
+  ownPixels,
+} from "./translucent.ts";
 import { type MovePixels, unweigherOf, weigherOf } from "./weights.ts";
 
 /** Rows of one binding, in order, moved `chunk` at a time at most. */
@@ -219,9 +227,10 @@ export class PictureIn implements Mover {
   binding: SourceBinding;
   private readonly border: Border;
   private readonly extend: Transfers[`extend${Border["unit"]}`];
-  /** A pixel beyond the edges under the constant border, where pixels have weights. */
+  /** A pixel beyond the edges under the constant border, where pixels have weights, or colours count by alpha. */
   private readonly beyond: Float64Array | undefined;
   private readonly weigh: MovePixels | undefined;
+  private readonly multiply: MultiplyPixels | undefined;
 
   constructor(site: MoverSite, place: Place, binding: SourceBinding, border: Border, rows: number) {
     this.site = site;
@@ -229,8 +238,11 @@ export class PictureIn implements Mover {
     this.binding = binding;
     this.border = border;
     this.extend = site.staging.transfers[`extend${border.unit}`];
-    this.beyond = binding.known && borderPixel(binding);
     this.weigh = binding.known && weigherOf(site.staging, binding, place.spec.dtype);
+    if (binding.alpha === "premultiply" && !binding.known)
+      this.multiply = multiplierOf(site.staging, binding, place.spec.dtype);
+    if (binding.known) this.beyond = borderPixel(binding);
+    else if (this.multiply) this.beyond = multipliedBorder(binding);
     this.rows = rows;
     this.chunk = chunkOf(border.columns.inside * place.spec.channels * bytesOf[place.spec.dtype]);
   }
@@ -254,11 +266,12 @@ export class PictureIn implements Mover {
     const { border, alpha, known } = this.binding;
     const start = base + data + slot * pitch;
     const first = start / bytesOf[spec.dtype];
-    const memory = views.of(spec.dtype);
     const elements = spec.width * spec.channels;
+    if (y >= 0) this.copyRows(start, y, count);
+    // Not before: room for the copy may have moved the memory.
+    const memory = views.of(spec.dtype);
     if (y < 0) this.fillPixels(memory, first, spec.width);
     else {
-      this.copyRows(start, y, count);
       if (border === "constant") this.fillMargins(memory, first, count);
       else if (this.border.count > 0) {
         const { address, count: pairs } = this.border;
@@ -266,7 +279,7 @@ export class PictureIn implements Mover {
       }
       if (this.border.others.length > 0) this.fetchOthers(memory, first, y, count);
     }
-    if (alpha !== "premultiply" || known) return;
+    if (alpha !== "premultiply" || known || this.multiply) return;
     for (let row = 0; row < count; row++)
       premultiply(memory, first + (row * pitch) / bytesOf[spec.dtype], elements, this.binding);
   }
@@ -277,13 +290,12 @@ export class PictureIn implements Mover {
     const { width, channels, data } = this.binding;
     const { before, first, inside } = this.border.columns;
     const to = start + before * spec.channels * bytesOf[spec.dtype];
-    if (this.weigh) {
-      this.weigh({ first: y * width + first, step: width, width: inside, count }, to, pitch);
-      return;
-    }
+    const pixels = { first: y * width + first, step: width, width: inside, count };
     const [at, row, step] = [(y * width + first) * channels, inside * channels, width * channels];
+    if (this.weigh) this.weigh(pixels, to, pitch);
+    else if (this.multiply) this.multiply(this.binding, pixels, to, pitch);
     // Elements of another type than the program's are converted on the way.
-    staging.rowsIn(data as Elements, spec.dtype, at, row, count, to, pitch, step);
+    else staging.rowsIn(data as Elements, spec.dtype, at, row, count, to, pitch, step);
   }
 
   /** Pixels beyond the edge of a picture of which the row holds a part: those that stand for them are in no row here. */
@@ -296,6 +308,7 @@ export class PictureIn implements Mover {
         const [pixel, at] = [(y + row) * width + column, start + to * spec.channels];
         if (known) weigh(memory, at, this.binding, pixel, 1);
         else for (let c = 0; c < channels; c++) memory[at + c] = data[pixel * channels + c]!;
+        if (this.multiply) premultiply(memory, at, channels, this.binding);
       }
     }
   }
@@ -326,12 +339,15 @@ export class PictureOut implements Mover {
   private readonly place: Place;
   binding: TargetBinding;
   private readonly unweigh: MovePixels | undefined;
+  private readonly divide: DividePixels | undefined;
 
   constructor(site: MoverSite, place: Place, binding: TargetBinding) {
     this.site = site;
     this.place = place;
     this.binding = binding;
     this.unweigh = binding.source.known && unweigherOf(site.staging, binding, place.spec.dtype);
+    if (binding.alpha === "premultiply" && !binding.source.known)
+      this.divide = dividerOf(site.staging, binding, place.spec.dtype);
     this.rows = binding.height;
     this.chunk = chunkOf(place.spec.width * place.spec.channels * bytesOf[place.spec.dtype]);
   }
@@ -350,7 +366,14 @@ export class PictureOut implements Mover {
       const first = base + data + (y % rows) * pitch;
       const pixel = targetAt(this.binding, y);
       const start = pixel * source.channels;
-      if (this.unweigh) this.unweigh({ first: pixel, step: apart, width, count }, first, pitch);
+      const pixels = { first: pixel, step: apart, width, count };
+      const own = this.divide && ownPixels(this.binding, y, count);
+      if (own) {
+        this.divide!(this.binding, pixels, own, first, pitch);
+        y += count;
+        continue;
+      }
+      if (this.unweigh) this.unweigh(pixels, first, pitch);
       else if (alpha !== "premultiply" && dtype === spec.dtype)
         staging.rowsOut(target, dtype, start, row, count, first, pitch, step);
       else {

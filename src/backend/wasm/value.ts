@@ -3,6 +3,7 @@
 import { describe, InvalidArgumentError, Rank1Error } from "../../errors.ts";
 import { paddedChannels } from "../../kernels/conv/layout.ts";
 import { bytesOf, type Elements, newArray, type TypedArray, type ValueDType, viewOf } from "../../tensor.ts";
+import { plural } from "../../words.ts";
 import type { Part, Value } from "../backend.ts";
 import { type Place, pitchOf } from "./layout.ts";
 import type { Allocator, Block, MemoryViews } from "./memory.ts";
@@ -177,7 +178,7 @@ export class WasmValue implements Value {
     const clamped = data instanceof Uint8ClampedArray && this.dtype === "u8";
     const fits = clamped || data instanceof (like.constructor as new () => Elements);
     if (!fits || data.length !== length) {
-      const expected = `a ${like.constructor.name} of ${length} elements`;
+      const expected = `a ${like.constructor.name} of ${plural(length, "element")}`;
       throw new InvalidArgumentError({ parameter, expected, received: describe(data) });
     }
     return data.constructor === like.constructor

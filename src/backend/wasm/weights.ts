@@ -49,7 +49,7 @@ interface InKind extends Kind {
 const isWritten = (dtype: ImageDType, { channels, premultiplied }: SourceBinding, rows: ViewDType): boolean =>
   rows === "f32" && channels <= 4 && !premultiplied && written.includes(dtype);
 
-const written: readonly ImageDType[] = ["u8", "u16", "i16", "f32"];
+export const written: readonly ImageDType[] = ["u8", "u16", "i16", "f32"];
 
 /** Moves rows of pixels between an array and rows of the program, `pitch` bytes apart from an address on. */
 export type MovePixels = (pixels: PixelRows, address: number, pitch: number) => void;
@@ -151,7 +151,7 @@ function meansOf({ gain, offset, source }: TargetBinding): Float32Array {
 }
 
 /** Four neighbouring elements as floats. */
-function loadFour(dtype: ImageDType, at: Local, memory: number): Code {
+export function loadFour(dtype: ImageDType, at: Local, memory: number): Code {
   if (dtype === "f32") return load("v128.load", get(at), 0, memory);
   const words =
     dtype === "u8"
@@ -171,6 +171,11 @@ function loadOne(dtype: ImageDType, at: Local, memory: number): Code {
 function storeFour(dtype: ImageDType, at: Local, value: Code, memory: number): Code {
   if (dtype === "f32") return store("v128.store", get(at), value, 0, memory);
   const whole = op("i32x4.trunc_sat_f32x4_s", op("f32x4.floor", op("f32x4.add", value, splat("f32x4", 0.5))));
+  return storeWhole(dtype, at, whole, memory);
+}
+
+/** Four integers of 32 bits as neighbouring elements of fewer, saturated. */
+export function storeWhole(dtype: ImageDType, at: Local, whole: Code, memory: number): Code {
   const narrow = (name: string, x: Code): Code => op(name, x, splat("i32x4", 0));
   if (dtype !== "u8")
     return store("i64.store", get(at), low64(narrow(`i16x8.narrow_i32x4_${dtype[0] === "u" ? "u" : "s"}`, whole)), 0, memory); // biome-ignore format: a line
@@ -178,14 +183,14 @@ function storeFour(dtype: ImageDType, at: Local, value: Code, memory: number): C
   return store("i32.store", get(at), lane("i32x4.extract_lane", 0, bytes), 0, memory);
 }
 
-const low64 = (vector: Code): Code => lane("i64x2.extract_lane", 0, vector);
+export const low64 = (vector: Code): Code => lane("i64x2.extract_lane", 0, vector);
 const first = (vector: Local): Code => lane("f32x4.extract_lane", 0, get(vector));
 const inAll = (vector: Local, which: number): Code => op("f32x4.splat", lane("f32x4.extract_lane", which, get(vector)));
 const withLane = (vector: Code, which: number, value: Code): Code => lane("f32x4.replace_lane", which, vector, value);
 const isNot = (a: Code, b: Code): Code => op("f32x4.ne", a, b);
 const zeros = splat("f32x4", 0);
 /** Lanes of two vectors by index: 0 to 3 of the first, 4 to 7 of the second. */
-const pick = (lanes: readonly number[], a: Local, b: Local): Code =>
+export const pick = (lanes: readonly number[], a: Local, b: Local): Code =>
   shuffle(
     lanes.flatMap((which) => [0, 1, 2, 3].map((byte) => 4 * which + byte)),
     get(a),

@@ -1,6 +1,7 @@
 // The conv-integer family: convolutions across channels of 16-bit integers, exactly. Reads an input in i16, and its weights as
 // `packIntegers` lays them out; gives integers in i16, or numbers in f32.
 import type { ConvIntegerSpec } from "../../plan/types.ts";
+import { plural } from "../../words.ts";
 import { roundEven } from "../expression/formulas.ts";
 import { type Kernel, pixelsOf, type Rows } from "../kernel.ts";
 import {
@@ -47,7 +48,8 @@ function reference(spec: ConvIntegerSpec, reads: Rows[], write: Rows, rows: numb
 
 export const convInteger: Kernel<ConvIntegerSpec> = {
   family: "conv-integer",
-  describe: ({ size, inputs, outputs }) => `${size.join(" x ")}, ${inputs} -> ${outputs} channels of integers`,
+  describe: ({ size, inputs, outputs }) =>
+    `${size.join(" x ")}, ${inputs} -> ${plural(outputs, "channel")} of integers`,
   reference,
   entry: (spec, buffers, mode) => {
     const { panels, tail } = integerShape(spec);

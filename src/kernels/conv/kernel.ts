@@ -1,6 +1,7 @@
 // The conv family: every convolution across channels, pointwise ones among them, as a matrix product. Reads an input, its
 // weights as `packConv` lays them out, optionally a value to add, and room for a list of pointers.
 import type { ConvSpec } from "../../plan/types.ts";
+import { plural } from "../../words.ts";
 import { activate } from "../activation.ts";
 import { type Kernel, pixelsOf, type Rows } from "../kernel.ts";
 import { transformWeights } from "../winograd/kernel.ts";
@@ -52,7 +53,7 @@ function reference(spec: ConvSpec, reads: Rows[], write: Rows, rows: number): vo
 
 export const conv: Kernel<ConvSpec> = {
   family: "conv",
-  describe: ({ size, inputs, outputs }) => `${size.join(" x ")}, ${inputs} -> ${outputs} channels`,
+  describe: ({ size, inputs, outputs }) => `${size.join(" x ")}, ${inputs} -> ${plural(outputs, "channel")}`,
   reference,
   entry: (spec, buffers, mode) => {
     const { panels, tail } = convShape(spec);

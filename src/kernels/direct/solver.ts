@@ -1,5 +1,6 @@
 // Proposes the filter as it stands: one step over all its non-zero taps.
 import type { FilterProblem, Solver, TapsSpec } from "../../plan/types.ts";
+import { plural } from "../../words.ts";
 import {
   arithmeticFor,
   filterBuffers,
@@ -49,7 +50,7 @@ export const direct: Solver<FilterProblem> = {
     const sum = stripBuffer("sum", "f32", output.width, output.channels);
     const buffers = steps.length > 1 ? [input, sum, output] : [input, output];
     return [
-      filterDraft(problem, profile, `${nonZero.length} taps at once`, steps, buffers, {
+      filterDraft(problem, profile, `${plural(nonZero.length, "tap")} at once`, steps, buffers, {
         error: { relative: 0, maxAbs },
       }),
     ];

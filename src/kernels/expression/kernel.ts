@@ -1,6 +1,7 @@
 // The expression family: a function of up to three operands for every element, of which some may stand for all pixels of a
 // row, all rows or all channels.
 import type { BufferSpec, ExpressionSpec } from "../../plan/types.ts";
+import { plural } from "../../words.ts";
 import { type Kernel, pixelsOf, type Rows, type StepBuffers } from "../kernel.ts";
 import { additionsOf, evaluate } from "./formulas.ts";
 import { at, emit, hasHoles, isStill, numbersOf, vectorsOf } from "./wasm.ts";
@@ -66,7 +67,7 @@ export const expression: Kernel<ExpressionSpec> = {
       ),
       `${vectorsOf(buffers)} vectors`,
       hasHoles(spec, buffers) && "masked",
-      spec.rowsOut && `${spec.rowsOut} rows`,
+      spec.rowsOut && plural(spec.rowsOut, "row"),
       relaxed && "relaxed",
     ]
       .filter(Boolean)

@@ -1,6 +1,7 @@
 // The reduce family: sums, products and extremes along the axes of a value, of elements or of a function of them. Sums are
 // formed in f32, in blocks of at most 64 terms in each lane; those of many rows in two steps, by whoever plans them.
 import type { BufferSpec, ReduceSpec } from "../../plan/types.ts";
+import { plural } from "../../words.ts";
 import { isStill } from "../expression/wasm.ts";
 import { type Kernel, pixelsOf, type Rows, type StepBuffers } from "../kernel.ts";
 import { withNumbers } from "../words.ts";
@@ -75,7 +76,8 @@ const names = { none: "", abs: " of magnitudes", square: " of squares", exp: " o
 
 export const reduce: Kernel<ReduceSpec> = {
   family: "reduce",
-  describe: ({ op, map, over, size }) => `${op}${names[map]} of ${over === "rows" ? `${size[0]} rows` : `the ${over}`}`,
+  describe: ({ op, map, over, size }) =>
+    `${op}${names[map]} of ${over === "rows" ? plural(size[0], "row") : `the ${over}`}`,
   reference,
   entry: (spec, { reads: [, centre], write }, { relaxed }) =>
     [

@@ -17,6 +17,7 @@ import {
   whileLoop,
 } from "../../codegen/assembler.ts";
 import type { SoftmaxSpec } from "../../plan/types.ts";
+import { plural } from "../../words.ts";
 import { exponential, logarithm, numbersAfter, numbersIn } from "../functions.ts";
 import { type CodeMode, defineKernel, type Kernel, pixelsOf, type Rows, type StepBuffers } from "../kernel.ts";
 import { across } from "../lanes.ts";
@@ -164,7 +165,7 @@ function emit(module: ModuleBuilder, name: string, { log }: SoftmaxSpec, codeMod
 
 export const softmax: Kernel<SoftmaxSpec> = {
   family: "softmax",
-  describe: ({ channels, log }) => `${log ? "logarithm, " : ""}${channels} channels`,
+  describe: ({ channels, log }) => `${log ? "logarithm, " : ""}${plural(channels, "channel")}`,
   reference,
   entry: ({ log }, _buffers, { relaxed }) => ["softmax", log && "log", relaxed && "relaxed"].filter(Boolean).join(" "),
   emit: (module, name, spec, _buffers, mode) => emit(module, name, spec, mode),

@@ -1,6 +1,7 @@
 // The taps family: column passes, row passes and direct filters are all sums of taps times shifted rows; only the
 // list of taps differs, and it is data. So few generated functions serve every filter of the same types.
 import type { TapsSpec } from "../../plan/types.ts";
+import { plural } from "../../words.ts";
 import { type CodeMode, type Kernel, rowElements, type StepBuffers } from "../kernel.ts";
 import { columnRows, emitColumn } from "./column.ts";
 import { finishKind, tapsBlock, tapsParams, tapsRows, unrolledTaps } from "./layout.ts";
@@ -32,7 +33,7 @@ export const taps: Kernel<TapsSpec> = {
   family: "taps",
   describe: ({ taps: { length }, arithmetic, strides }) => {
     const every = strides ? `, every ${Math.max(...strides)}th` : "";
-    return `${length} ${length === 1 ? "tap" : "taps"}, ${arithmetic}${every}`;
+    return `${plural(length, "tap")}, ${arithmetic}${every}`;
   },
   reference: tapsReference,
   entry,

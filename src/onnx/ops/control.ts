@@ -3,6 +3,7 @@ import { describe, LimitError } from "../../errors.ts";
 import { axisOf, listOf, nameOf, numberOf, refuse, required, reshaped, unsupported } from "../../graph/nodes.ts";
 import type { Control, Graph, GraphNode, Operator, Spec, Value } from "../../graph/types.ts";
 import { elementsOf, newValue, sizeOf } from "../../graph/values.ts";
+import { plural } from "../../words.ts";
 import { linesOf } from "./loops.ts";
 
 /** Elements of all values that a node collects: 1 GiB of f32. */
@@ -34,7 +35,7 @@ const branches = (node: GraphNode): [Graph, Graph] => {
   const [then, other] = [graphOf(node, "then_branch"), graphOf(node, "else_branch")];
   const count = node.outputs.length;
   if (then.outputs.length < count || other.outputs.length < count)
-    refuse(node, `${count} outputs of both branches`, "less");
+    refuse(node, `${plural(count, "output")} of both branches`, "less");
   return [then, other];
 };
 
@@ -208,7 +209,11 @@ function scanOf(node: GraphNode): ScanParts {
   const states = node.inputs.length - (node.captured ?? 0) - scanned;
   const collected = body.outputs.length - states;
   if (!(scanned > 0) || states < 0 || collected < 0 || body.inputs.length !== node.inputs.length) {
-    refuse(node, "a body with an input and an output for each state and scanned value", `${body.inputs.length} inputs`);
+    refuse(
+      node,
+      "a body with an input and an output for each state and scanned value",
+      `${plural(body.inputs.length, "input")}`,
+    );
   }
   const list = (name: string, count: number): readonly number[] => listOf(node, name) ?? Array<number>(count).fill(0);
   return {

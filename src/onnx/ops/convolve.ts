@@ -4,6 +4,7 @@ import type { Steps } from "../../engine/turns.ts";
 import { countOf, listOf, refuse } from "../../graph/nodes.ts";
 import type { GraphNode, Spec } from "../../graph/types.ts";
 import { elementsIn, runsOf, transposedWindow, type WindowAxes, windowOf } from "../../graph/window.ts";
+import { plural } from "../../words.ts";
 import { piecesOf } from "./gemm.ts";
 
 export interface Convolution {
@@ -29,8 +30,9 @@ export function convolutionOf(node: GraphNode, x: Spec, weight: Spec, bias?: Spe
   }
   const fits =
     inChannels % groups === 0 && outChannels % groups === 0 && inChannels === (transposed ? first : second * groups);
-  if (!fits) refuse(node, `a weight for ${inChannels} channels in ${groups} groups`, weight.shape);
-  if (bias && `${bias.shape}` !== `${outChannels}`) refuse(node, `a bias of ${outChannels} numbers`, bias.shape);
+  if (!fits) refuse(node, `a weight for ${plural(inChannels, "channel")} in ${plural(groups, "group")}`, weight.shape);
+  if (bias && `${bias.shape}` !== `${outChannels}`)
+    refuse(node, `a bias of ${plural(outChannels, "number")}`, bias.shape);
   const window = (transposed ? transposedWindow : windowOf)(node, x.shape, size);
   const sides = window.map(({ input, output }) => (transposed ? input : output)).slice(5 - x.shape.length);
   return { window, batch, groups, inChannels, outChannels, transposed, shape: [batch, outChannels, ...sides] };

@@ -2,6 +2,7 @@
 import { axesOf, floats, integersOf, listOf, numberOf, refuse, required } from "../../graph/nodes.ts";
 import type { GraphNode, Operator, Spec } from "../../graph/types.ts";
 import { numbersOf, sizeOf, stridesOf, write } from "../../graph/values.ts";
+import { plural } from "../../words.ts";
 import { copying, viewOf } from "./pick.ts";
 
 /** Each element by a factor, plus an offset for each channel. */
@@ -37,7 +38,7 @@ const affine = scaling("Affine", (node) => ({
 
 const imageScaler = scaling("ImageScaler", (node, { shape }) => {
   const offsets = listOf(node, "bias") ?? [];
-  if (offsets.length !== shape[1]) refuse(node, `${shape[1]} numbers as bias`, offsets);
+  if (offsets.length !== shape[1]) refuse(node, `${plural(shape[1], "number")} as bias`, offsets);
   return { factor: numberOf(node, "scale", 1), offsets };
 });
 

@@ -3,6 +3,7 @@ import { countOf, floats, listOf, refuse, required } from "../../graph/nodes.ts"
 import type { GraphNode, Operator, Spec } from "../../graph/types.ts";
 import { numbersOf, write } from "../../graph/values.ts";
 import { elementsIn, type WindowAxes, windowOf } from "../../graph/window.ts";
+import { plural } from "../../words.ts";
 import { piecesOf } from "./gemm.ts";
 
 interface Deformed {
@@ -22,7 +23,8 @@ function deformedOf(node: GraphNode, inputs: readonly (Spec | undefined)[]): Def
     refuse(node, "an input and a weight of four axes", [x.shape, weight]);
   const declared = listOf(node, "kernel_shape") ?? size;
   const fits = each * groups === channels && outChannels % groups === 0 && channels % offsetGroups === 0;
-  if (!fits || `${declared}` !== `${size}`) refuse(node, `a weight for [${x.shape}] in ${groups} groups`, weight);
+  if (!fits || `${declared}` !== `${size}`)
+    refuse(node, `a weight for [${x.shape}] in ${plural(groups, "group")}`, weight);
   const window = windowOf(node, x.shape, size);
   const sides = window.slice(1).map(({ output }) => output);
   const taps = elementsIn(window, "size");

@@ -5,6 +5,7 @@ import { checkSize } from "../../graph/evaluate.ts";
 import { nameOf, refuse, required } from "../../graph/nodes.ts";
 import type { GraphNode, Operator, Spec } from "../../graph/types.ts";
 import { elementsOf, isBig, newValue, numbersOf, sizeOf, stridesOf, write } from "../../graph/values.ts";
+import { plural } from "../../words.ts";
 
 /** Products that one run may take: minutes. */
 const mostProducts = 2 ** 36;
@@ -44,7 +45,7 @@ function equationOf(node: GraphNode, inputs: readonly (Spec | undefined)[]): Equ
   const [left = "", right, more] = equation.replaceAll(/\s/g, "").split("->");
   const terms = left.split(",").map((text) => termOf(node, text));
   if (more !== undefined || terms.length !== inputs.length)
-    refuse(node, `an equation of ${inputs.length} inputs`, equation);
+    refuse(node, `an equation of ${plural(inputs.length, "input")}`, equation);
   const sides = new Map<string, number>();
   let broadest = 0;
   const named = terms.map((term, i) => {
@@ -56,7 +57,7 @@ function equationOf(node: GraphNode, inputs: readonly (Spec | undefined)[]): Equ
     const names = indicesOf(term, extra);
     names.forEach((name, axis) => {
       const [side, known = 1] = [shape[axis]!, sides.get(name)];
-      if (side !== known && side !== 1 && known !== 1) refuse(node, `${known} elements along ${name}`, shape);
+      if (side !== known && side !== 1 && known !== 1) refuse(node, `${plural(known, "element")} along ${name}`, shape);
       sides.set(name, side === 1 ? known : side);
     });
     return names;

@@ -3,6 +3,7 @@ import type { Steps } from "../../engine/turns.ts";
 import { numberOf, refuse, required } from "../../graph/nodes.ts";
 import type { GraphNode, Operator, Spec } from "../../graph/types.ts";
 import { newValue, numbersOf, write } from "../../graph/values.ts";
+import { plural } from "../../words.ts";
 import { checkFinish, finish } from "./activations.ts";
 import { broadcastShape, combine } from "./loops.ts";
 
@@ -14,7 +15,7 @@ function sidesOf(
   if (a.shape.length !== 2 || b.shape.length !== 2) refuse(node, "two matrices", `[${a.shape}] and [${b.shape}]`);
   const [rows, inner] = (isTransposed(node, "transA") ? a.shape.toReversed() : a.shape) as [number, number];
   const [same, columns] = (isTransposed(node, "transB") ? b.shape.toReversed() : b.shape) as [number, number];
-  return inner === same ? [rows, inner, columns] : refuse(node, `${inner} rows of B`, same);
+  return inner === same ? [rows, inner, columns] : refuse(node, `${plural(inner, "row")} of B`, same);
 }
 
 const isTransposed = (node: GraphNode, name: string): boolean => numberOf(node, name, 0) !== 0;

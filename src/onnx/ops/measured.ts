@@ -4,6 +4,7 @@ import { checkSize } from "../../graph/evaluate.ts";
 import { axisOf, computed, numberOf, refuse, required } from "../../graph/nodes.ts";
 import type { GraphNode, Operator, Spec, Value } from "../../graph/types.ts";
 import { asFloat64, elementsOf, newValue, sizeOf, write } from "../../graph/values.ts";
+import { plural } from "../../words.ts";
 import { pick, positions } from "./pick.ts";
 
 const isSet = (element: number): boolean => Number(element) !== 0;
@@ -49,7 +50,9 @@ function keptBy(node: GraphNode, inputs: readonly (Spec | undefined)[]): [axis: 
   const side = axis === undefined ? sizeOf(shape) : shape[axis]!;
   const kept = [...condition!.data.keys()].filter((i) => isSet(condition!.data[i] as number));
   if (condition!.shape.length !== 1) refuse(node, "a condition of one axis", condition!.shape);
-  return (kept.at(-1) ?? -1) < side ? [axis, kept] : refuse(node, `a condition for ${side} elements`, condition!.shape);
+  return (kept.at(-1) ?? -1) < side
+    ? [axis, kept]
+    : refuse(node, `a condition for ${plural(side, "element")}`, condition!.shape);
 }
 
 export const compress: Operator = {

@@ -14,6 +14,7 @@ import {
 import type { GraphNode, Operator, Spec, View } from "../../graph/types.ts";
 import { elementsOf, isBig, numbersOf, sizeOf, stridesOf, toBig } from "../../graph/values.ts";
 import { borderIndex } from "../../plan/border.ts";
+import { plural } from "../../words.ts";
 import { broadcastShape, broadcastStrides } from "./loops.ts";
 import { copying, permuted, pick, positions, viewOf } from "./pick.ts";
 
@@ -192,7 +193,7 @@ export const pad: Operator = {
     const mode = textOf(node, "mode", padModes);
     const padded = padsOf(node, inputs).map(([before, after], axis) => {
       const side = before + shape[axis]! + after;
-      if (side < 0) refuse(node, `at most ${shape[axis]} elements to cut off`, [before, after]);
+      if (side < 0) refuse(node, `at most ${plural(shape[axis], "element")} to cut off`, [before, after]);
       if (shape[axis] === 0 && side > 0 && mode !== "constant") refuse(node, `elements to ${mode}`, shape);
       return side;
     });
@@ -295,7 +296,7 @@ export const depthToSpace = copying(
   (node, inputs) => {
     const x = required(node, inputs, 0);
     const [n, c, h, w, b] = sidesOf(node, x);
-    if (c % (b * b) !== 0) refuse(node, `a multiple of ${b * b} channels`, c);
+    if (c % (b * b) !== 0) refuse(node, `a multiple of ${plural(b * b, "channel")}`, c);
     return [{ dtype: x.dtype, shape: [n, c / (b * b), h * b, w * b] }];
   },
   (node, inputs) => {

@@ -3,6 +3,7 @@
 import { axisOf, floats, numberOf, refuse, required, unsupported } from "../../graph/nodes.ts";
 import type { GraphNode, Operator, Spec, Value } from "../../graph/types.ts";
 import { elementsOf, numbersOf, sizeOf, write } from "../../graph/values.ts";
+import { plural } from "../../words.ts";
 import { type Lines, linesOf } from "./loops.ts";
 
 type Inputs = readonly (Spec | undefined)[];
@@ -12,7 +13,7 @@ function checked(node: GraphNode, inputs: Inputs, vectors: number): Spec {
   const x = required(node, inputs, 0, floats);
   for (let i = 1; i <= vectors; i++) {
     const { shape } = required(node, inputs, i, floats);
-    if (`${shape}` !== `${x.shape[1]}`) refuse(node, `${x.shape[1]} numbers as input ${i}`, shape);
+    if (`${shape}` !== `${x.shape[1]}`) refuse(node, `${plural(x.shape[1], "number")} as input ${i}`, shape);
   }
   return { dtype: x.dtype, shape: x.shape };
 }

@@ -3,6 +3,7 @@
 import { axesOf, countOf, floats, listOf, numberOf, refuse, required, reshaped } from "../../graph/nodes.ts";
 import type { GraphNode, Operator, Spec, Value } from "../../graph/types.ts";
 import { newValue, numbersOf, sizeOf, write } from "../../graph/values.ts";
+import { plural } from "../../words.ts";
 import { axisIn, broadcastShape, combine, forLines, linesOf } from "./loops.ts";
 
 /** y = x / (bias + scale · the sum of squares of channels c − before to c + after) ** beta. */
@@ -95,7 +96,7 @@ export function layerNormOf(node: GraphNode, x: Spec): BlockNorm & { axis: numbe
 export function groupNormOf(node: GraphNode, x: Spec): BlockNorm & { groups: number } {
   const groups = countOf(node, "num_groups");
   const channels = x.shape[1] ?? 0;
-  if (channels % groups !== 0) refuse(node, `channels in ${groups} groups`, x.shape);
+  if (channels % groups !== 0) refuse(node, `channels in ${plural(groups, "group")}`, x.shape);
   const size = sizeOf(x.shape.slice(1)) / groups;
   return { groups, size, epsilon: numberOf(node, "epsilon", 1e-5), centred: true };
 }
@@ -157,7 +158,7 @@ function perChannel<T extends Spec>(node: GraphNode, x: Spec, groups: number, in
   const count = node.opset < 21 ? groups : channels;
   return [1, 2].map((i) => {
     const { shape } = required(node, inputs, i, floats);
-    if (`${shape}` !== `${count}`) refuse(node, `${count} numbers as input ${i}`, shape);
+    if (`${shape}` !== `${count}`) refuse(node, `${plural(count, "number")} as input ${i}`, shape);
     return inputs[i]!;
   });
 }

@@ -3,6 +3,7 @@ import { floats, listOf, numberOf, refuse, required, unsupported } from "../../g
 import type { GraphNode, Operator, Spec } from "../../graph/types.ts";
 import { elementsOf, numbersOf, sizeOf, toBig, write } from "../../graph/values.ts";
 import { type Axis, elementsIn, runsOf, type WindowAxes, windowOf } from "../../graph/window.ts";
+import { plural } from "../../words.ts";
 
 /** Pads may make a window fit that is larger than any input: it must not cost more than inputs do. */
 const largestWindow = 2 ** 20;
@@ -10,7 +11,7 @@ const largestWindow = 2 ** 20;
 export function poolOf(node: GraphNode, { shape }: Spec): WindowAxes {
   const size = listOf(node, "kernel_shape") ?? refuse(node, "an attribute kernel_shape", "none");
   if (sizeOf(size) > largestWindow)
-    unsupported(node, `a window of at most ${largestWindow} elements`, `${sizeOf(size)}`);
+    unsupported(node, `a window of at most ${plural(largestWindow, "element")}`, `${sizeOf(size)}`);
   return windowOf(node, shape, size, numberOf(node, "ceil_mode", 0) !== 0);
 }
 

@@ -5,6 +5,7 @@ import { floats, integersOf, listOf, nameOf, numberOf, refuse, required } from "
 import type { GraphNode, Operator, Spec } from "../../graph/types.ts";
 import { elementsOf, newValue, numbersOf, sizeOf, stridesOf, write } from "../../graph/values.ts";
 import { elementsIn, runsOf, type WindowAxes, windowOf } from "../../graph/window.ts";
+import { plural } from "../../words.ts";
 import { forWindows, poolOf, shapeOf } from "./pool.ts";
 
 type Inputs = readonly (Spec | undefined)[];
@@ -65,7 +66,7 @@ function unpooledSides(node: GraphNode, { shape }: Spec): number[] {
   const axes = shape.length - 2;
   const list = (name: string, fill: number, count: number): readonly number[] => {
     const given = listOf(node, name) ?? Array<number>(count).fill(fill);
-    return given.length === count ? given : refuse(node, `${count} numbers as ${name}`, given);
+    return given.length === count ? given : refuse(node, `${plural(count, "number")} as ${name}`, given);
   };
   const [strides, pads] = [list("strides", 1, axes), list("pads", 0, 2 * axes)];
   if (size.length !== axes) refuse(node, `${axes} sides as kernel_shape`, size);
@@ -110,7 +111,7 @@ function unfoldedOf(node: GraphNode, inputs: Inputs): Unfolded {
   const sides = integersOf(node, required(node, inputs, 1, ["i64"]), "image_shape")!;
   const block = integersOf(node, required(node, inputs, 2, ["i64"]), "block_shape")!;
   if (sizeOf(block) > mostTaps) {
-    const [expected, received] = [`a block of at most ${mostTaps} elements`, `[${block}]`];
+    const [expected, received] = [`a block of at most ${plural(mostTaps, "element")}`, `[${block}]`];
     throw new LimitError({ parameter: nameOf(node), expected, received });
   }
   const [images = 0, rows = 0, columns] = shape;

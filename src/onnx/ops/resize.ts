@@ -2,6 +2,7 @@
 import { axesOf, knownNumbers, listOf, numberOf, refuse, required, textOf } from "../../graph/nodes.ts";
 import type { GraphNode, Operator, Samples, Spec, Value } from "../../graph/types.ts";
 import { newValue, numbersOf, sizeOf, write } from "../../graph/values.ts";
+import { plural } from "../../words.ts";
 
 interface ResizeAxis {
   input: number;
@@ -46,7 +47,7 @@ function axesIn(node: GraphNode, inputs: readonly (Spec | undefined)[]): ResizeA
   const list = (index: number, what: string, count: number): readonly number[] | undefined => {
     const values = knownNumbers(node, inputs[index], what);
     if (!values?.length) return undefined;
-    return values.length === count ? values : refuse(node, `${count} numbers as ${what}`, values);
+    return values.length === count ? values : refuse(node, `${plural(count, "number")} as ${what}`, values);
   };
   const modern = isModern(node);
   const sizes = modern ? list(3, "sizes", axes.length) : undefined;

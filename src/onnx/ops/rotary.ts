@@ -3,6 +3,7 @@ import { Nodes } from "../../graph/expand.ts";
 import { countOf, floats, numberOf, refuse, required } from "../../graph/nodes.ts";
 import type { Expanded, GraphNode, Operator, Spec, Value } from "../../graph/types.ts";
 import { asFloat64, numbersOf, sizeOf, write } from "../../graph/values.ts";
+import { plural } from "../../words.ts";
 
 type Inputs<T extends Spec = Spec> = readonly (T | undefined)[];
 
@@ -27,7 +28,8 @@ function turnedOf(node: GraphNode, inputs: Inputs): Turned {
   const size = flat ? shape[2]! / heads : shape[3]!;
   if (!Number.isInteger(size)) refuse(node, `rows of ${heads} heads`, shape);
   const turned = numberOf(node, "rotary_embedding_dim", 0) || size;
-  if (turned % 2 !== 0 || turned < 0 || turned > size) refuse(node, `an even number of up to ${size} elements`, turned);
+  if (turned % 2 !== 0 || turned < 0 || turned > size)
+    refuse(node, `an even number of up to ${plural(size, "element")}`, turned);
   const [cos, sin] = [1, 2].map((i) => required(node, inputs, i, [dtype])) as [Spec, Spec];
   const [places, half] = [inputs[3], turned / 2];
   const expected = places ? [cos.shape[0], half] : [batch, rows, half];

@@ -5,7 +5,7 @@ import { useId } from "preact/hooks";
 import { Grid, numberIn, stepOf } from "../parts/grid.tsx";
 import { largestSide } from "../state/choice.ts";
 import { exact, factors, weights } from "../state/state.ts";
-import { number } from "../text.ts";
+import { number, plural } from "../text.ts";
 import { editCell, editGain, editSides, editTap, takeTaps, takeText, taps, term } from "./edit.ts";
 
 export function Editor() {
@@ -45,7 +45,7 @@ export function Editor() {
         />
         <Grid
           class="cells"
-          label={`values of the filter, ${kh} rows of ${kw}`}
+          label={`values of the filter, ${plural(kh, "row")} of ${kw}`}
           values={values}
           width={kw}
           height={kh}

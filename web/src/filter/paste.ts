@@ -1,5 +1,6 @@
 // Filters as people have them in other places: tables of spreadsheets, MATLAB, C, NumPy, JSON, LaTeX, OpenCV's Mat_, with
 // fractions and a common factor. What cannot be read is refused, with its place.
+import { plural } from "../text.ts";
 
 export interface Pasted {
   rows: number[][];
@@ -133,12 +134,14 @@ function checked(lines: readonly string[], gain: number, format: string, size?: 
   if (size && (rows.length !== size[0] || rows[0]!.length !== size[1])) {
     const all = rows.flat();
     if (all.length !== size[0] * size[1])
-      throw new Error(`It says ${size.join(" × ")}, and has ${all.length} numbers.`);
+      throw new Error(`It says ${size.join(" × ")}, and has ${plural(all.length, "number")}.`);
     rows = Array.from({ length: size[0] }, (_, y) => all.slice(y * size[1], (y + 1) * size[1]));
   }
   const ragged = rows.findIndex((row) => row.length !== rows[0]!.length);
   if (ragged > 0)
-    throw new Error(`Row ${ragged + 1} has ${rows[ragged]!.length} numbers, and row 1 has ${rows[0]!.length}.`);
+    throw new Error(
+      `Row ${ragged + 1} has ${plural(rows[ragged]!.length, "number")}, and row 1 has ${rows[0]!.length}.`,
+    );
   if (!Number.isFinite(gain) || gain === 0)
     throw new Error("The factor of the table is no number above or below zero.");
   return { rows, gain, format };

@@ -5,7 +5,7 @@ import { namedFilters } from "rank1";
 import { Slider } from "../parts/controls.tsx";
 import { Heat } from "../parts/heat.tsx";
 import { type Choice, named, nameOf, resized, weightsOf } from "../state/choice.ts";
-import { choose, filter } from "../state/state.ts";
+import { choose, exact, filter } from "../state/state.ts";
 import { number } from "../text.ts";
 
 /** How far sliders go, so that sides stay within 31; parameters that are not listed keep their defaults. */
@@ -61,7 +61,9 @@ function Names() {
           <optgroup key={title} label={title}>
             {list.map(({ name, rank }) => (
               <option key={name} value={name}>
-                {rank > 1 ? `${name}, rank ${rank}` : name}
+                {rank > 1
+                  ? `${name}, rank ${choice.kind === "named" && name === choice.name ? exact.value.exactRank : rank}`
+                  : name}
               </option>
             ))}
           </optgroup>
@@ -101,7 +103,7 @@ function Pictures() {
             >
               <Thumbnail choice={choice} />
               <span>{name}</span>
-              {rank > 1 && <small>rank {rank}</small>}
+              {rank > 1 && <small>rank {name === chosen ? exact.value.exactRank : rank}</small>}
             </button>
           ))}
         </fieldset>

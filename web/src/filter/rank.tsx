@@ -45,14 +45,14 @@ export function Rank() {
       <Spectrum values={singularValues} kept={shown} />
       <dl class="costs">
         <div>
-          <dt>As it stands, k²</dt>
+          <dt>As it stands, {kh === kw ? "k²" : `${kh} · ${kw}`}</dt>
           <dd>
             <Bar share={direct / most} quiet />
             <span>{count(direct)}</span>
           </dd>
         </div>
         <div>
-          <dt>In passes, {shown === 1 ? "2k" : `${shown} · 2k`}</dt>
+          <dt>In passes, {passesText(shown, kh, kw)}</dt>
           <dd>
             <Bar share={separable / most} />
             <span>{count(separable)}</span>
@@ -60,10 +60,17 @@ export function Rank() {
         </div>
       </dl>
       <p class="hint">
-        Multiplications for each value of the result; k is {kh === kw ? kh : `${kh} and ${kw}`}.<Zeros />
+        Multiplications for each value of the result{kh === kw && `; k is ${kh}`}.<Zeros />
       </p>
     </div>
   );
+}
+
+/** "2k", "3 · 2k", "3 · (5 + 7)". */
+function passesText(rank: number, kh: number, kw: number): string {
+  const each = kh === kw ? "2k" : `${kh} + ${kw}`;
+  if (rank === 1) return each;
+  return `${rank} · ${kh === kw ? each : `(${each})`}`;
 }
 
 /** What is left where zeros are not multiplied: plans leave them out on both sides. */
@@ -105,7 +112,7 @@ function Enough() {
         <b>
           {plural(found.rank, "term")} {found.rank === 1 ? "is" : "are"} within {percent(found.error)}
         </b>
-        : {count(found.rank * (kh + kw))} multiplications instead of {count(kh * kw)}.
+        : {plural(found.rank * (kh + kw), "multiplication")} instead of {count(kh * kw)}.
       </p>
       <button
         type="button"

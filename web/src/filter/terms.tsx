@@ -3,7 +3,7 @@ import { useMemo } from "preact/hooks";
 import { largest } from "../colour.ts";
 import { Heat, Legend } from "../parts/heat.tsx";
 import { exact, factors, kept, parts, shownRank, unit, weights } from "../state/state.ts";
-import { number, plural } from "../text.ts";
+import { number, percent, plural } from "../text.ts";
 import { term } from "./edit.ts";
 
 const mostTerms = 8;
@@ -51,7 +51,7 @@ export function Terms() {
             ? "A filter of zeros has rank 0: there is nothing to add up."
             : error === 0
               ? `${plural(rank, "column")} ⊗ ${plural(rank, "row")}: equal to the filter, number by number.`
-              : `The nearest sum of ${plural(rank, "term")} there is: its relative error is ${number(error)}.`}
+              : `The nearest sum of ${plural(rank, "term")} there is: its relative error is ${percent(error)}.`}
         </p>
         <Legend most={number(most)} />
       </div>

@@ -4,7 +4,7 @@ import { useEffect } from "preact/hooks";
 import type { LayerCost, StageCost } from "rank1";
 import { Slider } from "../parts/controls.tsx";
 import type { LayerChoice } from "../state/hash.ts";
-import { count, plural, times } from "../text.ts";
+import { count, noun, plural, times } from "../text.ts";
 import { Kernels } from "./kernels.tsx";
 import { Volume } from "./volume.tsx";
 
@@ -27,7 +27,7 @@ function scenesOf(
   return [
     {
       title: "As it stands",
-      says: `${plural(outputs, "filter")} of ${size} × ${inputs}: each sees all channels at once.`,
+      says: `${plural(outputs, "filter")} of ${size} × ${inputs}: ${outputs === 1 ? "it" : "each"} sees all channels at once.`,
       stage: conv.stages[0]!,
       each: [kernel, kernel, inputs],
     },
@@ -45,6 +45,8 @@ function scenesOf(
     },
   ];
 }
+
+const product = (sides: readonly number[]): number => sides.reduce((all, side) => all * side, 1);
 
 const frameMilliseconds = 70;
 const slowMilliseconds = 1800;
@@ -116,8 +118,8 @@ export function Scenes({ choice, conv, separable }: { choice: LayerChoice; conv:
         />
       </div>
       <p class="product">
-        {times(scene.stage.output.map(count))} outputs, {scene.each.join(" · ")} multiplications each:{" "}
-        <b>{count(scene.stage.multiplications)}</b> in all
+        {times(scene.stage.output.map(count))} {noun(product(scene.stage.output), "output")}, {scene.each.join(" · ")}{" "}
+        {noun(product(scene.each), "multiplication")} each: <b>{count(scene.stage.multiplications)}</b> in all
       </p>
     </div>
   );
@@ -152,7 +154,7 @@ function Flow({ scene, choice, place, index }: { scene: Scene; choice: LayerChoi
       <Arrow />
       <Volume
         shape={output}
-        label={`Out: ${times(output)}; ${place} places are done`}
+        label={`Out: ${times(output)}; ${plural(place, "place")} ${place === 1 ? "is" : "are"} done`}
         done={place}
         channelOf={depthwise ? sourceOf : undefined}
       />

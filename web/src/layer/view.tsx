@@ -10,7 +10,7 @@ import { PlanTable } from "../parts/plan.tsx";
 import { layerSnippets } from "../snippets.ts";
 import { fitted, initial, type LayerChoice, layerRanges, mostOf } from "../state/hash.ts";
 import { layer, messageOf } from "../state/state.ts";
-import { change, count, milliseconds } from "../text.ts";
+import { change, count, milliseconds, noun } from "../text.ts";
 import { Scenes } from "./scenes.tsx";
 import { Weights } from "./weights.tsx";
 
@@ -109,14 +109,16 @@ function Sums({ conv, separable }: { conv: LayerCost; separable: LayerCost }) {
   return (
     <section class="panel sums" aria-label="Multiplications" aria-live="polite">
       <div class="figures">
-        <Figure value={count(conv.multiplications)}>multiplications as it stands</Figure>
+        <Figure value={count(conv.multiplications)}>{noun(conv.multiplications, "multiplication")} as it stands</Figure>
         <Figure value={count(separable.multiplications)} strong>
           = {parts}, depthwise and pointwise
         </Figure>
         <Figure value={saved.value}>
           {saved.same ? "as many" : saved.fewer ? "fewer" : "as many: it does not pay here"}
         </Figure>
-        <Figure value={`${count(conv.parameters)} → ${count(separable.parameters)}`}>weights</Figure>
+        <Figure value={count(separable.parameters)}>
+          {noun(separable.parameters, "weight")}; {count(conv.parameters)} as it stands
+        </Figure>
       </div>
       <div class="two-bars">
         <Bar share={conv.multiplications / most} quiet />

@@ -119,12 +119,12 @@ const middle = (multiplier: number): number[] =>
 
 function saysOf(stage: Stage, multiplier: number, needles: number): string {
   const [deep, order] = [channels * multiplier, middle(multiplier).map((channel) => letters[channel])];
-  const result = `8 × 8 × ${needles}`;
+  const result = `8\u00a0×\u00a08\u00a0×\u00a0${needles}`;
   if (stage === "regular")
     return `${plural(needles, "filter")} of 5 × 5 × 3 ${needles === 1 ? "goes" : "go"} through all sheets at once: 75 products for one number, ${result} in all.`;
   if (stage === "windows")
     return `${deep} windows of 5 × 5, ${multiplier === 1 ? "one" : "two"} on each channel: 25 products each, 8 × 8 × ${deep} in all, in the order ${order.join(" ")}.`;
-  return `${plural(needles, "needle")} of 1 × 1 × ${deep} ${needles === 1 ? "goes" : "go"} through what the windows gave: ${deep} products for one number, ${result} in all.`;
+  return `${plural(needles, "needle")} of 1 × 1 × ${deep} ${needles === 1 ? "goes" : "go"} through what the windows gave: ${plural(deep, "product")} for one number, ${result} in all.`;
 }
 
 function Flow() {

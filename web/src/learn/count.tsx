@@ -2,7 +2,7 @@
 import { signal } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import { Slider } from "../parts/controls.tsx";
-import { count, number } from "../text.ts";
+import { count, number, plural } from "../text.ts";
 import { type LayerSides, layerCosts } from "./numbers.ts";
 import { Screen } from "./screen.tsx";
 import { finish } from "./state.ts";
@@ -93,8 +93,13 @@ function Boxes({ now: { channels, side, outputs } }: { now: LayerSides }) {
   const wide = dragged.current?.wide ?? Math.max(32, outputs, taps);
   const boxes = [
     { key: "regular", width: outputs, height: taps * channels, says: `At once: k = ${outputs}, times ${taps * channels}` }, // biome-ignore format: a line
-    { key: "windows", width: taps, height: channels, says: `Windows: ${taps}, times ${channels} channels` },
-    { key: "needles", width: outputs, height: channels, says: `Needles: k = ${outputs}, times ${channels} channels` },
+    { key: "windows", width: taps, height: channels, says: `Windows: ${taps}, times ${plural(channels, "channel")}` },
+    {
+      key: "needles",
+      width: outputs,
+      height: channels,
+      says: `Needles: k = ${outputs}, times ${plural(channels, "channel")}`,
+    },
   ];
   const onPointerMove = (event: PointerEvent): void => {
     const start = dragged.current;

@@ -1,6 +1,6 @@
 // Screen 2: the same outputs by a pass along the rows and one along the columns; sums in the middle are shared.
 import { signal } from "@preact/signals";
-import { count, number } from "../text.ts";
+import { count, noun, number, plural } from "../text.ts";
 import type { Place } from "./move.ts";
 import { outputAt, picture, places, productsAt, rowSumAt, sobel, sobelColumn, sobelRow } from "./numbers.ts";
 import { Screen } from "./screen.tsx";
@@ -141,15 +141,13 @@ function Counters({ progress: { at, split, sums, outputs, shared, fresh } }: { p
           <div class="strong">
             <dt>This output, in two passes</dt>
             <dd>
-              <b>{3 * fresh.length + 3}</b> products: {fresh.length} new {fresh.length === 1 ? "sum" : "sums"} of{" "}
+              <b>{3 * fresh.length + 3}</b> products: {fresh.length} new {noun(fresh.length, "sum")} of{" "}
               {sobelRow.length}, then {column} = {output}
             </dd>
           </div>
         )}
         <div>
-          <dt>
-            So far, {outputs.size} {outputs.size === 1 ? "output" : "outputs"}
-          </dt>
+          <dt>So far, {plural(outputs.size, "output")}</dt>
           <dd>
             {count(9 * outputs.size)} at once
             {split && (

@@ -18,7 +18,7 @@ export function Boxes({ image, boxes }: { image: ImageData; boxes: readonly Box[
   }, [image, width, height]);
   const [most, least] = [boxes[0]?.score ?? 0, boxes.at(-1)?.score ?? 0];
   const scores = boxes.length > 0 ? `, with scores from ${percent(least)} to ${percent(most)}` : "";
-  const text = `${plural(boxes.length, "box", "boxes")} found${scores}.`;
+  const text = `${plural(boxes.length, "box")} found${scores}.`;
   return (
     <figure class="boxes">
       <div style={{ aspectRatio: `${width} / ${height}` }}>

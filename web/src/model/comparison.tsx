@@ -50,8 +50,8 @@ function Found({ before, after }: { before: PictureRun; after: PictureRun }) {
         <Boxes image={after.image} boxes={others} />
       </Sides>
       <p>
-        The separated model finds {inCommon(own, others)} of the {plural(own.length, "box", "boxes")} that the original
-        finds, and {others.length - inCommon(others, own)} that it does not.
+        The separated model finds {inCommon(own, others)} of the {plural(own.length, "box")} that the original finds,
+        and {others.length - inCommon(others, own)} that it does not.
       </p>
     </>
   );

@@ -1,7 +1,7 @@
 // Some of the drawn pictures that the result was evaluated on: what each shows, and what both models call it.
 import { useEffect, useRef } from "preact/hooks";
 import type { Evaluation } from "../engine/protocol.ts";
-import { percent } from "../text.ts";
+import { percent, plural } from "../text.ts";
 
 export function Examples({ evaluation: { pictures, same, examples } }: { evaluation: Evaluation }) {
   const changed = examples.filter(({ before, after }) => before !== after).length;
@@ -16,7 +16,7 @@ export function Examples({ evaluation: { pictures, same, examples } }: { evaluat
         ))}
       </ul>
       <figcaption>
-        Both say the same of {percent(same / pictures)} of {pictures} pictures.
+        Both say the same of {percent(same / pictures)} of {plural(pictures, "picture")}.
         {changed > 0 && " Shown first are some of which they do not."}
       </figcaption>
     </figure>

@@ -90,7 +90,7 @@ export function Layers({ open: { inspection, estimated } }: { open: OpenModel })
                 <span class="shape">{layer.outputs.map(times).join(", ")}</span>
                 <span class="amount">{quantity(layer.multiplications)}</span>
                 <span class="amount">{percent(layer.multiplications / totals.multiplications)}</span>
-                <span class="loss">{lossText(layer, estimated < 1)}</span>
+                <span class="loss">{lossText(layer, estimated < 1).replaceAll(" %", "\u00a0%")}</span>
                 <Bar share={layer.multiplications / most} quiet={!best} />
               </button>
               {isOpen && (

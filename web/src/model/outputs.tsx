@@ -61,6 +61,8 @@ export function OutputPicture({ output: { shape, data }, label }: { output: Mode
 }
 
 const mostScores = 5;
+/** Smaller ones differ in nothing that matters. */
+const leastShare = 1e-4;
 
 /** The largest of a list of scores; as shares where they are logits. */
 function Scores({ values }: { values: Float32Array }) {
@@ -76,7 +78,7 @@ function Scores({ values }: { values: Float32Array }) {
         <li key={index}>
           <span>{names[index] ?? `class ${index}`}</span>
           <Bar share={share(value)} />
-          <span>{percent(share(value))}</span>
+          <span>{share(value) < leastShare ? "< 0.01 %" : percent(share(value))}</span>
         </li>
       ))}
     </ol>

@@ -5,7 +5,7 @@ import type { LayerReport, Report } from "rank1/onnx";
 import type { Separation } from "../engine/protocol.ts";
 import { Figure } from "../parts/controls.tsx";
 import { source } from "../picture/source.ts";
-import { change, milliseconds, number, percent, quantity, shownMilliseconds, times } from "../text.ts";
+import { change, milliseconds, number, percent, plural, quantity, shownMilliseconds, times } from "../text.ts";
 import { Comparison } from "./comparison.tsx";
 import { Examples } from "./examples.tsx";
 import { compareModels, comparison, type OpenModel } from "./state.ts";
@@ -91,8 +91,8 @@ const decompositions: Readonly<Record<NonNullable<LayerReport["decomposition"]>,
   cp: (rank) => `pointwise, depthwise, pointwise (rank ${rank})`,
   depthwise: (rank) => `depthwise × ${rank}, pointwise`,
   spatial: (rank) => `column, row (rank ${rank})`,
-  bottleneck: (rank) => `to ${rank} channels, pointwise`,
-  narrow: (rank) => `pointwise to ${rank} channels, window`,
+  bottleneck: (rank) => `to ${plural(rank, "channel")}, pointwise`,
+  narrow: (rank) => `pointwise to ${plural(rank, "channel")}, window`,
 };
 
 function Layers({ report: { layers } }: { report: Report }) {

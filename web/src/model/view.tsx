@@ -3,7 +3,7 @@
 import { Figure } from "../parts/controls.tsx";
 import { Copy } from "../parts/copy.tsx";
 import { modelSnippets } from "../snippets.ts";
-import { percent, plural, quantity, times } from "../text.ts";
+import { noun, percent, plural, quantity, times } from "../text.ts";
 import { Layers } from "./layers.tsx";
 import { Run } from "./run.tsx";
 import { Separation } from "./separation.tsx";
@@ -106,15 +106,18 @@ function Summary({ open: { inspection, file } }: { open: OpenModel }) {
   const share = alreadySeparable(inspection);
   const unknown = [...new Set(missing.map(({ operator }) => operator))];
   const list = (values: typeof inputs): string =>
-    values.map(({ name, shape }) => `${name} ${shape ? times(shape.map((side) => side ?? "?")) : ""}`).join(", ");
+    values
+      .map(({ name, shape }) => (shape ? `${name} (${unbroken(shape.map((side) => side ?? "?"))})` : name))
+      .join(", ");
+  const unbroken = (sides: readonly (number | string)[]): string => times(sides).replaceAll(" ", "\u00a0");
   return (
     <div class="panel summary">
       <div class="figures">
         <Figure value={quantity(totals.multiplications)} strong>
-          multiplications a run
+          {noun(totals.multiplications, "multiplication")} a run
         </Figure>
-        <Figure value={quantity(totals.parameters)}>parameters</Figure>
-        <Figure value={String(layers.length)}>layers</Figure>
+        <Figure value={quantity(totals.parameters)}>{noun(totals.parameters, "parameter")}</Figure>
+        <Figure value={String(layers.length)}>{noun(layers.length, "layer")}</Figure>
         <Figure value={`${quantity(file.size)}B`}>file</Figure>
       </div>
       {share >= 0.1 && (

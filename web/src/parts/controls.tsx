@@ -1,5 +1,5 @@
 // The controls that all views share: native inputs with a label and the value in words.
-import type { ComponentChildren } from "preact";
+import { type ComponentChild, type ComponentChildren, toChildArray } from "preact";
 import { useId } from "preact/hooks";
 
 interface SliderProps {
@@ -98,16 +98,20 @@ export function Figure({ value, children, strong }: { value: string; children: C
   return (
     <div class={strong ? "figure strong" : "figure"}>
       <b>{value}</b>
-      <span>{children}</span>
+      <span>{toChildArray(children).map(unbroken)}</span>
     </div>
   );
 }
 
-/** A bar of a share from 0 to 1. */
+/** A number stays on the line of its unit. */
+const unbroken = (child: ComponentChild): ComponentChild =>
+  typeof child === "string" ? child.replaceAll(/(\d) (?=(?:[kMG%]|ms)(?![a-z]))/g, "$1\u00a0") : child;
+
+/** A bar of a share from 0 to 1; of nothing there is none. */
 export function Bar({ share, quiet }: { share: number; quiet?: boolean }) {
   return (
     <span class={quiet ? "bar quiet" : "bar"} aria-hidden="true">
-      <i style={{ width: `${Math.max(0.5, 100 * Math.min(1, share))}%` }} />
+      {share > 0 && <i style={{ width: `${100 * Math.min(1, share)}%` }} />}
     </span>
   );
 }

@@ -22,6 +22,8 @@ interface Props {
 const mostNumbers = 9;
 /** Smaller ones have room for a digit more. */
 const roomyNumbers = 7;
+/** Of a number in a cell; a cut one would be another number. */
+const mostCharacters = 6;
 const pixelsPerStep = 8;
 
 export function Grid(props: Props) {
@@ -34,8 +36,16 @@ export function Grid(props: Props) {
   const withNumbers = Math.max(width, height) <= mostNumbers;
   const digits = Math.max(width, height) <= roomyNumbers ? 2 : 1;
   /** As a cell has room for it. */
-  const short = (value: number): string =>
-    value !== 0 && Math.abs(value) < 5e-4 * most ? "≈0" : number(value, Math.abs(value) < 0.1 ? digits : 2);
+  const short = (value: number): string => {
+    if (value !== 0 && Math.abs(value) < 5e-4 * most) return "≈0";
+    const text = number(value, Math.abs(value) < 0.1 ? digits : 2);
+    return text.length > mostCharacters
+      ? value
+          .toExponential(digits - 1)
+          .replace("e+", "e")
+          .replace("-", "−")
+      : text;
+  };
   const dark = isDark.value;
 
   const focus = (index: number): void => {

@@ -3,6 +3,9 @@ import type { Plan } from "rank1";
 import { count, milliseconds, number } from "../text.ts";
 import { Bar } from "./controls.tsx";
 
+/** Plans are plain text, which has an x for it. */
+const timesSign = (text: string): string => text.replaceAll(/(?<=\d) x /g, " × ");
+
 interface Props {
   plan: Plan;
   caption: string;
@@ -43,7 +46,7 @@ export function PlanTable({ plan, caption, measured, total }: Props) {
             return (
               <tr key={`${solver} ${summary}`} class={i === 0 ? "chosen" : cost ? "" : "out"}>
                 <th scope="row">
-                  <b>{solver}</b> <span>{summary}</span>
+                  <b>{solver}</b> <span>{timesSign(summary)}</span>
                   {cost && <Bar share={timeOf(row) / slowest} quiet={i > 0} />}
                 </th>
                 <td data-what={total ? "multiplications" : "a value"}>
@@ -51,7 +54,7 @@ export function PlanTable({ plan, caption, measured, total }: Props) {
                 </td>
                 <td data-what="predicted">{cost ? milliseconds(cost.time / 1e6) : "–"}</td>
                 <td data-what="measured">{measured[solver] === undefined ? "–" : milliseconds(measured[solver])}</td>
-                <td class="why">{why}</td>
+                <td class="why">{timesSign(why)}</td>
               </tr>
             );
           })}

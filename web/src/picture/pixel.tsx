@@ -79,7 +79,7 @@ export function Pixel({ source: { image } }: { source: Source }) {
             <Numbers
               {...numbers}
               values={passes.between}
-              label={`→ ${plural(kw, "sum")} of ${kh} products; one is new at each pixel`}
+              label={`→ ${plural(kw, "sum")} of ${plural(kh, "product")}; one is new at each pixel`}
             />
             <Numbers values={turned(term!.row, flip)} columns={kw} label="× the row taps" />
             <Numbers values={passes.row} columns={kw} label={`= ${plural(kw, "product")}`} />

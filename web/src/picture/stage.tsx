@@ -69,7 +69,7 @@ export function Stage() {
         }}
       >
         <Picker image={{ width, height }} outer={outer} frame={frame} border={margin} unit={unit} place={place}>
-          <div class="layer-of" style={px(place)}>
+          <div class={source.value?.opaque === false ? "layer-of chequered" : "layer-of"} style={px(place)}>
             <canvas
               ref={original}
               role="img"

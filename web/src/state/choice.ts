@@ -1,5 +1,6 @@
 // The chosen filter: by name, as taps of a column and a row, or number by number; and its text in addresses.
 import { type FilterInfo, namedFilters } from "rank1";
+import { plural } from "../text.ts";
 
 export const largestSide = 31;
 
@@ -122,7 +123,7 @@ function literalOf(text: string, gain: number): Choice {
   const [, height, width, form, list] = /^(\d+)x(\d+)([:~])(.+)$/.exec(text) ?? [];
   const [kh, kw] = [checkSide(Number(height)), checkSide(Number(width))];
   const values = form === ":" ? list!.split(",").map(finite) : unpacked(list!, kh * kw);
-  if (values.length !== kh * kw) throw new Error(`a filter of ${kh} x ${kw} has ${kh * kw} values`);
+  if (values.length !== kh * kw) throw new Error(`a filter of ${kh} x ${kw} has ${plural(kh * kw, "value")}`);
   return { kind: "values", kh, kw, values, gain };
 }
 

@@ -82,7 +82,7 @@ export function decode(hash: string): Shared {
   if (hash === "" || hash === "#") return initial;
   if (hash.length > mostCharacters) throw new Error(`an address has at most ${mostCharacters} characters`);
   const values = new Map<string, string>();
-  for (const part of decodeURIComponent(hash.slice(1)).split("&")) {
+  for (const part of readable(hash.slice(1)).split("&")) {
     const at = part.indexOf("=");
     if (at < 1) throw new Error(`${JSON.stringify(part.slice(0, 40))} says nothing`);
     values.set(part.slice(0, at), part.slice(at + 1));
@@ -109,6 +109,16 @@ export function decode(hash: string): Shared {
   };
   for (const key of values.keys()) throw new Error(`${JSON.stringify(key.slice(0, 40))} is not known`);
   return shared;
+}
+
+/** Where a % stands for no character, the address was cut off or changed on its way here. */
+function readable(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    const [part] = /%(?![0-9a-f]{2}).{0,2}/i.exec(text) ?? /%[^&]{0,11}/.exec(text)!;
+    throw new Error(`${JSON.stringify(part)} in it stands for no character. Copy the whole link once more`);
+  }
 }
 
 const oneOf =
