@@ -3,7 +3,7 @@
 import { availableParallelism } from "node:os";
 import { type Job, UnrecoverableError, WaitingError, Worker } from "bullmq";
 import { plansIn } from "./plans.ts";
-import { type Jobs, type Place, reasonOf, type Work } from "./server.ts";
+import { type Jobs, type Place, reasonOf, type Work, workIn } from "./server.ts";
 import { failureOf, statusOf } from "./status.ts";
 
 export interface WorkOptions {
@@ -45,10 +45,12 @@ export async function work(place: Place, queue: Jobs, options: WorkOptions, cont
   let stopped: unknown;
   const plans = plansIn({ processes, signal: halt.signal, onRoom: (room) => void (worker.concurrency = room) });
   const perform = async (job: Job<Work>, token?: string): Promise<void> => {
+    const data = workIn(job.data);
+    if (!data) throw new UnrecoverableError("expected a job that rank1-queue submit has put there, got other data");
     let failure: string | undefined;
     counts.running++;
     try {
-      failure = await plans.run(job.data);
+      failure = await plans.run(data);
     } catch (error) {
       if (!halt.signal.aborted) stopped ??= error;
       end();

@@ -8,6 +8,7 @@ import { contents, preload, tinyPictures } from "../../../test/cli/batch.ts";
 import { spawnRank1 } from "../../../test/cli/run.ts";
 import { openStore, type TestStore } from "../../../test/cli/store.ts";
 import { temporaryFolder } from "../../../test/node/folder.ts";
+import { placeOf, withQueue } from "../src/server.ts";
 import { problemsOf, workUnderFaults } from "./faults.ts";
 import { missing, queue, type RunOptions, start } from "./run.ts";
 import { eventually, kinds, type TestServer } from "./servers.ts";
@@ -118,6 +119,20 @@ describe.each(kinds)("$name", ({ name, missing: absent, open }) => {
       expect((await spawnRank1(some("--resume"))).stderr).toMatch(/^rank1: 0 pictures in .*, 101 were done/);
       expect((await queue(["submit", ...some("--resume")], on(own))).stderr).toBe("rank1-queue: 0 jobs put into the queue first, 101 done before\n"); // biome-ignore format: a line
       for (const made of ["some", "first", "second"]) rmSync(path(made), { recursive: true });
+    }, 60_000);
+
+    test("what others have put there fails, and stops nobody", async () => {
+      const own = { RANK1_QUEUE: "strange" };
+      await withQueue(placeOf(server.address, "strange"), async (jobs) => {
+        for (const data of [null, {}, { plan: 5 }, { plan: path("x.json"), job: { id: "a", input: 7 } }])
+          await jobs.add("filter", data as never);
+      });
+      await queue(["submit", ...few("strange", "--shard", "1/20")], on(own));
+      const worked = await queue(["work", "--until-empty", "--processes", "1"], on(own));
+      expect([worked.code, worked.stderr]).toEqual([3, expect.stringMatching(/job \S+: expected a job that rank1-queue submit has put there.* 4 failed\n$/s)]); // biome-ignore format: a line
+      expect(Object.keys(contents(path("strange"))).length).toBeGreaterThan(0);
+      const failures = await queue(["status", "--failures"], on(own));
+      expect([failures.code, failures.stdout.trim().split("\n").length]).toEqual([0, 4]);
     }, 60_000);
 
     test("SIGTERM lets what has begun end; a second one gives it back", async () => {
