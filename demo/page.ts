@@ -205,6 +205,9 @@ function termText({ column, row }: FilterFactors["terms"][number]): string {
   return `${list(column)} ⊗ ${list(row)}`;
 }
 
+/** Plans are plain text, which has an x for it. */
+const summaryText = ({ summary }: Trial["plan"]): string => escapeHtml(summary).replaceAll(/(?<=\d) x /g, " × ");
+
 /** The plans with their times, the chosen one first. */
 function ways({ chosen, rejected }: Chapter): string {
   const trials = [chosen, ...rejected];
@@ -213,7 +216,7 @@ function ways({ chosen, rejected }: Chapter): string {
     const { plan, milliseconds: ms } = trial;
     const values = plan.problem.y.shape.reduce((product, side) => product * side, 1);
     const kind = trial === chosen ? "on" : "off";
-    return `<tr><th scope="row"><b>${escapeHtml(plan.solver)}</b> ${escapeHtml(plan.summary)}${kind === "on" ? " <em>chosen</em>" : ""}
+    return `<tr><th scope="row"><b>${escapeHtml(plan.solver)}</b> ${summaryText(plan)}${kind === "on" ? " <em>chosen</em>" : ""}
 <span class="track">${ms === undefined ? "" : bar(ms / longest, kind)}</span></th>
 <td>${count(plan.cost.multiplications / values)}</td><td>${timeOf(trial)}</td></tr>`;
   });
@@ -225,8 +228,8 @@ function ways({ chosen, rejected }: Chapter): string {
 
 /** What was chosen, how long it takes, and how it compares. */
 function verdict({ chosen, rejected }: Chapter): string {
-  const { solver, summary } = chosen.plan;
-  return `<b>${escapeHtml(solver)}</b> (${escapeHtml(summary)}) is chosen: ${timeOf(chosen)}. ${compared(chosen, rejected)}`;
+  const { solver } = chosen.plan;
+  return `<b>${escapeHtml(solver)}</b> (${summaryText(chosen.plan)}) is chosen: ${timeOf(chosen)}. ${compared(chosen, rejected)}`;
 }
 
 function compared(chosen: Trial, rejected: readonly Trial[]): string {
@@ -234,7 +237,7 @@ function compared(chosen: Trial, rejected: readonly Trial[]): string {
   const rival = timed.sort((a, b) => a.milliseconds! - b.milliseconds!)[0];
   if (!rival) return "";
   const ratio = rival.milliseconds! / chosen.milliseconds!;
-  const name = escapeHtml(`${rival.plan.solver} (${rival.plan.summary})`);
+  const name = `${escapeHtml(rival.plan.solver)} (${summaryText(rival.plan)})`;
   if (ratio >= 1.1) return `The next best, ${name}, takes ${number(ratio, 2)} times as long here.`;
   if (ratio > 0.9) return `The next best, ${name}, takes about as long here.`;
   return `Here ${name} was ${number(1 / ratio, 2)} times as fast: plans are chosen by prediction, not by trial.`;

@@ -203,6 +203,7 @@ async function runMany<J extends Job, R>(batch: Batch<J, R>, crew: Crew<J, R>, j
     bar.end();
   }
   await batch.finish(failures);
+  if (signal.aborted && journal && !flags.quiet) say("--resume goes on with what is left");
   signal.throwIfAborted();
   if (changed > 0 && !flags.quiet)
     say(`${changed} of these were done again: their inputs, results or the options have changed`);

@@ -67,9 +67,9 @@ export function drawFactors(exact: FilterFactors, factors: FilterFactors = exact
     pieces.push(cells(values, x, y, side, show));
     x += values[0]!.length * side + gap;
   };
-  const sign = (text: string): void => {
-    pieces.push(`<text class="sign" x="${x + signWidth / 2 - gap / 2}" y="${top + (kh * side) / 2}">${text}</text>`);
-    x += signWidth;
+  const sign = (text: string, width = signWidth): void => {
+    pieces.push(`<text class="sign" x="${x + width / 2 - gap / 2}" y="${top + (kh * side) / 2}">${text}</text>`);
+    x += width;
   };
 
   put(grid);
@@ -79,7 +79,7 @@ export function drawFactors(exact: FilterFactors, factors: FilterFactors = exact
     sign("⊗");
     put([thin(row)]);
   });
-  if (kept.length > mostTerms) sign("+ …");
+  if (kept.length > mostTerms) sign("+ …", 2 * signWidth);
 
   const [width, height] = [x, kh * side + 2 * gap];
   return [

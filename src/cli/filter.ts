@@ -155,7 +155,7 @@ export function addFilter(program: Command, signal: AbortSignal, run: RunBatch =
     .addOption(rare("--backend <name>", "what computes").choices(["auto", "wasm", "reference"]).default("auto"))
     .option(
       "--memory <size>",
-      "what a picture may take, such as 500M; larger ones are filtered strip by strip (default: a quarter)",
+      "what a picture may take, such as 500M; larger ones are filtered strip by strip (default: a quarter of what is free)",
       parseBytes,
     )
     .addOption(rare("--max-pixels <count>", "largest picture, in pixels (default: 2^30)").argParser(parseCount))

@@ -106,12 +106,13 @@ html { -webkit-text-size-adjust: 100%; scroll-behavior: smooth }
 body { margin: 0 auto; max-width: 1300px; padding: 0 clamp(16px, 4vw, 40px) 64px; background: var(--paper);
   color: var(--ink); font: 16px/1.55 ui-sans-serif, system-ui, sans-serif; overflow-wrap: break-word }
 header { display: grid; grid-template-columns: minmax(0, 1fr); gap: 24px 48px; align-items: center; padding: clamp(32px, 6vw, 64px) 0 0 }
+header:has(dl) { align-items: start }
 .halves { position: relative; width: fit-content }
 .halves img { display: block; max-width: 100%; height: auto; border-radius: 8px }
 .halves img + img { position: absolute; inset: 0; clip-path: polygon(58% 0, 100% 0, 100% 100%, 42% 100%) }
 .mark { margin: 0; color: var(--accent); font-weight: 700; letter-spacing: .04em }
 h1 { overflow-wrap: anywhere; margin: 4px 0 16px; font-size: clamp(32px, 6vw, 54px); line-height: 1.08; letter-spacing: -.02em }
-.lead { max-width: 44em; margin: 0; font-size: clamp(17px, 2vw, 20px); color: var(--soft) }
+.lead { max-width: 44em; margin: 0; font-size: clamp(17px, 2vw, 20px); color: var(--soft); text-wrap: pretty }
 section { margin-top: clamp(28px, 3vw, 36px); scroll-margin-top: 16px }
 section + section { border-top: 1px solid var(--line); padding-top: clamp(24px, 3vw, 32px) }
 h2 { margin: 0 0 8px; font-size: clamp(23px, 3.4vw, 31px); line-height: 1.2; letter-spacing: -.01em; text-wrap: balance }
@@ -207,6 +208,8 @@ dl { margin: 0 }
 dl div { padding: 7px 0; border-bottom: 1px solid var(--line) }
 dt { color: var(--soft); font-size: 14px }
 dd { margin: 0 }
+dl:not(.commands) > div:has(+ div > dt:empty) { border-bottom: 0; padding-bottom: 0 }
+dt:empty + dd { color: var(--soft); font-size: 14px }
 .values { list-style: none; margin: 0; padding: 0 }
 .values li { display: grid; grid-template-columns: 5em 1fr; gap: 12px; align-items: center;
   font-variant-numeric: tabular-nums; font-size: 14px; line-height: 1.7 }

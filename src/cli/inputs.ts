@@ -1,13 +1,15 @@
 // The inputs of commands that take many: names, patterns, folders and lists, in folders or in stores; and which part of them is
 // this process's own (--shard).
 import { glob } from "node:fs/promises";
-import { isAbsolute, join, matchesGlob, relative, resolve, sep } from "node:path";
+import { extname, isAbsolute, join, matchesGlob, relative, resolve, sep } from "node:path";
 import { type Command, InvalidArgumentError as CommanderError, Option } from "commander";
 import type { Entry } from "../node/store.ts";
 import { below, folderOf, hashOf, isAddress, leadsToFile, storeOf } from "../node/stores.ts";
+import { plural } from "../words.ts";
 import { readSource, UsageError } from "./arguments.ts";
 import { isFolderName } from "./output.ts";
 import { parseShard, type Shard } from "./shard.ts";
+import { say } from "./text.ts";
 
 /** Flags that say which inputs there are. */
 export interface InputsFlags {
@@ -15,6 +17,7 @@ export interface InputsFlags {
   root?: string;
   shard?: Shard;
   output?: string;
+  quiet?: boolean;
 }
 
 /** An input, by where it lies and by what it is called below the folder of all. */
@@ -55,7 +58,7 @@ interface Source {
 
 /**
  * The inputs that arguments and a list stand for, in their order and those of a pattern or folder by name; each of them once, and
- * of a shard its own alone. `endings` are those of files in folders.
+ * of a shard its own alone. `endings` are those of files in folders; how many others there are is said on a line.
  *
  * @throws UsageError for patterns and folders without files, and names that lead out of the root.
  */
@@ -70,7 +73,11 @@ export async function findInputs(
   const list = listOf(flags);
   // A list of its own is the part that it takes.
   const part = list === lists ? shard : undefined;
-  for (const arg of args) sources.push(await sourceOf(arg, endings, signal));
+  const others: string[] = [];
+  const leaveOut = (path: string): void => {
+    if (output === undefined || !isBelow(output, path)) others.push(extname(path).toLowerCase());
+  };
+  for (const arg of args) sources.push(await sourceOf(arg, { endings, leaveOut, signal }));
   if (list !== undefined) sources.push(await listed(list, list !== lists, signal));
   const root = given ?? commonFolder(sources.map(({ base }) => base));
   const all: Input[] = [];
@@ -91,7 +98,17 @@ export async function findInputs(
       seen.add(input.path);
     }
   }
+  if (others.length > 0 && !flags.quiet) say(leftOut(others));
   return all;
+}
+
+/** Says how many files of folders are no inputs, by endings, the most frequent first. */
+function leftOut(endings: readonly string[]): string {
+  const counts = Object.entries(Object.groupBy(endings, (ending) => ending || "none"))
+    .map(([ending, { length } = []]) => [length, ending] as const)
+    .sort(([a], [b]) => b - a);
+  const named = counts.slice(0, 5).map(([count, ending]) => `${count} ${ending}`).join(", "); // biome-ignore format: a line
+  return `${plural(endings.length, "file")} of folders left out for other endings: ${named}${counts.length > 5 ? ", …" : ""}`;
 }
 
 /** The list of this part. */
@@ -108,21 +125,43 @@ export const withShard = (option: string, name: string, shard: Shard | undefined
 export const partOf = (name: string, count: number): number =>
   1 + (Number.parseInt(hashOf(name.replaceAll("\\", "/")).slice(0, 12), 16) % count);
 
-async function sourceOf(arg: string, endings: readonly string[], signal: AbortSignal): Promise<Source> {
+/** What folders are searched for, and what is told of the rest. */
+interface Search {
+  endings: readonly string[];
+  leaveOut(path: string): void;
+  signal: AbortSignal;
+}
+
+async function sourceOf(arg: string, { endings, leaveOut, signal }: Search): Promise<Source> {
   if (/\.(txt|lst)$/i.test(arg))
     throw new UsageError(`${arg}: expected an input, got a list by its name; --list ${arg} reads it`);
   if (arg === "-") return { base: ".", files: [{ path: arg }] };
   const store = await storeOf(arg);
   if (await isFolderName(arg)) {
-    const hasEnding = ({ path }: Entry): boolean => endings.some((ending) => path.toLowerCase().endsWith(ending));
+    const hasEnding = ({ path }: Entry): boolean => {
+      const fits = endings.some((ending) => path.toLowerCase().endsWith(ending));
+      if (!fits && !path.endsWith("/")) leaveOut(path);
+      return fits;
+    };
     return { base: arg, files: some(arg, only(store.list(arg, signal), hasEnding), `files in it that end in ${endings.join(", ")}`) }; // biome-ignore format: a line
   }
+  // Names without endings are folders, most likely.
+  const isFolderLike = !isAddress(arg) && !wild.test(arg) && extname(arg) === "";
+  if (isFolderLike && !(await store.stat(arg)))
+    throw new UsageError(`${arg}: expected a file or folder, got a name that does not exist`);
   if (!wild.test(arg) || (!isAddress(arg) && (await store.stat(arg))))
     return { base: folderOf(arg), files: [{ path: arg }] };
   const base = baseOf(arg);
-  const matches = isAddress(arg) ? only(store.list(`${base}/`, signal), ({ path }) => matchesGlob(path, arg)) : globbed(arg, base, signal); // biome-ignore format: a line
+  const pattern = inAnyCase(arg);
+  const matches = isAddress(arg) ? only(store.list(`${base}/`, signal), ({ path }) => matchesGlob(path, pattern)) : globbed(pattern, base, signal); // biome-ignore format: a line
   return { base, files: some(arg, matches, "a pattern that fits some files") };
 }
+
+/** A pattern whose endings, as in folders, fit in small letters and capitals: cameras write IMG_1.JPG. */
+const inAnyCase = (pattern: string): string =>
+  pattern.replace(/\.(\{[\w,]+\}|\w+)(?=[,}]|$)/g, (ending) =>
+    ending.replace(/[a-z]/gi, (letter) => `[${letter.toLowerCase()}${letter.toUpperCase()}]`),
+  );
 
 async function* only(entries: AsyncIterable<Entry>, fits: (entry: Entry) => boolean): AsyncGenerator<Entry> {
   for await (const entry of entries) if (fits(entry)) yield entry;

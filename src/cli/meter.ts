@@ -86,7 +86,7 @@ export function meter(total: number, what: string, quiet: boolean): Meter {
       const before = counts.before > 0 ? `, ${count(counts.before)} were done before` : "";
       const failed = counts.failed > 0 ? `, ${count(counts.failed)} failed` : "";
       say(
-        `${count(counts.done)} ${what} in ${duration(seconds)} (${perSecond(worked() / Math.max(seconds, 1e-3))})${failed}${before}`,
+        `${count(counts.done)} ${what} in ${duration(seconds)} (${perSecond(counts.done / Math.max(seconds, 1e-3))})${failed}${before}`,
       );
     },
   };

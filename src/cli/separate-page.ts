@@ -199,6 +199,8 @@ ${lines.join("")}<polyline points="${shown.map(place).join(" ")}" stroke-width="
 }
 
 function table({ layers, samples }: Report): string {
+  // Of layers that all got the same rank by their weights nothing was estimated
+  const known = layers.some(({ loss }) => loss !== undefined);
   const rows = layers.map(({ name, weight, decomposition, rank, multiplications, parameters, loss }) => {
     const { before, after } = multiplications;
     const cells = [
@@ -207,7 +209,7 @@ function table({ layers, samples }: Report): string {
       decomposition ? `${quantity(before)} → ${quantity(after)}` : quantity(before),
       decomposition ? number(before / after, 3) : "",
       decomposition ? `${quantity(parameters.before)} → ${quantity(parameters.after)}` : quantity(parameters.before),
-      loss === undefined ? "" : number(loss, 2),
+      ...(known ? [loss === undefined ? "" : number(loss, 2)] : []),
     ];
     return [name, ...cells];
   });
@@ -218,7 +220,7 @@ function table({ layers, samples }: Report): string {
     "multiplications",
     "÷",
     "parameters",
-    samples ? "loss alone" : "error of the weight",
+    ...(known ? [samples ? "loss alone" : "error of the weight"] : []),
   ];
   return stackedTable(heads, rows);
 }

@@ -226,7 +226,7 @@ class PageFilter {
         ...{ parameter: this.work.job.input, expected: `strips within ${inGigabytes(memory / 2)} of memory` },
         ...{
           received: `${inGigabytes(least)} for the rows that the filters read at once`,
-          hint: "raise it with memory (--memory)",
+          hint: `raise memory (--memory) to ${Math.ceil((2 * least) / 1e6)}M`,
         },
       });
     return Math.min(rows, Math.max(this.align, Math.floor(memory / 2 / row) - halo));

@@ -285,11 +285,15 @@ export async function decode<T>(
       const [expected, received] = ["numbers of at most 32 bits, or 64-bit floats stored as they are", "other numbers"];
       throw new InvalidArgumentError({ parameter: name, expected, received, cause: error });
     }
-    if (!text.startsWith("unsupported image format")) throw broken(name, kind, lastLine(text), error);
+    if (!text.startsWith("unsupported image format")) throw broken(name, kind, whyOf(text), error);
     const [expected, received] = [`an intact ${kind} picture`, "data of another kind"];
     throw new InvalidArgumentError({ parameter: name, expected, received, cause: error });
   }
 }
+
+/** The last of a decoder's messages. Of a warning sharp keeps nothing at times but that there was one. */
+const whyOf = (text: string): string =>
+  /failOn/.test(lastLine(text)) ? "the decoder warns of damage" : lastLine(text);
 
 function broken(parameter: string, kind: string, why: string, cause?: unknown): InvalidArgumentError {
   const [expected, received] = [`an intact ${kind} picture`, `broken or truncated data (${why})`];

@@ -157,6 +157,28 @@ describe("inputs", () => {
     expect(await find([path("odd/**/*.png")], { output: path("odd/out/") })).toEqual(["[1]*.png", "plain.png"]);
   });
 
+  test("endings of patterns fit in capitals too, and each file is one input", async () => {
+    mkdirSync(path("camera/day.1"), { recursive: true });
+    for (const name of ["IMG_1.PNG", "img_2.png", "day.1/IMG_3.Png", "day.1/x.gif"]) writeFileSync(path(`camera/${name}`), ""); // biome-ignore format: a line
+    const all = ["IMG_1.PNG", "day.1/IMG_3.Png", "img_2.png"];
+    for (const pattern of ["**/*.png", "**/*.PNG", "**/*.{png,PNG,jpg}", "**/*.[pP]??", "{**/*.png,IMG*.png}"])
+      expect(await find([path(`camera/${pattern}`)]), pattern).toEqual(all);
+    expect(await find([path("camera/IMG_?.png")])).toEqual(["IMG_1.PNG"]);
+    expect(await find([path("camera/day.1/*")])).toEqual(["IMG_3.Png", "x.gif"]);
+  });
+
+  test("files of folders that are left out are counted, but for results; folders that are not there are said to be", async () => {
+    mkdirSync(path("mixed/out"), { recursive: true });
+    for (const name of ["1.png", "1.CR2", "2.cr2", "README", ".hidden.txt", "out/1.json"]) writeFileSync(path(`mixed/${name}`), ""); // biome-ignore format: a line
+    const output = `${path("mixed/out")}/`;
+    const { stderr } = await spawnRank1(["filter", path("mixed"), "-o", output, "-f", "box:3", "--workers", "1"]);
+    expect(stderr).toContain("rank1: 3 files of folders left out for other endings: 2 .cr2, 1 none\n");
+    const quiet = await spawnRank1(["filter", path("mixed"), "-o", output, "-f", "box:3", "--workers", "1", "--quiet"]);
+    expect(quiet.stderr).not.toContain("left out");
+    for (const arg of [path("nowhere"), `${path("nowhere")}/`])
+      await expect(find([arg])).rejects.toThrow(`${arg}: expected a file or folder, got a name that does not exist`);
+  });
+
   test("lists: the part's own, or for all; where results lie does not depend on what else is in them", async () => {
     const absolute = names.map((name) => path(`in/${name}`));
     writeFileSync(path("all.txt"), `${absolute.join("\r\n")}\n\n`);

@@ -147,7 +147,10 @@ test("Ctrl-C ends it with code 130; nothing half is left, and what is done count
     }, 5);
   };
   const { code, stderr } = await spawnRank1(filter("stopped"), { started: started as never });
-  expect([code, stderr]).toEqual([130, expect.stringMatching(/rank1: interrupted\n$/)]);
+  expect([code, stderr]).toEqual([
+    130,
+    expect.stringMatching(/rank1: --resume goes on with what is left\nrank1: interrupted\n$/),
+  ]);
   await wait(100);
   const found = Object.entries(contents(path("stopped")));
   for (const [name, bytes] of found) expect(whole[name] === bytes, name).toBe(true);

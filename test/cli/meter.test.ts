@@ -54,6 +54,14 @@ test("a terminal gets a bar, which goes away while something else is said; a sto
   expect(written).toBe("\r\x1b[Ksaid\n");
 });
 
+test("the rate at the end is that of what is done", () => {
+  const many = meter(2, "pictures", false);
+  vi.advanceTimersByTime(1000);
+  many.count("failed");
+  many.end();
+  expect(written).toMatch(/rank1: 0 pictures in 1\.0 s \(0\.0 a second\), 1 failed\n$/);
+});
+
 test("--quiet says nothing", () => {
   const many = meter(10, "pictures", true);
   work(many, 10, 100_000);

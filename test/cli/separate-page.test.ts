@@ -62,6 +62,10 @@ test("says that only weights were judged where there was no data", () => {
   const html = separatePage("net.onnx", { ...report, reached, lossFunction: undefined, samples: 0 });
   expect(html).toContain(">relative square error of the weights</text>");
   expect(html).not.toMatch(/undefined|NaN|<circle|The ring/);
+  // No column for what is known of no layer
+  expect(html).not.toContain("error of the weight<");
+  const layers = report.layers.map((layer) => ({ ...layer, loss: 0.25 }));
+  expect(separatePage("net.onnx", { ...report, layers, reached, samples: 0 })).toContain("error of the weight<");
 });
 
 test.each([Infinity, Number.NaN, 0])("draws no ring for a loss of %s", (loss) => {

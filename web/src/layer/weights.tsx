@@ -47,7 +47,7 @@ export function Weights({ multiplier }: { multiplier: number }) {
   return (
     <section class="panel weights" aria-label="A real table of weights">
       <h2>
-        A real one: {filters} filters of 3 × 3 for one channel are a table of {filters} × {taps}
+        A real one: {filters} filters of 3&nbsp;×&nbsp;3 for one channel are a table of {filters}&nbsp;×&nbsp;{taps}
       </h2>
       <p class="hint">
         A row for each filter of the first layer of the bundled network, its nine numbers for green. Its rank is{" "}

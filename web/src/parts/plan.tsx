@@ -49,7 +49,7 @@ export function PlanTable({ plan, caption, measured, total }: Props) {
                   <b>{solver}</b> <span>{timesSign(summary)}</span>
                   {cost && <Bar share={timeOf(row) / slowest} quiet={i > 0} />}
                 </th>
-                <td data-what={total ? "multiplications" : "a value"}>
+                <td data-what={total ? "multiplications, with padding" : "a value"}>
                   {cost ? (total ? count(cost.multiplications) : number(cost.multiplications / outputs)) : "–"}
                 </td>
                 <td data-what="predicted">{cost ? milliseconds(cost.time / 1e6) : "–"}</td>
