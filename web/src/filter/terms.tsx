@@ -55,7 +55,7 @@ export function Terms() {
               ? `${plural(rank, "column")} ⊗ ${plural(rank, "row")}: equal to the filter, number by number.`
               : `The nearest sum of ${plural(rank, "term")} there is: its relative error is ${percent(error)}.`}
         </p>
-        {most > 0 && <Legend most={number(most)} />}
+        <Legend most={number(most)} />
       </div>
     </section>
   );
