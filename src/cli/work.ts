@@ -1,9 +1,9 @@
 // A command's work on many inputs as plain data, for queues of jobs: planned in one process, and done in others, on other machines,
 // at other times. What all jobs of a command have in common lies in a file beside the journal, where whoever writes results reads it.
 import { randomUUID } from "node:crypto";
-import { resolve } from "node:path";
+import { isAbsolute, join, relative, resolve } from "node:path";
 import { Command, CommanderError } from "commander";
-import { InvalidArgumentError } from "../errors.ts";
+import { describe, InvalidArgumentError } from "../errors.ts";
 import { atOnce } from "../node/files.ts";
 import { version } from "../node/package.ts";
 import { setPatience } from "../node/patience.ts";
@@ -238,6 +238,8 @@ export async function openBatch(path: string, options: BatchOptions = {}): Promi
     room: crew.room,
     run: (given) =>
       stopping(signal, async () => {
+        const stray = strayIn(given, saved);
+        if (stray !== undefined) return stray;
         const job = given as Planned;
         await clean(job.name);
         const outcome = await crew.run(job);
@@ -253,6 +255,28 @@ export async function openBatch(path: string, options: BatchOptions = {}): Promi
   };
 }
 
+/** Jobs come from servers: why one is none of this plan, and would read or write elsewhere. */
+function strayIn(given: unknown, { kind, folder }: Saved): string | undefined {
+  const job = (given ?? {}) as Partial<Record<keyof Planned | "output", unknown>>;
+  const { input, name, output } = job;
+  const stray = (["id", "input", "name"] as const).find((key) => typeof job[key] !== "string" || job[key] === "");
+  const wrong = (key: string, expected: string): string =>
+    new InvalidArgumentError({ parameter: `${typeof input === "string" ? input : "job"}: ${key}`, expected, received: describe(job[key as "id"]) }).message; // biome-ignore format: a line
+  if (stray) return wrong(stray, "text, as in the jobs of planBatch");
+  if (!isWithin(folder, isAddress(folder) ? below(folder, String(name)) : join(folder, String(name))))
+    return wrong("name", `one below ${folder}`);
+  if (kind === "filter" || output !== undefined)
+    if (typeof output !== "string" || !isWithin(folder, output)) return wrong("output", `a file in ${folder}`);
+  return undefined;
+}
+
+/** Whether a path leads into a folder, both of them whole. */
+function isWithin(folder: string, path: string): boolean {
+  if (isAddress(folder)) return path.startsWith(`${folder.replace(/\/+$/, "")}/`) && !path.split("/").includes("..");
+  const way = relative(folder, path);
+  return !isAddress(path) && isAbsolute(path) && way !== "" && !isAbsolute(way) && !/^\.\.(?:[\\/]|$)/.test(way);
+}
+
 /** What is thrown there, but by an abort, concerns all jobs. */
 async function stopping<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
   try {
@@ -264,8 +288,15 @@ async function stopping<T>(signal: AbortSignal, work: () => Promise<T>): Promise
   }
 }
 
+/** A plan that is not where it was. */
+function lost(error: Error, signal: AbortSignal): never {
+  signal.throwIfAborted();
+  const isGone = (error.cause as NodeJS.ErrnoException | undefined)?.code === "ENOENT";
+  throw isGone ? new Error(`${error.message}; planning the same work again writes it, and this machine has to find folders by the same names`, { cause: error }) : error; // biome-ignore format: a line
+}
+
 async function readSaved(path: string, signal: AbortSignal): Promise<Saved> {
-  const text = new TextDecoder().decode(await bytesAt(path, signal));
+  const text = new TextDecoder().decode(await bytesAt(path, signal).catch((error) => lost(error, signal)));
   const wrong = (expected: string, received: string, hint?: string): never => {
     throw new InvalidArgumentError({ parameter: path, expected, received, hint });
   };
@@ -275,7 +306,16 @@ async function readSaved(path: string, signal: AbortSignal): Promise<Saved> {
   } catch (error) {
     return wrong("what a plan has saved", (error as Error).message);
   }
-  if (saved?.version !== 1) return wrong("what a plan has saved", "other text");
+  const types = { rank1: "string", recipe: "string", kind: "string", folder: "string", patience: "number", memory: "number", flags: "object" }; // biome-ignore format: a line
+  const isWhole = saved?.version === 1 && (saved.kind === "filter" || saved.kind === "run" || saved.rank1 !== version);
+  if (
+    !isWhole ||
+    Object.entries(types).some(
+      ([key, type]) => typeof saved[key as keyof Saved] !== type || saved[key as keyof Saved] === null,
+    )
+  )
+    // biome-ignore format: a line
+    return wrong("what a plan has saved", "other text");
   if (saved.rank1 === version) return saved;
   const hint = "results may differ: run that version here, or plan again";
   return wrong(`the plan of rank1 ${version}`, `one of ${saved.rank1}`, hint);

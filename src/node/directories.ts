@@ -63,9 +63,16 @@ interface Source {
   big: boolean;
   /** Directories that have been entered: damaged files have circles. */
   seen: Set<number>;
+  /** What tags hold, by where it stands: pages may share it. */
+  shared: Map<string, Uint8Array>;
+  /** Bytes that may still be read: in a sound file no more than it has, as nothing but what is shared stands in the same place. */
+  left: number;
 }
 
 const mostDirectories = 10_000;
+/** Directories within directories, and bytes of all tags: more than any file has that is no trap. */
+const deepest = 8;
+const mostBytes = 2 ** 28;
 
 /** The directories of a TIFF file, a page each, or of an EXIF block, of which the second is a thumbnail's. What is damaged is left out. */
 export function readDirectories(bytes: Uint8Array | Bytes): Directory[] {
@@ -75,7 +82,8 @@ export function readDirectories(bytes: Uint8Array | Bytes): Directory[] {
   const little = order === 0x4949;
   const version = view.getUint16(2, little);
   if (!(little || order === 0x4d4d) || !(version === 42 || version === 43)) return [];
-  const source: Source = { view, little, big: version === 43, seen: new Set() };
+  const left = Math.min(view.byteLength, mostBytes);
+  const source: Source = { view, little, big: version === 43, seen: new Set(), shared: new Map(), left };
   const found: Directory[] = [];
   for (let at = source.big ? offsetAt(source, 8) : offsetAt(source, 4); at > 0; ) {
     const directory = readDirectory(source, at);
@@ -89,14 +97,21 @@ export function readDirectories(bytes: Uint8Array | Bytes): Directory[] {
 const offsetAt = ({ view, little, big }: Source, at: number): number =>
   big ? Number(view.getBigUint64(at, little)) : view.getUint32(at, little);
 
-function readDirectory(source: Source, at: number): Directory | undefined {
+/** Takes so many bytes of those that may be read. */
+function take(source: Source, bytes: number): boolean {
+  if (bytes > source.left) return false;
+  source.left -= bytes;
+  return true;
+}
+
+function readDirectory(source: Source, at: number, depth = 0): Directory | undefined {
   const { view, little, big, seen } = source;
   const [head, width, tail] = big ? [8, 20, 8] : [2, 12, 4];
-  if (seen.has(at) || seen.size >= mostDirectories || at + head > view.byteLength) return undefined;
+  if (seen.has(at) || seen.size >= mostDirectories || depth > deepest || at + head > view.byteLength) return undefined;
   seen.add(at);
   const count = big ? Number(view.getBigUint64(at, little)) : view.getUint16(at, little);
   const end = at + head + width * count;
-  if (!(end <= view.byteLength)) return undefined;
+  if (!(end <= view.byteLength) || !take(source, head + width * count)) return undefined;
   const tags: Tag[] = [];
   const inner: Record<number, Directory> = {};
   for (let i = 0; i < count; i++) {
@@ -104,7 +119,7 @@ function readDirectory(source: Source, at: number): Directory | undefined {
     if (!read) continue;
     if (!leading.includes(read.tag)) tags.push(read);
     else {
-      const directory = readDirectory(source, new DataView(read.data.slice(0, 4).buffer).getUint32(0, true));
+      const directory = readDirectory(source, new DataView(read.data.slice(0, 4).buffer).getUint32(0, true), depth + 1);
       if (directory) inner[read.tag] = directory;
     }
   }
@@ -120,10 +135,22 @@ function readTag(source: Source, at: number): Tag | undefined {
   const start = size <= (big ? 8 : 4) ? own : offsetAt(source, own);
   if (size === 0 || start + size > view.byteLength) return undefined;
   if (leading.includes(tag) && size < 4) return undefined;
-  const data = view.slice(start, start + size);
-  const word = type === 5 || type === 10 ? 4 : sizes[type]!;
-  if (!little) for (let i = 0; word > 1 && i < size; i += word) data.subarray(i, i + word).reverse();
+  const key = `${start} ${size} ${type}`;
+  const known = source.shared.get(key);
+  // What stands in the directory has been taken with it.
+  if (!known && start !== own && !take(source, size)) return undefined;
+  const data = known ?? inOrder(view.slice(start, start + size), little ? 1 : bytesOfWord(type));
+  if (start !== own) source.shared.set(key, data);
   return { tag, type, data, at: start, countAt: at + 4 };
+}
+
+/** Bytes that have an order: of rationals those of each half. */
+const bytesOfWord = (type: number): number => (type === 5 || type === 10 ? 4 : sizes[type]!);
+
+/** Words of some bytes, turned over in place. */
+function inOrder(data: Uint8Array, word: number): Uint8Array {
+  for (let i = 0; word > 1 && i < data.length; i += word) data.subarray(i, i + word).reverse();
+  return data;
 }
 
 // ── Writing ────────────────────────────────────────────────────────────────────────────────────────────────────────

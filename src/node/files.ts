@@ -18,15 +18,29 @@ function removeTemporaries(): void {
   for (const path of temporaries) rmSync(path, { force: true });
 }
 
+/** Bytes of a file's name that the name of its temporary file holds: systems take 255, of which other parts need some. */
+const bytesOfOwn = 100;
+
 /** A name beside a file for one that goes when the process exits, unless it is forgotten before. */
 export function temporaryBeside(path: string, ending = ""): string {
   // What is such a name itself is of the same file.
   const own = basename(path).replace(/^\.(.+)\.[0-9a-f]{8}-[0-9a-f]{8}\.tmp$/, "$1");
-  const name = `.${own.slice(0, 100)}.${ownTag}-${randomUUID().slice(0, 8)}.tmp${ending}`;
+  const name = `.${beginning(own)}.${ownTag}-${randomUUID().slice(0, 8)}.tmp${ending}`;
   if (temporaries.size === 0) process.once("exit", removeTemporaries);
   const temporary = join(dirname(path), name);
   temporaries.add(temporary);
   return temporary;
+}
+
+/** As many characters as fit: a character may be several bytes. */
+function beginning(name: string): string {
+  let [kept, bytes] = ["", 0];
+  for (const character of name) {
+    bytes += Buffer.byteLength(character);
+    if (bytes > bytesOfOwn) break;
+    kept += character;
+  }
+  return kept;
 }
 
 export function forgetTemporary(temporary: string): void {
@@ -202,7 +216,8 @@ export async function createAtomic(
   } catch (error) {
     await rm(temporary, { force: true });
     signal?.throwIfAborted();
-    throw error instanceof Rank1Error ? error : fileError(path, "a file that can be written", error);
+    if (error instanceof Rank1Error && !isOfFullDisk(error)) throw error;
+    throw fileError(path, "a file that can be written", error instanceof Rank1Error ? error.cause : error);
   } finally {
     forgetTemporary(temporary);
   }
@@ -210,6 +225,8 @@ export async function createAtomic(
 
 /** Whether libvips says that a disk is full. */
 export const isFull = (error: unknown): boolean => /no space left|quota/i.test(String((error as Error)?.message));
+
+const isOfFullDisk = ({ cause }: Error): boolean => (cause as NodeJS.ErrnoException | undefined)?.code === "ENOSPC";
 
 /** That a disk is full, as other errors on files are told. */
 export const fullDisk = (path: string, cause: unknown): InvalidArgumentError =>

@@ -128,6 +128,7 @@ export async function runImage(model: Model, image: ImageLike, options?: RunImag
   checkModel(model);
   const known = [...imageKeys.filter((key) => key !== "outputs"), "output", "result"] as const;
   const { output, result, ...rest } = checkOptions<RunImageOptions>("options", options, known);
+  if (result !== undefined) checkOptions<ValueScale>("result", result, ["range", "mean", "std", "order"]);
   const names = model.outputs.map(({ name }) => name);
   if (output === undefined && names.length > 1) {
     const expected = `one of ${names.map(describe).join(", ")}`;

@@ -1,5 +1,5 @@
 // rank1/batch: a command's work as plain data, planned here and done by processes that know nothing but what has been saved.
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
 import { type BatchJob, BatchStopped, BatchUsageError, openBatch, planBatch } from "../../src/batch/index.ts";
@@ -98,8 +98,38 @@ test("a broken input fails with its reason, another's file is left alone", async
   expect(readFileSync(path("mixed/broken.png"), "utf8")).toBe("mine");
 });
 
+test("jobs that no plan has made fail, and write nothing elsewhere", async () => {
+  const { save, jobs } = await planBatch(["filter", path("in/a/3.png"), "-o", `${path("strays")}/`, ...recipe]);
+  const workers = await openBatch(await save(), { processes: 1 });
+  const job = sent(jobs[0]!);
+  const strays = [
+    ...[undefined, null, 5, {}, { ...job, input: 7 }, { ...job, name: "" }, { ...job, name: "../3.png" }],
+    ...[
+      { ...job, output: undefined },
+      { ...job, output: path("elsewhere.png") },
+      { ...job, output: path("strays") },
+    ],
+    ...[
+      { ...job, output: path("strays/../elsewhere.png") },
+      { ...job, output: "s3://a/b.png" },
+    ],
+    { ...job, output: path("strays-elsewhere.png") },
+  ];
+  for (const stray of strays)
+    expect(await workers.run(stray as never)).toMatch(
+      /(id|input|name|output): expected (text,|one below|a file in) .*, got /,
+    );
+  expect(await workers.run(job)).toBeUndefined();
+  await workers.close();
+  expect([Object.keys(contents(path("strays"))), existsSync(path("elsewhere.png"))]).toEqual([["3.png"], false]);
+});
+
 test("what concerns all jobs stops the work: a plan that is gone or another version's, a full disk, an abort", async () => {
   await expect(openBatch(path("gone.json"))).rejects.toThrow(BatchStopped);
+  for (const text of ["null", "{", '{"version":1}', '{"version":1,"kind":"filter","folder":5}']) {
+    writeFileSync(path("other.json"), text);
+    await expect(openBatch(path("other.json"))).rejects.toThrow(/other\.json: expected what a plan has saved, got /);
+  }
   const { save, jobs } = await planBatch(filter("stopped"));
   const saved = await save();
   writeFileSync(path("old.json"), readFileSync(saved, "utf8").replace(/"rank1":"[^"]*"/, '"rank1":"0.0.1"'));

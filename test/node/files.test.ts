@@ -32,6 +32,13 @@ const path = (name: string): string => join(folder, name);
 const module = pathToFileURL(join(import.meta.dirname, "../../src/node/files.ts")).href;
 
 describe("writeAtomic", () => {
+  test("writes names of as many bytes as systems take", async () => {
+    for (const name of ["x".repeat(255), "語".repeat(85), "😀".repeat(63)]) {
+      await writeAtomic(path(name), name);
+      expect(readFileSync(path(name), "utf8")).toBe(name);
+    }
+  });
+
   test("writes a new file and replaces an old one, keeping its mode", async () => {
     await writeAtomic(path("new.txt"), "one");
     writeFileSync(path("old.txt"), "before, and longer", { mode: 0o600 });

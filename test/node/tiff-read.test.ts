@@ -98,6 +98,44 @@ describe.each([true, false])("plain files, little-endian: %s", (little) => {
   });
 });
 
+describe("files that are traps", () => {
+  /** Directories of tags, each a type, how many numbers and where they stand. */
+  function trap(length: number, directories: readonly (readonly [tag: number, type: number, count: number, at: number])[][]): Uint8Array {
+    const view = new DataView(new ArrayBuffer(length));
+    view.setUint32(0, 0x49492a00);
+    view.setUint32(4, 8, true);
+    let at = 8;
+    for (const tags of directories) {
+      view.setUint16(at, tags.length, true);
+      for (const [i, [tag, type, count, place]] of tags.entries()) {
+        const entry = at + 2 + 12 * i;
+        view.setUint16(entry, tag, true);
+        view.setUint16(entry + 2, type, true);
+        view.setUint32(entry + 4, count, true);
+        view.setUint32(entry + 8, place, true);
+      }
+      at += 6 + 12 * tags.length;
+    }
+    return new Uint8Array(view.buffer);
+  } // biome-ignore format: lines
+
+  test("tags that all hold the same bytes take them once, and others no more than the file has", () => {
+    const count = 2000;
+    const same = trap(1e6, [Array.from({ length: count }, (_, i) => [41_000 + i, 1, 900_000, 50_000] as const)]);
+    const [shared] = readDirectories(same);
+    expect(shared!.tags).toHaveLength(count);
+    expect(new Set(shared!.tags.map(({ data }) => data.buffer)).size).toBe(1);
+    const shifted = trap(1e6, [Array.from({ length: count }, (_, i) => [41_000 + i, 1, 900_000, 50_000 + i] as const)]);
+    const [some] = readDirectories(shifted);
+    expect(some!.tags.reduce((sum, { data }) => sum + data.length, 0)).toBeLessThan(1e6);
+  });
+
+  test("directories within directories end", () => {
+    const chain = Array.from({ length: 9999 }, (_, i) => [[34_665, 4, 1, 8 + 18 * (i + 1)] as const]);
+    expect(readDirectories(trap(18 * 10_001, chain))).toHaveLength(1);
+  });
+});
+
 test("other numbers of 64 bits are refused by what they are", async () => {
   const file = plain(picture("f64", 1));
   for (const bad of [withTag(file, 339, 1), plain(picture("f64", 2))])

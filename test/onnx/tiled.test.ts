@@ -214,6 +214,8 @@ describe("pictures", () => {
     const picture = pictureOf(20, 30);
     const whole = await model.run({ x: imageToTensor(picture) });
     expect(await runImage(model, picture, { tile: 64 })).toEqual(tensorToImage(whole.y!));
+    for (const result of [5, { rang: [0, 255] }])
+      await expect(runImage(model, picture, { result: result as never })).rejects.toThrow(/^result.*: expected/);
     await expect(runImage(model, picture, { tile: 16 })).rejects.toThrow(
       /node "GlobalAveragePool mean".*one number of the whole picture/,
     );

@@ -20,6 +20,14 @@ export interface Work {
   job: { id: string; input: string };
 }
 
+/** What a job on the server holds, if that is {@link Work}: others may have put something there. */
+export function workIn(data: unknown): Work | undefined {
+  const { plan, job } = (data ?? {}) as { plan?: unknown; job?: { id?: unknown; input?: unknown } | null };
+  const isWork =
+    typeof plan === "string" && plan !== "" && typeof job?.id === "string" && typeof job.input === "string";
+  return isWork ? (data as Work) : undefined;
+}
+
 export type Jobs = Queue<Work, void>;
 
 /** The command line is wrong: exit code 2. */

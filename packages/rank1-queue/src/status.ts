@@ -1,6 +1,6 @@
 // rank1-queue status and retry: what is in the queue, and what has failed.
 import type { Job } from "bullmq";
-import type { Jobs, Work } from "./server.ts";
+import { type Jobs, type Work, workIn } from "./server.ts";
 
 export interface Status {
   /** Jobs that wait, also those that a server's restart has put off for a moment. */
@@ -32,9 +32,10 @@ export interface FailedJob {
 }
 
 /** What has failed, and why; a message that does not name the input is BullMQ's. */
-export function failureOf({ id = "", data, failedReason }: Job<Work>): FailedJob {
-  const { input } = data.job;
+export function failureOf({ id = "", data, failedReason = "" }: Job<Work>): FailedJob {
+  const input = workIn(data)?.job.input ?? "";
   const reason = /stalled more than/.test(failedReason) ? "expected a file that can be worked on, got the end of every worker that did" : failedReason; // biome-ignore format: a line
+  if (input === "") return { id, input, message: `job ${id}: ${reason}` };
   return { id, input, message: reason.includes(input) ? reason : `${input}: ${reason}` };
 }
 

@@ -3,7 +3,7 @@
 import { availableParallelism } from "node:os";
 import { type Job, UnrecoverableError, WaitingError, Worker } from "bullmq";
 import { plansIn } from "./plans.ts";
-import { type Jobs, type Place, reasonOf, type Work } from "./server.ts";
+import { type Jobs, type Place, reasonOf, type Work, workIn } from "./server.ts";
 import { failureOf, statusOf } from "./status.ts";
 
 export interface WorkOptions {
@@ -45,10 +45,12 @@ export async function work(place: Place, queue: Jobs, options: WorkOptions, cont
   let stopped: unknown;
   const plans = plansIn({ processes, signal: halt.signal, onRoom: (room) => void (worker.concurrency = room) });
   const perform = async (job: Job<Work>, token?: string): Promise<void> => {
+    const data = workIn(job.data);
+    if (!data) throw new UnrecoverableError("expected a job that rank1-queue submit has put there, got other data");
     let failure: string | undefined;
     counts.running++;
     try {
-      failure = await plans.run(job.data);
+      failure = await plans.run(data);
     } catch (error) {
       if (!halt.signal.aborted) stopped ??= error;
       end();
@@ -116,5 +118,5 @@ export async function work(place: Place, queue: Jobs, options: WorkOptions, cont
 function rateOf({ done, failed }: { done: number; failed: number }, milliseconds: number): string {
   const rate = (1000 * done) / milliseconds;
   const seconds = Math.round(milliseconds / 100) / 10;
-  return `${done} jobs in ${seconds} s (${rate.toFixed(rate < 10 ? 1 : 0)} a second)${failed > 0 ? `, ${failed} failed` : ""}`;
+  return `${done} ${done === 1 ? "job" : "jobs"} in ${seconds} s (${rate.toFixed(rate < 10 ? 1 : 0)} a second)${failed > 0 ? `, ${failed} failed` : ""}`;
 }

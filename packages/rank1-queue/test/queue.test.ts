@@ -1,5 +1,6 @@
 // rank1-queue on Redis and on PostgreSQL: whatever ends a worker or the server, each picture is filtered, and stands there once.
-import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -7,6 +8,7 @@ import { contents, preload, tinyPictures } from "../../../test/cli/batch.ts";
 import { spawnRank1 } from "../../../test/cli/run.ts";
 import { openStore, type TestStore } from "../../../test/cli/store.ts";
 import { temporaryFolder } from "../../../test/node/folder.ts";
+import { placeOf, withQueue } from "../src/server.ts";
 import { problemsOf, workUnderFaults } from "./faults.ts";
 import { missing, queue, type RunOptions, start } from "./run.ts";
 import { eventually, kinds, type TestServer } from "./servers.ts";
@@ -27,6 +29,24 @@ beforeAll(async () => {
   whole = contents(path("whole"));
   expect(Object.keys(whole)).toHaveLength(count);
 }, 60_000);
+
+test("without rank1, and on another Node, a line says what is missing", () => {
+  const begin = (imported: string): string => {
+    mkdirSync(path("alone"), { recursive: true });
+    writeFileSync(path("alone/package.json"), '{"type":"module"}');
+    writeFileSync(path("alone/main.ts"), imported);
+    cpSync(join(import.meta.dirname, "../src/start.ts"), path("alone/start.ts"));
+    const { status, stderr } = spawnSync(process.execPath, [path("alone/start.ts")], { encoding: "utf8" });
+    expect(status).toBe(1);
+    return stderr;
+  };
+  expect(begin('import "rank1/batch";')).toMatch(
+    /^rank1-queue: expected the package rank1 beside this one, got none[^\n]*\n$/,
+  );
+  expect(begin('import { none } from "node:fs"; none();')).toMatch(
+    /^rank1-queue: expected Node 22\.18 or later, got v[^\n]*\n$/,
+  );
+});
 
 describe.skipIf(missing)(`rank1-queue${missing ? `: ${missing}` : ""}`, () => {
   test.each<[string, string[], number, RegExp]>([
@@ -71,7 +91,7 @@ describe.each(kinds)("$name", ({ name, missing: absent, open }) => {
       const first = await queue(["submit", ...some()], on(own));
       expect([first.code, first.stderr]).toEqual([0, "rank1-queue: 101 jobs put into the queue first\n"]);
       const again = await queue(["submit", ...some()], on(own));
-      expect(again.stderr).toBe("rank1-queue: 0 jobs put into the queue first, 101 are there already\n");
+      expect(again.stderr).toBe("rank1-queue: 0 jobs put into the queue first, 101 there already\n");
       const other = await queue(["submit", ...few("second"), "--border", "edge", "--shard", "1/4"], on(own));
       expect(other.stderr).toMatch(/^rank1-queue: (1\d|2\d|3\d|4\d) jobs put/);
       const worked = await queue(["work", "--until-empty", "--processes", "1"], on(own));
@@ -89,7 +109,7 @@ describe.each(kinds)("$name", ({ name, missing: absent, open }) => {
       expect([unknown.code, unknown.stderr]).toEqual([1, expect.stringMatching(/^rank1-queue: job 0123: expected a failed job of the queue first, got one that is not there/)]); // biome-ignore format: a line
       writeFileSync(path("some/broken.png"), readFileSync(path("in/b/1.png")));
       const retried = await queue(["retry", failure.id], on(own));
-      expect([retried.code, retried.stderr]).toEqual([0, "rank1-queue: 1 jobs put back into the queue first\n"]);
+      expect([retried.code, retried.stderr]).toEqual([0, "rank1-queue: 1 job put back into the queue first\n"]);
       await queue(["work", "--until-empty", "--processes", "1"], on(own));
       expect(readFileSync(path("first/broken.png"), "base64")).toBe(whole["b/1.png"]);
       const status = JSON.parse((await queue(["status", "--json"], on(own))).stdout);
@@ -97,8 +117,22 @@ describe.each(kinds)("$name", ({ name, missing: absent, open }) => {
       expect(status.done).toBeGreaterThan(110);
       // The journal is that of rank1 itself.
       expect((await spawnRank1(some("--resume"))).stderr).toMatch(/^rank1: 0 pictures in .*, 101 were done/);
-      expect((await queue(["submit", ...some("--resume")], on(own))).stderr).toBe("rank1-queue: 0 jobs put into the queue first, 101 were done before\n"); // biome-ignore format: a line
+      expect((await queue(["submit", ...some("--resume")], on(own))).stderr).toBe("rank1-queue: 0 jobs put into the queue first, 101 done before\n"); // biome-ignore format: a line
       for (const made of ["some", "first", "second"]) rmSync(path(made), { recursive: true });
+    }, 60_000);
+
+    test("what others have put there fails, and stops nobody", async () => {
+      const own = { RANK1_QUEUE: "strange" };
+      await withQueue(placeOf(server.address, "strange"), async (jobs) => {
+        for (const data of [null, {}, { plan: 5 }, { plan: path("x.json"), job: { id: "a", input: 7 } }])
+          await jobs.add("filter", data as never);
+      });
+      await queue(["submit", ...few("strange", "--shard", "1/20")], on(own));
+      const worked = await queue(["work", "--until-empty", "--processes", "1"], on(own));
+      expect([worked.code, worked.stderr]).toEqual([3, expect.stringMatching(/job \S+: expected a job that rank1-queue submit has put there.* 4 failed\n$/s)]); // biome-ignore format: a line
+      expect(Object.keys(contents(path("strange"))).length).toBeGreaterThan(0);
+      const failures = await queue(["status", "--failures"], on(own));
+      expect([failures.code, failures.stdout.trim().split("\n").length]).toEqual([0, 4]);
     }, 60_000);
 
     test("SIGTERM lets what has begun end; a second one gives it back", async () => {
