@@ -90,8 +90,8 @@ function createProgram(): Command {
     const status = await statusOf(queue);
     if (json) return print({ queue: name, ...status });
     const { waiting, working, done, failed, rate } = status;
-    const left = rate > 0 ? `, ${Math.ceil((waiting + working) / rate)} min left` : "";
-    const what = `${waiting} wait, ${working} are worked on, ${done} are done (${Math.round(rate)} a minute${left}), ${failed} have failed`;
+    const speed = rate > 0 ? ` (${rate.toFixed(1)} a minute, ${Math.ceil((waiting + working) / rate)} min left)` : "";
+    const what = `${waiting} waiting, ${working} worked on, ${done} done${speed}, ${failed} failed`;
     process.stdout.write(`${name} at ${shown}: ${what}\n`);
   })
     .description("how many jobs wait, are worked on, are done, have failed")
