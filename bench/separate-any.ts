@@ -96,8 +96,8 @@ async function lostBy(from: string, to: string): Promise<string> {
       const [x, y] = [own, b[name]!.data].map((list) => Float64Array.from(list as Float32Array));
       const differences = x!.map((value, i) => Math.abs(value - y![i]!));
       const mean = differences.reduce((sum, one) => sum + one, 0) / differences.length;
-      const largest = x!.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-      return `${name} (up to ${number(largest)}) differs by ${number(mean)}, at most ${number(Math.max(...differences))}`;
+      const [largest, most] = [x!, differences].map((all) => all.reduce((a, b) => Math.max(a, Math.abs(b)), 0));
+      return `${name} (up to ${number(largest!)}) differs by ${number(mean)}, at most ${number(most!)}`;
     })
     .join("; ");
 }

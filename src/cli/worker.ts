@@ -9,7 +9,10 @@ import { attempt, type Job, type Perform, refusalOf } from "./task.ts";
 /** Opens what a command needs, and calls `use` with what it does to one input. */
 export type Open = (flags: never, use: (perform: Perform<never, unknown>) => Promise<void>) => Promise<void>;
 
-const tell = (report: Report): void => void (process.connected && process.send?.(report));
+/** Where the process that started this one has ended meanwhile, "disconnect" follows. */
+const tell = (report: Report): void => {
+  if (process.connected) process.send?.(report, undefined, {}, () => {});
+};
 
 /** Works until there is an end of it. */
 export async function work(signal: AbortSignal): Promise<void> {
