@@ -68,3 +68,21 @@ studioTest("its screens look as they do alone: no other view's style reaches the
     expect(await drawn(page), lesson).toEqual(await drawn(alone));
   }
 });
+
+studioTest("the cells under its frames are all as wide, however long their numbers", async ({ visit }) => {
+  const page = await visit("#v=1&tab=learn&screen=split", { viewport: { width: 360, height: 800 } });
+  await page.getByRole("button", { name: "Split it" }).click();
+  const next = page.getByRole("button", { name: "Next output" });
+  for (let i = 0; i < 30; i++) await next.click();
+  await page.getByRole("cell", { name: "−26" }).first().waitFor();
+  for (const width of [360, 768, 1280]) {
+    await page.setViewportSize({ width, height: 800 });
+    const spreads = await page.locator(".digits table").evaluateAll((tables) =>
+      tables.map((table) => {
+        const widths = [...table.querySelectorAll("td")].map((cell) => cell.getBoundingClientRect().width);
+        return Math.max(...widths) - Math.min(...widths);
+      }),
+    );
+    expect(Math.max(...spreads), `${width}`).toBeLessThan(0.5);
+  }
+});

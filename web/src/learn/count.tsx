@@ -33,7 +33,7 @@ export function CountScreen() {
   const { places, channels, side, outputs } = now;
   const { regular, windows, needles } = layerCosts(now);
   const apart = windows + needles;
-  const [spot, taps] = [`${places} · ${places}`, side * side];
+  const taps = side * side;
   return (
     <Screen
       heading="Count both, and find where it pays"
@@ -50,11 +50,11 @@ export function CountScreen() {
       <Boxes now={now} />
       <div class="totals" aria-live="polite">
         <p>
-          At once: {spot} · {taps * channels} · {outputs} = <b>{count(regular)}</b>
+          At once: {product(places, places, taps * channels, outputs)} <Result value={regular} />
         </p>
         <p>
-          Windows, then needles: {spot} · {channels} · {taps} + {spot} · {channels} · {outputs} = {count(windows)} +{" "}
-          {count(needles)} = <b>{count(apart)}</b>
+          Windows, then needles: {product(places, places, channels, taps)} +{" "}
+          {product(places, places, channels, outputs)} = {count(windows)} + {count(needles)} <Result value={apart} />
         </p>
         <p class={apart < regular ? "ratio saves" : "ratio"}>{verdictOf(regular, apart)}</p>
       </div>
@@ -72,6 +72,19 @@ export function CountScreen() {
         </button>
       </div>
     </Screen>
+  );
+}
+
+/** A product that no line breaks. */
+function product(...factors: number[]): string {
+  return factors.join("\u00a0·\u00a0");
+}
+
+function Result({ value }: { value: number }) {
+  return (
+    <span class="whole">
+      = <b>{count(value)}</b>
+    </span>
   );
 }
 

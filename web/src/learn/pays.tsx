@@ -140,8 +140,8 @@ function Zeros() {
   return (
     <p class="zeros">
       <b>Zeros count on both sides.</b> Nobody multiplies by 0. Of Sobel’s nine numbers three are 0, so it costs 6 as it
-      stands; its column 1&nbsp;2&nbsp;1 and row −1&nbsp;0&nbsp;1 cost 3&nbsp;+&nbsp;2&nbsp;=&nbsp;5 in passes. 6
-      against 5 is hardly a gain.
+      stands; its column 1&nbsp;2&nbsp;1 and row −1&nbsp;0&nbsp;1 cost 3&nbsp;+&nbsp;2&nbsp;=&nbsp;5 in passes.
+      6&nbsp;against&nbsp;5 is hardly a gain.
     </p>
   );
 }

@@ -52,19 +52,20 @@ export function Sheet({ caption, values, most, classOf, frame, name, onMove }: P
     <figure class="digits">
       <figcaption>{caption}</figcaption>
       <div ref={body} class="digits-body" {...(onMove ? drag : {})}>
-        <table aria-label={caption}>
+        <table aria-label={caption} style={{ "--columns": width }}>
           <tbody>
             {values.map((row, y) => (
               <tr key={y}>
-                {row.map((value, x) => (
-                  <td
-                    key={x}
-                    class={classOf?.(y, x)}
-                    style={typeof value === "number" ? { backgroundColor: colour(value, most, dark) } : {}}
-                  >
-                    {typeof value === "number" ? number(value, 3) : value}
-                  </td>
-                ))}
+                {row.map((value, x) => {
+                  if (typeof value !== "number") return <td key={x} class={classOf?.(y, x)} children={value} />;
+                  const text = number(value, 3);
+                  const style = { backgroundColor: colour(value, most, dark), "--letters": text.length };
+                  return (
+                    <td key={x} class={classOf?.(y, x)} style={style}>
+                      {text}
+                    </td>
+                  );
+                })}
               </tr>
             ))}
           </tbody>

@@ -127,7 +127,7 @@ export function SplitScreen() {
 
 function Counters({ progress: { at, split, sums, outputs, shared, fresh } }: { progress: Progress }) {
   const output = number(outputAt(sobel, at.y, at.x));
-  const column = sobelColumn.map((tap, i) => `${tap} · ${bracketed(rowSumAt(at.y + i, at.x))}`).join(" + ");
+  const column = sobelColumn.map((tap, i) => `${tap}\u00a0·\u00a0${bracketed(rowSumAt(at.y + i, at.x))}`).join(" + ");
   return (
     <div class="counters" aria-live="polite">
       <dl>

@@ -35,7 +35,7 @@ function check(): void {
     move(asked);
     finish("window.predict");
   } else {
-    verdict.value = `Not ${number(Number(text))}. Put the window on the marked place, and add up its nine products.`;
+    verdict.value = `Not ${number(Number(text))}. The window is on the marked place now: add up its nine products.`;
     at.value = asked;
   }
 }
