@@ -27,6 +27,7 @@ export const navigation: Readonly<Record<string, readonly Entry[]>> = {
     { title: "Separating a model", path: "docs/separating.md" },
     { title: "Many pictures, many machines", path: "docs/batch.md" },
     { title: "Pages and bundlers", path: "docs/deploying.md" },
+    { title: "The GPU", path: "docs/webgpu.md" },
     { title: "Errors", path: "docs/errors.md" },
     { title: "Theory", path: "docs/theory.md" },
   ],

@@ -139,7 +139,7 @@ test("the figures of the page are those of factorize and plan", async () => {
     const factors = plan.error.relative > 0 ? kept : exact;
     expect(plan.error.relative).toBeCloseTo(factors.error, 12);
     expect(section).toContain(escapeHtml(explain(plan)));
-    expect(section).toContain(`<b>${plan.solver}</b> ${plan.summary} <em>chosen</em>`);
+    expect(section).toContain(`<b>${plan.solver}</b> ${plan.summary.replaceAll(/(?<=\d) x /g, " × ")} <em>chosen</em>`);
     expect(section).toMatch(/<td>[\d.,]+<\/td><td>[\d.]+ ms<\/td>/);
     const count = (value: number): string => value.toLocaleString("en-US");
     const { direct, separable } = factors.multiplications;

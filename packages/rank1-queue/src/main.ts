@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 // rank1-queue: many pictures through rank1 by a queue of jobs. Exit codes are those of rank1: 0 done, 1 could not start or go on, 2 wrong
 // usage, 3 some jobs failed.
 import { readFileSync } from "node:fs";
@@ -19,8 +20,6 @@ const { version }: { version: string } = JSON.parse(readFileSync(new URL("../pac
 const say = (text: string): void =>
   void process.stderr.write(`rank1-queue: ${text.trim().replace(/\s*\n\s*/g, " ")}\n`);
 const print = (value: object): void => void process.stdout.write(`${JSON.stringify(value)}\n`);
-
-const jobs = (count: number): string => (count === 1 ? "1 job" : `${count} jobs`);
 
 /** The first signal stops, the second halts. */
 const [stop, halt] = [new AbortController(), new AbortController()];
@@ -63,10 +62,10 @@ function createProgram(): Command {
   onQueue(program.command("submit"), async (queue, { name }, args) => {
     const { added, waiting, failed, done } = await submit(queue, args, stop.signal);
     const parts = [
-      `${jobs(added)} put into the queue ${name}`,
-      waiting > 0 && `${waiting} there already`,
-      failed > 0 && `${failed} failed before (rank1-queue retry tries again)`,
-      done > 0 && `${done} done before`,
+      `${added} jobs put into the queue ${name}`,
+      waiting > 0 && `${waiting} are there already`,
+      failed > 0 && `${failed} have failed before (rank1-queue retry tries them again)`,
+      done > 0 && `${done} were done before`,
     ];
     say(parts.filter(Boolean).join(", "));
   })
@@ -91,8 +90,7 @@ function createProgram(): Command {
     const status = await statusOf(queue);
     if (json) return print({ queue: name, ...status });
     const { waiting, working, done, failed, rate } = status;
-    const left = rate > 0 ? `, ${Math.ceil((waiting + working) / rate)} min left` : "";
-    const speed = rate > 0 ? ` (${rate.toFixed(rate < 10 ? 1 : 0)} a minute${left})` : "";
+    const speed = rate > 0 ? ` (${rate.toFixed(1)} a minute, ${Math.ceil((waiting + working) / rate)} min left)` : "";
     const what = `${waiting} waiting, ${working} worked on, ${done} done${speed}, ${failed} failed`;
     process.stdout.write(`${name} at ${shown}: ${what}\n`);
   })
@@ -100,7 +98,7 @@ function createProgram(): Command {
     .option("--failures", "what has failed, and why, a line in JSON each")
     .option("--json", "the numbers as JSON");
   onQueue(program.command("retry"), async (queue, { name }, ids) => {
-    say(`${jobs(await retry(queue, ids))} put back into the queue ${name}`);
+    say(`${await retry(queue, ids)} jobs put back into the queue ${name}`);
   })
     .description("try failed jobs again")
     .argument("[jobs...]", "their hashes (default: all that have failed)");

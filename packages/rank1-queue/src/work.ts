@@ -118,5 +118,5 @@ export async function work(place: Place, queue: Jobs, options: WorkOptions, cont
 function rateOf({ done, failed }: { done: number; failed: number }, milliseconds: number): string {
   const rate = (1000 * done) / milliseconds;
   const seconds = Math.round(milliseconds / 100) / 10;
-  return `${done} ${done === 1 ? "job" : "jobs"} in ${seconds} s (${rate.toFixed(rate < 10 ? 1 : 0)} a second)${failed > 0 ? `, ${failed} failed` : ""}`;
+  return `${done} jobs in ${seconds} s (${rate.toFixed(rate < 10 ? 1 : 0)} a second)${failed > 0 ? `, ${failed} failed` : ""}`;
 }
