@@ -53,7 +53,8 @@ const done = (page: Page): Locator => page.locator(".tasks li.done");
 /** All that a screen asks for is done, and its sentence stands there. */
 async function learned(page: Page, words: RegExp): Promise<void> {
   await page.locator(".learned").getByText(words).waitFor();
-  expect(await done(page).count()).toBe(await page.locator(".tasks li").count());
+  const all = await page.locator(".tasks li").count();
+  await expect.poll(() => done(page).count()).toBe(all);
 }
 const group = (page: Page, name: string): Locator => page.getByRole("group", { name: new RegExp(`^${name}: row`) });
 
@@ -210,7 +211,7 @@ learnTest("by keys alone: all six screens", async ({ open }) => {
     await press(page, "Enter");
     await page.getByRole("heading", { level: 1 }).filter({ hasText: name }).waitFor();
     // One goes on reading at the heading
-    expect(await page.evaluate(() => document.activeElement!.tagName)).toBe("H1");
+    await expect.poll(() => page.evaluate(() => document.activeElement!.tagName)).toBe("H1");
   };
   await tabTo(page, /^Window: row/);
   await press(page, "ArrowDown", "ArrowRight", "End", "Home");
