@@ -9,9 +9,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import sharp from "sharp";
-import { double, type Picture, readPhoto } from "../examples/tiles.ts";
 import { createEngine, type Engine } from "../src/index.ts";
-import { loadModel, type Model } from "../src/onnx/index.ts";
+import { loadModel, type Model, runImage } from "../src/onnx/index.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -48,8 +47,9 @@ async function waifu2x(): Promise<void> {
   await withBoth(model, separated, async (before, after) => {
     let [squares, count] = [0, 0];
     for (const name of readdirSync(tests).sort()) {
-      const photo = await readPhoto(join(tests, name));
-      const [a, b] = [await double(before, photo), await double(after, photo)] as [Picture, Picture];
+      const { data, info } = await sharp(join(tests, name)).raw().toBuffer({ resolveWithObject: true });
+      const photo = { ...info, data: new Uint8Array(data) };
+      const [a, b] = [await runImage(before, photo), await runImage(after, photo)];
       const own = a.data.reduce((sum, value, i) => sum + (value - b.data[i]!) ** 2, 0);
       console.log(`${name}: ${decibels(own, a.data.length)}`);
       squares += own;
