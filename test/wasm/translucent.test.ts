@@ -3,23 +3,15 @@
 import { describe, expect, it } from "vitest";
 import { compareWithOwn, keepAlpha, opaque, premultiply, unpremultiply } from "../../src/backend/alpha.ts";
 import type { SourceBinding, TargetBinding } from "../../src/backend/backend.ts";
-import { Allocator } from "../../src/backend/wasm/memory.ts";
-import { Staging } from "../../src/backend/wasm/staging.ts";
 import { dividerOf, multiplierOf, ownPixels } from "../../src/backend/wasm/translucent.ts";
 import { type ImageArray, type ImageDType, newArray, rangeOf } from "../../src/tensor.ts";
 import { random } from "../oracle.ts";
+import { floats, stagings } from "./stagings.ts";
 
 const next = random(23);
 const pick = <T>(list: readonly T[]): T => list[Math.floor(next() * list.length)]!;
 
-const memory = new WebAssembly.Memory({ initial: 16 });
-const stagings = [true, false].map((apart) => {
-  const allocator = new Allocator(16 * 65536, () => {});
-  if (!apart) allocator.allocate(8 * 65536);
-  return new Staging(memory, allocator, { shared: false, maximum: 16, apart });
-});
-const floats = new Float32Array(memory.buffer, 0, 8 * 16384);
-const bits = new Uint32Array(memory.buffer, 0, 8 * 16384);
+const bits = new Uint32Array(floats.buffer, 0, 8 * 16384);
 /** What was there before. */
 const mark = 12345;
 const start = 1024;

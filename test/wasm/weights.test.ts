@@ -3,22 +3,14 @@
 import { describe, expect, it } from "vitest";
 import type { SourceBinding, TargetBinding } from "../../src/backend/backend.ts";
 import { stagedAs, unweigh, weigh } from "../../src/backend/known.ts";
-import { Allocator } from "../../src/backend/wasm/memory.ts";
-import { Staging } from "../../src/backend/wasm/staging.ts";
 import { unweigherOf, weigherOf } from "../../src/backend/wasm/weights.ts";
 import { type ImageArray, type ImageDType, imageDTypes, newArray, rangeOf } from "../../src/tensor.ts";
 import { random } from "../oracle.ts";
+import { floats, stagings } from "./stagings.ts";
 
 const next = random(11);
 const pick = <T>(list: readonly T[]): T => list[Math.floor(next() * list.length)]!;
 
-const memory = new WebAssembly.Memory({ initial: 16 });
-const stagings = [true, false].map((apart) => {
-  const allocator = new Allocator(16 * 65536, () => {});
-  if (!apart) allocator.allocate(8 * 65536);
-  return new Staging(memory, allocator, { shared: false, maximum: 16, apart });
-});
-const floats = new Float32Array(memory.buffer, 0, 8 * 16384);
 /** What was there before. */
 const mark = 12345;
 const start = 1024;
